@@ -49,3 +49,7 @@ class RunError(GradcheckLMError):
 
 class TraceError(GradcheckLMError):
     """A diagnosis was asked for in a way that has no answer; the message says what to pass instead."""
+
+
+class LayoutError(GradcheckLMError):
+    """A picture cannot be laid out: the graph is too large for the time given, or the layout engine refuses it."""

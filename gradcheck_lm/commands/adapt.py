@@ -1,0 +1,67 @@
+"""`adapt`: a recogniser to a hand without labels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from gradcheck_lm.commands.common import note, number, percent, progress_bar, quiet_libraries, show_json
+
+
+def adapt(
+    images: Annotated[list[Path], typer.Argument(help="Pictures of lines in the new hand, or folders of them.")],
+    out: Annotated[Path, typer.Option(help="Folder for the adapted checkpoint and the readings.")],
+    recogniser: Annotated[str, typer.Option(help="A checkpoint, or 'synthetic' (the one that ships).")] = "synthetic",
+    lm: Annotated[str, typer.Option(help="'smollm2', 'gpt2', 'char', or a folder with a causal LM.")] = "smollm2",
+    penalty: Annotated[str, typer.Option(help="How the language model teaches.")] = "policy_gradient",
+    weight: Annotated[float, typer.Option(help="Weight of the penalty; the anchor to the old reading has 1.")] = 1.0,
+    steps: Annotated[int, typer.Option(help="Training steps.")] = 40,
+    batch_size: Annotated[int, typer.Option(help="Lines in a step.")] = 8,
+    limit: Annotated[int | None, typer.Option(help="Use only the first so many lines.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of order and samples.")] = 0,
+    device: Annotated[str | None, typer.Option(help="'cpu' or 'cuda'; by default the best there is.")] = None,
+    json_output: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Adapt a recogniser to lines without labels: images in, adapted checkpoint and before/after readings out.
+
+    Where the folder has a labels.tsv, its labels are used to report error rates, never to train. It helps on a hand
+    that the recogniser reads unsurely; on one that it reads wrongly but surely it does not (see docs/adapt.md).
+    """
+    quiet_libraries()
+    from gradcheck_lm.lab.adapt_folder import adapt_folder
+
+    with progress_bar(steps, "adapting") as tick:
+
+        def show(record: dict[str, Any]) -> None:
+            tick(f"{record.get('penalty', 0.0):.3f} nats a character")
+
+        found = adapt_folder(
+            images,
+            out,
+            recogniser=recogniser,
+            lm=lm,
+            penalty=penalty,
+            weight=weight,
+            steps=steps,
+            batch_size=batch_size,
+            limit=limit,
+            seed=seed,
+            device=device,
+            progress=note,
+            on_step=show,
+        )
+    if json_output:
+        show_json(found)
+        return
+    for row in found["readings"][:8]:
+        typer.echo(f"{row['image']}\n  before  {row['before']}\n  after   {row['after']}")
+    typer.echo(f"{found['changed']} of {found['lines']} readings changed; all are in {found['readings_file']}")
+    typer.echo(
+        f"{lm}: {number(found['lm_before'])} -> {number(found['lm_after'])} nats per character; "
+        f"length {number(found['length_ratio'])} of before"
+    )
+    if found["cer_before"] is not None:
+        typer.echo(f"CER {percent(found['cer_before'])} % -> {percent(found['cer_after'])} % on the labelled lines")
+    typer.echo(found["checkpoint"])

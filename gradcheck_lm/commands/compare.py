@@ -1,0 +1,120 @@
+"""`compare`: the main job."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from gradcheck_lm.commands.common import note, number, percent, progress_bar, quiet_libraries, show_json
+
+
+def compare(
+    out: Annotated[Path, typer.Option(help="Folder for summary.json, graphs, metrics, curves and report.html.")] = Path(
+        "runs/compare"
+    ),
+    recogniser: Annotated[
+        str, typer.Option(help="'synthetic' (the one that ships), a checkpoint, or 'full' or 'small' with new weights.")
+    ] = "synthetic",
+    lm: Annotated[str, typer.Option(help="'smollm2', 'gpt2', 'char', or a folder with a causal LM.")] = "smollm2",
+    arms: Annotated[
+        str, typer.Option(help="Arms, separated by commas; 'ctc' and the control 'batchnorm_only' are always there.")
+    ] = "ctc,argmax,soft_embedding,gumbel_softmax,policy_gradient",
+    steps: Annotated[int | None, typer.Option(help="Steps of both experiments; by default each has its own.")] = None,
+    batch_size: Annotated[int, typer.Option(help="Lines in a step.")] = 8,
+    adapt_lines: Annotated[int, typer.Option(help="Lines of the new hand to adapt on, without labels.")] = 256,
+    evaluation_lines: Annotated[int, typer.Option(help="Other lines, to evaluate on.")] = 144,
+    hand: Annotated[str, typer.Option(help="The new hand: a font kept out of training.")] = "shadows-into-light",
+    texts: Annotated[str, typer.Option(help="What the lines say: 'stdlib', 'bible', or a text file.")] = "stdlib",
+    seed: Annotated[int, typer.Option(help="Seed of lines, order and samples.")] = 0,
+    device: Annotated[str | None, typer.Option(help="'cpu' or 'cuda'; by default the best there is.")] = None,
+    mixed_precision: Annotated[str, typer.Option(help="'no', 'bf16' or 'fp16'.")] = "no",
+    json_output: Annotated[bool, typer.Option("--json", help="Print summary.json instead of tables.")] = False,
+) -> None:
+    """The broken penalty, the line that cuts it, and the fixed ones learning, side by side.
+
+    Two experiments: with labels (CTC plus the penalty, as in the story), and a new hand without labels, where the
+    language model is the only teacher. Interrupt it and call it again with the same options: it goes on.
+    """
+    quiet_libraries()
+    import dataclasses
+
+    from gradcheck_lm.lab.compare import compare as run_comparison
+    from gradcheck_lm.lab.compare import pick_arms
+    from gradcheck_lm.lab.config import ComparisonConfig
+    from gradcheck_lm.lab.report import write_report
+
+    config = ComparisonConfig(
+        recogniser=recogniser,
+        language_model=lm,
+        arms=tuple(name.strip() for name in arms.split(",") if name.strip()),
+        batch_size=batch_size,
+        label_batch_size=batch_size,
+        adapt_lines=adapt_lines,
+        evaluation_lines=evaluation_lines,
+        hand=hand,
+        texts=texts,
+        seed=seed,
+        device=device,
+        mixed_precision=mixed_precision,
+    )
+    if steps is not None:
+        config = dataclasses.replace(config, steps=steps, label_steps=steps)
+    chosen = pick_arms(config)
+    total = config.label_steps * len(chosen["with_labels"]) + config.steps * (len(chosen["new_hand"]) - 1)
+    with progress_bar(total, "comparing") as tick:
+
+        def step(experiment: str, arm: str, record: dict[str, Any]) -> None:
+            tick(f"{experiment} {arm} step {record['step']}")
+
+        found = run_comparison(config, out, progress=note, step=step)
+    note("writing the report")
+    report = write_report(found)
+    if json_output:
+        show_json(found.summary)
+        return
+    show(found)
+    typer.echo(str(report))
+
+
+def show(found: Any) -> None:
+    """The verdict, the chain of cuts, and a table an experiment."""
+    from gradcheck_lm.draw.terminal import console, print_diagnosis, table
+    from gradcheck_lm.lab.report import EXPERIMENTS
+
+    out = console()
+    out.print()
+    out.print(found.verdict, style="bold")
+    if "argmax" in found.diagnoses:
+        print_diagnosis(found.diagnoses["argmax"], console=out)
+    for experiment, (title, _) in EXPERIMENTS.items():
+        columns, rows = comparison_rows(found.summary[experiment]["arms"], experiment)
+        out.print(table(title, columns, rows))
+
+
+def comparison_rows(arms: dict[str, dict[str, Any]], experiment: str) -> tuple[list[str], list[list[str]]]:
+    """Columns and rows of one experiment's table."""
+    last = "= CTC only" if experiment == "with_labels" else "weights"
+    columns = ["arm", "CER % before", "after", "change, 95 %", "LM nats/char", "length", "LM gradient", last, "s/step"]
+    rows = []
+    for name, figures in arms.items():
+        low, high = figures["cer_interval"]
+        if experiment == "with_labels":
+            same = "same bits" if figures["identical_to_ctc_only"] else "differs"
+        else:
+            same = "unmoved" if figures["weights_unchanged"] else "moved"
+        rows.append(
+            [
+                name,
+                percent(figures["cer_before"]),
+                percent(figures["cer_after"]),
+                f"{100 * low:+.1f} .. {100 * high:+.1f}",
+                f"{number(figures['lm_before'])} > {number(figures['lm_after'])}",
+                number(figures["length_ratio"]),
+                "-" if figures["lm_gradient_norm"] is None else f"{figures['lm_gradient_norm']:.3g}",
+                same,
+                number(figures["seconds_per_step"]),
+            ]
+        )
+    return columns, rows

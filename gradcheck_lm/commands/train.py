@@ -1,0 +1,128 @@
+"""`train` and `train-lm`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gradcheck_lm.commands.common import note, percent, progress_bar, quiet_libraries, show_json
+
+
+def train(
+    out: Annotated[Path, typer.Option(help="Folder for the checkpoint, the metrics and the state to resume from.")],
+    data: Annotated[
+        str, typer.Option(help="A folder with images and labels.tsv (file, tab, text), or 'synthetic'.")
+    ] = "synthetic",
+    validation: Annotated[
+        Path | None, typer.Option(help="Folder with labels.tsv to validate on; by default a tenth of the data.")
+    ] = None,
+    recogniser: Annotated[
+        str, typer.Option(help="'small', 'full', 'synthetic' (the one that ships), or a checkpoint to go on from.")
+    ] = "small",
+    width: Annotated[int | None, typer.Option(help="Image width in pixels; by default the recogniser's own.")] = None,
+    lines: Annotated[int, typer.Option(help="How many synthetic lines to render.")] = 12_000,
+    texts: Annotated[
+        list[str] | None, typer.Option(help="Text for synthetic lines: 'stdlib', 'bible', or a file. Repeatable.")
+    ] = None,
+    steps: Annotated[int, typer.Option(help="Training steps.")] = 2000,
+    batch_size: Annotated[int, typer.Option(help="Lines in a step.")] = 16,
+    learning_rate: Annotated[float, typer.Option(help="Highest learning rate.")] = 2e-3,
+    weight_decay: Annotated[float, typer.Option(help="AdamW's weight decay.")] = 5e-5,
+    schedule: Annotated[str, typer.Option(help="'one_cycle', 'milestones' (x0.1 at 50 % and 75 %) or 'constant'.")] = (
+        "one_cycle"
+    ),
+    augment: Annotated[bool, typer.Option(help="Slant, scale and shift the lines at random.")] = True,
+    penalty: Annotated[
+        str | None, typer.Option(help="Add a language-model penalty: 'policy_gradient', 'soft_embedding', ...")
+    ] = None,
+    lm: Annotated[str, typer.Option(help="'char', 'smollm2', 'gpt2', or a folder with a causal LM.")] = "char",
+    lm_weight: Annotated[float, typer.Option(help="Weight of the penalty in the loss.")] = 0.1,
+    seed: Annotated[int, typer.Option(help="Seed of weights, order and augmentation.")] = 0,
+    validation_every: Annotated[int, typer.Option(help="Steps between validations.")] = 200,
+    checkpoint_every: Annotated[int, typer.Option(help="Steps between saved states.")] = 200,
+    attribute_every: Annotated[
+        int, typer.Option(help="Steps between measurements of each term's gradient; 0: never.")
+    ] = 0,
+    mixed_precision: Annotated[str, typer.Option(help="'no', 'bf16' or 'fp16'.")] = "no",
+    device: Annotated[str | None, typer.Option(help="'cpu' or 'cuda'; by default the best there is.")] = None,
+    json_output: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Train a recogniser on labelled lines. Interrupt it and call it again: it goes on where it was."""
+    quiet_libraries()
+    from gradcheck_lm.lab.config import TrainingConfig
+    from gradcheck_lm.lab.train import TrainSettings
+    from gradcheck_lm.lab.train import train as train_recogniser
+
+    settings = TrainSettings(
+        data=data,
+        validation=str(validation) if validation else None,
+        recogniser=recogniser,
+        width=width,
+        lines=lines,
+        texts=tuple(texts or ("stdlib", "bible")),
+        penalty=penalty,
+        lm=lm,
+        lm_weight=lm_weight,
+        validation_every=validation_every,
+    )
+    config = TrainingConfig(
+        steps=steps,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        weight_decay=weight_decay,
+        schedule=schedule,
+        clip_norm=5.0,
+        seed=seed,
+        augment=augment,
+        checkpoint_every=checkpoint_every,
+        attribute_every=attribute_every,
+        mixed_precision=mixed_precision,
+    )
+    with progress_bar(steps, "training") as tick:
+
+        def show(record: dict) -> None:
+            probe = f" CER {percent(record['probe']['cer'])} %" if "probe" in record else ""
+            tick(f"loss {record['total']:.3f}{probe}")
+
+        trained = train_recogniser(settings, config, out, device=device, progress=note, on_step=show)
+    if json_output:
+        show_json({"checkpoint": str(trained.checkpoint), **trained.quality.to_dict()})
+        return
+    typer.echo(f"CER {percent(trained.quality.cer)} %, WER {percent(trained.quality.wer)} % on the validation lines")
+    typer.echo(str(trained.checkpoint))
+
+
+def train_lm(
+    out: Annotated[Path, typer.Option(help="Folder for the model.")],
+    text: Annotated[
+        list[str] | None, typer.Option(help="'stdlib', 'bible', or a text file. Repeatable; by default the first two.")
+    ] = None,
+    steps: Annotated[int, typer.Option(help="Training steps.")] = 2000,
+    seed: Annotated[int, typer.Option(help="Seed of weights and order.")] = 0,
+) -> None:
+    """Train a small character language model from any text, for quick runs (`--lm FOLDER`)."""
+    quiet_libraries()
+    from gradcheck_lm.htr.charset import Charset
+    from gradcheck_lm.htr.text import load_sentences
+    from gradcheck_lm.lm.char import train_char_model
+
+    charset = Charset.standard()
+    names = text or ["stdlib", "bible"]
+    texts = {
+        split: [line for name in names for line in load_sentences(name, charset=charset, split=split)]
+        for split in ("train", "test")
+    }
+    with progress_bar(steps, "training the language model") as tick:
+        found = train_char_model(
+            texts["train"],
+            held_out=texts["test"],
+            characters=charset.characters,
+            out=out,
+            steps=steps,
+            seed=seed,
+            on_step=lambda step, loss: tick(f"{loss:.3f} nats"),
+        )
+    typer.echo(f"held-out text: {found['held_out']:.3f} nats per character")
+    typer.echo(str(out))

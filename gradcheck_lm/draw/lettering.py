@@ -1,0 +1,67 @@
+"""What characters can be shown where: consoles with old encodings, fonts without Japanese, labels in DOT."""
+
+from __future__ import annotations
+
+import codecs
+import unicodedata
+
+# what stands in for a sign of ours or of a text that an encoding lacks
+_PLAIN = {
+    "✓": "ok", "✔": "ok", "✗": "x", "✘": "x", "→": "->", "←": "<-", "↓": "v", "⟶": "->", "…": "...",
+    "—": "-", "–": "-", "−": "-", "‘": "'", "’": "'", "“": '"', "”": '"', "•": "*", "·": ".",
+    "×": "x", "≤": "<=", "≥": ">=", "≈": "~", "≠": "!=", "±": "+-", "│": "|", "─": "-", "\u00a0": " ",
+}  # fmt: skip
+
+
+def shown(text: str, encoding: str = "utf-8") -> str:
+    """`text` with nothing in it that a console of this encoding cannot print, and no control characters.
+
+    A character without a plain stand-in becomes its code point, as in "\\u65e5": unlike "?", it can be told apart.
+    """
+    try:
+        codecs.lookup(encoding)
+    except LookupError:
+        encoding = "ascii"
+    return "".join(_shown_character(character, encoding) for character in text)
+
+
+def _shown_character(character: str, encoding: str) -> str:
+    if character in "\n\t":
+        return character
+    if unicodedata.category(character) in ("Cc", "Cs", "Co", "Cn") or character in "\u202a\u202b\u202d\u202e\u2028\u2029":
+        return _code_point(character)  # an escape sequence in a label must not steer the terminal
+    try:
+        character.encode(encoding)
+    except UnicodeEncodeError:
+        return _PLAIN.get(character) or _code_point(character)
+    return character
+
+
+def _code_point(character: str) -> str:
+    number = ord(character)
+    return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
+
+
+def bundled_fonts_cover(text: str) -> bool:
+    """Whether fonts of Arial's kind (Latin, Greek, Cyrillic, arrows) have every character of `text`."""
+    return all(ord(c) < 0x0530 or 0x2010 <= ord(c) <= 0x2027 or 0x2190 <= ord(c) <= 0x2195 for c in text)
+
+
+def ascii_fallback(text: str) -> str:
+    """DOT text for fonts without Japanese: a character that they lack becomes "u65E5", harmless in every label syntax."""
+    return "".join(c if bundled_fonts_cover(c) else f"u{ord(c):04X}" for c in text)
+
+
+def html_label(text: str) -> str:
+    """`text` as the content of an HTML-like DOT label: escaped, without characters that XML forbids."""
+    clean = "".join(c if c >= " " and unicodedata.category(c) not in ("Cs", "Cn", "Co") else "?" for c in text)
+    clean = "".join("?" if ord(c) in (0x7F, 0xFFFE, 0xFFFF) or 0x80 <= ord(c) < 0xA0 else c for c in clean)
+    return clean.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
+
+
+def shorten(text: str, longest: int) -> str:
+    """`text` in at most `longest` characters; the middle goes, since the ends tell names apart."""
+    if len(text) <= longest:
+        return text
+    head = (longest - 2) // 2
+    return text[:head] + ".." + text[len(text) - (longest - 2 - head) :]

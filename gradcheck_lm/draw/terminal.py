@@ -1,0 +1,261 @@
+"""A diagnosis as text: at 80 columns, with or without colour, in a pipe, on consoles with old encodings."""
+
+from __future__ import annotations
+
+import io
+import sys
+import textwrap
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import IO, Any, Protocol
+
+from rich import box
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.padding import Padding
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from gradcheck_lm.draw.lettering import shown
+from gradcheck_lm.draw.words import by_module, number, place, short_path, term_verdict, verdict, wrt_count
+from gradcheck_lm.flow.findings import Diagnosis, Finding
+
+
+class _Memory(io.StringIO):
+    """A text in memory that claims an encoding, which decides what rich may draw boxes with."""
+
+    def __init__(self, encoding: str) -> None:
+        super().__init__()
+        self._encoding = encoding
+
+    @property
+    def encoding(self) -> str:
+        return self._encoding
+
+
+def diagnosis_text(diagnosis: Diagnosis, *, width: int = 80, color: bool = False, encoding: str = "utf-8") -> str:
+    """A diagnosis as plain text: the verdict, the cuts in order with their cures, the terms, who gets nothing.
+
+    Args:
+        diagnosis: what `diagnose` found.
+        width: columns; no line is longer, except a path that cannot be broken.
+        color: with escape sequences for colours.
+        encoding: of the console; no character is used that it lacks.
+    Returns:
+        Lines that end in newlines.
+    """
+    memory = _Memory(encoding)
+    target = Console(
+        file=memory, width=width, force_terminal=color, no_color=not color, color_system="standard" if color else None,
+        legacy_windows=False, highlight=False, emoji=False, markup=False,
+    )  # fmt: skip
+    target.print(diagnosis_view(diagnosis, encoding=encoding))
+    lines = (line.rstrip() for line in memory.getvalue().splitlines())
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def print_diagnosis(diagnosis: Diagnosis, console: Console | None = None) -> None:
+    """Print a diagnosis to a rich console; without one, to standard output as it can show it."""
+    target = console or _standard_console()
+    target.print(diagnosis_view(diagnosis, encoding=target.encoding))
+
+
+def diagnosis_view(diagnosis: Diagnosis, *, encoding: str = "utf-8") -> RenderableType:
+    """A diagnosis as something rich can print."""
+    parts: list[RenderableType] = [_text(verdict(diagnosis), encoding, "bold green" if diagnosis.ok else "bold red")]
+    errors = [finding for finding in diagnosis.findings if finding.severity == "error"]
+    others = [finding for finding in diagnosis.findings if finding.severity != "error"]
+    if errors:
+        title = "The cut" if len(errors) == 1 else "The cuts, in the order in which the data flows"
+        parts += [_heading(title), *(_finding(i, finding, encoding) for i, finding in enumerate(errors, 1))]
+    if others:
+        parts.append(_heading("Also seen, and harmless here: another path carries the gradient"))
+        parts += [_finding(i, finding, encoding) for i, finding in enumerate(others, len(errors) + 1)]
+    if diagnosis.terms:
+        parts.append(_terms(diagnosis, encoding))
+    for title, names in (("No gradient", diagnosis.unreached), ("A gradient of exactly 0", diagnosis.zero)):
+        if names:
+            parts += [_heading(f"{title}: {len(names)} of {wrt_count(diagnosis)} tensors"), _names(names, encoding)]
+    if diagnosis.notes:
+        parts += [_heading("Notes"), *(Padding(_text(f"- {note}", encoding), (0, 0, 0, 2)) for note in diagnosis.notes)]
+    return Group(*parts)
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, encoding: str = "") -> Table:
+    """A rich table: numbers to the right, nothing in it that the console cannot print.
+
+    Args:
+        title: above the table; "" for none.
+        columns: the heads.
+        rows: as many cells each; floats are shown with four digits, None as empty.
+        encoding: of the console; by default that of standard output.
+    """
+    encoding = encoding or _encoding(sys.stdout)
+    result = Table(
+        title=Text(shown(title, encoding), style="bold") if title else None, title_justify="left", box=box.SIMPLE_HEAD,
+        pad_edge=False, show_edge=False, header_style="bold",
+    )  # fmt: skip
+    for index, name in enumerate(columns):
+        cells = [row[index] for row in rows]
+        numeric = any(_is_number(cell) for cell in cells) and all(cell is None or _is_number(cell) for cell in cells)
+        result.add_column(Text(shown(name, encoding)), justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        result.add_row(*(cell if isinstance(cell, Text) else Text(shown(_cell(cell), encoding)) for cell in row))
+    return result
+
+
+def console(*, stderr: bool = False) -> Console:
+    """The console of the command line: colour where it is a terminal, 80 columns or COLUMNS in a pipe.
+
+    Neither square brackets nor `:names:` in the text are read as commands.
+    """
+    return Console(stderr=stderr, highlight=False, emoji=False, markup=False, soft_wrap=False)
+
+
+class Advance(Protocol):
+    """Called after each piece of work."""
+
+    def __call__(self, steps: int = 1, *, message: str = "") -> None: ...
+
+
+@contextmanager
+def progress(description: str, total: int, *, enabled: bool = True) -> Iterator[Advance]:
+    """A progress bar on standard error; where that is no terminal, one line at each tenth instead.
+
+    Example:
+        with progress("scoring", len(texts)) as advance:
+            for text in texts:
+                ...
+                advance()
+    """
+    target = console(stderr=True)
+    description = shown(description, target.encoding)
+    if not enabled:
+        yield lambda steps=1, *, message="": None
+    elif target.is_terminal:
+        columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=target, transient=True) as bar:
+            task = bar.add_task(description, total=total)
+
+            def advance(steps: int = 1, *, message: str = "") -> None:
+                text = f"{description} {shown(message, target.encoding)}" if message else description
+                bar.update(task, advance=steps, description=text)
+
+            yield advance
+    else:
+        yield _plain_progress(description, total, sys.stderr)
+
+
+def _plain_progress(description: str, total: int, stream: IO[str]) -> Advance:
+    done = 0
+
+    def advance(steps: int = 1, *, message: str = "") -> None:
+        nonlocal done
+        before, done = done, done + steps
+        if total and done * 10 // total > before * 10 // total:
+            extra = f"  {shown(message, _encoding(stream))}" if message else ""
+            print(f"{description}: {done}/{total}{extra}", file=stream, flush=True)
+
+    return advance
+
+
+def _standard_console() -> Console:
+    return console()
+
+
+def _encoding(stream: Any) -> str:
+    return getattr(stream, "encoding", None) or "utf-8"
+
+
+def _text(text: str, encoding: str, style: str = "") -> Text:
+    return Text(shown(text, encoding), style=style, overflow="fold")
+
+
+def _heading(text: str) -> RenderableType:
+    return Padding(Text(text, style="bold"), (1, 0, 0, 0))
+
+
+def _finding(index: int, finding: Finding, encoding: str) -> RenderableType:
+    where = place(finding) + (f" in {finding.function}" if finding.function else "")
+    head = Text()
+    head.append(f"{index}. {shown(where, encoding)}", "bold red" if finding.severity == "error" else "bold")
+    head.append(f"  {shown(finding.op, encoding)}")
+    traits = [f"{finding.code} {finding.kind}", finding.certainty] + ([f"term {finding.term}"] if finding.term else [])
+    body: list[RenderableType] = [_text(", ".join(traits), encoding, "dim")]
+    if finding.source:
+        body.append(Padding(_Source(finding, encoding), (0, 0, 0, 2)))
+    if finding.scope:
+        body.append(_text(f"gradient was switched off at {short_path(finding.scope[0])}:{finding.scope[1]}", encoding))
+    body.append(_labelled("why", finding.why, encoding))
+    if finding.cures:
+        body.append(_labelled("cure", finding.cures[0], encoding))
+    return Padding(Group(head, *(Padding(part, (0, 0, 0, 3)) for part in body)), (0, 0, 0, 1))
+
+
+class _Source:
+    """A source line with a caret below; a long one is shown around the caret, since a wrapped caret points nowhere."""
+
+    def __init__(self, finding: Finding, encoding: str) -> None:
+        line = finding.source.split("\n")[0].replace("\t", " ")
+        indent = len(line) - len(line.lstrip())
+        first, end = (max(0, column - indent) for column in finding.columns or (0, 0))
+        line = line.strip()
+        self.before, self.marked, self.after = (
+            shown(part, encoding) for part in (line[:first], line[first:end], line[end:])
+        )
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        before, after = self.before, self.after
+        width = options.max_width
+        needed = Text(before + self.marked).cell_len
+        if needed > width and before:
+            keep = max(0, min(len(before), width - Text(self.marked).cell_len - 3))
+            before = "..." + before[len(before) - keep :]
+        rows = before + self.marked + after
+        if self.marked:
+            rows += "\n" + " " * Text(before).cell_len + "^" * Text(self.marked).cell_len
+        yield Text(rows, style="cyan", no_wrap=True, overflow="crop")
+
+
+def _labelled(label: str, text: str, encoding: str) -> RenderableType:
+    grid = Table.grid(padding=(0, 1))
+    grid.add_column(width=5, no_wrap=True)
+    grid.add_column(overflow="fold", ratio=1)
+    grid.add_row(Text(f"{label}:", style="bold"), _text(text, encoding))
+    return grid
+
+
+def _terms(diagnosis: Diagnosis, encoding: str) -> RenderableType:
+    total = wrt_count(diagnosis)
+    rows = [
+        (
+            term.name, number(term.value), str(term.requires_grad), f"{len(term.reaches)} of {total}",
+            number(term.gradient_norm), Text(term_verdict(term), style="bold red" if term.dead else "green"),
+        )
+        for term in diagnosis.terms.values()
+    ]  # fmt: skip
+    columns = ("term", "value", "requires_grad", "reaches", "gradient norm", "verdict")
+    return Padding(table("", columns, rows, encoding=encoding), (1, 0, 0, 0))
+
+
+def _names(names: Sequence[str], encoding: str) -> RenderableType:
+    lines = []
+    for module, members in by_module(names):
+        if len(members) == 1:
+            lines.append(members[0])
+            continue
+        short = [name.removeprefix(f"{module}.") for name in members]
+        listed = ", ".join(short[:4]) + (f" and {len(short) - 4} more" if len(short) > 4 else "")
+        lines.append(f"{module}: {len(members)} tensors ({listed})")
+    wrapped = "\n".join(textwrap.indent(line, "  ") for line in lines)
+    return _text(wrapped, encoding)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    return number(value) if isinstance(value, float) else str(value)

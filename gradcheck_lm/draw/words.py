@@ -1,0 +1,135 @@
+"""A diagnosis in sentences, English and Japanese: what the terminal, the pictures and the page say alike."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from gradcheck_lm.flow.findings import Diagnosis, Finding, Term
+
+# what each kind of cut is, in Japanese; the English stands in flow's table of kinds
+KINDS_JA = {
+    "discrete_op": "微分できない離散的な演算",
+    "integer_cast": "整数への型変換",
+    "sampling": "標本抽出",
+    "detach": "計算グラフからの切り離し(detach)",
+    "grad_disabled": "勾配計算が無効の区間",
+    "left_torch": "値がテンソルの外へ出た",
+    "new_leaf": "つながりのない新しい葉テンソル",
+    "zero_gradient": "つながっているが勾配は常に0",
+    "constant": "損失が対象に依存しない定数",
+    "frozen": "パラメータの凍結(requires_grad=False)",
+    "custom_function": "自作 Function の backward が勾配を返さない",
+    "non_finite": "逆伝播で NaN または inf が発生",
+}
+
+
+def verdict(diagnosis: Diagnosis, language: str = "en") -> str:
+    """The whole diagnosis in one or two sentences; `language` is "en" or "ja"."""
+    return _verdict_ja(diagnosis) if language == "ja" else _verdict_en(diagnosis)
+
+
+def _verdict_en(diagnosis: Diagnosis) -> str:
+    total = wrt_count(diagnosis)
+    if diagnosis.ok:
+        every = "The one tensor asked about gets" if total == 1 else f"All {total} tensors asked about get"
+        return f"The gradient flows: {every} a gradient that is not zero, and no loss term is dead."
+    dead = [term.name for term in diagnosis.terms.values() if term.dead]
+    alive = [term.name for term in diagnosis.terms.values() if not term.dead]
+    first = first_cut(diagnosis)
+    cause = f" The first cut is {first.op or first.kind} at {place(first)}." if first else ""
+    if dead:
+        subject = _listed(dead) + (" are" if len(dead) > 1 else " is")
+        whom = "the tensor" if total == 1 else f"any of the {total} tensors"
+        rest = f" (only {_listed(alive)} trains them)" if alive else ""
+        return f"{subject} dead: no gradient from there reaches {whom} asked about{rest}.{cause}"
+    parts = []
+    if diagnosis.unreached:
+        parts.append(f"{len(diagnosis.unreached)} of {total} tensors asked about get no gradient")
+    if diagnosis.zero:
+        parts.append(f"{len(diagnosis.zero)} of {total} get a gradient of exactly 0")
+    return f"{' and '.join(parts) or 'A gradient is lost'}.{cause}"
+
+
+def _verdict_ja(diagnosis: Diagnosis) -> str:
+    total = wrt_count(diagnosis)
+    if diagnosis.ok:
+        return f"勾配は届いています: 対象の {total} 個のテンソルすべてが 0 でない勾配を受け取り、死んだ損失項はありません。"
+    dead = [term.name for term in diagnosis.terms.values() if term.dead]
+    alive = [term.name for term in diagnosis.terms.values() if not term.dead]
+    first = first_cut(diagnosis)
+    cause = f" 最初の切断は {place(first)} の {first.op or first.kind} です。" if first else ""
+    if dead:
+        rest = f"(学習に効いているのは {'、'.join(alive)} だけです)" if alive else ""
+        return f"{'、'.join(dead)} は死んでいます: 対象の {total} 個のテンソルのどれにも勾配が届きません{rest}。{cause}"
+    parts = []
+    if diagnosis.unreached:
+        parts.append(f"{total} 個のうち {len(diagnosis.unreached)} 個のテンソルに勾配が届きません")
+    if diagnosis.zero:
+        parts.append(f"{len(diagnosis.zero)} 個の勾配は厳密に 0 です")
+    return f"{'。'.join(parts) or '勾配が失われています'}。{cause}"
+
+
+def first_cut(diagnosis: Diagnosis) -> Finding | None:
+    """The first finding that starves something, as the data flows."""
+    return next((finding for finding in diagnosis.findings if finding.severity == "error"), None)
+
+
+def wrt_count(diagnosis: Diagnosis) -> int:
+    """How many tensors were asked about."""
+    names = {node.label for node in diagnosis.graph.nodes if node.role == "wrt"}
+    reached = {name for term in diagnosis.terms.values() for name in term.reaches}
+    return len(names | reached | set(diagnosis.unreached) | set(diagnosis.zero))
+
+
+def term_verdict(term: Term) -> str:
+    """One word or two on a loss term."""
+    if not term.dead:
+        return "alive"
+    return "DEAD: requires_grad is no proof" if term.requires_grad else "DEAD"
+
+
+def place(finding: Finding) -> str:
+    """file:line, as short as it can be clicked."""
+    return f"{short_path(finding.file)}:{finding.line}" if finding.file else "(unknown line)"
+
+
+def short_path(file: str) -> str:
+    """A path from the working directory where it lies inside, else unchanged."""
+    if not os.path.isabs(file):
+        return file
+    try:
+        return Path(file).relative_to(Path.cwd()).as_posix()
+    except (ValueError, OSError):
+        return file
+
+
+def number(value: float | None) -> str:
+    """A measured number in three digits; exactly 0 is "0", unknown is empty."""
+    if value is None:
+        return ""
+    if value == 0:
+        return "0"
+    if not math.isfinite(value):
+        return str(value)
+    return f"{value:.4f}" if 0.01 <= abs(value) < 1000 else f"{value:.2e}"
+
+
+def by_module(names: Iterable[str], most: int = 8) -> list[tuple[str, list[str]]]:
+    """Dotted names grouped by module, with the deepest grouping that has at most `most` groups."""
+    listed = list(names)
+    deepest = max((name.count(".") for name in listed), default=0)
+    for depth in range(deepest, 0, -1):
+        groups: dict[str, list[str]] = {}
+        for name in listed:
+            module = name.rpartition(".")[0]
+            groups.setdefault(".".join(module.split(".")[:depth]) or name, []).append(name)
+        if len(groups) <= most or depth == 1:
+            return list(groups.items())
+    return [(name, [name]) for name in listed]
+
+
+def _listed(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]

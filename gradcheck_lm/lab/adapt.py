@@ -1,0 +1,117 @@
+"""Adapting a recogniser to a hand without labels: the language model teaches, an anchor holds."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from gradcheck_lm.htr.charset import Charset
+from gradcheck_lm.lab.config import Arm, TrainingConfig
+from gradcheck_lm.lab.data import LineData
+from gradcheck_lm.lab.terms import unlabelled
+from gradcheck_lm.lab.trainer import Trainer, TrainingResult, make_accelerator
+from gradcheck_lm.lm import LanguageModel
+from gradcheck_lm.penalties import make_penalty
+
+
+@dataclass
+class Adapted:
+    """The adapted recogniser and how it got there."""
+
+    model: nn.Module
+    result: TrainingResult
+    weights_unchanged: bool  # every weight and statistic equal to the bit
+
+
+def adaptation_config(steps: int, batch_size: int, *, seed: int = 0, attribute_every: int = 10) -> TrainingConfig:
+    """Adam at 3e-4 after a short warm-up, no weight decay, BatchNorm and dropout frozen."""
+    return TrainingConfig(
+        steps=steps,
+        batch_size=batch_size,
+        learning_rate=3e-4,
+        weight_decay=0.0,
+        epsilon=1e-5,
+        warmup=5,
+        schedule="constant",
+        clip_norm=1.0,
+        seed=seed,
+        train_mode=False,
+        attribute_every=attribute_every,
+    )
+
+
+def adapt(
+    recogniser: nn.Module,
+    charset: Charset,
+    data: LineData,
+    language_model: LanguageModel,
+    arm: Arm,
+    config: TrainingConfig,
+    *,
+    folder: str | Path | None = None,
+    device: torch.device | str | None = None,
+    identity: dict[str, Any] | None = None,
+    probe: Callable[[nn.Module], dict[str, float]] | None = None,
+    probe_every: int = 0,
+    on_step: Callable[[dict[str, Any]], None] | None = None,
+) -> Adapted:
+    """Train a copy of `recogniser` on lines without labels; the recogniser given stays as it is.
+
+    Args:
+        data: lines in the new hand; labels, where there are any, are not looked at.
+        arm: which penalty, its weight and options; objective "ratio" needs no labels.
+        identity, probe, probe_every, on_step: as in Trainer.
+    """
+    device = torch.device(device) if device is not None else next(recogniser.parameters()).device
+    start = copy.deepcopy(recogniser).to(device).eval().requires_grad_(False)
+    model = copy.deepcopy(recogniser).to(device).requires_grad_(True)
+    if arm.batchnorm_only:
+        return _batchnorm_only(model, start, data, config)
+    penalty = None
+    if arm.penalty is not None:
+        penalty = make_penalty(arm.penalty, language_model, charset, seed=config.seed, **arm.options)
+    terms = unlabelled(start, charset, penalty, arm.weight)
+    generators = {"penalty": penalty.generator} if penalty is not None else {}
+    trainer = Trainer(
+        model,
+        terms,
+        data,
+        config,
+        folder=folder,
+        accelerator=make_accelerator(config, folder, device),
+        generators=generators,
+        identity={"arm": dataclasses.asdict(arm), **(identity or {})},
+        probe=probe,
+        probe_every=probe_every,
+        on_step=on_step,
+    )
+    result = trainer.run()
+    bare = trainer.accelerator.unwrap_model(trainer.model).eval()
+    return Adapted(bare, result, same_weights(bare, start))
+
+
+def _batchnorm_only(model: nn.Module, start: nn.Module, data: LineData, config: TrainingConfig) -> Adapted:
+    """Forward passes in train mode, no loss: what new BatchNorm statistics do by themselves."""
+    device = next(model.parameters()).device
+    model.eval()
+    for module in model.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.train()
+    with torch.no_grad():
+        for step in range(config.steps):
+            batch = data.batch(step, config.batch_size, seed=config.seed, device=device)
+            model(batch.images)
+    return Adapted(model.eval(), TrainingResult(), same_weights(model, start))
+
+
+def same_weights(a: nn.Module, b: nn.Module) -> bool:
+    """Whether two modules hold the same weights and statistics, to the bit."""
+    theirs = b.state_dict()
+    return all(torch.equal(value, theirs[key]) for key, value in a.state_dict().items())

@@ -1,0 +1,114 @@
+"""The new-hand experiment as a tool: pictures in, an adapted checkpoint and both readings out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from gradcheck_lm.errors import ArgumentError
+from gradcheck_lm.files import write_text_atomic
+from gradcheck_lm.htr.checkpoint import save_checkpoint
+from gradcheck_lm.htr.lines import LABELS, Line, read_images, read_labels_tsv
+from gradcheck_lm.lab.adapt import adapt, adaptation_config
+from gradcheck_lm.lab.compare import load_recogniser
+from gradcheck_lm.lab.config import Arm
+from gradcheck_lm.lab.data import LineData
+from gradcheck_lm.lab.metrics import bootstrap_interval, character_errors
+from gradcheck_lm.lab.reading import nats_per_character, read
+from gradcheck_lm.lm import load_language_model
+from gradcheck_lm.penalties import PENALTIES
+
+
+def adapt_folder(
+    images: Sequence[Path],
+    out: str | Path,
+    *,
+    recogniser: str,
+    lm: str,
+    penalty: str,
+    weight: float,
+    steps: int,
+    batch_size: int,
+    limit: int | None,
+    seed: int,
+    device: str | None,
+    progress: Callable[[str], None],
+    on_step: Callable[[dict[str, Any]], None] | None = None,
+) -> dict[str, Any]:
+    """Adapt a recogniser to pictures of lines; labels beside them serve the report alone.
+
+    Returns:
+        The content of adapt.json: readings before and after, nats per character, CER where there are labels.
+    Raises:
+        ArgumentError: an unknown penalty, or an --out that would overwrite the recogniser.
+        DataError, CheckpointError, LanguageModelError: with what to mend.
+    """
+    out = Path(out)
+    target = out / "recogniser.safetensors"
+    if penalty not in PENALTIES:
+        raise ArgumentError(f"no penalty is called {penalty!r}; there are {', '.join(sorted(PENALTIES))}")
+    if target.exists() and Path(recogniser).exists() and target.samefile(recogniser):
+        raise ArgumentError(f"{target} is the recogniser to start from: give another --out, so that it is kept")
+    lines = load_lines(images)[:limit]
+    model, charset = load_recogniser(recogniser, seed=seed)
+    model.to(device or ("cuda" if torch.cuda.is_available() else "cpu")).eval()
+    data = LineData(lines, model.config, charset, clean=True)
+    progress(f"loading the language model {lm}")
+    language_model = load_language_model(lm, device=device)
+    before = read(model, data, charset)
+    options: dict[str, Any] = {"objective": "ratio"}
+    if penalty == "policy_gradient":
+        options["samples"] = 8
+    arm = Arm(penalty, penalty, weight, options)
+    config = adaptation_config(steps, min(batch_size, len(data)), seed=seed)
+    progress(f"adapting to {len(data)} lines")
+    adapted = adapt(
+        model,
+        charset,
+        data,
+        language_model,
+        arm,
+        config,
+        folder=out / "state",
+        device=device,
+        identity={"recogniser": recogniser, "lm": lm, "names": data.names},
+        on_step=on_step,
+    )
+    after = read(adapted.model, data, charset)
+    save_checkpoint(adapted.model, charset, target, extra={"adapted_from": recogniser, "lm": lm})
+    found: dict[str, Any] = {
+        "checkpoint": str(target),
+        "readings_file": str(out / "readings.tsv"),
+        "lines": len(data),
+        "changed": sum(a != b for a, b in zip(before, after, strict=True)),
+        "lm_before": nats_per_character(language_model, before),
+        "lm_after": nats_per_character(language_model, after),
+        "length_ratio": sum(map(len, after)) / max(1, sum(map(len, before))),
+        "cer_before": None,
+        "cer_after": None,
+        "cer_interval": None,
+        "seconds_per_step": adapted.result.seconds_per_step,
+        "readings": [
+            {"image": name, "before": old, "after": new}
+            for name, old, new in zip(data.names, before, after, strict=True)
+        ],
+    }
+    if data.labelled:
+        errors = character_errors(data.texts, before), character_errors(data.texts, after)
+        found["cer_before"], found["cer_after"] = errors[0].rate, errors[1].rate
+        found["cer_interval"] = list(bootstrap_interval(*errors))
+    rows = [f"{row['image']}\t{row['before']}\t{row['after']}" for row in found["readings"]]
+    write_text_atomic(out / "readings.tsv", "\n".join(["image\tbefore\tafter", *rows]) + "\n")
+    write_text_atomic(out / "adapt.json", json.dumps(found, indent=2, ensure_ascii=False) + "\n")
+    return found
+
+
+def load_lines(images: Sequence[Path]) -> list[Line]:
+    """Lines of pictures and folders; a folder with labels.tsv brings its labels, for the report."""
+    if all((Path(path) / LABELS).is_file() for path in images):
+        return [line for path in images for line in read_labels_tsv(path)]
+    return list(read_images(images))

@@ -1,0 +1,235 @@
+"""The comparison: the broken penalty, why it is dead, and the fixed ones learning, in one folder."""
+
+from __future__ import annotations
+
+import json
+import platform
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from gradcheck_lm.errors import ArgumentError
+from gradcheck_lm.files import write_text_atomic
+from gradcheck_lm.flow import Diagnosis
+from gradcheck_lm.htr.charset import Charset
+from gradcheck_lm.htr.checkpoint import load_checkpoint, save_checkpoint
+from gradcheck_lm.htr.crnn import CONFIGS, CRNN, build_crnn
+from gradcheck_lm.htr.synthetic import HELD_OUT_HANDS, TRAINING_HANDS, SyntheticLines
+from gradcheck_lm.htr.text import load_sentences
+from gradcheck_lm.lab.config import Arm, ComparisonConfig, new_hand_arms, with_labels_arms
+from gradcheck_lm.lab.data import LineData
+from gradcheck_lm.lab.evidence import diagnose_arm, draw_arm
+from gradcheck_lm.lab.experiments import ArmOutcome, Bench, Progress, run_new_hand, run_with_labels
+from gradcheck_lm.lab.lm_table import LMTable, lm_table
+from gradcheck_lm.lab.mistakes import Mistakes, find_mistakes
+from gradcheck_lm.lab.trainer import METRICS
+from gradcheck_lm.lm import LanguageModel, load_language_model
+
+PACKAGES = ("gradcheck_lm", "torch", "transformers", "accelerate", "jiwer", "torchviz", "graphviz", "rich")
+
+
+@dataclass
+class Comparison:
+    """Everything a comparison found, and where it was written."""
+
+    config: ComparisonConfig
+    out: Path
+    outcomes: dict[str, dict[str, ArmOutcome]]  # experiment -> arm
+    diagnoses: dict[str, Diagnosis]
+    graphs: dict[str, list[Path]]
+    table: LMTable
+    mistakes: Mistakes
+    summary: dict[str, Any]
+    benches: dict[str, Bench] = field(default_factory=dict, repr=False)
+
+    @property
+    def verdict(self) -> str:
+        """One sentence: which line cuts the argmax arm."""
+        return verdict_of(self.diagnoses.get("argmax"))
+
+
+def compare(config: ComparisonConfig, out: str | Path, *, progress: Callable[[str], None], step: Progress) -> Comparison:
+    """Run both experiments and write summary.json, graphs, metrics, curves and checkpoints under `out`.
+
+    A comparison that was interrupted goes on where it stopped when called again with the same settings and folder.
+
+    Args:
+        config: what to compare, on which lines.
+        out: folder; made where it is missing.
+        progress: called with a line of text before each stage.
+        step: called with (experiment, arm, record) after each training step.
+    Raises:
+        ArgumentError, CheckpointError, DataError, LanguageModelError: with what to mend.
+    """
+    out = Path(out)
+    arms = pick_arms(config)
+    out.mkdir(parents=True, exist_ok=True)
+    progress(f"loading the recogniser {config.recogniser} and the language model {config.language_model}")
+    device = torch.device(config.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    recogniser, charset = load_recogniser(config.recogniser, seed=config.seed)
+    recogniser.to(device).eval()
+    language_model = load_language_model(config.language_model, device=device)
+    progress("rendering lines of handwriting")
+    benches = make_benches(config, recogniser, charset, language_model, out, step)
+
+    progress("asking the debugger about each arm")
+    diagnoses: dict[str, Diagnosis] = {}
+    graphs: dict[str, list[Path]] = {}
+    for name, arm in arms["with_labels"].items():
+        diagnoses[name], terms, model = diagnose_arm(benches["with_labels"], arm)
+        graphs[name] = draw_arm(diagnoses[name], terms, model, out / "graphs", name)
+        write_text_atomic(out / "graphs" / f"{name}.json", diagnoses[name].to_json())
+
+    progress("experiment 1: with labels")
+    outcomes = {"with_labels": run_with_labels(benches["with_labels"], arms["with_labels"])}
+    progress(f"experiment 2: a new hand ({config.hand}), without labels")
+    outcomes["new_hand"] = run_new_hand(benches["new_hand"], arms["new_hand"])
+
+    for experiment, found in outcomes.items():
+        for name, outcome in found.items():
+            save_checkpoint(outcome.model, charset, out / "checkpoints" / experiment / f"{name}.safetensors")
+            metrics = benches[experiment].folder(experiment, name) / METRICS
+            if metrics.exists():
+                (out / "metrics").mkdir(exist_ok=True)
+                shutil.copyfile(metrics, out / "metrics" / f"{experiment}-{name}.jsonl")
+    evaluation = benches["new_hand"].evaluation
+    readings = outcomes["new_hand"]["ctc"].before.readings
+    summary = summarise(config, outcomes, device, diagnoses)
+    write_text_atomic(out / "summary.json", json.dumps(summary, indent=2) + "\n")
+    return Comparison(
+        config=config,
+        out=out,
+        outcomes=outcomes,
+        diagnoses=diagnoses,
+        graphs=graphs,
+        table=lm_table(language_model, readings[:29], evaluation.texts[:29]),
+        mistakes=find_mistakes(evaluation.texts, readings),
+        summary=summary,
+        benches=benches,
+    )
+
+
+def pick_arms(config: ComparisonConfig) -> dict[str, dict[str, Arm]]:
+    """The arms asked for; `ctc` is always there, because the others are held against it."""
+    tables = {"with_labels": with_labels_arms(), "new_hand": new_hand_arms()}
+    known = {name for table in tables.values() for name in table}
+    unknown = [name for name in config.arms if name not in known]
+    if unknown:
+        raise ArgumentError(f"no arm is called {', '.join(unknown)}; there are {', '.join(sorted(known))}")
+    wanted = {"ctc", "batchnorm_only", *config.arms}
+    return {
+        experiment: {name: arm for name, arm in table.items() if name in wanted} for experiment, table in tables.items()
+    }
+
+
+def load_recogniser(name: str, *, seed: int = 0) -> tuple[CRNN, Charset]:
+    """A recogniser from a checkpoint, "synthetic" (the one that ships), or "full" or "small" with fresh weights."""
+    if name in CONFIGS:
+        state = torch.get_rng_state()
+        torch.manual_seed(seed)
+        model = build_crnn(name, classes=Charset.standard().size)
+        torch.set_rng_state(state)
+        return model, Charset.standard()
+    model, charset, _ = load_checkpoint(name)
+    return model, charset
+
+
+def make_benches(
+    config: ComparisonConfig,
+    recogniser: CRNN,
+    charset: Charset,
+    language_model: LanguageModel,
+    out: Path,
+    step: Progress,
+) -> dict[str, Bench]:
+    """The lines of both experiments: hands of training with labels, and the new hand without."""
+    names = [hand.name for hand in HELD_OUT_HANDS]
+    if config.hand not in names:
+        raise ArgumentError(f"{config.hand!r} is not a hand kept out of training; there are {', '.join(names)}")
+    new = tuple(hand for hand in HELD_OUT_HANDS if hand.name == config.hand)
+    train_texts = load_sentences(config.texts, charset=charset, split="train")
+    test_texts = load_sentences(config.texts, charset=charset, split="test")
+    label_lines = min(512, max(64, config.label_steps * config.label_batch_size))
+
+    def data(texts: list[str], hands: tuple[Any, ...], count: int, seed: int) -> LineData:
+        return LineData(SyntheticLines(texts, hands, count, seed), recogniser.config, charset)
+
+    # the seeds of lines are far apart from each other and from those that the shipped checkpoint was trained on
+    base = 10_000_000 + 1000 * config.seed
+    lines = {
+        "with_labels": (
+            data(train_texts, TRAINING_HANDS, label_lines, base),
+            data(test_texts, TRAINING_HANDS, config.evaluation_lines, base + 1),
+        ),
+    }
+    half = len(test_texts) // 2
+    lines["new_hand"] = (
+        data(test_texts[:half], new, config.adapt_lines, base + 2),
+        data(test_texts[half:], new, config.evaluation_lines, base + 3),
+    )
+    return {
+        experiment: Bench(recogniser, charset, language_model, train, evaluation, config, out, step)
+        for experiment, (train, evaluation) in lines.items()
+    }
+
+
+def summarise(
+    config: ComparisonConfig,
+    outcomes: dict[str, dict[str, ArmOutcome]],
+    device: torch.device,
+    diagnoses: dict[str, Diagnosis],
+) -> dict[str, Any]:
+    """The content of summary.json. Rates are fractions, `lm` nats per character, `cer_interval` of after minus before."""
+    summary: dict[str, Any] = {
+        experiment: {"arms": {name: outcome.figures for name, outcome in found.items()}}
+        for experiment, found in outcomes.items()
+    }
+    summary["verdict"] = verdict_of(diagnoses.get("argmax"))
+    summary["cuts"] = {name: [finding_row(finding) for finding in d.findings] for name, d in diagnoses.items()}
+    summary["device"] = device_name(device)
+    summary["versions"] = versions()
+    summary["config"] = config.to_dict()
+    return summary
+
+
+def finding_row(finding: Any) -> dict[str, Any]:
+    """A finding in a line of JSON."""
+    keys = ("code", "kind", "op", "file", "line", "severity", "certainty", "term")
+    return {key: getattr(finding, key) for key in keys}
+
+
+def verdict_of(diagnosis: Diagnosis | None) -> str:
+    """One sentence on the argmax arm."""
+    if diagnosis is None:
+        return "The argmax arm was not run."
+    if diagnosis.ok or not diagnosis.findings:
+        return "The argmax arm was found healthy, which it is not: please report this."
+    first = diagnosis.findings[0]
+    place = f"{Path(first.file).name}:{first.line}"
+    return (
+        f"The language-model penalty teaches the argmax arm nothing: its gradient stops at {place} "
+        f"({first.op}, {first.kind}: {first.source.strip()})."
+    )
+
+
+def device_name(device: torch.device) -> str:
+    """The GPU's name, or the processor's."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"CPU, {torch.get_num_threads()} threads, {platform.machine()}"
+
+
+def versions() -> dict[str, str]:
+    """Versions of what the figures depend on."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

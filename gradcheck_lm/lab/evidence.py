@@ -1,0 +1,47 @@
+"""What the debugger says of each arm, and its two pictures."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from gradcheck_lm.draw.autograd import autograd_dot
+from gradcheck_lm.draw.graph import flow_dot
+from gradcheck_lm.draw.layout import render
+from gradcheck_lm.flow import Diagnosis, diagnose
+from gradcheck_lm.lab.config import Arm
+from gradcheck_lm.lab.experiments import Bench
+from gradcheck_lm.lab.terms import labelled
+
+LINES = 2  # enough to see every operation; the language model is asked again for each counterfactual
+
+
+def diagnose_arm(bench: Bench, arm: Arm) -> tuple[Diagnosis, dict[str, Tensor], nn.Module]:
+    """The diagnosis of one training step of an arm with respect to the whole recogniser, the step's terms, and the
+    copy of the recogniser that they were computed with.
+
+    The penalty is made anew for each run of the step, so that its draws are the same in all of them.
+    """
+    model = copy.deepcopy(bench.recogniser).train().requires_grad_(True)
+    device = next(model.parameters()).device
+    batch = bench.train.take(range(min(LINES, len(bench.train))), device)
+
+    def step() -> dict[str, Tensor]:
+        terms = labelled(bench.charset, bench.penalty(arm), arm.weight)(model, batch).terms
+        if "lm" in terms:
+            # the shortcut head belongs to CTC: two terms are easier to read than three
+            return {"ctc": terms["ctc"] + terms["shortcut"], "lm": terms["lm"]}
+        return {"ctc": terms["ctc"] + terms["shortcut"]}
+
+    return diagnose(step, wrt=model), step(), model
+
+
+def draw_arm(diagnosis: Diagnosis, terms: dict[str, Tensor], model: nn.Module, folder: Path, name: str) -> list[Path]:
+    """NAME-flow.svg and NAME-autograd.svg in `folder`."""
+    flow = render(flow_dot(diagnosis, title=f"{name}: from the recogniser to the loss"), folder / f"{name}-flow.svg")
+    # the penalty alone: with CTC in the picture, the dead term would simply not be there
+    shown = {"lm": terms["lm"]} if "lm" in terms else terms
+    graph = render(autograd_dot(shown, params=dict(model.named_parameters())), folder / f"{name}-autograd.svg")
+    return [flow, graph]

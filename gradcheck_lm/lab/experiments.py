@@ -1,0 +1,196 @@
+"""The two experiments of the comparison: with labels, and a new hand without labels."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from gradcheck_lm.flow import attribute
+from gradcheck_lm.htr.charset import Charset
+from gradcheck_lm.lab.adapt import adapt, adaptation_config, same_weights
+from gradcheck_lm.lab.config import Arm, ComparisonConfig, TrainingConfig
+from gradcheck_lm.lab.data import LineData
+from gradcheck_lm.lab.metrics import bootstrap_interval
+from gradcheck_lm.lab.reading import Quality, measure
+from gradcheck_lm.lab.terms import ctc_term, labelled
+from gradcheck_lm.lab.trainer import Trainer, TrainingResult, make_accelerator
+from gradcheck_lm.lm import LanguageModel
+from gradcheck_lm.penalties import Penalty, make_penalty
+
+Progress = Callable[[str, str, dict[str, Any]], None]  # (experiment, arm, step record)
+
+
+@dataclass
+class ArmOutcome:
+    """One arm of one experiment: its figures, its curves, its readings and its final recogniser."""
+
+    figures: dict[str, Any]
+    result: TrainingResult
+    before: Quality
+    after: Quality
+    model: nn.Module
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What all arms share: the same starting weights, the same lines, the same language model."""
+
+    recogniser: nn.Module
+    charset: Charset
+    language_model: LanguageModel
+    train: LineData
+    evaluation: LineData
+    config: ComparisonConfig
+    out: Path
+    progress: Progress
+
+    def folder(self, experiment: str, arm: str) -> Path:
+        """Where an arm's state and metrics go."""
+        return self.out / "checkpoints" / experiment / arm
+
+    def penalty(self, arm: Arm) -> Penalty | None:
+        """A fresh penalty, with a generator of its own in its first state."""
+        if arm.penalty is None:
+            return None
+        return make_penalty(arm.penalty, self.language_model, self.charset, seed=self.config.seed, **arm.options)
+
+    def identity(self, arm: Arm) -> dict[str, Any]:
+        """What a saved state of this arm must have been made with."""
+        return {
+            "arm": dataclasses.asdict(arm),
+            "recogniser": self.config.recogniser,
+            "language_model": self.config.language_model,
+            "hand": self.config.hand,
+        }
+
+    def probe(self) -> Callable[[nn.Module], dict[str, float]]:
+        """CER on a third of the evaluation lines, for the curves."""
+        part = copy.copy(self.evaluation)
+        count = max(1, len(self.evaluation) // 3)
+        part.texts, part.names = self.evaluation.texts[:count], self.evaluation.names[:count]
+        part.pixels = self.evaluation.pixels[:count]
+        return lambda model: {"cer": measure(model, part, self.charset).cer}
+
+
+def run_with_labels(bench: Bench, arms: dict[str, Arm]) -> dict[str, ArmOutcome]:
+    """CTC plus the weighted penalty, as in the story; every arm sees the same batches and the same dropout."""
+    config = bench.config
+    training = TrainingConfig(
+        steps=config.label_steps,
+        batch_size=config.label_batch_size,
+        learning_rate=3e-4,
+        schedule="constant",
+        warmup=2,
+        clip_norm=None,  # clipping by the norm of the sum would let a term act through the scale of another
+        seed=config.seed,
+        attribute_every=max(1, config.label_steps // 4),
+        mixed_precision=config.mixed_precision,
+    )
+    before = measure(bench.recogniser, bench.evaluation, bench.charset, bench.language_model)
+    outcomes: dict[str, ArmOutcome] = {}
+    for name, arm in arms.items():
+        penalty = bench.penalty(arm)
+        trainer = Trainer(
+            copy.deepcopy(bench.recogniser),
+            labelled(bench.charset, penalty, arm.weight),
+            bench.train,
+            training,
+            folder=bench.folder("with_labels", name),
+            accelerator=make_accelerator(training, None, config.device),
+            generators={"penalty": penalty.generator} if penalty is not None else {},
+            identity=bench.identity(arm),
+            on_step=lambda record, name=name: bench.progress("with_labels", name, record),
+        )
+        result = trainer.run()
+        model = trainer.accelerator.unwrap_model(trainer.model).eval()
+        outcomes[name] = _outcome(bench, arm, model, result, before)
+        figures = outcomes[name].figures
+        figures["lm_ctc_cosine"] = result.median("lm", "cosine")
+        reference = outcomes.get("ctc")
+        figures["identical_to_ctc_only"] = None if reference is None else same_weights(model, reference.model)
+    return outcomes
+
+
+def run_new_hand(bench: Bench, arms: dict[str, Arm]) -> dict[str, ArmOutcome]:
+    """A hand never seen, no labels: the penalty alone, anchored to the starting reading."""
+    config = bench.config
+    training = dataclasses.replace(
+        adaptation_config(config.steps, config.batch_size, seed=config.seed, attribute_every=max(1, config.steps // 4)),
+        mixed_precision=config.mixed_precision,
+    )
+    before = measure(bench.recogniser, bench.evaluation, bench.charset, bench.language_model)
+    lines_before = measure(bench.recogniser, bench.train, bench.charset)
+    outcomes: dict[str, ArmOutcome] = {}
+    for name, arm in arms.items():
+        adapted = adapt(
+            bench.recogniser,
+            bench.charset,
+            bench.train,
+            bench.language_model,
+            arm,
+            training,
+            folder=bench.folder("new_hand", name),
+            device=config.device,
+            identity=bench.identity(arm),
+            probe=bench.probe(),
+            probe_every=max(1, config.steps // 4),
+            on_step=lambda record, name=name: bench.progress("new_hand", name, record),
+        )
+        outcomes[name] = _outcome(bench, arm, adapted.model, adapted.result, before)
+        figures = outcomes[name].figures
+        lines_after = measure(adapted.model, bench.train, bench.charset)
+        figures["adapted_lines"] = {"cer_before": lines_before.cer, "cer_after": lines_after.cer}
+        figures["weights_unchanged"] = adapted.weights_unchanged
+        figures["lm_ctc_cosine"] = _oracle_cosine(bench, arm)
+    return outcomes
+
+
+def _outcome(bench: Bench, arm: Arm, model: nn.Module, result: TrainingResult, before: Quality) -> ArmOutcome:
+    after = measure(model, bench.evaluation, bench.charset, bench.language_model)
+    low, high = bootstrap_interval(before.characters, after.characters, seed=bench.config.seed)
+    figures: dict[str, Any] = {
+        "cer_before": before.cer,
+        "cer_after": after.cer,
+        "cer_interval": [low, high],
+        "wer_before": before.wer,
+        "wer_after": after.wer,
+        "lm_before": before.lm,
+        "lm_after": after.lm,
+        "length_ratio_before": before.length_ratio,
+        "length_ratio": after.length_ratio,
+        "lm_gradient_norm": result.median("lm", "gradient_norm") if arm.penalty else None,
+        "lm_share": result.median("lm", "share") if arm.penalty else None,
+        "weight": arm.weight,
+        "penalty": arm.penalty,
+        "options": arm.options,
+        "seconds_per_step": result.seconds_per_step,
+        "peak_memory_mb": result.peak_memory_mb,
+    }
+    return ArmOutcome(figures, result, before, after, model)
+
+
+def _oracle_cosine(bench: Bench, arm: Arm) -> float | None:
+    """Cosine of the penalty's gradient to that of CTC on the true labels, at the start, on one batch.
+
+    The labels are used for this figure alone, never in training.
+    """
+    penalty = bench.penalty(arm)
+    if penalty is None:
+        return None
+    model = copy.deepcopy(bench.recogniser).eval().requires_grad_(True)
+    device = next(model.parameters()).device
+    batch = bench.train.batch(0, bench.config.batch_size, seed=bench.config.seed, device=device)
+    if batch.texts is None:
+        return None
+    logits = model(batch.images)
+    lm = penalty(logits, None).loss
+    with torch.enable_grad():
+        terms = {"ctc": ctc_term(logits, batch.texts, bench.charset), "lm": lm}
+    return attribute(terms, wrt=model).cosine("lm", "ctc")

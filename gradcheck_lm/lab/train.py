@@ -1,0 +1,159 @@
+"""Training a recogniser from labelled lines: real ones in a folder, or synthetic ones."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from gradcheck_lm.errors import ArgumentError, DataError
+from gradcheck_lm.files import write_text_atomic
+from gradcheck_lm.htr.charset import Charset
+from gradcheck_lm.htr.checkpoint import save_checkpoint
+from gradcheck_lm.htr.crnn import CRNN, CRNNConfig
+from gradcheck_lm.htr.lines import read_labels_tsv
+from gradcheck_lm.htr.synthetic import TRAINING_HANDS, SyntheticLines
+from gradcheck_lm.htr.text import load_sentences
+from gradcheck_lm.lab.compare import load_recogniser
+from gradcheck_lm.lab.config import TrainingConfig
+from gradcheck_lm.lab.data import LineData
+from gradcheck_lm.lab.reading import Quality, measure
+from gradcheck_lm.lab.terms import labelled
+from gradcheck_lm.lab.trainer import Trainer, TrainingResult, make_accelerator
+from gradcheck_lm.lm import load_language_model
+from gradcheck_lm.penalties import make_penalty
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """What `train` is asked to do."""
+
+    data: str = "synthetic"  # or a folder with labels.tsv
+    validation: str | None = None  # a folder with labels.tsv; None: other synthetic lines, or a tenth of the data
+    recogniser: str = "small"
+    width: int | None = None  # pixels; None: the recogniser's own
+    lines: int = 12_000  # of synthetic data
+    texts: tuple[str, ...] = ("stdlib", "bible")
+    penalty: str | None = None
+    lm: str = "char"
+    lm_weight: float = 0.1
+    validation_every: int = 200
+    half: bool = True  # store weights as 16-bit numbers
+
+
+@dataclass
+class Trained:
+    """A trained recogniser, its reading of the validation lines, and the run behind it."""
+
+    model: nn.Module
+    charset: Charset
+    quality: Quality
+    result: TrainingResult
+    checkpoint: Path
+
+
+def train(
+    settings: TrainSettings,
+    config: TrainingConfig,
+    out: str | Path,
+    *,
+    device: str | None = None,
+    progress: Callable[[str], None],
+    on_step: Callable[[dict[str, Any]], None] | None = None,
+) -> Trained:
+    """Train, validate now and then, and write `recogniser.safetensors`, `metrics.jsonl` and `training.json` to `out`.
+
+    Called again with the same settings and folder, it goes on from the last checkpoint.
+    """
+    out = Path(out)
+    model, charset = load_recogniser(settings.recogniser, seed=config.seed)
+    if settings.width is not None:
+        model = widen(model, settings.width)
+    progress("preparing lines")
+    data, validation = load_data(settings, model.config, charset, seed=config.seed)
+    penalty = None
+    if settings.penalty is not None:
+        progress(f"loading the language model {settings.lm}")
+        accelerator = make_accelerator(config, None, device)
+        penalty = make_penalty(
+            settings.penalty, load_language_model(settings.lm, device=accelerator.device), charset, seed=config.seed
+        )
+    trainer = Trainer(
+        model,
+        labelled(charset, penalty, settings.lm_weight),
+        data,
+        config,
+        folder=out,
+        accelerator=make_accelerator(config, out, device),
+        generators={"penalty": penalty.generator} if penalty is not None else {},
+        identity={"settings": json.loads(json.dumps(dataclasses.asdict(settings)))},
+        probe=lambda bare: {"cer": measure(bare, validation, charset).cer},
+        probe_every=settings.validation_every,
+        on_step=on_step,
+    )
+    progress(f"training on {len(data)} lines, {config.steps} steps of {config.batch_size}")
+    result = trainer.run()
+    bare = trainer.accelerator.unwrap_model(trainer.model).eval()
+    quality = measure(bare, validation, charset)
+    checkpoint = save_checkpoint(
+        bare, charset, out / "recogniser.safetensors", extra={"cer": f"{quality.cer:.4f}"}, half=settings.half
+    )
+    report = {
+        "settings": dataclasses.asdict(settings),
+        "config": dataclasses.asdict(config),
+        "lines": len(data),
+        "validation_lines": len(validation),
+        "cer": quality.cer,
+        "wer": quality.wer,
+        "seconds_per_step": result.seconds_per_step,
+        "seconds": sum(record["seconds"] for record in result.records),
+        "curve": [
+            {"step": record["step"], "ctc": record["terms"]["ctc"]["value"], **record["probe"]}
+            for record in result.records
+            if "probe" in record
+        ],
+    }
+    write_text_atomic(out / "training.json", json.dumps(report, indent=2) + "\n")
+    return Trained(bare, charset, quality, result, Path(checkpoint))
+
+
+def widen(model: CRNN, width: int) -> CRNN:
+    """The same recogniser for wider or narrower pictures: no weight depends on the width."""
+    wider = CRNN(dataclasses.replace(model.config, width=width))
+    wider.load_state_dict(model.state_dict())
+    return wider
+
+
+def load_data(
+    settings: TrainSettings, config: CRNNConfig, charset: Charset, *, seed: int
+) -> tuple[LineData, LineData]:
+    """Training and validation lines."""
+    if settings.data == "synthetic":
+        texts = {
+            split: [
+                text for name in settings.texts for text in load_sentences(name, charset=charset, split=split)
+            ]
+            for split in ("train", "test")
+        }
+        if settings.lines < 1:
+            raise ArgumentError(f"--lines is {settings.lines}; at least one line is needed")
+        train_lines = SyntheticLines(texts["train"], TRAINING_HANDS, settings.lines, seed)
+        held_back = SyntheticLines(texts["test"], TRAINING_HANDS, 256, seed + 1)
+        return LineData(train_lines, config, charset), LineData(held_back, config, charset)
+    lines = read_labels_tsv(settings.data)
+    if settings.validation is not None:
+        return LineData(lines, config, charset), LineData(read_labels_tsv(settings.validation), config, charset)
+    if len(lines) < 10:
+        raise DataError(f"{settings.data} has {len(lines)} lines: at least 10 are needed, or give --validation FOLDER")
+    order = torch.randperm(len(lines), generator=torch.Generator().manual_seed(0)).tolist()
+    cut = len(lines) // 10
+    return (
+        LineData([lines[i] for i in sorted(order[cut:])], config, charset),
+        LineData([lines[i] for i in sorted(order[:cut])], config, charset),
+    )

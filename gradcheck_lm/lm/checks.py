@@ -1,0 +1,93 @@
+"""Is this model a causal language model? Asked of its configuration, its weights, and then of its behaviour."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gradcheck_lm.errors import LanguageModelError
+from gradcheck_lm.lm.score import Parts
+
+_CURE = "pass a causal (left-to-right) model such as 'smollm2', 'gpt2' or 'char'"
+_CAUSAL_SUFFIXES = ("ForCausalLM", "LMHeadModel")
+
+
+def check_config(config: Any, *, name: str) -> None:
+    """Raise LanguageModelError where the configuration already says that the model is not a causal LM."""
+    architectures = list(getattr(config, "architectures", None) or [])
+    if getattr(config, "is_encoder_decoder", False):
+        raise LanguageModelError(f"{name!r} is an encoder-decoder ({_names(architectures, config)}); {_CURE}")
+    if architectures and not any(architecture.endswith(_CAUSAL_SUFFIXES) for architecture in architectures):
+        raise LanguageModelError(f"{name!r} is not a causal language model: it is a {_names(architectures, config)}; {_CURE}")
+
+
+def check_weights(missing: set[str], *, name: str) -> None:
+    """Raise LanguageModelError where weights were missing: transformers would go on with random ones."""
+    if missing:
+        first = ", ".join(sorted(missing)[:3])
+        raise LanguageModelError(
+            f"the weights of {name!r} lack {len(missing)} tensors that its language model needs (first: {first}); they are "
+            f"another model's, or incomplete: copy the folder again, or {_CURE}"
+        )
+
+
+@torch.no_grad()
+def split(module: nn.Module, *, name: str) -> Parts:
+    """The model's body and head, checked by running it: that it is causal, and that head(body(x)) is its output."""
+    config: Any = module.config
+    vocabulary = int(config.vocab_size)
+    ids = torch.arange(6, device=next(module.parameters()).device)[None] * 7 % vocabulary
+    logits = module(input_ids=ids, use_cache=False).logits
+    _check_causal(module, ids, logits, name=name)
+    whole = _whole(module)
+    halves = _halves(module)
+    embeddings = module.get_input_embeddings()  # type: ignore[operator]
+    body, head = whole
+    if halves is not None:
+        parted = halves[1](halves[0](ids=ids, mask=torch.ones_like(ids, dtype=torch.bool)))
+        # some models scale or cap their logits after the head: those keep their own forward
+        if parted.shape == logits.shape and torch.allclose(parted.float(), logits.float(), rtol=1e-3, atol=1e-3):
+            body, head = halves
+    context = getattr(config, "max_position_embeddings", None)
+    return Parts(body, head, embeddings, embeddings.weight.shape[1], vocabulary, context)
+
+
+def _check_causal(module: nn.Module, ids: Tensor, logits: Tensor, *, name: str) -> None:
+    other = ids.clone()
+    other[0, -1] = (other[0, -1] + 1) % int(module.config.vocab_size)  # type: ignore[union-attr,arg-type]
+    before = logits[:, :-1].float()
+    after = module(input_ids=other, use_cache=False).logits[:, :-1].float()
+    if not torch.allclose(before, after, rtol=1e-2, atol=1e-2 * float(before.abs().amax())):
+        raise LanguageModelError(
+            f"{name!r} looks ahead: changing the last token changed what it says of earlier ones "
+            f"(by up to {float((before - after).abs().amax()):.3g}), so it is not a causal language model; {_CURE}"
+        )
+
+
+def _whole(module: nn.Module) -> tuple[Any, Any]:
+    def body(*, ids: Tensor | None = None, embeds: Tensor | None = None, mask: Tensor) -> Tensor:
+        logits: Tensor = module(input_ids=ids, inputs_embeds=embeds, attention_mask=mask.long(), use_cache=False).logits
+        return logits
+
+    return body, lambda hidden: hidden
+
+
+def _halves(module: nn.Module) -> tuple[Any, Any] | None:
+    base: Any = getattr(module, "base_model", module)
+    head: Any = module.get_output_embeddings()  # type: ignore[operator]
+    if base is module or head is None:
+        return None
+
+    def body(*, ids: Tensor | None = None, embeds: Tensor | None = None, mask: Tensor) -> Tensor:
+        hidden: Tensor = base(
+            input_ids=ids, inputs_embeds=embeds, attention_mask=mask.long(), use_cache=False
+        ).last_hidden_state
+        return hidden
+
+    return body, head
+
+
+def _names(architectures: list[str], config: Any) -> str:
+    return ", ".join(architectures) or str(getattr(config, "model_type", "model of unknown type"))
