@@ -124,7 +124,7 @@ def test_sample_paths_follow_the_posteriors():
 
 def test_frames_are_drawn_independently():
     paths = sample_paths(torch.zeros(2, 1, 2), 40_000, generator=torch.Generator().manual_seed(2))
-    assert abs(paths.double()[:, :, 0].T.cov(correction=0)[0, 1]) < 4.5 * 0.25 / 200
+    assert abs(paths.double()[:, :, 0].cov(correction=0)[0, 1]) < 4.5 * 0.25 / 200
 
 
 def test_sampling_is_repeatable_and_leaves_the_global_state_alone():
@@ -263,7 +263,9 @@ def test_no_strings_at_all():
     logits = random_logits(3, 1, 3)
     none = torch.zeros(0, dtype=torch.long)
     assert string_log_prob(logits, none.view(0, 0), none, lines=none).shape == (0,)
-    only_empty = string_log_prob(logits, torch.zeros(2, 0, dtype=torch.long), none.new_zeros(2), lines=none.new_zeros(2))
+    only_empty = string_log_prob(
+        logits, torch.zeros(2, 0, dtype=torch.long), none.new_zeros(2), lines=none.new_zeros(2)
+    )
     assert torch.allclose(only_empty, logits.log_softmax(-1)[:, 0, 0].sum().expand(2))
 
 

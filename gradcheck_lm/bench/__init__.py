@@ -1,0 +1,1 @@
+"""Benchmarks and generated pages: `python -m gradcheck_lm.bench NAME`."""

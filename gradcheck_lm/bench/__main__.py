@@ -1,0 +1,74 @@
+"""`python -m gradcheck_lm.bench NAME`: one benchmark, or the pages and pictures that are made from real runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gradcheck_lm.commands.common import friendly, note, quiet_libraries
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
+
+
+@app.command()
+@friendly
+def gpu(
+    out: Annotated[Path, typer.Option(help="Folder for gpu.json and gpu.md.")],
+    minutes: Annotated[float, typer.Option(help="Time to stay within.")] = 9.0,
+    device: Annotated[str, typer.Option(help="'cuda'; 'cpu' only to try the benchmark itself.")] = "cuda",
+    lm: Annotated[str, typer.Option(help="Language model: 'smollm2', 'char', a folder or a .gguf file.")] = "smollm2",
+    tests: Annotated[bool, typer.Option(help="Run the tests marked gpu first.")] = True,
+) -> None:
+    """Everything that needs a GPU, in order of value, inside the time given."""
+    quiet_libraries()
+    from gradcheck_lm.bench.gpu import run_gpu
+
+    typer.echo(str(run_gpu(out, minutes=minutes, device=device, lm=lm, tests=tests, progress=note)))
+
+
+@app.command()
+@friendly
+def figures(
+    out: Annotated[Path, typer.Option(help="Folder for the pictures.")] = Path("docs/figures"),
+) -> None:
+    """Every picture of README and docs, drawn anew from real runs."""
+    quiet_libraries()
+    from gradcheck_lm.bench.figures import draw_figures
+
+    for path in draw_figures(out, progress=note):
+        typer.echo(str(path))
+
+
+@app.command()
+@friendly
+def docs(out: Annotated[Path, typer.Option(help="The folder docs/.")] = Path("docs")) -> None:
+    """The generated pages of docs: findings.md."""
+    from gradcheck_lm.bench.docs import write_docs
+
+    for path in write_docs(out):
+        typer.echo(str(path))
+
+
+@app.command()
+@friendly
+def seeds(
+    out: Annotated[Path, typer.Option(help="Folder for one comparison a seed, and seeds.json and seeds.md.")],
+    count: Annotated[int, typer.Option(help="How many seeds, from 0.")] = 3,
+    hand: Annotated[str, typer.Option(help="The new hand.")] = "shadows-into-light",
+    arms: Annotated[str, typer.Option(help="Arms, separated by commas.")] = (
+        "argmax,soft_embedding,gumbel_softmax,policy_gradient"
+    ),
+    steps: Annotated[int | None, typer.Option(help="Steps of the new hand; by default as compare has it.")] = None,
+) -> None:
+    """The comparison over several seeds, with means and t-intervals."""
+    quiet_libraries()
+    from gradcheck_lm.bench.seeds import run_seeds
+
+    names = tuple(name.strip() for name in arms.split(",") if name.strip())
+    typer.echo(str(run_seeds(out, count=count, hand=hand, arms=names, steps=steps, progress=note)))
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,260 @@
+"""A small character language model of GPT-2's architecture, trained from any text by one command.
+
+    python -m gradcheck_lm.lm.char --text FILE [--text FILE ...] --out FOLDER
+
+A text is cut into paragraphs at blank lines; every fifth paragraph, by its hash, is held out (the same rule by which the
+recogniser's synthetic lines are parted, so its test lines are not in a model trained on the same texts).
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import math
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from gradcheck_lm.errors import DataError, GradcheckLMError
+from gradcheck_lm.files import write_bytes_atomic, write_text_atomic
+from gradcheck_lm.lm import hub
+from gradcheck_lm.lm.checks import split
+from gradcheck_lm.lm.prose import docstring_paragraphs, read_paragraphs
+from gradcheck_lm.lm.score import LanguageModel
+from gradcheck_lm.lm.tokens import CharacterTokens
+
+STANDARD_CHARACTERS = " !\"#&'()*+,-./0123456789:;?ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_HELD_OUT_EVERY = 5
+
+
+@dataclass(frozen=True)
+class CharConfig:
+    """Size of the model and of its training; the defaults make the model that ships with the package."""
+
+    characters: str = STANDARD_CHARACTERS
+    layers: int = 3
+    width: int = 128
+    heads: int = 4
+    context: int = 256
+    steps: int = 4500
+    batch: int = 16
+    window: int = 128
+    learning_rate: float = 3e-3
+    seed: int = 0
+
+
+def train_char_model(
+    texts: Sequence[str],
+    config: CharConfig | None = None,
+    *,
+    held_out: Sequence[str] | None = None,
+    progress: Callable[[dict[str, float]], None] | None = None,
+) -> tuple[LanguageModel, dict[str, Any]]:
+    """Train a character language model; nothing else random in the process is disturbed.
+
+    Args:
+        texts: paragraphs. Characters outside the model's become its unknown token.
+        config: sizes and training; None is the shipped model's.
+        held_out: paragraphs to measure on; None holds out a fifth of `texts` by their hash.
+        progress: called with each point of the curve.
+    Returns:
+        The model, frozen, on the CPU; and the curve: points of step, seconds, loss and held-out loss in nats per character.
+    Raises:
+        DataError: the texts are shorter than one window, or nothing is left to train on.
+    """
+    config = CharConfig() if config is None else config
+    if held_out is None:
+        held_out = [text for text in texts if is_held_out(text)]
+        texts = [text for text in texts if not is_held_out(text)]
+    tokens = CharacterTokens(config.characters)
+    training, measuring = _stream(texts, tokens), _stream(held_out, tokens)
+    longest = min(2 * config.window, config.context)
+    for stream, what in ((training, "training"), (measuring, "held-out")):
+        if len(stream) <= longest + 1:
+            raise DataError(
+                f"{len(stream)} characters of {what} text are too few for windows of {longest}: give a longer text, "
+                "with blank lines between its paragraphs"
+            )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        module = build(config)
+    curve = _fit(module, training, measuring, tokens, config, progress)
+    model = LanguageModel(module, split(module, name="char"), tokens, name="char")
+    return model, {"unit": "nats per character", "config": _plain(config), "points": curve}
+
+
+def build(config: CharConfig) -> nn.Module:
+    """An untrained model of this size, of transformers' GPT-2 class."""
+    transformers = hub._transformers()
+    tokens = CharacterTokens(config.characters)
+    module: nn.Module = transformers.GPT2LMHeadModel(
+        transformers.GPT2Config(
+            vocab_size=tokens.size,
+            n_positions=config.context,
+            n_embd=config.width,
+            n_layer=config.layers,
+            n_head=config.heads,
+            resid_pdrop=0.0,
+            embd_pdrop=0.0,
+            attn_pdrop=0.0,
+            bos_token_id=tokens.begin,
+            eos_token_id=tokens.begin,
+        )
+    )
+    return module
+
+
+def save_char_model(model: LanguageModel, folder: str | Path, curve: dict[str, Any] | None = None) -> Path:
+    """Write config.json, characters.json, float16 model.safetensors and, where given, curve.json; each in one step."""
+    from safetensors.torch import save
+
+    if not isinstance(model.tokens, CharacterTokens):
+        raise DataError(f"{model.name!r} is not a character model; save it with its own save_pretrained")
+    folder = Path(folder)
+    module: Any = model.module
+    settings = module.config.to_dict()
+    settings.update(architectures=[type(module).__name__], dtype="float16")
+    tensors = {
+        name: tensor.detach().to("cpu", torch.float16).contiguous()
+        for name, tensor in module.state_dict().items()
+        if name != "lm_head.weight"  # tied to the embeddings
+    }
+    write_bytes_atomic(folder / "model.safetensors", save(tensors, metadata={"format": "pt"}))
+    write_text_atomic(folder / hub.CHARACTERS_FILE, json.dumps({"characters": model.tokens.characters}) + "\n")
+    if curve is not None:
+        write_text_atomic(folder / "curve.json", json.dumps(curve, indent=1) + "\n")
+    # last, for it is what makes the folder a model
+    write_text_atomic(folder / "config.json", json.dumps(settings, indent=1, default=str) + "\n")
+    return folder
+
+
+def is_held_out(paragraph: str) -> bool:
+    """Every fifth paragraph, by the hash of its text: it never changes sides."""
+    digest = hashlib.blake2b(paragraph.encode(), digest_size=4).digest()
+    return int.from_bytes(digest, "big") % _HELD_OUT_EVERY == 0
+
+
+def _stream(texts: Sequence[str], tokens: CharacterTokens) -> Tensor:
+    """All texts end to end, a begin-of-text token before each."""
+    ids: list[int] = []
+    for encoded in tokens.encode(texts):
+        ids += [tokens.begin, *encoded]
+    return torch.tensor(ids, dtype=torch.long)
+
+
+def _fit(
+    module: nn.Module,
+    training: Tensor,
+    measuring: Tensor,
+    tokens: CharacterTokens,
+    config: CharConfig,
+    progress: Callable[[dict[str, float]], None] | None,
+) -> list[dict[str, float]]:
+    generator = torch.Generator().manual_seed(config.seed)
+    starts, measured_starts = _word_starts(training, tokens, config), _word_starts(measuring, tokens, config)
+    probe = _windows(measuring, measured_starts, 64, config.window, tokens, torch.Generator().manual_seed(0))
+    optimizer = torch.optim.AdamW(module.parameters(), lr=config.learning_rate, betas=(0.9, 0.95), weight_decay=0.05)
+    warmup = min(200, config.steps // 10 + 1)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer,
+        lambda step: min((step + 1) / warmup, 0.5 + 0.5 * math.cos(math.pi * min(step / config.steps, 1.0))),
+    )
+    points: list[dict[str, float]] = []
+    recent: list[float] = []
+    began = time.monotonic()
+    every = max(1, config.steps // 15)
+    for step in range(1, config.steps + 1):
+        # some windows of double length, so that all positions of the context are trained
+        double = step % 8 == 0 and 2 * config.window <= config.context
+        batch, window = (config.batch // 2 or 1, 2 * config.window) if double else (config.batch, config.window)
+        loss = _loss(module.train(), _windows(training, starts, batch, window, tokens, generator))
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(module.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+        recent.append(float(loss.detach()))
+        if step % every == 0 or step == config.steps:
+            with torch.no_grad():
+                held = float(_loss(module.eval(), probe))
+            mean = sum(recent) / len(recent)
+            point = {"step": step, "seconds": time.monotonic() - began, "loss": mean, "held_out_loss": held}
+            points.append({key: round(value, 4) for key, value in point.items()})
+            recent.clear()
+            if progress is not None:
+                progress(points[-1])
+    return points
+
+
+def _word_starts(stream: Tensor, tokens: CharacterTokens, config: CharConfig) -> Tensor:
+    """Where a window may start: at a space or after one, and at a paragraph's first character."""
+    space = config.characters.find(" ")
+    parting = (stream == space) | (stream == tokens.begin)
+    starts = parting.nonzero()[:, 0]
+    starts = torch.cat([starts[stream[starts] == space], starts + 1])
+    longest = min(2 * config.window, config.context)
+    starts = starts[starts < len(stream) - longest]
+    return starts if len(starts) else torch.arange(len(stream) - longest)
+
+
+def _windows(
+    stream: Tensor, starts: Tensor, batch: int, window: int, tokens: CharacterTokens, generator: torch.Generator
+) -> Tensor:
+    """(batch, window) token ids: lines that begin where words begin, most after a begin-of-text token as `nll` has it."""
+    chosen = starts[torch.randint(len(starts), (batch,), generator=generator)]
+    ids = stream[chosen[:, None] + torch.arange(window)]
+    bare = torch.rand(batch, generator=generator) < 0.2
+    led = torch.cat([torch.full((batch, 1), tokens.begin), ids[:, :-1]], 1)
+    ids = torch.where(bare[:, None], ids, led)
+    # a few unknown characters, so that the token for them is trained
+    strange = torch.rand(ids.shape, generator=generator) < 0.001
+    return ids.masked_fill(strange & (ids != tokens.begin), tokens.unknown)
+
+
+def _loss(module: nn.Module, ids: Tensor) -> Tensor:
+    logits = module(input_ids=ids, use_cache=False).logits
+    return F.cross_entropy(logits[:, :-1].flatten(0, 1), ids[:, 1:].flatten())
+
+
+def _plain(config: CharConfig) -> dict[str, Any]:
+    return dict(vars(config))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; returns its exit code: 0, or 2 where the input cannot be used."""
+    parser = argparse.ArgumentParser(prog="python -m gradcheck_lm.lm.char", description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--text", action="append", required=True, metavar="FILE",
+                        help='UTF-8 text; "docstrings" is the prose in the standard library\'s sources; may be repeated')
+    parser.add_argument("--out", required=True, metavar="FOLDER", help="where the model goes")
+    parser.add_argument("--steps", type=int, default=CharConfig.steps, help="training steps (default %(default)s)")
+    parser.add_argument("--seed", type=int, default=CharConfig.seed)
+    options = parser.parse_args(arguments)
+
+    def show(point: dict[str, float]) -> None:
+        print("step {step:.0f}  {seconds:.0f} s  loss {loss:.3f}  held out {held_out_loss:.3f} nats per character"
+              .format(**point), flush=True)
+
+    try:
+        texts = [
+            paragraph
+            for text in options.text
+            for paragraph in (docstring_paragraphs() if text == "docstrings" else read_paragraphs(text))
+        ]
+        model, curve = train_char_model(texts, CharConfig(steps=options.steps, seed=options.seed), progress=show)
+        print(f"saved in {save_char_model(model, options.out, curve)}")
+    except (GradcheckLMError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
