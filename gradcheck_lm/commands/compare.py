@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from gradcheck_lm.commands.common import note, number, percent, progress_bar, quiet_libraries, show_json
+from gradcheck_lm.commands.common import note, progress_bar, quiet_libraries, show_json
 
 
 def compare(
@@ -81,40 +81,13 @@ def compare(
 def show(found: Any) -> None:
     """The verdict, the chain of cuts, and a table an experiment."""
     from gradcheck_lm.draw.terminal import console, print_diagnosis, table
-    from gradcheck_lm.lab.report import EXPERIMENTS
+    from gradcheck_lm.lab.report import EXPERIMENTS, comparison_rows
 
     out = console()
     out.print()
     out.print(found.verdict, style="bold")
     if "argmax" in found.diagnoses:
         print_diagnosis(found.diagnoses["argmax"], console=out)
-    for experiment, (title, _) in EXPERIMENTS.items():
+    for experiment, (title, *_) in EXPERIMENTS.items():
         columns, rows = comparison_rows(found.summary[experiment]["arms"], experiment)
         out.print(table(title, columns, rows))
-
-
-def comparison_rows(arms: dict[str, dict[str, Any]], experiment: str) -> tuple[list[str], list[list[str]]]:
-    """Columns and rows of one experiment's table."""
-    last = "= CTC only" if experiment == "with_labels" else "weights"
-    columns = ["arm", "CER % before", "after", "change, 95 %", "LM nats/char", "length", "LM gradient", last, "s/step"]
-    rows = []
-    for name, figures in arms.items():
-        low, high = figures["cer_interval"]
-        if experiment == "with_labels":
-            same = "same bits" if figures["identical_to_ctc_only"] else "differs"
-        else:
-            same = "unmoved" if figures["weights_unchanged"] else "moved"
-        rows.append(
-            [
-                name,
-                percent(figures["cer_before"]),
-                percent(figures["cer_after"]),
-                f"{100 * low:+.1f} .. {100 * high:+.1f}",
-                f"{number(figures['lm_before'])} > {number(figures['lm_after'])}",
-                number(figures["length_ratio"]),
-                "-" if figures["lm_gradient_norm"] is None else f"{figures['lm_gradient_norm']:.3g}",
-                same,
-                number(figures["seconds_per_step"]),
-            ]
-        )
-    return columns, rows

@@ -67,9 +67,10 @@ def examine() -> list[Check]:
     checks.append(
         Check("pictures", "dot", shutil.which("dot") and "on PATH", "not needed: pygraphviz does without", needed=False)
     )
-    from gradcheck_lm.htr.checkpoint import SYNTHETIC
+    from gradcheck_lm.htr.checkpoint import SYNTHETIC, checkpoint_path
 
-    shipped = f"{SYNTHETIC.stat().st_size / 1e6:.1f} MB" if SYNTHETIC.exists() else None
+    weights = checkpoint_path(SYNTHETIC)
+    shipped = f"{weights.stat().st_size / 1e6:.1f} MB" if weights.exists() else None
     checks.append(Check("laboratory", "recogniser that ships", shipped, "pip install --force-reinstall gradcheck_lm"))
     import torch
 

@@ -41,7 +41,13 @@ class _Line:
 
 
 def flow_dot(
-    diagnosis: Diagnosis, *, fold: bool = True, title: str = "", limit: int = PAGE, prefix: str = ""
+    diagnosis: Diagnosis,
+    *,
+    fold: bool = True,
+    title: str = "",
+    limit: int = PAGE,
+    prefix: str = "",
+    caption: bool = True,
 ) -> str:
     """The data flow of a diagnosis as DOT text.
 
@@ -51,15 +57,14 @@ def flow_dot(
         diagnosis: with its `graph`.
         fold: put operations of one module and one source line into one node, until at most `limit` are left;
             False draws every operation.
-        title: above the picture; by default none but the verdict.
+        title: above the verdict.
         limit: > 0, nodes on the page when folding.
         prefix: in front of the ids that the nodes have in SVG, so that several pictures fit into one page.
+        caption: write title, verdict and legend above the picture.
     """
     folded = fold_graph(diagnosis.graph, limit=limit) if fold else unfolded(diagnosis.graph)
-    caption = _caption(title, verdict(diagnosis), [LEGEND, *([folded.note] if folded.note else [])])
-    body = _body(diagnosis, folded, prefix)
-    ends = _ranks(folded, "")
-    return "\n".join([*_head("flow", caption), *body, *ends, "}", ""])
+    above = _caption(title, verdict(diagnosis), [LEGEND, *([folded.note] if folded.note else [])]) if caption else ""
+    return "\n".join([*_head("flow", above), *_body(diagnosis, folded, prefix), *_ranks(folded), "}", ""])
 
 
 def side_by_side(
@@ -122,9 +127,10 @@ def save_graph(
 
 
 def _head(name: str, caption: str) -> list[str]:
+    label = f", label=<{caption}>" if caption else ""
     return [
         f"digraph {name} {{",
-        f'  graph [rankdir=LR, fontname="Helvetica", fontsize=11, labelloc=t, nodesep=0.22, ranksep=0.4, label=<{caption}>];',
+        f'  graph [rankdir=LR, fontname="Helvetica", fontsize=11, labelloc=t, nodesep=0.22, ranksep=0.4{label}];',
         '  node [fontname="Helvetica", fontsize=11, margin="0.1,0.05", height=0.3];',
         '  edge [fontname="Helvetica", fontsize=9, arrowsize=0.7];',
     ]
@@ -155,11 +161,11 @@ def _body(diagnosis: Diagnosis, folded: FoldedGraph, prefix: str) -> list[str]:
     return nodes + edges
 
 
-def _ranks(folded: FoldedGraph, indent: str) -> list[str]:
+def _ranks(folded: FoldedGraph) -> list[str]:
     left = [f"n{group.id}" for group in folded.groups if group.role == "wrt"]
     right = [f"n{group.id}" for group in folded.groups if group.role == "term"]
     ends = [("source", left), ("sink", right)]
-    return [f"{indent}  {{ rank={rank}; {'; '.join(names)}; }}" for rank, names in ends if names]
+    return [f"  {{ rank={rank}; {'; '.join(names)}; }}" for rank, names in ends if names]
 
 
 def _node_attributes(diagnosis: Diagnosis, group: Group, prefix: str, lines: Sequence[_Line]) -> dict[str, str]:
@@ -169,7 +175,7 @@ def _node_attributes(diagnosis: Diagnosis, group: Group, prefix: str, lines: Seq
     style = "filled,dashed" if group.state == "beyond" else "filled,rounded" if group.role in ("op", "wrt") else "filled"
     return {
         "id": f"{prefix}n{group.id}",
-        "class": " ".join(dict.fromkeys([group.role, group.state, paint])),
+        "class": f"{group.role} {group.state} p-{paint}",
         "shape": "octagon" if cut else _SHAPES.get(group.role, "box"),
         "style": "filled" if cut else style,
         "fillcolor": fill,

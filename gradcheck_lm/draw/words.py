@@ -9,23 +9,6 @@ from pathlib import Path
 
 from gradcheck_lm.flow.findings import Diagnosis, Finding, Term
 
-# what each kind of cut is, in Japanese; the English stands in flow's table of kinds
-KINDS_JA = {
-    "discrete_op": "微分できない離散的な演算",
-    "integer_cast": "整数への型変換",
-    "sampling": "標本抽出",
-    "detach": "計算グラフからの切り離し(detach)",
-    "grad_disabled": "勾配計算が無効の区間",
-    "left_torch": "値がテンソルの外へ出た",
-    "new_leaf": "つながりのない新しい葉テンソル",
-    "zero_gradient": "つながっているが勾配は常に0",
-    "constant": "損失が対象に依存しない定数",
-    "frozen": "パラメータの凍結(requires_grad=False)",
-    "custom_function": "自作 Function の backward が勾配を返さない",
-    "non_finite": "逆伝播で NaN または inf が発生",
-}
-
-
 def verdict(diagnosis: Diagnosis, language: str = "en") -> str:
     """The whole diagnosis in one or two sentences; `language` is "en" or "ja"."""
     return _verdict_ja(diagnosis) if language == "ja" else _verdict_en(diagnosis)
@@ -79,6 +62,8 @@ def first_cut(diagnosis: Diagnosis) -> Finding | None:
 
 def wrt_count(diagnosis: Diagnosis) -> int:
     """How many tensors were asked about."""
+    if diagnosis.wrt:
+        return len(diagnosis.wrt)
     names = {node.label for node in diagnosis.graph.nodes if node.role == "wrt"}
     reached = {name for term in diagnosis.terms.values() for name in term.reaches}
     return len(names | reached | set(diagnosis.unreached) | set(diagnosis.zero))

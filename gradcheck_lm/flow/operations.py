@@ -40,7 +40,7 @@ _FACTORIES = frozenset(
     "sparse_coo_tensor complex fill_ __deepcopy__".split()
 )
 _COPIES = frozenset("tensor as_tensor asarray new_tensor scalar_tensor __deepcopy__".split())
-_DETACH = frozenset("detach detach_ data.__get__ data.__set__ grad.__get__".split())
+_DETACH = frozenset("alias detach detach_ data.__get__ data.__set__ grad.__get__".split())
 _SAMPLING = frozenset(
     "multinomial bernoulli bernoulli_ poisson binomial normal normal_ _standard_gamma _sample_dirichlet cauchy_ "
     "exponential_ geometric_ log_normal_ random_ uniform_".split()

@@ -32,7 +32,7 @@ IN_CHECKPOINT = -3  # off because reentrant checkpointing runs: it will be recom
 class Token:
     """One value of one tensor: a tensor that is changed in place gets a new token."""
 
-    __slots__ = ("address", "dtype", "is_float", "leaf", "producer", "requires_grad", "shape", "values")
+    __slots__ = ("address", "dtype", "is_float", "leaf", "producer", "requires_grad", "shape")
 
     def __init__(self, tensor: torch.Tensor, producer: int) -> None:
         self.producer = producer  # index of the call that made it, -1 where it was met from outside
@@ -42,13 +42,12 @@ class Token:
         self.shape = tensor.shape
         self.leaf = False
         self.address = 0
-        self.values: Any = None  # for a small tensor met from outside after a value left torch: its numbers
 
 
 class Call:
     """One recorded call."""
 
-    __slots__ = ("branch_value", "function_site", "host", "inputs", "live", "module", "operation", "outputs", "scope", "site")
+    __slots__ = ("branch_value", "function_site", "host", "inputs", "live", "memory", "module", "operation", "outputs", "scope", "site")
 
     def __init__(self, operation: Operation, inputs: tuple[int, ...], live: bool, scope: int, site: Site | None) -> None:
         self.operation = operation
@@ -61,6 +60,7 @@ class Call:
         self.module = -1
         self.host: Any = None  # the numbers that left (an export) or came in (a factory, a scalar)
         self.branch_value = False
+        self.memory = -1  # the export call whose NumPy memory this value still shares
 
 
 @dataclass
@@ -85,6 +85,7 @@ class Recorder(TorchFunctionMode):
         self.tokens: list[Token] = []
         self.exports: list[int] = []
         self.switches: list[Switch] = []
+        self.scalars: dict[int, torch.Tensor] = {}  # values of one number, copied: they may be terms of a loss
         self.mutated: dict[int, int] = {}  # storage address -> token of its last change
         self.modules: list[tuple[weakref.ref[torch.nn.Module], str]] = []
         self.roots: list[weakref.ref[torch.nn.Module]] = []
@@ -212,6 +213,9 @@ class Recorder(TorchFunctionMode):
             same = {id(tensor) for tensor in tensors}
             fresh = [tensor for tensor in produced if id(tensor) not in same]
             if fresh:  # x.float() of a float tensor gives x itself: no step
+                if operation.factory and self._arrays:
+                    source = self._array_source(fresh[0])
+                    call.memory = -1 if source is None else source
                 self._keep(call, fresh, changed=0)
 
     def _keep(self, call: Call, produced: list[torch.Tensor], *, changed: int) -> None:
@@ -220,6 +224,8 @@ class Recorder(TorchFunctionMode):
         for position, tensor in enumerate(produced):
             token = self._new_token(tensor, index)
             outputs.append(token)
+            if tensor.dim() == 0 and tensor.dtype in _FLOATS:
+                self.scalars[token] = tensor.detach().clone()
             if tensor.requires_grad and tensor.grad_fn is not None:
                 tensor.grad_fn.metadata[self.stamp] = index
             if position < changed and tensor.dtype in _FLOATS and (address := _storage_address(tensor)):
@@ -258,28 +264,39 @@ class Recorder(TorchFunctionMode):
 
     def _meet(self, tensor: torch.Tensor, frame: FrameType) -> int:
         """A tensor that no recorded call made: a parameter, an input, from_numpy, FloatTensor, nn.Parameter(x)."""
-        address = _address(tensor)
-        alias = self._addresses.get(address) if address else None
-        if alias is not None and self.tokens[alias].shape == tensor.shape and self.tokens[alias].dtype == tensor.dtype:
-            title = "torch.nn.Parameter" if isinstance(tensor, torch.nn.Parameter) else "alias"
-            return self._join(tensor, title, (alias,), frame)
         if tensor.grad_fn is not None:
             parents = self._graph_parents(tensor)
             if parents:
                 return self._join(tensor, _node_title(tensor), parents, frame)
+        elif self.exports and not tensor.requires_grad and not isinstance(tensor, torch.nn.Parameter):
+            return self._meet_after_export(tensor, frame)
+        alias = self._alias(tensor)
+        if alias is not None:
+            title = "torch.nn.Parameter" if isinstance(tensor, torch.nn.Parameter) else "alias"
+            return self._join(tensor, title, (alias,), frame)
         number = self._new_token(tensor, -1)
         self.tokens[number].leaf = tensor.grad_fn is None
-        if self.exports and not tensor.requires_grad:
-            self.tokens[number].values = host.numbers(tensor)
-            source = self._array_source(tensor)
-            call = Call(_operation("torch.from_numpy"), (), False, OPEN, find_site(frame))
-            call.host, call.outputs = self.tokens[number].values, (number,)
-            call.branch_value = source is not None
-            if source is not None:
-                call.inputs = (-1 - source,)  # the memory of an exported array: no token, a call
-            self.tokens[number].producer = len(self.calls)
-            self.calls.append(call)
         return number
+
+    def _meet_after_export(self, tensor: torch.Tensor, frame: FrameType) -> int:
+        """A tensor without history, met after values left torch: it may be made of them."""
+        memory = self._array_source(tensor)
+        alias = self._alias(tensor) if memory is None else None
+        if alias is not None:
+            return self._join(tensor, "alias", (alias,), frame)
+        call = Call(_operation("torch.from_numpy"), (), False, OPEN, find_site(frame))
+        call.host, call.memory = host.numbers(tensor), -1 if memory is None else memory
+        self._keep(call, [tensor], changed=0)
+        return call.outputs[0]
+
+    def _alias(self, tensor: torch.Tensor) -> int | None:
+        """A known token with the same memory, shape and type."""
+        address = _address(tensor)
+        number = self._addresses.get(address) if address else None
+        if number is None:
+            return None
+        token = self.tokens[number]
+        return number if token.shape == tensor.shape and token.dtype == tensor.dtype else None
 
     def _revive(self, tensor: torch.Tensor, number: int, frame: FrameType) -> int:
         """It had no gradient when it was made and has one now: a custom Function returned it."""
@@ -315,6 +332,18 @@ class Recorder(TorchFunctionMode):
             else:
                 queue.extend(edge for edge, _ in node.next_functions)
         return tuple(parents)
+
+    def number(self, value: float) -> int:
+        """A loss term that is a plain Python number: a token that only values from outside torch lead to."""
+        call = Call(_operation("number"), (), False, OPEN, None)
+        call.host = host.numbers(value)
+        tensor = torch.tensor(float(value))
+        self._keep(call, [tensor], changed=0)
+        return call.outputs[0]
+
+    def see(self, tensor: torch.Tensor) -> int:
+        """The token of a tensor as it is now, after the block."""
+        return self._read(tensor, sys._getframe(1))
 
     def _keep_array(self, result: Any) -> None:
         pointer = getattr(result, "__array_interface__", None)

@@ -75,7 +75,9 @@ class Charset:
             CharsetError: a text holds characters that the charset lacks.
         """
         if isinstance(texts, str):
-            raise ArgumentError(f"encode_batch wants a sequence of texts, got the one text {_quote(texts)}: wrap it in a list")
+            raise ArgumentError(
+                f"encode_batch wants a sequence of texts, got the one text {_quote(texts)}: wrap it in a list"
+            )
         encoded = [self.encode(text) for text in texts]
         flat = torch.tensor([index for ids in encoded for index in ids], dtype=torch.long)
         return flat, torch.tensor([len(ids) for ids in encoded], dtype=torch.long)

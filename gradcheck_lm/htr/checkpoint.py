@@ -18,7 +18,8 @@ from gradcheck_lm.htr.crnn import CRNN, CRNNConfig
 
 SYNTHETIC = "synthetic"
 _SHIPPED = Path(__file__).parent / "weights" / "synthetic-small.safetensors"
-_KEY = "gradcheck_lm"  # one key only: safetensors writes several in random order, and equal models should give equal files
+# one key only: safetensors writes several in random order, and equal models should give equal files
+_KEY = "gradcheck_lm"
 _FORMAT = "recogniser/1"
 _MOST_BLOCKS, _MOST_LAYERS = 64, 16
 
@@ -80,8 +81,9 @@ def load_checkpoint(
         with _safetensors().safe_open(str(place), framework="pt") as file:
             found_config, found_charset, extra = _read_note(file.metadata(), place)
             _check_wanted(place, found_config, found_charset, config, charset)
-            _check_shapes(place, found_config, {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()})
-            tensors = {name: file.get_tensor(name) for name in file.keys()}
+            names = list(file.keys())
+            _check_shapes(place, found_config, {name: tuple(file.get_slice(name).get_shape()) for name in names})
+            tensors = {name: file.get_tensor(name) for name in names}
     except (OSError, _safetensors().SafetensorError) as error:
         raise CheckpointError(
             f"{place} is damaged or no safetensors file ({error}). Fetch or write it again; an interrupted copy is the "
@@ -115,8 +117,8 @@ def _check_file(place: Path, asked: str | Path) -> None:
     if not place.exists():
         if str(asked) == SYNTHETIC:
             raise CheckpointError(
-                f"the recogniser that ships with the package is not there ({place.name}): install the package again, or "
-                f"make it with: python -m gradcheck_lm train --synthetic --out {place}"
+                f"the recogniser that ships with the package is not there ({place.name}): install the package again, "
+                f"or make it with: python -m gradcheck_lm train --synthetic --out {place}"
             )
         raise CheckpointError(f'there is no checkpoint {place}: name a file that `train` wrote, or "synthetic"')
     with open(place, "rb") as stream:
@@ -134,8 +136,8 @@ def _read_note(metadata: dict[str, str] | None, place: Path) -> tuple[CRNNConfig
     """The config, the charset and the extras of a file's metadata."""
     if not metadata or _KEY not in metadata:
         raise CheckpointError(
-            f"{place} is a safetensors file, but no recogniser of gradcheck_lm: its metadata lacks {_KEY!r}. Name a file "
-            f"that save_checkpoint or `train` wrote"
+            f"{place} is a safetensors file, but no recogniser of gradcheck_lm: its metadata lacks {_KEY!r}. "
+            f"Name a file that save_checkpoint or `train` wrote"
         )
     try:
         note: dict[str, Any] = json.loads(metadata[_KEY])
@@ -162,8 +164,9 @@ def _check_wanted(
 ) -> None:
     if characters is not None and charset != characters:
         raise CheckpointError(
-            f"{place} writes {len(charset.characters)} characters, {len(characters.characters)} were asked for: it lacks "
-            f"{characters.missing_from(charset)!r} and has {charset.missing_from(characters)!r} more, or their order differs. "
+            f"{place} writes {len(charset.characters)} characters, {len(characters.characters)} were asked for: "
+            f"it lacks {characters.missing_from(charset)!r} and has {charset.missing_from(characters)!r} more, "
+            f"or their order differs. "
             f"Use the checkpoint's own charset, or train one for yours"
         )
     if wanted is not None and config != wanted:
@@ -172,7 +175,9 @@ def _check_wanted(
             for field in fields(CRNNConfig)
             if getattr(config, field.name) != getattr(wanted, field.name)
         )
-        raise CheckpointError(f"{place} holds a recogniser of another shape: {differing}. Use the checkpoint's own config")
+        raise CheckpointError(
+            f"{place} holds a recogniser of another shape: {differing}. Use the checkpoint's own config"
+        )
 
 
 def _check_shapes(place: Path, config: CRNNConfig, found: Mapping[str, tuple[int, ...]]) -> None:
@@ -186,8 +191,8 @@ def _check_shapes(place: Path, config: CRNNConfig, found: Mapping[str, tuple[int
     ]
     if wrong:
         raise CheckpointError(
-            f"{place} does not fit its own config {config.name!r}, {len(wrong)} tensors differ: {'; '.join(wrong[:3])}. "
-            f"It was changed after it was written; fetch or write it again"
+            f"{place} does not fit its own config {config.name!r}, {len(wrong)} tensors differ: {'; '.join(wrong[:3])}."
+            f" It was changed after it was written; fetch or write it again"
         )
 
 

@@ -67,8 +67,8 @@ class CRNNConfig:
                 raise ArgumentError(f"{label} is a probability from 0 up to, not including, 1; got {share!r}")
         if self.height % self.rows_per_cell or self.width % self.columns_per_frame:
             raise ArgumentError(
-                f"an image of {self.height} x {self.width} pixels does not fit {len(self.groups)} groups: make the height a "
-                f"multiple of {self.rows_per_cell} and the width a multiple of {self.columns_per_frame}"
+                f"an image of {self.height} x {self.width} pixels does not fit {len(self.groups)} groups: make the "
+                f"height a multiple of {self.rows_per_cell} and the width a multiple of {self.columns_per_frame}"
             )
 
     @property
@@ -216,8 +216,9 @@ class CRNN(nn.Module):
             )
         if shape[2] != height or shape[3] < least or shape[0] < 1:
             raise ShapeError(
-                f"recogniser {self.config.name!r} reads lines {height} pixels high and at least {least} wide, at least one "
-                f"in a batch; got (N, 1, H, W) = {shape}. Scale the lines with gradcheck_lm.htr.to_batch(lines, model.config)"
+                f"recogniser {self.config.name!r} reads lines {height} pixels high and at least {least} wide, at least "
+                f"one in a batch; got (N, 1, H, W) = {shape}. "
+                f"Scale the lines with gradcheck_lm.htr.to_batch(lines, model.config)"
             )
 
 

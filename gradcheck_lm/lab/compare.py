@@ -148,15 +148,14 @@ def make_benches(
     step: Progress,
 ) -> dict[str, Bench]:
     """The lines of both experiments: hands of training with labels, and the new hand without."""
-    names = [hand.name for hand in HELD_OUT_HANDS]
-    if config.hand not in names:
-        raise ArgumentError(f"{config.hand!r} is not a hand kept out of training; there are {', '.join(names)}")
-    new = tuple(hand for hand in HELD_OUT_HANDS if hand.name == config.hand)
+    if config.hand not in HELD_OUT_HANDS:
+        raise ArgumentError(f"{config.hand!r} is not a hand kept out of training; there are {', '.join(HELD_OUT_HANDS)}")
+    new = (config.hand,)
     train_texts = load_sentences(config.texts, charset=charset, split="train")
     test_texts = load_sentences(config.texts, charset=charset, split="test")
     label_lines = min(512, max(64, config.label_steps * config.label_batch_size))
 
-    def data(texts: list[str], hands: tuple[Any, ...], count: int, seed: int) -> LineData:
+    def data(texts: list[str], hands: tuple[str, ...], count: int, seed: int) -> LineData:
         return LineData(SyntheticLines(texts, hands, count, seed), recogniser.config, charset)
 
     # the seeds of lines are far apart from each other and from those that the shipped checkpoint was trained on

@@ -41,10 +41,10 @@ class CharConfig:
 
     characters: str = STANDARD_CHARACTERS
     layers: int = 3
-    width: int = 128
+    width: int = 96
     heads: int = 4
     context: int = 256
-    steps: int = 4500
+    steps: int = 7000
     batch: int = 16
     window: int = 128
     learning_rate: float = 3e-3
@@ -105,6 +105,8 @@ def build(config: CharConfig) -> nn.Module:
             resid_pdrop=0.0,
             embd_pdrop=0.0,
             attn_pdrop=0.0,
+            activation_function="gelu_pytorch_tanh",  # gelu_new, computed in one kernel instead of eight
+            initializer_range=0.06,
             bos_token_id=tokens.begin,
             eos_token_id=tokens.begin,
         )

@@ -201,9 +201,9 @@ def _character_starts(model: LanguageModel, tables: SoftTokenTables, text: str, 
 def _spread(group: TokenGroup, placement: _Placement, log_posteriors: Tensor) -> Tensor:
     """(M, G) probabilities of the M placed tokens over the group: products of posteriors, normalised."""
     total = log_posteriors.new_zeros(())
-    for offset in range(placement.count):
+    for offset, column in enumerate(group.columns):
         spans = log_posteriors.index_select(0, placement.characters + offset)
-        total = total + spans.index_select(1, group.columns[offset])
+        total = total + spans.index_select(1, column)
     return total.softmax(-1)
 
 

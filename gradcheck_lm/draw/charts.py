@@ -1,0 +1,123 @@
+"""A panel of curves as SVG text for the page: colours come from its style sheet, so light and dark both work."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from html import escape
+
+from gradcheck_lm.draw.curves import DASHES, PALETTE, Panel, Series
+from gradcheck_lm.draw.words import number
+
+_WIDTH, _HEIGHT = 460, 290
+_LEFT, _RIGHT, _TOP, _BOTTOM = 62, 14, 12, 44
+_MOST_POINTS = 240  # in one line: more cannot be seen at this size and would make the page heavy
+
+
+def chart_svg(panel: Panel, names: Sequence[str] | None = None) -> str:
+    """The curves of a panel as an SVG element with axes, intervals and hover texts; "" where no value is finite.
+
+    Args:
+        panel: what to draw.
+        names: all series of the page in order, so that an arm has the same colour in every chart.
+    """
+    names = list(names or panel.series)
+    lines = {name: _finite(series) for name, series in panel.series.items()}
+    lines = {name: points for name, points in lines.items() if points}
+    if not lines:
+        return ""
+    xs = [point[0] for points in lines.values() for point in points]
+    ys = [value for points in lines.values() for point in points for value in point[1:]]
+    log = panel.log_y and max(ys) > 0
+    horizontal = _Axis(min(xs), max(xs), _LEFT, _WIDTH - _RIGHT, False)
+    vertical = _Axis(min(y for y in ys if y > 0 or not log), max(ys), _HEIGHT - _BOTTOM, _TOP, log, zero=log and min(ys) <= 0)
+    parts = [*_frame(horizontal, vertical, panel)]
+    for name, points in lines.items():
+        parts += _curve(points, horizontal, vertical, names.index(name) % len(PALETTE), name)
+    label = escape(f"{panel.title}: {panel.y_label} over {panel.x_label}", quote=True)
+    return f'<svg class="chart" role="img" aria-label="{label}" viewBox="0 0 {_WIDTH} {_HEIGHT}">{"".join(parts)}</svg>'
+
+
+class _Axis:
+    """Values to pixels, with round ticks; on a logarithmic axis 0 gets the lowest line where `zero` asks for it."""
+
+    def __init__(self, low: float, high: float, start: float, end: float, log: bool, zero: bool = False) -> None:
+        self.log, self.start, self.end = log, start, end
+        if log:
+            low, high = math.log10(low), math.log10(high)
+        if high - low < 1e-12 * max(1.0, abs(high)):
+            low, high = low - 0.5 * (abs(low) or 1.0), high + 0.5 * (abs(high) or 1.0)
+        margin = 0.0 if abs(end - start) > _HEIGHT else 0.05 * (high - low)
+        self.low, self.high = low - margin - (0.25 * (high - low) if zero else 0), high + margin
+        self.ticks = list(self._log_ticks(low) if log else self._linear_ticks()) + ([0.0] if zero else [])
+
+    def place(self, value: float) -> float:
+        if self.log and value <= 0:
+            return self.start
+        at = math.log10(value) if self.log else value
+        return self.start + (at - self.low) / (self.high - self.low) * (self.end - self.start)
+
+    def _linear_ticks(self) -> Iterable[float]:
+        rough = (self.high - self.low) / 5
+        power = 10.0 ** math.floor(math.log10(rough))
+        step = power * next(factor for factor in (1, 2, 2.5, 5, 10) if factor * power >= rough)
+        first = math.ceil(self.low / step)
+        return (i * step for i in range(first, math.floor(self.high / step) + 1))
+
+    def _log_ticks(self, low: float) -> Iterable[float]:
+        powers = range(math.ceil(low), math.floor(self.high) + 1)
+        if len(powers) >= 2:
+            return (10.0**power for power in powers[:: max(1, len(powers) // 5)])
+        candidates = (factor * 10.0**power for power in range(math.floor(low), math.ceil(self.high)) for factor in (1, 2, 5))
+        return (value for value in candidates if low <= math.log10(value) <= self.high)
+
+
+def _finite(series: Series) -> list[tuple[float, float, float, float]]:
+    lower = series.ys if series.lower is None else series.lower
+    upper = series.ys if series.upper is None else series.upper
+    points = [tuple(float(value) for value in row) for row in zip(series.xs, series.ys, lower, upper, strict=True)]
+    kept = [row for row in points if all(map(math.isfinite, row))]
+    if len(kept) > _MOST_POINTS:
+        step = (len(kept) - 1) / (_MOST_POINTS - 1)
+        kept = [kept[round(i * step)] for i in range(_MOST_POINTS)]
+    return [(row[0], row[1], row[2], row[3]) for row in kept]
+
+
+def _frame(horizontal: _Axis, vertical: _Axis, panel: Panel) -> Iterable[str]:
+    bottom, left = _HEIGHT - _BOTTOM, _LEFT
+    for tick in vertical.ticks:
+        y = vertical.place(tick)
+        yield f'<line class="grid" x1="{left}" x2="{_WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
+        yield f'<text class="tick" x="{left - 7}" y="{y + 4:.1f}" text-anchor="end">{_tick(tick)}</text>'
+    for tick in horizontal.ticks:
+        x = horizontal.place(tick)
+        yield f'<line class="axis" x1="{x:.1f}" x2="{x:.1f}" y1="{bottom}" y2="{bottom + 4}"/>'
+        yield f'<text class="tick" x="{x:.1f}" y="{bottom + 17}" text-anchor="middle">{_tick(tick)}</text>'
+    yield f'<path class="axis" fill="none" d="M{left} {_TOP}V{bottom}H{_WIDTH - _RIGHT}"/>'
+    middle = (left + _WIDTH - _RIGHT) / 2
+    yield f'<text class="label" x="{middle}" y="{_HEIGHT - 8}" text-anchor="middle">{escape(panel.x_label)}</text>'
+    y = (_TOP + bottom) / 2
+    yield f'<text class="label" transform="translate(13 {y}) rotate(-90)" text-anchor="middle">{escape(panel.y_label)}</text>'
+
+
+def _curve(
+    points: Sequence[tuple[float, float, float, float]], horizontal: _Axis, vertical: _Axis, index: int, name: str
+) -> Iterable[str]:
+    over = [(horizontal.place(x), vertical.place(high)) for x, _, _, high in points]
+    under = [(horizontal.place(x), vertical.place(low)) for x, _, low, _ in reversed(points)]
+    if any(low != high for _, _, low, high in points):
+        outline = " ".join(f"{x:.1f},{y:.1f}" for x, y in over + under)
+        yield f'<polygon class="band s{index}" points="{outline}"/>'
+    line = " ".join(f"{horizontal.place(x):.1f},{vertical.place(y):.1f}" for x, y, _, _ in points)
+    dashes = f' stroke-dasharray="{DASHES[index]}"' if DASHES[index] else ""
+    yield f'<polyline class="line s{index}" fill="none" points="{line}"{dashes}><title>{escape(name)}</title></polyline>'
+    if len(points) <= 40:
+        for x, y, low, high in points:
+            interval = f" [{number(low)}, {number(high)}]" if low != high else ""
+            text = escape(f"{name}: {number(y)}{interval} at {x:g}")
+            place = f'cx="{horizontal.place(x):.1f}" cy="{vertical.place(y):.1f}"'
+            yield f'<circle class="dot s{index}" {place} r="2.8"><title>{text}</title></circle>'
+
+
+def _tick(value: float) -> str:
+    return f"{value:.6g}" if value == 0 or 1e-3 <= abs(value) < 1e5 else f"{value:.0e}".replace("e-0", "e-").replace("e+0", "e")

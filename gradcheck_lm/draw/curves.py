@@ -1,0 +1,118 @@
+"""Curves with intervals: as a picture by matplotlib, and as SVG text for the page, which needs nothing installed."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gradcheck_lm.errors import ArgumentError, MissingPackageError
+from gradcheck_lm.files import write_bytes_atomic
+
+# Okabe and Ito's colours, told apart by every kind of colour vision; line styles tell them apart in grey print
+PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#000000", "#e69f00", "#56b4e9", "#8c8c8c")
+DASHES = ("", "6 3", "2 2", "8 3 2 3", "", "6 3", "2 2", "8 3 2 3")
+
+
+@dataclass(frozen=True)
+class Series:
+    """One line of a panel; `lower` and `upper` bound an interval around it, where known."""
+
+    xs: Sequence[float]
+    ys: Sequence[float]
+    lower: Sequence[float] | None = None
+    upper: Sequence[float] | None = None
+
+    def __post_init__(self) -> None:
+        sizes = {len(part) for part in (self.xs, self.ys, self.lower, self.upper) if part is not None}
+        if len(sizes) != 1:
+            counts = [None if part is None else len(part) for part in (self.xs, self.ys, self.lower, self.upper)]
+            raise ArgumentError(f"a series needs as many xs as ys, lower and upper bounds; it has {counts}")
+        if (self.lower is None) != (self.upper is None):
+            raise ArgumentError("a series with an interval needs both lower and upper bounds")
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One set of axes. With `log_y` a value of exactly 0 stands on the lowest line: a dead term must be seen."""
+
+    title: str
+    x_label: str
+    y_label: str
+    series: Mapping[str, Series] = field(default_factory=dict)
+    log_y: bool = False
+
+
+def save_curves(path: str | Path, panels: Sequence[Panel], *, dpi: int = 130) -> Path:
+    """Draw panels side by side into .png, .svg or .pdf.
+
+    Args:
+        path: the file to write; matplotlib knows its ending.
+        panels: at least one; at most three stand in a row.
+        dpi: dots per inch of a PNG.
+    Returns:
+        The path written.
+    Raises:
+        ArgumentError: no panels, or an ending that matplotlib does not know.
+        MissingPackageError: matplotlib is not installed.
+    """
+    if not panels:
+        raise ArgumentError("there are no panels to draw; pass at least one Panel")
+    path = Path(path)
+    kind = path.suffix.lower().lstrip(".")
+    if kind not in ("png", "svg", "pdf"):
+        raise ArgumentError(f"cannot draw curves into {path.name!r}: its ending is none of .png, .svg, .pdf")
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingPackageError("curves need matplotlib; type: pip install 'gradcheck_lm[lab]'") from error
+
+    columns = min(3, len(panels))
+    rows = math.ceil(len(panels) / columns)
+    # a figure of its own, without pyplot: no global state, no window, no backend chosen for the caller
+    figure = Figure(figsize=(4.6 * columns, 3.6 * rows + 0.3), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    names = list(dict.fromkeys(name for panel in panels for name in panel.series))
+    for panel, axis in zip(panels, axes, strict=False):
+        _draw_panel(axis, panel, names)
+    for axis in axes[len(panels) :]:
+        axis.set_axis_off()
+    handles = {text: handle for axis in axes for handle, text in zip(*axis.get_legend_handles_labels(), strict=True)}
+    if handles:
+        figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=min(6, len(handles)), frameon=False)
+    stream = io.BytesIO()
+    figure.savefig(stream, format=kind, dpi=dpi)
+    return write_bytes_atomic(path, stream.getvalue())
+
+
+def _draw_panel(axis, panel: Panel, names: Sequence[str]) -> None:  # type: ignore[no-untyped-def]
+    for name, series in panel.series.items():
+        index = names.index(name)
+        colour = PALETTE[index % len(PALETTE)]
+        dashes = [float(part) / 1.8 for part in DASHES[index % len(DASHES)].split()]
+        style = (0, tuple(dashes)) if dashes else "-"
+        marker = {"marker": "o", "markersize": 3.5} if len(series.xs) <= 12 else {}
+        axis.plot(series.xs, series.ys, color=colour, linestyle=style, linewidth=1.8, label=_plain(name), **marker)
+        if series.lower is not None and series.upper is not None:
+            axis.fill_between(series.xs, series.lower, series.upper, color=colour, alpha=0.14, linewidth=0)
+    positive = [y for series in panel.series.values() for y in series.ys if y > 0]
+    if panel.log_y and positive:
+        axis.set_yscale("symlog", linthresh=min(positive))  # below the smallest value, straight down to 0
+    axis.set_title(_plain(panel.title), fontsize=11, loc="left")
+    axis.set_xlabel(_plain(panel.x_label))
+    axis.set_ylabel(_plain(panel.y_label))
+    axis.grid(True, color="#e3e3e3", linewidth=0.7)
+    axis.set_axisbelow(True)
+    axis.spines[["top", "right"]].set_visible(False)
+
+
+def _plain(text: str) -> str:
+    # matplotlib reads $...$ as mathematics and a leading underscore as "not in the legend"; its own font has no Japanese
+    from gradcheck_lm.draw.lettering import ascii_fallback
+
+    safe = ascii_fallback(text).replace("$", r"\$")
+    return f" {safe}" if safe.startswith("_") else safe

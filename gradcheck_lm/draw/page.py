@@ -1,0 +1,195 @@
+"""report.html: a diagnosis, or a whole comparison, as one file that needs neither network nor server."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Protocol
+
+from gradcheck_lm.draw import page_parts as parts
+from gradcheck_lm.draw.curves import Panel
+from gradcheck_lm.draw.words import verdict
+from gradcheck_lm.errors import ArgumentError, MissingPackageError
+from gradcheck_lm.files import write_text_atomic
+from gradcheck_lm.flow.findings import Diagnosis
+
+
+class AlignedSpan(Protocol):
+    """A stretch of a label and of its reading; kind: "equal" | "substitute" | "delete" | "insert"."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def label(self) -> str: ...
+    @property
+    def reading(self) -> str: ...
+
+
+class LMTableRow(Protocol):
+    """One line of the story's table; losses in nats per token; winner: "label" | "prediction" | "equal"."""
+
+    @property
+    def index(self) -> int: ...
+    @property
+    def prediction(self) -> str: ...
+    @property
+    def label(self) -> str: ...
+    @property
+    def prediction_loss(self) -> float: ...
+    @property
+    def label_loss(self) -> float: ...
+    @property
+    def winner(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A table of results; a cell is text, a number, or None. `highlight` is the row to look at first."""
+
+    name: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+    description: str = ""
+    name_ja: str = ""
+    description_ja: str = ""
+    highlight: int | None = None
+
+
+@dataclass(frozen=True)
+class Example:
+    """One line image with what stands there and what each arm read."""
+
+    image: bytes  # PNG or JPEG
+    label: str | None
+    readings: Mapping[str, str]
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a page shows; a part that is empty is left out.
+
+    Arms (the keys of `diagnoses`, of `graphs` and of the curves' series) are names such as "argmax"; a page on a single
+    program has one arm, which may be called "".
+    """
+
+    title: str = "gradcheck_lm"
+    title_ja: str = ""
+    verdict: str = ""  # by default the diagnosis' own, where there is only one
+    verdict_ja: str = ""
+    diagnoses: Mapping[str, Diagnosis] = field(default_factory=dict)
+    graphs: Mapping[str, str] = field(default_factory=dict)  # arm -> SVG instead of the one drawn from its diagnosis
+    autograd_graphs: Mapping[str, str] = field(default_factory=dict)  # arm -> SVG
+    experiments: Sequence[Experiment] = ()
+    gradients: Sequence[Panel] = ()  # gradient norm per term and module over steps
+    curves: Sequence[Panel] = ()  # CER and penalty per arm, with intervals
+    pictures: Mapping[str, bytes] = field(default_factory=dict)  # caption -> PNG or JPEG
+    lm_table: Sequence[LMTableRow] = ()
+    mistakes: Sequence[Sequence[AlignedSpan]] = ()
+    confusions: Sequence[tuple[str, str, int]] = ()  # (in the label, read as, how often)
+    examples: Sequence[Example] = ()
+    configuration: Mapping[str, Any] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    language: str = "en"  # what the page opens with: "en" | "ja"; the reader can switch
+
+
+def save_page(path: str | Path, report: Report | Diagnosis | Mapping[str, Any], *, timeout: float = 30.0) -> Path:
+    """Write a report as one self-contained HTML file.
+
+    Args:
+        path: the file, usually report.html.
+        report: a Report; or a Diagnosis; or a dict of Report's fields, in which `diagnosis` may stand for a single one.
+        timeout: seconds for laying out all flow graphs; a graph that takes longer is replaced by a sentence.
+    Returns:
+        The path written.
+    Raises:
+        ArgumentError: an unknown field, or a language that is neither "en" nor "ja".
+        MissingPackageError: jinja2 is not installed.
+    """
+    return write_text_atomic(path, page_html(_report(report), timeout=timeout))
+
+
+def page_html(report: Report, *, timeout: float = 30.0) -> str:
+    """The page as text. No script and no style but its own can run in it: the policy names both by their hash."""
+    if report.language not in ("en", "ja"):
+        raise ArgumentError(f"language is {report.language!r}; a page opens in 'en' or 'ja'")
+    try:
+        import jinja2
+    except ImportError as error:
+        raise MissingPackageError("report.html needs jinja2; type: pip install jinja2") from error
+    folder = Path(__file__).parent / "templates"
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(folder), autoescape=True, trim_blocks=True, lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )  # fmt: skip
+    style = (folder / "style.css").read_text(encoding="utf-8")
+    script = (folder / "script.js").read_text(encoding="utf-8")
+    policy = (
+        f"default-src 'none'; img-src data:; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    page = environment.get_template("report.html.j2")
+    return page.render(style=style, script=script, policy=policy, **_context(report, timeout))
+
+
+def _report(report: Report | Diagnosis | Mapping[str, Any]) -> Report:
+    if isinstance(report, Report):
+        return report
+    if isinstance(report, Diagnosis):
+        return Report(diagnoses={"": report})
+    content = dict(report)
+    if (single := content.pop("diagnosis", None)) is not None:
+        content["diagnoses"] = {"": single}
+    known = {one.name for one in fields(Report)}
+    if unknown := sorted(set(content) - known):
+        raise ArgumentError(f"a report has no field {', '.join(map(repr, unknown))}; it has {', '.join(sorted(known))}")
+    return Report(**content)
+
+
+def _context(report: Report, timeout: float) -> dict[str, Any]:
+    sentence, sentence_ja = report.verdict, report.verdict_ja
+    if not sentence and len(report.diagnoses) == 1:
+        only = next(iter(report.diagnoses.values()))
+        sentence, sentence_ja = verdict(only), verdict(only, "ja")
+    names = list(dict.fromkeys(name for panel in [*report.gradients, *report.curves] for name in panel.series))
+    return {
+        "language": report.language,
+        "title": report.title,
+        "title_ja": report.title_ja or report.title,
+        "verdict": sentence,
+        "verdict_ja": sentence_ja or sentence,
+        "ok": next(iter(report.diagnoses.values())).ok if len(report.diagnoses) == 1 else None,
+        "arms": parts.arms(report, timeout),
+        "experiments": [parts.experiment(table) for table in report.experiments],
+        "gradients": parts.charts(report.gradients, names),
+        "curves": parts.charts(report.curves, names),
+        "pictures": [(caption, image_uri(data)) for caption, data in report.pictures.items()],
+        "lm": parts.lm_table(report.lm_table),
+        "mistakes": [parts.mistake(spans) for spans in report.mistakes],
+        "confusions": list(report.confusions)[:30],
+        "examples": [(example, image_uri(example.image)) for example in report.examples],
+        "configuration": parts.flat(report.configuration),
+        "versions": parts.flat(report.versions),
+    }
+
+
+def image_uri(data: bytes) -> str:
+    """An image as a data: address.
+
+    Raises:
+        ArgumentError: neither PNG nor JPEG.
+    """
+    if data.startswith(b"\x89PNG\r\n"):
+        kind = "png"
+    elif data.startswith(b"\xff\xd8\xff"):
+        kind = "jpeg"
+    else:
+        raise ArgumentError(f"an image for the page begins with {data[:4]!r}: it is neither PNG nor JPEG")
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
+
+
+def _hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")

@@ -1,0 +1,219 @@
+"""The parts of report.html, made ready for its template: plain texts and numbers, and SVG that is safe to inline."""
+
+from __future__ import annotations
+
+import json
+import linecache
+import re
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from gradcheck_lm.draw.charts import chart_svg
+from gradcheck_lm.draw.curves import PALETTE, Panel
+from gradcheck_lm.draw.folding import FoldedGraph, Group, fold_graph
+from gradcheck_lm.draw.graph import flow_dot
+from gradcheck_lm.draw.japanese import wording_ja
+from gradcheck_lm.draw.layout import picture
+from gradcheck_lm.draw.svg import inline_svg
+from gradcheck_lm.draw.words import by_module, number, place, short_path, term_verdict, verdict, wrt_count
+from gradcheck_lm.errors import GradcheckLMError
+from gradcheck_lm.flow.findings import Diagnosis, Finding
+
+if TYPE_CHECKING:
+    from gradcheck_lm.draw.page import AlignedSpan, Experiment, LMTableRow, Report
+
+_CONTEXT = 2  # source lines above and below
+_MEMBERS = 12  # operations listed for one folded node
+
+_STATES = {
+    "live": ("carries gradient", "勾配を通す"),
+    "cut": ("the gradient stops here", "勾配はここで止まる"),
+    "beyond": ("behind a cut: could never carry a gradient", "切断の先: 勾配は決して通らない"),
+}
+_ROLES = {
+    "wrt": ("tensor asked about", "対象のテンソル"),
+    "op": ("operation", "演算"),
+    "host": ("value outside torch", "torch の外の値"),
+    "source": ("new tensor made from plain values", "値から作られた新しいテンソル"),
+    "term": ("loss term", "損失項"),
+}
+
+
+def arms(report: Report, timeout: float) -> list[dict[str, Any]]:
+    """One entry for each arm: its verdict, cuts, terms, flow graph and what a click on each node shows."""
+    deadline = time.monotonic() + timeout
+    names = list(dict.fromkeys([*report.diagnoses, *report.graphs, *report.autograd_graphs]))
+    result = []
+    for index, name in enumerate(names):
+        entry: dict[str, Any] = {
+            "key": f"arm{index}", "name": name, "diagnosis": None, "svg": "", "trouble": "", "note": "",
+            "autograd_svg": "",
+        }  # fmt: skip
+        if name in report.autograd_graphs:
+            entry["autograd_svg"] = inline_svg(report.autograd_graphs[name], prefix=f"{entry['key']}-a-")
+        if name in report.graphs:
+            entry["svg"] = inline_svg(report.graphs[name], prefix=f"{entry['key']}-")
+        if (diagnosis := report.diagnoses.get(name)) is not None:
+            entry |= _diagnosed(diagnosis, entry, max(1.0, deadline - time.monotonic()))
+        result.append(entry)
+    return result
+
+
+def _diagnosed(diagnosis: Diagnosis, entry: Mapping[str, Any], timeout: float) -> dict[str, Any]:
+    folded = fold_graph(diagnosis.graph)
+    svg, trouble = entry["svg"], ""
+    if not svg and diagnosis.graph.nodes:
+        try:
+            drawn = picture(flow_dot(diagnosis, caption=False), "svg", timeout=timeout)
+            svg = inline_svg(drawn.decode("utf-8"), prefix=f"{entry['key']}-")
+        except GradcheckLMError as error:
+            trouble = str(error)
+    return {
+        "diagnosis": diagnosis,
+        "verdict": (verdict(diagnosis), verdict(diagnosis, "ja")),
+        "findings": [finding_part(finding) for finding in diagnosis.findings],
+        "terms": [
+            (term, number(term.value), f"{len(term.reaches)}/{wrt_count(diagnosis)}", number(term.gradient_norm),
+             term_verdict(term))
+            for term in diagnosis.terms.values()
+        ],
+        "unreached": by_module(diagnosis.unreached),
+        "zero": by_module(diagnosis.zero),
+        "svg": svg,
+        "trouble": trouble,
+        "note": folded.note,
+        "details": [_detail(diagnosis, folded, group) for group in folded.groups],
+    }  # fmt: skip
+
+
+def finding_part(finding: Finding) -> dict[str, Any]:
+    """A finding with its source excerpt and its wording in both languages."""
+    return {
+        "finding": finding,
+        "place": place(finding),
+        "scope": f"{short_path(finding.scope[0])}:{finding.scope[1]}" if finding.scope else "",
+        "excerpt": _excerpt(finding),
+        "ja": wording_ja(finding),
+    }
+
+
+def _excerpt(finding: Finding) -> list[dict[str, Any]]:
+    """The line and its neighbours from the file, where it still says what ran; else the line alone."""
+    marked = _marked(finding)
+    own = {"number": finding.line, "hit": True, **marked}
+    if linecache.getline(finding.file, finding.line).strip() != finding.source.split("\n")[0].strip():
+        return [own] if finding.source else []
+    lines = []
+    for at in range(max(1, finding.line - _CONTEXT), finding.line + _CONTEXT + 1):
+        text = linecache.getline(finding.file, at).rstrip("\n")
+        if at == finding.line:
+            indent = text[: len(text) - len(text.lstrip())]
+            lines.append(own | {"before": indent + marked["before"]})
+        elif text or at < finding.line:
+            lines.append({"number": at, "hit": False, "before": text, "marked": "", "after": ""})
+    while lines and not lines[0]["hit"] and not lines[0]["before"].strip():
+        lines.pop(0)
+    return lines
+
+
+def _marked(finding: Finding) -> dict[str, str]:
+    line = finding.source.split("\n")[0]
+    indent = len(line) - len(line.lstrip())
+    start, end = (max(0, column - indent) for column in finding.columns or (0, 0))
+    line = line.strip()
+    return {"before": line[:start], "marked": line[start:end], "after": line[end:]}
+
+
+def _detail(diagnosis: Diagnosis, folded: FoldedGraph, group: Group) -> dict[str, Any]:
+    """What a click on a node shows."""
+    node = group.first
+    marks = [diagnosis.findings[index] for index in [group.finding] if index is not None]
+    places = [f"{short_path(file)}:{line}" if line else short_path(file) for file, line in group.places]
+    shapes = list(dict.fromkeys(str(tuple(member.shape)) for member in group.members if member.shape is not None))
+    norm = group.gradient_norm
+    if group.role == "term" and (term := diagnosis.terms.get(node.label)) is not None:
+        norm = term.gradient_norm
+    return {
+        "node": f"n{group.id}",
+        "title": node.label if len(group.members) == 1 else group.module or node.label,
+        "role": _ROLES.get(group.role, (group.role, group.role)),
+        "state": _STATES.get(group.state, (group.state, group.state)),
+        "cut": group.state == "cut",
+        "terms": json.dumps(list(group.terms)),
+        "term_names": ", ".join(group.terms),
+        "places": places[:4] + ([f"... {len(places) - 4} more"] if len(places) > 4 else []),
+        "module": group.module,
+        "shapes": ", ".join(shapes[:3]) + (" ..." if len(shapes) > 3 else ""),
+        "dtype": node.dtype,
+        "norm": number(norm),
+        "members": [_member(member) for member in group.members[:_MEMBERS]] if len(group.members) > 1 else [],
+        "more": max(0, len(group.members) - _MEMBERS),
+        "findings": [finding_part(finding) for finding in marks],
+    }
+
+
+def _member(node: Any) -> str:
+    shape = f" {tuple(node.shape)}" if node.shape is not None else ""
+    norm = f", gradient norm {number(node.gradient_norm)}" if node.gradient_norm is not None else ""
+    return f"{node.label}{shape}{norm}"
+
+
+def charts(panels: Sequence[Panel], names: Sequence[str]) -> list[dict[str, Any]]:
+    """Panels as SVG; series that every chart shares have the same colour everywhere."""
+    result = []
+    for panel in panels:
+        if svg := chart_svg(panel, names):
+            legend = [(name, names.index(name) % len(PALETTE)) for name in panel.series]
+            result.append({"title": panel.title, "svg": svg, "legend": legend})
+    return result
+
+
+def experiment(table: Experiment) -> dict[str, Any]:
+    """A table with its numbers formatted and set to the right."""
+    rows = [[_cell(cell) for cell in row] for row in table.rows]
+    numeric = [
+        any(_is_number(row[i]) for row in table.rows) and all(row[i] is None or _is_number(row[i]) for row in table.rows)
+        for i in range(len(table.columns))
+    ]
+    return {"table": table, "rows": rows, "numeric": numeric}
+
+
+def lm_table(rows: Sequence[LMTableRow]) -> dict[str, Any]:
+    """The story's table with its counts."""
+    sides = ("label", "prediction", "equal")
+    return {
+        "rows": [(row, number(row.prediction_loss), number(row.label_loss)) for row in rows],
+        "counts": {side: sum(row.winner == side for row in rows) for side in sides},
+    }
+
+
+def mistake(spans: Sequence[AlignedSpan]) -> list[tuple[str, str, str]]:
+    """Spans as (kind, label, reading); a blank that is wrong is made visible."""
+    return [
+        (span.kind, *(text if span.kind == "equal" else re.sub(" ", "\u2423", text) for text in (span.label, span.reading)))
+        for span in spans
+    ]  # type: ignore[misc]
+
+
+def flat(values: Mapping[str, Any], path: str = "") -> list[tuple[str, str]]:
+    """Nested settings as rows of (dotted name, value)."""
+    rows: list[tuple[str, str]] = []
+    for name, value in values.items():
+        if isinstance(value, Mapping) and value:
+            rows += flat(value, f"{path}{name}.")
+        else:
+            rows.append((f"{path}{name}", value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)))
+    return rows
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return number(value) if isinstance(value, float) else str(value)

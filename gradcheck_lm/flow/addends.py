@@ -1,0 +1,167 @@
+"""The terms of a loss that is one number: the addends of its sum, named as the source names them."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from gradcheck_lm.flow.autograd import walk_nodes
+from gradcheck_lm.flow.recorder import Call, Recorder
+from gradcheck_lm.flow.sites import expression_at, line_of
+
+_SUMS = frozenset("add add_ __add__ __radd__ __iadd__ sub sub_ __sub__ __rsub__ __isub__ subtract".split())
+_SCALES = frozenset("mul mul_ __mul__ __rmul__ __imul__ div div_ __truediv__ __itruediv__ true_divide multiply divide".split())
+_SAME = frozenset("neg __neg__ to float double clone squeeze view reshape cpu cuda contiguous alias mean".split())
+
+
+@dataclass
+class Addend:
+    """One addend: a leaf of the sum, or a part of it with addends of its own."""
+
+    name: str
+    token: int
+    host_call: int | None = None  # a plain number added by this call
+    parts: list[Addend] = field(default_factory=list)
+
+    def leaves(self) -> list[Addend]:
+        """The addends that are no sums themselves."""
+        found: list[Addend] = []
+        stack = [self]
+        while stack:
+            addend = stack.pop()
+            if addend.parts:
+                stack.extend(reversed(addend.parts))
+            else:
+                found.append(addend)
+        return found
+
+
+def addends_of(recording: Recorder, token: int, varying: set[int], suspects: set[int], most: int = 500) -> Addend:
+    """The sum that made a loss, as a tree.
+
+    Args:
+        token: the loss.
+        varying: tokens that descend from what is asked about; a factor that does not is a weight.
+        suspects: calls that add a plain number which once was such a tensor's value.
+    """
+    root = Addend("loss", token)
+    queue = [root]
+    count = 0
+    while queue and count < most:
+        addend = queue.pop()
+        for part in _parts(recording, addend, varying, suspects):
+            addend.parts.append(part)
+            count += 1
+            if part.host_call is None:
+                queue.append(part)
+        if len(addend.parts) == 1:  # a weight or a change of form: the same addend
+            only = addend.parts[0]
+            addend.token, addend.host_call, addend.parts = only.token, only.host_call, []
+            if addend is not root and only.name:
+                addend.name = only.name
+            queue = [item for item in queue if item is not only] + ([addend] if only.host_call is None else [])
+    return root
+
+
+def _parts(recording: Recorder, addend: Addend, varying: set[int], suspects: set[int]) -> list[Addend]:
+    producer = recording.tokens[addend.token].producer
+    if producer < 0:
+        return []
+    call = recording.calls[producer]
+    inputs = [token for token in call.inputs if token >= 0]
+    if any(recording.tokens[token].shape.numel() != 1 for token in inputs):
+        return []
+    name = call.operation.name
+    if name in _SUMS:
+        parts = [Addend(_operand_name(recording, call, token, place), token) for place, token in enumerate(inputs)]
+        if producer in suspects:
+            parts.append(Addend(_operand_name(recording, call, None, 1), addend.token, host_call=producer))
+        return parts if len(parts) > 1 else [Addend("", parts[0].token, parts[0].host_call)] if parts else []
+    if name in _SCALES:
+        moving = [place for place, token in enumerate(inputs) if token in varying]
+        if len(inputs) == 1 or (len(moving) == 1 and (moving[0] == 0 or "div" not in name)):
+            place = moving[0] if len(inputs) > 1 else 0
+            return [Addend(_operand_name(recording, call, inputs[place], place), inputs[place])]
+        return []
+    if name in _SAME and len(inputs) == 1:
+        return [Addend("", inputs[0])]
+    if name == "sum" and len(inputs) == 1:
+        return _stacked(recording, inputs[0])
+    return []
+
+
+def _stacked(recording: Recorder, token: int) -> list[Addend]:
+    return [Addend("", token)] if recording.tokens[token].shape.numel() == 1 else []
+
+
+def _operand_name(recording: Recorder, call: Call, token: int | None, place: int) -> str:
+    """What the source calls an operand: `lm` in `ctc + 0.1 * lm`."""
+    if call.site is None:
+        return ""
+    code, instruction = call.site.code, call.site.instruction
+    if call.site.library_code is not None:
+        code, instruction = call.site.library_code, call.site.library_instruction
+    expression = expression_at(code, instruction)
+    if isinstance(expression, ast.AugAssign):
+        named: ast.AST | None = (expression.target, expression.value)[place]
+    elif isinstance(expression, ast.BinOp):
+        sides = [expression.left, expression.right]
+        tensors = sum(1 for item in call.inputs if item >= 0)
+        if tensors == 1 and token is not None:  # the other side is a plain number
+            sides = [side for side in sides if not _is_number(side)] or sides
+            place = 0 if len(sides) == 1 else int(call.operation.name.startswith("__r") or _written_first(sides))
+        elif token is None:
+            place = int(not _is_number(sides[1]) or _is_number(sides[0]))
+        elif call.operation.name.startswith("__r"):
+            place = 1 - place
+        named = sides[min(place, len(sides) - 1)]
+    else:
+        return ""
+    return _name(named)
+
+
+def _written_first(sides: list[ast.expr]) -> bool:
+    """`self.weight * loss`: of two names the later one is taken for the tensor, as people write weights first."""
+    return isinstance(sides[0], ast.Attribute | ast.Name) and isinstance(sides[1], ast.Name | ast.Attribute | ast.Subscript)
+
+
+def _is_number(node: ast.AST) -> bool:
+    if isinstance(node, ast.UnaryOp):
+        return _is_number(node.operand)
+    return isinstance(node, ast.Constant)
+
+
+def _name(node: ast.AST | None) -> str:
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str):
+        return node.slice.value
+    if isinstance(node, ast.Attribute):
+        return ast.unparse(node)
+    if isinstance(node, ast.Call):
+        return _name(node.func)
+    if isinstance(node, ast.BinOp):
+        sides = [side for side in (node.left, node.right) if not _is_number(side)]
+        return _name(sides[-1]) if sides else ""
+    return ast.unparse(node) if isinstance(node, ast.expr) and len(ast.unparse(node)) <= 24 else ""
+
+
+def fallback_name(recording: Recorder, token: int) -> str:
+    """`line 42`, where the source gives no name."""
+    producer = recording.tokens[token].producer
+    site = recording.calls[producer].site if producer >= 0 else None
+    return "loss" if site is None else f"line {line_of(site)[1]}"
+
+
+def edge_of(loss: torch.Tensor, recording: Recorder, token: int) -> Any:
+    """The place of an addend in the loss's own graph, None where autograd does not know it."""
+    producer = recording.tokens[token].producer
+    if producer < 0 or not recording.tokens[token].requires_grad:
+        return None
+    for node in walk_nodes(loss.grad_fn):
+        if node.metadata.get(recording.stamp) == producer:
+            return torch.autograd.graph.GradientEdge(node, 0)
+    return None

@@ -1,0 +1,267 @@
+"""Autograd's own word: which tensors a loss reaches, with what gradient, and at which node a gradient dies.
+
+All walks are iterative: a chain of many thousand operations is fine.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+
+@dataclass
+class Gradients:
+    """Gradients of one loss term with respect to the tensors asked about."""
+
+    norms: list[float | None]  # None: unreached
+    zero: list[bool]
+    finite: list[bool]
+    note: str = ""
+
+    @property
+    def norm(self) -> float:
+        """Euclidean norm over all tensors."""
+        return sum(norm * norm for norm in self.norms if norm is not None) ** 0.5
+
+    def reaches(self, index: int) -> bool:
+        """Whether the gradient at `index` exists and is not all zero."""
+        return self.norms[index] is not None and not self.zero[index]
+
+
+def walk_nodes(root: Any) -> list[Any]:
+    """All nodes behind `root`, each once, a node before the ones it leads back to."""
+    nodes, seen, stack = [], set(), [root] if root is not None else []
+    while stack:
+        node = stack.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        nodes.append(node)
+        stack.extend(following for following, _ in node.next_functions if following is not None and following not in seen)
+    return nodes
+
+
+def reachable_leaves(loss: torch.Tensor) -> list[torch.Tensor]:
+    """The leaf tensors that a loss's graph ends in."""
+    found = [variable for node in walk_nodes(loss.grad_fn) if (variable := getattr(node, "variable", None)) is not None]
+    return found if loss.grad_fn is not None else [loss] if loss.requires_grad else []
+
+
+def gradients(loss: torch.Tensor, tensors: Sequence[torch.Tensor], edge: Any = None) -> Gradients:
+    """Gradients of `loss`, or of the `edge` in its graph; the graph stays usable and no `.grad` changes."""
+    asked = [index for index, tensor in enumerate(tensors) if tensor.requires_grad]
+    values: list[torch.Tensor | None] = [None] * len(tensors)
+    note = ""
+    if loss.requires_grad and asked:
+        try:
+            found = torch.autograd.grad(
+                [loss if edge is None else edge],
+                [tensors[index] for index in asked],
+                grad_outputs=[torch.ones_like(loss)],
+                allow_unused=True,
+                retain_graph=True,
+            )
+            for index, value in zip(asked, found, strict=True):
+                values[index] = value
+        except RuntimeError as error:
+            text = str(error)
+            if "Checkpointing is not compatible with .grad()" in text:
+                if edge is not None:
+                    return _structural(loss, tensors, edge)
+                values = _by_backward(loss, tensors)
+            elif "a second time" in text or "already been freed" in text:
+                return _structural(loss, tensors, edge)
+            else:
+                raise
+    return _measure(values, note)
+
+
+def _measure(values: Sequence[torch.Tensor | None], note: str) -> Gradients:
+    norms: list[float | None] = []
+    zero, finite = [], []
+    for value in values:
+        if value is None:
+            norms.append(None)
+            zero.append(False)
+            finite.append(True)
+            continue
+        value = value.detach()
+        value = value.coalesce().values() if value.is_sparse else value
+        norm = float(torch.linalg.vector_norm(value.double() if value.dtype is not torch.float64 else value))
+        norms.append(norm)
+        zero.append(norm == 0.0)
+        finite.append(norm == norm and norm != float("inf"))
+    return Gradients(norms, zero, finite, note)
+
+
+def _by_backward(loss: torch.Tensor, tensors: Sequence[torch.Tensor]) -> list[torch.Tensor | None]:
+    """Reentrant checkpointing answers only to backward(): run it, read .grad, put .grad back."""
+    leaves = {id(leaf): leaf for leaf in [*reachable_leaves(loss), *tensors] if leaf.is_leaf and leaf.requires_grad}
+    before = {key: leaf.grad for key, leaf in leaves.items()}
+    try:
+        for leaf in leaves.values():
+            leaf.grad = None
+        loss.backward(retain_graph=True)
+        return [tensor.grad if tensor.is_leaf else None for tensor in tensors]
+    finally:
+        for key, leaf in leaves.items():
+            leaf.grad = before[key]
+
+
+def _structural(loss: torch.Tensor, tensors: Sequence[torch.Tensor], edge: Any) -> Gradients:
+    """backward() has run and freed the graph: say what it reached, and read the norms left in .grad."""
+    root = loss.grad_fn if edge is None else edge.node
+    reached = {id(getattr(node, "variable", None)) for node in walk_nodes(root)}
+    values: list[torch.Tensor | None] = []
+    for tensor in tensors:
+        grad = tensor.grad if tensor.is_leaf else None
+        values.append((grad if grad is not None else torch.ones(())) if id(tensor) in reached else None)
+    return _measure(values, "backward() had already freed the graph: norms are those left in .grad")
+
+
+# ---------------------------------------------------------------------- where a gradient dies
+
+
+@dataclass
+class NodeRecord:
+    """What passed one node in the backward pass."""
+
+    incoming: str = "none"  # "none" | "zero" | "live" | "bad" (NaN or infinity)
+    outgoing: list[str] = field(default_factory=list)
+
+
+def _state(value: torch.Tensor | None) -> str:
+    if value is None:
+        return "none"
+    value = value.coalesce().values() if value.is_sparse else value
+    if value.numel() == 0:
+        return "zero"
+    largest = value.detach().abs().max()
+    if not bool(torch.isfinite(largest)):
+        return "bad"
+    return "live" if bool(largest > 0) else "zero"
+
+
+def _worst(values: Sequence[torch.Tensor | None]) -> str:
+    states = {_state(value) for value in values}
+    return next((state for state in ("bad", "live", "zero") if state in states), "none")
+
+
+@contextlib.contextmanager
+def _watched(nodes: Sequence[Any], records: dict[Any, NodeRecord]) -> Iterator[None]:
+    handles = []
+
+    def before(node: Any) -> Callable[[Any], None]:
+        def hook(grad_outputs: Any) -> None:
+            records[node] = NodeRecord(_worst(grad_outputs))
+
+        return hook
+
+    def after(node: Any) -> Callable[[Any, Any], None]:
+        def hook(grad_inputs: Any, grad_outputs: Any) -> None:
+            records.setdefault(node, NodeRecord(_worst(grad_outputs))).outgoing = [_state(value) for value in grad_inputs]
+
+        return hook
+
+    try:
+        for node in nodes:
+            if getattr(node, "variable", None) is None:
+                handles.append(node.register_prehook(before(node)))
+                handles.append(node.register_hook(after(node)))
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+@dataclass(frozen=True)
+class Death:
+    """A node into which a gradient goes and out of which, towards a tensor asked about, none or NaN comes."""
+
+    call: int | None  # the recorded call nearest to it
+    name: str  # the node's name
+    state: str  # "zero" | "none" | "bad"
+    python: bool  # a custom autograd.Function
+    direct: bool  # it hands the gradient to the tensor itself, and to others a live one
+
+
+def deaths(loss: torch.Tensor, tensors: Sequence[torch.Tensor], stamp: str) -> dict[int, Death]:
+    """For each tensor (by position): where the gradient on its way from `loss` becomes zero, None, or NaN."""
+    nodes = walk_nodes(loss.grad_fn)
+    records: dict[Any, NodeRecord] = {}
+    wanted = [tensor for tensor in tensors if tensor.requires_grad]
+    with _watched(nodes, records):
+        if "Checkpointing" in gradients(loss, wanted).note:
+            return {}
+    ordered = _topological(nodes)
+    calls = _nearest_calls(ordered, stamp)
+    ordered.reverse()
+    found = {}
+    for position, tensor in enumerate(tensors):
+        death = _death_of(tensor, ordered, records, calls)
+        if death is not None:
+            found[position] = death
+    return found
+
+
+def _topological(nodes: Sequence[Any]) -> list[Any]:
+    """Loss first: a node after everything that hands it a gradient."""
+    waiting = dict.fromkeys(nodes, 0)
+    for node in nodes:
+        for following, _ in node.next_functions:
+            if following is not None:
+                waiting[following] += 1
+    ready, ordered = [node for node in nodes if waiting[node] == 0], []
+    while ready:
+        node = ready.pop()
+        ordered.append(node)
+        for following, _ in node.next_functions:
+            if following is not None:
+                waiting[following] -= 1
+                if waiting[following] == 0:
+                    ready.append(following)
+    return ordered
+
+
+def _nearest_calls(nodes: Sequence[Any], stamp: str) -> dict[Any, int | None]:
+    """A call of several nodes is stamped on its last one: the others take it from the node they feed."""
+    calls: dict[Any, int | None] = {}
+    for node in nodes:
+        own = node.metadata.get(stamp)
+        if own is not None:
+            calls[node] = own
+        for following, _ in node.next_functions:
+            if following is not None:
+                calls.setdefault(following, calls.get(node))
+    return calls
+
+
+def _death_of(
+    tensor: torch.Tensor, nodes: Sequence[Any], records: dict[Any, NodeRecord], calls: dict[Any, int | None]
+) -> Death | None:
+    towards: set[Any] = set()
+    for node in nodes:  # from the leaves up: which nodes lead to the tensor
+        own = getattr(node, "variable", None) is tensor or (tensor.grad_fn is not None and node == tensor.grad_fn)
+        if own or any(following in towards for following, _ in node.next_functions):
+            towards.add(node)
+    for node in nodes:
+        if node not in towards:
+            continue
+        record = records.get(node)
+        if record is None or record.incoming not in ("live", "bad") or node == tensor.grad_fn:
+            continue
+        edges = [(edge, state) for (edge, _), state in zip(node.next_functions, record.outgoing, strict=False)]
+        ahead = {state for edge, state in edges if edge in towards}
+        others = {state for edge, state in edges if edge not in towards}
+        state = "bad" if "bad" in ahead and record.incoming == "live" else None
+        if state is None and ahead and ahead <= {"zero", "none"}:
+            state = "zero" if "zero" in ahead else "none"
+        if state is not None:
+            direct = any(getattr(edge, "variable", None) is tensor for edge, _ in edges) and "live" in others
+            python = isinstance(node, torch.autograd.function.BackwardCFunction)
+            return Death(calls.get(node), node.name(), state, python, direct)
+    return None

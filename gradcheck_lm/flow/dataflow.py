@@ -1,0 +1,212 @@
+"""A recording as a graph: what descends from the tensors asked about, and which cuts stand between them and the loss."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from gradcheck_lm.flow.operations import kind_of_cut
+from gradcheck_lm.flow.recorder import IN_CHECKPOINT, IN_FUNCTION, OPEN, Call, Recorder
+
+Cost = tuple[int, int, int]  # cuts on the way, of them doubtful steps, operations: compared in this order
+FAR: Cost = (1 << 30, 0, 0)
+
+
+@dataclass(frozen=True)
+class Cut:
+    """One reason why a gradient cannot pass a call."""
+
+    call: int
+    kind: str
+
+
+@dataclass
+class HostLink:
+    """A value that left torch at one call and came back at another."""
+
+    source: int  # the call where it left
+    target: int  # the call that took it in
+    certainty: str  # "certain" | "confirmed" | "likely"
+
+
+@dataclass
+class Dataflow:
+    """The recording's calls with the links through Python between them; tokens are values, calls are steps."""
+
+    recording: Recorder
+    links: list[HostLink] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.into: dict[int, list[HostLink]] = {}
+        self.out_of: dict[int, list[HostLink]] = {}
+        for link in self.links:
+            self._index(link)
+
+    def _index(self, link: HostLink) -> None:
+        self.into.setdefault(link.target, []).append(link)
+        self.out_of.setdefault(link.source, []).append(link)
+
+    def add(self, link: HostLink) -> None:
+        """Add a link unless the same two calls are linked already."""
+        if all(other.source != link.source for other in self.into.get(link.target, ())):
+            self.links.append(link)
+            self._index(link)
+
+    # ------------------------------------------------------------------ what a call does to a gradient
+
+    def cuts(self, index: int, source: int | None, target: int | None) -> tuple[str, ...]:
+        """Kinds of cut between an input token and an output token of a call.
+
+        `source` None: the value came in from Python. `target` None: it leaves for Python.
+        """
+        call, tokens = self.recording.calls[index], self.recording.tokens
+        if target is None:
+            return ("left_torch",)
+        result = tokens[target]
+        if source is None:
+            return ("new_leaf",) if call.operation.factory or call.operation.name == "from_numpy" else ()
+        value = tokens[source]
+        if value.requires_grad and result.requires_grad and result.is_float:
+            return ("new_leaf",) if call.operation.name == "Parameter" else ()
+        kinds: list[str] = []
+        nature = kind_of_cut(call.operation, from_float=value.is_float, to_float=result.is_float)
+        if call.operation.name == "Parameter":
+            nature = "new_leaf"
+        if nature is not None and call.scope != IN_FUNCTION:
+            kinds.append(nature)
+        if call.scope >= 0 and result.is_float and nature is None and not self._entered(index, source):
+            switch = self.recording.switches[call.scope]
+            kinds.append("sampling" if switch.sampling else "grad_disabled")
+        elif not kinds and self._unexplained(call, value.requires_grad, result.is_float):
+            kinds.append("detach" if call.operation.title == "torch.autograd.grad" else "discrete_op")
+        return tuple(kinds)
+
+    def _entered(self, index: int, source: int) -> bool:
+        """Whether the value was made by a float step in the same stretch without gradient: one cut, not two."""
+        producer = self.recording.tokens[source].producer
+        if producer < 0 or not self.recording.tokens[source].is_float:
+            return False
+        before = self.recording.calls[producer]
+        return before.scope == self.recording.calls[index].scope and bool(before.inputs)
+
+    @staticmethod
+    def _unexplained(call: Call, live: bool, to_float: bool) -> bool:
+        """A gradient entered, none left, and neither the operation's name nor a scope says why."""
+        return live and to_float and call.scope == OPEN
+
+    # ------------------------------------------------------------------ forwards from wrt
+
+    def descendants(self, roots: Iterable[int]) -> tuple[dict[int, int], dict[int, int]]:
+        """Least number of cuts from the root tokens: to each token, and to each call that exports a value."""
+        recording = self.recording
+        tokens: dict[int, int] = dict.fromkeys(roots, 0)
+        exports: dict[int, int] = {}
+        for index, call in enumerate(recording.calls):
+            reached = [token for token in call.inputs if token in tokens]
+            host = min((exports[link.source] for link in self.into.get(index, ()) if link.source in exports), default=None)
+            if not reached and host is None:
+                continue
+            if not call.outputs:
+                if call.operation.export and reached:
+                    exports[index] = min(tokens[token] for token in reached) + 1
+                continue
+            for output in call.outputs:
+                best = min(
+                    (tokens[token] + len(self.cuts(index, token, output)) for token in reached if token != output),
+                    default=FAR[0],
+                )
+                if host is not None:
+                    best = min(best, host + len(self.cuts(index, None, output)))
+                if best < tokens.get(output, FAR[0]):
+                    tokens[output] = best
+        return tokens, exports
+
+    # ------------------------------------------------------------------ backwards from a term
+
+    def distances(self, ends: Iterable[int], host_ends: Iterable[int] = ()) -> Distances:
+        """For every token and export: the way to the ends with the fewest cuts."""
+        result = Distances(self, dict.fromkeys(ends, (0, 0, 0)), dict.fromkeys(host_ends, (0, 0, 0)))
+        result.walk()
+        return result
+
+
+@dataclass
+class Distances:
+    """Ways with the fewest cuts from any value to the ends."""
+
+    flow: Dataflow
+    tokens: dict[int, Cost]
+    exports: dict[int, Cost]
+    next_step: dict[int, tuple[int, int | None]] = field(default_factory=dict)  # token -> (call, output token)
+    next_link: dict[int, tuple[int, int]] = field(default_factory=dict)  # export call -> (target call, output token)
+
+    def walk(self) -> None:
+        """One pass over the calls in reverse: the order of execution is an order of the graph."""
+        flow = self.flow
+        for index in range(len(flow.recording.calls) - 1, -1, -1):
+            call = flow.recording.calls[index]
+            if call.operation.export:
+                self._export(index, call)
+                continue
+            for output in call.outputs:
+                cost = self.tokens.get(output)
+                if cost is None:
+                    continue
+                for link in flow.into.get(index, ()):
+                    self._offer_export(link, cost, index, output)
+                for token in call.inputs:
+                    if token >= 0 and token != output:
+                        self._offer(token, cost, index, output)
+
+    def _offer(self, token: int, cost: Cost, index: int, output: int) -> None:
+        tokens = self.flow.recording.tokens
+        side = int(not tokens[token].is_float and tokens[output].is_float)  # a mask or an index, rather than a value
+        candidate = (cost[0] + len(self.flow.cuts(index, token, output)), cost[1] + side, cost[2] + 1)
+        if candidate < self.tokens.get(token, FAR):
+            self.tokens[token] = candidate
+            self.next_step[token] = (index, output)
+
+    def _offer_export(self, link: HostLink, cost: Cost, index: int, output: int) -> None:
+        doubt = int(link.certainty == "likely")
+        candidate = (cost[0] + len(self.flow.cuts(index, None, output)), cost[1] + doubt, cost[2] + 1)
+        if candidate < self.exports.get(link.source, FAR):
+            self.exports[link.source] = candidate
+            self.next_link[link.source] = (index, output)
+
+    def _export(self, index: int, call: Call) -> None:
+        cost = self.exports.get(index)
+        if cost is None:
+            return
+        for token in call.inputs:
+            candidate = (cost[0] + 1, cost[1], cost[2] + 1)
+            if candidate < self.tokens.get(token, FAR):
+                self.tokens[token] = candidate
+                self.next_step[token] = (index, None)
+
+    def way(self, token: int) -> list[tuple[int, int | None, int | None]]:
+        """The steps from a token to its end: (call, input token or None from Python, output token or None to Python)."""
+        steps: list[tuple[int, int | None, int | None]] = []
+        current: int | None = token
+        while current is not None and current in self.next_step:
+            index, output = self.next_step[current]
+            steps.append((index, current, output))
+            if output is None:
+                if index not in self.next_link:
+                    break
+                target, result = self.next_link[index]
+                steps.append((target, None, result))
+                output = result
+            current = output
+        return steps
+
+    def cuts_from(self, token: int) -> list[Cut]:
+        """The cuts on the way from a token to its end, in the order the data takes."""
+        found: list[Cut] = []
+        for index, source, target in self.way(token):
+            found.extend(Cut(index, kind) for kind in self.flow.cuts(index, source, target))
+        return found
+
+
+def is_hidden(call: Call) -> bool:
+    """Inside a custom Function's forward or a checkpointed stretch."""
+    return call.scope in (IN_FUNCTION, IN_CHECKPOINT)

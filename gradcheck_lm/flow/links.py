@@ -1,0 +1,102 @@
+"""How values that left torch came back: by shared memory, by equal numbers, by experiment, or only likely."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Sequence
+
+from gradcheck_lm.flow.counterfactual import Experiment
+from gradcheck_lm.flow.dataflow import Dataflow, HostLink
+from gradcheck_lm.flow.recorder import IN_FUNCTION, Call, Recorder
+from gradcheck_lm.flow.sites import expression_at
+
+
+def observed_links(recording: Recorder) -> list[HostLink]:
+    """Links that the recording itself shows: NumPy memory still shared, or the very same numbers."""
+    links: list[HostLink] = []
+    by_numbers: dict[object, list[int]] = {}
+    for index, call in enumerate(recording.calls):
+        if call.operation.export:
+            if call.host is not None and call.scope != IN_FUNCTION and not call.branch_value:
+                by_numbers.setdefault(call.host, []).append(index)
+            continue
+        if call.memory >= 0:
+            links.append(HostLink(call.memory, index, "certain"))
+        elif call.host is not None and _takes_numbers(call):
+            links.extend(HostLink(source, index, "likely") for source in by_numbers.get(call.host, ())[-1:])
+            if isinstance(call.host, tuple) and len(call.host) > 1:  # a list gathered from several .item() calls
+                for value in dict.fromkeys(call.host):
+                    if _telling(value):
+                        links.extend(HostLink(source, index, "likely") for source in by_numbers.get((value,), ())[-1:])
+    return links
+
+
+def _takes_numbers(call: Call) -> bool:
+    made = call.operation.factory or call.operation.title in ("torch.from_numpy", "number")
+    return made or (isinstance(call.host, tuple) and any(_telling(value) for value in call.host))
+
+
+def _telling(value: object) -> bool:
+    """A number that does not come up by chance: 0.0, 1.0 and 0.5 do."""
+    return isinstance(value, float) and value != round(value, 3)
+
+
+def upstream_calls(flow: Dataflow, tokens: Iterable[int]) -> set[int]:
+    """Calls whose results lead to the tokens through tensors and known links."""
+    distances = flow.distances(tokens)
+    producers = (flow.recording.tokens[token].producer for token in distances.tokens)
+    return {producer for producer in producers if producer >= 0}
+
+
+def exports_of(flow: Dataflow, roots: Iterable[int]) -> list[int]:
+    """Calls through which values descending from the roots leave torch, in order."""
+    recording = flow.recording
+    _, exports = flow.descendants(roots)
+    return [index for index in sorted(exports) if recording.calls[index].scope != IN_FUNCTION]
+
+
+def ask(flow: Dataflow, roots: Iterable[int], ends: Iterable[int], experiment: Experiment | None) -> None:
+    """Find how the ends depend on values that left torch, and add the links."""
+    ends = list(ends)
+    receivers = upstream_calls(flow, ends)
+    exports = exports_of(flow, roots)
+    exports = [export for export in exports if any(receiver > export for receiver in receivers)]
+    if not exports:
+        return
+    confirmed = experiment.links(exports, receivers) if experiment is not None else None
+    if confirmed is None:
+        for link in _likely(flow.recording, exports, receivers):
+            flow.add(link)
+        return
+    by_target = {(link.source, link.target): link for link in confirmed}
+    for link in list(flow.links):
+        if link.certainty == "likely" and (link.source, link.target) in by_target:
+            link.certainty = "confirmed"
+    for link in confirmed:
+        flow.add(link)
+
+
+def _likely(recording: Recorder, exports: Sequence[int], receivers: set[int]) -> list[HostLink]:
+    """Without an experiment: a tensor made from numbers that are not written in the source, after a value left."""
+    links = []
+    for receiver in sorted(receivers):
+        call = recording.calls[receiver]
+        if not (call.operation.factory or call.operation.title in ("torch.from_numpy", "number")) or _is_literal(call):
+            continue
+        before = [export for export in exports if export < receiver]
+        solid = [export for export in before if not recording.calls[export].branch_value] or before
+        if solid:
+            links.append(HostLink(solid[-1], receiver, "likely"))
+    return links
+
+
+def _is_literal(call: Call) -> bool:
+    """torch.tensor([0.0, 1.0]): all its numbers stand in the source."""
+    if call.site is None:
+        return False
+    if call.site.library_code is not None:  # made inside a library, from its own affairs
+        return True
+    expression = expression_at(call.site.code, call.site.instruction)
+    if not isinstance(expression, ast.Call) or not expression.args:
+        return False
+    return all(isinstance(node, ast.Constant | ast.List | ast.Tuple | ast.UnaryOp | ast.Load | ast.USub) for node in ast.walk(expression.args[0]))

@@ -1,0 +1,179 @@
+"""The comparison as a page, tables and curves."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from gradcheck_lm.draw.curves import Panel, Series, save_curves
+from gradcheck_lm.draw.page import Example, Experiment, Report, save_page
+from gradcheck_lm.lab.compare import Comparison
+
+# name -> (title, description, title in Japanese, description in Japanese)
+EXPERIMENTS: dict[str, tuple[str, str, str, str]] = {
+    "with_labels": (
+        "With labels: CTC + 0.1 x penalty",
+        "As in the story. The broken arm's weights stay equal to those of CTC alone, to the bit. After so few steps on "
+        "labels no arm's CER says anything; with enough labels a language-model penalty is not expected to lower it.",
+        "ラベルあり: CTC + 0.1 × ペナルティ",
+        "物語のとおりの設定です。壊れた損失の重みは、CTC だけで学習した重みとビット単位で一致します。",
+    ),
+    "new_hand": (
+        "A new hand, no labels: the language model is the only teacher",
+        "Lines in a hand never seen in training, no transcripts; the penalty in nats per character, held by KL to the "
+        "starting reading. 'ctc' is the recogniser as it was; 'batchnorm_only' is the control without any loss.",
+        "新しい筆跡、ラベルなし: 教師は言語モデルだけ",
+        "学習で見たことのない筆跡で、正解はありません。「ctc」は元の認識器、「batchnorm_only」は損失なしの対照です。",
+    ),
+}
+READINGS = ("ctc", "argmax", "soft_embedding", "gumbel_softmax", "policy_gradient")
+
+
+def percent(value: float | None) -> str:
+    """A fraction as a percentage with one decimal; a dash where there is none."""
+    return "-" if value is None else f"{100 * value:.1f}"
+
+
+def number(value: float | None, form: str = ".2f") -> str:
+    """A number; a dash where there is none."""
+    return "-" if value is None else format(value, form)
+
+
+def comparison_rows(arms: dict[str, dict[str, Any]], experiment: str) -> tuple[list[str], list[list[str]]]:
+    """Columns and rows of one experiment's table."""
+    with_labels = experiment == "with_labels"
+    columns = ["arm", "CER % before", "after", "change, 95 %", "LM nats/char", "length", "LM gradient", "cosine"]
+    columns += ["weights", "s/step"]
+    rows = []
+    for name, figures in arms.items():
+        low, high = figures["cer_interval"]
+        if with_labels:
+            same = "= CTC alone" if figures["identical_to_ctc_only"] else "differ"
+        else:
+            same = "unmoved" if figures["weights_unchanged"] else "moved"
+        rows.append(
+            [
+                name,
+                percent(figures["cer_before"]),
+                percent(figures["cer_after"]),
+                f"{100 * low:+.1f} .. {100 * high:+.1f}",
+                f"{number(figures['lm_before'])} > {number(figures['lm_after'])}",
+                number(figures["length_ratio"]),
+                number(figures["lm_gradient_norm"], ".3g"),
+                number(figures["lm_ctc_cosine"]),
+                same,
+                number(figures["seconds_per_step"] or None),
+            ]
+        )
+    return columns, rows
+
+
+def write_report(found: Comparison) -> Path:
+    """curves.png and report.html of a comparison; gives the path of the page."""
+    panels = curves(found)
+    save_curves(found.out / "curves.png", panels)
+    return save_page(found.out / "report.html", report(found, panels))
+
+
+def curves(found: Comparison) -> list[Panel]:
+    """CER on evaluation lines, the penalty, and the language model's gradient norm, over the steps of the new hand."""
+    cer: dict[str, Series] = {}
+    penalty: dict[str, Series] = {}
+    norm: dict[str, Series] = {}
+    for name, outcome in found.outcomes["new_hand"].items():
+        records = outcome.result.records
+        probes = [(record["step"], 100 * record["probe"]["cer"]) for record in records if "probe" in record]
+        if probes:
+            cer[name] = Series(*zip(*probes, strict=True))
+        values = [(record["step"], record["penalty"]) for record in records if "penalty" in record]
+        if values:
+            penalty[name] = Series(*zip(*values, strict=True))
+        norms = outcome.result.series("lm", "gradient_norm")
+        if norms:
+            norm[name] = Series(*zip(*norms, strict=True))
+    return [
+        Panel("Reading a new hand", "step", "CER in %, a third of the evaluation lines", cer),
+        Panel("Penalty of the batch", "step", "nats per character", penalty),
+        Panel("Gradient of the penalty", "step", "norm at the recogniser", norm, log_y=True),
+    ]
+
+
+def report(found: Comparison, panels: list[Panel]) -> Report:
+    """The page's content."""
+    experiments = []
+    for name, (title, description, title_ja, description_ja) in EXPERIMENTS.items():
+        columns, rows = comparison_rows(found.summary[name]["arms"], name)
+        names = [row[0] for row in rows]
+        highlight = names.index("argmax") if name == "with_labels" and "argmax" in names else None
+        if name == "new_hand" and "policy_gradient" in names:
+            highlight = names.index("policy_gradient")
+        experiments.append(Experiment(title, columns, rows, description, title_ja, description_ja, highlight))
+    return Report(
+        title="A language-model loss for handwriting: broken and fixed, side by side",
+        title_ja="手書き文字認識の言語モデル損失: 壊れた版と直した版の比較",
+        verdict=found.verdict,
+        verdict_ja=verdict_ja(found),
+        diagnoses=found.diagnoses,
+        autograd_graphs={name: paths[1].read_text(encoding="utf-8") for name, paths in found.graphs.items()},
+        experiments=experiments,
+        gradients=gradient_panels(found),
+        curves=panels,
+        lm_table=found.table.rows,
+        mistakes=found.mistakes.examples,
+        confusions=found.mistakes.confusions,
+        examples=examples(found),
+        configuration=found.config.to_dict(),
+        versions={**found.summary["versions"], "device": found.summary["device"]},
+    )
+
+
+def verdict_ja(found: Comparison) -> str:
+    """The verdict in Japanese."""
+    diagnosis = found.diagnoses.get("argmax")
+    if diagnosis is None or not diagnosis.findings:
+        return ""
+    first = diagnosis.findings[0]
+    return (
+        f"argmax 版の言語モデル損失は何も教えません。勾配は {Path(first.file).name}:{first.line} の {first.op} "
+        f"({first.kind}) で切断されています。"
+    )
+
+
+def gradient_panels(found: Comparison) -> list[Panel]:
+    """Gradient norm of every term of each arm with labels, over the steps."""
+    panels = []
+    for name, outcome in found.outcomes["with_labels"].items():
+        series = {}
+        for term in ("ctc", "shortcut", "lm"):
+            points = outcome.result.series(term, "gradient_norm")
+            if points:
+                series[term] = Series(*zip(*points, strict=True))
+        if series:
+            panels.append(Panel(name, "step", "gradient norm", series, log_y=True))
+    return panels
+
+
+def examples(found: Comparison, count: int = 6) -> list[Example]:
+    """The first evaluation lines of the new hand, with what each arm reads after its training."""
+    bench = found.benches["new_hand"]
+    outcomes = found.outcomes["new_hand"]
+    shown = []
+    for i in range(min(count, len(bench.evaluation))):
+        readings = {"before": outcomes["ctc"].before.readings[i]}
+        readings |= {name: outcomes[name].after.readings[i] for name in READINGS[1:] if name in outcomes}
+        label = bench.evaluation.texts[i]
+        shown.append(Example(png(bench.evaluation.pixels[i, 0].numpy()), label, readings, bench.evaluation.names[i]))
+    return shown
+
+
+def png(ink: Any) -> bytes:
+    """A line as the recogniser sees it, as a PNG with dark ink on white, without the empty right margin."""
+    columns = (ink > 40).any(0).nonzero()[0]
+    end = int(columns[-1]) + 8 if len(columns) else ink.shape[1]
+    stream = io.BytesIO()
+    Image.fromarray(255 - ink[:, :end]).save(stream, "PNG", optimize=True)
+    return stream.getvalue()
+
