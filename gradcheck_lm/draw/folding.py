@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
 
 from gradcheck_lm.flow.findings import FlowGraph, FlowNode
 
 PAGE = 40  # nodes that a reader takes in on one page
+COLUMNS = 14  # nodes in a row that a page has room for
 WRT_GROUPS = 10  # modules shown at the left edge
 
 
@@ -61,74 +62,161 @@ class FoldedGraph:
     groups: tuple[Group, ...]
     edges: tuple[tuple[int, int], ...]
     note: str = ""
-    members: dict[int, int] = field(default_factory=dict, repr=False)  # node id -> group id
 
 
-def fold_graph(graph: FlowGraph, *, limit: int = PAGE) -> FoldedGraph:
-    """Fold until at most `limit` groups are left, as little as possible.
+def fold_graph(graph: FlowGraph, *, limit: int = PAGE, columns: int = COLUMNS) -> FoldedGraph:
+    """Fold until at most `limit` groups are left, and no way through them is longer than `columns`; no more than needed.
 
     Operations of the same module and the same source line become one; if that is not enough, modules are cut to
-    fewer and fewer levels, then lines are left out. A cut stays a node of its own, one for each finding; what leads to
-    different loss terms is never folded into one, except by the last resort.
+    fewer and fewer levels. Where that would lead in a circle (a module's own operations before and after its parts'),
+    a group is split instead; only a loop with too many rounds is drawn as a circle, and only at the very last are
+    lines left out. A cut stays a node of its own, one for each finding; what leads to different loss terms is never
+    folded into one, except by the last resort.
     """
     levels = _levels(graph.nodes)
-    folded = _folded(graph, levels[0][1], levels[0][0])
-    for name, key in levels[1:]:
-        if len(folded.groups) <= limit:
+    with_lines = [level for level in levels if level.lines]
+    wide: FoldedGraph | None = None
+    for level in with_lines:
+        folded = _folded(graph, level.key, level.name, most=limit)
+        if folded is not None and _longest_way(folded) <= columns:
+            return folded
+        wide = wide or folded  # merely wide: it keeps its source lines, which are what one looks for
+    if wide is not None:
+        return wide
+    for level in levels:
+        folded = _folded(graph, level.key, level.name)
+        if folded is not None and len(folded.groups) <= limit:
             break
-        folded = _folded(graph, key, name)
+    assert folded is not None
     return folded
 
 
 def unfolded(graph: FlowGraph) -> FoldedGraph:
     """Each node by itself."""
-    return _folded(graph, lambda node: node.id, "")
+    folded = _folded(graph, lambda node: node.id, "")
+    assert folded is not None
+    return folded
 
 
-def _folded(graph: FlowGraph, key_of: Callable[[FlowNode], Hashable], name: str) -> FoldedGraph:
+def _folded(
+    graph: FlowGraph, key_of: Callable[[FlowNode], Hashable], name: str, *, most: int | None = None
+) -> FoldedGraph | None:
+    """Nodes with the same key together; with `most`, without circles, and None where that takes more groups."""
+    nodes = sorted(graph.nodes, key=lambda node: node.id)
+    keys = {node.id: key_of(node) for node in nodes}
+    if most is not None:
+        without_circles = _split_circles(graph, keys, most)
+        if without_circles is None:
+            return None
+        keys = without_circles
     together: dict[Hashable, list[FlowNode]] = {}
-    for node in sorted(graph.nodes, key=lambda node: node.id):
-        together.setdefault(key_of(node), []).append(node)
+    for node in nodes:
+        together.setdefault(keys[node.id], []).append(node)
     groups = tuple(
-        Group(i, key, nodes[0].role, _state(nodes), tuple(nodes), _common_module(nodes))
-        for i, (key, nodes) in enumerate(together.items())
+        Group(i, key, members[0].role, _state(members), tuple(members), _common_module(members))
+        for i, (key, members) in enumerate(together.items())
     )
     group_of = {node.id: group.id for group in groups for node in group.members}
     edges = {(group_of[a], group_of[b]) for a, b in graph.edges if a in group_of and b in group_of}
     edges = {(a, b) for a, b in edges if a != b}
-    note = f"{len(graph.nodes)} nodes folded into {len(groups)} {name}" if name and len(groups) < len(graph.nodes) else ""
-    return FoldedGraph(groups, tuple(sorted(edges)), note, group_of)
+    note = f"{len(nodes)} nodes folded into {len(groups)} {name}" if name and len(groups) < len(nodes) else ""
+    return FoldedGraph(groups, tuple(sorted(edges)), note)
 
 
-def _levels(nodes: Sequence[FlowNode]) -> list[tuple[str, Callable[[FlowNode], Hashable]]]:
+def _split_circles(graph: FlowGraph, keys: Mapping[int, Hashable], most: int) -> dict[int, Hashable] | None:
+    """Keys under which no way leads from a group back to itself; None where that takes more than `most` groups.
+
+    Nodes join the last group of their key unless something between that group and the node lies outside it.
+    """
+    before: dict[int, list[int]] = {}
+    for tail, head in graph.edges:
+        if tail < head:
+            before.setdefault(head, []).append(tail)
+    group_of: dict[int, int] = {}
+    ancestors: list[int] = []  # of each group, the groups that lead to it, as bits
+    last: dict[Hashable, int] = {}
+    for node in sorted(keys):
+        inputs = {group_of[one] for one in before.get(node, ()) if one in group_of}
+        above = 0
+        for one in inputs:
+            above |= ancestors[one] | 1 << one
+        group = last.get(keys[node])
+        if group is None or any(one != group and ancestors[one] >> group & 1 for one in inputs):
+            group = last[keys[node]] = len(ancestors)
+            ancestors.append(0)
+            if len(ancestors) > most:
+                return None
+        group_of[node] = group
+        new = above & ~(1 << group)
+        if new & ~ancestors[group]:
+            for other in range(len(ancestors)):
+                if other == group or ancestors[other] >> group & 1:
+                    ancestors[other] |= new
+    return {node: (keys[node], group) for node, group in group_of.items()}
+
+
+@dataclass(frozen=True)
+class _Level:
+    """One way to fold: nodes with the same key become one."""
+
+    name: str
+    lines: bool
+    key: Callable[[FlowNode], Hashable]
+
+
+def _levels(nodes: Sequence[FlowNode]) -> list[_Level]:
     depth_of_wrt = _wrt_depth([node.label for node in nodes if node.role == "wrt"])
     deepest = max((node.module.count(".") + 1 for node in nodes if node.module), default=0)
+    # in a loop only one round's operation is marked; the other rounds' belong to the same cut
+    marked = {_operation(node): node.finding for node in nodes if node.finding is not None}
 
-    def level(depth: int, lines: bool, terms: bool = True) -> Callable[[FlowNode], Hashable]:
+    def level(depth: int, lines: bool) -> Callable[[FlowNode], Hashable]:
         def key(node: FlowNode) -> Hashable:
             if node.role == "term":
                 return ("term", node.id)
             if node.role == "wrt":
                 return ("wrt", wrt_module(node.label, depth_of_wrt if depth else min(1, depth_of_wrt)))
-            if node.finding is not None:
-                return ("cut", node.finding)
+            if (finding := _finding(node, marked)) is not None:
+                return ("cut", finding)
             module = ".".join(node.module.split(".")[:depth])
             where = (node.file, node.line) if lines else (node.file if not module else "")
-            return (node.role, node.state, module, where, node.terms if terms else ())
+            return (node.role, node.state, module, where, node.terms)
 
         return key
 
-    levels = [("by module and source line", level(deepest, True))]
-    levels += [(f"by modules {depth} deep and source line", level(depth, True)) for depth in range(deepest - 1, 0, -1)]
-    levels += [(f"by modules {depth} deep", level(depth, False)) for depth in range(min(deepest, 3), 0, -1)]
-    levels += [("by file", level(0, False)), ("by what they carry", lambda node: _coarsest(node))]
+    levels = [_Level("by module and source line", True, level(deepest, True))]
+    levels += [
+        _Level(f"by modules {depth} deep and source line", True, level(depth, True)) for depth in range(deepest - 1, 0, -1)
+    ]
+    levels += [_Level(f"by modules {depth} deep", False, level(depth, False)) for depth in range(min(deepest, 3), 0, -1)]
+    levels.append(_Level("by file", False, level(0, False)))
+    levels.append(_Level("by what they carry", False, lambda node: _coarsest(node, marked)))
     return levels
 
 
-def _coarsest(node: FlowNode) -> Hashable:
+def _longest_way(folded: FoldedGraph) -> int:
+    longest = [1] * len(folded.groups)
+    for tail, head in folded.edges:  # sorted, and a way back (a loop in the source) does not count
+        if tail < head:
+            longest[head] = max(longest[head], longest[tail] + 1)
+    return max(longest, default=0)
+
+
+def _coarsest(node: FlowNode, marked: Mapping[Hashable, int | None]) -> Hashable:
     if node.role == "term":
         return ("term", node.id)
-    return ("cut", node.finding) if node.finding is not None else (node.role, node.state)
+    finding = _finding(node, marked)
+    return ("cut", finding) if finding is not None else (node.role, node.state)
+
+
+def _finding(node: FlowNode, marked: Mapping[Hashable, int | None]) -> int | None:
+    if node.finding is not None or node.state == "live":
+        return node.finding
+    return marked.get(_operation(node))
+
+
+def _operation(node: FlowNode) -> Hashable:
+    return (node.role, node.op, node.module, node.file, node.line) if node.file else ("node", node.id)
 
 
 def _wrt_depth(names: Sequence[str]) -> int:

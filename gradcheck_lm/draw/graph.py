@@ -216,8 +216,8 @@ def _lines(diagnosis: Diagnosis, group: Group) -> list[_Line]:
     if group.finding is not None and group.finding < len(diagnosis.findings):
         finding = diagnosis.findings[group.finding]
         head.append(_Line(f"{finding.code} {finding.kind}"))
-    counts = _counts(node.label for node in group.members)
-    head.append(_Line(_operations(counts), 11, bold=True))
+    counts = _counts(operation_name(node.label) for node in group.members)
+    head += [_Line(text, 11, bold=True) for text in _wrapped(_operations(counts), 26)]
     where = [f"{Path(file).name}:{line}" if line else Path(file).name for file, line in group.places[:1]]
     if len(group.places) > 1:
         where[0] += f" and {len(group.places) - 1} more lines" if len(group.places) > 2 else " and 1 more line"
@@ -248,6 +248,11 @@ def _term_lines(diagnosis: Diagnosis, group: Group) -> list[_Line]:
         return lines
     lines.append(_Line(f"value {number(term.value)}, requires_grad {term.requires_grad}"))
     return [*lines, _Line("dead: reaches nothing" if term.dead else f"gradient norm {_short(term.gradient_norm)}")]
+
+
+def operation_name(label: str) -> str:
+    """An operation as a reader would call it: Python's double underscores go."""
+    return label[2:-2] if label.startswith("__") and label.endswith("__") and len(label) > 4 else label
 
 
 def _operations(counts: list[tuple[str, int]]) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from gradcheck_lm.draw.charts import chart_svg
 from gradcheck_lm.draw.curves import PALETTE, Panel
 from gradcheck_lm.draw.folding import FoldedGraph, Group, fold_graph
-from gradcheck_lm.draw.graph import flow_dot
+from gradcheck_lm.draw.graph import flow_dot, operation_name
 from gradcheck_lm.draw.japanese import wording_ja
 from gradcheck_lm.draw.layout import picture
 from gradcheck_lm.draw.svg import inline_svg
@@ -31,6 +31,7 @@ _STATES = {
     "cut": ("the gradient stops here", "勾配はここで止まる"),
     "beyond": ("behind a cut: could never carry a gradient", "切断の先: 勾配は決して通らない"),
 }
+_CERTAINTIES = {"certain": "確実", "confirmed": "確認済み", "likely": "可能性が高い"}
 _ROLES = {
     "wrt": ("tensor asked about", "対象のテンソル"),
     "op": ("operation", "演算"),
@@ -95,6 +96,7 @@ def finding_part(finding: Finding) -> dict[str, Any]:
         "scope": f"{short_path(finding.scope[0])}:{finding.scope[1]}" if finding.scope else "",
         "excerpt": _excerpt(finding),
         "ja": wording_ja(finding),
+        "certainty": (finding.certainty, _CERTAINTIES.get(finding.certainty, finding.certainty)),
     }
 
 
@@ -136,7 +138,7 @@ def _detail(diagnosis: Diagnosis, folded: FoldedGraph, group: Group) -> dict[str
         norm = term.gradient_norm
     return {
         "node": f"n{group.id}",
-        "title": node.label if len(group.members) == 1 else group.module or node.label,
+        "title": group.module if len(group.members) > 1 and group.module and group.state != "cut" else operation_name(node.label),
         "role": _ROLES.get(group.role, (group.role, group.role)),
         "state": _STATES.get(group.state, (group.state, group.state)),
         "cut": group.state == "cut",
@@ -156,7 +158,7 @@ def _detail(diagnosis: Diagnosis, folded: FoldedGraph, group: Group) -> dict[str
 def _member(node: Any) -> str:
     shape = f" {tuple(node.shape)}" if node.shape is not None else ""
     norm = f", gradient norm {number(node.gradient_norm)}" if node.gradient_norm is not None else ""
-    return f"{node.label}{shape}{norm}"
+    return f"{operation_name(node.label)}{shape}{norm}"
 
 
 def charts(panels: Sequence[Panel], names: Sequence[str]) -> list[dict[str, Any]]:

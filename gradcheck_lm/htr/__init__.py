@@ -1,0 +1,57 @@
+"""The recogniser of handwriting: characters, network, CTC, and lines of handwriting, real and synthetic."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gradcheck_lm.htr.charset import Charset as Charset
+    from gradcheck_lm.htr.checkpoint import load_checkpoint as load_checkpoint
+    from gradcheck_lm.htr.checkpoint import save_checkpoint as save_checkpoint
+    from gradcheck_lm.htr.crnn import CRNN as CRNN
+    from gradcheck_lm.htr.crnn import CRNNConfig as CRNNConfig
+    from gradcheck_lm.htr.crnn import build_crnn as build_crnn
+    from gradcheck_lm.htr.crnn import count_parameters as count_parameters
+    from gradcheck_lm.htr.ctc import collapse_paths as collapse_paths
+    from gradcheck_lm.htr.ctc import greedy_decode as greedy_decode
+    from gradcheck_lm.htr.ctc import sample_paths as sample_paths
+    from gradcheck_lm.htr.ctc import string_log_prob as string_log_prob
+    from gradcheck_lm.htr.hand import HELD_OUT_HANDS as HELD_OUT_HANDS
+    from gradcheck_lm.htr.hand import TRAINING_HANDS as TRAINING_HANDS
+    from gradcheck_lm.htr.hand import Hand as Hand
+    from gradcheck_lm.htr.hand import hands as hands
+    from gradcheck_lm.htr.lines import Line as Line
+    from gradcheck_lm.htr.lines import LineSet as LineSet
+    from gradcheck_lm.htr.lines import load_lines as load_lines
+    from gradcheck_lm.htr.lines import read_images as read_images
+    from gradcheck_lm.htr.lines import read_labels_tsv as read_labels_tsv
+    from gradcheck_lm.htr.lines import to_batch as to_batch
+    from gradcheck_lm.htr.lines import write_labels_tsv as write_labels_tsv
+    from gradcheck_lm.htr.synthetic import SyntheticLines as SyntheticLines
+    from gradcheck_lm.htr.synthetic import render_line as render_line
+    from gradcheck_lm.htr.text import load_sentences as load_sentences
+
+# which module has which public name: a module is imported at the first use of one of its names, for some need Pillow
+_HOMES = {
+    "charset": ("Charset",),
+    "checkpoint": ("load_checkpoint", "save_checkpoint"),
+    "crnn": ("CRNN", "CRNNConfig", "build_crnn", "count_parameters"),
+    "ctc": ("collapse_paths", "greedy_decode", "sample_paths", "string_log_prob"),
+    "hand": ("HELD_OUT_HANDS", "TRAINING_HANDS", "Hand", "hands"),
+    "lines": ("Line", "LineSet", "load_lines", "read_images", "read_labels_tsv", "to_batch", "write_labels_tsv"),
+    "synthetic": ("SyntheticLines", "render_line"),
+    "text": ("load_sentences",),
+}
+_MODULE = {name: module for module, names in _HOMES.items() for name in names}
+__all__ = sorted(_MODULE)
+
+
+def __getattr__(name: str) -> object:
+    if name in _MODULE:
+        return getattr(import_module(f"gradcheck_lm.htr.{_MODULE[name]}"), name)
+    raise AttributeError(f"module 'gradcheck_lm.htr' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -118,7 +118,8 @@ def _check_file(place: Path, asked: str | Path) -> None:
         if str(asked) == SYNTHETIC:
             raise CheckpointError(
                 f"the recogniser that ships with the package is not there ({place.name}): install the package again, "
-                f"or make it with: python -m gradcheck_lm train --synthetic --out {place}"
+                f"or make one with: python -m gradcheck_lm train --data synthetic --out DIR, and copy "
+                f"DIR/recogniser.safetensors to {place}"
             )
         raise CheckpointError(f'there is no checkpoint {place}: name a file that `train` wrote, or "synthetic"')
     with open(place, "rb") as stream:

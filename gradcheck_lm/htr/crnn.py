@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, overload
@@ -28,6 +29,8 @@ class CRNNConfig:
         lstm_layers, lstm_hidden: of the BiLSTM; `lstm_hidden` is per direction.
         lstm_dropout, head_dropout: probabilities between the LSTM's layers and before each head.
         classes: C, the blank included.
+        last_pool_columns: 2; or 1, where the last max-pool joins rows only and leaves twice the frames: at 64 pixels a
+            narrow hand's letter is 12 pixels wide, and CTC needs a frame for each letter and one between equal letters.
     Raises:
         ArgumentError: a size that no network can have.
     """
@@ -42,6 +45,7 @@ class CRNNConfig:
     lstm_dropout: float
     head_dropout: float
     classes: int = 80
+    last_pool_columns: int = 2
 
     def __post_init__(self) -> None:
         # JSON gives lists: make them tuples, so that equal configs are equal and hashable
@@ -62,6 +66,8 @@ class CRNNConfig:
                 raise ArgumentError(f"{label} must be a whole number from 1 to {_LARGEST_SIDE}, got {value!r}")
         if not isinstance(self.classes, int) or self.classes < 2:
             raise ArgumentError(f"classes must be at least 2, the blank and one character, got {self.classes!r}")
+        if self.last_pool_columns not in (1, 2):
+            raise ArgumentError(f"last_pool_columns is 1 or 2, got {self.last_pool_columns!r}")
         for label, share in (("lstm_dropout", self.lstm_dropout), ("head_dropout", self.head_dropout)):
             if not 0 <= share < 1:
                 raise ArgumentError(f"{label} is a probability from 0 up to, not including, 1; got {share!r}")
@@ -74,7 +80,13 @@ class CRNNConfig:
     @property
     def columns_per_frame(self) -> int:
         """Pixel columns that one frame of logits stands for."""
-        return int(STEM_STRIDE[1] * 2 ** (len(self.groups) - 1))
+        return int(STEM_STRIDE[1] * math.prod(self.pooled_columns))
+
+    @property
+    def pooled_columns(self) -> tuple[int, ...]:
+        """How many columns each max-pool joins."""
+        pools = len(self.groups) - 1
+        return (2,) * (pools - 1) + (self.last_pool_columns,) if pools else ()
 
     @property
     def rows_per_cell(self) -> int:
@@ -84,8 +96,8 @@ class CRNNConfig:
     def frames(self, width: int | None = None) -> int:
         """T: how many frames of logits an image of `width` pixels gives; of the config's own width by default."""
         columns = -(-(self.width if width is None else width) // STEM_STRIDE[1])  # the padded stem rounds up
-        for _ in self.groups[1:]:
-            columns //= 2  # a pool drops an odd column
+        for joined in self.pooled_columns:
+            columns //= joined  # a pool drops an odd column
         return columns
 
 
@@ -111,6 +123,7 @@ CONFIGS: dict[str, CRNNConfig] = {
         lstm_hidden=96,
         lstm_dropout=0.1,
         head_dropout=0.2,
+        last_pool_columns=1,
     ),
 }
 
@@ -155,7 +168,7 @@ class CRNN(nn.Module):
             group = [BasicBlock(channels_in if index == 0 else channels, channels) for index in range(blocks)]
             self.groups.append(nn.Sequential(*group))
             channels_in = channels
-        self.pool = nn.MaxPool2d(2)
+        self.pools = nn.ModuleList(nn.MaxPool2d((2, joined)) for joined in config.pooled_columns)
         self.recurrent = nn.LSTM(
             channels_in,
             config.lstm_hidden,
@@ -202,7 +215,7 @@ class CRNN(nn.Module):
         # channels last: the same numbers in another order, a fifth faster on a processor; parameters stay as they are
         features = torch.relu(self.stem(images)).contiguous(memory_format=torch.channels_last)
         for index, group in enumerate(self.groups):
-            features = group(features if index == 0 else self.pool(features))
+            features = group(features if index == 0 else self.pools[index - 1](features))
         # amax takes exactly one axis away: a batch of one line keeps its N
         return features.amax(dim=2).permute(2, 0, 1)
 

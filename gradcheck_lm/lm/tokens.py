@@ -14,6 +14,7 @@ class Tokens(Protocol):
     """What a language model needs to know of its tokenizer."""
 
     begin: int
+    size: int
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of each text, without any special token."""
@@ -53,6 +54,7 @@ class HubTokens:
         self.tokenizer = tokenizer
         self.name = name
         self.begin = self._find_begin()
+        self.size = max(tokenizer.get_vocab().values(), default=-1) + 1
 
     def _find_begin(self) -> int:
         # GPT-2's and SmolLM2's documents are parted by <|endoftext|>; SmolLM2's nominal bos token starts a chat turn
@@ -81,8 +83,7 @@ class HubTokens:
         return [list(ids) for ids in encoded["input_ids"]]
 
     def pieces(self) -> list[bytes | None]:
-        size = max(self.tokenizer.get_vocab().values(), default=-1) + 1
-        names = self.tokenizer.convert_ids_to_tokens(list(range(size)))
+        names = self.tokenizer.convert_ids_to_tokens(list(range(self.size)))
         added = self.tokenizer.added_tokens_decoder
         special = {index for index, token in added.items() if token.special} | set(self.tokenizer.all_special_ids)
         byte_level = any(name is not None and name.startswith("Ġ") for name in names)

@@ -9,6 +9,11 @@ from pathlib import Path
 
 from gradcheck_lm.errors import ArgumentError, MissingPackageError
 
+try:
+    from PIL import ImageFont
+except ImportError as error:
+    raise MissingPackageError(f"hands need {error.name}: pip install 'gradcheck_lm[lab]'") from error
+
 _FAMILIES = {
     "caveat": "Caveat",
     "dancing-script": "Dancing Script",
@@ -22,6 +27,7 @@ HELD_OUT_HANDS: tuple[str, ...] = ("shadows-into-light", "zeyada")
 """Hands that no shipped recogniser has seen: the new writers of the experiments."""
 TRAINING_HANDS: tuple[str, ...] = tuple(name for name in _FAMILIES if name not in HELD_OUT_HANDS)
 
+_TALL = "Alfdhkgjpqy"  # letters that reach from the highest to the lowest point of a line
 _HEAVIEST = 600  # a bold cut is a display face, no pen
 
 
@@ -68,7 +74,8 @@ def _hand(name: str) -> Hand:
         if file.suffix.lower() in (".ttf", ".otf") and file.is_file():
             return Hand(name=file.stem, package="", path=file)
         raise ArgumentError(
-            f"there is no hand {name!r}: choose from {', '.join(_FAMILIES)}, or give the path of a .ttf or .otf font file"
+            f"there is no hand {name!r}: choose from {', '.join(_FAMILIES)}, "
+            f"or give the path of a .ttf or .otf font file"
         )
     package = f"fontpkg-{name}"
     try:
@@ -87,3 +94,32 @@ def _hand(name: str) -> Hand:
         elif file.weight <= _HEAVIEST:
             faces.append((path, None))
     return Hand(name=name, package=package, path=Path(fontpkg.path(_FAMILIES[name])), faces=tuple(faces))
+
+
+class Face:
+    """A font at one size, with the measures of a line written in it."""
+
+    def __init__(self, path: str, weight: int | None, size: float) -> None:
+        self.font = ImageFont.truetype(path, size)
+        if weight is not None:
+            self.font.set_variation_by_axes([weight])
+        _, top, _, bottom = self.font.getbbox(_TALL, anchor="ls")
+        self.up, self.down = -float(top), float(bottom)  # pixels above and below the baseline
+        self.space = self.font.getlength(" ")
+        nothing = self.font.getmask("\uffff")
+        self._nothing = (nothing.size, bytes(nothing))
+        self._known: dict[str, bool] = {" ": True}
+
+    def has(self, character: str) -> bool:
+        """Whether the font draws the character itself and not its sign for a missing one."""
+        if character not in self._known:
+            glyph = self.font.getmask(character)
+            self._known[character] = (glyph.size, bytes(glyph)) != self._nothing
+        return self._known[character]
+
+
+@lru_cache(maxsize=128)
+def face_of(path: str, weight: int | None, height: int) -> Face:
+    """The face at the size whose tallest letters fill a line of this height."""
+    trial = Face(path, weight, height)
+    return Face(path, weight, height * height / (trial.up + trial.down))

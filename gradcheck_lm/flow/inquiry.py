@@ -1,0 +1,444 @@
+"""One diagnosis in the making: gradients first, then the ways along which they should have come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from gradcheck_lm.flow import links
+from gradcheck_lm.flow.addends import Addend, addends_of, edge_of, fallback_name
+from gradcheck_lm.flow.autograd import Death, Gradients, deaths, gradients
+from gradcheck_lm.flow.chain import Chain, Draft, mark
+from gradcheck_lm.flow.counterfactual import Experiment
+from gradcheck_lm.flow.dataflow import Cut, Dataflow, Distances
+from gradcheck_lm.flow.findings import Diagnosis, Term
+from gradcheck_lm.flow.picture import flow_graph
+from gradcheck_lm.flow.recorder import Recorder
+from gradcheck_lm.flow.sites import Site
+from gradcheck_lm.flow.subjects import number_of
+
+_ARITHMETIC = frozenset("add sub mul div neg mean sum to float __rsub__ __radd__ __rmul__ add_ sub_ mul_ div_ clone".split())
+_NOTED = frozenset(["detach", "grad_disabled", "discrete_op", "integer_cast", "sampling", "new_leaf"])
+
+
+@dataclass
+class Strand:
+    """One term of the loss under inquiry."""
+
+    name: str
+    token: int
+    value: float
+    requires_grad: bool
+    gradients: Gradients
+    root: torch.Tensor | None  # None: a plain number
+
+
+class Inquiry:
+    """Answers for one recording, one set of tensors and one loss."""
+
+    def __init__(
+        self,
+        recording: Recorder,
+        wrt: dict[str, torch.Tensor],
+        terms: dict[str, torch.Tensor | float],
+        *,
+        given: bool,
+        explicit: bool,
+        experiment: Callable[[Callable[[str], None]], Experiment | None] | None = None,
+    ) -> None:
+        self.recording = recording
+        self.names = list(wrt)
+        self.tensors = list(wrt.values())
+        self.given = given
+        self.make_experiment = experiment
+        self.notes: list[str] = []
+        self.values = terms
+        tokens = (recording.token_of(tensor) for tensor in self.tensors)
+        self.roots = [_first_token(recording, token, tensor) for token, tensor in zip(tokens, self.tensors, strict=True)]
+        wanted = [position for position, tensor in enumerate(self.tensors) if explicit or tensor.requires_grad]
+        self.wanted = wanted or list(range(len(self.tensors)))
+        self.frozen = [position for position in range(len(self.tensors)) if position not in set(self.wanted)]
+        self.flow = Dataflow(recording, links.observed_links(recording))
+        self.chain = Chain(recording)
+        self._asked: Experiment | None = None
+
+    # ------------------------------------------------------------------ the answer
+
+    def answer(self) -> Diagnosis:
+        """All questions in order."""
+        strands = [self._strand(name, value) for name, value in self.values.items()]
+        if not self.given:
+            strands = self._split(strands[0])
+        dead = [strand for strand in strands if self._is_dead(strand)]
+        distances = {strand.name: self.flow.distances([strand.token]) for strand in strands}
+        for strand in dead:
+            distances[strand.name] = self._explain_dead(strand, distances[strand.name], strands)
+        unreached, zero, bad = self._sorted(strands)
+        if len(dead) < len(strands):
+            self._explain_unreached(unreached, strands)
+        self._explain_deaths(unreached, zero, bad, strands)
+        structural = self._structural_zeros(zero)
+        self._note_frozen()
+        self._note_other_cuts(distances)
+        return self._diagnosis(strands, dead, unreached, zero, structural, bad, distances)
+
+    def _diagnosis(
+        self,
+        strands: list[Strand],
+        dead: list[Strand],
+        unreached: list[int],
+        zero: list[int],
+        structural: set[int],
+        bad: list[int],
+        distances: dict[str, Distances],
+    ) -> Diagnosis:
+        made = self.chain.findings()
+        marked = {call: position for position, (call, _) in reversed(list(enumerate(made))) if call is not None}
+        graph, ids = flow_graph(
+            self.flow,
+            wrt={name: root for name, root in zip(self.names, self.roots, strict=True)},
+            terms={strand.name: strand.token for strand in strands},
+            distances=distances,
+            marked=marked,
+            norms=dict(zip(self.names, self._norms(strands), strict=True)),
+        )
+        return Diagnosis(
+            ok=not dead and not unreached and not bad and all(position in structural for position in zero),
+            findings=mark([finding for _, finding in made], ids, [call for call, _ in made]),
+            terms={strand.name: self._term(strand) for strand in strands},
+            unreached=tuple(self.names[position] for position in unreached),
+            zero=tuple(self.names[position] for position in zero),
+            graph=graph,
+            notes=tuple(dict.fromkeys(self.notes)),
+            wrt=tuple(self.names),
+        )
+
+    def _term(self, strand: Strand) -> Term:
+        reaches = tuple(self.names[index] for index in range(len(self.names)) if strand.gradients.reaches(index))
+        return Term(strand.name, strand.value, strand.requires_grad, reaches, not reaches, strand.gradients.norm)
+
+    def _norms(self, strands: list[Strand]) -> list[float | None]:
+        columns = ([strand.gradients.norms[index] for strand in strands] for index in range(len(self.names)))
+        return [max((norm for norm in column if norm is not None), default=None) for column in columns]
+
+    # ------------------------------------------------------------------ terms
+
+    def _strand(self, name: str, value: torch.Tensor | float) -> Strand:
+        if not isinstance(value, torch.Tensor):
+            token = self.recording.number(value)
+            nothing = Gradients([None] * len(self.tensors), [False] * len(self.tensors), [True] * len(self.tensors))
+            self.flow = Dataflow(self.recording, links.observed_links(self.recording))
+            return Strand(name, token, value, False, nothing, None)
+        token = self.recording.see(value)
+        found = gradients(value, self.tensors)
+        if found.note:
+            self.notes.append(found.note)
+        return Strand(name, token, number_of(value), value.requires_grad, found, value)
+
+    def _split(self, loss: Strand) -> list[Strand]:
+        """The addends of a sum, where one of them is dead and another is not; else the loss as it is."""
+        if loss.root is None or self._is_dead(loss):
+            return [loss]
+        reached, exports = self.flow.descendants(self.roots)
+        suspects = {link.target for link in self.flow.links if link.source in exports}
+        tree = addends_of(self.recording, loss.token, set(reached), suspects)
+        if len(tree.leaves()) < 2:
+            return [loss]
+        if exports:  # a number that left may have come back in one of the addends
+            silent = [leaf.token for leaf in tree.leaves() if leaf.token not in reached]
+            hosted = [call for call in self._number_adders(tree) if call not in suspects]
+            if silent or hosted:
+                links.ask(self.flow, self.roots, [*silent, loss.token] if hosted else silent, self._experiment())
+                reached, exports = self.flow.descendants(self.roots)
+                suspects = {link.target for link in self.flow.links if link.source in exports}
+                tree = addends_of(self.recording, loss.token, set(reached), suspects)
+        return self._merge(loss, tree, reached)
+
+    def _number_adders(self, tree: Addend) -> list[int]:
+        producers = {self.recording.tokens[leaf.token].producer for leaf in tree.leaves()}
+        root = self.recording.tokens[tree.token].producer
+        candidates = [call for call in {*producers, root} if call >= 0 and self.recording.calls[call].host is not None]
+        return candidates
+
+    def _merge(self, loss: Strand, tree: Addend, reached: dict[int, int]) -> list[Strand]:
+        """Neighbouring addends of the same fate become one term again."""
+        assert loss.root is not None
+        cache: dict[int, Strand] = {}
+        for leaf in tree.leaves():
+            cache[id(leaf)] = self._addend_strand(loss, leaf)
+        fates = {id(leaf): self._fate(cache[id(leaf)], leaf, reached, tree, cache) for leaf in tree.leaves()}
+        if "dead" not in fates.values() or "live" not in fates.values():
+            return [loss]
+        groups: list[tuple[Addend, str]] = []
+        stack = [tree]
+        while stack:
+            addend = stack.pop()
+            kinds = {fates[id(leaf)] for leaf in addend.leaves()} - {"constant"}
+            if len(kinds) == 1:
+                groups.append((addend, kinds.pop()))
+            elif kinds:
+                stack.extend(reversed(addend.parts))
+        strands: list[Strand] = []
+        for addend, _ in groups:
+            strand = self._addend_strand(loss, addend)
+            name = addend.name or fallback_name(self.recording, addend.token)
+            known = {other.name for other in strands}
+            strand.name = name if name not in known else f"{name} ({fallback_name(self.recording, addend.token)})"
+            while strand.name in known:
+                strand.name += "'"
+            strands.append(strand)
+        return strands
+
+    def _fate(
+        self, strand: Strand, leaf: Addend, reached: dict[int, int], tree: Addend, cache: dict[int, Strand]
+    ) -> str:
+        if any(strand.gradients.norms[position] is not None for position in range(len(self.names))):
+            return "live"
+        if leaf.host_call is None and leaf.token not in reached:
+            return "constant"
+        if leaf.host_call is None:
+            others = [other.token for other in tree.leaves() if other is not leaf and cache[id(other)].requires_grad]
+            ways = self.flow.distances([leaf.token])
+            if any(other in ways.tokens for other in others):
+                return "constant"  # surrogate + (value - surrogate).detach(): a live addend stands in for it
+        return "dead"
+
+    def _addend_strand(self, loss: Strand, addend: Addend) -> Strand:
+        assert loss.root is not None
+        count = len(self.tensors)
+        nothing = Gradients([None] * count, [False] * count, [True] * count)
+        if addend.host_call is not None:
+            call = self.recording.calls[addend.host_call]
+            number = next((value for value in call.host or () if isinstance(value, float)), float("nan"))
+            token = self.recording.number(number)
+            source = self.flow.into.get(addend.host_call, [])
+            pseudo = self.recording.tokens[token].producer
+            for link in list(source):
+                self.flow.add(type(link)(link.source, pseudo, link.certainty))
+            return Strand(addend.name, token, number, False, nothing, None)
+        token = self.recording.tokens[addend.token]
+        edge = edge_of(loss.root, self.recording, addend.token)
+        found = gradients(loss.root, self.tensors, edge) if edge is not None else nothing
+        kept = self.recording.scalars.get(addend.token)
+        value = float(kept) if kept is not None else float("nan")
+        return Strand(addend.name, addend.token, value, token.requires_grad, found, loss.root if edge is not None else None)
+
+    def _is_dead(self, strand: Strand) -> bool:
+        return not any(strand.gradients.reaches(position) for position in range(len(self.names)))
+
+    def _sorted(self, strands: list[Strand]) -> tuple[list[int], list[int], list[int]]:
+        unreached, zero, bad = [], [], []
+        for position in self.wanted:
+            columns = [strand.gradients for strand in strands]
+            if all(column.norms[position] is None for column in columns):
+                unreached.append(position)
+            elif all(column.norms[position] is None or column.zero[position] for column in columns):
+                zero.append(position)
+            if any(not column.finite[position] for column in columns):
+                bad.append(position)
+        return unreached, zero, bad
+
+    # ------------------------------------------------------------------ explanations
+
+    def _experiment(self) -> Experiment | None:
+        if self._asked is None and self.make_experiment is not None:
+            self._asked = self.make_experiment(self.notes.append)
+        return self._asked
+
+    def _explain_dead(self, strand: Strand, ways: Distances, strands: list[Strand]) -> Distances:
+        """The cuts on the shortest ways from wrt to a dead term."""
+        label = strand.name if self.given or len(strands) > 1 else None
+        if strand.requires_grad and any(norm is not None for norm in strand.gradients.norms):
+            return ways  # connected, and zero: told by the nodes of the backward pass
+        if self._doubtful(ways):
+            links.ask(self.flow, self.roots, [strand.token], self._experiment())
+            ways = self.flow.distances([strand.token])
+        self._frozen_errors(strand, ways, label)
+        starts = [root for root in self.roots if root in ways.tokens]
+        if not starts:
+            self._constant(strand.token, label, ())
+            return ways
+        least = min(ways.tokens[root][:2] for root in starts)
+        found = 0
+        for root in starts[:400]:
+            if ways.tokens[root][:2] == least:
+                found += self.chain.follow(ways, root, term=label)
+        if not found and all(self.tensors[position].requires_grad for position in self.wanted):
+            self._opaque(strand, label)
+        return ways
+
+    def _doubtful(self, ways: Distances) -> bool:
+        starts = [root for root in self.roots if root in ways.tokens]
+        if not starts:
+            return True
+        best = min(starts, key=lambda root: ways.tokens[root])
+        for index, source, _ in ways.way(best):
+            if source is None and all(link.certainty == "likely" for link in self.flow.into.get(index, ())):
+                return True
+        return False
+
+    def _explain_unreached(self, unreached: list[int], strands: list[Strand]) -> None:
+        """The cuts between each tensor without gradient and a term of the loss."""
+        if not unreached:
+            return
+        ends = [strand.token for strand in strands]
+        ways = self.flow.distances(ends)
+        missing = [position for position in unreached if self.roots[position] not in ways.tokens]
+        if any(self.flow.descendants([self.roots[position]])[1] for position in missing):
+            links.ask(self.flow, [self.roots[position] for position in missing], ends, self._experiment())
+            ways = self.flow.distances(ends)
+        everything = len(unreached) == len(self.wanted)
+        for position in unreached:
+            tensor, name, root = self.tensors[position], self.names[position], self.roots[position]
+            if not tensor.requires_grad:
+                self._frozen(position, "error")
+            elif root not in ways.tokens:
+                self._constant(ends[0], None, (name,), severity="error" if everything or self._used(root) else "note", root=root)
+            else:
+                self.chain.follow(ways, root, tensor=name)
+
+    def _used(self, root: int) -> bool:
+        return any(root in call.inputs for call in self.recording.calls)
+
+    def _frozen_errors(self, strand: Strand, ways: Distances, label: str | None) -> None:
+        if all(not self.tensors[position].requires_grad for position in self.wanted):
+            for position in self.wanted:
+                if self.roots[position] in ways.tokens:
+                    self._frozen(position, "error", label)
+
+    def _frozen(self, position: int, severity: str, term: str | None = None) -> None:
+        site, call = self._freezing(self.roots[position], self.tensors[position])
+        draft = Draft("frozen", call, "certain", severity, site=site, op="requires_grad=False")
+        self.chain.put(draft, key=("frozen", site), term=term, tensor=self.names[position])
+
+    def _freezing(self, root: int, tensor: torch.Tensor) -> tuple[Site | None, int | None]:
+        """Where requires_grad was switched off, if that was seen; else where the tensor is first used."""
+        first: tuple[Site | None, int | None] = (None, None)
+        for index, call in enumerate(self.recording.calls):
+            if root in call.inputs:
+                if call.operation.marks_leaf:
+                    return call.site, index
+                if first == (None, None):
+                    first = call.site, index
+        return first
+
+    def _constant(
+        self, token: int, term: str | None, names: tuple[str, ...], *, severity: str = "error", root: int | None = None
+    ) -> None:
+        """The line that made a term without the tensors asked about."""
+        index = self.recording.tokens[token].producer
+        for _ in range(1000):
+            if index < 0:
+                break
+            call = self.recording.calls[index]
+            before = [value for value in call.inputs if value >= 0 and self.recording.tokens[value].producer >= 0]
+            if call.operation.name not in _ARITHMETIC or len(before) != 1:
+                break
+            index = self.recording.tokens[before[0]].producer
+        why = None
+        if names and root is not None:
+            used = self._used(root)
+            why = (
+                "It is used in this run, and nothing computed from it reaches the loss."
+                if used
+                else "No operation of this run uses it: its module is never called, or another object is trained."
+            )
+        draft = Draft("constant", index if index >= 0 else None, "certain", severity, why=why)
+        key = ("constant", index, why)
+        for name in names or (None,):
+            self.chain.put(draft, key=key, term=term, tensor=name)
+
+    def _opaque(self, strand: Strand, label: str | None) -> None:
+        self.notes.append(
+            f"term {strand.name!r} descends from wrt and no cut was seen on the way: look at custom autograd.Functions, "
+            "compiled regions and other threads, which the recorder cannot look into"
+        )
+
+    # ------------------------------------------------------------------ zeros, None and NaN in the backward pass
+
+    def _explain_deaths(self, unreached: list[int], zero: list[int], bad: list[int], strands: list[Strand]) -> None:
+        for strand in strands:
+            root = strand.root
+            if root is None or not root.requires_grad:
+                continue
+            if root is not None and strand.gradients.norms and self._freed(strand):
+                continue
+            columns = strand.gradients
+            wanted = [p for p in {*unreached, *zero} if self.tensors[p].requires_grad]
+            wanted += [p for p in bad if not columns.finite[p]]
+            dead = self._is_dead(strand)
+            if dead:
+                wanted += [p for p in self.wanted if columns.norms[p] is not None]
+            wanted = list(dict.fromkeys(wanted))
+            if not wanted:
+                continue
+            found = deaths(root, [self.tensors[p] for p in wanted], self.recording.stamp)
+            for place, death in sorted(found.items()):
+                self._death(death, wanted[place], strand if dead and (self.given or len(strands) > 1) else None)
+
+    def _freed(self, strand: Strand) -> bool:
+        return "freed" in strand.gradients.note
+
+    def _death(self, death: Death, position: int, strand: Strand | None) -> None:
+        if death.state == "none" and not death.python:
+            return  # this term's graph simply does not lead there
+        severity = "note" if death.direct and death.state == "zero" else "error"
+        if severity == "note":
+            self._benign.add(position)
+        self.chain.death(death, term=strand.name if strand is not None else None, tensor=self.names[position], severity=severity)
+
+    @property
+    def _benign(self) -> set[int]:
+        if not hasattr(self, "_benign_set"):
+            self._benign_set: set[int] = set()
+        return self._benign_set
+
+    def _structural_zeros(self, zero: list[int]) -> set[int]:
+        """A zero gradient at the parameter's own step, while its neighbours there learn: a bias before BatchNorm."""
+        return {position for position in zero if position in self._benign}
+
+    # ------------------------------------------------------------------ notes
+
+    def _note_frozen(self) -> None:
+        for position in self.frozen:
+            self._frozen(position, "note")
+
+    def _note_other_cuts(self, distances: dict[str, Distances], most: int = 20) -> None:
+        """Cuts on the user's own lines that starve nothing, because another way is live."""
+        reached, _ = self.flow.descendants(self.roots)
+        leading: set[int] = set()
+        for ways in distances.values():
+            leading.update(ways.tokens)
+        for index, call in enumerate(self.recording.calls):
+            if most == 0:
+                return
+            if not call.live or call.site is None or call.site.library_code is not None:
+                continue
+            for output in call.outputs:
+                kinds = self._cut_kinds(index, output, reached) if output in leading else ()
+                for kind in kinds:
+                    if kind in _NOTED:
+                        most -= 1
+                        self.chain.add(Cut(index, kind), certainty="certain", severity="note")
+
+    def _cut_kinds(self, index: int, output: int, reached: Iterable[int]) -> tuple[str, ...]:
+        call = self.recording.calls[index]
+        known = reached if isinstance(reached, dict) else dict.fromkeys(reached)
+        sources = [token for token in call.inputs if token in known and self.recording.tokens[token].requires_grad]
+        return self.flow.cuts(index, sources[0], output) if sources else ()
+
+
+def _first_token(recording: Recorder, token: int | None, tensor: torch.Tensor) -> int:
+    """The token a tensor had when the run began: in-place changes come after it."""
+    if token is None:
+        return recording.see(tensor)
+    while (producer := recording.tokens[token].producer) >= 0:
+        call = recording.calls[producer]
+        before = [value for value in call.inputs if value >= 0]
+        if not tensor.is_leaf or not call.operation.in_place or not before:
+            break
+        token = before[0]
+    return token

@@ -1,0 +1,215 @@
+"""An unchanged script under the recorder, up to its first backward(), as `python -m pdb` would run it."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import os
+import sys
+import types
+import weakref
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from gradcheck_lm.errors import TraceError
+from gradcheck_lm.flow.findings import Diagnosis
+from gradcheck_lm.flow.inquiry import Inquiry
+from gradcheck_lm.flow.recorder import Recorder
+from gradcheck_lm.flow.subjects import loss_terms
+
+_LOOKS = 20  # with until="end": at most so many backward passes are diagnosed
+
+
+class _Enough(BaseException):
+    """The first backward() has been diagnosed: leave the script. Not an Exception, so `except Exception` lets it by."""
+
+
+class ScriptRecorder(Recorder):
+    """A recorder that is told of every backward() before it happens."""
+
+    def __init__(self, on_backward: Callable[[torch.Tensor], None]) -> None:
+        super().__init__()
+        self.on_backward = on_backward
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        if func is torch.Tensor.backward:
+            self.on_backward(args[0])
+            return func(*args, **(kwargs or {}))
+        return super().__torch_function__(func, types, args, kwargs)
+
+    def forget(self) -> None:
+        """Start a new step: what was recorded so far belongs to the graph of the last one."""
+        keep = (self._hooks, self._module_stack, self._switch, self.on_backward, self.switches)
+        self.__init__(self.on_backward)  # type: ignore[misc]
+        self._hooks, self._module_stack, self._switch, self.on_backward, self.switches = keep
+
+
+def run_script(
+    path_or_module: str | Path, argv: Sequence[str] = (), *, module: bool = False, until: str = "first-backward"
+) -> Diagnosis:
+    """Run a script or module unchanged and diagnose its loss at its first backward().
+
+    The tensors asked about are those that the script's optimizers hold; the loss is the tensor that backward() is
+    called on, and where it is a sum with a dead addend the addends are told apart.
+
+    Args:
+        path_or_module: the script's path, or with module=True a module's name, as after `python -m`.
+        argv: the script's own arguments.
+        until: "first-backward": stop there; "end": run on, and return the first diagnosis that is not ok, or the last.
+    Returns:
+        Diagnosis.
+    Raises:
+        TraceError: no such script or module; it ended without a backward(); the loss is not one finite number.
+        Errors of the script itself, SystemExit with a code other than 0 among them, pass as they are.
+    """
+    if until not in ("first-backward", "end"):
+        raise TraceError(f"until is {until!r}; it is 'first-backward' or 'end'.")
+    code, fields, search = _load(path_or_module, module)
+    session = _Session(until)
+    with _as_main(code.co_filename, fields, [code.co_filename, *argv], search) as main, session.optimizers():
+        recorder = session.recorder
+        try:
+            with recorder:
+                exec(code, main.__dict__)
+        except _Enough:
+            pass
+        except SystemExit as leaving:
+            if session.answer is None and leaving.code not in (None, 0):
+                raise
+        except Exception:
+            if session.answer is None:
+                raise
+    if session.answer is None:
+        raise TraceError(
+            f"{path_or_module} ended without calling backward(): there is no loss to diagnose. Give it the arguments "
+            "with which it trains, or call gradcheck_lm.diagnose(fn, wrt=model) from your own code."
+        )
+    return session.answer
+
+
+def _load(path_or_module: str | Path, module: bool) -> tuple[types.CodeType, dict[str, Any], str]:
+    if module:
+        name = str(path_or_module)
+        sys.path.insert(0, os.getcwd())
+        try:
+            spec = importlib.util.find_spec(name)
+            if spec is not None and spec.submodule_search_locations is not None:
+                spec = importlib.util.find_spec(f"{name}.__main__")
+        except ModuleNotFoundError:
+            spec = None
+        finally:
+            sys.path.remove(os.getcwd())
+        code = spec.loader.get_code(spec.name) if spec is not None and hasattr(spec.loader, "get_code") else None  # type: ignore[union-attr]
+        if spec is None or code is None:
+            raise TraceError(f"there is no module {name!r} to run; give its dotted name as after python -m.")
+        return code, {"__spec__": spec, "__package__": spec.parent, "__file__": spec.origin}, os.getcwd()
+    path = Path(path_or_module)
+    if not path.is_file():
+        raise TraceError(f"there is no script {str(path)!r}; give the path of a Python file, or module=True and a module's name.")
+    full = str(path.resolve())
+    try:
+        code = compile(path.read_bytes(), full, "exec", dont_inherit=True)
+    except (SyntaxError, ValueError) as error:
+        raise TraceError(f"{path} is not a Python script: {error}") from error
+    return code, {"__file__": full, "__package__": None, "__spec__": None}, os.path.dirname(full)
+
+
+@contextmanager
+def _as_main(file: str, fields: dict[str, Any], argv: list[str], search: str) -> Iterator[types.ModuleType]:
+    """A fresh __main__ with the script's argv and path; the old one comes back."""
+    main = types.ModuleType("__main__")
+    main.__dict__.update(fields, __builtins__=__builtins__)
+    kept = sys.modules.get("__main__"), sys.argv, list(sys.path)
+    sys.modules["__main__"], sys.argv = main, argv
+    sys.path.insert(0, search)
+    try:
+        yield main
+    finally:
+        if kept[0] is not None:
+            sys.modules["__main__"] = kept[0]
+        sys.argv = kept[1]
+        sys.path[:] = kept[2]
+
+
+class _Session:
+    """One script's run: its optimizers and its diagnosis."""
+
+    def __init__(self, until: str) -> None:
+        self.until = until
+        self.answer: Diagnosis | None = None
+        self.looks = 0
+        self.held: list[weakref.ref[torch.optim.Optimizer]] = []
+        self.recorder = ScriptRecorder(self._backward)
+
+    @contextmanager
+    def optimizers(self) -> Iterator[None]:
+        """Note every optimizer that the script makes; torch is as before afterwards."""
+        original = torch.optim.Optimizer.__init__
+        held = self.held
+
+        @functools.wraps(original)
+        def noted(optimizer: torch.optim.Optimizer, *args: Any, **kwargs: Any) -> None:
+            original(optimizer, *args, **kwargs)
+            held.append(weakref.ref(optimizer))
+
+        torch.optim.Optimizer.__init__ = noted  # type: ignore[method-assign]
+        try:
+            yield
+        finally:
+            torch.optim.Optimizer.__init__ = original  # type: ignore[method-assign]
+
+    def _backward(self, loss: torch.Tensor) -> None:
+        if self.looks >= _LOOKS or (self.answer is not None and not self.answer.ok):
+            self.recorder.forget()
+            return
+        self.looks += 1
+        terms, given = loss_terms(loss, source="the tensor that backward() is called on")
+        wrt, notes = self._wrt()
+        inquiry = Inquiry(self.recorder, wrt, terms, given=given, explicit=False)
+        inquiry.notes.extend(notes)
+        self.answer = inquiry.answer()
+        if self.until == "first-backward":
+            raise _Enough
+        self.recorder.forget()
+
+    def _wrt(self) -> tuple[dict[str, torch.Tensor], list[str]]:
+        wanted: dict[int, torch.Tensor] = {}
+        for reference in self.held:
+            optimizer = reference()
+            if optimizer is not None:
+                for group in optimizer.param_groups:
+                    wanted.update((id(tensor), tensor) for tensor in group["params"])
+        notes = []
+        names = self._names()
+        if not wanted:
+            notes.append("no optimizer was made before backward(): asked about all parameters of the modules that ran")
+            wanted = {key: tensor for key, (_, tensor) in names.items() if tensor.requires_grad}
+        if not wanted:
+            raise TraceError(
+                "backward() was called before an optimizer was made and before any module ran: there is nothing to ask "
+                "about. Call gradcheck_lm.diagnose(fn, wrt=tensors) with the tensors that should get a gradient."
+            )
+        named: dict[str, torch.Tensor] = {}
+        for place, (key, tensor) in enumerate(wanted.items()):
+            name = names[key][0] if key in names else f"parameter {place}"
+            named[name if name not in named else f"{name} ({place})"] = tensor
+        return named, notes
+
+    def _names(self) -> dict[int, tuple[str, torch.Tensor]]:
+        roots = [module for reference in self.recorder.roots if (module := reference()) is not None]
+        roots = list(dict.fromkeys(roots))
+        inner = {id(part) for root in roots for part in list(root.modules())[1:]}
+        roots = [root for root in roots if id(root) not in inner]
+        found: dict[int, tuple[str, torch.Tensor]] = {}
+        for root in roots:
+            prefix = "" if len(roots) == 1 else type(root).__name__ + "."
+            for name, tensor in root.named_parameters():
+                found.setdefault(id(tensor), (prefix + name, tensor))
+        return found
+

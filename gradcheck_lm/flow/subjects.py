@@ -1,0 +1,132 @@
+"""What a diagnosis is asked about: the tensors (wrt) and the loss or its terms, checked and named."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import torch
+
+from gradcheck_lm.errors import TraceError
+
+
+def named_tensors(wrt: Any) -> tuple[dict[str, torch.Tensor], bool]:
+    """Names and tensors of `wrt`, and whether they were named one by one (a module names all it has).
+
+    Args:
+        wrt: a module, a tensor, a list of tensors, or a dict of tensors or modules.
+    Raises:
+        TraceError: there is no tensor in it, or something else than tensors and modules.
+    """
+    if isinstance(wrt, torch.nn.Module):
+        named = dict(wrt.named_parameters())
+        if not named:
+            raise TraceError(
+                f"wrt is a {type(wrt).__name__} without parameters: there is nothing a gradient could reach. "
+                "Pass the model that you train, or the tensors themselves."
+            )
+        return named, False
+    if isinstance(wrt, torch.Tensor):
+        return _checked({"wrt": wrt}), True
+    if isinstance(wrt, Mapping):
+        named = {}
+        explicit = False
+        for name, value in wrt.items():
+            if isinstance(value, torch.nn.Module):
+                named.update((f"{name}.{inner}", tensor) for inner, tensor in value.named_parameters())
+            else:
+                named[str(name)] = value
+                explicit = True
+        return _checked(named), explicit
+    if isinstance(wrt, Iterable) and not isinstance(wrt, str | bytes):
+        items = list(wrt)
+        named = {}
+        for position, item in enumerate(items):
+            if isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str):  # model.named_parameters()
+                named[item[0]] = item[1]
+            elif isinstance(item, torch.nn.Module):
+                named.update((f"[{position}].{inner}", tensor) for inner, tensor in item.named_parameters())
+            else:
+                named[f"[{position}]"] = item
+        return _checked(named), True
+    raise TraceError(
+        f"wrt is a {type(wrt).__name__}; pass the model (an nn.Module), a tensor, a list of tensors, or a dict "
+        "from names to tensors."
+    )
+
+
+def _checked(named: dict[str, Any]) -> dict[str, torch.Tensor]:
+    if not named:
+        raise TraceError("wrt is empty: pass the model that you train, or the tensors that should get a gradient.")
+    for name, value in named.items():
+        if not isinstance(value, torch.Tensor):
+            raise TraceError(
+                f"wrt[{name!r}] is a {type(value).__name__}, not a tensor; pass model (an nn.Module), "
+                "model.parameters(), or the tensors themselves."
+            )
+        if not (value.is_floating_point() or value.is_complex()):
+            raise TraceError(
+                f"wrt[{name!r}] has dtype {value.dtype}: whole numbers have no gradient. Pass the floating-point "
+                "tensors before the cast, or the model's parameters."
+            )
+    return named
+
+
+def loss_terms(loss: Any, *, source: str = "loss") -> tuple[dict[str, torch.Tensor | float], bool]:
+    """Terms of a loss and whether the caller named them.
+
+    Args:
+        loss: one number (tensor), or a dict from names to numbers.
+        source: what to call it in an error: "loss", or "fn".
+    Raises:
+        TraceError: None, something that is no number, more than one element, NaN or infinity.
+    """
+    if isinstance(loss, Mapping) and not _is_model_output(loss):
+        if not loss:
+            raise TraceError(f"{source} gave an empty dict; give the loss's terms by name, e.g. {{'ctc': ctc, 'lm': lm}}.")
+        return {str(name): _number(value, f"{source}[{str(name)!r}]") for name, value in loss.items()}, True
+    return {"loss": _number(loss, source)}, False
+
+
+def _is_model_output(loss: Mapping[Any, Any]) -> bool:
+    return "logits" in loss or "last_hidden_state" in loss
+
+
+def _number(value: Any, name: str) -> torch.Tensor | float:
+    if value is None:
+        raise TraceError(
+            f"{name} is None: there is no loss to ask about. Return the loss from the function, as a tensor of one "
+            "element or as a dict of named terms."
+        )
+    if isinstance(value, torch.Tensor):
+        if value.numel() != 1:
+            raise TraceError(
+                f"{name} has shape {tuple(value.shape)}, {value.numel()} numbers; a loss is one number. Pass "
+                "loss.mean() or loss.sum(), or for gradients of logits pass logits.sum()."
+            )
+        number = float(value.detach()) if not value.is_complex() else float(value.detach().abs())
+    elif isinstance(value, bool) or not isinstance(value, int | float):
+        number = _host_number(value, name)
+    else:
+        number = float(value)
+    if not math.isfinite(number):
+        raise TraceError(
+            f"{name} is {number}: a gradient of it says nothing. Find where the number comes from first, e.g. with "
+            "torch.isfinite on the model's outputs and inputs, and pass a batch whose loss is finite."
+        )
+    return value if isinstance(value, torch.Tensor) else number
+
+
+def _host_number(value: Any, name: str) -> float:
+    if hasattr(value, "item") and hasattr(value, "dtype") and getattr(value, "size", 0) == 1:  # NumPy
+        return float(value.item())
+    hint = "its .loss" if hasattr(value, "loss") else "the loss: a tensor of one element, or a dict of named terms"
+    raise TraceError(f"{name} is a {type(value).__name__}, not a number; return {hint}.")
+
+
+def number_of(value: torch.Tensor | float) -> float:
+    """The term's value as a Python number."""
+    if isinstance(value, torch.Tensor):
+        return float(value.detach().abs() if value.is_complex() else value.detach())
+    return float(value)

@@ -1,0 +1,111 @@
+"""Image files as grey values, and grey values as ink."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+from gradcheck_lm.errors import DataError, MissingPackageError
+
+try:
+    import numpy as np
+    from numpy.typing import NDArray
+    from PIL import Image, ImageOps, UnidentifiedImageError
+except ImportError as error:
+    raise MissingPackageError(f"line images need {error.name}: pip install 'gradcheck_lm[lab]'") from error
+
+LARGEST_IMAGE = 50_000_000  # pixels: a line has one or two million, a file that claims more is a page or an attack
+_PATCH = 64  # columns over which the paper's tone is taken as even
+
+Pixels = NDArray[np.uint8]
+
+
+def read_image(path: str | Path) -> Pixels:
+    """The grey values of an image file, (H, W) uint8; what is transparent is paper.
+
+    Raises:
+        DataError: the file is missing, empty, damaged, too large or no image.
+    """
+    with _opened(Path(path), str(path)) as picture:
+        try:
+            picture = ImageOps.exif_transpose(picture)
+            if picture.mode.startswith(("I", "F")):  # 16 and 32 bits a pixel: to the range of 8
+                return _from_deep(np.asarray(picture, np.float32))
+            if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
+                picture = picture.convert("RGBA")
+                paper = Image.new("RGBA", picture.size, "white")
+                picture = Image.alpha_composite(paper, picture)
+            return np.asarray(picture.convert("L"))
+        except Exception as error:  # a damaged file makes Pillow raise almost anything
+            raise DataError(f"the image {path} is damaged or cut short ({error}): fetch it again") from error
+
+
+def ink_of(image: Pixels, *, height: int, widest: int) -> NDArray[np.float32]:
+    """How much of the paper's light the ink takes, (height, W) in 0 to 1 with W <= widest: 1 - x / paper."""
+    rows, columns = image.shape
+    width = max(1, min(round(columns * height / rows), widest))
+    picture = image
+    if (rows, columns) != (height, width):
+        picture = np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR))
+    light = picture.astype(np.float32)
+    ink: NDArray[np.float32] = np.clip(1 - light / _paper(picture), 0, 1)
+    return ink
+
+
+def _paper(picture: Pixels) -> NDArray[np.float32]:
+    """The paper's grey in each column, (W,): the median of the patch around it, for most of a line is paper."""
+    height, width = picture.shape
+    whole = max(float(np.median(picture)), 1.0)
+    patches = width // _PATCH
+    if patches < 2:
+        return np.full(width, whole, np.float32)
+    cut = picture[:, : patches * _PATCH].reshape(height, patches, _PATCH).transpose(1, 0, 2).reshape(patches, -1)
+    # held near the whole line's: a patch that is mostly blot has no paper to show
+    local = np.clip(np.median(cut, axis=1), 0.7 * whole, 1.3 * whole)
+    return np.interp(np.arange(width), (np.arange(patches) + 0.5) * _PATCH, local).astype(np.float32)
+
+
+def check_head(path: Path, where: str) -> None:
+    """Open the file and look at its kind and size, not at its pixels; `where` leads the message.
+
+    Raises:
+        DataError: the file is missing, empty, too large or no image.
+    """
+    with _opened(path, where):
+        pass
+
+
+def _opened(path: Path, where: str) -> Image.Image:
+    """The image of a file, its size known and its pixels not yet read."""
+    lead = where if where == str(path) else f"{where}: {path}"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the bound below is lower
+            picture = Image.open(path)
+    except Image.DecompressionBombError as error:
+        raise DataError(_too_large(lead, "an enormous number of")) from error
+    except UnidentifiedImageError as error:
+        empty = path.stat().st_size == 0
+        raise DataError(
+            f"{lead} is {'an empty file' if empty else 'no image that can be read'}: "
+            f"replace it with a PNG, JPEG or TIFF"
+        ) from error
+    except (OSError, ValueError, SyntaxError) as error:
+        raise DataError(f"{lead} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    width, height = picture.size
+    if width * height > LARGEST_IMAGE:
+        picture.close()
+        raise DataError(_too_large(lead, f"{width} x {height}"))
+    return picture
+
+
+def _too_large(lead: str, size: str) -> str:
+    most = f"{LARGEST_IMAGE / 1e6:.0f} million"
+    return f"{lead} has {size} pixels, at most {most} are read: cut the lines out of the page"
+
+
+def _from_deep(values: NDArray[np.float32]) -> Pixels:
+    """Grey values of 0 to 1, 0 to 255 or 0 to 65535, told apart by the largest, to 8 bits."""
+    largest = float(values.max(initial=0))
+    scale = 255.0 if largest <= 1 else 1.0 if largest <= 255 else 1 / 257
+    return np.clip(values * scale + 0.5, 0, 255).astype(np.uint8)

@@ -1,0 +1,290 @@
+"""What holds for every penalty: names, options, shapes, dtypes, randomness, and gradients that arrive."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from penalties_fakes import ABC, TableLM, TinyLM, generator, logits_for, random_logits
+
+from gradcheck_lm.errors import ArgumentError, LanguageModelError, ShapeError
+from gradcheck_lm.penalties import OBJECTIVES, PENALTIES, Penalty, PenaltyOutput, make_penalty
+
+LABELS = ["ab", "cab", "bb", "aac", "ca"]
+BLACK_BOX = [name for name, penalty in PENALTIES.items() if not penalty.needs_soft_scores]
+ALIVE = [name for name, penalty in PENALTIES.items() if penalty.kind != "none"]
+RANDOM = ["gumbel_softmax", "policy_gradient", "policy_gradient_path", "minimum_risk"]
+
+
+def gradient_of(out, logits):
+    return torch.autograd.grad(out.loss, logits)[0]
+
+
+@pytest.fixture
+def logits():
+    return random_logits(9, 5, 4, seed=11, scale=1.0).requires_grad_()
+
+
+def test_the_registry_says_what_each_is():
+    assert set(PENALTIES) >= {"argmax", "soft_embedding", "gumbel_softmax", "policy_gradient"}
+    for name, penalty in PENALTIES.items():
+        assert penalty.name == name
+        assert penalty.kind in ("none", "biased", "unbiased", "exact")
+        assert penalty.summary
+        assert "\n" not in penalty.summary
+        assert issubclass(penalty, Penalty)
+        assert "Gradient:" in penalty.__doc__
+        assert isinstance(make_penalty(name, TinyLM(), ABC), penalty)
+    assert [name for name, penalty in PENALTIES.items() if penalty.kind == "none"] == ["argmax"]
+
+
+@pytest.mark.parametrize("name", PENALTIES)
+@pytest.mark.parametrize("objective", OBJECTIVES)
+@pytest.mark.parametrize("reduction", ["mean", "positive_mean"])
+def test_output(name, objective, reduction, logits):
+    out = make_penalty(name, TinyLM(), ABC, objective=objective, reduction=reduction)(logits, LABELS)
+    assert isinstance(out, PenaltyOutput)
+    assert out.loss.shape == out.value.shape == ()
+    assert out.per_line.shape == (5,)
+    assert not out.value.requires_grad
+    assert not out.per_line.requires_grad
+    assert out.loss.item() == out.value.item()
+    assert len(out.predictions) == 5
+    assert all(set(text) <= set("abc") for text in out.predictions)
+    assert out.lm_calls > 0
+    chosen = out.per_line[out.per_line > 0] if reduction == "positive_mean" else out.per_line
+    assert torch.isclose(out.value, chosen.mean())
+    assert out.loss.requires_grad == (name != "argmax")
+    if name != "argmax":
+        gradient = gradient_of(out, logits)
+        assert gradient.isfinite().all()
+        assert gradient.any(2).any(0).tolist() == [True] * 5 or objective == "hinge" or reduction == "positive_mean"
+        assert gradient.any()
+
+
+@pytest.mark.parametrize("name", BLACK_BOX)
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_a_black_box_will_do(name, objective, logits):
+    out = make_penalty(name, TableLM(), ABC, objective=objective)(logits, LABELS)
+    assert out.value.dtype == torch.float64
+    assert out.per_line.dtype == torch.float64
+    if name in ALIVE:
+        assert gradient_of(out, logits).any()
+
+
+@pytest.mark.parametrize("name", BLACK_BOX)
+def test_scores_keep_their_dtype(name):
+    logits = random_logits(6, 2, 4, dtype=torch.float32).requires_grad_()
+    for dtype in (torch.float32, torch.float64):
+        out = make_penalty(name, TableLM(dtype=dtype), ABC)(logits, LABELS[:2])
+        assert out.value.dtype == dtype
+
+
+@pytest.mark.parametrize("answer", [list, lambda scores: scores.numpy(), lambda scores: scores.half()])
+def test_scores_of_any_make(answer, logits):
+    class Other(TableLM):
+        def score(self, texts):
+            return answer(super().score(texts))
+
+    out = make_penalty("policy_gradient", Other(), ABC)(logits, LABELS)
+    same = make_penalty("policy_gradient", TableLM(), ABC)(logits, LABELS)
+    assert torch.allclose(out.value.double(), same.value, atol=2e-3)
+
+
+@pytest.mark.parametrize("name", PENALTIES)
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_every_float_dtype_of_logits(name, dtype):
+    logits = random_logits(9, 3, 4, seed=11, dtype=dtype, scale=1.0).requires_grad_()
+    out = make_penalty(name, TinyLM(dtype=torch.float32), ABC, objective="score")(logits)
+    assert out.value.isfinite()
+    if name in ALIVE:
+        gradient = gradient_of(out, logits)
+        assert gradient.dtype == dtype
+        assert gradient.any()
+        assert gradient.isfinite().all()
+
+
+@pytest.mark.parametrize("name", PENALTIES)
+def test_batch_of_one_and_one_frame(name):
+    out = make_penalty(name, TinyLM(), ABC)(logits_for(["ab"], 4).requires_grad_(), ["ba"])
+    assert out.per_line.shape == (1,)
+    one_frame = make_penalty(name, TinyLM(), ABC)(random_logits(1, 2, 4).requires_grad_(), ["abcabcabc", "a"])
+    assert one_frame.value == 0  # no reading has two tokens
+    if name in ALIVE:
+        assert one_frame.loss.requires_grad
+
+
+@pytest.mark.parametrize("name", ALIVE)
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_empty_readings_give_a_connected_zero(name, objective):
+    logits = logits_for(["", ""], 5, sure=90.0).requires_grad_()
+    for reduction in ("mean", "positive_mean"):
+        out = make_penalty(name, TinyLM(), ABC, objective=objective, reduction=reduction)(logits, ["ab", "b"])
+        assert out.value == 0
+        assert out.loss.requires_grad
+        gradient = gradient_of(out, logits)
+        assert not gradient.any()
+
+
+@pytest.mark.parametrize("name", PENALTIES)
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_lengths_hide_what_lies_beyond(name, objective):
+    lengths = torch.tensor([9, 6, 3, 1, 0])
+    clean = random_logits(9, 5, 4, seed=3, scale=1.0)
+    spoiled = clean.clone()
+    spoiled[torch.arange(9)[:, None] >= lengths] = math.nan
+    spoiled.requires_grad_()
+    one, two = (
+        make_penalty(name, TinyLM(), ABC, objective=objective)(z, LABELS, lengths=lengths, generator=generator(2))
+        for z in (clean, spoiled)
+    )
+    assert torch.equal(one.per_line, two.per_line)
+    assert all(len(text) <= length for text, length in zip(one.predictions, lengths.tolist(), strict=True))
+    if name in ALIVE:
+        gradient = gradient_of(two, spoiled)
+        assert gradient.isfinite().all()
+        assert not gradient[torch.arange(9)[:, None] >= lengths].any()
+        assert gradient[:6, :2].any()
+
+
+@pytest.mark.parametrize("name", PENALTIES)
+def test_randomness_is_repeatable_and_never_global(name, logits):
+    before = torch.get_rng_state()
+    penalty = make_penalty(name, TinyLM(), ABC, seed=3)
+    first, second = penalty(logits, LABELS), penalty(logits, LABELS)
+    again = make_penalty(name, TinyLM(), ABC, seed=3)
+    assert torch.equal(first.loss, again(logits, LABELS).loss)
+    # the state of the penalty's own generator is the whole of its state: a resumed run draws the same
+    state = penalty.generator.get_state()
+    third = penalty(logits, LABELS)
+    penalty.generator.set_state(state)
+    assert torch.equal(third.loss, penalty(logits, LABELS).loss)
+    given = [penalty(logits, LABELS, generator=generator(9)) for _ in range(2)]
+    assert torch.equal(given[0].loss, given[1].loss)
+    assert torch.equal(before, torch.get_rng_state())
+    if name in ALIVE:
+        assert torch.equal(gradient_of(given[0], logits), gradient_of(given[1], logits))
+    if name in RANDOM:
+        assert not torch.equal(first.loss, second.loss)
+
+
+@pytest.mark.parametrize("name", PENALTIES)
+def test_gradients_reach_the_first_layer(name):
+    torch.manual_seed(0)
+    network = torch.nn.Sequential(torch.nn.Linear(6, 16), torch.nn.Tanh(), torch.nn.Linear(16, 4)).double()
+    logits = network(random_logits(10, 4, 6, seed=2))
+    out = make_penalty(name, TinyLM(), ABC, objective="score")(logits)
+    if name == "argmax":
+        assert not out.loss.requires_grad
+        return
+    out.loss.backward()
+    for parameter in network.parameters():
+        assert parameter.grad.isfinite().all()
+        assert parameter.grad.any()
+
+
+@pytest.mark.parametrize("name", PENALTIES)
+def test_minus_infinity_masks_a_class(name):
+    logits = random_logits(8, 4, 4, seed=5, scale=1.0)
+    logits[:, :, 2] = -math.inf
+    logits.requires_grad_()
+    out = make_penalty(name, TinyLM(), ABC, objective="score")(logits)
+    assert not any("b" in text for text in out.predictions)
+    if name in ALIVE:
+        gradient = gradient_of(out, logits)
+        assert gradient.isfinite().all()
+        assert not gradient[:, :, 2].any()
+        assert gradient.any()
+
+
+# ---- what is refused, and how ----
+
+
+def test_an_unknown_name_lists_the_names():
+    with pytest.raises(ArgumentError, match="no penalty is called 'reinforce'; there are argmax, .*policy_gradient"):
+        make_penalty("reinforce", TableLM(), ABC)
+
+
+def test_an_unknown_option_lists_the_options():
+    with pytest.raises(ArgumentError, match=r"no option 'sample'; .* samples=4, temperature=1.0.*seed=0"):
+        make_penalty("policy_gradient", TableLM(), ABC, sample=3)
+    with pytest.raises(ArgumentError, match=r"argmax has no option 'tau'; .*lm_sample_ratio=1.0, faithful=False"):
+        make_penalty("argmax", TableLM(), ABC, tau=3)
+    # options of the path form come from its parent
+    assert make_penalty("policy_gradient_path", TableLM(), ABC, samples=7).samples == 7
+
+
+def test_unknown_objective_and_reduction():
+    with pytest.raises(ArgumentError, match="objective is 'loss'; choose one of 'hinge', 'score', 'ratio'"):
+        make_penalty("argmax", TableLM(), ABC, objective="loss")
+    with pytest.raises(ArgumentError, match="reduction is 'sum'; choose one of 'mean', 'positive_mean'"):
+        make_penalty("argmax", TableLM(), ABC, reduction="sum")
+
+
+def test_something_that_is_no_language_model():
+    with pytest.raises(ArgumentError, match=r"'str', which has no score\(texts\)"):
+        make_penalty("argmax", "gpt2", ABC)
+
+
+@pytest.mark.parametrize("name", PENALTIES)
+def test_wrong_input(name, logits):
+    penalty = make_penalty(name, TinyLM(), ABC)
+    with pytest.raises(ArgumentError, match='transcripts is None: pass 5 transcripts.*objective="ratio"'):
+        penalty(logits)
+    with pytest.raises(ShapeError, match="3 transcripts for logits of N = 5"):
+        penalty(logits, LABELS[:3])
+    with pytest.raises(ArgumentError, match="sequence of strings"):
+        penalty(logits[:, :2], "ab")
+    with pytest.raises(ArgumentError, match="sequence of strings"):
+        penalty(logits[:, :2], ["ab", 3])
+    with pytest.raises(ShapeError, match="C = 3 classes.*makes 4"):
+        penalty(logits[:, :, :3], LABELS)
+    with pytest.raises(ShapeError, match="N = 0"):
+        penalty(logits[:, :0], [])
+    with pytest.raises(ShapeError, match="line 4 has length 10"):
+        penalty(logits, LABELS, lengths=[9, 9, 9, 9, 10])
+    for bad in (math.nan, math.inf):
+        broken = logits.detach().clone()
+        broken[3, 2, 1] = bad
+        with pytest.raises(ArgumentError, match="line 2 hold NaN"):
+            penalty(broken, LABELS)
+
+
+@pytest.mark.parametrize(
+    ("scores", "message"),
+    [
+        (lambda texts: torch.zeros(len(texts), 1), r"shape \(\d+, 1\).*one number per text"),
+        (lambda texts: torch.zeros(1), r"shape \(1,\)"),
+        (lambda texts: torch.full((len(texts),), math.nan), "is NaN.*give inf"),
+    ],
+)
+def test_a_language_model_that_answers_nonsense(scores, message, logits):
+    class Nonsense:
+        def score(self, texts):
+            return scores(texts)
+
+    with pytest.raises(LanguageModelError, match=message):
+        make_penalty("policy_gradient", Nonsense(), ABC)(logits, LABELS)
+
+
+def test_integer_scores_and_a_black_box_with_a_graph(logits):
+    class Counter:
+        def score(self, texts):
+            return torch.tensor([len(text) for text in texts])
+
+    class Alive:
+        weight = torch.ones((), requires_grad=True)
+
+        def score(self, texts):
+            return self.weight * torch.tensor([float(len(text)) for text in texts])
+
+    for lm in (Counter(), Alive()):
+        out = make_penalty("policy_gradient", lm, ABC)(logits, LABELS)
+        assert gradient_of(out, logits).any()
+    assert Alive.weight.grad is None
+
+
+def test_repr():
+    penalty = make_penalty("policy_gradient", TableLM(), ABC, objective="ratio")
+    assert repr(penalty) == "PolicyGradient(objective='ratio', reduction='mean')"
