@@ -247,6 +247,21 @@ def test_classes_at_minus_infinity_are_impossible_and_harmless(dtype):
     assert torch.allclose(logits.grad[:, :1, [0, 1, 3]].double(), reduced.grad, atol=1e-5)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_many_classes_at_minus_infinity_make_no_nan(dtype):
+    logits = random_logits(40, 20, 4, dtype=dtype, scale=3.0)
+    forbidden = random_logits(40, 20, 4, seed=9) > 0.7
+    forbidden[:, :, 3] = False
+    logits = logits.masked_fill(forbidden, -math.inf).requires_grad_()
+    ids, target_lengths = collapse_paths(sample_paths(random_logits(40, 20, 4), 6, lengths=[9] * 20).flatten(1))
+    got = string_log_prob(logits, ids, target_lengths, lines=torch.arange(20).repeat(6))
+    assert got.isneginf().any()
+    assert got.isfinite().any()
+    (gradient,) = torch.autograd.grad(got.masked_fill(got.isneginf(), 0).sum(), logits)
+    assert gradient.isfinite().all()
+    assert not gradient[forbidden].any()
+
+
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_half_precision_is_computed_in_float32(dtype):
     logits = random_logits(6, 1, 4, dtype=dtype).requires_grad_()

@@ -21,9 +21,7 @@ def levenshtein(a: str, b: str) -> int:
 
 def test_rates_agree_with_the_textbook_distance() -> None:
     generator = np.random.default_rng(0)
-    pairs = [
-        ("".join(generator.choice(list("abc "), generator.integers(0, 9))) for _ in range(2)) for _ in range(200)
-    ]
+    pairs = [("".join(generator.choice(list("abc "), generator.integers(0, 9))) for _ in range(2)) for _ in range(200)]
     labels, readings = (list(side) for side in zip(*pairs, strict=True))
     found = character_errors(labels, readings)
     expected = [levenshtein(a.strip(), b.strip()) for a, b in zip(labels, readings, strict=True)]

@@ -109,9 +109,7 @@ def test_broken_arm_is_ctc_alone_to_the_bit_and_fixed_arms_are_not(
         assert not same_weights(final[name], final["ctc"]), name
 
 
-def test_same_seed_same_bits_other_seed_other_bits(
-    model: CRNN, data: LineData, language_model: LanguageModel
-) -> None:
+def test_same_seed_same_bits_other_seed_other_bits(model: CRNN, data: LineData, language_model: LanguageModel) -> None:
     arm = with_labels_arms()["policy_gradient"]
     nets = []
     for seed in (5, 5, 6):
@@ -190,9 +188,7 @@ def test_measuring_changes_no_bit(model: CRNN, data: LineData, language_model: L
     assert same_weights(*nets)
 
 
-def test_without_labels_the_broken_arm_cannot_move(
-    model: CRNN, data: LineData, language_model: LanguageModel
-) -> None:
+def test_without_labels_the_broken_arm_cannot_move(model: CRNN, data: LineData, language_model: LanguageModel) -> None:
     settings = adaptation_config(4, 4, attribute_every=0)
     moved: dict[str, bool] = {}
     before = copy.deepcopy(model.state_dict())

@@ -8,7 +8,7 @@ from penalties_fakes import ABC, TableLM, TinyLM, generator, logits_for, random_
 
 from gradcheck_lm.errors import ArgumentError
 from gradcheck_lm.htr.charset import Charset
-from gradcheck_lm.htr.ctc import greedy_decode
+from gradcheck_lm.htr.ctc import character_posteriors, greedy_decode, greedy_paths
 from gradcheck_lm.penalties import make_penalty
 
 # index, nats per token of the reading, and of the true text: the story's table
@@ -167,3 +167,17 @@ def test_straight_through_at_one_hot_posteriors_follows_the_soft_gradient():
     ]
     assert gradients[0].abs().max() > 1e-7
     assert torch.allclose(gradients[0], gradients[1], rtol=1e-3, atol=1e-9)
+
+
+def test_straight_through_takes_the_gradient_at_the_hard_tokens():
+    logits, lm = random_logits(8, 1, 4, seed=4).requires_grad_(), TinyLM()
+    out = make_penalty("straight_through", lm, ABC, objective="score")(logits)
+    text = out.predictions[0]
+    assert len(text) > 2
+    (posteriors,) = character_posteriors(logits, greedy_paths(logits))
+    gradients = [
+        torch.autograd.grad(loss, logits, retain_graph=True)[0]
+        for loss in (out.loss, *(lm.score_soft([text], [posteriors], "abc", hard=hard)[0] for hard in (True, False)))
+    ]
+    assert torch.allclose(gradients[0], gradients[1])
+    assert not torch.allclose(gradients[0], gradients[2])

@@ -321,6 +321,22 @@ def test_minimum_risk_takes_impossible_and_double_proposals_in_its_stride():
     assert not gradient[:, 1].any(), "one hypothesis has nothing to be compared with"
 
 
+def test_minimum_risk_of_a_line_is_the_same_in_any_company():
+    logits = logits_for(["ab", "c"], 4).requires_grad_()
+    proposals = {0: ["b", "a", "cb"], 1: ["a"]}
+    lines = [
+        make_penalty("minimum_risk", TableLM(), ABC, objective="score", proposals=lambda *_, n=n: [proposals[n]])(
+            logits[:, n : n + 1]
+        )
+        for n in range(2)
+    ]
+    both = make_penalty("minimum_risk", TableLM(), ABC, objective="score", proposals=lambda *_: proposals.values())
+    out = both(logits)
+    assert torch.allclose(out.per_line, torch.cat([line.per_line for line in lines]))
+    gradient = sum(torch.autograd.grad(line.loss, logits)[0] for line in lines) / 2
+    assert torch.allclose(torch.autograd.grad(out.loss, logits)[0], gradient)
+
+
 def test_minimum_risk_proposals_that_do_not_fit():
     logits = random_logits(4, 2, 4)
     with pytest.raises(ShapeError, match="readings for 1 lines.*N = 2"):

@@ -40,6 +40,13 @@ def test_soft_embedding_gradient_is_that_of_its_value(objective, flow):
         assert torch.autograd.gradcheck(lambda z: penalty(z, labels).loss, logits)
 
 
+def test_temperature_is_that_of_the_posteriors():
+    logits, lm = random_logits(7, 4, 4, seed=2), TinyLM()
+    warm = make_penalty("soft_embedding", lm, ABC, objective="score", temperature=2.0)(logits)
+    assert torch.allclose(warm.value, make_penalty("soft_embedding", lm, ABC, objective="score")(logits / 2).value)
+    assert not torch.isclose(warm.value, make_penalty("soft_embedding", lm, ABC, objective="score")(logits).value)
+
+
 def test_flows_add_up():
     logits = random_logits(7, 4, 4, seed=2).requires_grad_()
     both, inputs, targets = (

@@ -105,7 +105,12 @@ def side_by_side(language_model: LanguageModel, device: torch.device, out: Path,
     """The full CRNN from fresh weights, every arm on the same batches: time, memory, and whose weights are the same."""
     steps, size = (2, 2) if small else (20, 16)
     config = ComparisonConfig(
-        recogniser="full", steps=steps, label_steps=steps, label_batch_size=size, adapt_lines=size, evaluation_lines=size
+        recogniser="full",
+        steps=steps,
+        label_steps=steps,
+        label_batch_size=size,
+        adapt_lines=size,
+        evaluation_lines=size,
     )
     model, charset = load_recogniser("full", seed=0)
     benches = make_benches(config, model.to(device).eval(), charset, language_model, out / "full", lambda *_: None)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from gradcheck_lm.commands.common import note, number, percent, progress_bar, quiet_libraries, show_json
+from gradcheck_lm.commands.common import note, quiet_libraries, show_json
 
 
 def adapt(
@@ -30,12 +30,14 @@ def adapt(
     that the recogniser reads unsurely; on one that it reads wrongly but surely it does not (see docs/adapt.md).
     """
     quiet_libraries()
+    from gradcheck_lm.draw.terminal import progress
     from gradcheck_lm.lab.adapt_folder import adapt_folder
+    from gradcheck_lm.lab.report import number, percent
 
-    with progress_bar(steps, "adapting") as tick:
+    with progress("adapting", steps) as tick:
 
         def show(record: dict[str, Any]) -> None:
-            tick(f"{record.get('penalty', 0.0):.3f} nats a character")
+            tick(message=f"{record.get('penalty', 0.0):.3f} nats a character")
 
         found = adapt_folder(
             images,

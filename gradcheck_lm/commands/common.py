@@ -6,9 +6,7 @@ import errno
 import functools
 import json
 import os
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import typer
@@ -74,32 +72,6 @@ def note(message: str) -> None:
     typer.echo(message, err=True)
 
 
-@contextmanager
-def progress_bar(total: int, description: str) -> Iterator[Callable[[str], None]]:
-    """A progress bar on standard error; in a pipe or a log, a line every tenth part.
-
-    Yields a function that moves on by one step and shows a text beside the bar.
-    """
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    if not sys.stderr.isatty():
-        done = 0
-
-        def tick(text: str) -> None:
-            nonlocal done
-            done += 1
-            if done == total or done % max(1, total // 10) == 0:
-                note(f"{description}: {done}/{total} {text}")
-
-        yield tick
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, TextColumn("{task.fields[text]}"), console=Console(stderr=True)) as bar:
-        task = bar.add_task(description, total=total, text="")
-        yield lambda text: bar.update(task, advance=1, text=text)
-
-
 def quiet_libraries() -> None:
     """Keep progress bars and advice of libraries off the terminal; set before they are imported."""
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
@@ -107,13 +79,3 @@ def quiet_libraries() -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     # idle threads that spin take a third of a small machine's speed
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
-
-def percent(value: float | None) -> str:
-    """A fraction as a percentage with one decimal; a dash where there is none."""
-    return "-" if value is None else f"{100 * value:.1f}"
-
-
-def number(value: float | None, digits: int = 2) -> str:
-    """A number with fixed decimals; a dash where there is none."""
-    return "-" if value is None else f"{value:.{digits}f}"

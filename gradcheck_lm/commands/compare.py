@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from gradcheck_lm.commands.common import note, progress_bar, quiet_libraries, show_json
+from gradcheck_lm.commands.common import note, quiet_libraries, show_json
 
 
 def compare(
@@ -40,6 +40,7 @@ def compare(
     quiet_libraries()
     import dataclasses
 
+    from gradcheck_lm.draw.terminal import progress
     from gradcheck_lm.lab.compare import compare as run_comparison
     from gradcheck_lm.lab.compare import pick_arms
     from gradcheck_lm.lab.config import ComparisonConfig
@@ -63,10 +64,10 @@ def compare(
         config = dataclasses.replace(config, steps=steps, label_steps=steps)
     chosen = pick_arms(config)
     total = config.label_steps * len(chosen["with_labels"]) + config.steps * (len(chosen["new_hand"]) - 1)
-    with progress_bar(total, "comparing") as tick:
+    with progress("comparing", total) as tick:
 
         def step(experiment: str, arm: str, record: dict[str, Any]) -> None:
-            tick(f"{experiment} {arm} step {record['step']}")
+            tick(message=f"{experiment} {arm} step {record['step']}")
 
         found = run_comparison(config, out, progress=note, step=step)
     note("writing the report")

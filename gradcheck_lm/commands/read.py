@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from gradcheck_lm.commands.common import note, number, percent, quiet_libraries, show_json
+from gradcheck_lm.commands.common import note, quiet_libraries, show_json
 
 Data = Annotated[Path, typer.Argument(help="A folder with images and labels.tsv (file, tab, text).")]
 Recogniser = Annotated[str, typer.Option(help="A checkpoint, or 'synthetic' (the one that ships).")]
@@ -46,6 +46,7 @@ def evaluate(
     """Read labelled lines and print the character and word error rate."""
     quiet_libraries()
     from gradcheck_lm.lab.metrics import character_errors, length_ratio, word_errors
+    from gradcheck_lm.lab.report import percent
 
     _, labels, readings = read_folder(data, recogniser, device)
     cer, wer = character_errors(labels, readings).rate, word_errors(labels, readings).rate
@@ -68,7 +69,9 @@ def evaluate(
     typer.echo(f"{len(labels)} lines: CER {percent(cer)} %, WER {percent(wer)} %")
     typer.echo(f"characters read over characters there: {figures['length_ratio']:.3f}")
     if lm is not None:
-        typer.echo(f"{lm}: {figures['lm_readings']:.3f} nats per character read, {figures['lm_labels']:.3f} of the labels")
+        typer.echo(
+            f"{lm}: {figures['lm_readings']:.3f} nats per character read, {figures['lm_labels']:.3f} of the labels"
+        )
 
 
 def transcribe(
@@ -106,6 +109,7 @@ def lm_table(
     quiet_libraries()
     from gradcheck_lm.draw.terminal import console, table
     from gradcheck_lm.lab.lm_table import lm_table as make_table
+    from gradcheck_lm.lab.report import number
     from gradcheck_lm.lm import load_language_model
 
     _, labels, readings = read_folder(data, recogniser, device)
@@ -140,11 +144,14 @@ def mistakes(
     from gradcheck_lm.htr.charset import Charset
     from gradcheck_lm.htr.text import load_sentences
     from gradcheck_lm.lab.mistakes import find_mistakes, vocabulary
+    from gradcheck_lm.lab.report import percent
 
     _, labels, readings = read_folder(data, recogniser, device)
     standard = Charset.standard()
     words = vocabulary(
-        text for name in ("stdlib", "bible") for split in ("train", "test")
+        text
+        for name in ("stdlib", "bible")
+        for split in ("train", "test")
         for text in load_sentences(name, charset=standard, split=split)
     )
     found = find_mistakes(labels, readings, words, examples=examples)

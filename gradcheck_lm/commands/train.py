@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from gradcheck_lm.commands.common import note, percent, progress_bar, quiet_libraries, show_json
+from gradcheck_lm.commands.common import note, quiet_libraries, show_json
 
 
 def train(
@@ -51,7 +51,9 @@ def train(
 ) -> None:
     """Train a recogniser on labelled lines. Interrupt it and call it again: it goes on where it was."""
     quiet_libraries()
+    from gradcheck_lm.draw.terminal import progress
     from gradcheck_lm.lab.config import TrainingConfig
+    from gradcheck_lm.lab.report import percent
     from gradcheck_lm.lab.train import TrainSettings
     from gradcheck_lm.lab.train import train as train_recogniser
 
@@ -80,11 +82,11 @@ def train(
         attribute_every=attribute_every,
         mixed_precision=mixed_precision,
     )
-    with progress_bar(steps, "training") as tick:
+    with progress("training", steps) as tick:
 
         def show(record: dict) -> None:
             probe = f" CER {percent(record['probe']['cer'])} %" if "probe" in record else ""
-            tick(f"loss {record['total']:.3f}{probe}")
+            tick(message=f"loss {record['total']:.3f}{probe}")
 
         trained = train_recogniser(settings, config, out, device=device, progress=note, on_step=show)
     if json_output:
@@ -104,6 +106,7 @@ def train_lm(
 ) -> None:
     """Train a small character language model from any text, for quick runs (`--lm FOLDER`)."""
     quiet_libraries()
+    from gradcheck_lm.draw.terminal import progress
     from gradcheck_lm.htr.charset import Charset
     from gradcheck_lm.htr.text import load_sentences
     from gradcheck_lm.lm.char import train_char_model
@@ -114,7 +117,7 @@ def train_lm(
         split: [line for name in names for line in load_sentences(name, charset=charset, split=split)]
         for split in ("train", "test")
     }
-    with progress_bar(steps, "training the language model") as tick:
+    with progress("training the language model", steps) as tick:
         found = train_char_model(
             texts["train"],
             held_out=texts["test"],
@@ -122,7 +125,7 @@ def train_lm(
             out=out,
             steps=steps,
             seed=seed,
-            on_step=lambda step, loss: tick(f"{loss:.3f} nats"),
+            on_step=lambda step, loss: tick(message=f"{loss:.3f} nats"),
         )
     typer.echo(f"held-out text: {found['held_out']:.3f} nats per character")
     typer.echo(str(out))

@@ -20,7 +20,7 @@ from gradcheck_lm.draw.summary import summarise
 from gradcheck_lm.errors import ArgumentError
 
 LIMIT = 400  # nodes; above it, layout takes long and nobody can read the picture
-_COLOURS = {"op": "lightgrey", "leaf": "lightblue", "term": "darkolivegreen1", "dead": "#f4c7c3", "base": "darkolivegreen3"}
+_COLOURS = {"leaf": "lightblue", "term": "darkolivegreen1", "dead": "#f4c7c3"}
 _STATEMENT = re.compile(r"\s*(\d+)(?: -> (\d+))?(.*)", re.DOTALL)
 
 
@@ -166,7 +166,7 @@ def _torchviz_statements(
             continue
         if tail in dead:
             rest = rest.replace("fillcolor=darkolivegreen1", f'fillcolor="{_COLOURS["dead"]}"')
-            rest = re.sub(r'(label="(?:[^"\\]|\\.)*)"', lambda label: f'{label[1]}\n{dead[tail]}"', rest, count=1)
+            rest = re.sub(r'(label="(?:[^"\\]|\\.)*)"', rf'\1\n{dead[tail]}"', rest, count=1)
         result.append(f"{number}{rest}".replace("\n", "\\n"))
     return result
 

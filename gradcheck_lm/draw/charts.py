@@ -29,8 +29,9 @@ def chart_svg(panel: Panel, names: Sequence[str] | None = None) -> str:
     xs = [point[0] for points in lines.values() for point in points]
     ys = [value for points in lines.values() for point in points for value in point[1:]]
     log = panel.log_y and max(ys) > 0
-    horizontal = _Axis(min(xs), max(xs), _LEFT, _WIDTH - _RIGHT, False)
-    vertical = _Axis(min(y for y in ys if y > 0 or not log), max(ys), _HEIGHT - _BOTTOM, _TOP, log, zero=log and min(ys) <= 0)
+    horizontal = _Axis(min(xs), max(xs), _LEFT, _WIDTH - _RIGHT)
+    lowest = min(y for y in ys if y > 0 or not log)
+    vertical = _Axis(lowest, max(ys), _HEIGHT - _BOTTOM, _TOP, margin=0.05, log=log, zero=log and min(ys) <= 0)
     parts = [*_frame(horizontal, vertical, panel)]
     for name, points in lines.items():
         parts += _curve(points, horizontal, vertical, names.index(name) % len(PALETTE), name)
@@ -39,16 +40,29 @@ def chart_svg(panel: Panel, names: Sequence[str] | None = None) -> str:
 
 
 class _Axis:
-    """Values to pixels, with round ticks; on a logarithmic axis 0 gets the lowest line where `zero` asks for it."""
+    """Values to pixels, with round ticks; `margin` is a share of the range left free at both ends.
 
-    def __init__(self, low: float, high: float, start: float, end: float, log: bool, zero: bool = False) -> None:
+    On a logarithmic axis 0 gets the lowest line where `zero` asks for it.
+    """
+
+    def __init__(
+        self,
+        low: float,
+        high: float,
+        start: float,
+        end: float,
+        *,
+        margin: float = 0.0,
+        log: bool = False,
+        zero: bool = False,
+    ) -> None:
         self.log, self.start, self.end = log, start, end
         if log:
             low, high = math.log10(low), math.log10(high)
         if high - low < 1e-12 * max(1.0, abs(high)):
             low, high = low - 0.5 * (abs(low) or 1.0), high + 0.5 * (abs(high) or 1.0)
-        margin = 0.0 if abs(end - start) > _HEIGHT else 0.05 * (high - low)
-        self.low, self.high = low - margin - (0.25 * (high - low) if zero else 0), high + margin
+        span = high - low
+        self.low, self.high = low - (0.25 if zero else margin) * span, high + margin * span
         self.ticks = list(self._log_ticks(low) if log else self._linear_ticks()) + ([0.0] if zero else [])
 
     def place(self, value: float) -> float:
@@ -68,7 +82,8 @@ class _Axis:
         powers = range(math.ceil(low), math.floor(self.high) + 1)
         if len(powers) >= 2:
             return (10.0**power for power in powers[:: max(1, len(powers) // 5)])
-        candidates = (factor * 10.0**power for power in range(math.floor(low), math.ceil(self.high)) for factor in (1, 2, 5))
+        decades = range(math.floor(low), math.ceil(self.high))
+        candidates = (factor * 10.0**power for power in decades for factor in (1, 2, 5))
         return (value for value in candidates if low <= math.log10(value) <= self.high)
 
 
@@ -97,7 +112,8 @@ def _frame(horizontal: _Axis, vertical: _Axis, panel: Panel) -> Iterable[str]:
     middle = (left + _WIDTH - _RIGHT) / 2
     yield f'<text class="label" x="{middle}" y="{_HEIGHT - 8}" text-anchor="middle">{escape(panel.x_label)}</text>'
     y = (_TOP + bottom) / 2
-    yield f'<text class="label" transform="translate(13 {y}) rotate(-90)" text-anchor="middle">{escape(panel.y_label)}</text>'
+    turned = f'transform="translate(13 {y}) rotate(-90)" text-anchor="middle"'
+    yield f'<text class="label" {turned}>{escape(panel.y_label)}</text>'
 
 
 def _curve(
@@ -110,7 +126,8 @@ def _curve(
         yield f'<polygon class="band s{index}" points="{outline}"/>'
     line = " ".join(f"{horizontal.place(x):.1f},{vertical.place(y):.1f}" for x, y, _, _ in points)
     dashes = f' stroke-dasharray="{DASHES[index]}"' if DASHES[index] else ""
-    yield f'<polyline class="line s{index}" fill="none" points="{line}"{dashes}><title>{escape(name)}</title></polyline>'
+    title = f"<title>{escape(name)}</title>"
+    yield f'<polyline class="line s{index}" fill="none" points="{line}"{dashes}>{title}</polyline>'
     if len(points) <= 40:
         for x, y, low, high in points:
             interval = f" [{number(low)}, {number(high)}]" if low != high else ""
@@ -120,4 +137,6 @@ def _curve(
 
 
 def _tick(value: float) -> str:
-    return f"{value:.6g}" if value == 0 or 1e-3 <= abs(value) < 1e5 else f"{value:.0e}".replace("e-0", "e-").replace("e+0", "e")
+    if value == 0 or 1e-3 <= abs(value) < 1e5:
+        return f"{value:.6g}"
+    return f"{value:.0e}".replace("e-0", "e-").replace("e+0", "e")

@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from gradcheck_lm.errors import ArgumentError, MissingPackageError
 from gradcheck_lm.files import write_bytes_atomic
@@ -83,13 +84,14 @@ def save_curves(path: str | Path, panels: Sequence[Panel], *, dpi: int = 130) ->
         axis.set_axis_off()
     handles = {text: handle for axis in axes for handle, text in zip(*axis.get_legend_handles_labels(), strict=True)}
     if handles:
-        figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=min(6, len(handles)), frameon=False)
+        columns = min(6, len(handles))
+        figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=columns, frameon=False)
     stream = io.BytesIO()
     figure.savefig(stream, format=kind, dpi=dpi)
     return write_bytes_atomic(path, stream.getvalue())
 
 
-def _draw_panel(axis, panel: Panel, names: Sequence[str]) -> None:  # type: ignore[no-untyped-def]
+def _draw_panel(axis: Any, panel: Panel, names: Sequence[str]) -> None:
     for name, series in panel.series.items():
         index = names.index(name)
         colour = PALETTE[index % len(PALETTE)]
@@ -111,7 +113,7 @@ def _draw_panel(axis, panel: Panel, names: Sequence[str]) -> None:  # type: igno
 
 
 def _plain(text: str) -> str:
-    # matplotlib reads $...$ as mathematics and a leading underscore as "not in the legend"; its own font has no Japanese
+    # matplotlib reads $...$ as mathematics, a leading underscore as "not in the legend"; its font has no Japanese
     from gradcheck_lm.draw.lettering import ascii_fallback
 
     safe = ascii_fallback(text).replace("$", r"\$")

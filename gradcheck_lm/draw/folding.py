@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from gradcheck_lm.flow.findings import FlowGraph, FlowNode
 
 PAGE = 40  # nodes that a reader takes in on one page
-COLUMNS = 14  # nodes in a row that a page has room for
+COLUMNS = 16  # nodes in a row that a page has room for
 WRT_GROUPS = 10  # modules shown at the left edge
 
 
@@ -65,7 +65,7 @@ class FoldedGraph:
 
 
 def fold_graph(graph: FlowGraph, *, limit: int = PAGE, columns: int = COLUMNS) -> FoldedGraph:
-    """Fold until at most `limit` groups are left, and no way through them is longer than `columns`; no more than needed.
+    """Fold until at most `limit` groups are left, and no way through them is longer than `columns`; no further.
 
     Operations of the same module and the same source line become one; if that is not enough, modules are cut to
     fewer and fewer levels. Where that would lead in a circle (a module's own operations before and after its parts'),
@@ -185,10 +185,10 @@ def _levels(nodes: Sequence[FlowNode]) -> list[_Level]:
         return key
 
     levels = [_Level("by module and source line", True, level(deepest, True))]
-    levels += [
-        _Level(f"by modules {depth} deep and source line", True, level(depth, True)) for depth in range(deepest - 1, 0, -1)
-    ]
-    levels += [_Level(f"by modules {depth} deep", False, level(depth, False)) for depth in range(min(deepest, 3), 0, -1)]
+    for depth in range(deepest - 1, 0, -1):
+        levels.append(_Level(f"by modules {depth} deep and source line", True, level(depth, True)))
+    for depth in range(min(deepest, 3), 0, -1):
+        levels.append(_Level(f"by modules {depth} deep", False, level(depth, False)))
     levels.append(_Level("by file", False, level(0, False)))
     levels.append(_Level("by what they carry", False, lambda node: _coarsest(node, marked)))
     return levels

@@ -1,4 +1,4 @@
-"""The kinds of finding in Japanese: title, why and cures, in the order of flow's own table, which is the English one."""
+"""The kinds of finding in Japanese: title, why and cures, in the order of flow's own table, the English one."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ def wording_ja(finding: Finding) -> Wording:
 KINDS_JA = {
     "discrete_op": Wording(
         "微分が存在しない演算",
-        "結果は添字・個数・真偽値です。入力が少し変わっても値は変わらず、あるところで急に飛ぶため、微分が存在せず autograd は何も記録しません。",
+        "結果は添字・個数・真偽値です。入力が少し変わっても値は変わらず、あるところで急に飛びます。"
+        "そのため微分が存在せず、autograd は何も記録しません。",
         (
             "確率のまま計算する: softmax による期待値(ソフト埋め込み)",
             "順伝播は硬い値、逆伝播は軟らかい値: hard + soft - soft.detach() (straight-through)",
@@ -77,7 +78,8 @@ KINDS_JA = {
     ),
     "left_torch": Wording(
         "値が torch の外へ出た",
-        "Python の数値・リスト・文字列や NumPy 配列は autograd を知りません。そこから計算したものは損失にとって定数です。",
+        "Python の数値・リスト・文字列や NumPy 配列は autograd を知りません。"
+        "そこから計算したものは損失にとって定数です。",
         (
             "テンソルのまま計算する: math.exp は torch.exp に、NumPy は torch の関数に、リストは torch.stack に",
             ".item() は表示だけに使い、損失にはテンソルを使う",
@@ -86,7 +88,8 @@ KINDS_JA = {
     ),
     "new_leaf": Wording(
         "古い値から作られた新しい葉テンソル",
-        "新しいテンソルは新しい計算グラフの始まりです。requires_grad=True なら backward() はエラーなく動きますが、勾配はここで止まります。",
+        "新しいテンソルは新しい計算グラフの始まりです。"
+        "requires_grad=True なら backward() はエラーなく動きますが、勾配はここで止まります。",
         (
             "torch.tensor(list_of_tensors) の代わりに torch.stack または torch.cat",
             "損失への .requires_grad_(True) を外す: エラーを隠すだけで何も直らない",

@@ -12,6 +12,8 @@ _PLAIN = {
     "×": "x", "≤": "<=", "≥": ">=", "≈": "~", "≠": "!=", "±": "+-", "│": "|", "─": "-", "\u00a0": " ",
 }  # fmt: skip
 
+_STEERING = "\u202a\u202b\u202d\u202e\u2066\u2067\u2068\u2028\u2029"  # reverse the text or break the line
+
 
 def shown(text: str, encoding: str = "utf-8") -> str:
     """`text` with nothing in it that a console of this encoding cannot print, and no control characters.
@@ -28,7 +30,7 @@ def shown(text: str, encoding: str = "utf-8") -> str:
 def _shown_character(character: str, encoding: str) -> str:
     if character in "\n\t":
         return character
-    if unicodedata.category(character) in ("Cc", "Cs", "Co", "Cn") or character in "\u202a\u202b\u202d\u202e\u2028\u2029":
+    if unicodedata.category(character) in ("Cc", "Cs", "Co", "Cn") or character in _STEERING:
         return _code_point(character)  # an escape sequence in a label must not steer the terminal
     try:
         character.encode(encoding)
@@ -48,7 +50,7 @@ def bundled_fonts_cover(text: str) -> bool:
 
 
 def ascii_fallback(text: str) -> str:
-    """DOT text for fonts without Japanese: a character that they lack becomes "u65E5", harmless in every label syntax."""
+    """DOT text for fonts without Japanese: a character that they lack becomes "u65E5", harmless in any label."""
     return "".join(c if bundled_fonts_cover(c) else f"u{ord(c):04X}" for c in text)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import linecache
-import re
 import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -12,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 from gradcheck_lm.draw.charts import chart_svg
 from gradcheck_lm.draw.curves import PALETTE, Panel
 from gradcheck_lm.draw.folding import FoldedGraph, Group, fold_graph
-from gradcheck_lm.draw.graph import flow_dot, operation_name
+from gradcheck_lm.draw.graph import flow_dot
 from gradcheck_lm.draw.japanese import wording_ja
 from gradcheck_lm.draw.layout import picture
+from gradcheck_lm.draw.nodes import operation_name
 from gradcheck_lm.draw.svg import inline_svg
-from gradcheck_lm.draw.words import by_module, number, place, short_path, term_verdict, verdict, wrt_count
+from gradcheck_lm.draw.words import by_module, few, number, place, short_path, term_verdict, verdict, wrt_count
 from gradcheck_lm.errors import GradcheckLMError
 from gradcheck_lm.flow.findings import Diagnosis, Finding
 
@@ -94,6 +94,8 @@ def finding_part(finding: Finding) -> dict[str, Any]:
         "finding": finding,
         "place": place(finding),
         "scope": f"{short_path(finding.scope[0])}:{finding.scope[1]}" if finding.scope else "",
+        "library": f"{short_path(finding.library[0])}:{finding.library[1]}" if finding.library else "",
+        "starved": few(finding.tensors, 8),
         "excerpt": _excerpt(finding),
         "ja": wording_ja(finding),
         "certainty": (finding.certainty, _CERTAINTIES.get(finding.certainty, finding.certainty)),
@@ -103,7 +105,7 @@ def finding_part(finding: Finding) -> dict[str, Any]:
 def _excerpt(finding: Finding) -> list[dict[str, Any]]:
     """The line and its neighbours from the file, where it still says what ran; else the line alone."""
     marked = _marked(finding)
-    own = {"number": finding.line, "hit": True, **marked}
+    own: dict[str, Any] = {"number": finding.line, "hit": True, **marked}
     if linecache.getline(finding.file, finding.line).strip() != finding.source.split("\n")[0].strip():
         return [own] if finding.source else []
     lines = []
@@ -133,12 +135,13 @@ def _detail(diagnosis: Diagnosis, folded: FoldedGraph, group: Group) -> dict[str
     marks = [diagnosis.findings[index] for index in [group.finding] if index is not None]
     places = [f"{short_path(file)}:{line}" if line else short_path(file) for file, line in group.places]
     shapes = list(dict.fromkeys(str(tuple(member.shape)) for member in group.members if member.shape is not None))
+    several = len(group.members) > 1
     norm = group.gradient_norm
     if group.role == "term" and (term := diagnosis.terms.get(node.label)) is not None:
         norm = term.gradient_norm
     return {
         "node": f"n{group.id}",
-        "title": group.module if len(group.members) > 1 and group.module and group.state != "cut" else operation_name(node.label),
+        "title": group.module if several and group.module and group.state != "cut" else operation_name(node.label),
         "role": _ROLES.get(group.role, (group.role, group.role)),
         "state": _STATES.get(group.state, (group.state, group.state)),
         "cut": group.state == "cut",
@@ -149,7 +152,7 @@ def _detail(diagnosis: Diagnosis, folded: FoldedGraph, group: Group) -> dict[str
         "shapes": ", ".join(shapes[:3]) + (" ..." if len(shapes) > 3 else ""),
         "dtype": node.dtype,
         "norm": number(norm),
-        "members": [_member(member) for member in group.members[:_MEMBERS]] if len(group.members) > 1 else [],
+        "members": [_member(member) for member in group.members[:_MEMBERS]] if several else [],
         "more": max(0, len(group.members) - _MEMBERS),
         "findings": [finding_part(finding) for finding in marks],
     }
@@ -174,10 +177,8 @@ def charts(panels: Sequence[Panel], names: Sequence[str]) -> list[dict[str, Any]
 def experiment(table: Experiment) -> dict[str, Any]:
     """A table with its numbers formatted and set to the right."""
     rows = [[_cell(cell) for cell in row] for row in table.rows]
-    numeric = [
-        any(_is_number(row[i]) for row in table.rows) and all(row[i] is None or _is_number(row[i]) for row in table.rows)
-        for i in range(len(table.columns))
-    ]
+    by_column = [[row[i] for row in table.rows] for i in range(len(table.columns))]
+    numeric = [any(map(_is_number, cells)) and all(c is None or _is_number(c) for c in cells) for cells in by_column]
     return {"table": table, "rows": rows, "numeric": numeric}
 
 
@@ -193,9 +194,11 @@ def lm_table(rows: Sequence[LMTableRow]) -> dict[str, Any]:
 def mistake(spans: Sequence[AlignedSpan]) -> list[tuple[str, str, str]]:
     """Spans as (kind, label, reading); a blank that is wrong is made visible."""
     return [
-        (span.kind, *(text if span.kind == "equal" else re.sub(" ", "\u2423", text) for text in (span.label, span.reading)))
+        (span.kind, span.label, span.reading)
+        if span.kind == "equal"
+        else (span.kind, span.label.replace(" ", "\u2423"), span.reading.replace(" ", "\u2423"))
         for span in spans
-    ]  # type: ignore[misc]
+    ]
 
 
 def flat(values: Mapping[str, Any], path: str = "") -> list[tuple[str, str]]:
@@ -205,7 +208,8 @@ def flat(values: Mapping[str, Any], path: str = "") -> list[tuple[str, str]]:
         if isinstance(value, Mapping) and value:
             rows += flat(value, f"{path}{name}.")
         else:
-            rows.append((f"{path}{name}", value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)))
+            text = value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
+            rows.append((f"{path}{name}", text))
     return rows
 
 

@@ -42,9 +42,9 @@ def _segments(nodes: Sequence[AutogradNode]) -> list[int]:
             last_use[position[before]] = max(last_use[position[before]], position[node.id])
     segment_of = [0] * len(nodes)
     current, open_until = 0, -1
-    for place, node in enumerate(order):
-        segment_of[node] = current
-        if nodes[node].kind == "leaf" or nodes[node].label == "AccumulateGrad":
+    for place, number in enumerate(order):
+        segment_of[number] = current
+        if nodes[number].kind == "leaf" or nodes[number].label == "AccumulateGrad":
             continue  # a parameter may be used twice far apart; it is no way back to the inputs
         # every value computed before this one has been used up, this one included: the way is one edge wide
         if open_until <= place:
@@ -59,7 +59,7 @@ def _deepest_first(nodes: Sequence[AutogradNode]) -> list[int]:
     So weights come right before their use, and the values that are open at any time are as few as can be.
     """
     depth = [0] * len(nodes)
-    used = set()
+    used: set[int] = set()
     for node in nodes:
         depth[node.id] = 1 + max((depth[before] for before in node.inputs), default=0)
         used.update(node.inputs)

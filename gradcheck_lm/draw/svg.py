@@ -20,7 +20,7 @@ def inline_svg(text: str, *, prefix: str = "") -> str:
     """An SVG file's text as an element for an HTML page.
 
     Scripts, links, styles, foreign objects and every attribute that could load or run something are dropped. Nodes get
-    the id `prefix` + their name and can be reached with the keyboard; edges say in data-from and data-to what they join.
+    the id `prefix` + their name and the keyboard reaches them; edges say in data-from and data-to what they join.
 
     Args:
         text: a whole SVG file.

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import io
-import sys
 import textwrap
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import IO, Any, Protocol
+from collections.abc import Sequence
 
-from rich import box
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.padding import Padding
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
+from gradcheck_lm.draw.consoles import Advance as Advance
+from gradcheck_lm.draw.consoles import console as console
+from gradcheck_lm.draw.consoles import console as make_console
+from gradcheck_lm.draw.consoles import progress as progress
+from gradcheck_lm.draw.consoles import table as table
 from gradcheck_lm.draw.lettering import shown
-from gradcheck_lm.draw.words import by_module, number, place, short_path, term_verdict, verdict, wrt_count
+from gradcheck_lm.draw.words import by_module, few, number, place, short_path, term_verdict, verdict, wrt_count
 from gradcheck_lm.flow.findings import Diagnosis, Finding
 
 
@@ -29,7 +29,7 @@ class _Memory(io.StringIO):
         self._encoding = encoding
 
     @property
-    def encoding(self) -> str:
+    def encoding(self) -> str:  # type: ignore[override]
         return self._encoding
 
 
@@ -56,7 +56,7 @@ def diagnosis_text(diagnosis: Diagnosis, *, width: int = 80, color: bool = False
 
 def print_diagnosis(diagnosis: Diagnosis, console: Console | None = None) -> None:
     """Print a diagnosis to a rich console; without one, to standard output as it can show it."""
-    target = console or _standard_console()
+    target = console if console is not None else make_console()
     target.print(diagnosis_view(diagnosis, encoding=target.encoding))
 
 
@@ -81,92 +81,6 @@ def diagnosis_view(diagnosis: Diagnosis, *, encoding: str = "utf-8") -> Renderab
     return Group(*parts)
 
 
-def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, encoding: str = "") -> Table:
-    """A rich table: numbers to the right, nothing in it that the console cannot print.
-
-    Args:
-        title: above the table; "" for none.
-        columns: the heads.
-        rows: as many cells each; floats are shown with four digits, None as empty.
-        encoding: of the console; by default that of standard output.
-    """
-    encoding = encoding or _encoding(sys.stdout)
-    result = Table(
-        title=Text(shown(title, encoding), style="bold") if title else None, title_justify="left", box=box.SIMPLE_HEAD,
-        pad_edge=False, show_edge=False, header_style="bold",
-    )  # fmt: skip
-    for index, name in enumerate(columns):
-        cells = [row[index] for row in rows]
-        numeric = any(_is_number(cell) for cell in cells) and all(cell is None or _is_number(cell) for cell in cells)
-        result.add_column(Text(shown(name, encoding)), justify="right" if numeric else "left", overflow="fold")
-    for row in rows:
-        result.add_row(*(cell if isinstance(cell, Text) else Text(shown(_cell(cell), encoding)) for cell in row))
-    return result
-
-
-def console(*, stderr: bool = False) -> Console:
-    """The console of the command line: colour where it is a terminal, 80 columns or COLUMNS in a pipe.
-
-    Neither square brackets nor `:names:` in the text are read as commands.
-    """
-    return Console(stderr=stderr, highlight=False, emoji=False, markup=False, soft_wrap=False)
-
-
-class Advance(Protocol):
-    """Called after each piece of work."""
-
-    def __call__(self, steps: int = 1, *, message: str = "") -> None: ...
-
-
-@contextmanager
-def progress(description: str, total: int, *, enabled: bool = True) -> Iterator[Advance]:
-    """A progress bar on standard error; where that is no terminal, one line at each tenth instead.
-
-    Example:
-        with progress("scoring", len(texts)) as advance:
-            for text in texts:
-                ...
-                advance()
-    """
-    target = console(stderr=True)
-    description = shown(description, target.encoding)
-    if not enabled:
-        yield lambda steps=1, *, message="": None
-    elif target.is_terminal:
-        columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=target, transient=True) as bar:
-            task = bar.add_task(description, total=total)
-
-            def advance(steps: int = 1, *, message: str = "") -> None:
-                text = f"{description} {shown(message, target.encoding)}" if message else description
-                bar.update(task, advance=steps, description=text)
-
-            yield advance
-    else:
-        yield _plain_progress(description, total, sys.stderr)
-
-
-def _plain_progress(description: str, total: int, stream: IO[str]) -> Advance:
-    done = 0
-
-    def advance(steps: int = 1, *, message: str = "") -> None:
-        nonlocal done
-        before, done = done, done + steps
-        if total and done * 10 // total > before * 10 // total:
-            extra = f"  {shown(message, _encoding(stream))}" if message else ""
-            print(f"{description}: {done}/{total}{extra}", file=stream, flush=True)
-
-    return advance
-
-
-def _standard_console() -> Console:
-    return console()
-
-
-def _encoding(stream: Any) -> str:
-    return getattr(stream, "encoding", None) or "utf-8"
-
-
 def _text(text: str, encoding: str, style: str = "") -> Text:
     return Text(shown(text, encoding), style=style, overflow="fold")
 
@@ -186,7 +100,11 @@ def _finding(index: int, finding: Finding, encoding: str) -> RenderableType:
         body.append(Padding(_Source(finding, encoding), (0, 0, 0, 2)))
     if finding.scope:
         body.append(_text(f"gradient was switched off at {short_path(finding.scope[0])}:{finding.scope[1]}", encoding))
+    if finding.library:
+        body.append(_text(f"inside a library, at {short_path(finding.library[0])}:{finding.library[1]}", encoding))
     body.append(_labelled("why", finding.why, encoding))
+    if finding.tensors:
+        body.append(_labelled("loses", few(finding.tensors), encoding))
     if finding.cures:
         body.append(_labelled("cure", finding.cures[0], encoding))
     return Padding(Group(head, *(Padding(part, (0, 0, 0, 3)) for part in body)), (0, 0, 0, 1))
@@ -244,18 +162,6 @@ def _names(names: Sequence[str], encoding: str) -> RenderableType:
         if len(members) == 1:
             lines.append(members[0])
             continue
-        short = [name.removeprefix(f"{module}.") for name in members]
-        listed = ", ".join(short[:4]) + (f" and {len(short) - 4} more" if len(short) > 4 else "")
-        lines.append(f"{module}: {len(members)} tensors ({listed})")
+        lines.append(f"{module}: {len(members)} tensors ({few([name.removeprefix(f'{module}.') for name in members])})")
     wrapped = "\n".join(textwrap.indent(line, "  ") for line in lines)
     return _text(wrapped, encoding)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    return number(value) if isinstance(value, float) else str(value)

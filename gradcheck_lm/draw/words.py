@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from gradcheck_lm.flow.findings import Diagnosis, Finding, Term
+
 
 def verdict(diagnosis: Diagnosis, language: str = "en") -> str:
     """The whole diagnosis in one or two sentences; `language` is "en" or "ja"."""
@@ -22,7 +23,7 @@ def _verdict_en(diagnosis: Diagnosis) -> str:
     dead = [term.name for term in diagnosis.terms.values() if term.dead]
     alive = [term.name for term in diagnosis.terms.values() if not term.dead]
     first = first_cut(diagnosis)
-    cause = f" The first cut is {first.op or first.kind} at {place(first)}." if first else ""
+    cause = f" The first cut is {first.op or first.kind} at {_brief(first)}." if first else ""
     if dead:
         subject = _listed(dead) + (" are" if len(dead) > 1 else " is")
         whom = "the tensor" if total == 1 else f"any of the {total} tensors"
@@ -39,11 +40,12 @@ def _verdict_en(diagnosis: Diagnosis) -> str:
 def _verdict_ja(diagnosis: Diagnosis) -> str:
     total = wrt_count(diagnosis)
     if diagnosis.ok:
-        return f"勾配は届いています: 対象の {total} 個のテンソルすべてが 0 でない勾配を受け取り、死んだ損失項はありません。"
+        every = f"対象の {total} 個のテンソルすべてが 0 でない勾配を受け取り"
+        return f"勾配は届いています: {every}、死んだ損失項はありません。"
     dead = [term.name for term in diagnosis.terms.values() if term.dead]
     alive = [term.name for term in diagnosis.terms.values() if not term.dead]
     first = first_cut(diagnosis)
-    cause = f" 最初の切断は {place(first)} の {first.op or first.kind} です。" if first else ""
+    cause = f" 最初の切断は {_brief(first)} の {first.op or first.kind} です。" if first else ""
     if dead:
         rest = f"(学習に効いているのは {'、'.join(alive)} だけです)" if alive else ""
         return f"{'、'.join(dead)} は死んでいます: 対象の {total} 個のテンソルのどれにも勾配が届きません{rest}。{cause}"
@@ -79,6 +81,11 @@ def term_verdict(term: Term) -> str:
 def place(finding: Finding) -> str:
     """file:line, as short as it can be clicked."""
     return f"{short_path(finding.file)}:{finding.line}" if finding.file else "(unknown line)"
+
+
+def _brief(finding: Finding) -> str:
+    # the file's name is enough in a sentence: the finding itself stands below with its path
+    return f"{Path(finding.file).name}:{finding.line}" if finding.file else "an unknown line"
 
 
 def short_path(file: str) -> str:
@@ -118,3 +125,8 @@ def by_module(names: Iterable[str], most: int = 8) -> list[tuple[str, list[str]]
 
 def _listed(names: list[str]) -> str:
     return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]
+
+
+def few(names: Sequence[str], most: int = 4) -> str:
+    """The first names, and how many more there are."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

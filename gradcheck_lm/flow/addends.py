@@ -39,6 +39,17 @@ class Addend:
         return found
 
 
+def number_adders(recording: Recorder, token: int, varying: set[int]) -> list[int]:
+    """Calls in a loss's sum that add a plain floating-point number to it."""
+    every = {index for index, call in enumerate(recording.calls) if _adds_number(call)}
+    tree = addends_of(recording, token, varying, every)
+    return [leaf.host_call for leaf in tree.leaves() if leaf.host_call is not None]
+
+
+def _adds_number(call: Call) -> bool:
+    return call.operation.name in _SUMS and call.host is not None and any(type(value) is float for value in call.host)
+
+
 def addends_of(recording: Recorder, token: int, varying: set[int], suspects: set[int], most: int = 500) -> Addend:
     """The sum that made a loss, as a tree.
 

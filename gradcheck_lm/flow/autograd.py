@@ -69,7 +69,7 @@ def gradients(loss: torch.Tensor, tensors: Sequence[torch.Tensor], edge: Any = N
                 values[index] = value
         except RuntimeError as error:
             text = str(error)
-            if "Checkpointing is not compatible with .grad()" in text:
+            if "use_reentrant" in text or "Checkpointing is not compatible" in text:
                 if edge is not None:
                     return _structural(loss, tensors, edge)
                 values = _by_backward(loss, tensors)
@@ -195,8 +195,7 @@ def deaths(loss: torch.Tensor, tensors: Sequence[torch.Tensor], stamp: str) -> d
     records: dict[Any, NodeRecord] = {}
     wanted = [tensor for tensor in tensors if tensor.requires_grad]
     with _watched(nodes, records):
-        if "Checkpointing" in gradients(loss, wanted).note:
-            return {}
+        gradients(loss, wanted)
     ordered = _topological(nodes)
     calls = _nearest_calls(ordered, stamp)
     ordered.reverse()
@@ -248,9 +247,12 @@ def _death_of(
         own = getattr(node, "variable", None) is tensor or (tensor.grad_fn is not None and node == tensor.grad_fn)
         if own or any(following in towards for following, _ in node.next_functions):
             towards.add(node)
+    lost = None
     for node in nodes:
         if node not in towards:
             continue
+        if node in records and records[node].incoming == "zero":
+            lost = node  # the one nearest to the loss: gradients that cancel
         record = records.get(node)
         if record is None or record.incoming not in ("live", "bad") or node == tensor.grad_fn:
             continue
@@ -264,4 +266,4 @@ def _death_of(
             direct = any(getattr(edge, "variable", None) is tensor for edge, _ in edges) and "live" in others
             python = isinstance(node, torch.autograd.function.BackwardCFunction)
             return Death(calls.get(node), node.name(), state, python, direct)
-    return None
+    return None if lost is None else Death(calls.get(lost), lost.name(), "zero", False, False)

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from gradcheck_lm.flow.autograd import Death
 from gradcheck_lm.flow.dataflow import Cut, Dataflow, Distances
 from gradcheck_lm.flow.findings import KINDS, Finding
-from gradcheck_lm.flow.operations import advice
-from gradcheck_lm.flow.recorder import Recorder, Switch
+from gradcheck_lm.flow.operations import advice, kind_of_cut
+from gradcheck_lm.flow.recorder import IN_CHECKPOINT, IN_FUNCTION, Call, Recorder, Switch
 from gradcheck_lm.flow.sites import Site, enclosing_switch, frame_kind, line_of, place_of, position
 
 _ORDER = {kind: place for place, kind in enumerate(KINDS)}
@@ -57,8 +57,8 @@ class Chain:
     def add(self, cut: Cut, *, certainty: str, severity: str = "error", term: str | None = None, tensor: str | None = None) -> None:
         """Add one cut, or merge it with the one on the same line."""
         call = self.recording.calls[cut.call]
-        key: tuple[object, ...] = (cut.kind, *_line_key(call.site))
-        if cut.kind == "grad_disabled":
+        key: tuple[object, ...] = (cut.kind, *_line_key(_cut_site(call, cut.kind)))
+        if cut.kind == "grad_disabled" and call.scope >= 0:
             key = (cut.kind, *_scope_key(self.recording, call.scope))
         draft = self.drafts.get(key)
         if draft is None:
@@ -77,6 +77,9 @@ class Chain:
             kind = "non_finite"
         else:
             kind = "custom_function" if death.python or death.state == "none" else "zero_gradient"
+            if death.call is not None and not death.python:
+                nature = kind_of_cut(self.recording.calls[death.call].operation, from_float=True, to_float=True)
+                kind = "sampling" if nature == "sampling" else kind  # torch.bernoulli has a gradient, and it is 0
         site = self.recording.calls[death.call].site if death.call is not None else None
         op = None if death.call is not None else f"autograd {death.name}"
         draft = Draft(kind, death.call, "certain", severity, op=op)
@@ -107,11 +110,14 @@ class Chain:
     def _finding(self, draft: Draft) -> Finding:
         kind = KINDS[draft.kind]
         call = self.recording.calls[draft.call] if draft.call is not None else None
-        site = draft.site or (call.site if call is not None else None)
+        site = draft.site or (_cut_site(call, draft.kind) if call is not None else None)
         place = place_of(site)
         why, cures = kind.why, kind.cures
         if call is not None and (own := advice(call.operation.name, draft.kind)) is not None:
             why, cures = own
+        op = draft.op or (call.operation.title if call is not None else "")
+        if call is not None and call.scope == IN_CHECKPOINT and draft.kind == "grad_disabled":
+            why, cures, op = _CHECKPOINT_WHY, _CHECKPOINT_CURES, "torch.utils.checkpoint.checkpoint"
         library = None
         if site is not None and site.library_code is not None:
             library = line_of(Site(site.library_code, site.library_instruction, None, 0))
@@ -123,7 +129,7 @@ class Chain:
         return Finding(
             kind=kind.name,
             code=kind.code,
-            op=draft.op or (call.operation.title if call is not None else ""),
+            op=op,
             file=place.file,
             line=place.line,
             function=place.function,
@@ -138,6 +144,23 @@ class Chain:
             library=library,
             tensors=tuple(draft.tensors),
         )
+
+
+_CHECKPOINT_WHY = (
+    "Reentrant checkpointing runs this stretch with gradient off and ties its result to its inputs alone: none of them "
+    "asks for a gradient, so the weights inside get none."
+)
+_CHECKPOINT_CURES = (
+    "torch.utils.checkpoint.checkpoint(..., use_reentrant=False)",
+    "let the input ask for one: input.requires_grad_(True), or model.enable_input_require_grads() in transformers",
+)
+
+
+def _cut_site(call: Call, kind: str) -> Site | None:
+    """Inside a custom Function or a checkpoint, the line that applied it stands for what it does as a whole."""
+    if call.scope <= IN_FUNCTION and kind in ("grad_disabled", "custom_function") and call.function_site is not None:
+        return call.function_site
+    return call.site
 
 
 def mark(findings: Iterable[Finding], nodes: dict[int, int], calls: Iterable[int | None]) -> tuple[Finding, ...]:

@@ -41,6 +41,20 @@ class Dataflow:
         self.out_of: dict[int, list[HostLink]] = {}
         for link in self.links:
             self._index(link)
+        self.escaped = self._escaped()
+
+    def _escaped(self) -> set[int]:
+        """Values that left a custom Function or a checkpoint without a gradient, though one went in."""
+        recording, found = self.recording, set()
+        for call in recording.calls:
+            if call.scope == OPEN and not call.operation.title.startswith("autograd."):
+                for token in call.inputs:
+                    value = recording.tokens[token]
+                    if value.is_float and not value.requires_grad and value.producer >= 0:
+                        maker = recording.calls[value.producer]
+                        if maker.live and is_hidden(maker):
+                            found.add(token)
+        return found
 
     def _index(self, link: HostLink) -> None:
         self.into.setdefault(link.target, []).append(link)
@@ -68,6 +82,8 @@ class Dataflow:
         value = tokens[source]
         if value.requires_grad and result.requires_grad and result.is_float:
             return ("new_leaf",) if call.operation.name == "Parameter" else ()
+        if target in self.escaped:
+            return ("grad_disabled" if call.scope == IN_CHECKPOINT else "custom_function",)
         kinds: list[str] = []
         nature = kind_of_cut(call.operation, from_float=value.is_float, to_float=result.is_float)
         if call.operation.name == "Parameter":

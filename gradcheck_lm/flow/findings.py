@@ -173,7 +173,7 @@ class Diagnosis:
         if path.suffix in (".html", ".htm"):
             from gradcheck_lm.draw.page import save_page
 
-            return save_page(path, {"title": "Gradient flow", "diagnosis": self})
+            return save_page(path, self)
         return self.save_graph(path)
 
     def __str__(self) -> str:

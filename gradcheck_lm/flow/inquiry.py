@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from gradcheck_lm.flow import links
-from gradcheck_lm.flow.addends import Addend, addends_of, edge_of, fallback_name
+from gradcheck_lm.flow.addends import Addend, addends_of, edge_of, fallback_name, number_adders
 from gradcheck_lm.flow.autograd import Death, Gradients, deaths, gradients
 from gradcheck_lm.flow.chain import Chain, Draft, mark
 from gradcheck_lm.flow.counterfactual import Experiment
@@ -143,25 +143,15 @@ class Inquiry:
         if loss.root is None or self._is_dead(loss):
             return [loss]
         reached, exports = self.flow.descendants(self.roots)
-        suspects = {link.target for link in self.flow.links if link.source in exports}
+        adders = number_adders(self.recording, loss.token, set(reached)) if exports else []
+        tree = addends_of(self.recording, loss.token, set(reached), set())
+        silent = [leaf.token for leaf in tree.leaves() if leaf.token not in reached] if len(tree.leaves()) > 1 else []
+        if exports and (adders or silent):  # a number that left may have come back in one of the addends
+            links.ask(self.flow, self.roots, [*silent, *([loss.token] if adders else [])], self._experiment(), adders)
+            reached, exports = self.flow.descendants(self.roots)
+        suspects = {call for call in adders if any(link.source in exports for link in self.flow.into.get(call, ()))}
         tree = addends_of(self.recording, loss.token, set(reached), suspects)
-        if len(tree.leaves()) < 2:
-            return [loss]
-        if exports:  # a number that left may have come back in one of the addends
-            silent = [leaf.token for leaf in tree.leaves() if leaf.token not in reached]
-            hosted = [call for call in self._number_adders(tree) if call not in suspects]
-            if silent or hosted:
-                links.ask(self.flow, self.roots, [*silent, loss.token] if hosted else silent, self._experiment())
-                reached, exports = self.flow.descendants(self.roots)
-                suspects = {link.target for link in self.flow.links if link.source in exports}
-                tree = addends_of(self.recording, loss.token, set(reached), suspects)
-        return self._merge(loss, tree, reached)
-
-    def _number_adders(self, tree: Addend) -> list[int]:
-        producers = {self.recording.tokens[leaf.token].producer for leaf in tree.leaves()}
-        root = self.recording.tokens[tree.token].producer
-        candidates = [call for call in {*producers, root} if call >= 0 and self.recording.calls[call].host is not None]
-        return candidates
+        return self._merge(loss, tree, reached) if len(tree.leaves()) > 1 else [loss]
 
     def _merge(self, loss: Strand, tree: Addend, reached: dict[int, int]) -> list[Strand]:
         """Neighbouring addends of the same fate become one term again."""

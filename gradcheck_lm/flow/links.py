@@ -55,8 +55,10 @@ def exports_of(flow: Dataflow, roots: Iterable[int]) -> list[int]:
     return [index for index in sorted(exports) if recording.calls[index].scope != IN_FUNCTION]
 
 
-def ask(flow: Dataflow, roots: Iterable[int], ends: Iterable[int], experiment: Experiment | None) -> None:
-    """Find how the ends depend on values that left torch, and add the links."""
+def ask(
+    flow: Dataflow, roots: Iterable[int], ends: Iterable[int], experiment: Experiment | None, adders: Sequence[int] = ()
+) -> None:
+    """Find how the ends depend on values that left torch, and add the links; `adders` add plain numbers to a loss."""
     ends = list(ends)
     receivers = upstream_calls(flow, ends)
     exports = exports_of(flow, roots)
@@ -65,7 +67,7 @@ def ask(flow: Dataflow, roots: Iterable[int], ends: Iterable[int], experiment: E
         return
     confirmed = experiment.links(exports, receivers) if experiment is not None else None
     if confirmed is None:
-        for link in _likely(flow.recording, exports, receivers):
+        for link in [*_likely(flow.recording, exports, receivers), *_scaled(flow.recording, exports, adders)]:
             flow.add(link)
         return
     by_target = {(link.source, link.target): link for link in confirmed}
@@ -88,6 +90,27 @@ def _likely(recording: Recorder, exports: Sequence[int], receivers: set[int]) ->
         if solid:
             links.append(HostLink(solid[-1], receiver, "likely"))
     return links
+
+
+def _scaled(recording: Recorder, exports: Sequence[int], adders: Sequence[int]) -> list[HostLink]:
+    """A number added to a loss that is an exported one, or one times a constant of the same function."""
+    found = []
+    for adder in adders:
+        call = recording.calls[adder]
+        consts = {1.0} if call.site is None else {1.0, *_constants(call)}
+        for export in reversed([index for index in exports if index < adder]):
+            left = recording.calls[export].host
+            if isinstance(left, tuple) and len(left) == 1 and isinstance(left[0], float) and left[0] != 0.0:
+                products = {left[0] * factor for factor in consts} | {left[0] / factor for factor in consts if factor}
+                if any(value in products for value in call.host or ()):
+                    found.append(HostLink(export, adder, "likely"))
+                    break
+    return found
+
+
+def _constants(call: Call) -> list[float]:
+    assert call.site is not None
+    return [float(value) for value in call.site.code.co_consts if isinstance(value, int | float) and abs(value) < 1e9]
 
 
 def _is_literal(call: Call) -> bool:

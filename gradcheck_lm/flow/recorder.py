@@ -22,6 +22,7 @@ _FLOATS = frozenset(
     dtype for dtype in vars(torch).values() if isinstance(dtype, torch.dtype) and (dtype.is_floating_point or dtype.is_complex)
 )
 _APPLY = torch.autograd.function.Function.apply.__func__.__code__  # the frame of a custom Function's call
+_DEEPCOPY = torch.nn.Parameter.__deepcopy__.__code__
 _serial = itertools.count()
 
 OPEN = -1  # gradient is on
@@ -166,6 +167,8 @@ class Recorder(TorchFunctionMode):
     def _record(
         self, operation: Operation, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], frame: FrameType
     ) -> Any:
+        if frame.f_code is _DEEPCOPY:
+            operation = _operation("torch.Tensor.__deepcopy__")
         tensors: list[torch.Tensor] = []
         _collect(args, tensors)
         if kwargs:

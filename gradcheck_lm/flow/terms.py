@@ -134,7 +134,7 @@ def _flat_gradients(
     try:
         found = torch.autograd.grad(value.reshape(()), list(asked.values()), allow_unused=True, retain_graph=True)
     except RuntimeError as error:
-        if "Checkpointing is not compatible" in str(error):
+        if "use_reentrant" in str(error) or "Checkpointing is not compatible" in str(error):
             raise TraceError(
                 "reentrant checkpointing answers only to backward(), so terms cannot be told apart; use "
                 "torch.utils.checkpoint.checkpoint(..., use_reentrant=False)."

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, overload
 
 import torch
@@ -261,10 +262,10 @@ def _labelled(folder: Path, row: str, where: str) -> Line:
     if not name.strip() or not text.strip():
         raise DataError(f"{where}: the {'text' if name.strip() else 'file name'} is empty in {row[:80]!r}")
     inside = PurePosixPath(name.replace("\\", "/"))
-    if inside.is_absolute() or ".." in inside.parts or ":" in inside.parts[0]:
+    if inside.is_absolute() or ".." in inside.parts or PureWindowsPath(name).drive:
         raise DataError(f"{where}: {name!r} leads out of the folder; name files inside {folder}")
     path = folder / inside
-    if not path.is_file():
+    if not os.path.isfile(path):  # Path.is_file raises where a name is too long
         raise DataError(f"{where}: the image {name!r} does not exist in {folder}: add it, or take the row out")
     check_head(path, where)
     return Line(path, unicodedata.normalize("NFC", text), name, folder.name)

@@ -53,7 +53,9 @@ class Comparison:
         return verdict_of(self.diagnoses.get("argmax"))
 
 
-def compare(config: ComparisonConfig, out: str | Path, *, progress: Callable[[str], None], step: Progress) -> Comparison:
+def compare(
+    config: ComparisonConfig, out: str | Path, *, progress: Callable[[str], None], step: Progress
+) -> Comparison:
     """Run both experiments and write summary.json, graphs, metrics, curves and checkpoints under `out`.
 
     A comparison that was interrupted goes on where it stopped when called again with the same settings and folder.
@@ -149,7 +151,9 @@ def make_benches(
 ) -> dict[str, Bench]:
     """The lines of both experiments: hands of training with labels, and the new hand without."""
     if config.hand not in HELD_OUT_HANDS:
-        raise ArgumentError(f"{config.hand!r} is not a hand kept out of training; there are {', '.join(HELD_OUT_HANDS)}")
+        raise ArgumentError(
+            f"{config.hand!r} is not a hand kept out of training; there are {', '.join(HELD_OUT_HANDS)}"
+        )
     new = (config.hand,)
     train_texts = load_sentences(config.texts, charset=charset, split="train")
     test_texts = load_sentences(config.texts, charset=charset, split="test")

@@ -87,9 +87,4 @@ def lm_table(language_model: LanguageModel, predictions: Sequence[str], labels: 
     """
     scores = language_model.score([*predictions, *labels]).tolist()
     count = len(predictions)
-    return LMTable(
-        tuple(
-            LMRow(i, predictions[i], labels[i], scores[i], scores[count + i])
-            for i in range(count)
-        )
-    )
+    return LMTable(tuple(LMRow(i, predictions[i], labels[i], scores[i], scores[count + i]) for i in range(count)))

@@ -58,9 +58,7 @@ def nats_per_character(language_model: LanguageModel, texts: list[str]) -> float
     return float(language_model.nll(texts).sum()) / max(1, sum(map(len, texts)))
 
 
-def measure(
-    model: nn.Module, data: LineData, charset: Charset, language_model: LanguageModel | None = None
-) -> Quality:
+def measure(model: nn.Module, data: LineData, charset: Charset, language_model: LanguageModel | None = None) -> Quality:
     """Read all lines and compare them with their labels."""
     readings = read(model, data, charset)
     return Quality(

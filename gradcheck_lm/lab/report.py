@@ -176,4 +176,3 @@ def png(ink: Any) -> bytes:
     stream = io.BytesIO()
     Image.fromarray(255 - ink[:, :end]).save(stream, "PNG", optimize=True)
     return stream.getvalue()
-

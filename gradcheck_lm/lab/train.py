@@ -130,15 +130,11 @@ def widen(model: CRNN, width: int) -> CRNN:
     return wider
 
 
-def load_data(
-    settings: TrainSettings, config: CRNNConfig, charset: Charset, *, seed: int
-) -> tuple[LineData, LineData]:
+def load_data(settings: TrainSettings, config: CRNNConfig, charset: Charset, *, seed: int) -> tuple[LineData, LineData]:
     """Training and validation lines."""
     if settings.data == "synthetic":
         texts = {
-            split: [
-                text for name in settings.texts for text in load_sentences(name, charset=charset, split=split)
-            ]
+            split: [text for name in settings.texts for text in load_sentences(name, charset=charset, split=split)]
             for split in ("train", "test")
         }
         if settings.lines < 1:

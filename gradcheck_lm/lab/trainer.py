@@ -59,15 +59,6 @@ class TrainingResult:
         return values[len(values) // 2] if values else None
 
 
-def modules_of(model: nn.Module) -> dict[str, list[str]]:
-    """Parameter names by top-level module: the rows of a gradient table."""
-    rows: dict[str, list[str]] = {}
-    for name, parameter in model.named_parameters():
-        if parameter.requires_grad:
-            rows.setdefault(name.split(".")[0], []).append(name)
-    return rows
-
-
 def make_accelerator(
     config: TrainingConfig, folder: str | Path | None = None, device: torch.device | str | None = None
 ) -> Accelerator:
@@ -208,7 +199,7 @@ class Trainer:
             for name, row in rows.items():
                 row["gradient_norm"] = table.norm(name)
                 row["share"] = table.share(name)
-                row["modules"] = {module: table.norm(name, module) for module in table.modules}
+                row["modules"] = {module: table.norm(name, module) for module in table.modules if module != "all"}
                 if "ctc" in found.terms and name != "ctc":
                     row["cosine"] = table.cosine(name, "ctc")
         record: dict[str, Any] = {"step": step + 1, "learning_rate": rate, "total": float(found.total.detach())}

@@ -2,8 +2,8 @@
 
     python -m gradcheck_lm.lm.char --text FILE [--text FILE ...] --out FOLDER
 
-A text is cut into paragraphs at blank lines; every fifth paragraph, by its hash, is held out (the same rule by which the
-recogniser's synthetic lines are parted, so its test lines are not in a model trained on the same texts).
+A text is cut into paragraphs at blank lines; every fifth paragraph, by its hash, is held out (the same rule by which
+the recogniser's synthetic lines are parted, so its test lines are not in a model trained on the same texts).
 """
 
 from __future__ import annotations
@@ -23,13 +23,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from gradcheck_lm.errors import DataError, GradcheckLMError
+from gradcheck_lm.errors import ArgumentError, DataError, GradcheckLMError
 from gradcheck_lm.files import write_bytes_atomic, write_text_atomic
 from gradcheck_lm.lm import hub
 from gradcheck_lm.lm.checks import split
 from gradcheck_lm.lm.prose import docstring_paragraphs, read_paragraphs
 from gradcheck_lm.lm.score import LanguageModel
 from gradcheck_lm.lm.tokens import CharacterTokens
+from gradcheck_lm.lm.windows import token_stream, windows, word_starts
 
 STANDARD_CHARACTERS = " !\"#&'()*+,-./0123456789:;?ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _HELD_OUT_EVERY = 5
@@ -50,6 +51,19 @@ class CharConfig:
     learning_rate: float = 3e-3
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        if not 2 <= self.window <= self.context or min(self.steps, self.batch, self.layers) < 1:
+            raise ArgumentError(
+                f"a character model needs 2 <= window <= context and at least one step, layer and line a batch, got {self}"
+            )
+        if self.width % self.heads:
+            raise ArgumentError(f"width={self.width} is not a multiple of heads={self.heads}")
+
+    @property
+    def longest(self) -> int:
+        """Tokens in the longest training window."""
+        return min(2 * self.window, self.context)
+
 
 def train_char_model(
     texts: Sequence[str],
@@ -66,7 +80,8 @@ def train_char_model(
         held_out: paragraphs to measure on; None holds out a fifth of `texts` by their hash.
         progress: called with each point of the curve.
     Returns:
-        The model, frozen, on the CPU; and the curve: points of step, seconds, loss and held-out loss in nats per character.
+        The model, frozen, on the CPU; and the curve: points of step, seconds, loss and held-out loss, both in nats per
+        character.
     Raises:
         DataError: the texts are shorter than one window, or nothing is left to train on.
     """
@@ -75,13 +90,12 @@ def train_char_model(
         held_out = [text for text in texts if is_held_out(text)]
         texts = [text for text in texts if not is_held_out(text)]
     tokens = CharacterTokens(config.characters)
-    training, measuring = _stream(texts, tokens), _stream(held_out, tokens)
-    longest = min(2 * config.window, config.context)
+    training, measuring = token_stream(texts, tokens), token_stream(held_out, tokens)
     for stream, what in ((training, "training"), (measuring, "held-out")):
-        if len(stream) <= longest + 1:
+        if len(stream) <= config.longest + 1:
             raise DataError(
-                f"{len(stream)} characters of {what} text are too few for windows of {longest}: give a longer text, "
-                "with blank lines between its paragraphs"
+                f"{len(stream)} characters of {what} text are too few for windows of {config.longest}: give a longer "
+                "text, with blank lines between its paragraphs"
             )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
@@ -93,7 +107,7 @@ def train_char_model(
 
 def build(config: CharConfig) -> nn.Module:
     """An untrained model of this size, of transformers' GPT-2 class."""
-    transformers = hub._transformers()
+    transformers = hub.require_transformers()
     tokens = CharacterTokens(config.characters)
     module: nn.Module = transformers.GPT2LMHeadModel(
         transformers.GPT2Config(
@@ -144,14 +158,6 @@ def is_held_out(paragraph: str) -> bool:
     return int.from_bytes(digest, "big") % _HELD_OUT_EVERY == 0
 
 
-def _stream(texts: Sequence[str], tokens: CharacterTokens) -> Tensor:
-    """All texts end to end, a begin-of-text token before each."""
-    ids: list[int] = []
-    for encoded in tokens.encode(texts):
-        ids += [tokens.begin, *encoded]
-    return torch.tensor(ids, dtype=torch.long)
-
-
 def _fit(
     module: nn.Module,
     training: Tensor,
@@ -161,8 +167,10 @@ def _fit(
     progress: Callable[[dict[str, float]], None] | None,
 ) -> list[dict[str, float]]:
     generator = torch.Generator().manual_seed(config.seed)
-    starts, measured_starts = _word_starts(training, tokens, config), _word_starts(measuring, tokens, config)
-    probe = _windows(measuring, measured_starts, 64, config.window, tokens, torch.Generator().manual_seed(0))
+    starts = word_starts(training, tokens, longest=config.longest)
+    measured = word_starts(measuring, tokens, longest=config.longest)
+    fixed = torch.Generator().manual_seed(0)
+    probe = windows(measuring, measured, batch=64, window=config.window, tokens=tokens, generator=fixed)
     optimizer = torch.optim.AdamW(module.parameters(), lr=config.learning_rate, betas=(0.9, 0.95), weight_decay=0.05)
     warmup = min(200, config.steps // 10 + 1)
     schedule = torch.optim.lr_scheduler.LambdaLR(
@@ -175,9 +183,9 @@ def _fit(
     every = max(1, config.steps // 15)
     for step in range(1, config.steps + 1):
         # some windows of double length, so that all positions of the context are trained
-        double = step % 8 == 0 and 2 * config.window <= config.context
-        batch, window = (config.batch // 2 or 1, 2 * config.window) if double else (config.batch, config.window)
-        loss = _loss(module.train(), _windows(training, starts, batch, window, tokens, generator))
+        batch, window = (config.batch // 2 or 1, config.longest) if step % 8 == 0 else (config.batch, config.window)
+        ids = windows(training, starts, batch=batch, window=window, tokens=tokens, generator=generator)
+        loss = _loss(module.train(), ids)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(module.parameters(), 1.0)
@@ -196,31 +204,6 @@ def _fit(
     return points
 
 
-def _word_starts(stream: Tensor, tokens: CharacterTokens, config: CharConfig) -> Tensor:
-    """Where a window may start: at a space or after one, and at a paragraph's first character."""
-    space = config.characters.find(" ")
-    parting = (stream == space) | (stream == tokens.begin)
-    starts = parting.nonzero()[:, 0]
-    starts = torch.cat([starts[stream[starts] == space], starts + 1])
-    longest = min(2 * config.window, config.context)
-    starts = starts[starts < len(stream) - longest]
-    return starts if len(starts) else torch.arange(len(stream) - longest)
-
-
-def _windows(
-    stream: Tensor, starts: Tensor, batch: int, window: int, tokens: CharacterTokens, generator: torch.Generator
-) -> Tensor:
-    """(batch, window) token ids: lines that begin where words begin, most after a begin-of-text token as `nll` has it."""
-    chosen = starts[torch.randint(len(starts), (batch,), generator=generator)]
-    ids = stream[chosen[:, None] + torch.arange(window)]
-    bare = torch.rand(batch, generator=generator) < 0.2
-    led = torch.cat([torch.full((batch, 1), tokens.begin), ids[:, :-1]], 1)
-    ids = torch.where(bare[:, None], ids, led)
-    # a few unknown characters, so that the token for them is trained
-    strange = torch.rand(ids.shape, generator=generator) < 0.001
-    return ids.masked_fill(strange & (ids != tokens.begin), tokens.unknown)
-
-
 def _loss(module: nn.Module, ids: Tensor) -> Tensor:
     logits = module(input_ids=ids, use_cache=False).logits
     return F.cross_entropy(logits[:, :-1].flatten(0, 1), ids[:, 1:].flatten())
@@ -233,16 +216,25 @@ def _plain(config: CharConfig) -> dict[str, Any]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; returns its exit code: 0, or 2 where the input cannot be used."""
     parser = argparse.ArgumentParser(prog="python -m gradcheck_lm.lm.char", description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--text", action="append", required=True, metavar="FILE",
-                        help='UTF-8 text; "docstrings" is the prose in the standard library\'s sources; may be repeated')
+    parser.add_argument(
+        "--text",
+        action="append",
+        required=True,
+        metavar="FILE",
+        help='UTF-8 text, may be repeated; "docstrings" is the prose in the standard library\'s sources',
+    )
     parser.add_argument("--out", required=True, metavar="FOLDER", help="where the model goes")
     parser.add_argument("--steps", type=int, default=CharConfig.steps, help="training steps (default %(default)s)")
     parser.add_argument("--seed", type=int, default=CharConfig.seed)
     options = parser.parse_args(arguments)
 
     def show(point: dict[str, float]) -> None:
-        print("step {step:.0f}  {seconds:.0f} s  loss {loss:.3f}  held out {held_out_loss:.3f} nats per character"
-              .format(**point), flush=True)
+        print(
+            "step {step:.0f}  {seconds:.0f} s  loss {loss:.3f}  held out {held_out_loss:.3f} nats per character".format(
+                **point
+            ),
+            flush=True,
+        )
 
     try:
         texts = [

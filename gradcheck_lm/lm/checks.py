@@ -20,7 +20,9 @@ def check_config(config: Any, *, name: str) -> None:
     if getattr(config, "is_encoder_decoder", False):
         raise LanguageModelError(f"{name!r} is an encoder-decoder ({_names(architectures, config)}); {_CURE}")
     if architectures and not any(architecture.endswith(_CAUSAL_SUFFIXES) for architecture in architectures):
-        raise LanguageModelError(f"{name!r} is not a causal language model: it is a {_names(architectures, config)}; {_CURE}")
+        raise LanguageModelError(
+            f"{name!r} is not a causal language model but a {_names(architectures, config)}; {_CURE}"
+        )
 
 
 def check_vocabulary(size: int, parts: Parts, *, name: str) -> None:
@@ -37,8 +39,8 @@ def check_weights(missing: set[str], *, name: str) -> None:
     if missing:
         first = ", ".join(sorted(missing)[:3])
         raise LanguageModelError(
-            f"the weights of {name!r} lack {len(missing)} tensors that its language model needs (first: {first}); they are "
-            f"another model's, or incomplete: copy the folder again, or {_CURE}"
+            f"the weights of {name!r} lack {len(missing)} tensors that its language model needs (first: {first}); they "
+            f"are another model's, or incomplete: copy the folder again, or {_CURE}"
         )
 
 

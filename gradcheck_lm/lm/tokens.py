@@ -48,7 +48,7 @@ class CharacterTokens:
 
 
 class HubTokens:
-    """A transformers tokenizer. Special tokens are never read from the text: "<|endoftext|>" typed by a writer is text."""
+    """A transformers tokenizer. Special tokens are never read from a text: "<|endoftext|>" written by hand is text."""
 
     def __init__(self, tokenizer: Any, *, name: str) -> None:
         self.tokenizer = tokenizer
@@ -65,8 +65,8 @@ class HubTokens:
             if token_id is not None:
                 return int(token_id)
         raise LanguageModelError(
-            f"the tokenizer of {self.name!r} has no begin-of-text token (no {DOCUMENT_SEPARATOR}, bos_token or eos_token); "
-            "set bos_token in its tokenizer_config.json"
+            f"the tokenizer of {self.name!r} has no begin-of-text token (no {DOCUMENT_SEPARATOR}, bos_token or "
+            "eos_token); set bos_token in its tokenizer_config.json"
         )
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:

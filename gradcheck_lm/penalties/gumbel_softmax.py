@@ -62,7 +62,7 @@ class GumbelSoftmax(Penalty):
         paths = relaxed.detach().argmax(2)
         if lengths is not None:
             paths = paths.masked_fill(torch.arange(len(paths), device=paths.device)[:, None] >= lengths, 0)
-        posteriors = character_posteriors(relaxed, paths, lengths=lengths)
+        posteriors = character_posteriors(relaxed, paths)
         texts = self._spell(paths)
         per_sample = self.objective.soft(texts, posteriors, labels, self.charset.characters, hard=True, flow=self.flow)
         per_line = per_sample.view(self.samples, batch.lines).mean(0)

@@ -1,0 +1,104 @@
+"""A broken and a fixed step in one figure: the same layout, what changed highlighted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from gradcheck_lm.draw.folding import PAGE, FoldedGraph, Group, fold_graph
+from gradcheck_lm.draw.nodes import (
+    LEGEND,
+    PAINT,
+    Line,
+    attributes_text,
+    caption,
+    edge_attributes,
+    head,
+    html,
+    node_attributes,
+    widths,
+)
+from gradcheck_lm.draw.words import verdict
+from gradcheck_lm.flow.findings import Diagnosis
+
+Identity = tuple[object, ...]
+
+
+def side_by_side(
+    broken: Diagnosis, fixed: Diagnosis, *, titles: tuple[str, str] = ("broken", "fixed"), limit: int = PAGE
+) -> str:
+    """Two diagnoses in one figure, as DOT text: the broken one above, the same nodes at the same places.
+
+    Nodes are the same when they are the same module, term, or operation in the same place of the data flow. What only
+    the fixed one has and carries gradient is drawn green; what one of them lacks keeps its place there, empty.
+
+    Args:
+        titles: of the two halves.
+        limit: nodes in each half.
+    """
+    diagnoses = broken, fixed
+    sides = [fold_graph(diagnosis.graph, limit=limit) for diagnosis in diagnoses]
+    keys = [_identities(side) for side in sides]
+    places = {identity: place for place, identity in enumerate(dict.fromkeys([*keys[0].values(), *keys[1].values()]))}
+    edges = {(places[key[a]], places[key[b]]) for side, key in zip(sides, keys, strict=True) for a, b in side.edges}
+    lines = head("side_by_side", caption("", "The same step twice: what changed is highlighted", [LEGEND]))
+    for which in (1, 0):  # layout engines stack the first cluster lowest
+        mine, theirs = (_by_identity(sides[side], keys[side]) for side in (which, 1 - which))
+        label = html([Line(titles[which], 12, bold=True), Line(verdict(diagnoses[which]))])
+        mark = "ab"[which]
+        lines.append(f'  subgraph cluster_{mark} {{\n    label=<{label}>; color="#cccccc"; style=rounded;')
+        for identity, place in places.items():
+            lines.append(f"    {mark}{place} [{_node(diagnoses[which], identity, mine, theirs)}];")
+        lines += _edges(list(places), sorted(edges), mine, widths(sides[which]), mark)
+        for role in ("wrt", "term"):
+            column = [f"{mark}{place}" for identity, place in places.items() if identity[0] == role]
+            lines += [f"    {{ rank=same; {'; '.join(column)}; }}"] if column else []
+        lines.append("  }")
+    return "\n".join([*lines, "}", ""])
+
+
+def _node(
+    diagnosis: Diagnosis, identity: Identity, mine: Mapping[Identity, Group], theirs: Mapping[Identity, Group]
+) -> str:
+    """A node on one side: invisible where only the other has it, green where it alone carries gradient."""
+    if identity not in mine:
+        return attributes_text(node_attributes(diagnosis, theirs[identity]) | {"style": "invis"})
+    attributes = node_attributes(diagnosis, mine[identity])
+    if identity not in theirs and mine[identity].state == "live":
+        fill, line, letters = PAINT["new"]
+        attributes |= {"fillcolor": fill, "color": line, "fontcolor": letters, "penwidth": "2.5"}
+    return attributes_text(attributes)
+
+
+def _edges(
+    order: Sequence[Identity],
+    edges: Sequence[tuple[int, int]],
+    mine: Mapping[Identity, Group],
+    thickness: Mapping[int, float],
+    mark: str,
+) -> list[str]:
+    lines = []
+    for a, b in edges:
+        tail, tip = mine.get(order[a]), mine.get(order[b])
+        style = {"style": "invis"}
+        if tail is not None and tip is not None:
+            style = edge_attributes(tail, tip, thickness.get(tail.id))
+        lines.append(f"    {mark}{a} -> {mark}{b} [{attributes_text(style)}];")
+    return lines
+
+
+def _by_identity(side: FoldedGraph, keys: Mapping[int, Identity]) -> dict[Identity, Group]:
+    return {identity: side.groups[group] for group, identity in keys.items()}
+
+
+def _identities(folded: FoldedGraph) -> dict[int, Identity]:
+    """For each group what it is, whatever file and line it stands in: the n-th of its module and operations."""
+    seen: dict[Identity, int] = {}
+    result = {}
+    for group in folded.groups:
+        if group.role in ("wrt", "term"):
+            base: Identity = (group.role, group.module if group.role == "wrt" else group.first.label)
+        else:
+            base = (group.role, group.state == "cut", group.module, *sorted({node.label for node in group.members}))
+        seen[base] = seen.get(base, -1) + 1
+        result[group.id] = (*base, seen[base])
+    return result

