@@ -174,7 +174,7 @@ def test_bad_folders_are_explained(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="is empty"):
         read_labels_tsv(tmp_path)
     (tmp_path / "labels.tsv").write_bytes("0.png\tcaf\u00e9\n".encode("latin1"))
-    with pytest.raises(DataError, match="not UTF-8.*iconv"):
+    with pytest.raises(DataError, match=r"not UTF-8.*iconv"):
         read_labels_tsv(tmp_path)
 
 
@@ -278,8 +278,9 @@ def test_a_turned_photograph_is_turned_back(tmp_path: Path) -> None:
 
 
 def test_charset_of_a_set() -> None:
-    lines = LineSet([Line(page(), "fine", "a"), Line(page(), "caf\u00e9", "b"), Line(page(), "\u00fcb", "c")], source="mine")
-    with pytest.raises(CharsetError, match="2 of 3 transcripts of mine .*'éü'.* The first is b: 'café' has 'é'"):
+    texts = {"a": "fine", "b": "caf\u00e9", "c": "\u00fcb"}
+    lines = LineSet([Line(page(), text, name) for name, text in texts.items()], source="mine")
+    with pytest.raises(CharsetError, match=r"2 of 3 transcripts of mine .*'éü'.* The first is b: 'café' has 'é'"):
         lines.check_charset(Charset.standard())
     LineSet(lines[:1]).check_charset(Charset.standard())
     with pytest.raises(DataError, match="no lines"):

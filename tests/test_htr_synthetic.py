@@ -91,6 +91,13 @@ def test_item_depends_on_seed_and_index_alone() -> None:
     assert any(few[index].image.shape != other[index].image.shape for index in range(3))
 
 
+def test_the_same_text_in_the_same_hand_is_written_anew_each_time() -> None:
+    def pictures(seed: int) -> list[bytes]:
+        return [line.image.tobytes() for line in SyntheticLines(["same"], ["kalam"], count=5, seed=seed)]
+
+    assert len({*pictures(1), *pictures(2)}) == 10
+
+
 def test_nothing_global_is_drawn_from_or_changed() -> None:
     np.random.seed(1)
     before = np.random.get_state()[1].copy()
@@ -148,7 +155,7 @@ def test_a_font_file_is_a_hand() -> None:
 
 
 def test_bad_arguments_are_explained(tmp_path: Path) -> None:
-    with pytest.raises(ArgumentError, match="no hand 'comic'.*caveat.*ttf"):
+    with pytest.raises(ArgumentError, match=r"no hand 'comic'.*caveat.*ttf"):
         hands(["comic"])
     with pytest.raises(ArgumentError, match="no hands were named"):
         SyntheticLines(TEXTS, [])

@@ -100,9 +100,7 @@ def test_an_empty_prediction_is_infinite_or_faithfully_a_crash():
 
 def test_an_empty_label_or_one_token_counts_as_nothing():
     lm = TableLM({"ab": 4.0, "c": torch.inf, "ba": 1.0})
-    out = make_penalty("argmax", lm, ABC, reduction="positive_mean")(
-        logits_for(["ab", "c", "ab"], 6), ["", "ba", "c"]
-    )
+    out = make_penalty("argmax", lm, ABC, reduction="positive_mean")(logits_for(["ab", "c", "ab"], 6), ["", "ba", "c"])
     assert out.per_line.tolist() == [0, 0, 0]
     assert out.value == 0
 

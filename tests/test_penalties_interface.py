@@ -202,7 +202,7 @@ def test_minus_infinity_masks_a_class(name):
 
 
 def test_an_unknown_name_lists_the_names():
-    with pytest.raises(ArgumentError, match="no penalty is called 'reinforce'; there are argmax, .*policy_gradient"):
+    with pytest.raises(ArgumentError, match=r"no penalty is called 'reinforce'; there are argmax, .*policy_gradient"):
         make_penalty("reinforce", TableLM(), ABC)
 
 
@@ -230,7 +230,7 @@ def test_something_that_is_no_language_model():
 @pytest.mark.parametrize("name", PENALTIES)
 def test_wrong_input(name, logits):
     penalty = make_penalty(name, TinyLM(), ABC)
-    with pytest.raises(ArgumentError, match='transcripts is None: pass 5 transcripts.*objective="ratio"'):
+    with pytest.raises(ArgumentError, match=r'transcripts is None: pass 5 transcripts.*objective="ratio"'):
         penalty(logits)
     with pytest.raises(ShapeError, match="3 transcripts for logits of N = 5"):
         penalty(logits, LABELS[:3])
@@ -238,7 +238,7 @@ def test_wrong_input(name, logits):
         penalty(logits[:, :2], "ab")
     with pytest.raises(ArgumentError, match="sequence of strings"):
         penalty(logits[:, :2], ["ab", 3])
-    with pytest.raises(ShapeError, match="C = 3 classes.*makes 4"):
+    with pytest.raises(ShapeError, match=r"C = 3 classes.*makes 4"):
         penalty(logits[:, :, :3], LABELS)
     with pytest.raises(ShapeError, match="N = 0"):
         penalty(logits[:, :0], [])
@@ -288,3 +288,18 @@ def test_integer_scores_and_a_black_box_with_a_graph(logits):
 def test_repr():
     penalty = make_penalty("policy_gradient", TableLM(), ABC, objective="ratio")
     assert repr(penalty) == "PolicyGradient(objective='ratio', reduction='mean')"
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("name", BLACK_BOX)
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_a_gpu_says_what_the_cpu_says(name, objective, logits):
+    # draws are made where the generator lives, so that both devices see the same samples
+    on_cpu = make_penalty(name, TableLM(), ABC, objective=objective)(logits, LABELS, lengths=[9, 9, 4, 7, 1])
+    moved = logits.detach().cuda().requires_grad_()
+    on_gpu = make_penalty(name, TableLM(), ABC, objective=objective)(moved, LABELS, lengths=[9, 9, 4, 7, 1])
+    assert on_gpu.loss.device == on_gpu.per_line.device == moved.device
+    assert on_gpu.predictions == on_cpu.predictions
+    assert torch.allclose(on_gpu.per_line.cpu(), on_cpu.per_line)
+    if name in ALIVE:
+        assert torch.allclose(gradient_of(on_gpu, moved).cpu(), gradient_of(on_cpu, logits), atol=1e-10)

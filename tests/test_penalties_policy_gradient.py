@@ -339,7 +339,7 @@ def test_minimum_risk_of_a_line_is_the_same_in_any_company():
 
 def test_minimum_risk_proposals_that_do_not_fit():
     logits = random_logits(4, 2, 4)
-    with pytest.raises(ShapeError, match="readings for 1 lines.*N = 2"):
+    with pytest.raises(ShapeError, match=r"readings for 1 lines.*N = 2"):
         make_penalty("minimum_risk", TableLM(), ABC, proposals=lambda *_: [["a"]])(logits, ["a", "b"])
     with pytest.raises(CharsetError, match="'axb' holds 'x'"):
         make_penalty("minimum_risk", TableLM(), ABC, proposals=lambda *_: [["a"], ["axb"]])(logits, ["a", "b"])

@@ -19,7 +19,9 @@ OBJECTIVES = ["hinge", "score", "ratio"]
 def test_one_hot_posteriors_give_the_hard_value(name, objective):
     texts, labels = ["abca", "", "cab", "b", "cc"], ["abc", "ab", "ba", "ab", "c"]
     lm = TinyLM()
-    out = make_penalty(name, lm, ABC, objective=objective)(logits_for(texts, 8, sure=60.0), labels, generator=generator())
+    out = make_penalty(name, lm, ABC, objective=objective)(
+        logits_for(texts, 8, sure=60.0), labels, generator=generator()
+    )
     hard = make_penalty("argmax", lm, ABC, objective=objective)(logits_for(texts, 8, sure=60.0), labels)
     assert out.predictions == texts
     assert torch.allclose(out.per_line, hard.per_line, atol=1e-5)

@@ -13,7 +13,6 @@ _ATTRIBUTES = {
     "stroke-opacity", "d", "points", "cx", "cy", "rx", "ry", "r", "x", "y", "x1", "x2", "y1", "y2", "width", "height",
     "text-anchor", "font-family", "font-size", "font-weight", "font-style",
 }  # fmt: skip
-_UNWRAPPED = {"a"}  # links go, what they hold stays
 
 
 def inline_svg(text: str, *, prefix: str = "") -> str:
@@ -56,7 +55,8 @@ def _clean(element: ElementTree.Element, prefix: str) -> ElementTree.Element:
 def _append(result: ElementTree.Element, element: ElementTree.Element, prefix: str, *, drop_title: bool) -> None:
     for child in element:
         name = _local(child.tag) if isinstance(child.tag, str) else ""
-        if name in _UNWRAPPED:
+        if name == "a" or (name == "g" and not child.get("class") and not child.get("transform")):
+            # a link goes, and the group that holds nothing but it; what they hold stays
             _append(result, child, prefix, drop_title=drop_title)
         elif name in _ELEMENTS and not (name == "title" and drop_title):
             result.append(_clean(child, prefix))

@@ -137,7 +137,7 @@ class _Source:
 
 def _labelled(label: str, text: str, encoding: str) -> RenderableType:
     grid = Table.grid(padding=(0, 1))
-    grid.add_column(width=5, no_wrap=True)
+    grid.add_column(width=6, no_wrap=True, overflow="crop")
     grid.add_column(overflow="fold", ratio=1)
     grid.add_row(Text(f"{label}:", style="bold"), _text(text, encoding))
     return grid

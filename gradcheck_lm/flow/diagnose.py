@@ -13,6 +13,7 @@ from gradcheck_lm.flow.counterfactual import Experiment, State
 from gradcheck_lm.flow.findings import Diagnosis
 from gradcheck_lm.flow.inquiry import Inquiry
 from gradcheck_lm.flow.recorder import Recorder
+from gradcheck_lm.flow.sites import BOUNDARIES
 from gradcheck_lm.flow.subjects import loss_terms, named_tensors
 
 Loss = torch.Tensor | float | Mapping[str, torch.Tensor | float]
@@ -101,3 +102,6 @@ def diagnose(
         return Experiment(again, state, recorder, seconds=time_limit, note=note)
 
     return Inquiry(recorder, named, terms, given=given, explicit=explicit, experiment=experiment).answer()
+
+
+BOUNDARIES.add(diagnose.__code__)

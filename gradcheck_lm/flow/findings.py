@@ -143,11 +143,11 @@ class Diagnosis:
         """`to_dict` as JSON text."""
         return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False, allow_nan=False)
 
-    def to_sarif(self) -> dict[str, Any]:
-        """The findings as a SARIF 2.1.0 log, as code hosts and editors read it."""
+    def to_sarif(self) -> str:
+        """The findings as a SARIF 2.1.0 log (JSON text), as code hosts and editors read it."""
         from gradcheck_lm.flow.report import sarif_log
 
-        return sarif_log(self)
+        return json.dumps(sarif_log(self), indent=2, ensure_ascii=False)
 
     def save_graph(self, path: str | Path) -> Path:
         """Draw the data flow with its cuts; the ending decides: .svg .png .pdf .dot .html."""
@@ -167,7 +167,7 @@ class Diagnosis:
         if path.suffix == ".json":
             return write_text_atomic(path, self.to_json() + "\n")
         if path.suffix == ".sarif":
-            return write_text_atomic(path, json.dumps(self.to_sarif(), indent=2, ensure_ascii=False) + "\n")
+            return write_text_atomic(path, self.to_sarif() + "\n")
         if path.suffix == ".txt":
             return write_text_atomic(path, str(self) + "\n")
         if path.suffix in (".html", ".htm"):

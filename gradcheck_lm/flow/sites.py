@@ -65,8 +65,12 @@ def _classify(file: str) -> int:
     return _HIDDEN if path.startswith(_STDLIB) else _USER
 
 
+# Frames that call the program under diagnosis: what stands above them is not part of it.
+BOUNDARIES: set[CodeType] = set()
+
+
 def find_site(frame: FrameType | None) -> Site | None:
-    """The innermost frame of the user; where none is on the stack, the innermost of a library."""
+    """The innermost frame of the user; where the program has none, the innermost of a library."""
     library: FrameType | None = None
     while frame is not None:
         code = frame.f_code
@@ -77,8 +81,10 @@ def find_site(frame: FrameType | None) -> Site | None:
             if library is None:
                 return Site(code, frame.f_lasti, None, 0)
             return Site(code, frame.f_lasti, library.f_code, library.f_lasti)
-        if kind == _LIBRARY and library is None:
-            library = frame
+        if kind == _LIBRARY:
+            library = library or frame
+        elif code in BOUNDARIES and library is not None:
+            break
         frame = frame.f_back
     return None if library is None else Site(library.f_code, library.f_lasti, None, 0)
 

