@@ -129,6 +129,7 @@ def test_frozen_body_gives_notes_only() -> None:
     assert "frozen" in {finding.kind for finding in diagnosis.findings}
 
 
+@pytest.mark.filterwarnings("ignore:.*gradient_checkpointing_enable:FutureWarning")
 def test_gradient_checkpointing_of_transformers() -> None:
     for reentrant in (False, True):
         model, loss = llama()
@@ -141,12 +142,14 @@ def test_gradient_checkpointing_of_transformers() -> None:
         assert diagnosis.errors == ()
 
 
+@pytest.mark.filterwarnings("ignore:.*gradient_checkpointing_enable:FutureWarning")
 def test_reentrant_checkpointing_of_a_frozen_first_layer_is_found() -> None:
     model, loss = llama()
     model.train()
     model.model.embed_tokens.requires_grad_(False)
     model.lm_head.requires_grad_(True)
     model.gradient_checkpointing_enable({"use_reentrant": True})
+    model.disable_input_require_grads()
     with pytest.warns(UserWarning, match="None of the inputs have requires_grad=True"):
         diagnosis = diagnose(loss, wrt=model)
     assert diagnosis.findings[0].kind == "grad_disabled"

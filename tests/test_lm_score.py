@@ -72,7 +72,9 @@ def test_no_texts_give_no_scores(model: LanguageModel) -> None:
 
 
 def test_many_texts_in_many_batches_score_as_each_alone(model: LanguageModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    texts = [sentence[start : start + length] for sentence in SENTENCES[:4] for start in (0, 3) for length in (4, 9, 30)]
+    texts = [
+        sentence[start : start + length] for sentence in SENTENCES[:4] for start in (0, 3) for length in (4, 9, 30)
+    ]
     whole = model.score(texts)
     monkeypatch.setattr(LanguageModel, "_batch_tokens", 24)
     monkeypatch.setattr(LanguageModel, "_chunks", lambda self, rows: (slice(i, i + 3) for i in range(0, rows, 3)))
@@ -124,7 +126,9 @@ def test_a_text_beyond_the_context_is_refused(char: LanguageModel) -> None:
     assert math.isfinite(char.score(["a" * 256]).item())
 
 
-@pytest.mark.parametrize(("texts", "message"), [("abc", "wrap it"), ([b"abc"], r"texts\[0\] is bytes"), ([None], "NoneType")])
+@pytest.mark.parametrize(
+    ("texts", "message"), [("abc", "wrap it"), ([b"abc"], r"texts\[0\] is bytes"), ([None], "NoneType")]
+)
 def test_what_is_no_list_of_strings_is_refused(char: LanguageModel, texts: object, message: str) -> None:
     with pytest.raises(ArgumentError, match=message):
         char.score(texts)  # type: ignore[arg-type]
@@ -160,7 +164,9 @@ def test_bfloat16_scores_are_close(tmp_path: Path) -> None:
 @given(st.lists(st.integers(0, 40), max_size=60), st.integers(1, 300))
 def test_batches_hold_every_scorable_sequence_once_within_the_limit(lengths: list[int], limit: int) -> None:
     batches = length_batches(lengths, limit=limit)
-    assert sorted(index for batch in batches for index in batch) == [i for i, length in enumerate(lengths) if length > 1]
+    assert sorted(index for batch in batches for index in batch) == [
+        i for i, length in enumerate(lengths) if length > 1
+    ]
     for batch in batches:
         assert len(batch) == 1 or len(batch) * max(lengths[index] for index in batch) <= limit
 

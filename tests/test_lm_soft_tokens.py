@@ -252,7 +252,11 @@ def test_tables_are_built_once(words: LanguageModel) -> None:
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda model: model.score_soft(["abc"], [torch.ones(2, 3)], "abc"), ShapeError, r"posteriors\[0\].*needs \(3, 3\)"),
+        (
+            lambda model: model.score_soft(["abc"], [torch.ones(2, 3)], "abc"),
+            ShapeError,
+            r"posteriors\[0\].*needs \(3, 3\)",
+        ),
         (lambda model: model.score_soft(["abc"], [torch.ones(3, 4)], "abc"), ShapeError, r"\(3, 4\).*needs \(3, 3\)"),
         (lambda model: model.score_soft(["abc"], [], "abc"), ShapeError, "1 texts but 0 posteriors"),
         (lambda model: model.nll_soft(["ab"], [torch.ones(2, 2)], "ab", flow="up"), ArgumentError, "'both', 'inputs'"),
@@ -271,7 +275,7 @@ def test_a_tokenizer_that_changes_the_text_is_refused(words: LanguageModel, monk
     """As SentencePiece does when it puts a space in front."""
     original = words.tokens.encode
     monkeypatch.setattr(words.tokens, "encode", lambda texts: original([" " + text for text in texts]))
-    with pytest.raises(LanguageModelError, match="does not cut 'the star'.*byte-level"):
+    with pytest.raises(LanguageModelError, match=r"does not cut 'the star'.*byte-level"):
         words.score_soft(["the star"], [soft("the star")], LETTERS)
 
 

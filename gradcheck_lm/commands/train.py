@@ -24,7 +24,7 @@ def train(
     width: Annotated[int | None, typer.Option(help="Image width in pixels; by default the recogniser's own.")] = None,
     lines: Annotated[int, typer.Option(help="How many synthetic lines to render.")] = 12_000,
     texts: Annotated[
-        list[str] | None, typer.Option(help="Text for synthetic lines: 'stdlib', 'bible', or a file. Repeatable.")
+        list[str] | None, typer.Option(help="Text for synthetic lines: 'stdlib', 'bible', 'figures', or a file. Repeatable.")
     ] = None,
     steps: Annotated[int, typer.Option(help="Training steps.")] = 2000,
     batch_size: Annotated[int, typer.Option(help="Lines in a step.")] = 16,
@@ -63,7 +63,7 @@ def train(
         recogniser=recogniser,
         width=width,
         lines=lines,
-        texts=tuple(texts or ("stdlib", "bible")),
+        texts=tuple(texts or ("stdlib", "bible", "figures")),
         penalty=penalty,
         lm=lm,
         lm_weight=lm_weight,

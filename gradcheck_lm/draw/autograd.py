@@ -164,6 +164,7 @@ def _torchviz_statements(
         if head is not None:
             result.append(f"{number} -> {numbers.setdefault(head, len(numbers))}{rest}")
             continue
+        rest = re.sub(r"^ \[label=(\w+)", r' [label="\1"', rest)
         if tail in dead:
             rest = rest.replace("fillcolor=darkolivegreen1", f'fillcolor="{_COLOURS["dead"]}"')
             rest = re.sub(r'(label="(?:[^"\\]|\\.)*)"', rf'\1\n{dead[tail]}"', rest, count=1)

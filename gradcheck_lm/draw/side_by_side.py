@@ -28,8 +28,8 @@ def side_by_side(
 ) -> str:
     """Two diagnoses in one figure, as DOT text: the broken one above, the same nodes at the same places.
 
-    Nodes are the same when they are the same module, term, or operation in the same place of the data flow. What only
-    the fixed one has and carries gradient is drawn green; what one of them lacks keeps its place there, empty.
+    Nodes are the same when they are the same module, term, or operation in the same place of the data flow. What carries
+    gradient in one of them alone is drawn green there; what one of them lacks keeps its place in it, empty.
 
     Args:
         titles: of the two halves.
@@ -59,11 +59,12 @@ def side_by_side(
 def _node(
     diagnosis: Diagnosis, identity: Identity, mine: Mapping[Identity, Group], theirs: Mapping[Identity, Group]
 ) -> str:
-    """A node on one side: invisible where only the other has it, green where it alone carries gradient."""
+    """A node on one side: invisible where only the other has it, green where on this side alone it carries gradient."""
     if identity not in mine:
         return attributes_text(node_attributes(diagnosis, theirs[identity]) | {"style": "invis"})
     attributes = node_attributes(diagnosis, mine[identity])
-    if identity not in theirs and mine[identity].state == "live":
+    other = theirs.get(identity)
+    if mine[identity].state == "live" and (other is None or other.state != "live"):
         fill, line, letters = PAINT["new"]
         attributes |= {"fillcolor": fill, "color": line, "fontcolor": letters, "penwidth": "2.5"}
     return attributes_text(attributes)
@@ -98,7 +99,7 @@ def _identities(folded: FoldedGraph) -> dict[int, Identity]:
         if group.role in ("wrt", "term"):
             base: Identity = (group.role, group.module if group.role == "wrt" else group.first.label)
         else:
-            base = (group.role, group.state == "cut", group.module, *sorted({node.label for node in group.members}))
+            base = (group.role, group.module, *sorted({node.label for node in group.members}))
         seen[base] = seen.get(base, -1) + 1
         result[group.id] = (*base, seen[base])
     return result

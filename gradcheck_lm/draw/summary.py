@@ -108,7 +108,8 @@ def _leaves_label(group: Sequence[AutogradNode]) -> str:
         if len(set(parts)) > 1:
             break
         common.append(parts[0])
-    return "\n".join([".".join(common) or "parameters", f" {len(group)} tensors"])
+    others = f"{names[0]} and others" if names else "leaves"
+    return "\n".join([".".join(common) or others, f" {len(group)} tensors"])
 
 
 def _operations_label(group: Sequence[AutogradNode]) -> str:

@@ -53,31 +53,47 @@ def reachable_leaves(loss: torch.Tensor) -> list[torch.Tensor]:
 
 def gradients(loss: torch.Tensor, tensors: Sequence[torch.Tensor], edge: Any = None) -> Gradients:
     """Gradients of `loss`, or of the `edge` in its graph; the graph stays usable and no `.grad` changes."""
+    try:
+        return _measure(gradient_values(loss, tensors, edge), "")
+    except RuntimeError as error:
+        if graph_is_freed(error):
+            return _structural(loss, tensors, edge)
+        raise
+
+
+def graph_is_freed(error: RuntimeError) -> bool:
+    """Whether autograd refuses because backward() has run already."""
+    return "a second time" in str(error) or "already been freed" in str(error)
+
+
+def gradient_values(loss: torch.Tensor, tensors: Sequence[torch.Tensor], edge: Any = None) -> list[torch.Tensor | None]:
+    """The gradients themselves, None where `loss` does not lead.
+
+    Raises:
+        RuntimeError: backward() has freed the graph.
+    """
     asked = [index for index, tensor in enumerate(tensors) if tensor.requires_grad]
     values: list[torch.Tensor | None] = [None] * len(tensors)
-    note = ""
-    if loss.requires_grad and asked:
-        try:
-            found = torch.autograd.grad(
-                [loss if edge is None else edge],
-                [tensors[index] for index in asked],
-                grad_outputs=[torch.ones_like(loss)],
-                allow_unused=True,
-                retain_graph=True,
-            )
-            for index, value in zip(asked, found, strict=True):
-                values[index] = value
-        except RuntimeError as error:
-            text = str(error)
-            if "use_reentrant" in text or "Checkpointing is not compatible" in text:
-                if edge is not None:
-                    return _structural(loss, tensors, edge)
-                values = _by_backward(loss, tensors)
-            elif "a second time" in text or "already been freed" in text:
-                return _structural(loss, tensors, edge)
-            else:
-                raise
-    return _measure(values, note)
+    if not loss.requires_grad or not asked:
+        return values
+    root = loss if edge is None else edge
+    if _checkpointed(loss.grad_fn if edge is None else edge.node):
+        return _by_backward(root, loss, tensors)
+    found = torch.autograd.grad(
+        [root],
+        [tensors[index] for index in asked],
+        grad_outputs=[torch.ones_like(loss)],
+        allow_unused=True,
+        retain_graph=True,
+    )
+    for index, value in zip(asked, found, strict=True):
+        values[index] = value
+    return values
+
+
+def _checkpointed(root: Any) -> bool:
+    """Reentrant checkpointing in the graph: weights inside it get their gradient by backward() alone."""
+    return any("Checkpoint" in node.name() for node in walk_nodes(root))
 
 
 def _measure(values: Sequence[torch.Tensor | None], note: str) -> Gradients:
@@ -98,14 +114,14 @@ def _measure(values: Sequence[torch.Tensor | None], note: str) -> Gradients:
     return Gradients(norms, zero, finite, note)
 
 
-def _by_backward(loss: torch.Tensor, tensors: Sequence[torch.Tensor]) -> list[torch.Tensor | None]:
-    """Reentrant checkpointing answers only to backward(): run it, read .grad, put .grad back."""
+def _by_backward(root: Any, loss: torch.Tensor, tensors: Sequence[torch.Tensor]) -> list[torch.Tensor | None]:
+    """Run backward() itself, read .grad, put .grad back."""
     leaves = {id(leaf): leaf for leaf in [*reachable_leaves(loss), *tensors] if leaf.is_leaf and leaf.requires_grad}
     before = {key: leaf.grad for key, leaf in leaves.items()}
     try:
         for leaf in leaves.values():
             leaf.grad = None
-        loss.backward(retain_graph=True)
+        torch.autograd.backward([root], [torch.ones_like(loss)], retain_graph=True)
         return [tensor.grad if tensor.is_leaf else None for tensor in tensors]
     finally:
         for key, leaf in leaves.items():

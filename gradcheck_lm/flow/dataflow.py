@@ -45,15 +45,14 @@ class Dataflow:
 
     def _escaped(self) -> set[int]:
         """Values that left a custom Function or a checkpoint without a gradient, though one went in."""
-        recording, found = self.recording, set()
-        for call in recording.calls:
-            if call.scope == OPEN and not call.operation.title.startswith("autograd."):
-                for token in call.inputs:
-                    value = recording.tokens[token]
-                    if value.is_float and not value.requires_grad and value.producer >= 0:
-                        maker = recording.calls[value.producer]
-                        if maker.live and is_hidden(maker):
-                            found.add(token)
+        found: set[int] = set()
+        inside: set[int] = set()  # values made in there on which a gradient would have been recorded
+        for call in self.recording.calls:
+            if is_hidden(call):
+                if call.live or any(token in inside for token in call.inputs):
+                    inside.update(token for token in call.outputs if self.recording.tokens[token].is_float)
+            elif call.scope == OPEN and not call.operation.title.startswith("autograd."):
+                found.update(token for token in call.inputs if token in inside and not self.recording.tokens[token].requires_grad)
         return found
 
     def _index(self, link: HostLink) -> None:

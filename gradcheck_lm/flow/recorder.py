@@ -8,7 +8,7 @@ import threading
 import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import FrameType, TracebackType
+from types import FrameType, FunctionType, TracebackType
 from typing import Any
 
 import torch
@@ -16,13 +16,14 @@ from torch.overrides import TorchFunctionMode
 
 from gradcheck_lm.flow import host
 from gradcheck_lm.flow.operations import Operation, describe
-from gradcheck_lm.flow.sites import Site, find_outer_site, find_site
+from gradcheck_lm.flow.sites import Site, above_module_call, find_outer_site, find_site, find_site_in_module
 
 _FLOATS = frozenset(
     dtype for dtype in vars(torch).values() if isinstance(dtype, torch.dtype) and (dtype.is_floating_point or dtype.is_complex)
 )
 _APPLY = torch.autograd.function.Function.apply.__func__.__code__  # the frame of a custom Function's call
 _DEEPCOPY = torch.nn.Parameter.__deepcopy__.__code__
+_TORCH_OPERATIONS: dict[Any, Operation] = {}  # torch's own C functions live as long as torch does
 _serial = itertools.count()
 
 OPEN = -1  # gradient is on
@@ -94,7 +95,8 @@ class Recorder(TorchFunctionMode):
         self.stamp = f"gradcheck_lm.{next(_serial)}"
         self._known: dict[int, tuple[weakref.ref[torch.Tensor], int]] = {}
         self._addresses: dict[int, int] = {}  # data address -> newest token
-        self._operations: dict[Any, Operation] = {}
+        self._operations: dict[Any, Operation] = {}  # of functions that are not torch's own
+        self._module_sites: list[Site | None] = []  # from where each running module was called
         self._arrays: list[tuple[weakref.ref[Any], int, int]] = []  # exported NumPy memory: array, address, call
         self._switch = OPEN
         self._closed: list[int] = []
@@ -136,11 +138,16 @@ class Recorder(TorchFunctionMode):
             self.modules.append((weakref.ref(module), type(module).__name__))
         if not self._module_stack:
             self.roots.append(weakref.ref(module))
+        self._module_sites.append(self._site(above_module_call(sys._getframe(1))))
         self._module_stack.append(index)
+
+    def _site(self, frame: FrameType | None) -> Site | None:
+        return find_site_in_module(frame, self._module_sites[-1]) if self._module_sites else find_site(frame)
 
     def _leave_module(self, module: torch.nn.Module, inputs: Any, output: Any) -> None:
         if threading.get_ident() == self._thread and self._module_stack:
             self._module_stack.pop()
+            self._module_sites.pop()
 
     # ------------------------------------------------------------------ one call
 
@@ -148,12 +155,11 @@ class Recorder(TorchFunctionMode):
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
-        try:
-            operation = self._operations.get(func)
-        except TypeError:  # an unhashable callable
-            operation = describe(func)
+        operation = _TORCH_OPERATIONS.get(func) or self._operations.get(func)
         if operation is None:
-            operation = self._operations[func] = describe(func)
+            operation = describe(func)
+            own = operation.title.startswith("torch.") and not isinstance(func, FunctionType)
+            (_TORCH_OPERATIONS if own else self._operations)[func] = operation
         if operation.skip:
             return func(*args, **kwargs)
         if operation.grad_mode:
@@ -180,14 +186,14 @@ class Recorder(TorchFunctionMode):
                 inputs.append(self._read(tensor, frame))
                 live = live or tensor.requires_grad
         scope = OPEN if torch.is_grad_enabled() else self._scope(frame)
-        call = Call(operation, tuple(inputs), live, scope, find_site(frame))
+        call = Call(operation, tuple(inputs), live, scope, self._site(frame))
         if self._module_stack:
             call.module = self._module_stack[-1]
         if scope <= IN_FUNCTION:
             call.function_site = find_outer_site(frame, _APPLY)
         if self.exports or operation.factory or self.deep:
             call.host = host.numbers_in(args, kwargs, everything=self.deep or operation.factory)
-        result = self.run(call, func, args, kwargs)
+        result = self.run(call, func, args, kwargs) if self.deep else func(*args, **kwargs)
         self._finish(call, result, tensors, args, kwargs)
         return result
 
@@ -287,7 +293,7 @@ class Recorder(TorchFunctionMode):
         alias = self._alias(tensor) if memory is None else None
         if alias is not None:
             return self._join(tensor, "alias", (alias,), frame)
-        call = Call(_operation("torch.from_numpy"), (), False, OPEN, find_site(frame))
+        call = Call(_operation("torch.from_numpy"), (), False, OPEN, self._site(frame))
         call.host, call.memory = host.numbers(tensor), -1 if memory is None else memory
         self._keep(call, [tensor], changed=0)
         return call.outputs[0]
@@ -313,7 +319,7 @@ class Recorder(TorchFunctionMode):
         self, tensor: torch.Tensor, title: str, parents: tuple[int, ...], frame: FrameType, site: Site | None = None
     ) -> int:
         call = Call(_operation(title), parents, any(self.tokens[parent].requires_grad for parent in parents), OPEN, None)
-        call.site = site or find_site(frame)
+        call.site = site or self._site(frame)
         self._keep(call, [tensor], changed=0)
         return self._known[id(tensor)][1]
 

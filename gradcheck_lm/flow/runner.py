@@ -45,9 +45,9 @@ class ScriptRecorder(Recorder):
 
     def forget(self) -> None:
         """Start a new step: what was recorded so far belongs to the graph of the last one."""
-        keep = (self._hooks, self._module_stack, self._switch, self.on_backward, self.switches)
+        keep = (self._hooks, self._module_stack, self._module_sites, self._switch, self.switches)
         self.__init__(self.on_backward)  # type: ignore[misc]
-        self._hooks, self._module_stack, self._switch, self.on_backward, self.switches = keep
+        self._hooks, self._module_stack, self._module_sites, self._switch, self.switches = keep
 
 
 def run_script(
@@ -186,7 +186,7 @@ class _Session:
                 for group in optimizer.param_groups:
                     wanted.update((id(tensor), tensor) for tensor in group["params"])
         notes = []
-        names = self._names()
+        names = self._names(set(wanted))
         if not wanted:
             notes.append("no optimizer was made before backward(): asked about all parameters of the modules that ran")
             wanted = {key: tensor for key, (_, tensor) in names.items() if tensor.requires_grad}
@@ -201,11 +201,13 @@ class _Session:
             named[name if name not in named else f"{name} ({place})"] = tensor
         return named, notes
 
-    def _names(self) -> dict[int, tuple[str, torch.Tensor]]:
+    def _names(self, wanted: set[int]) -> dict[int, tuple[str, torch.Tensor]]:
         roots = [module for reference in self.recorder.roots if (module := reference()) is not None]
         roots = list(dict.fromkeys(roots))
         inner = {id(part) for root in roots for part in list(root.modules())[1:]}
         roots = [root for root in roots if id(root) not in inner]
+        if wanted:
+            roots = [root for root in roots if any(id(tensor) in wanted for tensor in root.parameters())]
         found: dict[int, tuple[str, torch.Tensor]] = {}
         for root in roots:
             prefix = "" if len(roots) == 1 else type(root).__name__ + "."

@@ -69,6 +69,40 @@ def _classify(file: str) -> int:
 BOUNDARIES: set[CodeType] = set()
 
 
+_CALL_MODULE = torch.nn.Module._call_impl.__code__  # the frame between a module's forward and whoever called it
+
+
+def find_site_in_module(frame: FrameType | None, entry: Site | None) -> Site | None:
+    """As `find_site`, when a module is running that was entered from `entry`: the walk need not go beyond its call."""
+    library: FrameType | None = None
+    while frame is not None:
+        code = frame.f_code
+        if code is _CALL_MODULE:
+            if library is None or entry is None:
+                return entry
+            if frame_kind(entry.code) == _LIBRARY:  # no user on the stack: the innermost frame it is
+                return Site(library.f_code, library.f_lasti, None, 0)
+            return Site(entry.code, entry.instruction, library.f_code, library.f_lasti)
+        kind = _kinds.get(code.co_filename)
+        if kind is None:
+            kind = frame_kind(code)
+        if kind == _USER:
+            if library is None:
+                return Site(code, frame.f_lasti, None, 0)
+            return Site(code, frame.f_lasti, library.f_code, library.f_lasti)
+        if kind == _LIBRARY:
+            library = library or frame
+        frame = frame.f_back
+    return entry
+
+
+def above_module_call(frame: FrameType | None) -> FrameType | None:
+    """From a module hook's frame: the frame that called the module."""
+    while frame is not None and frame.f_code is not _CALL_MODULE:
+        frame = frame.f_back
+    return None if frame is None else frame.f_back
+
+
 def find_site(frame: FrameType | None) -> Site | None:
     """The innermost frame of the user; where the program has none, the innermost of a library."""
     library: FrameType | None = None

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from gradcheck_lm.errors import TraceError
+from gradcheck_lm.flow.autograd import gradient_values, graph_is_freed
 from gradcheck_lm.flow.subjects import loss_terms, named_tensors, number_of
 
 ALL = "all"  # the row over everything asked about
@@ -127,22 +128,16 @@ def attribute(terms: Mapping[str, torch.Tensor], wrt: Any, *, depth: int = 1, sc
 def _flat_gradients(
     value: torch.Tensor | float, named: dict[str, torch.Tensor], scale: float, notes: list[str]
 ) -> dict[str, torch.Tensor | None]:
-    asked = {name: tensor for name, tensor in named.items() if tensor.requires_grad}
     nothing: dict[str, torch.Tensor | None] = dict.fromkeys(named)
-    if not isinstance(value, torch.Tensor) or not value.requires_grad or not asked:
+    if not isinstance(value, torch.Tensor):
         return nothing
     try:
-        found = torch.autograd.grad(value.reshape(()), list(asked.values()), allow_unused=True, retain_graph=True)
+        found = gradient_values(value, list(named.values()))
     except RuntimeError as error:
-        if "use_reentrant" in str(error) or "Checkpointing is not compatible" in str(error):
-            raise TraceError(
-                "reentrant checkpointing answers only to backward(), so terms cannot be told apart; use "
-                "torch.utils.checkpoint.checkpoint(..., use_reentrant=False)."
-            ) from error
-        if "second time" in str(error) or "been freed" in str(error):
+        if graph_is_freed(error):
             raise TraceError("backward() has already freed the graph; call attribute before it.") from error
         raise
-    for name, gradient in zip(asked, found, strict=True):
+    for name, gradient in zip(named, found, strict=True):
         if gradient is not None:
             dense = gradient.to_dense() if gradient.is_sparse else gradient
             nothing[name] = dense.detach().double().reshape(-1) / scale

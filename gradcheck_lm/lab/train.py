@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +40,7 @@ class TrainSettings:
     recogniser: str = "small"
     width: int | None = None  # pixels; None: the recogniser's own
     lines: int = 12_000  # of synthetic data
-    texts: tuple[str, ...] = ("stdlib", "bible")
+    texts: tuple[str, ...] = ("stdlib", "bible", "figures")  # in equal parts
     penalty: str | None = None
     lm: str = "char"
     lm_weight: float = 0.1
@@ -133,10 +134,7 @@ def widen(model: CRNN, width: int) -> CRNN:
 def load_data(settings: TrainSettings, config: CRNNConfig, charset: Charset, *, seed: int) -> tuple[LineData, LineData]:
     """Training and validation lines."""
     if settings.data == "synthetic":
-        texts = {
-            split: [text for name in settings.texts for text in load_sentences(name, charset=charset, split=split)]
-            for split in ("train", "test")
-        }
+        texts = {split: mixed_texts(settings, charset, split, seed=seed) for split in ("train", "test")}
         if settings.lines < 1:
             raise ArgumentError(f"--lines is {settings.lines}; at least one line is needed")
         train_lines = SyntheticLines(texts["train"], TRAINING_HANDS, settings.lines, seed)
@@ -153,3 +151,13 @@ def load_data(settings: TrainSettings, config: CRNNConfig, charset: Charset, *, 
         LineData([lines[i] for i in sorted(order[cut:])], config, charset),
         LineData([lines[i] for i in sorted(order[:cut])], config, charset),
     )
+
+
+def mixed_texts(settings: TrainSettings, charset: Charset, split: str, *, seed: int) -> list[str]:
+    """Texts from all sources in equal parts, so that a long source does not drown the others."""
+    share = max(1, settings.lines // len(settings.texts))
+    found: list[str] = []
+    for name in settings.texts:
+        lines = load_sentences(name, charset=charset, split=split)
+        found += random.Random(seed).sample(lines, min(share, len(lines)))
+    return found

@@ -54,7 +54,8 @@ class CharConfig:
     def __post_init__(self) -> None:
         if not 2 <= self.window <= self.context or min(self.steps, self.batch, self.layers) < 1:
             raise ArgumentError(
-                f"a character model needs 2 <= window <= context and at least one step, layer and line a batch, got {self}"
+                "a character model needs 2 <= window <= context and at least one step, one layer and a batch of one, "
+                f"got {self}"
             )
         if self.width % self.heads:
             raise ArgumentError(f"width={self.width} is not a multiple of heads={self.heads}")

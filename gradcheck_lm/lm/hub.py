@@ -65,7 +65,7 @@ def load_hub(name: str, *, device: torch.device, dtype: torch.dtype | None) -> L
             local = False
     if not local and not _hub_answers():
         raise LanguageModelError(
-            f"{name!r} is no folder and not in this machine's hub cache, and the Hugging Face hub does not answer: {cure}"
+            f"{name!r} is no folder, not in this machine's hub cache, and the Hugging Face hub does not answer: {cure}"
         )
     with _explained(name, cure):
         try:

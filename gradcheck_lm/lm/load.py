@@ -48,7 +48,7 @@ def load_language_model(
         if not path.is_file():
             raise LanguageModelError(f"there is no file {text!r}; check the path")
         return hub.load_gguf(path, name=text, device=device, dtype=wanted)
-    if path.is_dir():
+    if text and path.is_dir():
         return hub.load_folder(path, name=text, device=device, dtype=wanted)
     if not text or path.exists() or text.startswith((".", "~", "/")) or text.count("/") > 1 or "\\" in text:
         raise LanguageModelError(

@@ -1,0 +1,125 @@
+"""The main job, small: both experiments with the models that ship, and what must hold in summary.json."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from gradcheck_lm.cli import app
+
+ARMS = {"ctc", "argmax", "soft_embedding", "gumbel_softmax", "policy_gradient"}
+FIXED = ARMS - {"ctc", "argmax"}
+FIGURES = {
+    "cer_before", "cer_after", "cer_interval", "lm_before", "lm_after", "length_ratio", "lm_gradient_norm",
+    "lm_ctc_cosine", "seconds_per_step", "peak_memory_mb",
+}  # fmt: skip
+
+
+def compare(out: Path, *more: str) -> str:
+    arguments = ["compare", "--out", str(out), "--device", "cpu", *more]
+    result = CliRunner().invoke(app, arguments, env={"COLUMNS": "160"})
+    assert result.exit_code == 0, result.output + str(result.exception)
+    return result.stdout
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    out = tmp_path_factory.mktemp("compare")
+    text = compare(out, "--lm", "char", "--steps", "3", "--batch-size", "4", "--adapt-lines", "8", "--evaluation-lines", "9")
+    return out, text
+
+
+@pytest.fixture(scope="module")
+def summary(run: tuple[Path, str]) -> dict:
+    return json.loads((run[0] / "summary.json").read_text())
+
+
+def test_the_summary_has_what_is_promised(summary: dict) -> None:
+    assert {"with_labels", "new_hand", "device", "versions", "config"} <= set(summary)
+    assert set(summary["with_labels"]["arms"]) == ARMS
+    assert set(summary["new_hand"]["arms"]) == ARMS | {"batchnorm_only"}
+    for experiment in ("with_labels", "new_hand"):
+        for figures in summary[experiment]["arms"].values():
+            assert set(figures) >= FIGURES
+            low, high = figures["cer_interval"]
+            assert low <= figures["cer_after"] - figures["cer_before"] <= high
+    assert all("identical_to_ctc_only" in figures for figures in summary["with_labels"]["arms"].values())
+
+
+@pytest.mark.parametrize("experiment", ["with_labels", "new_hand"])
+def test_the_broken_arm_has_no_gradient_and_the_fixed_ones_have(summary: dict, experiment: str) -> None:
+    arms = summary[experiment]["arms"]
+    assert arms["argmax"]["lm_gradient_norm"] == 0.0
+    assert arms["argmax"]["lm_ctc_cosine"] is None
+    for name in FIXED:
+        assert arms[name]["lm_gradient_norm"] > 0, name
+        assert -1 <= arms[name]["lm_ctc_cosine"] <= 1
+
+
+def test_the_broken_arm_is_ctc_alone_to_the_bit(summary: dict) -> None:
+    arms = summary["with_labels"]["arms"]
+    assert {name: figures["identical_to_ctc_only"] for name, figures in arms.items()} == {
+        "ctc": True, "argmax": True, **dict.fromkeys(FIXED, False),
+    }  # fmt: skip
+    assert arms["argmax"]["cer_after"] == arms["ctc"]["cer_after"]
+
+
+def test_on_a_new_hand_the_broken_arm_cannot_move(summary: dict) -> None:
+    arms = summary["new_hand"]["arms"]
+    unmoved = {name for name, figures in arms.items() if figures["weights_unchanged"]}
+    assert unmoved == {"ctc", "argmax"}
+    assert arms["argmax"]["cer_after"] == arms["argmax"]["cer_before"]
+
+
+def test_the_verdict_names_the_line(run: tuple[Path, str], summary: dict) -> None:
+    first = summary["cuts"]["argmax"][0]
+    assert first["kind"] == "discrete_op"
+    assert Path(first["file"]).name == "argmax.py"
+    line = Path(first["file"]).read_text().splitlines()[first["line"] - 1]
+    assert ".argmax(" in line
+    assert f"argmax.py:{first['line']}" in summary["verdict"]
+    assert summary["verdict"].split(":")[0] in " ".join(run[1].split())
+
+
+def test_everything_is_written_and_the_last_line_is_the_report(run: tuple[Path, str]) -> None:
+    out, text = run
+    report = Path(text.strip().splitlines()[-1])
+    assert report == out / "report.html"
+    page = report.read_text()
+    assert "Content-Security-Policy" in page
+    for name in ARMS:
+        for picture in ("flow", "autograd"):
+            svg = out / "graphs" / f"{name}-{picture}.svg"
+            assert "<svg" in svg.read_text(), svg
+        assert (out / "metrics" / f"with_labels-{name}.jsonl").stat().st_size > 0
+        assert (out / "metrics" / f"new_hand-{name}.jsonl").stat().st_size > 0
+        assert (out / "checkpoints" / "new_hand" / f"{name}.safetensors").exists()
+    assert (out / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_called_again_it_goes_on_and_finds_the_same(run: tuple[Path, str], summary: dict) -> None:
+    compare(run[0], "--lm", "char", "--steps", "3", "--batch-size", "4", "--adapt-lines", "8", "--evaluation-lines", "9")
+    again = json.loads((run[0] / "summary.json").read_text())
+    for experiment in ("with_labels", "new_hand"):
+        for name, figures in again[experiment]["arms"].items():
+            assert figures["cer_after"] == summary[experiment]["arms"][name]["cer_after"]
+
+
+def test_other_settings_in_the_same_folder_are_refused(run: tuple[Path, str]) -> None:
+    arguments = ["compare", "--out", str(run[0]), "--lm", "char", "--steps", "4", "--adapt-lines", "8",
+                 "--evaluation-lines", "9", "--batch-size", "4", "--device", "cpu"]  # fmt: skip
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 2
+    assert "steps was 3, is 4" in result.stderr
+
+
+@pytest.mark.slow
+def test_the_full_recogniser_runs_on_a_cpu(tmp_path: Path) -> None:
+    compare(tmp_path, "--recogniser", "full", "--steps", "3", "--lm", "char", "--batch-size", "2", "--adapt-lines", "4",
+            "--evaluation-lines", "3")  # fmt: skip
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert summary["with_labels"]["arms"]["argmax"]["identical_to_ctc_only"] is True
+    assert summary["with_labels"]["arms"]["argmax"]["lm_gradient_norm"] == 0.0

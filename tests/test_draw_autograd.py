@@ -1,0 +1,242 @@
+"""The autograd graph: torchviz's picture, our own where torchviz gives up, and the lonely box of a dead loss."""
+
+from __future__ import annotations
+
+import builtins
+import re
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from draw_story import ARMS, make
+from torch import nn
+
+from gradcheck_lm.draw import autograd
+from gradcheck_lm.draw.autograd import autograd_dot, save_autograd, walk
+from gradcheck_lm.draw.layout import picture
+from gradcheck_lm.errors import ArgumentError
+
+Golden = Callable[[str, str], None]
+
+
+def boxes(text: str) -> dict[str, str]:
+    """Number -> label."""
+    return dict(re.findall(r'^  (\d+) \[label="((?:[^"\\]|\\.)*)"', text, re.MULTILINE))
+
+
+def arrows(text: str) -> list[tuple[str, str]]:
+    return re.findall(r"^  (\d+) -> (\d+)", text, re.MULTILINE)
+
+
+def labelled_edges(text: str) -> list[tuple[str, str]]:
+    names = {number: label.replace("\\n", " ").split() for number, label in boxes(text).items()}
+    return sorted((" ".join(names[a]), " ".join(names[b])) for a, b in arrows(text))
+
+
+def without_torchviz(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on Python 3.12 without setuptools: importing torchviz fails."""
+    real = builtins.__import__
+
+    def refuse(name: str, *rest: object, **named: object) -> object:
+        if name.split(".")[0] in ("torchviz", "distutils"):
+            raise ModuleNotFoundError("No module named 'distutils'")
+        return real(name, *rest, **named)  # type: ignore[arg-type]
+
+    monkeypatch.delitem(sys.modules, "torchviz", raising=False)
+    monkeypatch.setattr(builtins, "__import__", refuse)
+
+
+def story(arm: str) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
+    model, step = make(arm)
+    return {"lm": step()["lm"]}, dict(model.named_parameters())
+
+
+def small_step() -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
+    """Operations that every torch and every processor names alike."""
+    weight, bias = nn.Parameter(torch.ones(3)), nn.Parameter(torch.zeros(3))
+    logits = (weight.exp() * 2 + bias).sigmoid()
+    terms = {"ctc": logits.sum(), "lm": torch.tensor(0.2137), "ratio": (logits / bias.cos()).mean()}
+    return terms, {"head.weight": weight, "head.bias": bias}
+
+
+@pytest.mark.parametrize("torchviz", [True, False], ids=["torchviz", "own"])
+def test_dot_is_as_it_was(golden: Golden, torchviz: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    terms, params = small_step()
+    if not torchviz:
+        without_torchviz(monkeypatch)
+    golden(f"autograd_{'torchviz' if torchviz else 'own'}.dot", autograd_dot(terms, params=params, title="small"))
+
+
+def test_the_storys_broken_loss_is_a_lonely_box(golden: Golden) -> None:
+    terms, params = story("argmax")
+    golden("autograd_argmax.dot", autograd_dot(terms, params=params, title="argmax"))
+
+
+@pytest.mark.parametrize("arm", ARMS)
+def test_without_torchviz_the_picture_is_the_same(arm: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    terms, params = story(arm)
+    theirs = autograd_dot(terms, params=params)
+    without_torchviz(monkeypatch)
+    ours = autograd_dot(terms, params=params)
+    assert sorted(boxes(ours).values()) == sorted(boxes(theirs).values())
+    assert labelled_edges(ours) == labelled_edges(theirs)
+    assert {"fillcolor=lightblue" in text for text in (ours.replace('"', ""), theirs)} == {arm != "argmax"}
+
+
+def test_torchviz_is_used_where_it_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import torchviz
+
+    asked = []
+    make_dot = torchviz.make_dot
+    monkeypatch.setattr(torchviz, "make_dot", lambda *a, **k: asked.append(1) or make_dot(*a, **k))
+    terms, params = story("soft_embedding")
+    autograd_dot(terms, params=params)
+    assert asked
+
+
+@pytest.mark.parametrize("broken_torchviz", [False, True])
+def test_a_dead_loss_is_a_lonely_box_that_says_so(broken_torchviz: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if broken_torchviz:
+        without_torchviz(monkeypatch)
+    text = autograd_dot({"lm": torch.tensor(0.2137)}, params={})
+    assert boxes(text) == {"0": "lm\\n ()\\nno grad_fn: backward has nowhere to go"}
+    assert arrows(text) == []
+    assert "#f4c7c3" in text
+
+
+def test_a_loss_that_is_a_leaf_says_so() -> None:
+    text = autograd_dot(torch.tensor(0.2, requires_grad=True))
+    assert "nothing leads from here to the model" in text
+
+
+def test_a_dead_term_stands_beside_a_healthy_one() -> None:
+    weight = nn.Parameter(torch.ones(3))
+    text = autograd_dot({"ctc": weight.sum(), "lm": torch.tensor(0.2)}, params={"head.weight": weight})
+    assert len(boxes(text)) == 5  # weight, its accumulator, the sum, ctc; and lm by itself
+    assert any(label.startswith("head.weight\\n (3)") for label in boxes(text).values())
+
+
+def test_numbers_are_the_same_each_time() -> None:
+    texts = set()
+    for _ in range(3):
+        terms, params = story("soft_embedding")
+        texts.add(autograd_dot(terms, params=params))
+        keep = [torch.ones(i, requires_grad=True).sum() for i in range(5)]  # other objects in between
+        assert keep
+    assert len(texts) == 1
+    numbers = [int(number) for number in boxes(texts.pop())]
+    assert sorted(numbers) == list(range(len(numbers)))
+
+
+def chain(length: int) -> tuple[torch.Tensor, nn.Parameter]:
+    weight = nn.Parameter(torch.ones(2))
+    value = weight * 1.0
+    for _ in range(length):
+        value = value + 0.5
+    return value.sum(), weight
+
+
+def test_a_chain_that_torchviz_cannot_walk() -> None:
+    loss, weight = chain(5000)  # torchviz's recursion ends at about 1,100
+    assert autograd._torchviz_statements({"loss": loss}, {}) is None
+    assert len(walk({"loss": loss})) == 5000 + 5
+    text = autograd_dot({"loss": loss}, params={"w": weight}, limit=10_000)
+    assert len(boxes(text)) == 5005
+
+
+def test_a_shared_value_is_drawn_once() -> None:
+    weight = nn.Parameter(torch.ones(2))
+    shared = weight.exp()
+    nodes = walk({"a": shared.sum() * shared.mean(), "b": (shared * shared).sum()})
+    assert [node.label for node in nodes].count("ExpBackward0") == 1
+    assert all(before < node.id for node in nodes for before in node.inputs)
+
+
+def test_after_backward_the_graph_can_still_be_drawn() -> None:
+    class Double(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, value):  # type: ignore[no-untyped-def]
+            ctx.save_for_backward(value)
+            return value * 2
+
+        @staticmethod
+        def backward(ctx, gradient):  # type: ignore[no-untyped-def]
+            return gradient * 2
+
+    weight = nn.Parameter(torch.ones(2))
+    loss = Double.apply(weight).sum()
+    loss.backward()  # frees what torchviz wants to read
+    assert "DoubleBackward" in autograd_dot(loss, params={"w": weight})
+
+
+class Block(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm, self.up, self.down = nn.LayerNorm(8), nn.Linear(8, 16), nn.Linear(16, 8)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + self.down(torch.relu(self.up(self.norm(x))))
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_a_deep_network_is_folded_into_its_blocks(frozen: bool) -> None:
+    model = nn.Sequential(*(Block() for _ in range(60))).requires_grad_(not frozen)
+    inputs = torch.randn(4, 8, requires_grad=True)
+    loss = model(inputs).sum()
+    count = len(walk({"loss": loss}))
+    assert count > 300
+    text = autograd_dot(loss, params={"x": inputs, **dict(model.named_parameters())}, limit=200)
+    drawn = boxes(text)
+    assert 60 <= len(drawn) <= 200
+    assert f"{count} nodes folded into {len(drawn)}" in text
+    assert sum("operations" in label for label in drawn.values()) >= 59
+    assert all(int(a) != int(b) for a, b in arrows(text))
+    assert ("7\\n 6 tensors" in drawn.values()) == (not frozen)
+
+
+@pytest.mark.parametrize("limit", [4, 10, 50])
+def test_folding_keeps_to_its_limit_and_makes_no_circle(limit: int) -> None:
+    torch.manual_seed(0)
+    values = [torch.randn(3, requires_grad=True) for _ in range(3)]
+    for i in range(300):
+        values.append(values[-1] * values[(i * 7) % len(values)])  # no bottleneck anywhere
+    text = autograd_dot({"a": values[-1].sum(), "b": values[-2].sum()}, limit=limit)
+    assert len(boxes(text)) <= limit
+    order = {a: set() for a in boxes(text)}
+    for a, b in arrows(text):
+        order[b].add(a)
+    while ready := [a for a, before in order.items() if not before]:
+        for a in ready:
+            del order[a]
+        for before in order.values():
+            before.difference_update(ready)
+    assert not order, "the boxes form a circle"
+
+
+def test_five_thousand_operations_are_drawn_in_time(tmp_path: Path) -> None:
+    loss, weight = chain(5000)
+    started = time.perf_counter()
+    path = save_autograd(loss, tmp_path / "graph.svg", params={"w": weight})
+    assert time.perf_counter() - started < 5
+    assert "nodes folded into" in path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ['a"b', "日本語", "back\\slash\\N", "line\nbreak", "<b>&"])
+def test_any_name_can_be_drawn(name: str) -> None:
+    weight = nn.Parameter(torch.ones(2))
+    for params in ({name: weight}, {}):
+        assert b"</svg>" in picture(autograd_dot({name: weight.sum()}, params=params, title=name), "svg")
+
+
+def test_what_is_no_tensor_is_refused_with_the_cure() -> None:
+    with pytest.raises(ArgumentError, match=r"loss term 'lm' is a float, not a tensor.*before \.item\(\)"):
+        autograd_dot({"lm": 0.5})  # type: ignore[dict-item]
+    with pytest.raises(ArgumentError, match="the dict is empty"):
+        autograd_dot({})
