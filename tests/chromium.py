@@ -22,7 +22,8 @@ FLAGS = (
 
 def executable() -> str | None:
     """The browser, or None where there is none."""
-    return next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
+    names = ("chromium", "chromium-browser", "google-chrome")
+    return next((path for name in names if (path := shutil.which(name))), None)
 
 
 class Browser:
@@ -44,10 +45,15 @@ class Browser:
         self._in, from_browser = os.pipe()
         # the browser wants its pipe at 3 and 4; first out of the way, so that neither lands on the other
         low = [fcntl.fcntl(one, fcntl.F_DUPFD, 20) for one in (to_browser, from_browser)]
+
+        def onto_three_and_four() -> None:
+            os.dup2(low[0], 3)
+            os.dup2(low[1], 4)
+
         self._process = subprocess.Popen(
             [str(executable()), *FLAGS, f"--user-data-dir={self._profile}", "about:blank"],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, close_fds=False,
-            preexec_fn=lambda: (os.dup2(low[0], 3), os.dup2(low[1], 4)) and None,
+            preexec_fn=onto_three_and_four,
         )  # fmt: skip
         for one in (to_browser, from_browser, *low):
             os.close(one)

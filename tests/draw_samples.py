@@ -28,7 +28,12 @@ class GraphBuilder:
 
 def finding(kind: str, op: str, line: int, source: str, node: int, **fields: Any) -> Finding:
     about = KINDS[kind]
-    settings: dict[str, Any] = {"function": "decode", "certainty": "certain", "severity": "error", "term": "lm"} | fields
+    settings: dict[str, Any] = {
+        "function": "decode",
+        "certainty": "certain",
+        "severity": "error",
+        "term": "lm",
+    } | fields
     return Finding(
         kind=kind, code=about.code, op=op, file="train.py", line=line, source=source, why=about.why, cures=about.cures,
         node=node, **settings,
@@ -50,7 +55,9 @@ def _recogniser(build: GraphBuilder) -> int:
         "op", "live", "conv2d", *weights[:2], op="torch.conv2d", module="Model.cnn.0", file="model.py", line=10,
         shape=(4, 16, 32, 64), dtype="float32", gradient_norm=0.25, **both,
     )  # fmt: skip
-    relu = build.add("op", "live", "relu", conv, op="torch.relu", module="Model.cnn.1", file="model.py", line=10, **both)
+    relu = build.add(
+        "op", "live", "relu", conv, op="torch.relu", module="Model.cnn.1", file="model.py", line=10, **both
+    )
     return build.add(
         "op", "live", "linear", relu, *weights[2:], op="torch.nn.functional.linear", module="Model.head",
         file="model.py", line=14, shape=(64, 4, 80), dtype="float32", gradient_norm=1.0, **both,
@@ -74,7 +81,16 @@ def broken(text: str = "") -> Diagnosis:
     logits = _recogniser(build)
     dead = {"terms": ("lm",), "file": "train.py"}
     argmax = build.add(
-        "op", "cut", "argmax", logits, op="torch.Tensor.argmax", line=22, shape=(64, 4), dtype="int64", finding=0, **dead
+        "op",
+        "cut",
+        "argmax",
+        logits,
+        op="torch.Tensor.argmax",
+        line=22,
+        shape=(64, 4),
+        dtype="int64",
+        finding=0,
+        **dead,
     )
     numpy = build.add("op", "cut", "numpy", argmax, op="torch.Tensor.numpy", line=22, finding=1, **dead)
     host = build.add("host", "beyond", f"ndarray{text}", numpy, terms=("lm",))
@@ -88,7 +104,8 @@ def broken(text: str = "") -> Diagnosis:
             "op", "beyond", "embedding", tensor, op="torch.embedding", line=29, module=f"LM{text}.wte", **dead
         )
         entropy = build.add(
-            "op", "cut" if round_ == 0 else "beyond", "cross_entropy", embedding, op="torch.nn.functional.cross_entropy",
+            "op", "cut" if round_ == 0 else "beyond", "cross_entropy", embedding,
+            op="torch.nn.functional.cross_entropy",
             line=29, finding=3 if round_ == 0 else None, **dead,
         )  # fmt: skip
         inputs = (entropy, last) if last >= 0 else (entropy,)
@@ -104,7 +121,8 @@ def broken(text: str = "") -> Diagnosis:
             columns=(14, 51), function=f"lm_loss{text}", certainty="confirmed",
         ),
         finding(
-            "grad_disabled", "torch.nn.functional.cross_entropy", 29, "            total = total + lm(ids, labels=ids).loss",
+            "grad_disabled", "torch.nn.functional.cross_entropy", 29,
+            "            total = total + lm(ids, labels=ids).loss",
             host + 3, function="lm_loss", scope=("train.py", 28),
         ),
     )  # fmt: skip
@@ -120,7 +138,9 @@ def fixed() -> Diagnosis:
     alive = {"terms": ("lm",), "requires_grad": True, "file": "train.py"}
     softmax = build.add("op", "live", "softmax", logits, op="torch.softmax", line=50, gradient_norm=0.03, **alive)
     embedding = build.add("op", "live", "matmul", softmax, op="torch.matmul", line=51, module="LM.wte", **alive)
-    entropy = build.add("op", "live", "cross_entropy", embedding, op="torch.nn.functional.cross_entropy", line=52, **alive)
+    entropy = build.add(
+        "op", "live", "cross_entropy", embedding, op="torch.nn.functional.cross_entropy", line=52, **alive
+    )
     _ctc(build, logits)
     build.add("term", "live", "lm", entropy, terms=("lm",), requires_grad=True)
     terms = {"ctc": CTC, "lm": Term("lm", 0.2137, True, NAMES, False, 0.031)}
@@ -130,12 +150,17 @@ def fixed() -> Diagnosis:
 def unreached() -> Diagnosis:
     """No dead term, but some parameters get nothing: one whole module frozen, one bias with a gradient of 0."""
     build = GraphBuilder()
-    names = [f"encoder.layers.{i}.{part}" for i in range(12) for part in ("weight", "bias")] + ["head.weight", "head.bias"]
+    names = [f"encoder.layers.{i}.{part}" for i in range(12) for part in ("weight", "bias")] + [
+        "head.weight",
+        "head.bias",
+    ]
     for name in names:
         live = name.startswith("head")
         norm = {"head.weight": 0.5, "head.bias": 0.0}.get(name)
         build.add("wrt", "live" if live else "cut", name, requires_grad=live, terms=("loss",), gradient_norm=norm)
-    linear = build.add("op", "live", "linear", *range(len(names)), op="torch.linear", file="train.py", line=3, terms=("loss",))
+    linear = build.add(
+        "op", "live", "linear", *range(len(names)), op="torch.linear", file="train.py", line=3, terms=("loss",)
+    )
     build.add("term", "live", "loss", linear, terms=("loss",), requires_grad=True)
     frozen = finding("frozen", "torch.nn.Parameter", 1, "", 0, term=None, tensors=tuple(names[:24]), function="")
     terms = {"loss": Term("loss", 1.25, True, ("head.weight",), False, 0.5)}
@@ -149,9 +174,18 @@ def large(operations: int, *, modules: int = 40, lines: int = 6) -> Diagnosis:
     stream = build.add("wrt", "live", "stem.weight", gradient_norm=1.0, terms=("loss",), requires_grad=True)
     for i in range(operations // 2):
         module = f"Net.blocks.{i * modules // max(1, operations // 2)}.{'attention' if i % 2 else 'mlp'}"
-        inner = build.add("op", "live", f"op{i % 7}", stream, op="torch.op", module=module, line=10 + i % lines, **fields)
+        inner = build.add(
+            "op", "live", f"op{i % 7}", stream, op="torch.op", module=module, line=10 + i % lines, **fields
+        )
         stream = build.add("op", "live", "add", stream, inner, op="torch.add", module=module, line=9, **fields)
     build.add("term", "live", "loss", stream, terms=("loss",), requires_grad=True)
     return Diagnosis(
-        True, (), {"loss": Term("loss", 1.0, True, ("stem.weight",), False, 1.0)}, (), (), build.graph(), (), ("stem.weight",)
+        True,
+        (),
+        {"loss": Term("loss", 1.0, True, ("stem.weight",), False, 1.0)},
+        (),
+        (),
+        build.graph(),
+        (),
+        ("stem.weight",),
     )

@@ -16,6 +16,7 @@ FIGURES = {
     "cer_before", "cer_after", "cer_interval", "lm_before", "lm_after", "length_ratio", "lm_gradient_norm",
     "lm_ctc_cosine", "seconds_per_step", "peak_memory_mb",
 }  # fmt: skip
+SMALL = ("--lm", "char", "--steps", "3", "--batch-size", "4", "--adapt-lines", "8", "--evaluation-lines", "9")
 
 
 def compare(out: Path, *more: str) -> str:
@@ -28,7 +29,7 @@ def compare(out: Path, *more: str) -> str:
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     out = tmp_path_factory.mktemp("compare")
-    text = compare(out, "--lm", "char", "--steps", "3", "--batch-size", "4", "--adapt-lines", "8", "--evaluation-lines", "9")
+    text = compare(out, *SMALL)
     return out, text
 
 
@@ -101,7 +102,7 @@ def test_everything_is_written_and_the_last_line_is_the_report(run: tuple[Path, 
 
 
 def test_called_again_it_goes_on_and_finds_the_same(run: tuple[Path, str], summary: dict) -> None:
-    compare(run[0], "--lm", "char", "--steps", "3", "--batch-size", "4", "--adapt-lines", "8", "--evaluation-lines", "9")
+    compare(run[0], *SMALL)
     again = json.loads((run[0] / "summary.json").read_text())
     for experiment in ("with_labels", "new_hand"):
         for name, figures in again[experiment]["arms"].items():

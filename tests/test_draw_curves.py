@@ -14,10 +14,12 @@ from gradcheck_lm.draw.curves import PALETTE, Panel, Series, save_curves
 from gradcheck_lm.errors import ArgumentError
 
 STEPS = list(range(20))
-FALLING = Series(STEPS, [0.3 - 0.004 * x for x in STEPS], [0.28 - 0.004 * x for x in STEPS], [0.32 - 0.004 * x for x in STEPS])
+LEVELS = [0.3 - 0.004 * x for x in STEPS]
+FALLING = Series(STEPS, LEVELS, [y - 0.02 for y in LEVELS], [y + 0.02 for y in LEVELS])
 FLAT = Series(STEPS, [0.3] * 20)
 CER = Panel("CER on a new hand", "step", "CER", {"argmax": FLAT, "policy_gradient": FALLING})
-NORMS = Panel("Gradient", "step", "norm", {"argmax": Series(STEPS, [0.0] * 20), "soft": Series(STEPS, [10.0 ** -(x % 4) for x in STEPS])}, log_y=True)  # fmt: skip  # noqa: E501
+ALIVE = Series(STEPS, [10.0 ** -(x % 4) for x in STEPS])
+NORMS = Panel("Gradient", "step", "norm", {"argmax": Series(STEPS, [0.0] * 20), "soft": ALIVE}, log_y=True)
 
 
 @pytest.mark.parametrize("ending", ["png", "svg", "pdf"])

@@ -90,7 +90,8 @@ def test_wrt_is_on_the_left_and_terms_on_the_right() -> None:
     assert "rankdir=LR" in text
     left = re.search(r"rank=source; (.*?);? }", text)
     right = re.search(r"rank=sink; (.*?);? }", text)
-    assert left and right
+    assert left
+    assert right
     roles = dict(re.findall(r'  (n\d+) \[.*?class="(\w+) ', text))
     assert {roles[name] for name in left[1].split("; ")} == {"wrt"}
     assert {roles[name] for name in right[1].split("; ")} == {"term"}
@@ -175,7 +176,7 @@ def test_side_by_side_has_the_same_places_on_both_sides() -> None:
     assert len(lost) == 3  # argmax, numpy and tensor are empty places in the fixed half
     new = [line for line in text.splitlines() if "#e3f5e9" in line]
     assert {re.findall("<b>(.*?)</b>", line)[0] for line in new} == {"softmax", "matmul", "cross_entropy", "lm"}
-    assert all("b" == line.strip()[0] for line in new)
+    assert all(line.strip()[0] == "b" for line in new)
 
 
 def test_an_empty_graph_is_drawn() -> None:
@@ -193,7 +194,9 @@ def test_any_text_can_be_in_a_label(text: str) -> None:
 @given(st.text(max_size=12))
 @settings(max_examples=15, deadline=None)
 def test_any_text_at_all_can_be_in_a_label(text: str) -> None:
-    diagnosis = Diagnosis(True, (), {}, (), (), FlowGraph((FlowNode(0, "op", "live", text, module=text, file=text, line=1),)))
+    diagnosis = Diagnosis(
+        True, (), {}, (), (), FlowGraph((FlowNode(0, "op", "live", text, module=text, file=text, line=1),))
+    )
     assert b"</svg>" in picture(flow_dot(diagnosis, title=text), "svg")
 
 

@@ -23,7 +23,7 @@ from gradcheck_lm.draw.lettering import ascii_fallback, bundled_fonts_cover
 from gradcheck_lm.draw.pdf import pdf_from_json
 from gradcheck_lm.errors import ArgumentError, LayoutError, MissingPackageError
 
-DOT = "digraph g { a [label=\"argmax\", id=\"a\", class=\"cut\"]; b [label=<<b>lm</b><br/>x>]; a -> b [style=dashed]; }"
+DOT = 'digraph g { a [label="argmax", id="a", class="cut"]; b [label=<<b>lm</b><br/>x>]; a -> b [style=dashed]; }'
 JAPANESE = 'digraph g { a [label="訓練.py:22"]; b [label="損失"]; a -> b; }'
 BEGINNING = {"svg": b"<?xml", "png": b"\x89PNG\r\n", "pdf": b"%PDF-1."}
 
@@ -76,7 +76,7 @@ def test_every_format_with_each_engine(tmp_path: Path, name: str, kind: str, mon
 
 def test_dot_is_preferred_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program = tmp_path / "dot"
-    program.write_text("#!/bin/sh\ncat > /dev/null\necho \"<svg>$1</svg>\"\n")
+    program.write_text('#!/bin/sh\ncat > /dev/null\necho "<svg>$1</svg>"\n')
     program.chmod(program.stat().st_mode | stat.S_IEXEC)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     assert picture(DOT, "svg") == b"<svg>-Tsvg</svg>\n"
@@ -89,7 +89,9 @@ def test_an_engine_that_fails_is_followed_by_the_next(tmp_path: Path, monkeypatc
     monkeypatch.setattr(layout, "engines", lambda: (crash, absent, *others))
     assert picture(DOT, "svg").startswith(b"<?xml")
     monkeypatch.setattr(layout, "engines", lambda: (crash, absent))
-    with pytest.raises(LayoutError, match=r"no layout engine could draw this graph.*crash: .*absent: cannot be started"):
+    with pytest.raises(
+        LayoutError, match=r"no layout engine could draw this graph.*crash: .*absent: cannot be started"
+    ):
         picture(DOT, "svg")
 
 
@@ -190,7 +192,8 @@ def test_every_drawing_operation_becomes_a_pdf() -> None:
         {"op": "S", "style": "setlinewidth(2)"}, {"op": "S", "style": "dotted"},
         {"op": "e", "rect": [5, 5, 4, 2]}, {"op": "E", "rect": [5, 5, 4, 2]}, {"op": "L", "points": [[0, 0], [3, 3]]},
         {"op": "p", "points": [[0, 0], [1, 0], [1, 1]]}, {"op": "b", "points": [[0, 0], [1, 0], [1, 1], [2, 2]]},
-        {"op": "F", "size": 9, "face": "Courier"}, {"op": "T", "pt": [1, 1], "align": "c", "width": 10, "text": "é ✓ 訓"},
+        {"op": "F", "size": 9, "face": "Courier"},
+        {"op": "T", "pt": [1, 1], "align": "c", "width": 10, "text": "é ✓ 訓"},
     ]  # fmt: skip
     data = pdf_from_json({"bb": "0,0,30000,10", "_draw_": operations})
     stream = zlib.decompress(data.split(b"stream\n", 1)[1].split(b"\nendstream")[0]).decode("cp1252")
@@ -217,5 +220,7 @@ def test_pygraphviz_runs_in_a_process_of_its_own(monkeypatch: pytest.MonkeyPatch
 
 def test_the_worker_is_a_script(tmp_path: Path) -> None:
     worker = Path(layout.__file__).with_name("pygraphviz_worker.py")
-    done = subprocess.run([sys.executable, str(worker), "-Tsvg"], input=b"digraph {{{", capture_output=True, check=False)
+    done = subprocess.run(
+        [sys.executable, str(worker), "-Tsvg"], input=b"digraph {{{", capture_output=True, check=False
+    )
     assert done.returncode != 0

@@ -7,6 +7,7 @@ import io
 import subprocess
 import sys
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,7 @@ def test_no_line_is_wider_than_the_console(width: int) -> None:
     diagnosis = dataclasses.replace(broken(), findings=(long, *broken().findings[1:]))
     lines = diagnosis_text(diagnosis, width=width).splitlines()
     assert max(map(cell_len, lines)) <= width
-    source, caret = next((a, b) for a, b in zip(lines, lines[1:], strict=False) if b.strip(" ^") == "" and "^" in b)
+    source, caret = next((a, b) for a, b in pairwise(lines) if b.strip(" ^") == "" and "^" in b)
     start = caret.index("^")
     assert source[start : len(caret)] == "logits.argmax(-1)"  # the caret still points at it
 
@@ -85,7 +86,10 @@ def test_printing_takes_the_given_console() -> None:
 
 @pytest.mark.parametrize("encoding", ["cp932", "ascii"])
 def test_in_a_pipe_with_an_old_encoding(encoding: str) -> None:
-    program = "from draw_samples import broken; from gradcheck_lm.draw import print_diagnosis; print_diagnosis(broken('訓練✓'))"
+    program = (
+        "from draw_samples import broken; from gradcheck_lm.draw import print_diagnosis; "
+        "print_diagnosis(broken('訓練✓'))"
+    )
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, check=False, cwd=Path(__file__).parent,
         env={"PYTHONIOENCODING": encoding, "PYTHONPATH": str(Path(__file__).parents[1]), "PATH": ""},

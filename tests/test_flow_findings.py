@@ -12,10 +12,19 @@ from torch import nn
 from gradcheck_lm.flow import KINDS, Diagnosis, diagnose
 
 CODES = {
-    "discrete_op": "GF101", "integer_cast": "GF102", "sampling": "GF103", "detach": "GF104", "grad_disabled": "GF105",
-    "left_torch": "GF201", "new_leaf": "GF202", "zero_gradient": "GF301", "constant": "GF401", "frozen": "GF402",
-    "custom_function": "GF501", "non_finite": "GF601",
-}  # fmt: skip
+    "discrete_op": "GF101",
+    "integer_cast": "GF102",
+    "sampling": "GF103",
+    "detach": "GF104",
+    "grad_disabled": "GF105",
+    "left_torch": "GF201",
+    "new_leaf": "GF202",
+    "zero_gradient": "GF301",
+    "constant": "GF401",
+    "frozen": "GF402",
+    "custom_function": "GF501",
+    "non_finite": "GF601",
+}
 
 
 @pytest.fixture

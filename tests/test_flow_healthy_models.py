@@ -17,7 +17,9 @@ IDS = torch.arange(24).reshape(2, 12) % 50
 
 
 def gpt2() -> tuple[nn.Module, Callable[[], Tensor]]:
-    config = transformers.GPT2Config(n_layer=2, n_head=2, n_embd=16, n_positions=32, vocab_size=50, bos_token_id=0, eos_token_id=0)
+    config = transformers.GPT2Config(
+        n_layer=2, n_head=2, n_embd=16, n_positions=32, vocab_size=50, bos_token_id=0, eos_token_id=0
+    )
     model = transformers.GPT2LMHeadModel(config)
     return model, lambda: model(IDS, labels=IDS).loss
 
@@ -42,7 +44,9 @@ def t5() -> tuple[nn.Module, Callable[[], Tensor]]:
 
 def vit() -> tuple[nn.Module, Callable[[], Tensor]]:
     small = {key: value for key, value in SMALL.items() if key != "vocab_size"}
-    model = transformers.ViTForImageClassification(transformers.ViTConfig(**small, image_size=16, patch_size=8, num_labels=3))
+    model = transformers.ViTForImageClassification(
+        transformers.ViTConfig(**small, image_size=16, patch_size=8, num_labels=3)
+    )
     images = torch.randn(2, 3, 16, 16)
     return model, lambda: model(images, labels=torch.tensor([0, 2])).loss
 

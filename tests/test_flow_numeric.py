@@ -55,7 +55,9 @@ def test_verdicts(name: str, dtype: torch.dtype) -> None:
 
 
 def test_random_functions_are_called_with_the_same_draws() -> None:
-    model = torch.nn.Sequential(torch.nn.Linear(3, 8), torch.nn.Tanh(), torch.nn.Dropout(0.5), torch.nn.Linear(8, 1)).double()
+    model = torch.nn.Sequential(
+        torch.nn.Linear(3, 8), torch.nn.Tanh(), torch.nn.Dropout(0.5), torch.nn.Linear(8, 1)
+    ).double()
     state = torch.get_rng_state()
     assert compare_gradients(lambda: model(torch.randn(5, 3).double()).square().mean(), model).verdict == "agrees"
     assert torch.equal(state, torch.get_rng_state())

@@ -124,7 +124,12 @@ def test_user_line_in_lambda_and_exec(model: nn.Module) -> None:
     assert finding.source.startswith("finding = diagnose(lambda:")
     assert finding.function == "<lambda>"
     scope = {"model": model, "torch": torch}
-    exec(compile("def loss():\n    out = model(torch.ones(1, 4))\n    return out.data.sum()\n", "<ipython-input-7>", "exec"), scope)
+    exec(
+        compile(
+            "def loss():\n    out = model(torch.ones(1, 4))\n    return out.data.sum()\n", "<ipython-input-7>", "exec"
+        ),
+        scope,
+    )
     finding = diagnose(scope["loss"], model).findings[0]
     assert (finding.file, finding.line, finding.kind) == ("<ipython-input-7>", 3, "detach")
 
@@ -163,7 +168,8 @@ def test_python_dash_c() -> None:
 
 def test_columns_count_characters_not_bytes(model: nn.Module) -> None:
     def loss() -> torch.Tensor:
-        名前 = model(torch.ones(1, 4)); 損失 = 名前.argmax(-1)  # noqa: E702
+        名前 = model(torch.ones(1, 4))
+        損失 = 名前.argmax(-1)
         return 損失.float().sum()
 
     finding = diagnose(loss, model).findings[0]

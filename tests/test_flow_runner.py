@@ -67,10 +67,18 @@ def test_the_silent_case_in_an_unchanged_script(script: Path, capsys: pytest.Cap
     assert not diagnosis.ok
     assert diagnosis.dead == ("lm",)
     assert not diagnosis.terms["ctc"].dead
-    assert [finding.kind for finding in diagnosis.findings] == ["discrete_op", "left_torch", "new_leaf", "grad_disabled"]
+    assert [finding.kind for finding in diagnosis.findings] == [
+        "discrete_op",
+        "left_torch",
+        "new_leaf",
+        "grad_disabled",
+    ]
     assert [finding.line for finding in diagnosis.findings] == [
-        line_of(script, "argmax"), line_of(script, "argmax"), line_of(script, "torch.tensor("), line_of(script, "F.cross_entropy"),
-    ]  # fmt: skip
+        line_of(script, "argmax"),
+        line_of(script, "argmax"),
+        line_of(script, "torch.tensor("),
+        line_of(script, "F.cross_entropy"),
+    ]
     assert diagnosis.findings[3].scope == (str(script), line_of(script, "torch.no_grad"))
     assert diagnosis.wrt == ("weight", "bias")
     assert {finding.certainty for finding in diagnosis.findings[1:]} == {"likely"}
@@ -93,19 +101,24 @@ def write(tmp_path: Path, text: str) -> Path:
 
 
 def test_the_loud_case(tmp_path: Path) -> None:
-    path = write(tmp_path, """
+    path = write(
+        tmp_path,
+        """
         import torch
         model = torch.nn.Linear(3, 2)
         optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
         loss = model(torch.randn(4, 3)).argmax(-1).float().mean()
         loss.backward()
-    """)
+    """,
+    )
     diagnosis = run_script(path)
     assert [finding.kind for finding in diagnosis.findings] == ["discrete_op"]
 
 
 def test_a_healthy_script(tmp_path: Path) -> None:
-    path = write(tmp_path, """
+    path = write(
+        tmp_path,
+        """
         import torch
         model = torch.nn.Sequential(torch.nn.Linear(3, 3), torch.nn.Tanh(), torch.nn.Linear(3, 2))
         optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
@@ -115,7 +128,8 @@ def test_a_healthy_script(tmp_path: Path) -> None:
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-    """)
+    """,
+    )
     assert run_script(path).ok
     assert run_script(path, until="end").ok
 
@@ -137,11 +151,14 @@ def test_modules_run_like_python_dash_m(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_without_an_optimizer_the_modules_that_ran_are_asked_about(tmp_path: Path) -> None:
-    path = write(tmp_path, """
+    path = write(
+        tmp_path,
+        """
         import torch
         model = torch.nn.Linear(3, 2)
         model(torch.randn(4, 3)).data.sum().backward()
-    """)
+    """,
+    )
     diagnosis = run_script(path)
     assert diagnosis.findings[0].kind == "detach"
     assert any("no optimizer" in note for note in diagnosis.notes)
@@ -166,7 +183,9 @@ def test_bad_scripts(tmp_path: Path) -> None:
 
 
 def test_a_script_that_catches_everything(tmp_path: Path) -> None:
-    path = write(tmp_path, """
+    path = write(
+        tmp_path,
+        """
         import torch
         model = torch.nn.Linear(3, 2)
         optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
@@ -174,5 +193,6 @@ def test_a_script_that_catches_everything(tmp_path: Path) -> None:
             model(torch.randn(4, 3)).argmax().float().backward()
         except Exception:
             raise SystemExit(1)
-    """)
+    """,
+    )
     assert run_script(path).findings[0].kind == "discrete_op"

@@ -98,7 +98,12 @@ def test_without_counterfactuals_nothing_runs_twice() -> None:
 
 @pytest.mark.parametrize(
     ("frozen", "with_ctc", "penalty_requires", "total_requires", "loud"),
-    [(True, False, False, False, True), (True, True, False, True, False), (False, False, True, True, False), (False, True, True, True, False)],
+    [
+        (True, False, False, False, True),
+        (True, True, False, True, False),
+        (False, False, True, True, False),
+        (False, True, True, True, False),
+    ],
 )
 def test_truth_table(frozen: bool, with_ctc: bool, penalty_requires: bool, total_requires: bool, loud: bool) -> None:
     trainer = Trainer(frozen=frozen, under_no_grad=False)

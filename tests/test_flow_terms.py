@@ -44,7 +44,9 @@ def test_norms_shares_and_cosines_are_those_of_autograd(model: nn.Module) -> Non
 
 def test_scale_of_mixed_precision_is_taken_out(model: nn.Module) -> None:
     loss = model(torch.ones(2, 4)).square().mean()
-    assert attribute({"a": loss * 1024}, model, scale=1024).norm("a") == pytest.approx(attribute({"a": loss}, model).norm("a"))
+    assert attribute({"a": loss * 1024}, model, scale=1024).norm("a") == pytest.approx(
+        attribute({"a": loss}, model).norm("a")
+    )
 
 
 def test_biases_before_batchnorm_are_named() -> None:

@@ -37,7 +37,9 @@ def expected(path: Path) -> tuple[str, int]:
 
 
 def show(diagnosis: Diagnosis) -> str:
-    return "\n".join(f"{f.severity} {f.kind} {Path(f.file).name}:{f.line} {f.op} {f.tensors}" for f in diagnosis.findings)
+    return "\n".join(
+        f"{f.severity} {f.kind} {Path(f.file).name}:{f.line} {f.op} {f.tensors}" for f in diagnosis.findings
+    )
 
 
 # torch's own warning on float(tensor), given once a process: the programs do what it warns of on purpose

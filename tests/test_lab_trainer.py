@@ -242,3 +242,16 @@ def test_every_epoch_sees_every_line_once(data: LineData) -> None:
     assert data.batch(3, 4, seed=0).indices != data.batch(0, 4, seed=0).indices
     halves = [data.batch(1, 4, seed=0, rank=rank, world=2).indices for rank in (0, 1)]
     assert sorted(halves[0] + halves[1]) == sorted(data.batch(1, 4, seed=0).indices)
+
+
+def test_precision_can_change_from_run_to_run(model: CRNN, data: LineData) -> None:
+    finals = []
+    for precision in ("no", "bf16", "no"):
+        trainer = Trainer(
+            copy.deepcopy(model), labelled(CHARSET, None, 0.0), data, config(steps=1, mixed_precision=precision)
+        )
+        assert trainer.accelerator.mixed_precision == precision
+        trainer.run()
+        finals.append(trainer.model)
+    assert same_weights(finals[0], finals[2])
+    assert not same_weights(finals[0], finals[1])

@@ -137,6 +137,9 @@ def test_windows_begin_where_words_begin_and_hold_the_text() -> None:
     tokens = CharacterTokens(" abcdefghijklmnopqrstuvwxyz0123456789")
     stream = token_stream(TEXTS, tokens)
     starts = word_starts(stream, tokens, longest=16)
+    first = stream[starts]
+    assert (first != tokens.begin).all()
+    assert 0.4 < (first == 0).float().mean() < 0.6  # half of them bring the space in front along
     ids = windows(stream, starts, batch=200, window=12, tokens=tokens, generator=torch.Generator().manual_seed(0))
     led = ids[:, 0] == tokens.begin
     assert 0.6 < led.float().mean() < 0.95

@@ -79,7 +79,8 @@ def page(table: dict[str, dict[str, Any]], summaries: list[dict[str, Any]]) -> s
         "In brackets behind each seed's CER after: the 95 % interval of after minus before, in points, by paired "
         "bootstrap over lines.",
         "",
-        "| arm | CER before | CER after | relative change | LM nats/char before > after | length | LM gradient norm | s/step |",
+        "| arm | CER before | CER after | relative change | LM nats/char before > after | length | LM gradient norm "
+        "| s/step |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for name, row in table.items():

@@ -119,7 +119,7 @@ def lm_table(
         show_json(found.to_dict())
         return
     rows = [
-        [str(row.index), number(row.prediction_loss, 4), number(row.label_loss, 4), row.winner, row.prediction]
+        [str(row.index), number(row.prediction_loss, ".4f"), number(row.label_loss, ".4f"), row.winner, row.prediction]
         for row in found.rows
     ]
     console().print(table("Nats per token", ["line", "prediction", "label", "costs less", "read as"], rows))
@@ -127,7 +127,8 @@ def lm_table(
     typer.echo(
         f"the label costs less on {counts['label']} lines, the prediction on {counts['prediction']}, "
         f"equal on {counts['equal']}; means: prediction {number(means['prediction'])}, label {number(means['label'])}, "
-        f"penalty {number(means['penalty_positive_mean'])} (over positive lines), {number(means['penalty_mean'])} (over all)"
+        f"penalty {number(means['penalty_positive_mean'])} (over positive lines), "
+        f"{number(means['penalty_mean'])} (over all)"
     )
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from gradcheck_lm.draw.layout import render_folding
+from gradcheck_lm.draw.lettering import printable
 from gradcheck_lm.draw.summary import summarise
 from gradcheck_lm.errors import ArgumentError
 
@@ -139,9 +140,7 @@ def _named(terms: Mapping[str, torch.Tensor] | torch.Tensor) -> dict[str, torch.
     return named
 
 
-def _torchviz_statements(
-    named: dict[str, torch.Tensor], params: Mapping[str, torch.Tensor] | None
-) -> list[str] | None:
+def _torchviz_statements(named: dict[str, torch.Tensor], params: Mapping[str, torch.Tensor] | None) -> list[str] | None:
     """torchviz's picture, statement by statement, with stable numbers; None where torchviz cannot draw it."""
     try:
         with warnings.catch_warnings():
@@ -189,7 +188,7 @@ def _dot(statements: Sequence[str], note: str, title: str) -> str:
         # Courier, since every engine knows its widths: torchviz's "monospace" overflows its boxes
         '  node [shape=box, style=filled, fontname="Courier", fontsize=10, height=0.2, fillcolor=lightgrey];',
     ]
-    return "\n".join([*head, *(f"  {statement};" for statement in statements), "}", ""])
+    return printable("\n".join([*head, *(f"  {statement};" for statement in statements), "}", ""]))
 
 
 def _tensor_label(tensor: torch.Tensor, name: str) -> str:
@@ -197,5 +196,4 @@ def _tensor_label(tensor: torch.Tensor, name: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    clean = "".join(character if character >= " " or character == "\n" else "?" for character in text)
-    return clean.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return printable(text).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

@@ -59,8 +59,7 @@ def save_graph(
 def _body(diagnosis: Diagnosis, folded: FoldedGraph, prefix: str) -> list[str]:
     thickness = widths(folded)
     nodes = [
-        f"  n{group.id} [{attributes_text(node_attributes(diagnosis, group, prefix))}];"
-        for group in folded.groups
+        f"  n{group.id} [{attributes_text(node_attributes(diagnosis, group, prefix))}];" for group in folded.groups
     ]
     edges = [
         f"  n{a} -> n{b} [{attributes_text(edge_attributes(folded.groups[a], folded.groups[b], thickness.get(a)))}];"

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gradcheck_lm.draw.lettering import ascii_fallback, bundled_fonts_cover
+from gradcheck_lm.draw.lettering import ascii_fallback, bundled_fonts_cover, printable
 from gradcheck_lm.errors import ArgumentError, LayoutError, MissingPackageError
 from gradcheck_lm.files import write_bytes_atomic, write_text_atomic
 
@@ -66,7 +66,7 @@ def render(dot_text: str, path: str | Path, *, timeout: float = 30.0) -> Path:
     if not timeout > 0:
         raise ArgumentError(f"timeout is {timeout!r} seconds; it must be above 0")
     if kind == "dot":
-        return write_text_atomic(path, dot_text)
+        return write_text_atomic(path, printable(dot_text))
     return write_bytes_atomic(path, picture(dot_text, kind, timeout=timeout))
 
 
@@ -144,7 +144,7 @@ def _run(engine: Engine, dot_text: str, kind: str, deadline: float) -> bytes:
     try:
         done = subprocess.run(
             [*engine.command, f"-T{kind}"],
-            input=dot_text.encode("utf-8", "replace"),
+            input=printable(dot_text).encode("utf-8"),
             capture_output=True,
             timeout=max(0.05, deadline - time.monotonic()),
             check=False,

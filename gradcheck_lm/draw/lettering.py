@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 import unicodedata
 
 # what stands in for a sign of ours or of a text that an encoding lacks
@@ -13,6 +14,8 @@ _PLAIN = {
 }  # fmt: skip
 
 _STEERING = "\u202a\u202b\u202d\u202e\u2066\u2067\u2068\u2028\u2029"  # reverse the text or break the line
+
+_FORBIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 
 
 def shown(text: str, encoding: str = "utf-8") -> str:
@@ -54,10 +57,14 @@ def ascii_fallback(text: str) -> str:
     return "".join(c if bundled_fonts_cover(c) else f"u{ord(c):04X}" for c in text)
 
 
+def printable(text: str) -> str:
+    """`text` without the characters that XML, and so SVG, forbids: control characters and halves of pairs."""
+    return _FORBIDDEN.sub("?", text)
+
+
 def html_label(text: str) -> str:
-    """`text` as the content of an HTML-like DOT label: escaped, without characters that XML forbids."""
-    clean = "".join(c if c >= " " and unicodedata.category(c) not in ("Cs", "Cn", "Co") else "?" for c in text)
-    clean = "".join("?" if ord(c) in (0x7F, 0xFFFE, 0xFFFF) or 0x80 <= ord(c) < 0xA0 else c for c in clean)
+    """`text` as the content of an HTML-like DOT label."""
+    clean = printable(text.replace("\n", " ").replace("\t", " "))
     return clean.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gradcheck_lm.draw.folding import FoldedGraph, Group
-from gradcheck_lm.draw.lettering import html_label, shorten
+from gradcheck_lm.draw.lettering import html_label, printable, shorten
 from gradcheck_lm.draw.words import number
 from gradcheck_lm.flow.findings import Diagnosis
 
@@ -204,7 +204,7 @@ def attributes_text(attributes: dict[str, str]) -> str:
 def _value(name: str, value: str) -> str:
     if name == "label" and value.startswith("<"):
         return value
-    clean = "".join(character if character >= " " else " " for character in value)
+    clean = printable(value.replace("\n", " "))
     return '"' + clean.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 

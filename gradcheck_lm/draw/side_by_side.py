@@ -28,8 +28,8 @@ def side_by_side(
 ) -> str:
     """Two diagnoses in one figure, as DOT text: the broken one above, the same nodes at the same places.
 
-    Nodes are the same when they are the same module, term, or operation in the same place of the data flow. What carries
-    gradient in one of them alone is drawn green there; what one of them lacks keeps its place in it, empty.
+    Nodes are the same when they are the same module, term, or operation in the same place of the data flow. What
+    carries gradient in one of them alone is drawn green there; what one of them lacks keeps its place in it, empty.
 
     Args:
         titles: of the two halves.

@@ -9,12 +9,47 @@ from typing import Any
 import torch
 
 from gradcheck_lm.flow.autograd import walk_nodes
-from gradcheck_lm.flow.recorder import Call, Recorder
+from gradcheck_lm.flow.recorder import Recorder
 from gradcheck_lm.flow.sites import expression_at, line_of
+from gradcheck_lm.flow.tape import Call
 
-_SUMS = frozenset("add add_ __add__ __radd__ __iadd__ sub sub_ __sub__ __rsub__ __isub__ subtract".split())
-_SCALES = frozenset("mul mul_ __mul__ __rmul__ __imul__ div div_ __truediv__ __itruediv__ true_divide multiply divide".split())
-_SAME = frozenset("neg __neg__ to float double clone squeeze view reshape cpu cuda contiguous alias mean".split())
+_SUMS = frozenset(
+    ["add", "add_", "__add__", "__radd__", "__iadd__", "sub", "sub_", "__sub__", "__rsub__", "__isub__", "subtract"]
+)
+_SCALES = frozenset(
+    [
+        "mul",
+        "mul_",
+        "__mul__",
+        "__rmul__",
+        "__imul__",
+        "div",
+        "div_",
+        "__truediv__",
+        "__itruediv__",
+        "true_divide",
+        "multiply",
+        "divide",
+    ]
+)
+_SAME = frozenset(
+    [
+        "neg",
+        "__neg__",
+        "to",
+        "float",
+        "double",
+        "clone",
+        "squeeze",
+        "view",
+        "reshape",
+        "cpu",
+        "cuda",
+        "contiguous",
+        "alias",
+        "mean",
+    ]
+)
 
 
 @dataclass
@@ -136,7 +171,9 @@ def _operand_name(recording: Recorder, call: Call, token: int | None, place: int
 
 def _written_first(sides: list[ast.expr]) -> bool:
     """`self.weight * loss`: of two names the later one is taken for the tensor, as people write weights first."""
-    return isinstance(sides[0], ast.Attribute | ast.Name) and isinstance(sides[1], ast.Name | ast.Attribute | ast.Subscript)
+    return isinstance(sides[0], ast.Attribute | ast.Name) and isinstance(
+        sides[1], ast.Name | ast.Attribute | ast.Subscript
+    )
 
 
 def _is_number(node: ast.AST) -> bool:

@@ -41,7 +41,9 @@ def walk_nodes(root: Any) -> list[Any]:
             continue
         seen.add(node)
         nodes.append(node)
-        stack.extend(following for following, _ in node.next_functions if following is not None and following not in seen)
+        stack.extend(
+            following for following, _ in node.next_functions if following is not None and following not in seen
+        )
     return nodes
 
 
@@ -179,7 +181,9 @@ def _watched(nodes: Sequence[Any], records: dict[Any, NodeRecord]) -> Iterator[N
 
     def after(node: Any) -> Callable[[Any, Any], None]:
         def hook(grad_inputs: Any, grad_outputs: Any) -> None:
-            records.setdefault(node, NodeRecord(_worst(grad_outputs))).outgoing = [_state(value) for value in grad_inputs]
+            records.setdefault(node, NodeRecord(_worst(grad_outputs))).outgoing = [
+                _state(value) for value in grad_inputs
+            ]
 
         return hook
 
@@ -205,7 +209,9 @@ class Death:
     direct: bool  # it hands the gradient to the tensor itself, and to others a live one
 
 
-def deaths(loss: torch.Tensor, tensors: Sequence[torch.Tensor], stamp: str) -> dict[int, Death]:
+def deaths(
+    loss: torch.Tensor, tensors: Sequence[torch.Tensor], call_of: Callable[[Any], int | None]
+) -> dict[int, Death]:
     """For each tensor (by position): where the gradient on its way from `loss` becomes zero, None, or NaN."""
     nodes = walk_nodes(loss.grad_fn)
     records: dict[Any, NodeRecord] = {}
@@ -213,7 +219,7 @@ def deaths(loss: torch.Tensor, tensors: Sequence[torch.Tensor], stamp: str) -> d
     with _watched(nodes, records):
         gradients(loss, wanted)
     ordered = _topological(nodes)
-    calls = _nearest_calls(ordered, stamp)
+    calls = _nearest_calls(ordered, call_of)
     ordered.reverse()
     found = {}
     for position, tensor in enumerate(tensors):
@@ -242,11 +248,11 @@ def _topological(nodes: Sequence[Any]) -> list[Any]:
     return ordered
 
 
-def _nearest_calls(nodes: Sequence[Any], stamp: str) -> dict[Any, int | None]:
-    """A call of several nodes is stamped on its last one: the others take it from the node they feed."""
+def _nearest_calls(nodes: Sequence[Any], call_of: Callable[[Any], int | None]) -> dict[Any, int | None]:
+    """The call each node was made by; nodes of unknown make take it from the node that they feed."""
     calls: dict[Any, int | None] = {}
     for node in nodes:
-        own = node.metadata.get(stamp)
+        own = call_of(node)
         if own is not None:
             calls[node] = own
         for following, _ in node.next_functions:

@@ -9,8 +9,9 @@ from gradcheck_lm.flow.autograd import Death
 from gradcheck_lm.flow.dataflow import Cut, Dataflow, Distances
 from gradcheck_lm.flow.findings import KINDS, Finding
 from gradcheck_lm.flow.operations import advice, kind_of_cut
-from gradcheck_lm.flow.recorder import IN_CHECKPOINT, IN_FUNCTION, Call, Recorder, Switch
+from gradcheck_lm.flow.recorder import Recorder
 from gradcheck_lm.flow.sites import Site, enclosing_switch, frame_kind, line_of, place_of, position
+from gradcheck_lm.flow.tape import IN_CHECKPOINT, IN_FUNCTION, Call, Switch
 
 _ORDER = {kind: place for place, kind in enumerate(KINDS)}
 
@@ -54,7 +55,9 @@ class Chain:
                 count += 1
         return count
 
-    def add(self, cut: Cut, *, certainty: str, severity: str = "error", term: str | None = None, tensor: str | None = None) -> None:
+    def add(
+        self, cut: Cut, *, certainty: str, severity: str = "error", term: str | None = None, tensor: str | None = None
+    ) -> None:
         """Add one cut, or merge it with the one on the same line."""
         call = self.recording.calls[cut.call]
         key: tuple[object, ...] = (cut.kind, *_line_key(_cut_site(call, cut.kind)))
@@ -103,7 +106,11 @@ class Chain:
         last = len(self.recording.calls)
         ordered = sorted(
             self.drafts.values(),
-            key=lambda draft: (draft.severity != "error", last if draft.call is None else draft.call, _ORDER[draft.kind]),
+            key=lambda draft: (
+                draft.severity != "error",
+                last if draft.call is None else draft.call,
+                _ORDER[draft.kind],
+            ),
         )
         return [(draft.call, self._finding(draft)) for draft in ordered]
 

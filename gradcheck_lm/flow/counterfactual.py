@@ -16,7 +16,8 @@ from typing import Any
 import torch
 
 from gradcheck_lm.flow.dataflow import HostLink
-from gradcheck_lm.flow.recorder import Call, Recorder
+from gradcheck_lm.flow.recorder import Recorder
+from gradcheck_lm.flow.tape import Call
 
 SiteKey = tuple[str, Any, int]
 
@@ -37,7 +38,9 @@ class State:
         self.modes = [(part, part.training) for module in modules for part in module.modules()]
         self.python = random.getstate()
         self.torch = torch.get_rng_state()
-        self.cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() and torch.cuda.is_initialized() else None
+        self.cuda = (
+            torch.cuda.get_rng_state_all() if torch.cuda.is_available() and torch.cuda.is_initialized() else None
+        )
         numpy = sys.modules.get("numpy")
         self.numpy = numpy.random.get_state() if numpy is not None else None
 
@@ -69,7 +72,11 @@ def _same(left: torch.Tensor, right: torch.Tensor) -> bool:
 
 def site_key(call: Call) -> SiteKey:
     """The same place in the program in every run of it."""
-    return (call.operation.title, None if call.site is None else call.site.code, 0 if call.site is None else call.site.instruction)
+    return (
+        call.operation.title,
+        None if call.site is None else call.site.code,
+        0 if call.site is None else call.site.instruction,
+    )
 
 
 class Replay(Recorder):
@@ -111,7 +118,13 @@ class Experiment:
     """Replays of one program from one state."""
 
     def __init__(
-        self, run: Callable[[Recorder], object], state: State, first: Recorder, *, seconds: float, note: Callable[[str], None]
+        self,
+        run: Callable[[Recorder], object],
+        state: State,
+        first: Recorder,
+        *,
+        seconds: float,
+        note: Callable[[str], None],
     ) -> None:
         self.run = run  # runs the program under a recorder, its terms written into the recording
         self.state = state
@@ -127,7 +140,9 @@ class Experiment:
             places.setdefault(site_key(self.first.calls[export]), export)
         control = self._replay(None, 0)
         if control is None or not self._repeats(control):
-            self.note("the program did not repeat itself when run again: values that left torch are matched by likeness")
+            self.note(
+                "the program did not repeat itself when run again: values that left torch are matched by likeness"
+            )
             return None
         self.control = control
         found: list[HostLink] = []

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from gradcheck_lm.flow.operations import kind_of_cut
-from gradcheck_lm.flow.recorder import IN_CHECKPOINT, IN_FUNCTION, OPEN, Call, Recorder
+from gradcheck_lm.flow.recorder import Recorder
+from gradcheck_lm.flow.tape import IN_CHECKPOINT, IN_FUNCTION, OPEN, Call
 
 Cost = tuple[int, int, int]  # cuts on the way, of them doubtful steps, operations: compared in this order
 FAR: Cost = (1 << 30, 0, 0)
@@ -52,7 +53,9 @@ class Dataflow:
                 if call.live or any(token in inside for token in call.inputs):
                     inside.update(token for token in call.outputs if self.recording.tokens[token].is_float)
             elif call.scope == OPEN and not call.operation.title.startswith("autograd."):
-                found.update(token for token in call.inputs if token in inside and not self.recording.tokens[token].requires_grad)
+                found.update(
+                    token for token in call.inputs if token in inside and not self.recording.tokens[token].requires_grad
+                )
         return found
 
     def _index(self, link: HostLink) -> None:
@@ -118,7 +121,9 @@ class Dataflow:
         exports: dict[int, int] = {}
         for index, call in enumerate(recording.calls):
             reached = [token for token in call.inputs if token in tokens]
-            host = min((exports[link.source] for link in self.into.get(index, ()) if link.source in exports), default=None)
+            host = min(
+                (exports[link.source] for link in self.into.get(index, ()) if link.source in exports), default=None
+            )
             if not reached and host is None:
                 continue
             if not call.outputs:

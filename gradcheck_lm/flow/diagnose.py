@@ -59,9 +59,7 @@ def record() -> Run:
     return Run()
 
 
-def diagnose(
-    fn: Callable[[], Any], wrt: Any, *, counterfactual: bool = True, time_limit: float = 30.0
-) -> Diagnosis:
+def diagnose(fn: Callable[[], Any], wrt: Any, *, counterfactual: bool = True, time_limit: float = 30.0) -> Diagnosis:
     """Run `fn` once under the recorder and say why its gradients arrive at `wrt` or do not.
 
     Args:
@@ -82,7 +80,9 @@ def diagnose(
             "lambda: step(batch). For a loss already computed, use: with record() as run: ... run.diagnose(loss, wrt)."
         )
     named, explicit = named_tensors(wrt)
-    modules = [part for part in (wrt.values() if isinstance(wrt, Mapping) else [wrt]) if isinstance(part, torch.nn.Module)]
+    modules = [
+        part for part in (wrt.values() if isinstance(wrt, Mapping) else [wrt]) if isinstance(part, torch.nn.Module)
+    ]
     state = State(list(named.values()), modules) if counterfactual else None
     recorder = Recorder()
     with recorder:
@@ -92,7 +92,7 @@ def diagnose(
     def again(replay: Recorder) -> None:
         with replay:
             value = fn()
-        for term in (value.values() if isinstance(value, Mapping) else [value]):
+        for term in value.values() if isinstance(value, Mapping) else [value]:
             if isinstance(term, int | float):
                 replay.number(float(term))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 
@@ -20,7 +19,27 @@ from gradcheck_lm.flow.recorder import Recorder
 from gradcheck_lm.flow.sites import Site
 from gradcheck_lm.flow.subjects import number_of
 
-_ARITHMETIC = frozenset("add sub mul div neg mean sum to float __rsub__ __radd__ __rmul__ add_ sub_ mul_ div_ clone".split())
+_ARITHMETIC = frozenset(
+    [
+        "add",
+        "sub",
+        "mul",
+        "div",
+        "neg",
+        "mean",
+        "sum",
+        "to",
+        "float",
+        "__rsub__",
+        "__radd__",
+        "__rmul__",
+        "add_",
+        "sub_",
+        "mul_",
+        "div_",
+        "clone",
+    ]
+)
 _NOTED = frozenset(["detach", "grad_disabled", "discrete_op", "integer_cast", "sampling", "new_leaf"])
 
 
@@ -57,7 +76,9 @@ class Inquiry:
         self.notes: list[str] = []
         self.values = terms
         tokens = (recording.token_of(tensor) for tensor in self.tensors)
-        self.roots = [_first_token(recording, token, tensor) for token, tensor in zip(tokens, self.tensors, strict=True)]
+        self.roots = [
+            _first_token(recording, token, tensor) for token, tensor in zip(tokens, self.tensors, strict=True)
+        ]
         wanted = [position for position, tensor in enumerate(self.tensors) if explicit or tensor.requires_grad]
         self.wanted = wanted or list(range(len(self.tensors)))
         self.frozen = [position for position in range(len(self.tensors)) if position not in set(self.wanted)]
@@ -214,7 +235,9 @@ class Inquiry:
         found = gradients(loss.root, self.tensors, edge) if edge is not None else nothing
         kept = self.recording.scalars.get(addend.token)
         value = float(kept) if kept is not None else float("nan")
-        return Strand(addend.name, addend.token, value, token.requires_grad, found, loss.root if edge is not None else None)
+        return Strand(
+            addend.name, addend.token, value, token.requires_grad, found, loss.root if edge is not None else None
+        )
 
     def _is_dead(self, strand: Strand) -> bool:
         return not any(strand.gradients.reaches(position) for position in range(len(self.names)))
@@ -286,7 +309,9 @@ class Inquiry:
             if not tensor.requires_grad:
                 self._frozen(position, "error")
             elif root not in ways.tokens:
-                self._constant(ends[0], None, (name,), severity="error" if everything or self._used(root) else "note", root=root)
+                self._constant(
+                    ends[0], None, (name,), severity="error" if everything or self._used(root) else "note", root=root
+                )
             else:
                 self.chain.follow(ways, root, tensor=name)
 
@@ -365,7 +390,7 @@ class Inquiry:
             wanted = list(dict.fromkeys(wanted))
             if not wanted:
                 continue
-            found = deaths(root, [self.tensors[p] for p in wanted], self.recording.stamp)
+            found = deaths(root, [self.tensors[p] for p in wanted], self.recording.call_of)
             for place, death in sorted(found.items()):
                 self._death(death, wanted[place], strand if dead and (self.given or len(strands) > 1) else None)
 
@@ -378,7 +403,9 @@ class Inquiry:
         severity = "note" if death.direct and death.state == "zero" else "error"
         if severity == "note":
             self._benign.add(position)
-        self.chain.death(death, term=strand.name if strand is not None else None, tensor=self.names[position], severity=severity)
+        self.chain.death(
+            death, term=strand.name if strand is not None else None, tensor=self.names[position], severity=severity
+        )
 
     @property
     def _benign(self) -> set[int]:

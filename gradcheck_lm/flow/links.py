@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 
 from gradcheck_lm.flow.counterfactual import Experiment
 from gradcheck_lm.flow.dataflow import Dataflow, HostLink
-from gradcheck_lm.flow.recorder import IN_FUNCTION, Call, Recorder
+from gradcheck_lm.flow.recorder import Recorder
 from gradcheck_lm.flow.sites import expression_at
+from gradcheck_lm.flow.tape import IN_FUNCTION, Call
 
 
 def observed_links(recording: Recorder) -> list[HostLink]:
@@ -122,4 +123,7 @@ def _is_literal(call: Call) -> bool:
     expression = expression_at(call.site.code, call.site.instruction)
     if not isinstance(expression, ast.Call) or not expression.args:
         return False
-    return all(isinstance(node, ast.Constant | ast.List | ast.Tuple | ast.UnaryOp | ast.Load | ast.USub) for node in ast.walk(expression.args[0]))
+    return all(
+        isinstance(node, ast.Constant | ast.List | ast.Tuple | ast.UnaryOp | ast.Load | ast.USub)
+        for node in ast.walk(expression.args[0])
+    )

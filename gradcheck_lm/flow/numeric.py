@@ -51,9 +51,7 @@ class Comparison:
         return "\n".join(lines)
 
 
-def compare_gradients(
-    fn: Callable[[], Any], wrt: Any, *, seed: int = 0, tolerance: float | None = None
-) -> Comparison:
+def compare_gradients(fn: Callable[[], Any], wrt: Any, *, seed: int = 0, tolerance: float | None = None) -> Comparison:
     """Hold autograd's gradient of `fn` against finite differences, one random direction a tensor.
 
     Unlike torch.autograd.gradcheck it asks whether the function moves at all: a cut graph and a staircase do not pass.
@@ -80,7 +78,9 @@ def compare_gradients(
         base = number_of(value)
         slopes = {}
         for name, tensor in named.items():
-            direction = torch.randn(tensor.shape, generator=generator, dtype=torch.float64).to(tensor.device, tensor.dtype)
+            direction = torch.randn(tensor.shape, generator=generator, dtype=torch.float64).to(
+                tensor.device, tensor.dtype
+            )
             grad = grads[name]
             own = None if grad is None else float((grad.detach().double() * direction.double()).sum())
             slopes[name] = _slope(fn, tensor, direction, own, base, rewind, tolerance)
@@ -143,7 +143,14 @@ def _slope(
         for step in _STEPS:
             up, down = moved(step * unit), moved(-step * unit)
             noise = precision * max(abs(base), abs(up), 1e-30) * 20
-            table.append((step, (up - down) / (2 * step * unit), max(abs(up - base), abs(down - base)) > noise, noise / (step * unit)))
+            table.append(
+                (
+                    step,
+                    (up - down) / (2 * step * unit),
+                    max(abs(up - base), abs(down - base)) > noise,
+                    noise / (step * unit),
+                )
+            )
     finally:
         tensor.data.copy_(kept)
         rewind()
@@ -158,7 +165,11 @@ def _judge(own: float | None, table: list[tuple[float, float, bool, float]], tol
     if own is None:
         return Slope("cut", None, moves[0][1], moves[0][0])
     for step, slope, _, noise in table:
-        if step <= 0.1 and abs(slope - own) <= tolerance * max(abs(slope), abs(own)) + noise and (own != 0 or slope != 0):
+        if (
+            step <= 0.1
+            and abs(slope - own) <= tolerance * max(abs(slope), abs(own)) + noise
+            and (own != 0 or slope != 0)
+        ):
             return Slope("agrees", own, slope, step)
     smooth = next((row for row in table[:3] if row[2]), None)
     if smooth is None or _jumps(table):

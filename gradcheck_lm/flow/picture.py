@@ -7,8 +7,9 @@ from typing import Any
 
 from gradcheck_lm.flow.dataflow import Dataflow, Distances
 from gradcheck_lm.flow.findings import FlowGraph, FlowNode
-from gradcheck_lm.flow.recorder import Call, Recorder
+from gradcheck_lm.flow.recorder import Recorder
 from gradcheck_lm.flow.sites import line_of
+from gradcheck_lm.flow.tape import Call
 
 
 def module_paths(recording: Recorder) -> dict[int, str]:
@@ -78,7 +79,13 @@ def flow_graph(
         state = "cut" if index in marked or (call.operation.export and cost <= 1) else "live" if cost == 0 else "beyond"
         if index not in marked and state == "cut" and not _stops(flow, index):
             state = "live"
-        put(("op", index), **_call_fields(flow.recording, call, paths), state=state, terms=led, finding=marked.get(index))
+        put(
+            ("op", index),
+            **_call_fields(flow.recording, call, paths),
+            state=state,
+            terms=led,
+            finding=marked.get(index),
+        )
         if call.operation.export:
             kinds = {link.target for link in flow.out_of.get(index, ()) if link.target in entries}
             if kinds:
@@ -86,8 +93,14 @@ def flow_graph(
                 hosts.append(index)
     for name, token in terms.items():
         live = reached.get(token, 1) == 0 and flow.recording.tokens[token].requires_grad
-        put(("term", name), role="term", state="live" if live else "beyond", label=name, terms=(name,),
-            requires_grad=flow.recording.tokens[token].requires_grad)  # fmt: skip
+        put(
+            ("term", name),
+            role="term",
+            state="live" if live else "beyond",
+            label=name,
+            terms=(name,),
+            requires_grad=flow.recording.tokens[token].requires_grad,
+        )
     edges = _edges(flow, ids, entries, hosts, terms)
     calls = {key[1]: number for key, number in ids.items() if key[0] == "op" and isinstance(key[1], int)}
     return FlowGraph(tuple(nodes), tuple(sorted(edges))), calls
@@ -97,7 +110,9 @@ def _stops(flow: Dataflow, index: int) -> bool:
     return flow.recording.calls[index].operation.export
 
 
-def _entries(flow: Dataflow, reached: dict[int, int], distances: dict[str, Distances]) -> dict[int, tuple[int, tuple[str, ...]]]:
+def _entries(
+    flow: Dataflow, reached: dict[int, int], distances: dict[str, Distances]
+) -> dict[int, tuple[int, tuple[str, ...]]]:
     """Calls between wrt and a term: cuts before them, and the terms they lead to."""
     entries: dict[int, tuple[int, tuple[str, ...]]] = {}
     _, exports = flow.descendants([token for token, cost in reached.items() if cost == 0])

@@ -111,7 +111,9 @@ def _load(path_or_module: str | Path, module: bool) -> tuple[types.CodeType, dic
         return code, {"__spec__": spec, "__package__": spec.parent, "__file__": spec.origin}, os.getcwd()
     path = Path(path_or_module)
     if not path.is_file():
-        raise TraceError(f"there is no script {str(path)!r}; give the path of a Python file, or module=True and a module's name.")
+        raise TraceError(
+            f"there is no script {str(path)!r}; give the path of a Python file, or module=True and a module's name."
+        )
     full = str(path.resolve())
     try:
         code = compile(path.read_bytes(), full, "exec", dont_inherit=True)
@@ -214,4 +216,3 @@ class _Session:
             for name, tensor in root.named_parameters():
                 found.setdefault(id(tensor), (prefix + name, tensor))
         return found
-

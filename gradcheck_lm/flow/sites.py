@@ -54,7 +54,11 @@ def frame_kind(code: CodeType) -> int:
 
 def _classify(file: str) -> int:
     if file.startswith("<"):  # notebooks, exec and python -c are the user's; generated and frozen code is not
-        return _HIDDEN if file.startswith(("<frozen", "<eval_with_key", "<torch_package", "<__array_function__")) else _USER
+        return (
+            _HIDDEN
+            if file.startswith(("<frozen", "<eval_with_key", "<torch_package", "<__array_function__"))
+            else _USER
+        )
     path = os.path.abspath(file)
     if path.startswith(_TORCH):
         return _HIDDEN

@@ -84,7 +84,9 @@ def loss_terms(loss: Any, *, source: str = "loss") -> tuple[dict[str, torch.Tens
     """
     if isinstance(loss, Mapping) and not _is_model_output(loss):
         if not loss:
-            raise TraceError(f"{source} gave an empty dict; give the loss's terms by name, e.g. {{'ctc': ctc, 'lm': lm}}.")
+            raise TraceError(
+                f"{source} gave an empty dict; give the loss's terms by name, e.g. {{'ctc': ctc, 'lm': lm}}."
+            )
         return {str(name): _number(value, f"{source}[{str(name)!r}]") for name, value in loss.items()}, True
     return {"loss": _number(loss, source)}, False
 

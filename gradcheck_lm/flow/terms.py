@@ -65,7 +65,8 @@ class Attribution:
         lines = [head]
         for module in self.modules:
             cells = "".join(
-                f"  {self.table[term][module].norm:>10.4g} {self.table[term][module].share:>6.1%}" for term in self.terms
+                f"  {self.table[term][module].norm:>10.4g} {self.table[term][module].share:>6.1%}"
+                for term in self.terms
             )
             for pair in pairs:
                 cosine = self.cosines[pair][module]
@@ -92,7 +93,9 @@ def attribute(terms: Mapping[str, torch.Tensor], wrt: Any, *, depth: int = 1, sc
     Gradient: none is left behind; one backward pass a term.
     """
     if not isinstance(terms, Mapping):
-        raise TraceError(f"terms is a {type(terms).__name__}; pass a dict from names to terms, e.g. {{'ctc': ctc, 'lm': lm}}.")
+        raise TraceError(
+            f"terms is a {type(terms).__name__}; pass a dict from names to terms, e.g. {{'ctc': ctc, 'lm': lm}}."
+        )
     if scale <= 0:
         raise TraceError(f"scale is {scale}; it is what the loss was multiplied by, a number above 0.")
     values, _ = loss_terms(terms, source="terms")
@@ -101,7 +104,8 @@ def attribute(terms: Mapping[str, torch.Tensor], wrt: Any, *, depth: int = 1, sc
     grads = {name: _flat_gradients(value, named, scale, notes) for name, value in values.items()}
     groups = _groups(named, depth)
     norms = {
-        name: {module: _norm([found[key] for key in keys]) for module, keys in groups.items()} for name, found in grads.items()
+        name: {module: _norm([found[key] for key in keys]) for module, keys in groups.items()}
+        for name, found in grads.items()
     }
     table = {}
     for name in grads:

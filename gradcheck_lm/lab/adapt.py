@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from gradcheck_lm.htr.charset import Charset
+from gradcheck_lm.htr.crnn import CRNN
 from gradcheck_lm.lab.config import Arm, TrainingConfig
 from gradcheck_lm.lab.data import LineData
 from gradcheck_lm.lab.terms import unlabelled
@@ -25,7 +26,7 @@ from gradcheck_lm.penalties import make_penalty
 class Adapted:
     """The adapted recogniser and how it got there."""
 
-    model: nn.Module
+    model: CRNN
     result: TrainingResult
     weights_unchanged: bool  # every weight and statistic equal to the bit
 
@@ -48,7 +49,7 @@ def adaptation_config(steps: int, batch_size: int, *, seed: int = 0, attribute_e
 
 
 def adapt(
-    recogniser: nn.Module,
+    recogniser: CRNN,
     charset: Charset,
     data: LineData,
     language_model: LanguageModel,
@@ -97,7 +98,7 @@ def adapt(
     return Adapted(bare, result, same_weights(bare, start))
 
 
-def _batchnorm_only(model: nn.Module, start: nn.Module, data: LineData, config: TrainingConfig) -> Adapted:
+def _batchnorm_only(model: CRNN, start: nn.Module, data: LineData, config: TrainingConfig) -> Adapted:
     """Forward passes in train mode, no loss: what new BatchNorm statistics do by themselves."""
     device = next(model.parameters()).device
     model.eval()

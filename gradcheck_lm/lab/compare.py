@@ -187,7 +187,7 @@ def summarise(
     device: torch.device,
     diagnoses: dict[str, Diagnosis],
 ) -> dict[str, Any]:
-    """The content of summary.json. Rates are fractions, `lm` nats per character, `cer_interval` of after minus before."""
+    """What goes into summary.json: rates are fractions, `lm` nats per character, `cer_interval` after minus before."""
     summary: dict[str, Any] = {
         experiment: {"arms": {name: outcome.figures for name, outcome in found.items()}}
         for experiment, found in outcomes.items()

@@ -74,7 +74,7 @@ class LineData:
     def batch(
         self, step: int, size: int, *, seed: int, rank: int = 0, world: int = 1, device: torch.device | str = "cpu"
     ) -> Batch:
-        """The batch of a step: every epoch is a permutation by (seed, epoch); each of `world` processes takes its share."""
+        """The batch of a step: each epoch is a permutation by (seed, epoch), of which each process takes its share."""
         size = min(size, len(self))
         per_epoch = len(self) // size
         epoch, place = divmod(step, per_epoch)

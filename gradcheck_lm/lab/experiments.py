@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from torch import nn
 
 from gradcheck_lm.flow import attribute
 from gradcheck_lm.htr.charset import Charset
+from gradcheck_lm.htr.crnn import CRNN
 from gradcheck_lm.lab.adapt import adapt, adaptation_config, same_weights
 from gradcheck_lm.lab.config import Arm, ComparisonConfig, TrainingConfig
 from gradcheck_lm.lab.data import LineData
@@ -35,14 +37,14 @@ class ArmOutcome:
     result: TrainingResult
     before: Quality
     after: Quality
-    model: nn.Module
+    model: CRNN
 
 
 @dataclass(frozen=True)
 class Bench:
     """What all arms share: the same starting weights, the same lines, the same language model."""
 
-    recogniser: nn.Module
+    recogniser: CRNN
     charset: Charset
     language_model: LanguageModel
     train: LineData
@@ -106,7 +108,7 @@ def run_with_labels(bench: Bench, arms: dict[str, Arm]) -> dict[str, ArmOutcome]
             accelerator=make_accelerator(training, None, config.device),
             generators={"penalty": penalty.generator} if penalty is not None else {},
             identity=bench.identity(arm),
-            on_step=lambda record, name=name: bench.progress("with_labels", name, record),
+            on_step=functools.partial(bench.progress, "with_labels", name),
         )
         result = trainer.run()
         model = trainer.accelerator.unwrap_model(trainer.model).eval()
@@ -141,7 +143,7 @@ def run_new_hand(bench: Bench, arms: dict[str, Arm]) -> dict[str, ArmOutcome]:
             identity=bench.identity(arm),
             probe=bench.probe(),
             probe_every=max(1, config.steps // 4),
-            on_step=lambda record, name=name: bench.progress("new_hand", name, record),
+            on_step=functools.partial(bench.progress, "new_hand", name),
         )
         outcomes[name] = _outcome(bench, arm, adapted.model, adapted.result, before)
         figures = outcomes[name].figures
@@ -152,7 +154,7 @@ def run_new_hand(bench: Bench, arms: dict[str, Arm]) -> dict[str, ArmOutcome]:
     return outcomes
 
 
-def _outcome(bench: Bench, arm: Arm, model: nn.Module, result: TrainingResult, before: Quality) -> ArmOutcome:
+def _outcome(bench: Bench, arm: Arm, model: CRNN, result: TrainingResult, before: Quality) -> ArmOutcome:
     after = measure(model, bench.evaluation, bench.charset, bench.language_model)
     low, high = bootstrap_interval(before.characters, after.characters, seed=bench.config.seed)
     figures: dict[str, Any] = {

@@ -39,7 +39,7 @@ class LMTable:
         return {side: sum(row.winner == side for row in self.rows) for side in ("label", "prediction", "equal")}
 
     def means(self) -> dict[str, float | None]:
-        """Mean nats per token of both sides over the lines where both are finite, and the penalty in both reductions."""
+        """Mean nats per token of both sides where both are finite, and the penalty in both reductions."""
         finite = [row for row in self.rows if math.isfinite(row.prediction_loss) and math.isfinite(row.label_loss)]
         gaps = [max(0.0, row.prediction_loss - row.label_loss) for row in finite]
         positive = [gap for gap in gaps if gap > 0]

@@ -1,4 +1,4 @@
-"""The state of a run as one safetensors file: weights, optimizer, random numbers, step. No pickle, written atomically."""
+"""The state of a run in one safetensors file: weights, optimizer, random numbers, step. No pickle, and atomic."""
 
 from __future__ import annotations
 
@@ -86,7 +86,8 @@ def load_state(
     if different:
         rows = "; ".join(f"{key} was {theirs.get(key)!r}, is {mine.get(key)!r}" for key in different)
         raise CheckpointError(
-            f"{path} belongs to a run with other settings ({rows}): resume with the same settings, or give another --out"
+            f"{path} belongs to a run with other settings ({rows}): "
+            "resume with the same settings, or give another --out"
         )
     try:
         tensors = load_tensors(data)

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from gradcheck_lm.errors import ArgumentError, DataError
 from gradcheck_lm.files import write_text_atomic
@@ -52,7 +51,7 @@ class TrainSettings:
 class Trained:
     """A trained recogniser, its reading of the validation lines, and the run behind it."""
 
-    model: nn.Module
+    model: CRNN
     charset: Charset
     quality: Quality
     result: TrainingResult

@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from torch import nn
 
 from gradcheck_lm.errors import RunError
@@ -63,8 +64,15 @@ def make_accelerator(
     config: TrainingConfig, folder: str | Path | None = None, device: torch.device | str | None = None
 ) -> Accelerator:
     """accelerate's device, precision, processes and trackers for a run; `device` "cpu" keeps it off a GPU."""
+    cpu = device is not None and torch.device(device).type == "cpu"
+    if AcceleratorState._shared_state:
+        # accelerate keeps one state a process and refuses another precision or device: start it anew
+        present = AcceleratorState()
+        other_device = cpu != (present.device.type == "cpu") and torch.cuda.is_available()
+        if present.mixed_precision != config.mixed_precision or other_device:
+            AcceleratorState._reset_state(reset_partial_state=present.num_processes == 1)
     return Accelerator(
-        cpu=device is not None and torch.device(device).type == "cpu",
+        cpu=cpu,
         mixed_precision=config.mixed_precision,
         log_with=list(config.trackers) or None,
         project_dir=str(folder) if folder else None,

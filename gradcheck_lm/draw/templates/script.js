@@ -48,6 +48,7 @@
     let view = { ...home };
     let begun = false;
     svg.setAttribute("preserveAspectRatio", "xMidYMid meet");
+    svg.setAttribute("tabindex", "-1"); // its frame and its nodes are stops for the Tab key; it is none itself
 
     // a flat graph gets a flat window
     const shape = () => {
@@ -130,7 +131,10 @@
     for (const end of ["pointerup", "pointercancel", "pointerleave"]) svg.addEventListener(end, release);
     svg.addEventListener("click", (event) => {
       if (moved > 4) return;
-      choose(event.target.closest(".node"));
+      const node = event.target.closest(".node");
+      choose(node);
+      const detail = node && flow.querySelector(".detail:not([hidden])");
+      if (detail) detail.scrollIntoView({ block: "nearest" });
     });
     canvas.addEventListener("wheel", (event) => {
       if (!event.ctrlKey && !event.metaKey) return;
