@@ -106,7 +106,7 @@ def test_the_time_bound_holds(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_without_any_engine_the_line_to_type_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(layout, "engines", lambda: ())
-    with pytest.raises(MissingPackageError, match="type: pip install graphviz-pure"):
+    with pytest.raises(MissingPackageError, match=r"type: pip install 'gradcheck_lm\[draw\]'"):
         render(DOT, tmp_path / "graph.svg")
     assert list(tmp_path.iterdir()) == []
     assert render(DOT, tmp_path / "graph.dot").read_text(encoding="utf-8") == DOT

@@ -64,7 +64,7 @@ def test_random_functions_are_called_with_the_same_draws() -> None:
 
 
 def test_bad_input() -> None:
-    with pytest.raises(TraceError, match="not a function|pass a function"):
+    with pytest.raises(TraceError, match="pass a function"):
         compare_gradients(torch.ones(()), [torch.ones(1, requires_grad=True)])  # type: ignore[arg-type]
     with pytest.raises(TraceError, match="None"):
         compare_gradients(lambda: None, [torch.ones(1, requires_grad=True)])

@@ -177,3 +177,28 @@ def test_padding_stays_small() -> None:
     padded = sum(len(batch) * max(lengths[index] for index in batch) for batch in batches)
     assert 1 < len(batches) < 30
     assert padded <= 1.25 * sum(lengths)
+
+
+@pytest.mark.gpu
+def test_a_gpu_scores_as_the_processor_does(tmp_path: Path) -> None:
+    from lm_models import uncertain
+
+    letters = " abcdefghijklmnopqrstuvwxyz"
+    texts = ["the cat sat on the mat", "a  b", "", "dise"]
+    for name in (save_model(tmp_path), "char"):
+        found = []
+        for device in ("cpu", "cuda"):
+            model = load_language_model(name, device=device, dtype="float32")
+            assert model.device.type == device
+            rows = [
+                uncertain(text, letters, seed=seed).detach().to(device).requires_grad_()
+                for seed, text in enumerate(texts)
+            ]
+            soft = model.nll_soft(texts, rows, letters)
+            soft.sum().backward()
+            hard = model.score_soft(texts, rows, letters, hard=True)
+            assert torch.equal(hard.detach(), model.score(texts))
+            found.append([model.score(texts).cpu(), model.nll(texts).cpu(), soft.detach().cpu(), rows[0].grad.cpu()])
+        for ours, theirs in zip(*found, strict=True):
+            torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-3)
+    assert load_language_model("char").device.type == "cuda"

@@ -17,15 +17,16 @@ class Wording:
 
 
 def wording_ja(finding: Finding) -> Wording:
-    """A finding in Japanese; a sentence written for this one finding stays as it is."""
+    """A finding in Japanese; a sentence that was written for this one finding alone stays as it is."""
     kind, translated = KINDS.get(finding.kind), KINDS_JA.get(finding.kind)
     if kind is None or translated is None:
         return Wording(finding.title, finding.why, finding.cures)
-    return Wording(
-        translated.title,
-        translated.why if finding.why == kind.why else finding.why,
-        translated.cures if finding.cures == kind.cures else finding.cures,
-    )
+    if finding.cures == kind.cures:
+        cures = translated.cures
+    else:
+        cures = tuple(SENTENCES_JA.get(cure, cure) for cure in finding.cures)
+    why = translated.why if finding.why == kind.why else SENTENCES_JA.get(finding.why, finding.why)
+    return Wording(translated.title, why, cures)
 
 
 KINDS_JA = {
@@ -140,4 +141,47 @@ KINDS_JA = {
             "CTC: 目標がフレーム数より長いときは zero_infinity=True",
         ),
     ),
+}
+
+_STAIRS = "入力が少し変わっても変わらず、あるところで急に飛ぶため、微分が存在せず autograd は何も記録しません。"
+# what flow says of single operations
+SENTENCES_JA = {
+    "argmax gives the index of the largest value: a whole number that stays the same under small changes and then "
+    "jumps, so it has no derivative and autograd records nothing.": f"argmax は最大値の添字(整数)を返します。{_STAIRS}",
+    "argmin gives the index of the smallest value: a whole number that stays the same under small changes and then "
+    "jumps, so it has no derivative and autograd records nothing.": f"argmin は最小値の添字(整数)を返します。{_STAIRS}",
+    "softmax probabilities times the embedding table instead of embedding(argmax) (soft embeddings)": (
+        "embedding(argmax) の代わりに softmax の確率 × 埋め込み表(ソフト埋め込み)"
+    ),
+    "keep the hard choice forward, the soft one backward: hard + soft - soft.detach() (straight-through)": (
+        "順伝播は硬い選択、逆伝播は軟らかい選択: hard + soft - soft.detach() (straight-through)"
+    ),
+    "torch.nn.functional.gumbel_softmax(logits, hard=True) for a sampled choice with a gradient": (
+        "勾配を持つ標本選択: torch.nn.functional.gumbel_softmax(logits, hard=True)"
+    ),
+    "policy gradient on sampled outputs: reward.detach() * log_prob; what follows may be a black box": (
+        "標本に対する方策勾配: reward.detach() * log_prob (後段がブラックボックスでもよい)"
+    ),
+    "one_hot takes indices, which carry no gradient, and gives whole numbers.": (
+        "one_hot は勾配を持たない添字を受け取り、整数を返します。"
+    ),
+    "use the softmax probabilities where the one-hot rows went": "one-hot の行の代わりに softmax の確率を使う",
+    "A comparison gives yes or no: it stays the same under small changes and then flips, so it has no derivative.": (
+        "比較の結果は真か偽です。入力が少し変わっても変わらず、あるところで反転するため、微分が存在しません。"
+    ),
+    "a soft comparison: torch.sigmoid((a - b) / temperature)": "軟らかい比較: torch.sigmoid((a - b) / temperature)",
+    "for a hinge or a margin: torch.relu(a - b) instead of counting a > b": (
+        "ヒンジやマージンには a > b を数える代わりに torch.relu(a - b)"
+    ),
+    "use the yes/no only as a mask on a value that carries the gradient": (
+        "真偽は、勾配を持つ値へのマスクとしてだけ使う"
+    ),
+    "Asking a cut value for a gradient makes it the beginning of a new graph: backward() runs without an error and "
+    "stops here.": (
+        "切断された値に勾配を求めると、新しい計算グラフの始まりになります。backward() は動きますが、ここで止まります。"
+    ),
+    "drop requires_grad_(): it silences the error and mends nothing": (
+        "requires_grad_() を外す: エラーを隠すだけで何も直らない"
+    ),
+    "mend the cut that stands before it, where the value lost its history": ("その手前の、値が履歴を失った切断を直す"),
 }

@@ -21,7 +21,7 @@ from gradcheck_lm.errors import ArgumentError, LayoutError, MissingPackageError
 from gradcheck_lm.files import write_bytes_atomic, write_text_atomic
 
 FORMATS = ("svg", "png", "pdf", "dot")
-INSTALL = "pip install graphviz-pure"
+INSTALL = "pip install 'gradcheck_lm[draw]'"
 
 
 @dataclass(frozen=True)

@@ -119,7 +119,7 @@ def page_html(report: Report, *, timeout: float = 30.0) -> str:
     try:
         import jinja2
     except ImportError as error:
-        raise MissingPackageError("report.html needs jinja2; type: pip install jinja2") from error
+        raise MissingPackageError("report.html needs jinja2; type: pip install 'gradcheck_lm[draw]'") from error
     folder = Path(__file__).parent / "templates"
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(folder), autoescape=True, trim_blocks=True, lstrip_blocks=True,

@@ -118,6 +118,8 @@ def _parts(recording: Recorder, addend: Addend, varying: set[int], suspects: set
         return []
     call = recording.calls[producer]
     inputs = [token for token in call.inputs if token >= 0]
+    if call.operation.name in ("sum", "mean") and (parts := _stacked(recording, call)):
+        return parts
     if any(recording.tokens[token].shape.numel() != 1 for token in inputs):
         return []
     name = call.operation.name
@@ -134,13 +136,23 @@ def _parts(recording: Recorder, addend: Addend, varying: set[int], suspects: set
         return []
     if name in _SAME and len(inputs) == 1:
         return [Addend("", inputs[0])]
-    if name == "sum" and len(inputs) == 1:
-        return _stacked(recording, inputs[0])
     return []
 
 
-def _stacked(recording: Recorder, token: int) -> list[Addend]:
-    return [Addend("", token)] if recording.tokens[token].shape.numel() == 1 else []
+def _stacked(recording: Recorder, call: Call) -> list[Addend]:
+    """torch.stack([ctc, lm]).sum(): the list is the sum."""
+    producer = recording.tokens[call.inputs[0]].producer if len(call.inputs) == 1 and call.inputs[0] >= 0 else -1
+    if producer < 0 or recording.calls[producer].operation.name not in ("stack", "cat", "concat", "hstack"):
+        return []
+    inputs = recording.calls[producer].inputs
+    if any(recording.tokens[token].shape.numel() != 1 for token in inputs):
+        return []
+    made = recording.calls[producer].site
+    expression = expression_at(made.code, made.instruction) if made is not None and made.library_code is None else None
+    listed = expression.args[0] if isinstance(expression, ast.Call) and expression.args else None
+    names = [_name(item) for item in listed.elts] if isinstance(listed, ast.List | ast.Tuple) else []
+    names = names if len(names) == len(inputs) else [""] * len(inputs)
+    return [Addend(name, token) for name, token in zip(names, inputs, strict=True)]
 
 
 def _operand_name(recording: Recorder, call: Call, token: int | None, place: int) -> str:

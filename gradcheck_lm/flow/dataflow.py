@@ -1,4 +1,4 @@
-"""A recording as a graph: what descends from the tensors asked about, and which cuts stand between them and the loss."""
+"""A recording as a graph: what descends from the tensors asked about, and what cuts it off the loss."""
 
 from __future__ import annotations
 
@@ -204,7 +204,7 @@ class Distances:
                 self.next_step[token] = (index, None)
 
     def way(self, token: int) -> list[tuple[int, int | None, int | None]]:
-        """The steps from a token to its end: (call, input token or None from Python, output token or None to Python)."""
+        """The steps from a token to its end: (call, input or None from Python, output or None to Python)."""
         steps: list[tuple[int, int | None, int | None]] = []
         current: int | None = token
         while current is not None and current in self.next_step:

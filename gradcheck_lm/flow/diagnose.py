@@ -13,7 +13,7 @@ from gradcheck_lm.flow.counterfactual import Experiment, State
 from gradcheck_lm.flow.findings import Diagnosis
 from gradcheck_lm.flow.inquiry import Inquiry
 from gradcheck_lm.flow.recorder import Recorder
-from gradcheck_lm.flow.sites import BOUNDARIES
+from gradcheck_lm.flow.sites import BOUNDARIES, Site
 from gradcheck_lm.flow.subjects import loss_terms, named_tensors
 
 Loss = torch.Tensor | float | Mapping[str, torch.Tensor | float]
@@ -76,8 +76,8 @@ def diagnose(fn: Callable[[], Any], wrt: Any, *, counterfactual: bool = True, ti
     """
     if not callable(fn):
         raise TraceError(
-            f"fn is a {type(fn).__name__}, not a function; pass a function of no arguments that computes the loss, e.g. "
-            "lambda: step(batch). For a loss already computed, use: with record() as run: ... run.diagnose(loss, wrt)."
+            f"fn is a {type(fn).__name__}, not a function; pass a function of no arguments that computes the loss, "
+            "e.g. lambda: step(batch). For a loss already computed, use: with record() as run: ... run.diagnose(loss, wrt)."
         )
     named, explicit = named_tensors(wrt)
     modules = [
@@ -85,11 +85,14 @@ def diagnose(fn: Callable[[], Any], wrt: Any, *, counterfactual: bool = True, ti
     ]
     state = State(list(named.values()), modules) if counterfactual else None
     recorder = Recorder()
+    code = getattr(fn, "__code__", None)
+    recorder.program = Site(code, 0, None, 0) if code is not None else None
     with recorder:
         result = fn()
     terms, given = loss_terms(result, source="what fn returned")
 
     def again(replay: Recorder) -> None:
+        replay.program = recorder.program
         with replay:
             value = fn()
         for term in value.values() if isinstance(value, Mapping) else [value]:

@@ -154,10 +154,9 @@ class Diagnosis:
         path = Path(path)
         if path.suffix == ".html":
             return self.save(path)
-        from gradcheck_lm.draw.graph import flow_dot
-        from gradcheck_lm.draw.layout import render
+        from gradcheck_lm.draw import graph
 
-        return render(flow_dot(self), path)
+        return graph.save_graph(self, path)
 
     def save(self, path: str | Path) -> Path:
         """Write the diagnosis; the ending decides: .html .json .sarif .txt, or a picture as `save_graph` does."""

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 import torch
 
 from gradcheck_lm.flow import links
-from gradcheck_lm.flow.addends import Addend, addends_of, edge_of, fallback_name, number_adders
-from gradcheck_lm.flow.autograd import Death, Gradients, deaths, gradients
+from gradcheck_lm.flow.autograd import Death, deaths
 from gradcheck_lm.flow.chain import Chain, Draft, mark
 from gradcheck_lm.flow.counterfactual import Experiment
 from gradcheck_lm.flow.dataflow import Cut, Dataflow, Distances
@@ -17,7 +15,7 @@ from gradcheck_lm.flow.findings import Diagnosis, Term
 from gradcheck_lm.flow.picture import flow_graph
 from gradcheck_lm.flow.recorder import Recorder
 from gradcheck_lm.flow.sites import Site
-from gradcheck_lm.flow.subjects import number_of
+from gradcheck_lm.flow.strands import Strand, TermReader
 
 _ARITHMETIC = frozenset(
     [
@@ -43,19 +41,7 @@ _ARITHMETIC = frozenset(
 _NOTED = frozenset(["detach", "grad_disabled", "discrete_op", "integer_cast", "sampling", "new_leaf"])
 
 
-@dataclass
-class Strand:
-    """One term of the loss under inquiry."""
-
-    name: str
-    token: int
-    value: float
-    requires_grad: bool
-    gradients: Gradients
-    root: torch.Tensor | None  # None: a plain number
-
-
-class Inquiry:
+class Inquiry(TermReader):
     """Answers for one recording, one set of tensors and one loss."""
 
     def __init__(
@@ -84,6 +70,8 @@ class Inquiry:
         self.frozen = [position for position in range(len(self.tensors)) if position not in set(self.wanted)]
         self.flow = Dataflow(recording, links.observed_links(recording))
         self.chain = Chain(recording)
+        self.benign: set[int] = set()  # zero gradients that are no fault
+        self.fed: set[int] = set()  # positions whose gradient is not zero
         self._asked: Experiment | None = None
 
     # ------------------------------------------------------------------ the answer
@@ -100,6 +88,7 @@ class Inquiry:
         unreached, zero, bad = self._sorted(strands)
         if len(dead) < len(strands):
             self._explain_unreached(unreached, strands)
+        self.fed = {p for p in range(len(self.names)) if any(strand.gradients.reaches(p) for strand in strands)}
         self._explain_deaths(unreached, zero, bad, strands)
         structural = self._structural_zeros(zero)
         self._note_frozen()
@@ -145,102 +134,7 @@ class Inquiry:
         columns = ([strand.gradients.norms[index] for strand in strands] for index in range(len(self.names)))
         return [max((norm for norm in column if norm is not None), default=None) for column in columns]
 
-    # ------------------------------------------------------------------ terms
-
-    def _strand(self, name: str, value: torch.Tensor | float) -> Strand:
-        if not isinstance(value, torch.Tensor):
-            token = self.recording.number(value)
-            nothing = Gradients([None] * len(self.tensors), [False] * len(self.tensors), [True] * len(self.tensors))
-            self.flow = Dataflow(self.recording, links.observed_links(self.recording))
-            return Strand(name, token, value, False, nothing, None)
-        token = self.recording.see(value)
-        found = gradients(value, self.tensors)
-        if found.note:
-            self.notes.append(found.note)
-        return Strand(name, token, number_of(value), value.requires_grad, found, value)
-
-    def _split(self, loss: Strand) -> list[Strand]:
-        """The addends of a sum, where one of them is dead and another is not; else the loss as it is."""
-        if loss.root is None or self._is_dead(loss):
-            return [loss]
-        reached, exports = self.flow.descendants(self.roots)
-        adders = number_adders(self.recording, loss.token, set(reached)) if exports else []
-        tree = addends_of(self.recording, loss.token, set(reached), set())
-        silent = [leaf.token for leaf in tree.leaves() if leaf.token not in reached] if len(tree.leaves()) > 1 else []
-        if exports and (adders or silent):  # a number that left may have come back in one of the addends
-            links.ask(self.flow, self.roots, [*silent, *([loss.token] if adders else [])], self._experiment(), adders)
-            reached, exports = self.flow.descendants(self.roots)
-        suspects = {call for call in adders if any(link.source in exports for link in self.flow.into.get(call, ()))}
-        tree = addends_of(self.recording, loss.token, set(reached), suspects)
-        return self._merge(loss, tree, reached) if len(tree.leaves()) > 1 else [loss]
-
-    def _merge(self, loss: Strand, tree: Addend, reached: dict[int, int]) -> list[Strand]:
-        """Neighbouring addends of the same fate become one term again."""
-        assert loss.root is not None
-        cache: dict[int, Strand] = {}
-        for leaf in tree.leaves():
-            cache[id(leaf)] = self._addend_strand(loss, leaf)
-        fates = {id(leaf): self._fate(cache[id(leaf)], leaf, reached, tree, cache) for leaf in tree.leaves()}
-        if "dead" not in fates.values() or "live" not in fates.values():
-            return [loss]
-        groups: list[tuple[Addend, str]] = []
-        stack = [tree]
-        while stack:
-            addend = stack.pop()
-            kinds = {fates[id(leaf)] for leaf in addend.leaves()} - {"constant"}
-            if len(kinds) == 1:
-                groups.append((addend, kinds.pop()))
-            elif kinds:
-                stack.extend(reversed(addend.parts))
-        strands: list[Strand] = []
-        for addend, _ in groups:
-            strand = self._addend_strand(loss, addend)
-            name = addend.name or fallback_name(self.recording, addend.token)
-            known = {other.name for other in strands}
-            strand.name = name if name not in known else f"{name} ({fallback_name(self.recording, addend.token)})"
-            while strand.name in known:
-                strand.name += "'"
-            strands.append(strand)
-        return strands
-
-    def _fate(
-        self, strand: Strand, leaf: Addend, reached: dict[int, int], tree: Addend, cache: dict[int, Strand]
-    ) -> str:
-        if any(strand.gradients.norms[position] is not None for position in range(len(self.names))):
-            return "live"
-        if leaf.host_call is None and leaf.token not in reached:
-            return "constant"
-        if leaf.host_call is None:
-            others = [other.token for other in tree.leaves() if other is not leaf and cache[id(other)].requires_grad]
-            ways = self.flow.distances([leaf.token])
-            if any(other in ways.tokens for other in others):
-                return "constant"  # surrogate + (value - surrogate).detach(): a live addend stands in for it
-        return "dead"
-
-    def _addend_strand(self, loss: Strand, addend: Addend) -> Strand:
-        assert loss.root is not None
-        count = len(self.tensors)
-        nothing = Gradients([None] * count, [False] * count, [True] * count)
-        if addend.host_call is not None:
-            call = self.recording.calls[addend.host_call]
-            number = next((value for value in call.host or () if isinstance(value, float)), float("nan"))
-            token = self.recording.number(number)
-            source = self.flow.into.get(addend.host_call, [])
-            pseudo = self.recording.tokens[token].producer
-            for link in list(source):
-                self.flow.add(type(link)(link.source, pseudo, link.certainty))
-            return Strand(addend.name, token, number, False, nothing, None)
-        token = self.recording.tokens[addend.token]
-        edge = edge_of(loss.root, self.recording, addend.token)
-        found = gradients(loss.root, self.tensors, edge) if edge is not None else nothing
-        kept = self.recording.scalars.get(addend.token)
-        value = float(kept) if kept is not None else float("nan")
-        return Strand(
-            addend.name, addend.token, value, token.requires_grad, found, loss.root if edge is not None else None
-        )
-
-    def _is_dead(self, strand: Strand) -> bool:
-        return not any(strand.gradients.reaches(position) for position in range(len(self.names)))
+    # ------------------------------------------------------------------ what is starved
 
     def _sorted(self, strands: list[Strand]) -> tuple[list[int], list[int], list[int]]:
         unreached, zero, bad = [], [], []
@@ -255,11 +149,6 @@ class Inquiry:
         return unreached, zero, bad
 
     # ------------------------------------------------------------------ explanations
-
-    def _experiment(self) -> Experiment | None:
-        if self._asked is None and self.make_experiment is not None:
-            self._asked = self.make_experiment(self.notes.append)
-        return self._asked
 
     def _explain_dead(self, strand: Strand, ways: Distances, strands: list[Strand]) -> Distances:
         """The cuts on the shortest ways from wrt to a dead term."""
@@ -400,22 +289,29 @@ class Inquiry:
     def _death(self, death: Death, position: int, strand: Strand | None) -> None:
         if death.state == "none" and not death.python:
             return  # this term's graph simply does not lead there
-        severity = "note" if death.direct and death.state == "zero" else "error"
-        if severity == "note":
-            self._benign.add(position)
+        gentle = death.state == "zero" and (death.direct or self._starts_at_zero(death, position))
+        severity = "note" if gentle else "error"
+        if gentle:
+            self.benign.add(position)
         self.chain.death(
             death, term=strand.name if strand is not None else None, tensor=self.names[position], severity=severity
         )
 
-    @property
-    def _benign(self) -> set[int]:
-        if not hasattr(self, "_benign_set"):
-            self._benign_set: set[int] = set()
-        return self._benign_set
+    def _starts_at_zero(self, death: Death, position: int) -> bool:
+        """The other factor is a parameter that is all zero still and learns: LoRA's B, a residual gate."""
+        if death.call is None:
+            return False
+        inputs = set(self.recording.calls[death.call].inputs)
+        for other, root in enumerate(self.roots):
+            if other != position and root in inputs and self.tensors[other].requires_grad:
+                value = self.tensors[other].detach()
+                if value.numel() and not bool(value.any()) and other in self.fed:
+                    return True
+        return False
 
     def _structural_zeros(self, zero: list[int]) -> set[int]:
         """A zero gradient at the parameter's own step, while its neighbours there learn: a bias before BatchNorm."""
-        return {position for position in zero if position in self._benign}
+        return {position for position in zero if position in self.benign}
 
     # ------------------------------------------------------------------ notes
 

@@ -1,4 +1,4 @@
-"""Tensors that no recorded call made: parameters, inputs, from_numpy, nn.Parameter(x), what a custom Function returns."""
+"""Tensors that no recorded call made: parameters, inputs, from_numpy, nn.Parameter(x), a custom Function's."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Meeting(TorchFunctionMode):
         try:
             self._addresses[tensor.data_ptr()] = number
         except (RuntimeError, NotImplementedError):  # sparse, functorch's wrappers, fake tensors
-            pass
+            return number
         return number
 
     def token_of(self, tensor: torch.Tensor) -> int | None:
@@ -103,7 +103,8 @@ class Meeting(TorchFunctionMode):
     def _graph_parents(self, tensor: torch.Tensor, limit: int = 200) -> tuple[int, ...]:
         """Tokens that autograd's own graph names as ancestors of a tensor made out of sight."""
         parents: list[int] = []
-        queue, seen = [tensor.grad_fn], set()
+        queue: list[Any] = [tensor.grad_fn]
+        seen: set[Any] = set()
         while queue and len(seen) < limit:
             node = queue.pop()
             if node is None or node in seen:

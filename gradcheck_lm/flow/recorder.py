@@ -39,6 +39,7 @@ class Recorder(Meeting, Switches):
         self.tokens: list[Token] = []
         self.ends: list[int] = []  # per call: how many autograd nodes this thread had made after it
         self.start = 0
+        self.program: Site | None = None  # the function under diagnosis: where a plain number that it returns is placed
         self.exports: list[int] = []
         self.switches: list[Switch] = []
         self.scalars: dict[int, torch.Tensor] = {}  # values of one number, copied: they may be terms of a loss
@@ -209,7 +210,7 @@ class Recorder(Meeting, Switches):
             else:
                 stamped = _sequence is None
             if stamped and kept.requires_grad and (node := tensor.grad_fn) is not None:
-                node.metadata[self.stamp] = index
+                node.metadata[self.stamp] = index  # type: ignore[index]
             if position < changed and tensor.dtype in FLOATS and (address := storage_address(tensor)):
                 self.mutated[address] = token
         call.outputs = tuple(outputs)
@@ -233,7 +234,7 @@ class Recorder(Meeting, Switches):
 
     def number(self, value: float) -> int:
         """A loss term that is a plain Python number: a token that only values from outside torch lead to."""
-        call = Call(named_operation("number"), (), False, OPEN, None)
+        call = Call(named_operation("number"), (), False, OPEN, self.program)
         call.host = host.numbers(value)
         tensor = torch.tensor(float(value))
         self._keep(call, [tensor], changed=0)

@@ -49,9 +49,8 @@ def _term_lines(diagnosis: Diagnosis) -> list[str]:
     lines = [f"  {'term':<{width}}  {'value':>10}  {'requires_grad':<13}  {'gradient norm':>13}  reaches"]
     for term in diagnosis.terms.values():
         reach = "nothing: dead" if term.dead else f"{len(term.reaches)} of {len(diagnosis.wrt) or '?'} tensors"
-        lines.append(
-            f"  {term.name:<{width}}  {term.value:>10.4g}  {term.requires_grad!s:<13}  {term.gradient_norm:>13.4g}  {reach}"
-        )
+        numbers = f"{term.value:>10.4g}  {term.requires_grad!s:<13}  {term.gradient_norm:>13.4g}"
+        lines.append(f"  {term.name:<{width}}  {numbers}  {reach}")
     return lines
 
 

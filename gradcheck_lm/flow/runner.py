@@ -160,7 +160,7 @@ class _Session:
             original(optimizer, *args, **kwargs)
             held.append(weakref.ref(optimizer))
 
-        torch.optim.Optimizer.__init__ = noted  # type: ignore[method-assign]
+        torch.optim.Optimizer.__init__ = noted  # type: ignore[method-assign, assignment]
         try:
             yield
         finally:

@@ -135,7 +135,7 @@ def find_outer_site(frame: FrameType | None, inner: CodeType) -> Site | None:
 
 
 def position(code: CodeType, instruction: int) -> tuple[int, int, int | None, int | None]:
-    """(line, last line, column, end column) of an instruction; columns count UTF-8 bytes, None where Python lacks them."""
+    """(line, last line, column, end column) of an instruction; columns in UTF-8 bytes, None where Python lacks them."""
     for index, (line, end_line, column, end_column) in enumerate(code.co_positions()):
         if index * 2 == instruction:
             if line is None:
@@ -217,11 +217,9 @@ def enclosing_switch(code: CodeType, line: int) -> int | None:
         return None
     best: int | None = None
     for node in ast.walk(tree):
-        if not hasattr(node, "lineno") or not node.lineno <= line <= (node.end_lineno or node.lineno):
+        if not isinstance(node, ast.With | ast.AsyncWith) or not node.lineno <= line <= (node.end_lineno or 0):
             continue
-        found: list[ast.expr] = []
-        if isinstance(node, ast.With | ast.AsyncWith):
-            found = [item.context_expr for item in node.items]
+        found = [item.context_expr for item in node.items]
         if any(switch in ast.dump(expression) for expression in found for switch in _SWITCHES):
             best = node.lineno if best is None else max(best, node.lineno)
     if best is not None:

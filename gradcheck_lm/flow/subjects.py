@@ -20,7 +20,7 @@ def named_tensors(wrt: Any) -> tuple[dict[str, torch.Tensor], bool]:
         TraceError: there is no tensor in it, or something else than tensors and modules.
     """
     if isinstance(wrt, torch.nn.Module):
-        named = dict(wrt.named_parameters())
+        named: dict[str, Any] = dict(wrt.named_parameters())
         if not named:
             raise TraceError(
                 f"wrt is a {type(wrt).__name__} without parameters: there is nothing a gradient could reach. "

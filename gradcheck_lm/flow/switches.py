@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
 import torch
@@ -12,7 +12,7 @@ from torch.overrides import TorchFunctionMode
 from gradcheck_lm.flow.sites import find_site
 from gradcheck_lm.flow.tape import IN_CHECKPOINT, IN_FUNCTION, OPEN, Switch
 
-APPLY = torch.autograd.function.Function.apply.__func__.__code__  # the frame of a custom Function's call
+APPLY = torch.autograd.function.Function.apply.__func__.__code__  # type: ignore[attr-defined]  # the frame of a custom Function's call
 
 
 class Switches(TorchFunctionMode):
@@ -38,7 +38,8 @@ class Switches(TorchFunctionMode):
         return result
 
     def _open_switch(self, frame: FrameType, *, inference: bool) -> None:
-        decorated, sampling, stack = None, False, []
+        decorated, sampling = None, False
+        stack: list[tuple[CodeType, int]] = []
         walker: FrameType | None = frame
         while walker is not None and len(stack) < 12:
             code = walker.f_code
@@ -52,7 +53,8 @@ class Switches(TorchFunctionMode):
 
     def _scope(self, frame: FrameType) -> int:
         """Why gradient is off here, found where no event told of it."""
-        inside, walker = None, frame
+        inside = None
+        walker: FrameType | None = frame
         if self._switch != OPEN and not self.switches[self._switch].inference:
             return self._switch
         if torch.is_inference_mode_enabled():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import Any
 
 import torch
@@ -107,7 +107,7 @@ def attribute(terms: Mapping[str, torch.Tensor], wrt: Any, *, depth: int = 1, sc
         name: {module: _norm([found[key] for key in keys]) for module, keys in groups.items()}
         for name, found in grads.items()
     }
-    table = {}
+    table: dict[str, dict[str, Share]] = {}
     for name in grads:
         table[name] = {}
         for module in groups:
@@ -181,7 +181,7 @@ def structural_zeros(wrt: Any) -> tuple[str, ...]:
     for path, module in wrt.named_modules():
         if isinstance(module, torch.nn.Sequential):
             children = list(module.named_children())
-            for (name, part), (_, following) in zip(children, children[1:], strict=False):
+            for (name, part), (_, following) in pairwise(children):
                 if isinstance(following, norms) and isinstance(getattr(part, "bias", None), torch.nn.Parameter):
                     found.append(".".join(item for item in (path, name, "bias") if item))
     return tuple(found)
