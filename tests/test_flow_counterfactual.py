@@ -80,6 +80,33 @@ def test_random_state_buffers_weights_and_gradients_are_put_back(model: nn.Modul
     assert draws[1:] == (random.random(), numpy.random.rand())
 
 
+def test_a_replay_that_breaks_off_leaves_no_trace(model: nn.Module) -> None:
+    first: list[float] = []
+
+    def loss() -> torch.Tensor:
+        number = model(DATA).sum().item()
+        if first and number != first[0]:
+            raise ValueError("another number")
+        first.append(number)
+        model(DATA), torch.randn(3), random.random(), numpy.random.rand()
+        return torch.tensor(number)
+
+    torch.manual_seed(5), random.seed(5), numpy.random.seed(5)
+    before = [value.clone() for value in model.state_dict().values()]
+    loss()
+    once = [value.clone() for value in model.state_dict().values()]
+    draws = torch.randn(2), random.random(), numpy.random.rand()
+    for value, old in zip(model.state_dict().values(), before, strict=True):
+        value.copy_(old)
+    first.clear()
+    torch.manual_seed(5), random.seed(5), numpy.random.seed(5)
+    diagnosis = diagnose(loss, model)
+    assert diagnosis.findings[0].certainty == "confirmed"
+    assert all(torch.equal(one, two) for one, two in zip(once, model.state_dict().values(), strict=True))
+    assert torch.equal(draws[0], torch.randn(2))
+    assert draws[1:] == (random.random(), numpy.random.rand())
+
+
 def test_a_program_that_raises_when_a_value_changes_depends_on_it(model: nn.Module) -> None:
     def loss() -> torch.Tensor:
         number = model(DATA).sum().item()

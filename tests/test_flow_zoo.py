@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from gradcheck_lm.flow import KINDS, Diagnosis, diagnose
+from gradcheck_lm.flow.subjects import named_tensors
 
 ZOO = Path(__file__).parent / "zoo"
 BROKEN = sorted((ZOO / "broken").glob("*.py"))
@@ -66,6 +67,7 @@ def test_healthy_program_has_no_error(path: Path) -> None:
     diagnosis = diagnose(program.loss, program.wrt)
     assert diagnosis.ok, str(diagnosis)
     assert not diagnosis.errors, show(diagnosis)
+    assert all(tensor.grad is None for tensor in named_tensors(program.wrt)[0].values())
 
 
 @pytest.mark.parametrize("path", [*BROKEN, *HEALTHY], ids=lambda path: path.stem)

@@ -52,7 +52,9 @@ def arms(report: Report, timeout: float) -> list[dict[str, Any]]:
             "autograd_svg": "",
         }  # fmt: skip
         if name in report.autograd_graphs:
-            entry["autograd_svg"] = inline_svg(report.autograd_graphs[name], prefix=f"{entry['key']}-a-")
+            entry["autograd_svg"] = inline_svg(
+                report.autograd_graphs[name], prefix=f"{entry['key']}-a-", natural_size=True
+            )
         if name in report.graphs:
             entry["svg"] = inline_svg(report.graphs[name], prefix=f"{entry['key']}-")
         if (diagnosis := report.diagnoses.get(name)) is not None:

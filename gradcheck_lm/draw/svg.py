@@ -15,7 +15,7 @@ _ATTRIBUTES = {
 }  # fmt: skip
 
 
-def inline_svg(text: str, *, prefix: str = "") -> str:
+def inline_svg(text: str, *, prefix: str = "", natural_size: bool = False) -> str:
     """An SVG file's text as an element for an HTML page.
 
     Scripts, links, styles, foreign objects and every attribute that could load or run something are dropped. Nodes get
@@ -24,6 +24,7 @@ def inline_svg(text: str, *, prefix: str = "") -> str:
     Args:
         text: a whole SVG file.
         prefix: in front of each id, so that pictures on one page do not share any.
+        natural_size: keep width and height; else the page decides, and the viewBox keeps the proportions.
     Raises:
         ArgumentError: not well-formed XML, not SVG, or with entities declared.
     """
@@ -36,8 +37,9 @@ def inline_svg(text: str, *, prefix: str = "") -> str:
     if _local(root.tag) != "svg":
         raise ArgumentError(f"this is no SVG: its outermost element is {_local(root.tag)!r}")
     clean = _clean(root, prefix)
-    for size in ("width", "height"):
-        clean.attrib.pop(size, None)  # the page decides; the viewBox keeps the proportions
+    if not natural_size:
+        for size in ("width", "height"):
+            clean.attrib.pop(size, None)
     return ElementTree.tostring(clean, encoding="unicode")
 
 

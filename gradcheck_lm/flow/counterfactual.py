@@ -184,7 +184,8 @@ class Experiment:
     def _repeats(self, control: Replay) -> bool:
         mine = [site_key(call) for call in self.first.calls if not _met(call)]
         theirs = [site_key(call) for call in control.calls if not _met(call)]
-        return mine == theirs
+        left = [call.host for call in self.first.calls if call.operation.export]
+        return mine == theirs and left == [call.host for call in control.calls if call.operation.export]
 
     def _one(self, place: SiteKey, export: int, strength: int, receivers: set[int]) -> list[HostLink]:
         assert self.control is not None

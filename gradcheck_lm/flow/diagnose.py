@@ -77,7 +77,7 @@ def diagnose(fn: Callable[[], Any], wrt: Any, *, counterfactual: bool = True, ti
     if not callable(fn):
         raise TraceError(
             f"fn is a {type(fn).__name__}, not a function; pass a function of no arguments that computes the loss, "
-            "e.g. lambda: step(batch). For a loss already computed, use: with record() as run: ... run.diagnose(loss, wrt)."
+            "e.g. lambda: step(batch). For a loss already computed: with record() as run: ... run.diagnose(loss, wrt)."
         )
     named, explicit = named_tensors(wrt)
     modules = [

@@ -257,8 +257,8 @@ class Inquiry(TermReader):
 
     def _opaque(self, strand: Strand, label: str | None) -> None:
         self.notes.append(
-            f"term {strand.name!r} descends from wrt and no cut was seen on the way: look at custom autograd.Functions, "
-            "compiled regions and other threads, which the recorder cannot look into"
+            f"term {strand.name!r} descends from wrt and no cut was seen on the way: look at custom "
+            "autograd.Functions, compiled regions and other threads, which the recorder cannot look into"
         )
 
     # ------------------------------------------------------------------ zeros, None and NaN in the backward pass

@@ -21,7 +21,7 @@ MEANING = {
     "agrees": "autograd's gradient is the slope of the function.",
     "cut": "the function moves with these tensors and autograd gives no gradient at all: the graph is cut.",
     "wrong": "autograd's gradient is not the slope of the function.",
-    "step": "the function is a staircase here: its slope is 0 or undefined, and a gradient other than 0 is a surrogate.",
+    "step": "the function is a staircase here: its slope is 0 or undefined, and any other gradient is a surrogate.",
     "constant": "the function does not move with these tensors, however far they go.",
 }
 
