@@ -199,6 +199,25 @@ def test_without_labels_the_broken_arm_cannot_move(model: CRNN, data: LineData, 
     assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items()), "the source was changed"
 
 
+def test_the_broken_arm_cannot_move_the_recogniser_that_ships_either(language_model: LanguageModel) -> None:
+    # a recogniser of this size takes other kernels than a tiny one: under no_grad its LSTM gives other last bits
+    from gradcheck_lm.lab.compare import load_recogniser
+
+    model, charset = load_recogniser("synthetic")
+    lines = LineData(SyntheticLines(["the cat sat on a mat", "and read some lines"], count=4), model.config, charset)
+    arms = new_hand_arms()
+    settings = adaptation_config(2, 4, attribute_every=0)
+    adapted = {
+        name: adapt(model.eval(), charset, lines, language_model, arms[name], settings)
+        for name in ("ctc", "argmax", "policy_gradient")
+    }
+    assert {name: found.weights_unchanged for name, found in adapted.items()} == {
+        "ctc": True,
+        "argmax": True,
+        "policy_gradient": False,
+    }
+
+
 def test_the_anchor_is_exactly_zero_where_nothing_moved_and_right_elsewhere() -> None:
     generator = torch.Generator().manual_seed(0)
     start = 5 * torch.randn(7, 3, 11, generator=generator)

@@ -82,7 +82,7 @@ def compare(
 def show(found: Any) -> None:
     """The verdict, the chain of cuts, and a table an experiment."""
     from gradcheck_lm.draw.terminal import console, print_diagnosis, table
-    from gradcheck_lm.lab.report import EXPERIMENTS, comparison_rows
+    from gradcheck_lm.lab.report import EXPERIMENTS, short_rows
 
     out = console()
     out.print()
@@ -90,5 +90,6 @@ def show(found: Any) -> None:
     if "argmax" in found.diagnoses:
         print_diagnosis(found.diagnoses["argmax"], console=out)
     for experiment, (title, *_) in EXPERIMENTS.items():
-        columns, rows = comparison_rows(found.summary[experiment]["arms"], experiment)
+        columns, rows = short_rows(found.summary[experiment]["arms"], experiment)
+        out.print()
         out.print(table(title, columns, rows))

@@ -71,7 +71,8 @@ def adapt(
         identity, probe, probe_every, on_step: as in Trainer.
     """
     device = torch.device(device) if device is not None else next(recogniser.parameters()).device
-    start = copy.deepcopy(recogniser).to(device).eval().requires_grad_(False)
+    # its weights ask for gradients, though none is taken: see `unlabelled`
+    start = copy.deepcopy(recogniser).to(device).eval().requires_grad_(True)
     model = copy.deepcopy(recogniser).to(device).requires_grad_(True)
     if arm.batchnorm_only:
         return _batchnorm_only(model, start, data, config)

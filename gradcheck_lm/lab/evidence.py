@@ -7,9 +7,8 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from gradcheck_lm.draw.autograd import autograd_dot
-from gradcheck_lm.draw.graph import flow_dot
-from gradcheck_lm.draw.layout import render
+from gradcheck_lm.draw.autograd import save_autograd
+from gradcheck_lm.draw.graph import save_graph
 from gradcheck_lm.flow import Diagnosis, diagnose
 from gradcheck_lm.lab.config import Arm
 from gradcheck_lm.lab.experiments import Bench
@@ -40,8 +39,9 @@ def diagnose_arm(bench: Bench, arm: Arm) -> tuple[Diagnosis, dict[str, Tensor], 
 
 def draw_arm(diagnosis: Diagnosis, terms: dict[str, Tensor], model: nn.Module, folder: Path, name: str) -> list[Path]:
     """NAME-flow.svg and NAME-autograd.svg in `folder`."""
-    flow = render(flow_dot(diagnosis, title=f"{name}: from the recogniser to the loss"), folder / f"{name}-flow.svg")
+    title = f"{name}: from the recogniser to the loss"
+    flow = save_graph(diagnosis, folder / f"{name}-flow.svg", title=title)
     # the penalty alone: with CTC in the picture, the dead term would simply not be there
     shown = {"lm": terms["lm"]} if "lm" in terms else terms
-    graph = render(autograd_dot(shown, params=dict(model.named_parameters())), folder / f"{name}-autograd.svg")
+    graph = save_autograd(shown, folder / f"{name}-autograd.svg", params=dict(model.named_parameters()))
     return [flow, graph]

@@ -109,8 +109,9 @@ def unlabelled(
 
     def terms(model: nn.Module, batch: Batch) -> StepTerms:
         logits = model(batch.images)
-        with torch.no_grad():
-            start_logits = start(batch.images)
+        # not under no_grad: there torch's LSTM takes another kernel on a CPU, whose last bits differ, and the anchor
+        # would pull at an arm that has not moved
+        start_logits = start(batch.images).detach()
         characters = sum(map(len, greedy_decode(start_logits, charset)))
         found = {"anchor": anchor_weight * anchor_term(logits, start_logits, characters)}
         if penalty is None:
