@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import inspect
+from collections.abc import Callable
+from typing import Annotated, Any
 
 import typer
 
@@ -27,16 +29,36 @@ DEBUGGER, LABORATORY, SETUP = "The debugger", "The laboratory", "Setting up"
 # a script's own options must reach the script untouched
 SCRIPT = {"allow_extra_args": True, "ignore_unknown_options": True, "allow_interspersed_args": False}
 
-app.command(rich_help_panel=DEBUGGER, context_settings=SCRIPT)(friendly(run))
-app.command(rich_help_panel=LABORATORY)(friendly(compare))
-app.command(rich_help_panel=LABORATORY)(friendly(train))
-app.command(rich_help_panel=LABORATORY)(friendly(evaluate))
-app.command(rich_help_panel=LABORATORY)(friendly(transcribe))
-app.command(rich_help_panel=LABORATORY)(friendly(adapt))
-app.command("lm-table", rich_help_panel=LABORATORY)(friendly(lm_table))
-app.command(rich_help_panel=LABORATORY)(friendly(mistakes))
-app.command("train-lm", rich_help_panel=LABORATORY)(friendly(train_lm))
-app.command(rich_help_panel=SETUP)(friendly(doctor))
+
+def add(command: Callable[..., Any], panel: str, *examples: str, name: str = "", **settings: Any) -> None:
+    """Make a function a command: its docstring is the help, and the examples stand below it."""
+    paragraphs = (inspect.getdoc(command) or "").split("\n\n")
+    app.command(
+        name or command.__name__,
+        help="\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs),  # wrapped by the terminal's width
+        epilog="\n\n".join(["For example:", *(f"gradcheck-lm {example}" for example in examples)]),
+        rich_help_panel=panel,
+        **settings,
+    )(friendly(command))
+
+
+add(
+    run, DEBUGGER, "run train.py --epochs 1", "run --graph flow.svg --json flow.json train.py",
+    "run -m my.package.train", context_settings=SCRIPT,
+)  # fmt: skip
+add(compare, LABORATORY, "compare", "compare --lm char --steps 5 --out runs/quick")
+add(
+    train, LABORATORY, "train --out runs/synthetic --lines 2000 --steps 300",
+    "train --out runs/mine --data lines/ --recogniser synthetic",
+    "train --out runs/penalty --data lines/ --penalty policy_gradient --lm smollm2",
+)  # fmt: skip
+add(evaluate, LABORATORY, "evaluate lines/", "evaluate lines/ --recogniser runs/mine/recogniser.safetensors --json")
+add(transcribe, LABORATORY, "transcribe line.png", "transcribe scans/ > readings.tsv")
+add(adapt, LABORATORY, "adapt scans/ --out runs/adapted", "adapt scans/ --out runs/quick --lm char --limit 32")
+add(lm_table, LABORATORY, "lm-table lines/", "lm-table lines/ --lm char --limit 100 --json", name="lm-table")
+add(mistakes, LABORATORY, "mistakes lines/ --examples 20")
+add(train_lm, LABORATORY, "train-lm --out runs/char --text letters.txt", name="train-lm")
+add(doctor, SETUP, "doctor", "doctor --fix")
 
 
 def _version(wanted: bool) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,42 +13,74 @@ import torch
 from gradcheck_lm.draw.autograd import autograd_dot
 from gradcheck_lm.draw.curves import Panel, Series, save_curves
 from gradcheck_lm.draw.graph import flow_dot
-from gradcheck_lm.draw.layout import render
+from gradcheck_lm.draw.layout import picture, render
 from gradcheck_lm.draw.side_by_side import side_by_side
+from gradcheck_lm.draw.terminal import diagnosis_text
 from gradcheck_lm.files import write_text_atomic
+from gradcheck_lm.flow.findings import Diagnosis
 from gradcheck_lm.htr.checkpoint import SYNTHETIC, checkpoint_path
 from gradcheck_lm.lab.compare import load_recogniser, make_benches
 from gradcheck_lm.lab.config import ComparisonConfig, with_labels_arms
 from gradcheck_lm.lab.evidence import diagnose_arm
 from gradcheck_lm.lm import load_language_model
 
+ARMS = ("argmax", "soft_embedding", "policy_gradient")
+LINES = 8  # of the new hand: the recogniser must misread them, or the story's penalty would be 0 for that reason
+NODES, COLUMNS = 24, 7  # in a picture of README, which is shown less than 1000 pixels wide
+WIDEST = 1600  # pixels of a PNG
+
 
 def draw_figures(out: str | Path, *, progress: Callable[[str], None]) -> list[Path]:
     """Draw all pictures into `out`; gives their paths.
 
-    Uses the recogniser and the character language model that ship, on one seeded batch of synthetic lines.
+    Uses the recogniser and the character language model that ship, on seeded lines in a hand kept out of training.
     """
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    config = ComparisonConfig(language_model="char", adapt_lines=8, evaluation_lines=8, label_steps=1)
-    recogniser, charset = load_recogniser("synthetic")
-    language_model = load_language_model("char", device="cpu")
-    bench = make_benches(config, recogniser, charset, language_model, out, lambda *_: None)["with_labels"]
     found, paths = {}, []
-    for name in ("argmax", "soft_embedding", "policy_gradient"):
-        progress(f"the debugger on {name}")
-        torch.manual_seed(0)
-        found[name], terms, model = diagnose_arm(bench, with_labels_arms()[name])
-        paths.append(render(flow_dot(found[name], title=name), out / f"{name}-flow.svg"))
-        dot = autograd_dot({"lm": terms["lm"]}, params=dict(model.named_parameters()))
-        paths.append(render(dot, out / f"{name}-autograd.svg"))
-    paths.append(render(side_by_side(found["argmax"], found["soft_embedding"]), out / "broken-and-fixed.svg"))
-    paths.append(write_text_atomic(out / "argmax.txt", str(found["argmax"]) + "\n"))
+    with tempfile.TemporaryDirectory() as scratch:
+        for name, (diagnosis, autograd) in diagnoses(Path(scratch), progress).items():
+            found[name] = diagnosis
+            paths.append(render(flow_dot(diagnosis, title=name), out / f"{name}-flow.svg"))
+            paths.append(render(autograd, out / f"{name}-autograd.svg"))
+    progress("broken and fixed, side by side")
+    titles = ("argmax: broken", "soft_embedding: fixed")
+    paths.append(
+        render(side_by_side(found["argmax"], found["soft_embedding"], titles=titles), out / "broken-and-fixed.svg")
+    )
+    narrow = side_by_side(found["argmax"], found["soft_embedding"], titles=titles, limit=NODES, columns=COLUMNS)
+    paths.append(render_png(narrow, out / "broken-and-fixed.png"))
+    paths.append(
+        render_png(flow_dot(found["argmax"], title="argmax", limit=NODES, columns=COLUMNS), out / "argmax-flow.png")
+    )
+    paths.append(write_text_atomic(out / "argmax.txt", diagnosis_text(found["argmax"])))
     curve = training_curve()
     if curve is not None:
         progress("the training curve of the recogniser that ships")
         paths.append(save_curves(out / "recogniser-training.png", curve))
     return paths
+
+
+def diagnoses(scratch: Path, progress: Callable[[str], None]) -> dict[str, tuple[Diagnosis, str]]:
+    """For each arm what the debugger says of one real training step, and its penalty's autograd graph as DOT text."""
+    config = ComparisonConfig(language_model="char", adapt_lines=LINES, evaluation_lines=LINES, label_steps=1)
+    recogniser, charset = load_recogniser("synthetic")
+    language_model = load_language_model("char", device="cpu")
+    bench = make_benches(config, recogniser, charset, language_model, scratch, lambda *_: None)["new_hand"]
+    result = {}
+    for name in ARMS:
+        progress(f"the debugger on {name}")
+        torch.manual_seed(0)
+        diagnosis, terms, model = diagnose_arm(bench, with_labels_arms()[name])
+        result[name] = diagnosis, autograd_dot({"lm": terms["lm"]}, params=dict(model.named_parameters()), limit=40)
+    return result
+
+
+def render_png(dot_text: str, path: Path, *, widest: int = WIDEST) -> Path:
+    """A PNG of at most `widest` pixels: drawn at the resolution that its own width asks for."""
+    points = re.search(rb'<svg width="(\d+)pt"', picture(dot_text, "svg"))
+    dpi = min(96, 72 * widest // int(points[1])) if points else 96
+    return render(dot_text.replace("{\n", f"{{\n  graph [dpi={dpi}];\n", 1), path)
 
 
 def training_curve() -> list[Panel] | None:

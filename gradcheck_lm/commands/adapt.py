@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from gradcheck_lm.commands.common import note, quiet_libraries, show_json
+from gradcheck_lm.commands.common import StepProgress, note, say, show_json
 
 
 def adapt(
@@ -15,7 +15,13 @@ def adapt(
     out: Annotated[Path, typer.Option(help="Folder for the adapted checkpoint and the readings.")],
     recogniser: Annotated[str, typer.Option(help="A checkpoint, or 'synthetic' (the one that ships).")] = "synthetic",
     lm: Annotated[str, typer.Option(help="'smollm2', 'gpt2', 'char', or a folder with a causal LM.")] = "smollm2",
-    penalty: Annotated[str, typer.Option(help="How the language model teaches.")] = "policy_gradient",
+    penalty: Annotated[
+        str,
+        typer.Option(
+            help="How the language model teaches: 'policy_gradient', 'soft_embedding', 'minimum_risk', ...; "
+            "a wrong name lists them all."
+        ),
+    ] = "policy_gradient",
     weight: Annotated[float, typer.Option(help="Weight of the penalty; the anchor to the old reading has 1.")] = 1.0,
     steps: Annotated[int, typer.Option(help="Training steps.")] = 40,
     batch_size: Annotated[int, typer.Option(help="Lines in a step.")] = 8,
@@ -29,16 +35,11 @@ def adapt(
     Where the folder has a labels.tsv, its labels are used to report error rates, never to train. It helps on a hand
     that the recogniser reads unsurely; on one that it reads wrongly but surely it does not (see docs/adapt.md).
     """
-    quiet_libraries()
     from gradcheck_lm.draw.terminal import progress
     from gradcheck_lm.lab.adapt_folder import adapt_folder
     from gradcheck_lm.lab.report import number, percent
 
     with progress("adapting", steps) as tick:
-
-        def show(record: dict[str, Any]) -> None:
-            tick(message=f"{record.get('penalty', 0.0):.3f} nats a character")
-
         found = adapt_folder(
             images,
             out,
@@ -52,18 +53,18 @@ def adapt(
             seed=seed,
             device=device,
             progress=note,
-            on_step=show,
+            on_step=StepProgress(tick, lambda record: f"{record.get('penalty', 0.0):.3f} nats a character"),
         )
     if json_output:
         show_json(found)
         return
     for row in found["readings"][:8]:
-        typer.echo(f"{row['image']}\n  before  {row['before']}\n  after   {row['after']}")
-    typer.echo(f"{found['changed']} of {found['lines']} readings changed; all are in {found['readings_file']}")
-    typer.echo(
+        say(f"{row['image']}\n  before  {row['before']}\n  after   {row['after']}")
+    say(f"{found['changed']} of {found['lines']} readings changed; all are in {found['readings_file']}")
+    say(
         f"{lm}: {number(found['lm_before'])} -> {number(found['lm_after'])} nats per character; "
         f"length {number(found['length_ratio'])} of before"
     )
     if found["cer_before"] is not None:
-        typer.echo(f"CER {percent(found['cer_before'])} % -> {percent(found['cer_after'])} % on the labelled lines")
-    typer.echo(found["checkpoint"])
+        say(f"CER {percent(found['cer_before'])} % -> {percent(found['cer_after'])} % on the labelled lines")
+    say(f"adapted recogniser: {found['checkpoint']}")

@@ -6,23 +6,29 @@ import errno
 import functools
 import json
 import os
+import sys
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import typer
 
+from gradcheck_lm.commands.checks import check_options
 from gradcheck_lm.errors import GradcheckLMError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _CURES = {
-    errno.ENOSPC: "the disk is full: free some space, or give another --out",
-    errno.EDQUOT: "your disk quota is used up: free some space, or give another --out",
-    errno.EACCES: "you may not write or read there: choose another place, or change its permissions",
-    errno.EROFS: "that file system is read-only: choose another place",
-    errno.EISDIR: "that is a folder: give a file",
-    errno.ENOTDIR: "a part of that path is a file: give a folder",
+    errno.ENOSPC: "the disk is full: free some space, or write to another place",
+    errno.EDQUOT: "your disk quota is used up: free some space, or write to another place",
+    errno.EFBIG: "the file is larger than may be written here: write to another place",
+    errno.EACCES: "it may not be read or written: choose another place, or change its permissions",
+    errno.EPERM: "it may not be read or written: choose another place, or change its permissions",
+    errno.EROFS: "its file system is read-only: choose another place",
+    errno.EISDIR: "it is a folder where a file is needed",
+    errno.EEXIST: "it is a file where a folder is needed: choose another place",
+    errno.ENOTDIR: "a part of that path is a file where a folder is needed: choose another place",
     errno.ENOENT: "it does not exist: check the spelling",
+    errno.ENAMETOOLONG: "its name is too long",
 }
 
 
@@ -32,12 +38,27 @@ def friendly(command: Command) -> Command:
     @functools.wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         try:
+            if "context" not in kwargs:  # `run` leaves the environment of the script that it runs as it is
+                quiet_libraries()
+            check_options(kwargs)
             return command(*args, **kwargs)
         except GradcheckLMError as error:
             fail(str(error))
+        except ModuleNotFoundError as error:
+            if error.name is None or error.name.startswith("gradcheck_lm"):
+                raise
+            fail(
+                f"this needs {error.name}, which is not installed: pip install 'gradcheck_lm[lab]' "
+                "(gradcheck-lm doctor lists all that is missing)"
+            )
         except OSError as error:
-            place = f"{error.filename}: " if error.filename else ""
-            fail(f"{place}{error.strerror or error}. {_CURES.get(error.errno or 0, 'Nothing was half-written.')}")
+            if error.errno == errno.EPIPE:  # the reader of a pipe has seen enough
+                raise
+            fail(explain(error))
+        except RuntimeError as error:
+            if type(error).__name__ != "OutOfMemoryError":  # torch's; torch may not be loaded here
+                raise
+            fail("the GPU's memory is full: give a smaller --batch-size, or --device cpu")
         except KeyboardInterrupt:
             typer.echo("stopped; what was finished is kept", err=True)
             raise typer.Exit(130) from None
@@ -45,15 +66,34 @@ def friendly(command: Command) -> Command:
     return wrapped  # type: ignore[return-value]
 
 
-def fail(message: str) -> None:
+def explain(error: OSError) -> str:
+    """What the system refused, and what to do about it."""
+    place = f"{error.filename}: " if error.filename else ""
+    said = error.strerror or str(error)
+    cure = _CURES.get(error.errno or 0)
+    return f"{place}{cure} ({said})" if cure else f"{place}{said}"
+
+
+def fail(message: str) -> NoReturn:
     """Print what is wrong on standard error and leave with exit code 2."""
     typer.echo(f"gradcheck-lm: {message}", err=True)
     raise typer.Exit(2) from None
 
 
+def say(text: str) -> None:
+    """A line of the result; characters that the terminal cannot show are escaped instead of stopping the program."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    typer.echo(text.encode(encoding, "backslashreplace").decode(encoding))
+
+
 def show_json(data: Any) -> None:
     """Print data as JSON for a program to read; numbers that JSON lacks become null."""
-    typer.echo(json.dumps(plain(data), indent=2, ensure_ascii=False))
+    text = json.dumps(plain(data), indent=2, ensure_ascii=False)
+    try:
+        text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        text = json.dumps(plain(data), indent=2)
+    typer.echo(text)
 
 
 def plain(data: Any) -> Any:
@@ -79,3 +119,20 @@ def quiet_libraries() -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     # idle threads that spin take a third of a small machine's speed
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+class StepProgress:
+    """Moves a progress bar to a run's step: a run that goes on from a saved state does not start at 0.
+
+    Args:
+        tick: what `gradcheck_lm.draw.terminal.progress` gives.
+        message: from a step's record to a few words beside the bar.
+    """
+
+    def __init__(self, tick: Callable[..., None], message: Callable[[dict[str, Any]], str]) -> None:
+        self.tick, self.message, self.done = tick, message, 0
+
+    def __call__(self, record: dict[str, Any]) -> None:
+        """Take a step's record."""
+        self.tick(record["step"] - self.done, message=self.message(record))
+        self.done = record["step"]

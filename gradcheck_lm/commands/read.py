@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from gradcheck_lm.commands.common import note, quiet_libraries, show_json
+from gradcheck_lm.commands.common import note, say, show_json
 
 Data = Annotated[Path, typer.Argument(help="A folder with images and labels.tsv (file, tab, text).")]
 Recogniser = Annotated[str, typer.Option(help="A checkpoint, or 'synthetic' (the one that ships).")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Limit = Annotated[int | None, typer.Option(help="Read only the first so many lines.")]
+DropUnknown = Annotated[
+    bool,
+    typer.Option("--drop-unknown", help="Leave characters that the recogniser cannot write out of the labels."),
+]
 Device = Annotated[str | None, typer.Option(help="'cpu' or 'cuda'; by default the best there is.")]
 
 
@@ -25,30 +31,50 @@ def load(recogniser: str, device: str | None) -> tuple[Any, Any]:
     return model.to(device or ("cuda" if torch.cuda.is_available() else "cpu")).eval(), charset
 
 
-def read_folder(data: Path, recogniser: str, device: str | None) -> tuple[list[str], list[str], list[str]]:
-    """Names, labels and readings of a labelled folder."""
-    from gradcheck_lm.htr.lines import read_labels_tsv
+def read_folder(
+    data: Path, recogniser: str, device: str | None, *, limit: int | None = None, drop_unknown: bool = False
+) -> tuple[list[str], list[str]]:
+    """Labels and readings of a labelled folder."""
+    from gradcheck_lm.lab.reading import labelled_lines
+
+    model, charset = load(recogniser, device)
+    lines = labelled_lines(data, charset, drop_unknown=drop_unknown, limit=limit)
+    return [line.text or "" for line in lines], read_lines(model, charset, lines)
+
+
+def read_lines(model: Any, charset: Any, lines: Sequence[Any]) -> list[str]:
+    """Readings of lines, with progress where there are many."""
+    from gradcheck_lm.draw.terminal import progress
     from gradcheck_lm.lab.data import LineData
     from gradcheck_lm.lab.reading import read
 
-    model, charset = load(recogniser, device)
-    lines = LineData(read_labels_tsv(data), model.config, charset)
-    return lines.names, lines.texts, read(model, lines, charset)
+    with progress("reading", len(lines), enabled=len(lines) > 64) as tick:
+        if len(lines) > 64:
+            note(f"preparing {len(lines)} lines")
+        data = LineData(lines, model.config, charset, clean=True)
+        return read(model, data, charset, on_lines=tick)
 
 
 def evaluate(
     data: Data,
     recogniser: Recogniser = "synthetic",
-    lm: Annotated[str | None, typer.Option(help="Also print nats per character of a language model.")] = None,
+    lm: Annotated[
+        str | None,
+        typer.Option(
+            help="Also print nats per character of a language model: 'smollm2', 'gpt2', 'char', or a folder with a "
+            "causal LM."
+        ),
+    ] = None,
+    limit: Limit = None,
+    drop_unknown: DropUnknown = False,
     device: Device = None,
     json_output: Json = False,
 ) -> None:
     """Read labelled lines and print the character and word error rate."""
-    quiet_libraries()
     from gradcheck_lm.lab.metrics import character_errors, length_ratio, word_errors
     from gradcheck_lm.lab.report import percent
 
-    _, labels, readings = read_folder(data, recogniser, device)
+    labels, readings = read_folder(data, recogniser, device, limit=limit, drop_unknown=drop_unknown)
     cer, wer = character_errors(labels, readings).rate, word_errors(labels, readings).rate
     figures: dict[str, Any] = {
         "lines": len(labels),
@@ -60,18 +86,17 @@ def evaluate(
         from gradcheck_lm.lab.reading import nats_per_character
         from gradcheck_lm.lm import load_language_model
 
+        note(f"loading the language model {lm}")
         model = load_language_model(lm, device=device)
         figures["lm_readings"] = nats_per_character(model, readings)
         figures["lm_labels"] = nats_per_character(model, labels)
     if json_output:
         show_json(figures)
         return
-    typer.echo(f"{len(labels)} lines: CER {percent(cer)} %, WER {percent(wer)} %")
-    typer.echo(f"characters read over characters there: {figures['length_ratio']:.3f}")
+    say(f"{len(labels)} lines: CER {percent(cer)} %, WER {percent(wer)} %")
+    say(f"characters read over characters there: {figures['length_ratio']:.3f}")
     if lm is not None:
-        typer.echo(
-            f"{lm}: {figures['lm_readings']:.3f} nats per character read, {figures['lm_labels']:.3f} of the labels"
-        )
+        say(f"{lm}: {figures['lm_readings']:.3f} nats per character read, {figures['lm_labels']:.3f} of the labels")
 
 
 def transcribe(
@@ -80,41 +105,40 @@ def transcribe(
     device: Device = None,
     json_output: Json = False,
 ) -> None:
-    """Read pictures of lines."""
-    quiet_libraries()
+    """Read pictures of lines: prints the name of each picture, a tab, and what was read."""
     from gradcheck_lm.htr.lines import read_images
-    from gradcheck_lm.lab.data import LineData
-    from gradcheck_lm.lab.reading import read
 
     lines = read_images(images)
     model, charset = load(recogniser, device)
-    data = LineData(lines, model.config, charset)
-    readings = read(model, data, charset)
+    names = [line.name for line in lines]
+    if len(set(names)) < len(names):  # the same name in two folders
+        names = [str(line.path) for line in lines]
+    readings = read_lines(model, charset, lines)
     if json_output:
-        show_json([{"image": name, "text": text} for name, text in zip(data.names, readings, strict=True)])
+        show_json([{"image": name, "text": text} for name, text in zip(names, readings, strict=True)])
         return
-    for name, text in zip(data.names, readings, strict=True):
-        typer.echo(f"{name}\t{text}")
+    for name, text in zip(names, readings, strict=True):
+        say(f"{name}\t{text}")
 
 
 def lm_table(
     data: Data,
     recogniser: Recogniser = "synthetic",
     lm: Annotated[str, typer.Option(help="'smollm2', 'gpt2', 'char', or a folder with a causal LM.")] = "smollm2",
-    limit: Annotated[int, typer.Option(help="How many lines.")] = 29,
+    limit: Annotated[int, typer.Option(help="How many lines; the story had 29.")] = 29,
+    drop_unknown: DropUnknown = False,
     device: Device = None,
     json_output: Json = False,
 ) -> None:
     """The story's table: what a language model thinks of each reading and of each label."""
-    quiet_libraries()
     from gradcheck_lm.draw.terminal import console, table
     from gradcheck_lm.lab.lm_table import lm_table as make_table
     from gradcheck_lm.lab.report import number
     from gradcheck_lm.lm import load_language_model
 
-    _, labels, readings = read_folder(data, recogniser, device)
-    note(f"loading {lm}")
-    found = make_table(load_language_model(lm, device=device), readings[:limit], labels[:limit])
+    labels, readings = read_folder(data, recogniser, device, limit=limit, drop_unknown=drop_unknown)
+    note(f"loading the language model {lm}")
+    found = make_table(load_language_model(lm, device=device), readings, labels)
     if json_output:
         show_json(found.to_dict())
         return
@@ -124,7 +148,7 @@ def lm_table(
     ]
     console().print(table("Nats per token", ["line", "prediction", "label", "costs less", "read as"], rows))
     counts, means = found.counts(), found.means()
-    typer.echo(
+    say(
         f"the label costs less on {counts['label']} lines, the prediction on {counts['prediction']}, "
         f"equal on {counts['equal']}; means: prediction {number(means['prediction'])}, label {number(means['label'])}, "
         f"penalty {number(means['penalty_positive_mean'])} (over positive lines), "
@@ -136,18 +160,20 @@ def mistakes(
     data: Data,
     recogniser: Recogniser = "synthetic",
     examples: Annotated[int, typer.Option(help="How many wrong lines to show, worst first.")] = 10,
+    limit: Limit = None,
+    drop_unknown: DropUnknown = False,
     device: Device = None,
     json_output: Json = False,
 ) -> None:
     """What kinds of mistakes there are: which characters are confused, and how many wrong words are no words."""
-    quiet_libraries()
     from gradcheck_lm.draw.terminal import console, table
     from gradcheck_lm.htr.charset import Charset
     from gradcheck_lm.htr.text import load_sentences
     from gradcheck_lm.lab.mistakes import find_mistakes, vocabulary
     from gradcheck_lm.lab.report import percent
 
-    _, labels, readings = read_folder(data, recogniser, device)
+    labels, readings = read_folder(data, recogniser, device, limit=limit, drop_unknown=drop_unknown)
+    note("collecting known words")
     standard = Charset.standard()
     words = vocabulary(
         text
@@ -171,9 +197,9 @@ def mistakes(
     rows = [[repr(a) if a else "(nothing)", repr(b) if b else "(nothing)", str(n)] for a, b, n in found.confusions[:15]]
     out.print(table("Most frequent confusions", ["there", "read as", "times"], rows))
     for spans in found.examples:
-        typer.echo("")
-        typer.echo("label    " + "".join(_mark(span.label, span.kind, len(span.reading)) for span in spans))
-        typer.echo("reading  " + "".join(_mark(span.reading, span.kind, len(span.label)) for span in spans))
+        say("")
+        say("label    " + "".join(_mark(span.label, span.kind, len(span.reading)) for span in spans))
+        say("reading  " + "".join(_mark(span.reading, span.kind, len(span.label)) for span in spans))
 
 
 def _mark(text: str, kind: str, other: int) -> str:

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import sys
+import traceback
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from gradcheck_lm.errors import ArgumentError
+from gradcheck_lm.commands.common import fail, note
+from gradcheck_lm.errors import ArgumentError, GradcheckLMError
+
+_OURS = str(Path(__file__).resolve().parents[1])
+_WATCHING = tuple(str(Path(_OURS, "flow", name)) for name in ("runner.py", "recorder.py"))
 
 
 def run(
     context: typer.Context,
-    script: Annotated[str, typer.Argument(help="The script, followed by its own arguments.")],
+    script: Annotated[
+        str, typer.Argument(metavar="SCRIPT [ARGUMENTS]...", help="The script, followed by its own arguments.")
+    ],
     module: Annotated[bool, typer.Option("--module", "-m", help="SCRIPT is a module, as in python -m.")] = False,
     until: Annotated[
         str, typer.Option(help="'first-backward': stop at the first backward(); 'end': let the script finish.")
@@ -26,15 +35,21 @@ def run(
     """Run a training script unchanged, up to its first backward(), and say which gradients do not arrive and why.
 
     The parameters asked about are those that the script's optimizers hold. Options of this command stand before
-    SCRIPT; all that follows it belongs to the script. Exit code: 0 all is well, 1 something is starved of gradient.
+    SCRIPT; all that follows it belongs to the script. What the script prints stays where it is.
+
+    Exit code: 0 all is well; 1 something is starved of gradient, or the script itself failed; 2 there is nothing to
+    diagnose.
     """
     from gradcheck_lm.draw.terminal import print_diagnosis
     from gradcheck_lm.files import write_text_atomic
     from gradcheck_lm.flow.runner import run_script
 
-    if until not in ("first-backward", "end"):
-        raise ArgumentError(f"--until is {until!r}; choose first-backward or end")
-    diagnosis = run_script(script, list(context.args), module=module, until=until)
+    _check(script, module, until, graph)
+    try:
+        diagnosis = run_script(script, list(context.args), module=module, until=until)
+    except Exception as error:
+        _explain(error)
+        raise
     print_diagnosis(diagnosis)
     if json_file is not None:
         write_text_atomic(json_file, diagnosis.to_json() + "\n")
@@ -42,4 +57,62 @@ def run(
         write_text_atomic(sarif, diagnosis.to_sarif() + "\n")
     if graph is not None:
         diagnosis.save_graph(graph)
+    for path in (json_file, sarif, graph):
+        if path is not None:
+            note(f"wrote {path}")
     raise typer.Exit(0 if diagnosis.ok else 1)
+
+
+def _check(script: str, module: bool, until: str, graph: Path | None) -> None:
+    """What cannot work is said before the script has run, which may take long."""
+    if until not in ("first-backward", "end"):
+        raise ArgumentError(f"--until is {until!r}; choose first-backward or end")
+    if graph is not None and graph.suffix.lower() not in (".svg", ".png", ".pdf", ".dot", ".html"):
+        raise ArgumentError(f"--graph is {str(graph)!r}; its ending must be .svg, .png, .pdf, .dot or .html")
+    if not module and not Path(script).is_file():
+        raise ArgumentError(
+            f"there is no script {script!r}: check the path; a module is run with: gradcheck-lm run -m NAME"
+        )
+
+
+def _explain(error: Exception) -> None:
+    """Show an error of the script as Python would, and one of the diagnosis as a sentence; others are left."""
+    frames = list(_frames(error))
+    asked = [i for i, frame in enumerate(frames) if frame == (_WATCHING[0], "_backward", frame[2])]
+    theirs = [frame for frame in frames[: asked[0] if asked else None] if not _is_ours(frame[0])]
+    if not theirs:
+        return
+    if not asked:
+        _print_traceback(error)
+        raise typer.Exit(1) from None
+    if isinstance(error, GradcheckLMError):
+        file, _, line = next((frame for frame in reversed(theirs) if "site-packages" not in frame[0]), theirs[-1])
+        fail(f"{file}, line {line}: {error}")
+
+
+def _frames(error: Exception) -> Iterator[tuple[str, str, int]]:
+    """File, function and line of each frame inside the runner."""
+    inside = False
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        code = frame.f_code
+        inside = inside or (code.co_filename == _WATCHING[0] and code.co_name == "run_script")
+        if inside:
+            yield code.co_filename, code.co_name, line
+
+
+def _is_ours(file: str) -> bool:
+    return file.startswith((_OURS, "<frozen"))
+
+
+def _print_traceback(error: Exception) -> None:
+    """The script's own traceback, without the frames of the command and of the recorder that looks on."""
+    shown = traceback.TracebackException.from_exception(error)
+    parts = [shown]
+    while parts:
+        part = parts.pop()
+        start = next((i for i, frame in enumerate(part.stack) if frame.filename == _WATCHING[0]), -1)
+        kept = [frame for frame in part.stack[start + 1 :] if frame.filename not in _WATCHING]
+        part.stack = traceback.StackSummary.from_list(kept)
+        parts += [other for other in (part.__cause__, part.__context__) if other is not None]
+    sys.stdout.flush()
+    typer.echo("".join(shown.format()), err=True, nl=False)

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from gradcheck_lm.commands.common import note, quiet_libraries, show_json
+from gradcheck_lm.commands.common import StepProgress, note, say, show_json
+from gradcheck_lm.commands.read import DropUnknown
 
 
 def train(
@@ -21,6 +22,7 @@ def train(
     recogniser: Annotated[
         str, typer.Option(help="'small', 'full', 'synthetic' (the one that ships), or a checkpoint to go on from.")
     ] = "small",
+    drop_unknown: DropUnknown = False,
     width: Annotated[int | None, typer.Option(help="Image width in pixels; by default the recogniser's own.")] = None,
     lines: Annotated[int, typer.Option(help="How many synthetic lines to render.")] = 12_000,
     texts: Annotated[
@@ -36,13 +38,16 @@ def train(
     ),
     augment: Annotated[bool, typer.Option(help="Slant, scale and shift the lines at random.")] = True,
     penalty: Annotated[
-        str | None, typer.Option(help="Add a language-model penalty: 'policy_gradient', 'soft_embedding', ...")
+        str | None,
+        typer.Option(
+            help="Add a language-model penalty: 'policy_gradient', 'soft_embedding', ...; a wrong name lists all."
+        ),
     ] = None,
     lm: Annotated[str, typer.Option(help="'char', 'smollm2', 'gpt2', or a folder with a causal LM.")] = "char",
     lm_weight: Annotated[float, typer.Option(help="Weight of the penalty in the loss.")] = 0.1,
     seed: Annotated[int, typer.Option(help="Seed of weights, order and augmentation.")] = 0,
-    validation_every: Annotated[int, typer.Option(help="Steps between validations.")] = 200,
-    checkpoint_every: Annotated[int, typer.Option(help="Steps between saved states.")] = 200,
+    validation_every: Annotated[int, typer.Option(help="Steps between validations; 0: none on the way.")] = 200,
+    checkpoint_every: Annotated[int, typer.Option(help="Steps between saved states; 0: only at the end.")] = 200,
     attribute_every: Annotated[
         int, typer.Option(help="Steps between measurements of each term's gradient; 0: never.")
     ] = 0,
@@ -51,7 +56,6 @@ def train(
     json_output: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Train a recogniser on labelled lines. Interrupt it and call it again: it goes on where it was."""
-    quiet_libraries()
     from gradcheck_lm.draw.terminal import progress
     from gradcheck_lm.lab.config import TrainingConfig
     from gradcheck_lm.lab.report import percent
@@ -69,6 +73,7 @@ def train(
         lm=lm,
         lm_weight=lm_weight,
         validation_every=validation_every,
+        drop_unknown=drop_unknown,
     )
     config = TrainingConfig(
         steps=steps,
@@ -85,16 +90,18 @@ def train(
     )
     with progress("training", steps) as tick:
 
-        def show(record: dict) -> None:
+        def told(record: dict) -> str:
             probe = f" CER {percent(record['probe']['cer'])} %" if "probe" in record else ""
-            tick(message=f"loss {record['total']:.3f}{probe}")
+            return f"loss {record['total']:.3f}{probe}"
 
-        trained = train_recogniser(settings, config, out, device=device, progress=note, on_step=show)
+        trained = train_recogniser(
+            settings, config, out, device=device, progress=note, on_step=StepProgress(tick, told)
+        )
     if json_output:
         show_json({"checkpoint": str(trained.checkpoint), **trained.quality.to_dict()})
         return
-    typer.echo(f"CER {percent(trained.quality.cer)} %, WER {percent(trained.quality.wer)} % on the validation lines")
-    typer.echo(str(trained.checkpoint))
+    say(f"CER {percent(trained.quality.cer)} %, WER {percent(trained.quality.wer)} % on the validation lines")
+    say(f"recogniser: {trained.checkpoint}")
 
 
 def train_lm(
@@ -108,7 +115,6 @@ def train_lm(
     json_output: Annotated[bool, typer.Option("--json", help="Print the training curve as JSON.")] = False,
 ) -> None:
     """Train a small character language model from any text, for quick runs. 7000 steps take about 15 minutes."""
-    quiet_libraries()
     from gradcheck_lm.htr.text import read_paragraphs
     from gradcheck_lm.lm.char import CharConfig, save_char_model, train_char_model
 
@@ -117,11 +123,13 @@ def train_lm(
     model, curve = train_char_model(
         paragraphs,
         CharConfig(steps=steps, seed=seed),
-        progress=lambda point: note(f"step {point['step']:.0f}: {point['held_out_loss']:.3f} nats per held-out character"),
+        progress=lambda point: note(
+            f"step {point['step']:.0f}: {point['held_out_loss']:.3f} nats per held-out character"
+        ),
     )
     save_char_model(model, out, curve)
     if json_output:
         show_json(curve)
         return
-    typer.echo(f"held-out text: {curve['points'][-1]['held_out_loss']:.3f} nats per character")
-    typer.echo(str(out))
+    say(f"held-out text: {curve['points'][-1]['held_out_loss']:.3f} nats per character")
+    say(f"use it with: --lm {out}")

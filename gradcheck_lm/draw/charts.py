@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Iterable, Sequence
 from html import escape
 
@@ -11,6 +12,7 @@ from gradcheck_lm.draw.words import number
 
 _WIDTH, _HEIGHT = 460, 290
 _LEFT, _RIGHT, _TOP, _BOTTOM = 62, 14, 12, 44
+_LABEL, _LABEL_LINE = 34, 15  # characters in a line of the vertical label, and its height
 _MOST_POINTS = 240  # in one line: more cannot be seen at this size and would make the page heavy
 
 
@@ -29,10 +31,12 @@ def chart_svg(panel: Panel, names: Sequence[str] | None = None) -> str:
     xs = [point[0] for points in lines.values() for point in points]
     ys = [value for points in lines.values() for point in points for value in point[1:]]
     log = panel.log_y and max(ys) > 0
-    horizontal = _Axis(min(xs), max(xs), _LEFT, _WIDTH - _RIGHT)
+    said = textwrap.wrap(panel.y_label, _LABEL) or [""]
+    left = _LEFT + _LABEL_LINE * (len(said) - 1)
+    horizontal = _Axis(min(xs), max(xs), left, _WIDTH - _RIGHT)
     lowest = min(y for y in ys if y > 0 or not log)
     vertical = _Axis(lowest, max(ys), _HEIGHT - _BOTTOM, _TOP, margin=0.05, log=log, zero=log and min(ys) <= 0)
-    parts = [*_frame(horizontal, vertical, panel)]
+    parts = [*_frame(horizontal, vertical, panel, said)]
     for name, points in lines.items():
         parts += _curve(points, horizontal, vertical, names.index(name) % len(PALETTE), name)
     label = escape(f"{panel.title}: {panel.y_label} over {panel.x_label}", quote=True)
@@ -98,22 +102,23 @@ def _finite(series: Series) -> list[tuple[float, float, float, float]]:
     return [(row[0], row[1], row[2], row[3]) for row in kept]
 
 
-def _frame(horizontal: _Axis, vertical: _Axis, panel: Panel) -> Iterable[str]:
-    bottom, left = _HEIGHT - _BOTTOM, _LEFT
+def _frame(horizontal: _Axis, vertical: _Axis, panel: Panel, said: Sequence[str]) -> Iterable[str]:
+    bottom, left = _HEIGHT - _BOTTOM, horizontal.start
     for tick in vertical.ticks:
         y = vertical.place(tick)
-        yield f'<line class="grid" x1="{left}" x2="{_WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
-        yield f'<text class="tick" x="{left - 7}" y="{y + 4:.1f}" text-anchor="end">{_tick(tick)}</text>'
+        yield f'<line class="grid" x1="{left:g}" x2="{_WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
+        yield f'<text class="tick" x="{left - 7:g}" y="{y + 4:.1f}" text-anchor="end">{_tick(tick)}</text>'
     for tick in horizontal.ticks:
         x = horizontal.place(tick)
         yield f'<line class="axis" x1="{x:.1f}" x2="{x:.1f}" y1="{bottom}" y2="{bottom + 4}"/>'
         yield f'<text class="tick" x="{x:.1f}" y="{bottom + 17}" text-anchor="middle">{_tick(tick)}</text>'
-    yield f'<path class="axis" fill="none" d="M{left} {_TOP}V{bottom}H{_WIDTH - _RIGHT}"/>'
+    yield f'<path class="axis" fill="none" d="M{left:g} {_TOP}V{bottom}H{_WIDTH - _RIGHT}"/>'
     middle = (left + _WIDTH - _RIGHT) / 2
-    yield f'<text class="label" x="{middle}" y="{_HEIGHT - 8}" text-anchor="middle">{escape(panel.x_label)}</text>'
+    yield f'<text class="label" x="{middle:g}" y="{_HEIGHT - 8}" text-anchor="middle">{escape(panel.x_label)}</text>'
     y = (_TOP + bottom) / 2
-    turned = f'transform="translate(13 {y}) rotate(-90)" text-anchor="middle"'
-    yield f'<text class="label" {turned}>{escape(panel.y_label)}</text>'
+    for index, text in enumerate(said):
+        turned = f'transform="translate({13 + _LABEL_LINE * index} {y}) rotate(-90)" text-anchor="middle"'
+        yield f'<text class="label" {turned}>{escape(text)}</text>'
 
 
 def _curve(

@@ -8,7 +8,9 @@ from contextlib import contextmanager
 from typing import IO, Any, Protocol
 
 from rich import box
-from rich.console import Console
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.measure import Measurement
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
@@ -17,8 +19,11 @@ from gradcheck_lm.draw.lettering import shown
 from gradcheck_lm.draw.words import number
 
 
-def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, encoding: str = "") -> Table:
-    """A rich table: numbers to the right, nothing in it that the console cannot print.
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, encoding: str = "") -> FittedTable:
+    """A table for rich to print: numbers to the right, nothing in it that the console cannot print.
+
+    Cells break at spaces, never within a word or a number. Where not even single words fit side by side, each row
+    stands as a block of lines, one a column.
 
     Args:
         title: above the table; "" for none.
@@ -27,17 +32,74 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, 
         encoding: of the console; by default that of standard output.
     """
     encoding = encoding or _encoding(sys.stdout)
-    result = Table(
-        title=Text(shown(title, encoding), style="bold") if title else None, title_justify="left", box=box.SIMPLE_HEAD,
-        pad_edge=False, show_edge=False, header_style="bold",
-    )  # fmt: skip
-    for index, name in enumerate(columns):
-        cells = [row[index] for row in rows]
-        numeric = any(_is_number(cell) for cell in cells) and all(cell is None or _is_number(cell) for cell in cells)
-        result.add_column(Text(shown(name, encoding)), justify="right" if numeric else "left", overflow="fold")
-    for row in rows:
-        result.add_row(*(cell if isinstance(cell, Text) else Text(shown(_cell(cell), encoding)) for cell in row))
-    return result
+    cells = [[cell if isinstance(cell, Text) else Text(shown(_cell(cell), encoding)) for cell in row] for row in rows]
+    numeric = []
+    for index in range(len(columns)):
+        values = [row[index] for row in rows]
+        numeric.append(any(map(_is_number, values)) and all(value is None or _is_number(value) for value in values))
+    return FittedTable(shown(title, encoding), [Text(shown(name, encoding)) for name in columns], cells, numeric)
+
+
+class FittedTable:
+    """A table that knows its columns' words only when it is printed, since only then the width is known."""
+
+    def __init__(self, title: str, heads: list[Text], rows: list[list[Text]], numeric: list[bool]) -> None:
+        self._title, self._heads, self._rows, self._numeric = title, heads, rows, numeric
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield self._fitted(options.max_width)
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        return Measurement.get(console, options, self._fitted(options.max_width))
+
+    def _fitted(self, width: int) -> Table:
+        columns = [[head, *(row[i] for row in self._rows)] for i, head in enumerate(self._heads)]
+        whole = [max(_widest(cell.plain.split("\n")) for cell in column) for column in columns]
+        words = [max(_widest(cell.plain.split()) for cell in column) for column in columns]
+        for gap in (3, 2, 1):
+            room = width - gap * (len(columns) - 1)
+            if sum(words) <= room:
+                return self._side_by_side(_shared(words, whole, room), gap)
+        return self._blocks()
+
+    def _side_by_side(self, widths: Sequence[int], gap: int) -> Table:
+        # the box itself puts one column between; a padding on the right and one on the left make two more
+        result = self._empty(padding=(0, int(gap > 1), 0, int(gap > 2)))
+        for head, numeric, wide in zip(self._heads, self._numeric, widths, strict=True):
+            result.add_column(head, justify="right" if numeric else "left", overflow="fold", width=wide)
+        for row in self._rows:
+            result.add_row(*row)
+        return result
+
+    def _blocks(self) -> Table:
+        result = self._empty(show_header=False)
+        result.add_column(overflow="fold", style="bold")
+        result.add_column(overflow="fold")
+        for row in self._rows:
+            for head, cell in zip(self._heads, row, strict=True):
+                result.add_row(head, cell, end_section=cell is row[-1])
+        return result
+
+    def _empty(self, **settings: Any) -> Table:
+        return Table(
+            title=Text(self._title, style="bold") if self._title else None, title_justify="left", box=box.SIMPLE_HEAD,
+            pad_edge=False, show_edge=False, header_style="bold", **settings,
+        )  # fmt: skip
+
+
+def _widest(parts: Sequence[str]) -> int:
+    return max((cell_len(part) for part in parts), default=1) or 1
+
+
+def _shared(least: list[int], wanted: list[int], width: int) -> list[int]:
+    """Widths from `least` towards `wanted`, one by one to the narrowest of those that want more."""
+    widths = list(least)
+    for _ in range(max(0, width - sum(least))):
+        open_ones = [i for i, wide in enumerate(widths) if wide < wanted[i]]
+        if not open_ones:
+            break
+        widths[min(open_ones, key=lambda i: (widths[i], i))] += 1
+    return widths
 
 
 def console(*, stderr: bool = False) -> Console:

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from gradcheck_lm.flow.findings import FlowGraph, FlowNode
 
 PAGE = 40  # nodes that a reader takes in on one page
-COLUMNS = 16  # nodes in a row that a page has room for
+COLUMNS = 12  # nodes in a row that a page has room for
+_DRAFT = 12  # times as many nodes as wanted may be there before neighbours are joined
+_SPLIT = 3  # times as many groups as without splitting are worth it
 WRT_GROUPS = 10  # modules shown at the left edge
 
 
@@ -67,22 +69,26 @@ class FoldedGraph:
 def fold_graph(graph: FlowGraph, *, limit: int = PAGE, columns: int = COLUMNS) -> FoldedGraph:
     """Fold until at most `limit` groups are left, and no way through them is longer than `columns`; no further.
 
-    Operations of the same module and the same source line become one; if that is not enough, modules are cut to
-    fewer and fewer levels. Where that would lead in a circle (a module's own operations before and after its parts'),
-    a group is split instead; only a loop with too many rounds is drawn as a circle, and only at the very last are
-    lines left out. A cut stays a node of its own, one for each finding; what leads to different loss terms is never
-    folded into one, except by the last resort.
+    Operations of the same module and the same source line become one; then neighbours along the data flow are joined
+    (see `contract_chains`); if that is not enough, modules are cut to fewer and fewer levels. Where that would lead in
+    a circle (a module's own operations before and after its parts'), a group is split instead; only a loop with too
+    many rounds is drawn as a circle, and only at the very last are lines left out. A cut stays a node of its own, one
+    for each finding; what leads to different loss terms is never folded into one, except by the last resort.
     """
+    from gradcheck_lm.draw.chains import contract_chains
+
     levels = _levels(graph.nodes)
-    with_lines = [level for level in levels if level.lines]
-    wide: FoldedGraph | None = None
-    for level in with_lines:
-        folded = _folded(graph, level.key, level.name, most=limit)
-        if folded is not None and _longest_way(folded) <= columns:
-            return folded
-        wide = wide or folded  # merely wide: it keeps its source lines, which are what one looks for
-    if wide is not None:
-        return wide
+    for level in levels:
+        if not level.lines:
+            continue
+        together = len({level.key(node) for node in graph.nodes})
+        # where splitting would multiply the groups it is a loop, and a circle says that better than its rounds do
+        folded = _folded(graph, level.key, level.name, most=max(limit, min(_DRAFT * limit, _SPLIT * together)))
+        if folded is None:
+            continue
+        folded = contract_chains(folded, limit=limit, columns=columns)
+        if len(folded.groups) <= limit:
+            return folded  # it keeps its source lines, which are what one looks for
     for level in levels:
         folded = _folded(graph, level.key, level.name)
         if folded is not None and len(folded.groups) <= limit:
@@ -192,14 +198,6 @@ def _levels(nodes: Sequence[FlowNode]) -> list[_Level]:
     levels.append(_Level("by file", False, level(0, False)))
     levels.append(_Level("by what they carry", False, lambda node: _coarsest(node, marked)))
     return levels
-
-
-def _longest_way(folded: FoldedGraph) -> int:
-    longest = [1] * len(folded.groups)
-    for tail, head in folded.edges:  # sorted, and a way back (a loop in the source) does not count
-        if tail < head:
-            longest[head] = max(longest[head], longest[tail] + 1)
-    return max(longest, default=0)
 
 
 def _coarsest(node: FlowNode, marked: Mapping[Hashable, int | None]) -> Hashable:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gradcheck_lm.draw.folding import PAGE, FoldedGraph, fold_graph, unfolded
+from gradcheck_lm.draw.folding import COLUMNS, PAGE, FoldedGraph, fold_graph, unfolded
 from gradcheck_lm.draw.layout import render_folding
-from gradcheck_lm.draw.nodes import LEGEND, attributes_text, edge_attributes, head, node_attributes, widths
+from gradcheck_lm.draw.nodes import attributes_text, edge_attributes, head, legend, node_attributes, widths
 from gradcheck_lm.draw.nodes import caption as text_above
 from gradcheck_lm.draw.side_by_side import side_by_side as side_by_side
 from gradcheck_lm.draw.words import verdict
@@ -19,6 +19,7 @@ def flow_dot(
     fold: bool = True,
     title: str = "",
     limit: int = PAGE,
+    columns: int = COLUMNS,
     prefix: str = "",
     caption: bool = True,
 ) -> str:
@@ -32,11 +33,13 @@ def flow_dot(
             False draws every operation.
         title: above the verdict.
         limit: > 0, nodes on the page when folding.
+        columns: > 0, nodes in a row when folding; neighbours are joined until none is longer, as far as that goes.
         prefix: in front of the ids that the nodes have in SVG, so that several pictures fit into one page.
         caption: write title, verdict and legend above the picture.
     """
-    folded = fold_graph(diagnosis.graph, limit=limit) if fold else unfolded(diagnosis.graph)
-    above = text_above(title, verdict(diagnosis), [LEGEND, *([folded.note] if folded.note else [])]) if caption else ""
+    folded = fold_graph(diagnosis.graph, limit=limit, columns=columns) if fold else unfolded(diagnosis.graph)
+    small = [*legend(diagnosis, folded), *([folded.note] if folded.note else [])]
+    above = text_above(title, verdict(diagnosis), small) if caption else ""
     return "\n".join([*head("flow", above), *_body(diagnosis, folded, prefix), *_ranks(folded), "}", ""])
 
 
@@ -61,10 +64,10 @@ def _body(diagnosis: Diagnosis, folded: FoldedGraph, prefix: str) -> list[str]:
     nodes = [
         f"  n{group.id} [{attributes_text(node_attributes(diagnosis, group, prefix))}];" for group in folded.groups
     ]
-    edges = [
-        f"  n{a} -> n{b} [{attributes_text(edge_attributes(folded.groups[a], folded.groups[b], thickness.get(a)))}];"
-        for a, b in folded.edges
-    ]
+    edges = []
+    for a, b in folded.edges:
+        look = edge_attributes(diagnosis, folded.groups[a], folded.groups[b], thickness.get(a))
+        edges.append(f"  n{a} -> n{b} [{attributes_text(look)}];")
     return nodes + edges
 
 

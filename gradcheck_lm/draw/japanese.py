@@ -185,3 +185,27 @@ SENTENCES_JA = {
     ),
     "mend the cut that stands before it, where the value lost its history": ("その手前の、値が履歴を失った切断を直す"),
 }
+
+
+def heading_ja(text: str) -> str:
+    """A column's or a chart's heading in Japanese; names stay as they are."""
+    return HEADINGS_JA.get(text, text)
+
+
+HEADINGS_JA = {
+    "arm": "手法",
+    "CER %": "CER %",
+    "CER % before": "CER % 前",
+    "before": "前",
+    "after": "後",
+    "change, 95 %": "変化 (95 % 区間)",
+    "LM nats/char": "LM nat/文字",
+    "length": "長さの比",
+    "LM gradient": "LM 勾配",
+    "cosine": "コサイン",
+    "weights": "重み",
+    "s/step": "秒/ステップ",
+    "Reading a new hand": "新しい筆跡の読み取り",
+    "Penalty of the batch": "バッチのペナルティ",
+    "Gradient of the penalty": "ペナルティの勾配",
+}

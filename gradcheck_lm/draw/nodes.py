@@ -15,6 +15,7 @@ from gradcheck_lm.draw.words import number
 from gradcheck_lm.flow.findings import Diagnosis
 
 LEGEND = "solid: carries gradient; red octagon: cut here; dashed: behind a cut, could never carry one; note: left torch"
+ASIDE = "amber octagon: a side path cut, harmless: another path carries the gradient"
 
 # fill, line and letters on white paper; the page's style sheet repaints them by class for dark screens
 PAINT = {
@@ -24,6 +25,7 @@ PAINT = {
     "host": ("#fff3d6", "#8a6d00", "#3d3000"),
     "term": ("#dff2e6", "#00794f", "#0b3a28"),
     "cut": ("#fde3dc", "#b3261e", "#5c1009"),
+    "aside": ("#fff6e0", "#b07800", "#4a3500"),
     "beyond": ("#f6f6f6", "#9a9a9a", "#6b6b6b"),
     "starved": ("#fdeeea", "#b3261e", "#5c1009"),
     "new": ("#e3f5e9", "#00794f", "#0b3a28"),
@@ -61,6 +63,12 @@ def caption(title: str, sentence: str, small: Iterable[str]) -> str:
     return html([*lines, *(Line(part) for text in small for part in _wrapped(text, 130))])
 
 
+def legend(diagnosis: Diagnosis, folded: FoldedGraph) -> list[str]:
+    """What the shapes in a picture mean."""
+    aside = any(group.state == "cut" and not starves(diagnosis, group) for group in folded.groups)
+    return [LEGEND, ASIDE] if aside else [LEGEND]
+
+
 def _wrapped(text: str, width: int) -> list[str]:
     return textwrap.wrap(text, width) or [""]
 
@@ -95,8 +103,8 @@ def _tooltip(group: Group) -> str:
 
 
 def _paint(diagnosis: Diagnosis, group: Group) -> str:
-    if group.state == "cut":
-        return "cut"
+    if group.state == "cut" and group.role != "wrt":
+        return "cut" if starves(diagnosis, group) else "aside"
     if group.role == "wrt":
         lost = set(diagnosis.unreached) | set(diagnosis.zero)
         return "starved" if any(node.label in lost for node in group.members) else "wrt"
@@ -104,6 +112,17 @@ def _paint(diagnosis: Diagnosis, group: Group) -> str:
         term = diagnosis.terms.get(group.first.label)
         return "starved" if (term.dead if term else group.state == "beyond") else "term"
     return "beyond" if group.state == "beyond" and group.role == "op" else group.role
+
+
+def starves(diagnosis: Diagnosis, group: Group) -> bool:
+    """Whether a cut takes the gradient from something; a note stands where another path carries it."""
+    if group.state != "cut":
+        return False
+    if group.finding is not None and group.finding < len(diagnosis.findings):
+        return diagnosis.findings[group.finding].severity == "error"
+    # a cut that no finding speaks of: what it leads to decides
+    dead = set(diagnosis.dead)
+    return not diagnosis.ok and (not diagnosis.terms or bool(dead.intersection(group.terms)))
 
 
 def _lines(diagnosis: Diagnosis, group: Group) -> list[Line]:
@@ -119,7 +138,7 @@ def _lines(diagnosis: Diagnosis, group: Group) -> list[Line]:
     head += [Line(text.replace("\u00a0", " "), 11, bold=True) for text in _wrapped(names, 26)]
     where = [f"{Path(file).name}:{line}" if line else Path(file).name for file, line in group.places[:1]]
     if len(group.places) > 1:
-        where[0] += f" and {len(group.places) - 1} more lines" if len(group.places) > 2 else " and 1 more line"
+        where[0] += f" + {len(group.places) - 1} lines" if len(group.places) > 2 else " + 1 line"
     return head + [Line(shorten(text, 36), 9, mono=True) for text in where]
 
 
@@ -158,13 +177,15 @@ def _operations(counted: Counter[str]) -> str:
     # in the order of execution; the count must not be torn from its name
     named = [shorten(name, 24) + (f"\u00a0x{count}" if count > 1 else "") for name, count in counted.items()]
     rest = sum(list(counted.values())[3:])
-    return ", ".join(named[:3]) + (f" and {rest} more" if rest else "")
+    return ", ".join(named[:3]) + (f" and\u00a0{rest}\u00a0more" if rest else "")
 
 
-def edge_attributes(tail: Group, head: Group, width: float | None) -> dict[str, str]:
+def edge_attributes(diagnosis: Diagnosis, tail: Group, head: Group, width: float | None) -> dict[str, str]:
     """Attributes of an edge; `width` in points where the gradient norm is known."""
     if tail.state in ("cut", "beyond"):
         return {"class": "beyond", "color": "#9a9a9a", "style": "dashed"}
+    if head.state == "cut" and not starves(diagnosis, head):
+        return {"class": "to-aside", "color": "#b07800", "penwidth": "1.2"}
     if head.state == "cut":
         return {"class": "to-cut", "color": "#b3261e", "penwidth": "2.2"}
     if head.state == "beyond":

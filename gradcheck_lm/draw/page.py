@@ -154,7 +154,7 @@ def _context(report: Report, timeout: float) -> dict[str, Any]:
     if not sentence and len(report.diagnoses) == 1:
         only = next(iter(report.diagnoses.values()))
         sentence, sentence_ja = verdict(only), verdict(only, "ja")
-    names = list(dict.fromkeys(name for panel in [*report.gradients, *report.curves] for name in panel.series))
+    names = list(dict.fromkeys(name for panel in [*report.curves, *report.gradients] for name in panel.series))
     return {
         "language": report.language,
         "title": report.title,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import linecache
+import re
 import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -12,9 +13,9 @@ from gradcheck_lm.draw.charts import chart_svg
 from gradcheck_lm.draw.curves import PALETTE, Panel
 from gradcheck_lm.draw.folding import FoldedGraph, Group, fold_graph
 from gradcheck_lm.draw.graph import flow_dot
-from gradcheck_lm.draw.japanese import wording_ja
+from gradcheck_lm.draw.japanese import HEADINGS_JA, heading_ja, wording_ja
 from gradcheck_lm.draw.layout import picture
-from gradcheck_lm.draw.nodes import operation_name
+from gradcheck_lm.draw.nodes import operation_name, starves
 from gradcheck_lm.draw.svg import inline_svg
 from gradcheck_lm.draw.words import by_module, few, number, place, short_path, term_verdict, verdict, wrt_count
 from gradcheck_lm.errors import GradcheckLMError
@@ -23,6 +24,7 @@ from gradcheck_lm.flow.findings import Diagnosis, Finding
 if TYPE_CHECKING:
     from gradcheck_lm.draw.page import AlignedSpan, Experiment, LMTableRow, Report
 
+_NUMBERS = re.compile(r"-|[-+]?\d[\d.,]*(e[-+]?\d+)?%?( (\.\.|>|->|±) [-+]?\d[\d.,]*(e[-+]?\d+)?%?)?")
 _CONTEXT = 2  # source lines above and below
 _MEMBERS = 12  # operations listed for one folded node
 
@@ -31,6 +33,10 @@ _STATES = {
     "cut": ("the gradient stops here", "勾配はここで止まる"),
     "beyond": ("behind a cut: could never carry a gradient", "切断の先: 勾配は決して通らない"),
 }
+_ASIDE = (
+    "a side path stops here, harmless: another one carries the gradient",
+    "脇道がここで止まる(無害: 別の経路が勾配を通す)",
+)
 _CERTAINTIES = {"certain": "確実", "confirmed": "確認済み", "likely": "可能性が高い"}
 _ROLES = {
     "wrt": ("tensor asked about", "対象のテンソル"),
@@ -49,7 +55,7 @@ def arms(report: Report, timeout: float) -> list[dict[str, Any]]:
     for index, name in enumerate(names):
         entry: dict[str, Any] = {
             "key": f"arm{index}", "name": name, "diagnosis": None, "svg": "", "trouble": "", "note": "",
-            "autograd_svg": "",
+            "autograd_svg": "", "cut": False, "asides": False,
         }  # fmt: skip
         if name in report.autograd_graphs:
             entry["autograd_svg"] = inline_svg(
@@ -86,6 +92,8 @@ def _diagnosed(diagnosis: Diagnosis, entry: Mapping[str, Any], timeout: float) -
         "svg": svg,
         "trouble": trouble,
         "note": folded.note,
+        "cut": any(starves(diagnosis, group) for group in folded.groups),
+        "asides": any(group.state == "cut" and not starves(diagnosis, group) for group in folded.groups),
         "details": [_detail(diagnosis, folded, group) for group in folded.groups],
     }  # fmt: skip
 
@@ -138,6 +146,7 @@ def _detail(diagnosis: Diagnosis, folded: FoldedGraph, group: Group) -> dict[str
     places = [f"{short_path(file)}:{line}" if line else short_path(file) for file, line in group.places]
     shapes = list(dict.fromkeys(str(tuple(member.shape)) for member in group.members if member.shape is not None))
     several = len(group.members) > 1
+    aside = group.state == "cut" and not starves(diagnosis, group)
     norm = group.gradient_norm
     if group.role == "term" and (term := diagnosis.terms.get(node.label)) is not None:
         norm = term.gradient_norm
@@ -145,8 +154,8 @@ def _detail(diagnosis: Diagnosis, folded: FoldedGraph, group: Group) -> dict[str
         "node": f"n{group.id}",
         "title": group.module if several and group.module and group.state != "cut" else operation_name(node.label),
         "role": _ROLES.get(group.role, (group.role, group.role)),
-        "state": _STATES.get(group.state, (group.state, group.state)),
-        "cut": group.state == "cut",
+        "state": _ASIDE if aside else _STATES.get(group.state, (group.state, group.state)),
+        "cut": group.state == "cut" and not aside,
         "terms": json.dumps(list(group.terms)),
         "term_names": ", ".join(group.terms),
         "places": places[:4] + ([f"... {len(places) - 4} more"] if len(places) > 4 else []),
@@ -172,7 +181,8 @@ def charts(panels: Sequence[Panel], names: Sequence[str]) -> list[dict[str, Any]
     for panel in panels:
         if svg := chart_svg(panel, names):
             legend = [(name, names.index(name) % len(PALETTE)) for name in panel.series]
-            result.append({"title": panel.title, "svg": svg, "legend": legend})
+            title_ja = heading_ja(panel.title)
+            result.append({"title": panel.title, "title_ja": title_ja, "svg": svg, "legend": legend})
     return result
 
 
@@ -181,7 +191,8 @@ def experiment(table: Experiment) -> dict[str, Any]:
     rows = [[_cell(cell) for cell in row] for row in table.rows]
     by_column = [[row[i] for row in table.rows] for i in range(len(table.columns))]
     numeric = [any(map(_is_number, cells)) and all(c is None or _is_number(c) for c in cells) for cells in by_column]
-    return {"table": table, "rows": rows, "numeric": numeric}
+    columns = [(name, heading_ja(name) if name in HEADINGS_JA else "") for name in table.columns]
+    return {"table": table, "columns": columns, "rows": rows, "numeric": numeric}
 
 
 def lm_table(rows: Sequence[LMTableRow]) -> dict[str, Any]:
@@ -210,12 +221,15 @@ def flat(values: Mapping[str, Any], path: str = "") -> list[tuple[str, str]]:
         if isinstance(value, Mapping) and value:
             rows += flat(value, f"{path}{name}.")
         else:
-            text = value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
+            text = short_path(value) if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
             rows.append((f"{path}{name}", text))
     return rows
 
 
 def _is_number(value: Any) -> bool:
+    """Numbers, and texts that are nothing but measured numbers: "12.5", "-", "-0.3 .. +0.7", "1.52 > 1.55"."""
+    if isinstance(value, str):
+        return _NUMBERS.fullmatch(value) is not None
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from gradcheck_lm.draw.folding import PAGE, FoldedGraph, Group, fold_graph
+from gradcheck_lm.draw.folding import COLUMNS, PAGE, FoldedGraph, Group, fold_graph
 from gradcheck_lm.draw.nodes import (
-    LEGEND,
     PAINT,
     Line,
     attributes_text,
@@ -14,6 +13,7 @@ from gradcheck_lm.draw.nodes import (
     edge_attributes,
     head,
     html,
+    legend,
     node_attributes,
     widths,
 )
@@ -24,31 +24,40 @@ Identity = tuple[object, ...]
 
 
 def side_by_side(
-    broken: Diagnosis, fixed: Diagnosis, *, titles: tuple[str, str] = ("broken", "fixed"), limit: int = PAGE
+    broken: Diagnosis,
+    fixed: Diagnosis,
+    *,
+    titles: tuple[str, str] = ("broken", "fixed"),
+    limit: int = PAGE,
+    columns: int = COLUMNS,
 ) -> str:
     """Two diagnoses in one figure, as DOT text: the broken one above, the same nodes at the same places.
 
     Nodes are the same when they are the same module, term, or operation in the same place of the data flow. What
-    carries gradient in one of them alone is drawn green there; what one of them lacks keeps its place in it, empty.
+    carries gradient in the fixed one alone is drawn green there; what one of them lacks keeps its place in it, empty.
 
     Args:
         titles: of the two halves.
         limit: nodes in each half.
+        columns: nodes in a row of each half.
     """
     diagnoses = broken, fixed
-    sides = [fold_graph(diagnosis.graph, limit=limit) for diagnosis in diagnoses]
+    sides = [fold_graph(diagnosis.graph, limit=limit, columns=columns) for diagnosis in diagnoses]
     keys = [_identities(side) for side in sides]
     places = {identity: place for place, identity in enumerate(dict.fromkeys([*keys[0].values(), *keys[1].values()]))}
     edges = {(places[key[a]], places[key[b]]) for side, key in zip(sides, keys, strict=True) for a, b in side.edges}
-    lines = head("side_by_side", caption("", "The same step twice: what changed is highlighted", [LEGEND]))
+    explained = dict.fromkeys(
+        text for diagnosis, side in zip(diagnoses, sides, strict=True) for text in legend(diagnosis, side)
+    )
+    lines = head("side_by_side", caption("", "The same step twice: what changed is highlighted", explained))
     for which in (1, 0):  # layout engines stack the first cluster lowest
         mine, theirs = (_by_identity(sides[side], keys[side]) for side in (which, 1 - which))
         label = html([Line(titles[which], 12, bold=True), Line(verdict(diagnoses[which]))])
         mark = "ab"[which]
         lines.append(f'  subgraph cluster_{mark} {{\n    label=<{label}>; color="#cccccc"; style=rounded;')
         for identity, place in places.items():
-            lines.append(f"    {mark}{place} [{_node(diagnoses[which], identity, mine, theirs)}];")
-        lines += _edges(list(places), sorted(edges), mine, widths(sides[which]), mark)
+            lines.append(f"    {mark}{place} [{_node(diagnoses[which], identity, mine, theirs, fixed=which == 1)}];")
+        lines += _edges(diagnoses[which], list(places), sorted(edges), mine, widths(sides[which]), mark)
         for role in ("wrt", "term"):
             column = [f"{mark}{place}" for identity, place in places.items() if identity[0] == role]
             lines += [f"    {{ rank=same; {'; '.join(column)}; }}"] if column else []
@@ -57,20 +66,26 @@ def side_by_side(
 
 
 def _node(
-    diagnosis: Diagnosis, identity: Identity, mine: Mapping[Identity, Group], theirs: Mapping[Identity, Group]
+    diagnosis: Diagnosis,
+    identity: Identity,
+    mine: Mapping[Identity, Group],
+    theirs: Mapping[Identity, Group],
+    *,
+    fixed: bool,
 ) -> str:
-    """A node on one side: invisible where only the other has it, green where on this side alone it carries gradient."""
+    """A node on one side: invisible where only the other has it, green where the fixed side alone carries gradient."""
     if identity not in mine:
         return attributes_text(node_attributes(diagnosis, theirs[identity]) | {"style": "invis"})
     attributes = node_attributes(diagnosis, mine[identity])
     other = theirs.get(identity)
-    if mine[identity].state == "live" and (other is None or other.state != "live"):
+    if fixed and mine[identity].state == "live" and (other is None or other.state != "live"):
         fill, line, letters = PAINT["new"]
         attributes |= {"fillcolor": fill, "color": line, "fontcolor": letters, "penwidth": "2.5"}
     return attributes_text(attributes)
 
 
 def _edges(
+    diagnosis: Diagnosis,
     order: Sequence[Identity],
     edges: Sequence[tuple[int, int]],
     mine: Mapping[Identity, Group],
@@ -82,7 +97,7 @@ def _edges(
         tail, tip = mine.get(order[a]), mine.get(order[b])
         style = {"style": "invis"}
         if tail is not None and tip is not None:
-            style = edge_attributes(tail, tip, thickness.get(tail.id))
+            style = edge_attributes(diagnosis, tail, tip, thickness.get(tail.id))
         lines.append(f"    {mark}{a} -> {mark}{b} [{attributes_text(style)}];")
     return lines
 

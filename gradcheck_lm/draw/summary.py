@@ -118,5 +118,5 @@ def _operations_label(group: Sequence[AutogradNode]) -> str:
     if operations <= 1:
         return next(iter(counted), group[0].label)
     names = [f"{name} x{count}" if count > 1 else name for name, count in counted.most_common(3)]
-    rest = f"and {len(counted) - 3} more kinds" if len(counted) > 3 else ""
+    rest = f"and {len(counted) - 3} more kind{'s' * (len(counted) > 4)}" if len(counted) > 3 else ""
     return "\n".join([f"{operations} operations", *names, *([rest] if rest else [])])

@@ -91,9 +91,12 @@ def _heading(text: str) -> RenderableType:
 
 def _finding(index: int, finding: Finding, encoding: str) -> RenderableType:
     where = place(finding) + (f" in {finding.function}" if finding.function else "")
-    head = Text()
-    head.append(f"{index}. {shown(where, encoding)}", "bold red" if finding.severity == "error" else "bold")
-    head.append(f"  {shown(finding.op, encoding)}")
+    style = "bold red" if finding.severity == "error" else "bold"
+    title = Text(overflow="fold").append(shown(where, encoding), style).append(f"  {shown(finding.op, encoding)}")
+    head = Table.grid(padding=(0, 1))
+    head.add_column(no_wrap=True, width=len(f"{index}."))
+    head.add_column(overflow="fold")
+    head.add_row(Text(f"{index}.", style), title)
     traits = [f"{finding.code} {finding.kind}", finding.certainty] + ([f"term {finding.term}"] if finding.term else [])
     body: list[RenderableType] = [_text(", ".join(traits), encoding, "dim")]
     if finding.source:
@@ -105,7 +108,7 @@ def _finding(index: int, finding: Finding, encoding: str) -> RenderableType:
     body.append(_labelled("why", finding.why, encoding))
     if finding.tensors:
         body.append(_labelled("loses", few(finding.tensors), encoding))
-    if finding.cures:
+    if finding.cures and finding.severity == "error":  # what does no harm needs no cure
         body.append(_labelled("cure", finding.cures[0], encoding))
     return Padding(Group(head, *(Padding(part, (0, 0, 0, 3)) for part in body)), (0, 0, 0, 1))
 

@@ -22,6 +22,8 @@ from gradcheck_lm.lab.reading import nats_per_character, read
 from gradcheck_lm.lm import load_language_model
 from gradcheck_lm.penalties import PENALTIES
 
+STATE_FOLDER = "state"
+
 
 def adapt_folder(
     images: Sequence[Path],
@@ -53,9 +55,14 @@ def adapt_folder(
         raise ArgumentError(f"no penalty is called {penalty!r}; there are {', '.join(sorted(PENALTIES))}")
     if target.exists() and Path(recogniser).exists() and target.samefile(recogniser):
         raise ArgumentError(f"{target} is the recogniser to start from: give another --out, so that it is kept")
+    if target.exists() and not (out / STATE_FOLDER).is_dir():
+        raise ArgumentError(f"{target} was not written by adapt: give another --out, so that it is kept")
     lines = load_lines(images)[:limit]
     model, charset = load_recogniser(recogniser, seed=seed)
     model.to(device or ("cuda" if torch.cuda.is_available() else "cpu")).eval()
+    unknown = charset.missing("".join(line.text or "" for line in lines))
+    if unknown:
+        progress(f"the recogniser cannot write {unknown!r}: left out of the labels that error rates are taken with")
     data = LineData(lines, model.config, charset, clean=True)
     progress(f"loading the language model {lm}")
     language_model = load_language_model(lm, device=device)
@@ -73,7 +80,7 @@ def adapt_folder(
         language_model,
         arm,
         config,
-        folder=out / "state",
+        folder=out / STATE_FOLDER,
         device=device,
         identity={"recogniser": recogniser, "lm": lm, "names": data.names},
         on_step=on_step,

@@ -2,28 +2,95 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
+from gradcheck_lm.errors import CharsetError, DataError
 from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.htr.ctc import greedy_decode
+from gradcheck_lm.htr.lines import Line, read_labels_tsv
 from gradcheck_lm.lab.data import LineData
 from gradcheck_lm.lab.metrics import LineErrors, character_errors, length_ratio, word_errors
 from gradcheck_lm.lm import LanguageModel
 
 
+def labelled_lines(
+    folder: str | Path, charset: Charset, *, drop_unknown: bool = False, limit: int | None = None
+) -> list[Line]:
+    """The lines of a folder with labels.tsv, whose labels a recogniser can write.
+
+    Args:
+        drop_unknown: take characters that the charset lacks out of the labels, and lines that have no others away.
+        limit: only the first so many lines.
+    Raises:
+        CharsetError: labels hold other characters, which are named, and drop_unknown is False.
+        DataError: as `read_labels_tsv`; or no label is left.
+    """
+    lines = read_labels_tsv(folder)[:limit]
+    bad = [line for line in lines if not charset.covers(line.text or "")]
+    if not bad:
+        return lines
+    if not drop_unknown:
+        raise CharsetError(_unknown(bad, len(lines), folder, charset))
+    kept = []
+    for line in lines:
+        text = line.text or ""
+        if not charset.covers(text):
+            text = " ".join(charset.clean(text).split())
+        if text:
+            kept.append(Line(line.path or line.image, text, line.name, line.hand))
+    if not kept:
+        raise DataError(f"no label of {folder} holds a character of {_describe(charset)}: take another recogniser")
+    return kept
+
+
+def _unknown(bad: list[Line], total: int, folder: str | Path, charset: Charset) -> str:
+    missing = sorted({character for line in bad for character in charset.missing(line.text or "")})
+    listed = ", ".join(f"{character!r} (U+{ord(character):04X})" for character in missing[:8])
+    more = f" and {len(missing) - 8} more" if len(missing) > 8 else ""
+    text = bad[0].text or ""
+    first = text if len(text) <= 60 else text[:57] + "..."
+    return (
+        f"{len(bad)} of {total} labels of {folder} hold characters that {_describe(charset)} does not have: "
+        f"{listed}{more}. The first is {bad[0].name}: {first!r}. Mend the labels in labels.tsv, or leave these "
+        f"characters out of them with --drop-unknown"
+    )
+
+
+def _describe(charset: Charset) -> str:
+    characters = charset.characters
+    inside = f", {characters!r}," if len(characters) <= 30 else ""
+    return f"the recogniser's charset of {len(characters)}{inside}"
+
+
 @torch.no_grad()
-def read(model: nn.Module, data: LineData, charset: Charset, *, chunk: int = 32) -> list[str]:
-    """Greedy readings of all lines, in order; the model's mode is put back afterwards."""
+def read(
+    model: nn.Module,
+    data: LineData,
+    charset: Charset,
+    *,
+    chunk: int = 32,
+    on_lines: Callable[[int], object] | None = None,
+) -> list[str]:
+    """Greedy readings of all lines, in order; the model's mode is put back afterwards.
+
+    Args:
+        chunk: lines at a time.
+        on_lines: called with the number of lines just read, for a progress bar.
+    """
     device = next(model.parameters()).device
     training = model.training
     model.eval()
     readings: list[str] = []
     for batch in data.chunks(chunk, device):
         readings += greedy_decode(model(batch.images), charset)
+        if on_lines is not None:
+            on_lines(len(batch.indices))
     model.train(training)
     return readings
 

@@ -7,6 +7,7 @@ import json
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,12 @@ from gradcheck_lm.files import write_text_atomic
 from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.htr.checkpoint import save_checkpoint
 from gradcheck_lm.htr.crnn import CRNN, CRNNConfig
-from gradcheck_lm.htr.lines import read_labels_tsv
 from gradcheck_lm.htr.synthetic import TRAINING_HANDS, SyntheticLines
 from gradcheck_lm.htr.text import load_sentences
 from gradcheck_lm.lab.compare import load_recogniser
 from gradcheck_lm.lab.config import TrainingConfig
 from gradcheck_lm.lab.data import LineData
-from gradcheck_lm.lab.reading import Quality, measure
+from gradcheck_lm.lab.reading import Quality, labelled_lines, measure
 from gradcheck_lm.lab.terms import labelled
 from gradcheck_lm.lab.trainer import Trainer, TrainingResult, make_accelerator
 from gradcheck_lm.lm import load_language_model
@@ -44,7 +44,14 @@ class TrainSettings:
     lm: str = "char"
     lm_weight: float = 0.1
     validation_every: int = 200
+    drop_unknown: bool = False  # take characters that the charset lacks out of labels, instead of refusing them
     half: bool = True  # store weights as 16-bit numbers
+
+    def identity(self) -> dict[str, Any]:
+        """What a saved run must share with the one that goes on with it, by the name of the option."""
+        options = json.loads(json.dumps(dataclasses.asdict(self)))
+        del options["validation_every"]  # how often it is measured changes nothing
+        return {"--" + name.replace("_", "-"): value for name, value in options.items()}
 
 
 @dataclass
@@ -70,13 +77,21 @@ def train(
     """Train, validate now and then, and write `recogniser.safetensors`, `metrics.jsonl` and `training.json` to `out`.
 
     Called again with the same settings and folder, it goes on from the last checkpoint.
+
+    Raises:
+        ArgumentError: an `out` that would overwrite the recogniser to start from; labels too long for the width.
+        DataError, CharsetError, CheckpointError, LanguageModelError, RunError: with what to mend.
     """
     out = Path(out)
+    checkpoint = out / "recogniser.safetensors"
+    if checkpoint.exists() and Path(settings.recogniser).exists() and checkpoint.samefile(settings.recogniser):
+        raise ArgumentError(f"{checkpoint} is the recogniser to start from: give another --out, so that it is kept")
     model, charset = load_recogniser(settings.recogniser, seed=config.seed)
     if settings.width is not None:
         model = widen(model, settings.width)
     progress("preparing lines")
     data, validation = load_data(settings, model.config, charset, seed=config.seed)
+    check_lengths(data, model.config, progress)
     penalty = None
     if settings.penalty is not None:
         progress(f"loading the language model {settings.lm}")
@@ -92,18 +107,18 @@ def train(
         folder=out,
         accelerator=make_accelerator(config, out, device),
         generators={"penalty": penalty.generator} if penalty is not None else {},
-        identity={"settings": json.loads(json.dumps(dataclasses.asdict(settings)))},
+        identity=settings.identity(),
         probe=lambda bare: {"cer": measure(bare, validation, charset).cer},
         probe_every=settings.validation_every,
         on_step=on_step,
     )
     progress(f"training on {len(data)} lines, {config.steps} steps of {config.batch_size}")
     result = trainer.run()
+    if result.resumed_from:
+        progress(f"went on from step {result.resumed_from} of {out}")
     bare = trainer.accelerator.unwrap_model(trainer.model).eval()
     quality = measure(bare, validation, charset)
-    checkpoint = save_checkpoint(
-        bare, charset, out / "recogniser.safetensors", extra={"cer": f"{quality.cer:.4f}"}, half=settings.half
-    )
+    save_checkpoint(bare, charset, checkpoint, extra={"cer": f"{quality.cer:.4f}"}, half=settings.half)
     report = {
         "settings": dataclasses.asdict(settings),
         "config": dataclasses.asdict(config),
@@ -120,7 +135,28 @@ def train(
         ],
     }
     write_text_atomic(out / "training.json", json.dumps(report, indent=2) + "\n")
-    return Trained(bare, charset, quality, result, Path(checkpoint))
+    return Trained(bare, charset, quality, result, checkpoint)
+
+
+def check_lengths(data: LineData, config: CRNNConfig, progress: Callable[[str], None]) -> None:
+    """Say so where labels are longer than the recogniser can write: CTC needs a frame a character, and one more
+    between equal neighbours, and gives such a line neither a loss nor a gradient.
+
+    Raises:
+        ArgumentError: this is so for every line.
+    """
+    frames = config.frames()
+    needed = [len(text) + sum(a == b for a, b in pairwise(text)) for text in data.texts]
+    long = [name for name, count in zip(data.names, needed, strict=True) if count > frames]
+    if not long:
+        return
+    told = (
+        f"{len(long)} of {len(data)} labels need more than the {frames} frames that {config.width} pixels of width "
+        f"give (the longest needs {max(needed)}; the first is {long[0]})"
+    )
+    if len(long) == len(data):
+        raise ArgumentError(f"{told}: give a larger --width")
+    progress(f"{told}: they teach nothing; a larger --width would mend that")
 
 
 def widen(model: CRNN, width: int) -> CRNN:
@@ -139,9 +175,10 @@ def load_data(settings: TrainSettings, config: CRNNConfig, charset: Charset, *, 
         train_lines = SyntheticLines(texts["train"], TRAINING_HANDS, settings.lines, seed)
         held_back = SyntheticLines(texts["test"], TRAINING_HANDS, 256, seed + 1)
         return LineData(train_lines, config, charset), LineData(held_back, config, charset)
-    lines = read_labels_tsv(settings.data)
+    lines = labelled_lines(settings.data, charset, drop_unknown=settings.drop_unknown)
     if settings.validation is not None:
-        return LineData(lines, config, charset), LineData(read_labels_tsv(settings.validation), config, charset)
+        others = labelled_lines(settings.validation, charset, drop_unknown=settings.drop_unknown)
+        return LineData(lines, config, charset), LineData(others, config, charset)
     if len(lines) < 10:
         raise DataError(f"{settings.data} has {len(lines)} lines: at least 10 are needed, or give --validation FOLDER")
     order = torch.randperm(len(lines), generator=torch.Generator().manual_seed(0)).tolist()

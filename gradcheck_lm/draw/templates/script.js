@@ -83,15 +83,16 @@
       if (height >= home.height) view.y = home.y + (home.height - height) / 2;
       show();
     };
-    const toCut = () => { const cut = svg.querySelector(".node.cut:not(.off)"); if (cut) look(cut, 1.1); else fit(); };
+    const firstCut = () => svg.querySelector(".node.p-cut:not(.off)");
+    const toCut = () => { const cut = firstCut(); if (cut) look(cut, 1.1); else fit(); };
 
-    // a graph too wide to read as a whole opens at its first cut
+    // a graph too wide to read as a whole opens at its first cut, or else at its loss
     flow.begin = () => {
       if (begun || !canvas.clientWidth) return;
       begun = true;
       shape();
-      const cut = svg.querySelector(".node.cut");
-      if (scale() < 0.55 && cut) look(cut, 0.9);
+      const start = firstCut() || svg.querySelector(".node.term");
+      if (scale() < 0.55 && start) look(start, 0.9);
     };
 
     const choose = (node) => {
