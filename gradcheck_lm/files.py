@@ -23,8 +23,10 @@ def write_bytes_atomic(path: str | Path, data: bytes) -> Path:
             os.fsync(stream.fileno())
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         Path(temporary).unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno is not None:
+            error.filename = str(path)  # a write says nothing of the file, and the temporary one means nothing to anyone
         raise
     return path
 

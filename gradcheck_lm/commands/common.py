@@ -47,8 +47,9 @@ def friendly(command: Command) -> Command:
         except ModuleNotFoundError as error:
             if error.name is None or error.name.startswith("gradcheck_lm"):
                 raise
+            install = "torch" if error.name == "torch" else "'gradcheck_lm[lab]'"
             fail(
-                f"this needs {error.name}, which is not installed: pip install 'gradcheck_lm[lab]' "
+                f"this needs {error.name}, which is not installed: pip install {install} "
                 "(gradcheck-lm doctor lists all that is missing)"
             )
         except OSError as error:

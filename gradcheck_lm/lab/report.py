@@ -10,6 +10,7 @@ from PIL import Image
 
 from gradcheck_lm.draw.curves import Panel, Series, save_curves
 from gradcheck_lm.draw.page import Example, Experiment, Report, save_page
+from gradcheck_lm.draw.words import place
 from gradcheck_lm.lab.compare import Comparison
 
 # name -> (title, description, title in Japanese, description in Japanese)
@@ -146,7 +147,7 @@ def verdict_ja(found: Comparison) -> str:
         return ""
     first = diagnosis.findings[0]
     return (
-        f"argmax 版の言語モデル損失は何も教えません。勾配は {Path(first.file).name}:{first.line} の {first.op} "
+        f"argmax 版の言語モデル損失は何も教えません。勾配は {place(first)} の {first.op} "
         f"({first.kind}) で切断されています。"
     )
 
