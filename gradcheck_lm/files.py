@@ -26,7 +26,7 @@ def write_bytes_atomic(path: str | Path, data: bytes) -> Path:
     except BaseException as error:
         Path(temporary).unlink(missing_ok=True)
         if isinstance(error, OSError) and error.errno is not None:
-            error.filename = str(path)  # a write says nothing of the file, and the temporary one means nothing to anyone
+            error.filename = str(path)  # a write names no file, and the temporary name means nothing to anyone
         raise
     return path
 

@@ -24,7 +24,7 @@ def adapt(
     ] = "policy_gradient",
     weight: Annotated[float, typer.Option(help="Weight of the penalty; the anchor to the old reading has 1.")] = 1.0,
     steps: Annotated[int, typer.Option(help="Training steps.")] = 40,
-    batch_size: Annotated[int, typer.Option(help="Lines in a step.")] = 8,
+    batch_size: Annotated[int, typer.Option(help="Lines in a step.")] = 16,
     limit: Annotated[int | None, typer.Option(help="Use only the first so many lines.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of order and samples.")] = 0,
     device: Annotated[str | None, typer.Option(help="'cpu' or 'cuda'; by default the best there is.")] = None,

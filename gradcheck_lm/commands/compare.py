@@ -22,7 +22,7 @@ def compare(
         str, typer.Option(help="Arms, separated by commas; 'ctc' and the control 'batchnorm_only' are always there.")
     ] = "ctc,argmax,soft_embedding,gumbel_softmax,policy_gradient",
     steps: Annotated[int | None, typer.Option(help="Steps of both experiments; by default each has its own.")] = None,
-    batch_size: Annotated[int, typer.Option(help="Lines in a step.")] = 8,
+    batch_size: Annotated[int, typer.Option(help="Lines in a step.")] = 16,
     adapt_lines: Annotated[int, typer.Option(help="Lines of the new hand to adapt on, without labels.")] = 256,
     evaluation_lines: Annotated[int, typer.Option(help="Other lines, to evaluate on.")] = 144,
     hand: Annotated[str, typer.Option(help="The new hand: a font kept out of training.")] = "shadows-into-light",

@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 
+from gradcheck_lm.flow import host
 from gradcheck_lm.flow.dataflow import HostLink
 from gradcheck_lm.flow.recorder import Recorder
 from gradcheck_lm.flow.tape import Call
@@ -133,8 +134,12 @@ class Experiment:
         self.note = note
         self.control: Replay | None = None
 
-    def links(self, exports: Sequence[int], receivers: set[int]) -> list[HostLink] | None:
-        """Which of the calls `receivers` take in what left at `exports`; None where the program cannot be repeated."""
+    def links(self, exports: Sequence[int], receivers: set[int], ends: Sequence[int] = ()) -> list[HostLink] | None:
+        """Which of the calls `receivers` take in what left at `exports`; None where the program cannot be repeated.
+
+        A term (`ends`) whose value moves though no receiver takes in another number hangs on the export all the same:
+        the numbers went through tensors that did not lead to it in the first run.
+        """
         places: dict[SiteKey, int] = {}
         for export in exports:
             places.setdefault(site_key(self.first.calls[export]), export)
@@ -147,11 +152,11 @@ class Experiment:
         self.control = control
         found: list[HostLink] = []
         for place, export in places.items():
-            for strength in (0, 1):
+            for strength in (0,) if self.first.calls[export].branch_value else (0, 1):
                 if time.monotonic() > self.deadline:
                     self.note("the time bound for changing values and running again was reached")
                     return found
-                links = self._one(place, export, strength, receivers)
+                links = self._one(place, export, strength, receivers, ends)
                 found.extend(links)
                 if links:
                     break
@@ -187,7 +192,7 @@ class Experiment:
         left = [call.host for call in self.first.calls if call.operation.export]
         return mine == theirs and left == [call.host for call in control.calls if call.operation.export]
 
-    def _one(self, place: SiteKey, export: int, strength: int, receivers: set[int]) -> list[HostLink]:
+    def _one(self, place: SiteKey, export: int, strength: int, receivers: set[int], ends: Sequence[int]) -> list[HostLink]:
         assert self.control is not None
         changed = self._replay(place, strength)
         if changed is None:
@@ -208,9 +213,33 @@ class Experiment:
             if moved:
                 found.append(HostLink(export, index, "confirmed"))
         if changed.failed and not found:  # type: ignore[attr-defined]
+            if self.first.calls[export].branch_value:
+                return []  # a guard: the other answer only makes the program raise, so no loss hangs on it
             missing = [index for index in wanted if names[index] in before and names[index] not in after]
             found = [HostLink(export, index, "confirmed") for index in missing[:1]]
+        elif not found:
+            found = [HostLink(export, index, "confirmed") for index in self._moved(ends, changed, export)]
         return found
+
+    def _moved(self, ends: Sequence[int], changed: Replay, export: int) -> list[int]:
+        """Calls that made those ends whose value is another one in the changed run."""
+        assert self.control is not None
+        names = {index: key for key, index in _numbered(self.first).items()}
+        before, after = _numbered(self.control), _numbered(changed)
+        moved = []
+        for end in ends:
+            producer = self.first.tokens[end].producer
+            if producer > export and (key := names[producer]) in before and key in after:
+                values = [_scalar(run, calls[key]) for run, calls in ((self.control, before), (changed, after))]
+                if values[0] != values[1]:
+                    moved.append(producer)
+        return moved
+
+
+def _scalar(recording: Recorder, index: int) -> Any:
+    """The number that a call gave, None where it gave no single one."""
+    kept = [recording.scalars.get(token) for token in recording.calls[index].outputs[:1]]
+    return host.numbers(kept[0]) if kept and kept[0] is not None else None
 
 
 def _met(call: Call) -> bool:

@@ -9,8 +9,13 @@ from gradcheck_lm.flow.operations import kind_of_cut
 from gradcheck_lm.flow.recorder import Recorder
 from gradcheck_lm.flow.tape import IN_CHECKPOINT, IN_FUNCTION, OPEN, Call
 
-Cost = tuple[int, int, int]  # cuts on the way, of them doubtful steps, operations: compared in this order
-FAR: Cost = (1 << 30, 0, 0)
+# Steps at which the value itself is not what goes on (a mask, an index, a size, a branch), cuts, doubtful links,
+# operations: compared in this order. The way of the value is the one to tell, even where a shorter one leads by its size.
+Cost = tuple[int, int, int, int]
+FAR: Cost = (1 << 30, 0, 0, 0)
+HERE: Cost = (0, 0, 0, 0)
+
+_READS_IDS = frozenset(["embedding", "embedding_bag", "cross_entropy", "nll_loss", "cross_entropy_loss", "ctc_loss"])
 
 
 @dataclass(frozen=True)
@@ -112,6 +117,12 @@ class Dataflow:
         """A gradient entered, none left, and neither the operation's name nor a scope says why."""
         return live and to_float and call.scope == OPEN
 
+    def is_side_way(self, index: int, source: int, target: int) -> bool:
+        """Whole numbers that steer floating-point ones: a mask or an index. Token ids are read as values."""
+        tokens = self.recording.tokens
+        steers = not tokens[source].is_float and tokens[target].is_float
+        return steers and self.recording.calls[index].operation.name not in _READS_IDS
+
     # ------------------------------------------------------------------ forwards from wrt
 
     def descendants(self, roots: Iterable[int]) -> tuple[dict[int, int], dict[int, int]]:
@@ -145,14 +156,14 @@ class Dataflow:
 
     def distances(self, ends: Iterable[int], host_ends: Iterable[int] = ()) -> Distances:
         """For every token and export: the way to the ends with the fewest cuts."""
-        result = Distances(self, dict.fromkeys(ends, (0, 0, 0)), dict.fromkeys(host_ends, (0, 0, 0)))
+        result = Distances(self, dict.fromkeys(ends, HERE), dict.fromkeys(host_ends, HERE))
         result.walk()
         return result
 
 
 @dataclass
 class Distances:
-    """Ways with the fewest cuts from any value to the ends."""
+    """The most telling ways from any value to the ends: those of the value itself, of these the ones with the fewest cuts."""
 
     flow: Dataflow
     tokens: dict[int, Cost]
@@ -179,16 +190,16 @@ class Distances:
                         self._offer(token, cost, index, output)
 
     def _offer(self, token: int, cost: Cost, index: int, output: int) -> None:
-        tokens = self.flow.recording.tokens
-        side = int(not tokens[token].is_float and tokens[output].is_float)  # a mask or an index, rather than a value
-        candidate = (cost[0] + len(self.flow.cuts(index, token, output)), cost[1] + side, cost[2] + 1)
+        side = int(self.flow.is_side_way(index, token, output))
+        candidate = (cost[0] + side, cost[1] + len(self.flow.cuts(index, token, output)), cost[2], cost[3] + 1)
         if candidate < self.tokens.get(token, FAR):
             self.tokens[token] = candidate
             self.next_step[token] = (index, output)
 
     def _offer_export(self, link: HostLink, cost: Cost, index: int, output: int) -> None:
+        side = int(not takes_numbers(self.flow.recording.calls[index]))
         doubt = int(link.certainty == "likely")
-        candidate = (cost[0] + len(self.flow.cuts(index, None, output)), cost[1] + doubt, cost[2] + 1)
+        candidate = (cost[0] + side, cost[1] + len(self.flow.cuts(index, None, output)), cost[2] + doubt, cost[3] + 1)
         if candidate < self.exports.get(link.source, FAR):
             self.exports[link.source] = candidate
             self.next_link[link.source] = (index, output)
@@ -198,7 +209,7 @@ class Distances:
         if cost is None:
             return
         for token in call.inputs:
-            candidate = (cost[0] + 1, cost[1], cost[2] + 1)
+            candidate = (cost[0] + int(call.branch_value), cost[1] + 1, cost[2], cost[3] + 1)
             if candidate < self.tokens.get(token, FAR):
                 self.tokens[token] = candidate
                 self.next_step[token] = (index, None)
@@ -225,6 +236,17 @@ class Distances:
         for index, source, target in self.way(token):
             found.extend(Cut(index, kind) for kind in self.flow.cuts(index, source, target))
         return found
+
+
+def takes_numbers(call: Call) -> bool:
+    """Whether numbers that come in here become a tensor's values, rather than its size or an index into it."""
+    made = call.operation.factory or call.operation.title in ("torch.from_numpy", "number")
+    return made or (isinstance(call.host, tuple) and any(is_telling(value) for value in call.host))
+
+
+def is_telling(value: object) -> bool:
+    """A number that does not come up by chance: 0.0, 1.0 and 0.5 do."""
+    return isinstance(value, float) and value != round(value, 3)
 
 
 def is_hidden(call: Call) -> bool:

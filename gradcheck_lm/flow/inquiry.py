@@ -163,10 +163,10 @@ class Inquiry(TermReader):
         if not starts:
             self._constant(strand.token, label, ())
             return ways
-        least = min(ways.tokens[root][:2] for root in starts)
+        least = min(ways.tokens[root][:3] for root in starts)
         found = 0
         for root in starts[:400]:
-            if ways.tokens[root][:2] == least:
+            if ways.tokens[root][:3] == least:
                 found += self.chain.follow(ways, root, term=label)
         if not found and all(self.tensors[position].requires_grad for position in self.wanted):
             self._opaque(strand, label)

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterable, Sequence
 
 from gradcheck_lm.flow.counterfactual import Experiment
-from gradcheck_lm.flow.dataflow import Dataflow, HostLink
+from gradcheck_lm.flow.dataflow import Dataflow, HostLink, is_telling, takes_numbers
 from gradcheck_lm.flow.recorder import Recorder
 from gradcheck_lm.flow.sites import expression_at
 from gradcheck_lm.flow.tape import IN_FUNCTION, Call
@@ -23,23 +23,13 @@ def observed_links(recording: Recorder) -> list[HostLink]:
             continue
         if call.memory >= 0:
             links.append(HostLink(call.memory, index, "certain"))
-        elif call.host is not None and _takes_numbers(call):
+        elif call.host is not None and takes_numbers(call):
             links.extend(HostLink(source, index, "likely") for source in by_numbers.get(call.host, ())[-1:])
             if isinstance(call.host, tuple) and len(call.host) > 1:  # a list gathered from several .item() calls
                 for value in dict.fromkeys(call.host):
-                    if _telling(value):
+                    if is_telling(value):
                         links.extend(HostLink(source, index, "likely") for source in by_numbers.get((value,), ())[-1:])
     return links
-
-
-def _takes_numbers(call: Call) -> bool:
-    made = call.operation.factory or call.operation.title in ("torch.from_numpy", "number")
-    return made or (isinstance(call.host, tuple) and any(_telling(value) for value in call.host))
-
-
-def _telling(value: object) -> bool:
-    """A number that does not come up by chance: 0.0, 1.0 and 0.5 do."""
-    return isinstance(value, float) and value != round(value, 3)
 
 
 def upstream_calls(flow: Dataflow, tokens: Iterable[int]) -> set[int]:
@@ -66,7 +56,7 @@ def ask(
     exports = [export for export in exports if any(receiver > export for receiver in receivers)]
     if not exports:
         return
-    confirmed = experiment.links(exports, receivers) if experiment is not None else None
+    confirmed = experiment.links(exports, receivers, ends) if experiment is not None else None
     if confirmed is None:
         for link in [*_likely(flow.recording, exports, receivers), *_scaled(flow.recording, exports, adders)]:
             flow.add(link)
