@@ -170,3 +170,51 @@ def test_a_branch_on_a_value(model: nn.Module) -> None:
     diagnosis = diagnose(loss, model)
     assert kinds(diagnosis) == ["discrete_op", "left_torch", "new_leaf"]
     assert diagnosis.findings[0].source == "good = model(DATA).mean() > 0"
+
+
+def test_a_guard_is_no_cause(model: nn.Module) -> None:
+    def loss() -> torch.Tensor:
+        if not torch.isfinite(model(DATA)).all():
+            raise ValueError("not finite")
+        return torch.tensor(0.25) * 3
+
+    assert kinds(diagnose(loss, model)) == ["constant"]
+
+
+def test_a_term_that_moves_without_a_way_in_the_first_run(model: nn.Module) -> None:
+    """The penalty is 0 and nothing was added to it; with another reading something is."""
+
+    def loss() -> torch.Tensor:
+        output = model(DATA)
+        if not torch.isfinite(output.detach()).all():
+            raise ValueError("not finite")
+        best = output.argmax(-1).tolist()
+        kept.append(best)
+        total = torch.tensor(0.0)
+        cost = torch.tensor(float(best != kept[0]))
+        if cost > 0:
+            total = total + cost
+        return total / 2
+
+    kept: list[list[int]] = []
+    diagnosis = diagnose(loss, model)
+    assert kinds(diagnosis)[:2] == ["discrete_op", "left_torch"]
+    assert diagnosis.findings[0].op == "torch.Tensor.argmax"
+
+
+def test_the_values_way_is_told_before_its_lengths(model: nn.Module) -> None:
+    table, head = nn.Embedding(8, 6).requires_grad_(False), nn.Linear(6, 8).requires_grad_(False)
+
+    def loss() -> torch.Tensor:
+        best = model(DATA).argmax(-1).tolist()
+        merged = [index for place, index in enumerate(best) if place == 0 or index != best[place - 1]]
+        ids = torch.tensor([6, *merged, 7])  # ids
+        with torch.no_grad():
+            nats = nn.functional.cross_entropy(head(table(ids[:-1])), ids[1:], reduction="none")
+        chosen = torch.tensor(list(range(len(merged) + 1)))
+        return nats.view(len(merged) + 1)[chosen].sum() / len(merged)
+
+    for counterfactual in (True, False):
+        diagnosis = diagnose(loss, model, counterfactual=counterfactual)
+        assert kinds(diagnosis) == ["discrete_op", "left_torch", "new_leaf", "grad_disabled"], str(diagnosis)
+        assert diagnosis.findings[2].source.endswith("# ids")

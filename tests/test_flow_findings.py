@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from gradcheck_lm.flow import KINDS, Diagnosis, diagnose
+from gradcheck_lm.flow import KINDS, Diagnosis, diagnose, report
 
 CODES = {
     "discrete_op": "GF101",
@@ -78,6 +79,38 @@ def test_text_fits_and_is_ascii(broken: Diagnosis) -> None:
     assert ("       " + broken.findings[0].source) in text.splitlines()
 
 
+def test_text_shows_short_paths_and_files_keep_the_real_ones(
+    broken: Diagnosis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    installed = "/opt/x/lib/python3.11/site-packages/transformers/loss/utils.py"
+    places = [installed, str(tmp_path / "train.py"), report.__file__, str(Path("/srv/elsewhere/run.py"))]
+    findings = tuple(
+        dataclasses.replace(broken.findings[0], file=file, library=(installed, 7), scope=(installed, 3))
+        for file in places
+    )
+    diagnosis = dataclasses.replace(broken, findings=findings)
+    text = str(diagnosis)
+    assert [report.short_path(file) for file in places] == [
+        "transformers/loss/utils.py",
+        "train.py",
+        "gradcheck_lm/flow/report.py",
+        "elsewhere/run.py",
+    ]
+    assert "site-packages" not in text
+    assert str(tmp_path) not in text
+    assert "inside a library, at transformers/loss/utils.py:7" in text
+    assert [finding["file"] for finding in json.loads(diagnosis.to_json())["findings"]] == places
+    assert installed in diagnosis.to_sarif()
+
+
+def test_a_note_offers_no_cures(broken: Diagnosis) -> None:
+    note = dataclasses.replace(broken.findings[0], severity="note")
+    cure = broken.findings[0].cures[0].split()[0]
+    assert f"   - {cure}" in str(broken)
+    assert "   - " not in str(dataclasses.replace(broken, findings=(note,)))
+
+
 def test_notebook_view_escapes(broken: Diagnosis) -> None:
     page = broken._repr_html_()
     assert "Term &#x27;&lt;b&gt;&#x27;" in page
@@ -90,8 +123,6 @@ def test_saving(broken: Diagnosis, tmp_path: Path) -> None:
 
 
 def test_nothing_holds_a_tensor(broken: Diagnosis) -> None:
-    import dataclasses
-
     def leaves(value: object) -> list[object]:
         if dataclasses.is_dataclass(value):
             return [leaf for item in dataclasses.fields(value) for leaf in leaves(getattr(value, item.name))]

@@ -60,7 +60,7 @@ def seeds(
     arms: Annotated[str, typer.Option(help="Arms, separated by commas.")] = (
         "argmax,soft_embedding,gumbel_softmax,policy_gradient"
     ),
-    steps: Annotated[int | None, typer.Option(help="Steps of the new hand; by default as compare has it.")] = None,
+    steps: Annotated[int, typer.Option(help="Steps of the new hand.")] = 40,
 ) -> None:
     """The comparison over several seeds, with means and t-intervals."""
     quiet_libraries()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +19,7 @@ def run_seeds(
     count: int,
     hand: str,
     arms: tuple[str, ...],
-    steps: int | None,
+    steps: int,
     progress: Callable[[str], None],
 ) -> Path:
     """One comparison a seed under OUT/seed-K; seeds.json and seeds.md over all of them. Gives the path of seeds.md.
@@ -30,9 +29,7 @@ def run_seeds(
     out = Path(out)
     summaries = []
     for seed in range(count):
-        config = ComparisonConfig(seed=seed, hand=hand, arms=arms)
-        if steps is not None:
-            config = dataclasses.replace(config, steps=steps)
+        config = ComparisonConfig(seed=seed, hand=hand, arms=arms, steps=steps)
         progress(f"seed {seed}")
         found = compare(config, out / f"seed-{seed}", progress=progress, step=lambda *_: None)
         summaries.append(found.summary)
@@ -44,10 +41,12 @@ def run_seeds(
 def collect(summaries: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Per arm of the new hand: CER before and after a seed, relative change a seed, its mean and t-interval."""
     table: dict[str, dict[str, Any]] = {}
-    for name in summaries[0]["new_hand"]["arms"]:
-        rows = [summary["new_hand"]["arms"][name] for summary in summaries]
+    names = dict.fromkeys(name for summary in summaries for name in summary["new_hand"]["arms"])
+    for name in names:
+        rows = [summary["new_hand"]["arms"][name] for summary in summaries if name in summary["new_hand"]["arms"]]
         change = [(row["cer_after"] - row["cer_before"]) / row["cer_before"] for row in rows]
         table[name] = {
+            "seeds": len(rows),
             "cer_before": [row["cer_before"] for row in rows],
             "cer_after": [row["cer_after"] for row in rows],
             "cer_interval": [row["cer_interval"] for row in rows],
@@ -109,8 +108,8 @@ def page(table: dict[str, dict[str, Any]], summaries: list[dict[str, Any]]) -> s
         "| arm | CER before | CER after | LM gradient norm | cosine to CTC | same bits as CTC alone |",
         "|---|---|---|---|---|---|",
     ]
-    for name in first[0]:
-        rows = [arms[name] for arms in first]
+    for name in dict.fromkeys(name for arms in first for name in arms):
+        rows = [arms[name] for arms in first if name in arms]
 
         def show(key: str, form: str, rows: list[dict[str, Any]] = rows) -> str:
             return ", ".join("-" if row.get(key) is None else format(row[key], form) for row in rows)

@@ -25,7 +25,9 @@ def compare(
     batch_size: Annotated[int, typer.Option(help="Lines in a step.")] = 16,
     adapt_lines: Annotated[int, typer.Option(help="Lines of the new hand to adapt on, without labels.")] = 256,
     evaluation_lines: Annotated[int, typer.Option(help="Other lines, to evaluate on.")] = 144,
-    hand: Annotated[str, typer.Option(help="The new hand: a font kept out of training.")] = "shadows-into-light",
+    hand: Annotated[
+        str, typer.Option(help="The new hand: a font kept out of training, or a .ttf or .otf file of yours.")
+    ] = "shadows-into-light",
     texts: Annotated[str, typer.Option(help="What the lines say: 'stdlib', 'bible', or a text file.")] = "stdlib",
     seed: Annotated[int, typer.Option(help="Seed of lines, order and samples.")] = 0,
     device: Annotated[str | None, typer.Option(help="'cpu' or 'cuda'; by default the best there is.")] = None,

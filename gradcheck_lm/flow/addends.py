@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ast
+import linecache
+import re
 from dataclasses import dataclass, field
+from types import CodeType
 from typing import Any
 
 import torch
@@ -50,6 +53,8 @@ _SAME = frozenset(
         "mean",
     ]
 )
+_FORMS = _SAME | {"sum", "item", "detach", "stack", "cat", "tensor", "as_tensor"}
+_BUILTINS = frozenset(["sum", "max", "min", "abs", "len", "float", "round"])
 
 
 @dataclass
@@ -59,6 +64,7 @@ class Addend:
     name: str
     token: int
     host_call: int | None = None  # a plain number added by this call
+    firm: bool = False  # the source names it right there: what its value was made of is no better name
     parts: list[Addend] = field(default_factory=list)
 
     def leaves(self) -> list[Addend]:
@@ -106,8 +112,8 @@ def addends_of(recording: Recorder, token: int, varying: set[int], suspects: set
         if len(addend.parts) == 1:  # a weight or a change of form: the same addend
             only = addend.parts[0]
             addend.token, addend.host_call, addend.parts = only.token, only.host_call, []
-            if addend is not root and only.name:
-                addend.name = only.name
+            if addend is not root and only.name and not addend.firm:
+                addend.name, addend.firm = only.name, only.firm
             queue = [item for item in queue if item is not only] + ([addend] if only.host_call is None else [])
     return root
 
@@ -124,15 +130,16 @@ def _parts(recording: Recorder, addend: Addend, varying: set[int], suspects: set
         return []
     name = call.operation.name
     if name in _SUMS:
-        parts = [Addend(_operand_name(recording, call, token, place), token) for place, token in enumerate(inputs)]
+        parts = [_operand(recording, call, token, place) for place, token in enumerate(inputs)]
         if producer in suspects:
-            parts.append(Addend(_operand_name(recording, call, None, 1), addend.token, host_call=producer))
+            name = _name(_operand_node(recording, call, None, 1))
+            parts.append(Addend(name, addend.token, host_call=producer))
         return parts if len(parts) > 1 else [Addend("", parts[0].token, parts[0].host_call)] if parts else []
     if name in _SCALES:
         moving = [place for place, token in enumerate(inputs) if token in varying]
         if len(inputs) == 1 or (len(moving) == 1 and (moving[0] == 0 or "div" not in name)):
             place = moving[0] if len(inputs) > 1 else 0
-            return [Addend(_operand_name(recording, call, inputs[place], place), inputs[place])]
+            return [_operand(recording, call, inputs[place], place)]
         return []
     if name in _SAME and len(inputs) == 1:
         return [Addend("", inputs[0])]
@@ -155,42 +162,73 @@ def _stacked(recording: Recorder, call: Call) -> list[Addend]:
     return [Addend(name, token) for name, token in zip(names, inputs, strict=True)]
 
 
-def _operand_name(recording: Recorder, call: Call, token: int | None, place: int) -> str:
-    """What the source calls an operand: `lm` in `ctc + 0.1 * lm`."""
+def _operand(recording: Recorder, call: Call, token: int, place: int) -> Addend:
+    """An operand by its name in the source; where a product stands there, that name is a guess."""
+    node = _operand_node(recording, call, token, place)
+    name = _name(node)
+    return Addend(name, token, firm=bool(name) and not isinstance(node, ast.BinOp))
+
+
+def _operand_node(recording: Recorder, call: Call, token: int | None, place: int) -> ast.AST | None:
+    """What stands in the source for an operand: `lm` in `ctc + lm`."""
     if call.site is None:
-        return ""
+        return None
     code, instruction = call.site.code, call.site.instruction
     if call.site.library_code is not None:
         code, instruction = call.site.library_code, call.site.library_instruction
     expression = expression_at(code, instruction)
     if isinstance(expression, ast.AugAssign):
-        named: ast.AST | None = (expression.target, expression.value)[place]
-    elif isinstance(expression, ast.BinOp):
-        sides = [expression.left, expression.right]
-        tensors = sum(1 for item in call.inputs if item >= 0)
-        if tensors == 1 and token is not None:  # the other side is a plain number
-            sides = [side for side in sides if not _is_number(side)] or sides
-            place = 0 if len(sides) == 1 else int(call.operation.name.startswith("__r") or _written_first(sides))
-        elif token is None:
-            place = int(not _is_number(sides[1]) or _is_number(sides[0]))
-        elif call.operation.name.startswith("__r"):
-            place = 1 - place
-        named = sides[min(place, len(sides) - 1)]
-    else:
-        return ""
-    return _name(named)
+        return (expression.target, expression.value)[place]
+    if isinstance(expression, ast.Call) and isinstance(expression.func, ast.Attribute) and expression.args:
+        owner = expression.func.value  # ctc.add(lm), torch.add(ctc, lm)
+        sides = expression.args if len(expression.args) > 1 else [owner, expression.args[0]]
+        return sides[place] if place < len(sides) else None
+    if not isinstance(expression, ast.BinOp):
+        return None
+    sides = [expression.left, expression.right]
+    tensors = sum(1 for item in call.inputs if item >= 0)
+    if tensors == 1 and token is not None:  # the other side is a plain number
+        sides = [side for side in sides if not _is_number(side)] or sides
+        if len(sides) > 1:
+            made = _assigned_at(recording, token, code, sides)
+            place = int(call.operation.name.startswith("__r") or _written_first(sides)) if made is None else made
+        else:
+            place = 0
+    elif token is None:
+        place = int(not _is_number(sides[1]) or _is_number(sides[0]))
+    elif call.operation.name.startswith("__r"):
+        place = 1 - place
+    return sides[min(place, len(sides) - 1)]
+
+
+def _assigned_at(recording: Recorder, token: int, code: CodeType, sides: list[ast.expr]) -> int | None:
+    """Which of two names the line that made a value assigns it to."""
+    producer = recording.tokens[token].producer
+    site = recording.calls[producer].site if producer >= 0 else None
+    if site is None or site.code is not code:
+        return None
+    text = linecache.getline(*line_of(site)).lstrip()
+    for place, side in enumerate(sides):
+        if isinstance(side, ast.Name) and re.match(rf"{side.id}\s*(:[^=]*)?=[^=]", text):
+            return place
+    return None
 
 
 def _written_first(sides: list[ast.expr]) -> bool:
     """`self.weight * loss`: of two names the later one is taken for the tensor, as people write weights first."""
-    return isinstance(sides[0], ast.Attribute | ast.Name) and isinstance(
-        sides[1], ast.Name | ast.Attribute | ast.Subscript
-    )
+    first, second = sides
+    if isinstance(second, ast.Call):
+        return True
+    weight = isinstance(first, ast.BinOp) and (_is_number(first.left) or _is_number(first.right))  # (1 - alpha) * loss
+    names = ast.Attribute | ast.Name
+    return (weight or isinstance(first, names)) and isinstance(second, names | ast.Subscript)
 
 
 def _is_number(node: ast.AST) -> bool:
     if isinstance(node, ast.UnaryOp):
         return _is_number(node.operand)
+    if isinstance(node, ast.BinOp):
+        return _is_number(node.left) and _is_number(node.right)
     return isinstance(node, ast.Constant)
 
 
@@ -202,11 +240,23 @@ def _name(node: ast.AST | None) -> str:
     if isinstance(node, ast.Attribute):
         return ast.unparse(node)
     if isinstance(node, ast.Call):
-        return _name(node.func)
+        return _call_name(node)
     if isinstance(node, ast.BinOp):
         sides = [side for side in (node.left, node.right) if not _is_number(side)]
         return _name(sides[-1]) if sides else ""
     return ast.unparse(node) if isinstance(node, ast.expr) and len(ast.unparse(node)) <= 24 else ""
+
+
+def _call_name(node: ast.Call) -> str:
+    """`lm_loss(x)` goes by the function, `penalty.mean()` by the value; `sum(...)` says nothing."""
+    if isinstance(node.func, ast.Name):
+        return "" if node.func.id in _BUILTINS else node.func.id
+    if isinstance(node.func, ast.Attribute) and node.func.attr in _FORMS:
+        inner = node.func.value
+        if isinstance(inner, ast.Name) and inner.id == "torch":
+            return _name(node.args[0]) if node.args else ""
+        return _name(inner)
+    return _name(node.func)
 
 
 def fallback_name(recording: Recorder, token: int) -> str:

@@ -208,7 +208,8 @@ def switch_place(switch: Switch, site: Site | None) -> tuple[str, int] | None:
     if switch.site is None:
         return None
     decorated = switch.decorated
-    if decorated is not None and frame_kind(decorated) == 2:
+    # a library's decorator is told only where the program is a library itself, with no line of a user around it
+    if decorated is not None and frame_kind(decorated) in (2, frame_kind(switch.site.code)):
         return decorated.co_filename, decorated.co_firstlineno
     if switch.inference:  # no event tells where it began: look around the lines that led here
         for code, instruction in switch.stack:

@@ -192,7 +192,9 @@ class Experiment:
         left = [call.host for call in self.first.calls if call.operation.export]
         return mine == theirs and left == [call.host for call in control.calls if call.operation.export]
 
-    def _one(self, place: SiteKey, export: int, strength: int, receivers: set[int], ends: Sequence[int]) -> list[HostLink]:
+    def _one(
+        self, place: SiteKey, export: int, strength: int, receivers: set[int], ends: Sequence[int]
+    ) -> list[HostLink]:
         assert self.control is not None
         changed = self._replay(place, strength)
         if changed is None:

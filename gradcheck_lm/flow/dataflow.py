@@ -9,8 +9,8 @@ from gradcheck_lm.flow.operations import kind_of_cut
 from gradcheck_lm.flow.recorder import Recorder
 from gradcheck_lm.flow.tape import IN_CHECKPOINT, IN_FUNCTION, OPEN, Call
 
-# Steps at which the value itself is not what goes on (a mask, an index, a size, a branch), cuts, doubtful links,
-# operations: compared in this order. The way of the value is the one to tell, even where a shorter one leads by its size.
+# Steps at which it is not the value that goes on (but a mask, an index, a size, a branch), cuts, doubtful links,
+# operations: compared in this order. The value's way is the one to tell, even where a shorter one leads by its size.
 Cost = tuple[int, int, int, int]
 FAR: Cost = (1 << 30, 0, 0, 0)
 HERE: Cost = (0, 0, 0, 0)
@@ -163,7 +163,7 @@ class Dataflow:
 
 @dataclass
 class Distances:
-    """The most telling ways from any value to the ends: those of the value itself, of these the ones with the fewest cuts."""
+    """From any value the most telling way to the ends: the value's own, and of these the one with the fewest cuts."""
 
     flow: Dataflow
     tokens: dict[int, Cost]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import os
+import sysconfig
 import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -73,7 +74,8 @@ def _finding_text(number: int, finding: Finding) -> str:
     if finding.tensors:
         lines.append(_wrap(f"starves {_few(finding.tensors)}", "   "))
     lines.append(_wrap(finding.why, "   "))
-    lines.extend(_wrap(cure, "   - ", "     ") for cure in finding.cures)
+    if finding.severity != "note":  # a note is no fault: there is nothing to cure
+        lines.extend(_wrap(cure, "   - ", "     ") for cure in finding.cures)
     return "\n".join(lines)
 
 
@@ -94,14 +96,24 @@ def _few(names: tuple[str, ...], shown: int = 4) -> str:
 
 
 def short_path(file: str) -> str:
-    """The path as one types it: relative to the current folder where it lies below it."""
-    if file.startswith("<"):
+    """A path as a reader knows it: from the working folder on, or of anything installed from its package's name on.
+
+    A path that is neither, nor inside a package, keeps its last folder.
+    """
+    path = Path(file)
+    if not path.is_absolute():
         return file
-    try:
-        relative = os.path.relpath(file)
-    except ValueError:  # another drive on Windows
-        return file
-    return file if relative.startswith("..") else relative
+    for folder in ("site-packages", "dist-packages"):
+        if folder in path.parts:
+            place = len(path.parts) - path.parts[::-1].index(folder)
+            return "/".join(path.parts[place:])
+    for root in (Path(os.getcwd()), Path(__file__).parents[2], Path(sysconfig.get_path("stdlib"))):
+        if path.is_relative_to(root):
+            return path.relative_to(root).as_posix()
+    top = path.parent
+    while (top / "__init__.py").is_file() and top != top.parent:
+        top = top.parent
+    return path.relative_to(top if top != path.parent else top.parent).as_posix()
 
 
 def diagnosis_html(diagnosis: Diagnosis) -> str:
@@ -162,6 +174,8 @@ def _sarif_result(finding: Finding, rule: int) -> dict[str, Any]:
 
 
 def _sarif_location(file: str, line: int) -> dict[str, Any]:
-    path = Path(short_path(file))
-    uri = path.as_posix() if not path.is_absolute() else path.as_uri()
+    path = Path(file)
+    if path.is_absolute() and path.is_relative_to(root := Path(os.getcwd())):
+        path = path.relative_to(root)  # SARIF viewers open a relative path in the checkout
+    uri = path.as_uri() if path.is_absolute() else path.as_posix()
     return {"physicalLocation": {"artifactLocation": {"uri": uri}, "region": {"startLine": line}}}

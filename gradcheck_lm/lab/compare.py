@@ -71,7 +71,7 @@ def compare(
     """
     out = Path(out)
     arms = pick_arms(config)
-    out.mkdir(parents=True, exist_ok=True)
+    check_hand(config)
     progress(f"loading the recogniser {config.recogniser} and the language model {config.language_model}")
     device = torch.device(config.device or ("cuda" if torch.cuda.is_available() else "cpu"))
     recogniser, charset = load_recogniser(config.recogniser, seed=config.seed)
@@ -122,6 +122,8 @@ def pick_arms(config: ComparisonConfig) -> dict[str, dict[str, Arm]]:
     tables = {"with_labels": with_labels_arms(), "new_hand": new_hand_arms()}
     known = {name for table in tables.values() for name in table}
     unknown = [name for name in config.arms if name not in known]
+    if not config.arms:
+        raise ArgumentError(f"no arms were named; there are {', '.join(sorted(known))}")
     if unknown:
         raise ArgumentError(f"no arm is called {', '.join(unknown)}; there are {', '.join(sorted(known))}")
     wanted = {"ctc", "batchnorm_only", *config.arms}
@@ -142,6 +144,16 @@ def load_recogniser(name: str, *, seed: int = 0) -> tuple[CRNN, Charset]:
     return model, charset
 
 
+def check_hand(config: ComparisonConfig) -> None:
+    """Raise ArgumentError for a hand that is neither kept out of training nor a font file of the user's."""
+    if config.hand in HELD_OUT_HANDS or Path(config.hand).suffix.lower() in (".ttf", ".otf"):
+        return
+    raise ArgumentError(
+        f"{config.hand!r} is not a hand kept out of training; there are {', '.join(HELD_OUT_HANDS)}, or a font file "
+        "(.ttf, .otf) of your own"
+    )
+
+
 def make_benches(
     config: ComparisonConfig,
     recogniser: CRNN,
@@ -151,8 +163,7 @@ def make_benches(
     step: Progress,
 ) -> dict[str, Bench]:
     """The lines of both experiments: the same ones in the new hand, with their labels and without."""
-    if config.hand not in HELD_OUT_HANDS:
-        raise ArgumentError(f"{config.hand!r} is not a hand kept out of training; there are {', '.join(HELD_OUT_HANDS)}")
+    check_hand(config)
     # texts of the test side: no line of them was in the training of the recogniser that ships
     texts = load_sentences(config.texts, charset=charset, split="test")
     half = len(texts) // 2

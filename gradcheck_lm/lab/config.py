@@ -74,7 +74,7 @@ class ComparisonConfig:
     recogniser: str = "synthetic"
     language_model: str = "smollm2"
     arms: tuple[str, ...] = ARM_NAMES
-    steps: int = 40  # of the new hand
+    steps: int = 20  # of the new hand
     label_steps: int = 4  # of the experiment with labels
     batch_size: int = 16
     label_batch_size: int = 16

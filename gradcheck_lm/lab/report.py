@@ -17,17 +17,19 @@ from gradcheck_lm.lab.compare import Comparison
 EXPERIMENTS: dict[str, tuple[str, str, str, str]] = {
     "with_labels": (
         "With labels: CTC + 0.1 x penalty",
-        "As in the story, on lines of the new hand with their transcripts. The broken arm's weights stay equal to those "
-        "of CTC alone, to the bit. The steps are few and the fixed arms' differences to CTC alone are mostly noise: with "
-        "enough labels a language-model penalty is not expected to lower the error rate.",
+        "As in the story, on lines of the new hand with their transcripts. The broken arm's weights stay equal to "
+        "those of CTC alone, to the bit. The steps are few and the fixed arms' differences to CTC alone are mostly "
+        "noise: with enough labels a language-model penalty is not expected to lower the error rate.",
         "ラベルあり: CTC + 0.1 × ペナルティ",
-        "物語のとおりの設定です (新しい筆跡の行を正解つきで使います)。壊れた損失の重みは、CTC だけで学習した重みとビット単位で"
-        "一致します。ステップ数が少ないため、直した損失と CTC だけの差はほぼノイズです。",
+        "物語のとおりの設定です (新しい筆跡の行を正解つきで使います)。壊れた損失の重みは、"
+        "CTC だけで学習した重みとビット単位で一致します。"
+        "ステップ数が少ないため、直した損失と CTC だけの差はほぼノイズです。",
     ),
     "new_hand": (
         "A new hand, no labels: the language model is the only teacher",
-        "The same lines without their transcripts; the penalty in nats per character, held by KL to the starting reading. "
-        "'ctc' is the recogniser as it was, with the anchor alone; 'batchnorm_only' is the control without any loss.",
+        "The same lines without their transcripts; the penalty in nats per character, held by KL to the starting "
+        "reading. 'ctc' is the recogniser as it was, with the anchor alone; 'batchnorm_only' is the control without "
+        "any loss.",
         "新しい筆跡、ラベルなし: 教師は言語モデルだけ",
         "同じ行を正解なしで使います。「ctc」は元の認識器 (アンカーだけ)、「batchnorm_only」は損失なしの対照です。",
     ),
