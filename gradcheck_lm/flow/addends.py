@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from gradcheck_lm.flow.autograd import walk_nodes
+from gradcheck_lm.flow.operations import words
 from gradcheck_lm.flow.recorder import Recorder
 from gradcheck_lm.flow.sites import expression_at, line_of
 from gradcheck_lm.flow.tape import Call
@@ -19,39 +20,15 @@ from gradcheck_lm.flow.tape import Call
 _SUMS = frozenset(
     ["add", "add_", "__add__", "__radd__", "__iadd__", "sub", "sub_", "__sub__", "__rsub__", "__isub__", "subtract"]
 )
-_SCALES = frozenset(
-    [
-        "mul",
-        "mul_",
-        "__mul__",
-        "__rmul__",
-        "__imul__",
-        "div",
-        "div_",
-        "__truediv__",
-        "__itruediv__",
-        "true_divide",
-        "multiply",
-        "divide",
-    ]
+_SCALES = words(
+    """
+    mul mul_ __mul__ __rmul__ __imul__ div div_ __truediv__ __itruediv__ true_divide multiply divide
+    """
 )
-_SAME = frozenset(
-    [
-        "neg",
-        "__neg__",
-        "to",
-        "float",
-        "double",
-        "clone",
-        "squeeze",
-        "view",
-        "reshape",
-        "cpu",
-        "cuda",
-        "contiguous",
-        "alias",
-        "mean",
-    ]
+_SAME = words(
+    """
+    neg __neg__ to float double clone squeeze view reshape cpu cuda contiguous alias mean
+    """
 )
 _FORMS = _SAME | {"sum", "item", "detach", "stack", "cat", "tensor", "as_tensor"}
 _BUILTINS = frozenset(["sum", "max", "min", "abs", "len", "float", "round"])

@@ -6,214 +6,71 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+
+def words(text: str) -> frozenset[str]:
+    """The words of a text, as a set."""
+    return frozenset(text.split())
+
+
 # Facts about a tensor, not about its values: nothing flows through them.
-_METADATA = frozenset(
-    [
-        "size",
-        "dim",
-        "numel",
-        "nelement",
-        "stride",
-        "is_contiguous",
-        "is_floating_point",
-        "is_complex",
-        "is_signed",
-        "is_tensor",
-        "element_size",
-        "data_ptr",
-        "storage",
-        "untyped_storage",
-        "storage_offset",
-        "get_device",
-        "ndimension",
-        "__len__",
-        "__hash__",
-        "__dir__",
-        "is_set_to",
-        "is_shared",
-        "is_pinned",
-        "register_hook",
-        "register_post_accumulate_grad_hook",
-        "retain_grad",
-        "is_storage",
-        "result_type",
-        "can_cast",
-        "has_names",
-        "is_same_size",
-        "is_inference",
-        "is_neg",
-        "is_conj",
-        "__reduce_ex__",
-        "_is_view",
-        "__dlpack_device__",
-        "promote_types",
-        "is_grad_enabled",
-        "is_inference_mode_enabled",
-        "is_autocast_enabled",
-        "_get_tracing_state",
-        "_has_compatible_shallow_copy_type",
-        "is_coalesced",
-        "dim_order",
-        "share_memory_",
-        "_assert_async",
-        "shape.__get__",
-        "dtype.__get__",
-        "device.__get__",
-        "requires_grad.__get__",
-        "is_leaf.__get__",
-        "grad_fn.__get__",
-        "layout.__get__",
-        "ndim.__get__",
-        "is_sparse.__get__",
-        "is_cuda.__get__",
-        "is_cpu.__get__",
-        "is_mps.__get__",
-        "is_meta.__get__",
-        "is_quantized.__get__",
-        "is_nested.__get__",
-        "is_xpu.__get__",
-        "is_mkldnn.__get__",
-        "is_sparse_csr.__get__",
-        "_version.__get__",
-        "_base.__get__",
-        "output_nr.__get__",
-        "name.__get__",
-        "names.__get__",
-        "itemsize.__get__",
-        "nbytes.__get__",
-        "is_vulkan.__get__",
-        "is_xla.__get__",
-        "retains_grad.__get__",
-        "_backward_hooks.__get__",
-        "_backward_hooks.__set__",
-        "_grad.__get__",
-        "grad_dtype.__get__",
-        "_post_accumulate_grad_hooks.__get__",
-        "grad.__set__",
-        "grad.__delete__",
-        "_has_symbolic_sizes_strides.__get__",
-        "_record_function_enter_new",
-        "_record_function_exit._RecordFunction",
-        "__repr__",
-        "__format__",
-        "__str__",
-        "__reduce__",
-        "broadcast_shapes",
-    ]
+_METADATA = words(
+    """
+    size dim numel nelement stride is_contiguous is_floating_point is_complex is_signed is_tensor element_size data_ptr
+    storage untyped_storage storage_offset get_device ndimension __len__ __hash__ __dir__ is_set_to is_shared is_pinned
+    register_hook register_post_accumulate_grad_hook retain_grad is_storage result_type can_cast has_names is_same_size
+    is_inference is_neg is_conj __reduce_ex__ _is_view __dlpack_device__ promote_types is_grad_enabled
+    is_inference_mode_enabled is_autocast_enabled _get_tracing_state _has_compatible_shallow_copy_type is_coalesced
+    dim_order share_memory_ _assert_async shape.__get__ dtype.__get__ device.__get__ requires_grad.__get__
+    is_leaf.__get__ grad_fn.__get__ layout.__get__ ndim.__get__ is_sparse.__get__ is_cuda.__get__ is_cpu.__get__
+    is_mps.__get__ is_meta.__get__ is_quantized.__get__ is_nested.__get__ is_xpu.__get__ is_mkldnn.__get__
+    is_sparse_csr.__get__ _version.__get__ _base.__get__ output_nr.__get__ name.__get__ names.__get__ itemsize.__get__
+    nbytes.__get__ is_vulkan.__get__ is_xla.__get__ retains_grad.__get__ _backward_hooks.__get__ _backward_hooks.__set__
+    _grad.__get__ grad_dtype.__get__ _post_accumulate_grad_hooks.__get__ grad.__set__ grad.__delete__
+    _has_symbolic_sizes_strides.__get__ _record_function_enter_new _record_function_exit._RecordFunction __repr__
+    __format__ __str__ __reduce__ broadcast_shapes
+    """
 )
 # The result copies shape, dtype or device of an argument and none of its values.
-_SHAPE_ONLY = frozenset(
-    [
-        "zeros_like",
-        "ones_like",
-        "empty_like",
-        "rand_like",
-        "randn_like",
-        "randint_like",
-        "full_like",
-        "new_zeros",
-        "new_ones",
-        "new_empty",
-        "new_full",
-        "new_empty_strided",
-        "new",
-        "empty_strided",
-    ]
+_SHAPE_ONLY = words(
+    """
+    zeros_like ones_like empty_like rand_like randn_like randint_like full_like new_zeros new_ones new_empty new_full
+    new_empty_strided new empty_strided
+    """
 )
 # A value leaves tensors for Python or NumPy.
-_EXPORTS = frozenset(
-    [
-        "item",
-        "tolist",
-        "numpy",
-        "__float__",
-        "__int__",
-        "__bool__",
-        "__index__",
-        "__array__",
-        "__complex__",
-        "__dlpack__",
-        "is_nonzero",
-        "equal",
-        "allclose",
-        "__contains__",
-    ]
+_EXPORTS = words(
+    """
+    item tolist numpy __float__ __int__ __bool__ __index__ __array__ __complex__ __dlpack__ is_nonzero equal allclose
+    __contains__
+    """
 )
 _BRANCHES = frozenset(["__bool__", "is_nonzero", "equal", "allclose", "__contains__"])  # they steer the program
 # A new tensor is made from values given.
-_FACTORIES = frozenset(
-    [
-        "tensor",
-        "as_tensor",
-        "asarray",
-        "new_tensor",
-        "scalar_tensor",
-        "from_numpy",
-        "frombuffer",
-        "full",
-        "new_full",
-        "full_like",
-        "sparse_coo_tensor",
-        "complex",
-        "fill_",
-        "__deepcopy__",
-    ]
+_FACTORIES = words(
+    """
+    tensor as_tensor asarray new_tensor scalar_tensor from_numpy frombuffer full new_full full_like sparse_coo_tensor
+    complex fill_ __deepcopy__
+    """
 )
 _COPIES = frozenset(["tensor", "as_tensor", "asarray", "new_tensor", "scalar_tensor", "__deepcopy__"])
 _DETACH = frozenset(["alias", "detach", "detach_", "data.__get__", "data.__set__", "grad.__get__"])
-_SAMPLING = frozenset(
-    [
-        "multinomial",
-        "bernoulli",
-        "bernoulli_",
-        "poisson",
-        "binomial",
-        "normal",
-        "normal_",
-        "_standard_gamma",
-        "_sample_dirichlet",
-        "cauchy_",
-        "exponential_",
-        "geometric_",
-        "log_normal_",
-        "random_",
-        "uniform_",
-    ]
+_SAMPLING = words(
+    """
+    multinomial bernoulli bernoulli_ poisson binomial normal normal_ _standard_gamma _sample_dirichlet cauchy_
+    exponential_ geometric_ log_normal_ random_ uniform_
+    """
 )
 _CASTS = frozenset(["long", "int", "to", "type", "short", "byte", "char", "bool", "type_as", "_to_copy"])
 _FLAT = frozenset(
     ["round", "floor", "ceil", "trunc", "fix", "sign", "sgn", "round_", "floor_", "ceil_", "trunc_", "sign_", "sgn_"]
 )
 # Floating point in, floating point out, and yet no derivative (all other such operations have one).
-_NO_DERIVATIVE = frozenset(
-    [
-        "heaviside",
-        "histc",
-        "histogram",
-        "histogramdd",
-        "nextafter",
-        "floor_divide",
-        "floor_divide_",
-        "__floordiv__",
-        "__rfloordiv__",
-        "__ifloordiv__",
-        "frexp",
-        "quantize_per_tensor",
-        "bincount",
-        "unique",
-        "unique_consecutive",
-        "logspace",
-        "logical_and_",
-        "logical_or_",
-        "logical_xor_",
-        "logical_not_",
-        "lt_",
-        "le_",
-        "gt_",
-        "ge_",
-        "eq_",
-        "ne_",
-    ]
+_NO_DERIVATIVE = words(
+    """
+    heaviside histc histogram histogramdd nextafter floor_divide floor_divide_ __floordiv__ __rfloordiv__ __ifloordiv__
+    frexp quantize_per_tensor bincount unique unique_consecutive logspace logical_and_ logical_or_ logical_xor_
+    logical_not_ lt_ le_ gt_ ge_ eq_ ne_
+    """
 )
 _GRADIENT = frozenset(["torch.autograd.grad"])
 
