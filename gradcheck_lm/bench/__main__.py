@@ -61,13 +61,14 @@ def seeds(
         "argmax,soft_embedding,gumbel_softmax,policy_gradient"
     ),
     steps: Annotated[int, typer.Option(help="Steps of the new hand.")] = 40,
+    samples: Annotated[int, typer.Option(help="Strings a line that policy_gradient draws.")] = 8,
 ) -> None:
     """The comparison over several seeds, with means and t-intervals."""
     quiet_libraries()
     from gradcheck_lm.bench.seeds import run_seeds
 
     names = tuple(name.strip() for name in arms.split(",") if name.strip())
-    typer.echo(str(run_seeds(out, count=count, hand=hand, arms=names, steps=steps, progress=note)))
+    typer.echo(str(run_seeds(out, count=count, hand=hand, arms=names, steps=steps, samples=samples, progress=note)))
 
 
 if __name__ == "__main__":

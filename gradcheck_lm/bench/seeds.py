@@ -20,6 +20,7 @@ def run_seeds(
     hand: str,
     arms: tuple[str, ...],
     steps: int,
+    samples: int,
     progress: Callable[[str], None],
 ) -> Path:
     """One comparison a seed under OUT/seed-K; seeds.json and seeds.md over all of them. Gives the path of seeds.md.
@@ -29,7 +30,7 @@ def run_seeds(
     out = Path(out)
     summaries = []
     for seed in range(count):
-        config = ComparisonConfig(seed=seed, hand=hand, arms=arms, steps=steps)
+        config = ComparisonConfig(seed=seed, hand=hand, arms=arms, steps=steps, samples=samples)
         progress(f"seed {seed}")
         found = compare(config, out / f"seed-{seed}", progress=progress, step=lambda *_: None)
         summaries.append(found.summary)
@@ -72,7 +73,7 @@ def page(table: dict[str, dict[str, Any]], summaries: list[dict[str, Any]]) -> s
         "",
         f"{config['steps']} steps of {config['batch_size']} lines, {config['adapt_lines']} lines to adapt on without "
         f"labels, {config['evaluation_lines']} other lines of the same hand to evaluate on; language model "
-        f"{config['language_model']}; {summaries[0]['device']}; torch {summaries[0]['versions']['torch']}.",
+        f"{config['language_model']}, {config.get('samples', 8)} samples a line; {summaries[0]['device']}; torch {summaries[0]['versions']['torch']}.",
         "",
         "CER in %, one figure a seed. Change: relative, mean over seeds with its 95 % t-interval over seeds. "
         "In brackets behind each seed's CER after: the 95 % interval of after minus before, in points, by paired "

@@ -23,6 +23,7 @@ def compare(
     ] = "ctc,argmax,soft_embedding,gumbel_softmax,policy_gradient",
     steps: Annotated[int | None, typer.Option(help="Steps of both experiments; by default each has its own.")] = None,
     batch_size: Annotated[int, typer.Option(help="Lines in a step.")] = 16,
+    samples: Annotated[int, typer.Option(help="Strings a line that policy_gradient draws on the new hand.")] = 8,
     adapt_lines: Annotated[int, typer.Option(help="Lines of the new hand to adapt on, without labels.")] = 256,
     evaluation_lines: Annotated[int, typer.Option(help="Other lines, to evaluate on.")] = 144,
     hand: Annotated[
@@ -54,6 +55,7 @@ def compare(
         arms=tuple(name.strip() for name in arms.split(",") if name.strip()),
         batch_size=batch_size,
         label_batch_size=batch_size,
+        samples=samples,
         adapt_lines=adapt_lines,
         evaluation_lines=evaluation_lines,
         hand=hand,

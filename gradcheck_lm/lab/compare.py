@@ -119,7 +119,7 @@ def compare(
 
 def pick_arms(config: ComparisonConfig) -> dict[str, dict[str, Arm]]:
     """The arms asked for; `ctc` is always there, because the others are held against it."""
-    tables = {"with_labels": with_labels_arms(), "new_hand": new_hand_arms()}
+    tables = {"with_labels": with_labels_arms(), "new_hand": new_hand_arms(config.samples)}
     known = {name for table in tables.values() for name in table}
     unknown = [name for name in config.arms if name not in known]
     if not config.arms:

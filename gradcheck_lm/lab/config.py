@@ -80,6 +80,7 @@ class ComparisonConfig:
     label_batch_size: int = 16
     adapt_lines: int = 256
     evaluation_lines: int = 144
+    samples: int = 8  # strings a line that policy_gradient draws on the new hand
     hand: str = "shadows-into-light"
     texts: str = "stdlib"
     seed: int = 0
@@ -102,7 +103,7 @@ def with_labels_arms() -> dict[str, Arm]:
     }
 
 
-def new_hand_arms() -> dict[str, Arm]:
+def new_hand_arms(samples: int = 8) -> dict[str, Arm]:
     """Arms of the experiment without labels: nats per character in `ratio` form, held by KL to the starting reading."""
     return {
         "ctc": Arm("ctc"),
@@ -110,5 +111,5 @@ def new_hand_arms() -> dict[str, Arm]:
         "argmax": Arm("argmax", "argmax", 1.0, {"objective": "ratio", "reduction": "mean", **STORY}),
         "soft_embedding": Arm("soft_embedding", "soft_embedding", 1.0, {"objective": "ratio"}),
         "gumbel_softmax": Arm("gumbel_softmax", "gumbel_softmax", 1.0, {"objective": "ratio"}),
-        "policy_gradient": Arm("policy_gradient", "policy_gradient", 1.0, {"objective": "ratio", "samples": 8}),
+        "policy_gradient": Arm("policy_gradient", "policy_gradient", 1.0, {"objective": "ratio", "samples": samples}),
     }
