@@ -73,7 +73,8 @@ def page(table: dict[str, dict[str, Any]], summaries: list[dict[str, Any]]) -> s
         "",
         f"{config['steps']} steps of {config['batch_size']} lines, {config['adapt_lines']} lines to adapt on without "
         f"labels, {config['evaluation_lines']} other lines of the same hand to evaluate on; language model "
-        f"{config['language_model']}, {config.get('samples', 8)} samples a line; {summaries[0]['device']}; torch {summaries[0]['versions']['torch']}.",
+        f"{config['language_model']}, {config.get('samples', 8)} samples a line; {summaries[0]['device']}; "
+        f"torch {summaries[0]['versions']['torch']}.",
         "",
         "CER in %, one figure a seed. Change: relative, mean over seeds with its 95 % t-interval over seeds. "
         "In brackets behind each seed's CER after: the 95 % interval of after minus before, in points, by paired "

@@ -74,8 +74,8 @@ class ComparisonConfig:
     recogniser: str = "synthetic"
     language_model: str = "smollm2"
     arms: tuple[str, ...] = ARM_NAMES
-    steps: int = 20  # of the new hand
-    label_steps: int = 4  # of the experiment with labels
+    steps: int = 16  # of the new hand
+    label_steps: int = 3  # of the experiment with labels
     batch_size: int = 16
     label_batch_size: int = 16
     adapt_lines: int = 256
