@@ -85,6 +85,14 @@ def test_the_verdict_names_the_line(run: tuple[Path, str], summary: dict) -> Non
     assert summary["verdict"].split(":")[0] in " ".join(run[1].split())
 
 
+def test_the_whole_chain_is_named_in_order(summary: dict) -> None:
+    cuts = [row for row in summary["cuts"]["argmax"] if row["severity"] == "error"]
+    assert [row["kind"] for row in cuts] == ["discrete_op", "left_torch", "new_leaf", "grad_disabled"]
+    assert [Path(row["file"]).name for row in cuts] == ["argmax.py", "argmax.py", "batches.py", "score.py"]
+    for name in FIXED | {"ctc"}:
+        assert not [row for row in summary["cuts"][name] if row["severity"] == "error"], name
+
+
 def test_everything_is_written_and_the_last_line_is_the_report(run: tuple[Path, str]) -> None:
     out, text = run
     report = Path(text.strip().splitlines()[-1])

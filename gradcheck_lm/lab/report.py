@@ -128,7 +128,8 @@ def report(found: Comparison, panels: list[Panel]) -> Report:
         title_ja="手書き文字認識の言語モデル損失: 壊れた版と直した版の比較",
         verdict=found.verdict,
         verdict_ja=verdict_ja(found),
-        diagnoses=found.diagnoses,
+        # the page opens with the first: the broken one
+        diagnoses=dict(sorted(found.diagnoses.items(), key=lambda item: item[0] != "argmax")),
         autograd_graphs={name: paths[1].read_text(encoding="utf-8") for name, paths in found.graphs.items()},
         experiments=experiments,
         gradients=gradient_panels(found),
