@@ -109,7 +109,7 @@ def side_by_side(language_model: LanguageModel, device: torch.device, out: Path,
         steps=steps,
         label_steps=steps,
         label_batch_size=size,
-        adapt_lines=size,
+        adapt_lines=min(320, steps * size),
         evaluation_lines=size,
     )
     model, charset = load_recogniser("full", seed=0)
