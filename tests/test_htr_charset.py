@@ -14,9 +14,7 @@ STANDARD = Charset.standard()
 
 
 def test_standard_is_the_79_characters() -> None:
-    assert STANDARD.characters == (
-        " !\"#&'()*+,-./0123456789:;?ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-    )
+    assert STANDARD.characters == (" !\"#&'()*+,-./0123456789:;?ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
     assert (len(STANDARD.characters), STANDARD.size) == (79, 80)
 
 

@@ -274,3 +274,38 @@ def test_precision_can_change_from_run_to_run(model: CRNN, data: LineData) -> No
         finals.append(trainer.model)
     assert same_weights(finals[0], finals[2])
     assert not same_weights(finals[0], finals[1])
+
+
+def test_accelerates_trackers_get_every_terms_figures(model: CRNN, data: LineData) -> None:
+    from accelerate import Accelerator
+    from accelerate.tracking import GeneralTracker
+
+    class Memory(GeneralTracker):
+        name = "memory"
+        requires_logging_directory = False
+        main_process_only = False
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.settings: dict = {}
+            self.rows: list[tuple[int, dict]] = []
+
+        @property
+        def tracker(self) -> list:
+            return self.rows
+
+        def store_init_configuration(self, values: dict) -> None:
+            self.settings = values
+
+        def log(self, values: dict, step: int | None = None, **_: object) -> None:
+            self.rows.append((step or 0, values))
+
+    memory = Memory()
+    settings = config(steps=2, attribute_every=1, trackers=("memory",))
+    accelerator = Accelerator(log_with=[memory], cpu=True)
+    Trainer(copy.deepcopy(model), labelled(CHARSET, None, 0.0), data, settings, accelerator=accelerator).run()
+    assert [step for step, _ in memory.rows] == [1, 2]
+    assert memory.settings["steps"] == 2
+    for _, values in memory.rows:
+        assert values["ctc/gradient_norm"] > 0
+        assert values["total"] == pytest.approx(values["ctc/value"] + values["shortcut/value"])

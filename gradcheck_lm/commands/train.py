@@ -52,6 +52,10 @@ def train(
         int, typer.Option(help="Steps between measurements of each term's gradient; 0: never.")
     ] = 0,
     mixed_precision: Annotated[str, typer.Option(help="'no', 'bf16' or 'fp16'.")] = "no",
+    tracker: Annotated[
+        list[str] | None,
+        typer.Option(help="Also log to one of accelerate's trackers: 'tensorboard', 'wandb', ... Repeatable."),
+    ] = None,
     device: Annotated[str | None, typer.Option(help="'cpu' or 'cuda'; by default the best there is.")] = None,
     json_output: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
@@ -87,6 +91,7 @@ def train(
         checkpoint_every=checkpoint_every,
         attribute_every=attribute_every,
         mixed_precision=mixed_precision,
+        trackers=tuple(tracker or ()),
     )
     with progress("training", steps) as tick:
 

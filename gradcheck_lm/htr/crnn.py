@@ -143,9 +143,7 @@ class BasicBlock(nn.Module):
         )
         self.skip: nn.Module = nn.Identity()
         if channels_in != channels_out:
-            self.skip = nn.Sequential(
-                nn.Conv2d(channels_in, channels_out, 1, bias=False), nn.BatchNorm2d(channels_out)
-            )
+            self.skip = nn.Sequential(nn.Conv2d(channels_in, channels_out, 1, bias=False), nn.BatchNorm2d(channels_out))
 
     def forward(self, features: Tensor) -> Tensor:
         return torch.relu(self.body(features) + self.skip(features))
