@@ -125,6 +125,12 @@ def test_other_settings_in_the_same_folder_are_refused(run: tuple[Path, str]) ->
     assert "steps was 3, is 4" in result.stderr
 
 
+def test_other_texts_are_other_lines_and_refused_too(run: tuple[Path, str]) -> None:
+    result = CliRunner().invoke(app, ["compare", "--out", str(run[0]), *SMALL, "--texts", "bible", "--device", "cpu"])
+    assert result.exit_code == 2
+    assert "texts was 'stdlib', is 'bible'" in result.stderr
+
+
 @pytest.mark.slow
 def test_the_full_recogniser_runs_on_a_cpu(tmp_path: Path) -> None:
     compare(tmp_path, "--recogniser", "full", "--steps", "3", "--lm", "char", "--batch-size", "2", "--adapt-lines", "4",

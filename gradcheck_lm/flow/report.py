@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import html
 import os
-import sysconfig
 import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gradcheck_lm.flow.findings import KINDS
+from gradcheck_lm.flow.paths import short_path
 
 if TYPE_CHECKING:
     from gradcheck_lm.flow.findings import Diagnosis, Finding
@@ -93,27 +93,6 @@ def _wrap(text: str, first: str, rest: str | None = None) -> str:
 def _few(names: tuple[str, ...], shown: int = 4) -> str:
     head = ", ".join(names[:shown])
     return head if len(names) <= shown else f"{head} and {len(names) - shown} more"
-
-
-def short_path(file: str) -> str:
-    """A path as a reader knows it: from the working folder on, or of anything installed from its package's name on.
-
-    A path that is neither, nor inside a package, keeps its last folder.
-    """
-    path = Path(file)
-    if not path.is_absolute():
-        return file
-    for folder in ("site-packages", "dist-packages"):
-        if folder in path.parts:
-            place = len(path.parts) - path.parts[::-1].index(folder)
-            return "/".join(path.parts[place:])
-    for root in (Path(os.getcwd()), Path(__file__).parents[2], Path(sysconfig.get_path("stdlib"))):
-        if path.is_relative_to(root):
-            return path.relative_to(root).as_posix()
-    top = path.parent
-    while (top / "__init__.py").is_file() and top != top.parent:
-        top = top.parent
-    return path.relative_to(top if top != path.parent else top.parent).as_posix()
 
 
 def diagnosis_html(diagnosis: Diagnosis) -> str:

@@ -70,6 +70,7 @@ class Bench:
             "recogniser": self.config.recogniser,
             "language_model": self.config.language_model,
             "hand": self.config.hand,
+            "texts": self.config.texts,
         }
 
     def probe(self) -> Callable[[nn.Module], dict[str, float]]:
