@@ -6,6 +6,7 @@ from gradcheck_lm.errors import GradientFlowError as GradientFlowError
 __version__ = "0.1.0"
 
 _FLOW = (
+    "Attributor",
     "Diagnosis",
     "Finding",
     "GradientWatch",

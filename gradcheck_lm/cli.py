@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -12,6 +12,7 @@ from gradcheck_lm import __version__
 from gradcheck_lm.commands.adapt import adapt
 from gradcheck_lm.commands.common import friendly
 from gradcheck_lm.commands.compare import compare
+from gradcheck_lm.commands import lessons as course
 from gradcheck_lm.commands.doctor import doctor
 from gradcheck_lm.commands.read import evaluate, lm_table, mistakes, transcribe
 from gradcheck_lm.commands.run import run
@@ -25,21 +26,26 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-DEBUGGER, LABORATORY, SETUP = "The debugger", "The laboratory", "Setting up"
+DEBUGGER, LABORATORY, COURSE, SETUP = "The debugger", "The laboratory", "The course", "Setting up"
 # a script's own options must reach the script untouched
 SCRIPT = {"allow_extra_args": True, "ignore_unknown_options": True, "allow_interspersed_args": False}
 
 
-def add(command: Callable[..., Any], panel: str, *examples: str, name: str = "", **settings: Any) -> None:
+def add(
+    command: Callable[..., Any], panel: str, *examples: str, name: str = "", to: typer.Typer = app, **settings: Any
+) -> None:
     """Make a function a command: its docstring is the help, and the examples stand below it."""
+    to.command(name or command.__name__, rich_help_panel=panel, **_help(command, examples), **settings)(
+        friendly(command)
+    )
+
+
+def _help(command: Callable[..., Any], examples: Sequence[str]) -> dict[str, str]:
     paragraphs = (inspect.getdoc(command) or "").split("\n\n")
-    app.command(
-        name or command.__name__,
-        help="\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs),  # wrapped by the terminal's width
-        epilog="\n\n".join(["For example:", *(f"gradcheck-lm {example}" for example in examples)]),
-        rich_help_panel=panel,
-        **settings,
-    )(friendly(command))
+    return {
+        "help": "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs),  # wrapped by the terminal's width
+        "epilog": "\n\n".join(["For example:", *(f"gradcheck-lm {example}" for example in examples)]),
+    }
 
 
 add(
@@ -59,6 +65,16 @@ add(lm_table, LABORATORY, "lm-table lines/", "lm-table lines/ --lm char --limit 
 add(mistakes, LABORATORY, "mistakes lines/ --examples 20")
 add(train_lm, LABORATORY, "train-lm --out runs/char --text letters.txt", name="train-lm")
 add(doctor, SETUP, "doctor", "doctor --fix")
+
+lessons = typer.Typer(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+lessons.callback(**_help(course.board, ["lessons", "lessons --lang ja"]))(friendly(course.board))
+app.add_typer(lessons, name="lessons", rich_help_panel=COURSE)
+add(course.check, COURSE, "lessons check", "lessons check l03", to=lessons)
+add(course.hint, COURSE, "lessons hint", "lessons hint l03 --lang ja", to=lessons)
+add(course.reset, COURSE, "lessons reset l03", to=lessons)
+add(course.watch, COURSE, "lessons watch l03", to=lessons)
+add(course.listing, COURSE, "lessons list", "lessons list --json", name="list", to=lessons)
+add(course.init, COURSE, "lessons init my-lessons", to=lessons)
 
 
 def _version(wanted: bool) -> None:

@@ -95,6 +95,24 @@ class TinyLM:
     def nll_soft(self, texts, posteriors, characters, *, hard=False, flow="both"):
         return self._soft(texts, posteriors, characters, hard, flow, True)
 
+    @property
+    def vector_width(self) -> int:
+        return self.embedding.shape[1]
+
+    def score_from_frames(self, texts, frames):
+        """Mean nats of characters 2 to L, each from the decayed sum of the pooled frames before it."""
+        found = []
+        for text, rows in zip(texts, frames, strict=True):
+            targets = self.one_hot(text)[1:]
+            if not len(rows) or not len(targets):
+                found.append(rows[:0].sum().to(self.embedding.dtype) + torch.inf)
+                continue
+            pooled = torch.nn.functional.adaptive_avg_pool1d(rows.T[None], len(text))[0].T.to(self.embedding.dtype)
+            decay = 0.7 ** (torch.arange(len(text))[:, None] - torch.arange(len(text))).clamp_min(0).to(pooled.dtype)
+            context = (decay.tril() @ pooled).tanh()[:-1]
+            found.append(-((context @ self.output).log_softmax(-1) * targets).sum(-1).mean())
+        return torch.stack(found)
+
 
 def random_logits(*shape, seed=0, dtype=torch.float64, scale=1.5) -> Tensor:
     return (scale * torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)).to(dtype)

@@ -14,7 +14,10 @@ from gradcheck_lm.penalties import OBJECTIVES, PENALTIES, Penalty, PenaltyOutput
 LABELS = ["ab", "cab", "bb", "aac", "ca"]
 BLACK_BOX = [name for name, penalty in PENALTIES.items() if not penalty.needs_soft_scores]
 ALIVE = [name for name, penalty in PENALTIES.items() if penalty.kind != "none"]
-RANDOM = ["gumbel_softmax", "policy_gradient", "policy_gradient_path", "minimum_risk"]
+# those whose f is the penalty of the reading: all but the exhibit, which has another loss
+READERS = [name for name in PENALTIES if PENALTIES[name].kind != "other"]
+WITH_OBJECTIVE = [(name, objective) for name, penalty in PENALTIES.items() for objective in penalty.objectives]
+RANDOM = ["gumbel_softmax", "policy_gradient", "policy_gradient_path", "minimum_risk", "relax"]
 
 
 def gradient_of(out, logits):
@@ -30,7 +33,7 @@ def test_the_registry_says_what_each_is():
     assert set(PENALTIES) >= {"argmax", "soft_embedding", "gumbel_softmax", "policy_gradient"}
     for name, penalty in PENALTIES.items():
         assert penalty.name == name
-        assert penalty.kind in ("none", "biased", "unbiased", "exact")
+        assert penalty.kind in ("none", "biased", "unbiased", "exact", "other")
         assert penalty.summary
         assert "\n" not in penalty.summary
         assert issubclass(penalty, Penalty)
@@ -39,8 +42,7 @@ def test_the_registry_says_what_each_is():
     assert [name for name, penalty in PENALTIES.items() if penalty.kind == "none"] == ["argmax"]
 
 
-@pytest.mark.parametrize("name", PENALTIES)
-@pytest.mark.parametrize("objective", OBJECTIVES)
+@pytest.mark.parametrize(("name", "objective"), WITH_OBJECTIVE)
 @pytest.mark.parametrize("reduction", ["mean", "positive_mean"])
 def test_output(name, objective, reduction, logits):
     out = make_penalty(name, TinyLM(), ABC, objective=objective, reduction=reduction)(logits, LABELS)
@@ -96,7 +98,7 @@ def test_scores_of_any_make(answer, logits):
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
 def test_every_float_dtype_of_logits(name, dtype):
     logits = random_logits(9, 3, 4, seed=11, dtype=dtype, scale=1.0).requires_grad_()
-    out = make_penalty(name, TinyLM(dtype=torch.float32), ABC, objective="score")(logits)
+    out = make_penalty(name, TinyLM(dtype=torch.float32), ABC, objective="score")(logits, LABELS[:3])
     assert out.value.isfinite()
     if name in ALIVE:
         gradient = gradient_of(out, logits)
@@ -110,13 +112,12 @@ def test_batch_of_one_and_one_frame(name):
     out = make_penalty(name, TinyLM(), ABC)(logits_for(["ab"], 4).requires_grad_(), ["ba"])
     assert out.per_line.shape == (1,)
     one_frame = make_penalty(name, TinyLM(), ABC)(random_logits(1, 2, 4).requires_grad_(), ["abcabcabc", "a"])
-    assert one_frame.value == 0  # no reading has two tokens
+    assert one_frame.value == 0 or name not in READERS  # no reading has two tokens
     if name in ALIVE:
         assert one_frame.loss.requires_grad
 
 
-@pytest.mark.parametrize("name", ALIVE)
-@pytest.mark.parametrize("objective", OBJECTIVES)
+@pytest.mark.parametrize(("name", "objective"), [pair for pair in WITH_OBJECTIVE if pair[0] in {*ALIVE} & {*READERS}])
 def test_empty_readings_give_a_connected_zero(name, objective):
     logits = logits_for(["", ""], 5, sure=90.0).requires_grad_()
     for reduction in ("mean", "positive_mean"):
@@ -127,8 +128,7 @@ def test_empty_readings_give_a_connected_zero(name, objective):
         assert not gradient.any()
 
 
-@pytest.mark.parametrize("name", PENALTIES)
-@pytest.mark.parametrize("objective", OBJECTIVES)
+@pytest.mark.parametrize(("name", "objective"), WITH_OBJECTIVE)
 def test_lengths_hide_what_lies_beyond(name, objective):
     lengths = torch.tensor([9, 6, 3, 1, 0])
     clean = random_logits(9, 5, 4, seed=3, scale=1.0)
@@ -174,7 +174,7 @@ def test_gradients_reach_the_first_layer(name):
     torch.manual_seed(0)
     network = torch.nn.Sequential(torch.nn.Linear(6, 16), torch.nn.Tanh(), torch.nn.Linear(16, 4)).double()
     logits = network(random_logits(10, 4, 6, seed=2))
-    out = make_penalty(name, TinyLM(), ABC, objective="score")(logits)
+    out = make_penalty(name, TinyLM(), ABC, objective="score")(logits, LABELS[:4])
     if name == "argmax":
         assert not out.loss.requires_grad
         return
@@ -189,7 +189,7 @@ def test_minus_infinity_masks_a_class(name):
     logits = random_logits(8, 4, 4, seed=5, scale=1.0)
     logits[:, :, 2] = -math.inf
     logits.requires_grad_()
-    out = make_penalty(name, TinyLM(), ABC, objective="score")(logits)
+    out = make_penalty(name, TinyLM(), ABC, objective="score")(logits, LABELS[:4])
     assert not any("b" in text for text in out.predictions)
     if name in ALIVE:
         gradient = gradient_of(out, logits)
@@ -230,7 +230,8 @@ def test_something_that_is_no_language_model():
 @pytest.mark.parametrize("name", PENALTIES)
 def test_wrong_input(name, logits):
     penalty = make_penalty(name, TinyLM(), ABC)
-    with pytest.raises(ArgumentError, match=r'transcripts is None: pass 5 transcripts.*objective="ratio"'):
+    cure = r'transcripts is None: pass 5 transcripts.*objective="ratio"' if name in READERS else "pass 5 transcripts"
+    with pytest.raises(ArgumentError, match=cure):
         penalty(logits)
     with pytest.raises(ShapeError, match="3 transcripts for logits of N = 5"):
         penalty(logits, LABELS[:3])

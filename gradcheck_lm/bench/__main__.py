@@ -53,6 +53,20 @@ def docs(out: Annotated[Path, typer.Option(help="The folder docs/.")] = Path("do
 
 @app.command()
 @friendly
+def trace(
+    out: Annotated[Path, typer.Option(help="Folder for trace.json and trace.md.")] = Path("docs/results"),
+    rounds: Annotated[int, typer.Option(help="At most so many runs of each condition.")] = 40,
+    seconds: Annotated[float, typer.Option(help="At most so long for each of the two sizes.")] = 240.0,
+) -> None:
+    """What the recorder and its rivals cost a training step, interleaved in one run."""
+    quiet_libraries()
+    from gradcheck_lm.bench.trace import run_trace
+
+    typer.echo(str(run_trace(out, rounds=rounds, seconds=seconds, progress=note)))
+
+
+@app.command()
+@friendly
 def seeds(
     out: Annotated[Path, typer.Option(help="Folder for one comparison a seed, and seeds.json and seeds.md.")],
     count: Annotated[int, typer.Option(help="How many seeds, from 0.")] = 3,

@@ -26,7 +26,7 @@ from gradcheck_lm.lab.data import LineData
 from gradcheck_lm.lab.experiments import run_new_hand, run_with_labels
 from gradcheck_lm.lab.terms import labelled
 from gradcheck_lm.lab.trainer import Trainer, make_accelerator
-from gradcheck_lm.lm import LanguageModel, load_language_model
+from gradcheck_lm.lm import AnyLanguageModel, load_language_model
 
 Stage = Callable[[], dict[str, Any]]
 
@@ -57,7 +57,7 @@ def run_gpu(
     report: dict[str, Any] = {"device": device_name(target), "versions": versions(), "stages": {}, "skipped": {}}
     cache: dict[str, Any] = {}
 
-    def language_model() -> LanguageModel:
+    def language_model() -> AnyLanguageModel:
         if "lm" not in cache:
             try:
                 cache["lm"] = load_language_model(lm, device=target)
@@ -101,7 +101,7 @@ def gpu_tests(budget: Budget) -> dict[str, Any]:
     return {"exit_code": found.returncode, "closing_line": lines[-1] if lines else found.stderr[-300:]}
 
 
-def side_by_side(language_model: LanguageModel, device: torch.device, out: Path, small: bool) -> dict[str, Any]:
+def side_by_side(language_model: AnyLanguageModel, device: torch.device, out: Path, small: bool) -> dict[str, Any]:
     """The full CRNN from fresh weights, every arm on the same batches: time, memory, and whose weights are the same."""
     steps, size = (2, 2) if small else (20, 16)
     config = ComparisonConfig(
@@ -152,7 +152,7 @@ def throughput(device: torch.device, small: bool) -> dict[str, Any]:
     return {"rows": rows}
 
 
-def scoring(language_model: LanguageModel, small: bool) -> dict[str, Any]:
+def scoring(language_model: AnyLanguageModel, small: bool) -> dict[str, Any]:
     """Texts a second: the batched scorer against one text at a time, same model, same run."""
     texts = load_sentences("stdlib", charset=Charset.standard(), split="test")[: 8 if small else 256]
 
@@ -179,7 +179,7 @@ def scoring(language_model: LanguageModel, small: bool) -> dict[str, Any]:
 
 
 def new_hand(
-    language_model: LanguageModel, device: torch.device, out: Path, small: bool, budget: Budget
+    language_model: AnyLanguageModel, device: torch.device, out: Path, small: bool, budget: Budget
 ) -> dict[str, Any]:
     """The experiment without labels on the recogniser that ships, as many seeds as the time allows."""
     rows: list[dict[str, Any]] = []

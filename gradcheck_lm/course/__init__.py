@@ -1,0 +1,1 @@
+"""The course: what runs the lessons, checks the exercises and keeps the progress. Nothing here imports a lesson."""

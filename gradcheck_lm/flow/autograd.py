@@ -21,6 +21,7 @@ class Gradients:
     zero: list[bool]
     finite: list[bool]
     note: str = ""
+    refused: bool = False  # backward() raises: torch has no derivative of an operation on the way
 
     @property
     def norm(self) -> float:
@@ -60,12 +61,20 @@ def gradients(loss: torch.Tensor, tensors: Sequence[torch.Tensor], edge: Any = N
     except RuntimeError as error:
         if graph_is_freed(error):
             return _structural(loss, tensors, edge)
+        if lacks_derivative(error):
+            note, count = f"backward() stops with an error: {error}", len(tensors)
+            return Gradients([None] * count, [False] * count, [True] * count, note, refused=True)
         raise
 
 
 def graph_is_freed(error: RuntimeError) -> bool:
     """Whether autograd refuses because backward() has run already."""
     return "a second time" in str(error) or "already been freed" in str(error)
+
+
+def lacks_derivative(error: RuntimeError) -> bool:
+    """Whether autograd refuses because torch has no derivative of an operation."""
+    return "derivative for" in str(error) and "is not implemented" in str(error)
 
 
 def gradient_values(loss: torch.Tensor, tensors: Sequence[torch.Tensor], edge: Any = None) -> list[torch.Tensor | None]:
@@ -109,7 +118,7 @@ def _measure(values: Sequence[torch.Tensor | None], note: str) -> Gradients:
             continue
         value = value.detach()
         value = value.coalesce().values() if value.is_sparse else value
-        norm = float(torch.linalg.vector_norm(value.double() if value.dtype is not torch.float64 else value))
+        norm = float(torch.linalg.vector_norm(value.to(torch.complex128 if value.is_complex() else torch.float64)))
         norms.append(norm)
         zero.append(norm == 0.0)
         finite.append(norm == norm and norm != float("inf"))

@@ -84,6 +84,7 @@ class Replay(Recorder):
     """A recording that keeps every number it sees and changes the values that leave at one place."""
 
     deep = True
+    intervenes = True
 
     def __init__(self, place: SiteKey | None, strength: int, most_calls: int, deadline: float) -> None:
         super().__init__()

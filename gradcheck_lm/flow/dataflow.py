@@ -88,11 +88,14 @@ class Dataflow:
             return ("new_leaf",) if call.operation.factory or call.operation.name == "from_numpy" else ()
         value = tokens[source]
         if value.requires_grad and result.requires_grad and result.is_float:
-            return ("new_leaf",) if call.operation.name == "Parameter" else ()
+            if call.operation.name == "Parameter":
+                return ("new_leaf",)
+            # backward will raise there, or give zeros: torch lets a gradient in and has no derivative
+            return ("discrete_op",) if self._nature(call, source, target) == "discrete_op" else ()
         if target in self.escaped:
             return ("grad_disabled" if call.scope == IN_CHECKPOINT else "custom_function",)
         kinds: list[str] = []
-        nature = kind_of_cut(call.operation, from_float=value.is_float, to_float=result.is_float)
+        nature = self._nature(call, source, target)
         if call.operation.name == "Parameter":
             nature = "new_leaf"
         if nature is not None and call.scope != IN_FUNCTION:
@@ -104,10 +107,23 @@ class Dataflow:
             kinds.append("detach" if call.operation.title == "torch.autograd.grad" else "discrete_op")
         return tuple(kinds)
 
+    def _nature(self, call: Call, source: int, target: int) -> str | None:
+        """The kind of cut that the call's operation is between these two tokens, wherever it runs."""
+        tokens, special = self.recording.tokens, call.operation.derivative.cut is not None
+        return kind_of_cut(
+            call.operation,
+            from_float=tokens[source].is_float,
+            to_float=tokens[target].is_float,
+            is_complex=special and tokens[source].dtype.is_complex,
+            source=call.inputs.index(source) if special else 0,
+            output=call.outputs.index(target) if special else 0,
+        )
+
     def _entered(self, index: int, source: int) -> bool:
         """Whether the value was made by a float step in the same stretch without gradient: one cut, not two."""
-        producer = self.recording.tokens[source].producer
-        if producer < 0 or not self.recording.tokens[source].is_float:
+        value = self.recording.tokens[source]
+        producer = value.producer
+        if producer < 0 or not value.is_float or value.requires_grad:  # a view made in there still has its gradient
             return False
         before = self.recording.calls[producer]
         return before.scope == self.recording.calls[index].scope and bool(before.inputs)

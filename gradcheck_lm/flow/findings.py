@@ -6,7 +6,10 @@ import json
 import math
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from gradcheck_lm.flow.what_if import WhatIf
 
 
 @dataclass(frozen=True)
@@ -122,6 +125,7 @@ class Diagnosis:
     graph: FlowGraph = field(default_factory=FlowGraph, repr=False)
     notes: tuple[str, ...] = ()  # what the reader should know: opaque regions, a time bound that was hit
     wrt: tuple[str, ...] = field(default=(), repr=False)  # every name asked about
+    _program: ClassVar[Any] = None  # of an instance: what `what_if` runs again; no field, so never compared or written
 
     @property
     def errors(self) -> tuple[Finding, ...]:
@@ -132,6 +136,31 @@ class Diagnosis:
     def dead(self) -> tuple[str, ...]:
         """Names of the terms that reach nothing."""
         return tuple(name for name, term in self.terms.items() if term.dead)
+
+    def what_if(self, finding: Finding) -> WhatIf:
+        """Run the program again with this one cut bridged: does the gradient arrive then, and which cut comes next?
+
+        Discrete, rounding and sampling operations are bridged straight-through (the value of the real operation, bit for
+        bit, with a gradient of its input), detached values and switched-off stretches by the identity, and values that
+        left torch where they come back unchanged. A bridge is a probe, not a fix. The diagnosis in the answer can be
+        asked again: its bridges stay in place.
+
+        Args:
+            finding: one of this diagnosis' findings.
+        Returns:
+            WhatIf.
+        Raises:
+            TraceError: the finding is another diagnosis', or there is no program to run again: a diagnosis from
+                `record()`, from `run`, or read from a file.
+        Gradient: none is left behind; random state, weights, buffers and `.grad` are put back.
+        """
+        from gradcheck_lm.flow.what_if import what_if
+
+        return what_if(self, finding)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # a copy or a pickle is data alone, without the program
+        return {name: value for name, value in self.__dict__.items() if name != "_program"}
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain JSON types; numbers that JSON lacks (nan, inf) become None."""

@@ -140,6 +140,8 @@ class Inquiry(Vanishing):
         label = strand.name if self.given or len(strands) > 1 else None
         if strand.requires_grad and any(norm is not None for norm in strand.gradients.norms):
             return ways  # connected, and zero: told by the nodes of the backward pass
+        if self._explain_refusal(strand, ways, label):
+            return ways
         if self._doubtful(ways):
             links.ask(self.flow, self.roots, [strand.token], self._experiment())
             ways = self.flow.distances([strand.token])
@@ -284,7 +286,8 @@ def _first_token(recording: Recorder, token: int | None, tensor: torch.Tensor) -
     while (producer := recording.tokens[token].producer) >= 0:
         call = recording.calls[producer]
         before = [value for value in call.inputs if value >= 0]
-        if not tensor.is_leaf or not call.operation.in_place or not before:
+        overwritten = call.operation.derivative.overwrites
+        if not tensor.is_leaf or not call.operation.in_place or overwritten or not before:
             break
         token = before[0]
     return token

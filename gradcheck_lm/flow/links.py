@@ -74,7 +74,7 @@ def _likely(recording: Recorder, exports: Sequence[int], receivers: set[int]) ->
     links = []
     for receiver in sorted(receivers):
         call = recording.calls[receiver]
-        if not (call.operation.factory or call.operation.title in ("torch.from_numpy", "number")) or _is_literal(call):
+        if not (call.operation.factory or call.operation.title in ("torch.from_numpy", "number")) or is_literal(call):
             continue
         before = [export for export in exports if export < receiver]
         solid = [export for export in before if not recording.calls[export].branch_value] or before
@@ -104,7 +104,7 @@ def _constants(call: Call) -> list[float]:
     return [float(value) for value in call.site.code.co_consts if isinstance(value, int | float) and abs(value) < 1e9]
 
 
-def _is_literal(call: Call) -> bool:
+def is_literal(call: Call) -> bool:
     """torch.tensor([0.0, 1.0]): all its numbers stand in the source."""
     if call.site is None:
         return False

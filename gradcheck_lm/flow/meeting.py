@@ -50,6 +50,8 @@ class Meeting(TorchFunctionMode):
 
     def _meet(self, tensor: torch.Tensor, frame: FrameType) -> int:
         """A tensor that no recorded call made: a parameter, an input, from_numpy, FloatTensor, nn.Parameter(x)."""
+        if type(tensor) is torch.nn.Parameter and address_of(tensor) not in self._addresses:
+            return self._new_token(tensor, -1)  # a model's weight, of which there are many
         if tensor.grad_fn is not None:
             parents = self._graph_parents(tensor)
             if parents:
@@ -80,7 +82,12 @@ class Meeting(TorchFunctionMode):
         if number is None:
             return None
         token = self.tokens[number]
-        return number if token.shape == tensor.shape and token.dtype == tensor.dtype else None
+        if token.shape != tensor.shape or token.dtype != tensor.dtype:
+            return None
+        if isinstance(tensor, torch.nn.Parameter):  # made from a tensor that nobody else may hold any more
+            return number
+        # where the one seen before has died, its memory may have been given to something new
+        return number if any(known == number and seen() is not None for seen, known in self._known.values()) else None
 
     def _revive(self, tensor: torch.Tensor, number: int, frame: FrameType) -> int:
         """It had no gradient when it was made and has one now: a custom Function returned it."""

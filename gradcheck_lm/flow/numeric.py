@@ -78,11 +78,11 @@ def compare_gradients(fn: Callable[[], Any], wrt: Any, *, seed: int = 0, toleran
         base = number_of(value)
         slopes = {}
         for name, tensor in named.items():
-            direction = torch.randn(tensor.shape, generator=generator, dtype=torch.float64).to(
-                tensor.device, tensor.dtype
-            )
+            drawn = torch.complex128 if tensor.is_complex() else torch.float64
+            direction = torch.randn(tensor.shape, generator=generator, dtype=drawn).to(tensor.device, tensor.dtype)
             grad = grads[name]
-            own = None if grad is None else float((grad.detach().double() * direction.double()).sum())
+            # of a complex tensor autograd gives the gradient whose conjugate, times a step, moves the loss
+            own = None if grad is None else float((grad.detach().to(drawn).conj() * direction.to(drawn)).sum().real)
             slopes[name] = _slope(fn, tensor, direction, own, base, rewind, tolerance)
     verdict = min((slope.verdict for slope in slopes.values()), key=_RANK.index)
     return Comparison(verdict, slopes)
@@ -124,9 +124,9 @@ def _slope(
     tolerance: float | None,
 ) -> Slope:
     kept = tensor.detach().clone()
-    size = float(kept.double().pow(2).mean().sqrt()) if kept.numel() else 0.0
+    size = float(kept.abs().double().pow(2).mean().sqrt()) if kept.numel() else 0.0
     unit = size if size > 0 else 1.0
-    double = tensor.dtype is torch.float64
+    double = tensor.dtype in (torch.float64, torch.complex128)
     tolerance = tolerance if tolerance is not None else (1e-5 if double else 0.05)
     precision = 1e-15 if double else 3e-7
 

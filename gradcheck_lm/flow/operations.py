@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
-
-def words(text: str) -> frozenset[str]:
-    """The words of a text, as a set."""
-    return frozenset(text.split())
-
+from gradcheck_lm.flow.derivatives import DIFFERENTIABLE, UNWRITTEN, Derivative, decided, derivative_of, words
 
 # Facts about a tensor, not about its values: nothing flows through them.
 _METADATA = words(
@@ -61,17 +57,6 @@ _SAMPLING = words(
     """
 )
 _CASTS = frozenset(["long", "int", "to", "type", "short", "byte", "char", "bool", "type_as", "_to_copy"])
-_FLAT = frozenset(
-    ["round", "floor", "ceil", "trunc", "fix", "sign", "sgn", "round_", "floor_", "ceil_", "trunc_", "sign_", "sgn_"]
-)
-# Floating point in, floating point out, and yet no derivative (all other such operations have one).
-_NO_DERIVATIVE = words(
-    """
-    heaviside histc histogram histogramdd nextafter floor_divide floor_divide_ __floordiv__ __rfloordiv__ __ifloordiv__
-    frexp quantize_per_tensor bincount unique unique_consecutive logspace logical_and_ logical_or_ logical_xor_
-    logical_not_ lt_ le_ gt_ ge_ eq_ ne_
-    """
-)
 _GRADIENT = frozenset(["torch.autograd.grad"])
 
 
@@ -89,6 +74,12 @@ class Operation:
     in_place: bool
     marks_leaf: bool  # requires_grad_() and its setter
     grad_mode: bool
+    derivative: Derivative = DIFFERENTIABLE
+
+    def is_ordinary(self) -> bool:
+        """New values from the values given, and nothing else: what nearly every call is."""
+        special = self.skip or self.export or self.factory or self.shape_only or self.in_place or self.grad_mode
+        return not (special or self.derivative.asks_arguments)
 
 
 def describe(func: Callable[..., Any]) -> Operation:
@@ -108,6 +99,7 @@ def describe(func: Callable[..., Any]) -> Operation:
         in_place=in_place or name in ("requires_grad.__set__",),
         marks_leaf=name in ("requires_grad_", "requires_grad.__set__"),
         grad_mode=name == "_set_grad_enabled",
+        derivative=derivative_of(name, title),
     )
 
 
@@ -133,8 +125,20 @@ def _names(func: Callable[..., Any]) -> tuple[str, str]:
     return name, f"{module}.{name}"
 
 
-def kind_of_cut(operation: Operation, *, from_float: bool, to_float: bool) -> str | None:
-    """The kind of cut an operation is by its nature, wherever it runs; None where it has a derivative."""
+def with_arguments(operation: Operation, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Operation:
+    """The operation as it is with these very arguments: torch.div(a, b, rounding_mode="floor") is a staircase."""
+    if not operation.derivative.by_argument:
+        return operation
+    return replace(operation, derivative=decided(operation.derivative, operation.name, args, kwargs))
+
+
+def kind_of_cut(
+    operation: Operation, *, from_float: bool, to_float: bool, is_complex: bool = False, source: int = 0, output: int = 0
+) -> str | None:
+    """The kind of cut an operation is by its nature; None where it has a derivative.
+
+    `source` and `output`: which of the tensors given and of the results, where that makes a difference.
+    """
     name = operation.name
     if operation.title in _GRADIENT:
         return None
@@ -150,9 +154,7 @@ def kind_of_cut(operation: Operation, *, from_float: bool, to_float: bool) -> st
         return "detach"
     if not to_float:
         return "integer_cast" if name in _CASTS else "discrete_op"
-    if name in _FLAT:
-        return "zero_gradient"
-    return "discrete_op" if name in _NO_DERIVATIVE else None
+    return operation.derivative.cut_at(source, output, is_complex=is_complex)
 
 
 _SOFTMAX_NOTE = "softmax probabilities times the embedding table instead of embedding(argmax) (soft embeddings)"
@@ -225,8 +227,19 @@ _COMPARISON = (
 )
 
 
+_UNWRITTEN_ADVICE = (
+    "torch has no formula for the derivative of this operation: it records nothing here, or backward() raises.",
+    (
+        "compose the value of operations that have a derivative, out of place (x = torch.acosh(x) for x.acosh_())",
+        "give it one: a torch.autograd.Function with this forward and your own backward, tested by gradcheck",
+    ),
+)
+
+
 def advice(operation_name: str, kind: str) -> tuple[str, tuple[str, ...]] | None:
     """Why and cures for this very operation, where they can be more exact than its kind's."""
+    if kind == "discrete_op" and operation_name in UNWRITTEN:
+        return _UNWRITTEN_ADVICE
     if kind in ("discrete_op", "sampling") and operation_name in _COMPARISONS:
         return _COMPARISON
     if kind in ("discrete_op", "detach", "new_leaf"):

@@ -14,14 +14,20 @@ from typing import Any
 import torch
 
 from gradcheck_lm.flow import host
+from gradcheck_lm.flow.compiled import EagerCompiler
 from gradcheck_lm.flow.meeting import Meeting, storage_address
-from gradcheck_lm.flow.operations import Operation, describe
+from gradcheck_lm.flow.operations import Operation, describe, with_arguments
 from gradcheck_lm.flow.sites import Site, above_module_call, find_outer_site, find_site, find_site_in_module
 from gradcheck_lm.flow.switches import APPLY, Switches
 from gradcheck_lm.flow.tape import FLOATS, IN_FUNCTION, OPEN, Call, Switch, Token, named_operation
 
 _DEEPCOPY = torch.nn.Parameter.__deepcopy__.__code__
+_DEEPCOPY_OPERATION = named_operation("torch.Tensor.__deepcopy__")
 _TORCH_OPERATIONS: dict[Any, Operation] = {}  # torch's own C functions live as long as torch does
+_ORDINARY: dict[Any, Operation] = {}  # those of them that need nothing but the short way
+_TENSOR, _PARAMETER = torch.Tensor, torch.nn.Parameter
+_NO_TENSORS = frozenset([int, float, bool, str, type(None), torch.dtype, torch.device, torch.Size, slice])
+_NONE: dict[str, Any] = {}
 _serial = itertools.count()
 # Autograd numbers its nodes: to read that count after each call is far cheaper than to write a mark on each node.
 # Where torch has no such count, the marks are written.
@@ -32,6 +38,7 @@ class Recorder(Meeting, Switches):
     """Records every torch function call between enter and exit; changes and keeps nothing of what it sees."""
 
     deep = False  # a replay also keeps the numbers given to every call
+    intervenes = False  # `run` does more than the call
 
     def __init__(self) -> None:
         super().__init__()
@@ -57,6 +64,7 @@ class Recorder(Meeting, Switches):
         self._module_stack: list[int] = []
         self._module_index: dict[int, int] = {}
         self._hooks: list[Any] = []
+        self._compiler = EagerCompiler()
         self._thread = threading.get_ident()
 
     # ------------------------------------------------------------------ the block
@@ -72,6 +80,7 @@ class Recorder(Meeting, Switches):
             register.register_module_forward_hook(self._leave_module, always_call=True),
         ]
         self.start = _sequence() if _sequence is not None else 0
+        self._compiler.open()
         super().__enter__()
         return self
 
@@ -79,6 +88,7 @@ class Recorder(Meeting, Switches):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         super().__exit__(kind, error, trace)
+        self._compiler.close()
         for hook in self._hooks:
             hook.remove()
         self._hooks = []
@@ -109,20 +119,74 @@ class Recorder(Meeting, Switches):
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
+        operation = _ORDINARY.get(func)
+        if operation is not None and not self.intervenes and torch.is_grad_enabled():
+            if kwargs is None:
+                return self._record_ordinary(operation, func, args, _NONE, sys._getframe(1))
+            if "out" not in kwargs and kwargs.get("inplace") is not True:
+                return self._record_ordinary(operation, func, args, kwargs, sys._getframe(1))
         kwargs = kwargs or {}
-        operation = _TORCH_OPERATIONS.get(func) or self._operations.get(func)
+        operation = operation or _TORCH_OPERATIONS.get(func) or self._operations.get(func)
         if operation is None:
             operation = describe(func)
-            own = operation.title.startswith("torch.") and not isinstance(func, FunctionType)
+            own = operation.title.startswith("torch.") and _is_lasting(func)
             (_TORCH_OPERATIONS if own else self._operations)[func] = operation
+            if own and operation.is_ordinary():
+                _ORDINARY[func] = operation
         if operation.skip:
             return func(*args, **kwargs)
         if operation.grad_mode:
             return self._switch_gradient(func, args, sys._getframe(1))
         return self._record(operation, func, args, kwargs, sys._getframe(1))
 
+    def _record_ordinary(
+        self,
+        operation: Operation,
+        func: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        frame: FrameType,
+    ) -> Any:
+        """As `_record`, for nearly every call of a step: written out, for each is as short as the step's operations."""
+        tensors: list[torch.Tensor] = []
+        for item in (*args, *kwargs.values()) if kwargs else args:
+            kind = type(item)
+            if kind is _TENSOR or kind is _PARAMETER:
+                tensors.append(item)
+            elif kind not in _NO_TENSORS:
+                _collect((item,), tensors)
+        known, tokens = self._known, self.tokens
+        live = False
+        inputs: list[int] = []
+        for tensor in tensors:
+            entry = known.get(id(tensor))
+            grad = tensor.requires_grad
+            live = live or grad
+            if entry is None or self.mutated or entry[0]() is not tensor or grad != tokens[entry[1]].requires_grad:
+                inputs.append(self._read(tensor, frame))
+            else:
+                inputs.append(entry[1])
+        if self._module_stack:
+            site = find_site_in_module(frame, self._module_sites[-1])
+            call = Call(operation, tuple(inputs), live, OPEN, site, self._module_stack[-1])
+        else:
+            call = Call(operation, tuple(inputs), live, OPEN, find_site(frame))
+        if frame.f_code is _DEEPCOPY:
+            call.operation = _DEEPCOPY_OPERATION
+        if self.exports:
+            call.host = host.numbers_in(args, kwargs, everything=False)
+        result = func(*args, **kwargs) if kwargs else func(*args)
+        if type(result) is not _TENSOR:
+            self._finish(call, result, tensors, args, kwargs)
+            return result
+        for tensor in tensors:
+            if tensor is result:  # x.float() of a float tensor gives x itself: no step
+                return result
+        self._keep_one(call, result)
+        return result
+
     def run(self, call: Call, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-        """Do the call itself; a replay changes an exported value here."""
+        """Do the call itself; a replay changes an exported value here, a what-if bridges a cut."""
         return func(*args, **kwargs)
 
     def _record(
@@ -134,16 +198,19 @@ class Recorder(Meeting, Switches):
         frame: FrameType,
     ) -> Any:
         if frame.f_code is _DEEPCOPY:
-            operation = named_operation("torch.Tensor.__deepcopy__")
+            operation = _DEEPCOPY_OPERATION
         tensors: list[torch.Tensor] = []
         _collect(args, tensors)
         if kwargs:
             _collect(kwargs.values(), tensors)
+        read = tensors
+        if operation.derivative.asks_arguments:
+            operation, read = with_arguments(operation, args, kwargs), operation.derivative.read(tensors)
         live = False
         inputs: list[int] = []
         if not operation.shape_only:
             known, tokens = self._known, self.tokens
-            for tensor in tensors:
+            for tensor in read:
                 entry = known.get(id(tensor))
                 grad = tensor.requires_grad
                 live = live or grad
@@ -159,7 +226,7 @@ class Recorder(Meeting, Switches):
             call.function_site = find_outer_site(frame, APPLY)
         if self.exports or operation.factory or self.deep:
             call.host = host.numbers_in(args, kwargs, everything=self.deep or operation.factory)
-        result = self.run(call, func, args, kwargs) if self.deep else func(*args, **kwargs)
+        result = self.run(call, func, args, kwargs) if self.intervenes else func(*args, **kwargs)
         self._finish(call, result, tensors, args, kwargs)
         return result
 
@@ -195,7 +262,33 @@ class Recorder(Meeting, Switches):
                 if operation.factory and self._arrays:
                     source = self._array_source(fresh[0])
                     call.memory = -1 if source is None else source
+                if operation.derivative.pairwise and len(produced) == len(call.inputs):
+                    for parent, tensor in zip(call.inputs, produced, strict=True):
+                        self._keep_pair(call, parent, [tensor] if id(tensor) not in same else [])
+                    return
                 self._keep(call, fresh, changed=0)
+
+    def _keep_pair(self, call: Call, parent: int, produced: list[torch.Tensor]) -> None:
+        """One output of a call whose outputs are its inputs in another shape, each its own."""
+        live = self.tokens[parent].requires_grad
+        self._keep(Call(call.operation, (parent,), live, call.scope, call.site, call.module), produced, changed=0)
+
+    def _keep_one(self, call: Call, tensor: torch.Tensor) -> None:
+        """As `_keep`, for a new tensor of torch's own making."""
+        number, index = len(self.tokens), len(self.calls)
+        token = Token(tensor, index)
+        if _sequence is None or not token.shape:
+            self._keep(call, [tensor], changed=0)
+            return
+        self.tokens.append(token)
+        self._known[id(tensor)] = (weakref.ref(tensor), number)
+        try:
+            self._addresses[tensor.data_ptr()] = number
+        except (RuntimeError, NotImplementedError):  # sparse, functorch's wrappers, fake tensors
+            pass
+        call.outputs = (number,)
+        self.calls.append(call)
+        self.ends.append(_sequence())
 
     def _keep(self, call: Call, produced: list[torch.Tensor], *, changed: int) -> None:
         index = len(self.calls)
@@ -254,8 +347,17 @@ class Recorder(Meeting, Switches):
         return self._read(tensor, sys._getframe(1))
 
 
+def _is_lasting(func: Callable[..., Any]) -> bool:
+    """Whether a function of torch lives as long as torch: C's do, and those that a module of torch holds by name."""
+    if not isinstance(func, FunctionType):
+        return True
+    return getattr(sys.modules.get(func.__module__), func.__name__, None) is func or getattr(
+        torch.Tensor, func.__name__, None
+    ) is func
+
+
 def _collect(items: Any, found: list[torch.Tensor]) -> None:
-    """All tensors in nested lists, tuples and dicts."""
+    """All tensors in nested lists, tuples, dicts and slices."""
     for item in items:
         if isinstance(item, torch.Tensor):
             found.append(item)
@@ -263,3 +365,5 @@ def _collect(items: Any, found: list[torch.Tensor]) -> None:
             _collect(item, found)
         elif isinstance(item, dict):
             _collect(item.values(), found)
+        elif isinstance(item, slice):
+            _collect((item.start, item.stop, item.step), found)

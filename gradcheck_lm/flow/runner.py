@@ -71,7 +71,7 @@ def run_script(
     if until not in ("first-backward", "end"):
         raise TraceError(f"until is {until!r}; it is 'first-backward' or 'end'.")
     code, fields, search = _load(path_or_module, module)
-    session = _Session(until)
+    session = Session(until)
     with _as_main(code.co_filename, fields, [code.co_filename, *argv], search) as main, session.optimizers():
         recorder = session.recorder
         try:
@@ -139,7 +139,7 @@ def _as_main(file: str, fields: dict[str, Any], argv: list[str], search: str) ->
         sys.path[:] = kept[2]
 
 
-class _Session:
+class Session:
     """One script's run: its optimizers and its diagnosis."""
 
     def __init__(self, until: str) -> None:

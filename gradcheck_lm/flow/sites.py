@@ -29,6 +29,9 @@ class Site(NamedTuple):
     library_instruction: int
 
 
+_new = tuple.__new__  # a named tuple's own constructor takes three times as long, and there is one site a call
+
+
 @dataclass(frozen=True)
 class Place:
     """A call's place as a reader wants it."""
@@ -85,15 +88,15 @@ def find_site_in_module(frame: FrameType | None, entry: Site | None) -> Site | N
             if library is None or entry is None:
                 return entry
             if frame_kind(entry.code) == _LIBRARY:  # no user on the stack: the innermost frame it is
-                return Site(library.f_code, library.f_lasti, None, 0)
-            return Site(entry.code, entry.instruction, library.f_code, library.f_lasti)
+                return _new(Site, (library.f_code, library.f_lasti, None, 0))
+            return _new(Site, (entry.code, entry.instruction, library.f_code, library.f_lasti))
         kind = _kinds.get(code.co_filename)
         if kind is None:
             kind = frame_kind(code)
         if kind == _USER:
             if library is None:
-                return Site(code, frame.f_lasti, None, 0)
-            return Site(code, frame.f_lasti, library.f_code, library.f_lasti)
+                return _new(Site, (code, frame.f_lasti, None, 0))
+            return _new(Site, (code, frame.f_lasti, library.f_code, library.f_lasti))
         if kind == _LIBRARY:
             library = library or frame
         frame = frame.f_back
@@ -117,8 +120,8 @@ def find_site(frame: FrameType | None) -> Site | None:
             kind = frame_kind(code)
         if kind == _USER:
             if library is None:
-                return Site(code, frame.f_lasti, None, 0)
-            return Site(code, frame.f_lasti, library.f_code, library.f_lasti)
+                return _new(Site, (code, frame.f_lasti, None, 0))
+            return _new(Site, (code, frame.f_lasti, library.f_code, library.f_lasti))
         if kind == _LIBRARY:
             library = library or frame
         elif code in BOUNDARIES and library is not None:

@@ -19,6 +19,7 @@ def named_tensors(wrt: Any) -> tuple[dict[str, torch.Tensor], bool]:
     Raises:
         TraceError: there is no tensor in it, or something else than tensors and modules.
     """
+    wrt = unwrapped(wrt)
     if isinstance(wrt, torch.nn.Module):
         named: dict[str, Any] = dict(wrt.named_parameters())
         if not named:
@@ -34,7 +35,8 @@ def named_tensors(wrt: Any) -> tuple[dict[str, torch.Tensor], bool]:
         explicit = False
         for name, value in wrt.items():
             if isinstance(value, torch.nn.Module):
-                named.update((f"{name}.{inner}", tensor) for inner, tensor in value.named_parameters())
+                inside = unwrapped(value).named_parameters()
+                named.update((f"{name}.{inner}", tensor) for inner, tensor in inside)
             else:
                 named[str(name)] = value
                 explicit = True
@@ -46,7 +48,8 @@ def named_tensors(wrt: Any) -> tuple[dict[str, torch.Tensor], bool]:
             if isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str):  # model.named_parameters()
                 named[item[0]] = item[1]
             elif isinstance(item, torch.nn.Module):
-                named.update((f"[{position}].{inner}", tensor) for inner, tensor in item.named_parameters())
+                inside = unwrapped(item).named_parameters()
+                named.update((f"[{position}].{inner}", tensor) for inner, tensor in inside)
             else:
                 named[f"[{position}]"] = item
         return _checked(named), True
@@ -54,6 +57,18 @@ def named_tensors(wrt: Any) -> tuple[dict[str, torch.Tensor], bool]:
         f"wrt is a {type(wrt).__name__}; pass the model (an nn.Module), a tensor, a list of tensors, or a dict "
         "from names to tensors."
     )
+
+
+def unwrapped(wrt: Any) -> Any:
+    """The module inside DistributedDataParallel, DataParallel or torch.compile; anything else as it is.
+
+    Their names put `module.` or `_orig_mod.` before every parameter's, which says nothing about the model.
+    """
+    while isinstance(wrt, torch.nn.parallel.DistributedDataParallel | torch.nn.DataParallel) or (
+        isinstance(wrt, torch.nn.Module) and isinstance(getattr(wrt, "_orig_mod", None), torch.nn.Module)
+    ):
+        wrt = wrt._orig_mod if hasattr(wrt, "_orig_mod") else wrt.module
+    return wrt
 
 
 def _checked(named: dict[str, Any]) -> dict[str, torch.Tensor]:

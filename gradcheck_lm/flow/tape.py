@@ -37,21 +37,31 @@ class Token:
 class Call:
     """One recorded call."""
 
-    outputs: tuple[int, ...] = ()  # tokens
-    function_site: Site | None = None  # where the custom Function around it was applied
-    module = -1
-    host: Any = None  # the numbers that left (an export) or came in (a factory, a scalar)
-    branch_value = False  # an export that steers the program
-    memory = -1  # the export call whose NumPy memory this value still shares
+    __slots__ = (
+        "branch_value", "function_site", "host", "inputs", "live", "memory", "module", "operation", "outputs", "scope",
+        "site",
+    )  # fmt: skip
 
     def __init__(
-        self, operation: Operation, inputs: tuple[int, ...], live: bool, scope: int, site: Site | None
+        self,
+        operation: Operation,
+        inputs: tuple[int, ...],
+        live: bool,
+        scope: int,
+        site: Site | None,
+        module: int = -1,
     ) -> None:
         self.operation = operation
         self.inputs = inputs  # tokens
+        self.outputs: tuple[int, ...] = ()  # tokens
         self.live = live  # an input required grad
         self.scope = scope  # index of a switch, or one of the constants above
         self.site = site
+        self.module = module
+        self.function_site: Site | None = None  # where the custom Function around it was applied
+        self.host: Any = None  # the numbers that left (an export) or came in (a factory, a scalar)
+        self.branch_value = False  # an export that steers the program
+        self.memory = -1  # the export call whose NumPy memory this value still shares
 
 
 @dataclass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gradcheck_lm.flow.autograd import Death, deaths
 from gradcheck_lm.flow.chain import Chain
+from gradcheck_lm.flow.dataflow import Cut, Distances
 from gradcheck_lm.flow.strands import Strand, TermReader
 
 
@@ -35,6 +36,20 @@ class Vanishing(TermReader):
             found = deaths(root, [self.tensors[p] for p in wanted], self.recording.call_of)
             for place, death in sorted(found.items()):
                 self._death(death, wanted[place], strand if dead and (self.given or len(strands) > 1) else None)
+
+    def _explain_refusal(self, strand: Strand, ways: Distances, label: str | None) -> bool:
+        """backward() raises: the operations on the way to the term that torch has no derivative of."""
+        if not strand.gradients.refused:
+            return False
+        tokens, found = self.recording.tokens, False
+        for index, call in enumerate(self.recording.calls):
+            live = [source for source in call.inputs if tokens[source].requires_grad] if call.live else []
+            for output in call.outputs if live else ():
+                leads = output in ways.tokens and tokens[output].requires_grad
+                if leads and any("discrete_op" in self.flow.cuts(index, source, output) for source in live):
+                    self.chain.add(Cut(index, "discrete_op"), certainty="certain", term=label)
+                    found = True
+        return found
 
     def _freed(self, strand: Strand) -> bool:
         return "freed" in strand.gradients.note

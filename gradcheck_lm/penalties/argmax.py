@@ -94,8 +94,8 @@ class Argmax(Penalty):
             # the story's code gives a plain number here, and then asks torch.isinf about it
             return float("inf") if self.faithful else torch.tensor(float("inf"))  # type: ignore[return-value]
         self.scorer.calls += 1
-        if self.objective.name == "ratio" and hasattr(self.language_model, "nll"):
-            return torch.as_tensor(self.language_model.nll([text]))[0] / len(text)
+        if self.objective.name in ("ratio", "sum"):
+            return self.whole_loss(text) / (len(text) if self.objective.name == "ratio" else 1)
         return torch.as_tensor(self.language_model.score([text]))[0]
 
     def penalty(self, prediction: str, label: str) -> Tensor:
@@ -116,3 +116,9 @@ class Argmax(Penalty):
                 total = total + penalty
                 counted += 1
         return total / max(1, counted)
+
+    def whole_loss(self, text: str) -> Tensor:
+        """Nats of the whole text; of a language model that scores tokens only, as if they were characters."""
+        if hasattr(self.language_model, "nll"):
+            return torch.as_tensor(self.language_model.nll([text]))[0]
+        return torch.as_tensor(self.language_model.score([text]))[0] * len(text)

@@ -14,10 +14,10 @@ from torch import Tensor
 from gradcheck_lm.errors import ArgumentError, LanguageModelError, ShapeError
 from gradcheck_lm.htr.ctc import collapse_paths, greedy_decode, to_strings
 from gradcheck_lm.htr.shapes import Characters, check_lengths, check_logits, refuse_lines
-from gradcheck_lm.penalties.objective import Objective
+from gradcheck_lm.penalties.objective import OBJECTIVES, Objective
 from gradcheck_lm.penalties.scoring import Scorer
 
-Kind = Literal["none", "biased", "unbiased", "exact"]
+Kind = Literal["none", "biased", "unbiased", "exact", "other"]  # "other": of another objective than f
 
 REDUCTIONS = {
     "mean": "over all lines",
@@ -65,7 +65,7 @@ class Penalty(ABC):
     Args:
         language_model: anything with `score(texts) -> (N,) nats per token`; some need `score_soft` as well.
         charset: the recogniser's characters.
-        objective: what f is: "hinge", "score" or "ratio".
+        objective: what f is: "hinge", "score", "ratio" or "sum".
         reduction: "mean" over lines, or the story's "positive_mean".
         seed: of the penalty's own generator, `generator`, which serves where a call brings none.
     Raises:
@@ -77,6 +77,7 @@ class Penalty(ABC):
     kind: ClassVar[Kind]
     summary: ClassVar[str]
     needs_soft_scores: ClassVar[bool] = False
+    objectives: ClassVar[tuple[str, ...]] = tuple(OBJECTIVES)
 
     def __init__(
         self,
@@ -92,6 +93,10 @@ class Penalty(ABC):
         self.charset = charset
         self.scorer = Scorer(language_model)
         self.objective = Objective(objective, self.scorer)
+        if objective not in self.objectives:
+            raise ArgumentError(
+                f"{self.name} has no objective {objective!r}; choose {' or '.join(map(repr, self.objectives))}."
+            )
         self.reduction = reduction
         self.generator = torch.Generator().manual_seed(seed)
         if self.needs_soft_scores and not callable(getattr(language_model, "score_soft", None)):
@@ -158,6 +163,9 @@ class Penalty(ABC):
                 f"objective {self.objective.name!r} compares with the true text and transcripts is None: pass {lines} "
                 'transcripts, or choose objective="ratio", which is made for lines without labels.'
             )
+        return self._checked_labels(transcripts, lines)
+
+    def _checked_labels(self, transcripts: Sequence[str], lines: int) -> list[str]:
         if isinstance(transcripts, str) or not all(isinstance(text, str) for text in transcripts):
             raise ArgumentError("transcripts must be a sequence of strings, one per line.")
         if len(transcripts) != lines:

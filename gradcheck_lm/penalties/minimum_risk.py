@@ -12,7 +12,8 @@ from gradcheck_lm.errors import ArgumentError, CharsetError, ShapeError
 from gradcheck_lm.htr.ctc import sample_paths
 from gradcheck_lm.htr.shapes import Characters
 from gradcheck_lm.penalties.base import Batch, Penalty, PenaltyOutput, with_value
-from gradcheck_lm.penalties.policy_gradient import log_prob_of_strings
+from gradcheck_lm.penalties.log_probs import log_prob_of_strings
+from gradcheck_lm.penalties.proposals import BeamProposals, check_proposals
 from gradcheck_lm.penalties.soft_embedding import positive
 
 # logits (T, N, C) and lengths (N,) or None, to a list of readings for each of the N lines
@@ -23,12 +24,18 @@ class MinimumRisk(Penalty):
     """Renormalise the recogniser's probabilities over a few hypotheses a line, and take the expected penalty exactly.
 
     Args:
-        proposals: where hypotheses come from: "sample" draws them from the recogniser; or a function of logits
-            (T, N, C) and lengths (N,) or None that gives a list of readings for each line, such as a beam search with a
-            language model. The greedy reading is always among them; equal ones count once.
-        samples: hypotheses drawn for each line by "sample".
+        proposals: where hypotheses come from: "sample" draws them from the recogniser; "beam" takes its N-best list by
+            prefix beam search; "fused_beam" that of recogniser and character language model together, which holds words
+            that a recogniser sure of its mistakes never draws; or a function of logits (T, N, C) and lengths (N,) or
+            None that gives a list of readings for each line. The greedy reading is always among them; equal ones count
+            once.
+        samples: hypotheses for each line, drawn or the best of the beam.
         temperature: > 0, no unit; of the posteriors that "sample" draws from. Above 1 for other strings.
-        alpha: > 0, no unit; weights are p(string) ** alpha, renormalised.
+        alpha: > 0, no unit; weights are p(string) ** alpha, renormalised. p is the recogniser's own in all cases.
+        beam: prefixes in the beam; at least `samples` are kept.
+        fusion: the language model of "fused_beam": anything with `automaton(charset)`, such as an n-gram, or a
+            FusionAutomaton.
+        fusion_weight: of its cost; length_bonus: nats a character. The defaults served one real hand with a 6-gram.
     Raises:
         ArgumentError: an option out of range; ShapeError, CharsetError: proposals that do not fit lines or characters.
     Gradient: biased (there are other strings), without noise once the hypotheses are given; reaches the blank.
@@ -48,17 +55,29 @@ class MinimumRisk(Penalty):
         samples: int = 8,
         temperature: float = 1.0,
         alpha: float = 1.0,
+        beam: int = 16,
+        fusion: Any = None,
+        fusion_weight: float = 0.3,
+        length_bonus: float = 0.6,
         **common: Any,
     ) -> None:
         super().__init__(language_model, charset, **common)
-        if proposals != "sample" and not callable(proposals):
-            raise ArgumentError(
-                f'proposals is {proposals!r}; choose "sample", or pass a function of (logits, lengths) that gives a '
-                "list of readings for each line."
-            )
+        if not callable(proposals):
+            check_proposals(proposals, fusion, other=", or pass a function of (logits, lengths)")
+        elif fusion is not None:
+            raise ArgumentError('fusion is given and proposals is a function, which does not use it: "fused_beam" does.')
         if samples < 1:
             raise ArgumentError(f"samples is {samples}: draw at least 1 hypothesis per line.")
         self.proposals = proposals
+        self.beam = None
+        if proposals in ("beam", "fused_beam"):
+            self.beam = BeamProposals(
+                charset,
+                fusion=fusion,
+                fusion_weight=fusion_weight,
+                length_bonus=length_bonus,
+                beam=max(beam, samples),
+            )
         self.samples = samples
         self.temperature = positive("temperature", temperature)
         self.alpha = positive("alpha", alpha)
@@ -85,6 +104,8 @@ class MinimumRisk(Penalty):
             proposed = [list(readings) for readings in self.proposals(batch.logits.detach(), batch.lengths)]
             if len(proposed) != batch.lines:
                 raise ShapeError(f"proposals gave readings for {len(proposed)} lines; the batch has N = {batch.lines}.")
+        elif self.beam is not None:
+            proposed = self.beam.readings(batch, self.samples)
         else:
             paths = sample_paths(
                 batch.logits,

@@ -16,6 +16,8 @@ OBJECTIVES = {
     "score": "LM(text) in nats per token, 0 where it is infinite",
     "ratio": "NLL(text) - beta * len(text) over the greedy reading's length, in nats per character: for lines without "
     "labels; beta is the NLL per character of the batch's current readings, so that neither deleting nor adding pays",
+    "sum": "NLL(text) in nats of the whole text, 0 where it is infinite: a sum over characters, and so it pays to delete "
+    "them",
 }
 
 
@@ -37,7 +39,7 @@ class Objective:
     """f by name, on a language model.
 
     Args:
-        name: "hinge", "score" or "ratio" (see OBJECTIVES).
+        name: "hinge", "score", "ratio" or "sum" (see OBJECTIVES).
         scorer: asks the language model.
     Raises:
         ArgumentError: an unknown name.
@@ -81,7 +83,8 @@ class Objective:
             scores = _at_least_float32(self.scorer.score([*texts, *labels], device))
             cost = hinge(scores[: len(texts)], scores[len(texts) :].repeat(samples))
         else:
-            cost = finite_or_zero(_at_least_float32(self.scorer.score(texts, device)))
+            ask = self.scorer.nll if self.name == "sum" else self.scorer.score
+            cost = finite_or_zero(_at_least_float32(ask(texts, device)))
         return Costs(cost, cost, torch.ones_like(cost))
 
     def soft(
@@ -125,7 +128,7 @@ class Objective:
             [texts[place] for place in kept],
             [posteriors[place] for place in kept],
             characters,
-            whole=self.name == "ratio",
+            whole=self.name in ("ratio", "sum"),
             hard=hard,
             flow=flow,
         )

@@ -6,23 +6,36 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from gradcheck_lm.errors import ArgumentError
-from gradcheck_lm.htr.ctc import collapse_paths, sample_paths, string_log_prob, to_strings
+from gradcheck_lm.htr.ctc import collapse_paths, sample_paths, to_strings
 from gradcheck_lm.htr.shapes import Characters
 from gradcheck_lm.penalties.base import Batch, Penalty, PenaltyOutput, with_value
+from gradcheck_lm.penalties.distinct import Distinct, draw_distinct
+from gradcheck_lm.penalties.log_probs import log_prob_of_strings
+from gradcheck_lm.penalties.proposals import BeamProposals, check_proposals, listed_log_prob, mix_in
 from gradcheck_lm.penalties.soft_embedding import positive
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """K sampled readings of each of N lines: paths (T, K, N), and as K * N strings, string k * N + n of line n."""
+    """K sampled readings of each of N lines, as K * N strings: string k * N + n is of line n.
+
+    Attributes:
+        paths: (T, K, N) long, the paths that were drawn; where a string came from a beam, not its own.
+        ids: (K * N, L) long; target_lengths (K * N,) long; texts: K * N.
+        distinct: of a draw without replacement.
+        listed: (K, N) float, log-probability of each string in the renormalised beam, -inf where it is not in it.
+    """
 
     paths: Tensor
     ids: Tensor
     target_lengths: Tensor
     texts: list[str]
+    distinct: Distinct | None = None
+    listed: Tensor | None = None
 
 
 class PolicyGradient(Penalty):
@@ -38,13 +51,27 @@ class PolicyGradient(Penalty):
         self_normalise: divide a line's importance weights by their mean: less noise, and a bias of order 1 / K.
         normalise_advantage: divide the advantages by their root mean square over the batch: a step that does not depend
             on the penalty's scale, and a biased estimator.
+        replacement: False draws K different paths a line (different paths may spell the same string) and weighs them by
+            their inclusion probabilities; the penalty of the greedy reading is taken off all others before they are
+            compared, for which the greedy reading is scored as well. Unbiased, at the cost of one loop over frames.
+        proposals: "sample" draws strings from the recogniser. "beam" and "fused_beam" draw a share of them from the
+            renormalised N-best list of a prefix beam instead, in "fused_beam" one fused with a character language
+            model: it holds words that a recogniser sure of its mistakes never draws. The importance weights are p / q
+            with q the probability of the whole mixture, which keeps the estimator unbiased.
+        beam_share: of the strings that come from the beam, above 0 and below 1. A string weighs at most
+            1 / (1 - beam_share) at temperature 1.
+        beam: prefixes in the beam.
+        fusion: the language model of "fused_beam": anything with `automaton(charset)`, such as an n-gram, or a
+            FusionAutomaton.
+        fusion_weight: of its cost; length_bonus: nats a character. The defaults served one real hand with a 6-gram.
     Raises:
         ArgumentError: an option out of range.
     Gradient: unbiased and noisy, for the objectives "hinge" and "score" with reduction "mean". With "ratio", beta is
         estimated from the same samples (a bias of order 1 / (K N)); "positive_mean" divides by a number of lines that
         depends on the samples. Reaches the blank: insertions and deletions are learned.
-    Source: Williams 1992 (REINFORCE); Kool et al. 2019 (leave-one-out baseline); the marginal is Rao and Blackwell's
-        theorem applied to the path, with Graves et al. 2006 for log p(string).
+    Source: Williams 1992 (REINFORCE); Kool et al. 2019 (leave-one-out baseline; without replacement: Stochastic Beams
+        and Where to Find Them); the marginal is Rao and Blackwell's theorem applied to the path, with Graves et al.
+        2006 for log p(string).
     """
 
     name = "policy_gradient"
@@ -60,6 +87,13 @@ class PolicyGradient(Penalty):
         temperature: float = 1.0,
         self_normalise: bool = False,
         normalise_advantage: bool = False,
+        replacement: bool = True,
+        proposals: str = "sample",
+        beam_share: float = 0.5,
+        beam: int = 16,
+        fusion: Any = None,
+        fusion_weight: float = 0.3,
+        length_bonus: float = 0.6,
         **common: Any,
     ) -> None:
         super().__init__(language_model, charset, **common)
@@ -71,43 +105,87 @@ class PolicyGradient(Penalty):
         self.temperature = positive("temperature", temperature)
         self.self_normalise = self_normalise
         self.normalise_advantage = normalise_advantage
+        check_proposals(proposals, fusion)
+        if not replacement and (self_normalise or proposals != "sample"):
+            raise ArgumentError(
+                f"replacement is False with self_normalise {self_normalise} and proposals {proposals!r}: drawing "
+                'without replacement goes with self_normalise=False and proposals="sample" only.'
+            )
+        if not 0 < beam_share < 1:
+            raise ArgumentError(
+                f"beam_share is {beam_share}: a share above 0 and below 1; where no string came from the recogniser, "
+                "those outside the beam would never be drawn and the gradient would be biased."
+            )
+        self.replacement = replacement
+        self.beam_share = beam_share
+        self.beam = None
+        if proposals != "sample":
+            self.beam = BeamProposals(
+                charset, fusion=fusion, fusion_weight=fusion_weight, length_bonus=length_bonus, beam=beam
+            )
 
     def _penalise(self, batch: Batch) -> PenaltyOutput:
         drawn = self.draw(batch)
         log_prob = self.log_prob(batch, drawn, 1.0)
         weights = self.weights(batch, drawn, log_prob)
         greedy = self._greedy(batch)
+        # a draw without replacement looks at the greedy reading too, with a weight of 0
+        texts, counted = drawn.texts, weights
+        if drawn.distinct is not None:
+            texts, counted = [*drawn.texts, *greedy], F.pad(weights, (0, 0, 0, 1))
         costs = self.objective.costs(
-            drawn.texts, batch.transcripts, greedy_lengths=[len(text) for text in greedy], weights=weights
+            texts, batch.transcripts, greedy_lengths=[len(text) for text in greedy], weights=counted
         )
-        advantage = self.advantage(costs.cost.view_as(weights), weights)
+        cost = costs.cost.view_as(counted)
+        if drawn.distinct is None:
+            advantage = self.advantage(cost, weights)
+        else:
+            advantage = self.scaled(drawn.distinct.advantage(cost[:-1] - cost[-1]), weights)
         surrogate = self.surrogate(weights, advantage, log_prob)
-        per_line = costs.per_line(weights)
+        per_line = costs.per_line(counted)
         return self._output(with_value(per_line, surrogate), per_line, greedy)
 
     def draw(self, batch: Batch) -> Drawn:
         """Sample the strings."""
-        paths = sample_paths(
-            batch.logits,
-            self.samples,
-            lengths=batch.lengths,
-            temperature=self.temperature,
-            generator=batch.generator,
-        )
+        distinct = None
+        if self.replacement:
+            paths = sample_paths(
+                batch.logits,
+                self.samples,
+                lengths=batch.lengths,
+                temperature=self.temperature,
+                generator=batch.generator,
+            )
+        else:
+            distinct = draw_distinct(batch, self.samples, temperature=self.temperature)
+            paths = distinct.paths
         ids, target_lengths = collapse_paths(paths.flatten(1))
+        if self.beam is None:
+            return Drawn(paths, ids, target_lengths, to_strings(ids, target_lengths, self.charset), distinct)
+        found = self.beam.search(batch)
+        ids, target_lengths = mix_in(found, ids, target_lengths, share=self.beam_share, generator=batch.generator)
         texts = to_strings(ids, target_lengths, self.charset)
-        return Drawn(paths, ids, target_lengths, texts)
+        return Drawn(paths, ids, target_lengths, texts, listed=listed_log_prob(found, texts, self.charset))
 
     def log_prob(self, batch: Batch, drawn: Drawn, temperature: float) -> Tensor:
         """(K, N) log p(string | line) of the posteriors at a temperature, differentiable."""
         return log_prob_of_strings(batch, drawn.texts, drawn.ids, drawn.target_lengths, temperature=temperature)
 
     def weights(self, batch: Batch, drawn: Drawn, log_prob: Tensor) -> Tensor:
-        """(K, N) importance of each sample, p / q, without gradient; 1 where the samples are drawn from p itself."""
-        if self.temperature == 1:
+        """(K, N) importance of each sample, p / q, without gradient; 1 where the samples are drawn from p itself.
+
+        Without replacement: K p / inclusion of the path, so that a mean over the K is a sum over the drawn paths.
+        """
+        if drawn.distinct is not None:
+            return drawn.distinct.weights.to(log_prob.dtype)
+        if self.temperature == 1 and drawn.listed is None:
             return torch.ones_like(log_prob, requires_grad=False)
         with torch.no_grad():
-            weights = (log_prob - self.log_prob(batch, drawn, self.temperature)).exp()
+            drawn_from = log_prob if self.temperature == 1 else self.log_prob(batch, drawn, self.temperature)
+            if drawn.listed is not None:
+                share = torch.tensor(self.beam_share, dtype=log_prob.dtype, device=log_prob.device)
+                drawn_from = torch.logaddexp((-share).log1p() + drawn_from, share.log() + drawn.listed.to(log_prob))
+            weights = (log_prob - drawn_from).exp()
             return weights / weights.mean(0) if self.self_normalise else weights
 
     def advantage(self, cost: Tensor, weights: Tensor) -> Tensor:
@@ -116,45 +194,15 @@ class PolicyGradient(Penalty):
         others = 1 - torch.eye(len(cost), dtype=cost.dtype, device=cost.device)
         mass = others @ weights
         baseline = (others @ (weights * cost)) / mass.clamp_min(torch.finfo(cost.dtype).tiny)
-        advantage = cost - baseline.where(mass > 0, 0.0)
-        if self.normalise_advantage:
-            scale = (weights * advantage.square()).mean().sqrt()
-            advantage = advantage / scale.clamp_min(torch.finfo(cost.dtype).tiny)
-        return advantage
+        return self.scaled(cost - baseline.where(mass > 0, 0.0), weights)
+
+    def scaled(self, advantage: Tensor, weights: Tensor) -> Tensor:
+        """The advantage, or with `normalise_advantage` that over its root mean square."""
+        if not self.normalise_advantage:
+            return advantage
+        scale = (weights.to(advantage.dtype) * advantage.square()).mean().sqrt()
+        return advantage / scale.clamp_min(torch.finfo(advantage.dtype).tiny)
 
     def surrogate(self, weights: Tensor, advantage: Tensor, log_prob: Tensor) -> Tensor:
         """(N,) numbers whose gradient is the estimator; their values mean nothing."""
         return (weights * advantage * log_prob).mean(0)
-
-
-def log_prob_of_strings(
-    batch: Batch, texts: list[str], ids: Tensor, target_lengths: Tensor, *, temperature: float = 1.0
-) -> Tensor:
-    """log p(string | line) of K readings of each line, (K, N), by one CTC call in which equal readings come once.
-
-    Args:
-        batch: logits and lengths.
-        texts: K * N strings, string k * N + n a reading of line n.
-        ids: (K * N, L) long, their classes; target_lengths (K * N,) long.
-        temperature: > 0, no unit; of the posteriors.
-    Gradient: exact.
-    """
-    place: dict[tuple[int, str], int] = {}
-    distinct: list[int] = []
-    inverse: list[int] = []
-    for index, text in enumerate(texts):
-        key = (index % batch.lines, text)
-        if key not in place:
-            place[key] = len(place)
-            distinct.append(index)
-        inverse.append(place[key])
-    rows = torch.tensor(distinct, device=ids.device)
-    found = string_log_prob(
-        batch.logits,
-        ids[rows],
-        target_lengths[rows],
-        lines=rows % batch.lines,
-        lengths=batch.lengths,
-        temperature=temperature,
-    )
-    return found[torch.tensor(inverse, device=found.device)].view(-1, batch.lines)

@@ -72,6 +72,12 @@ class Scorer:
             found = found * torch.tensor([len(text) for text in texts], device=found.device)
         return self._checked(found, texts).to(posteriors[0].device)
 
+    def from_frames(self, texts: Sequence[str], frames: Sequence[Tensor]) -> Tensor:
+        """`score_from_frames` of texts that are not empty: (N,), differentiable."""
+        self.calls += len(texts)
+        found = self.language_model.score_from_frames(texts, frames)
+        return self._checked(found, texts).to(frames[0].device)
+
     def _ask(
         self, method: Callable[[list[str]], Any], texts: Sequence[str], device: torch.device, *, empty: float
     ) -> Tensor:

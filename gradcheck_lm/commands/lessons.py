@@ -1,0 +1,189 @@
+"""`lessons`: the course at the terminal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gradcheck_lm.commands.common import show_json
+
+if TYPE_CHECKING:
+    from gradcheck_lm.course.catalogue import Lesson
+    from gradcheck_lm.course.judge import Verdict
+    from gradcheck_lm.course.progress import Progress
+    from gradcheck_lm.course.say import Voice
+
+Language = Annotated[str, typer.Option("--lang", help="ja or en; by default GRADCHECK_LM_LANG, else the locale's.")]
+Name = Annotated[str, typer.Argument(metavar="[NAME]", help="l03, 3 or the whole name; by default the next lesson.")]
+
+
+def _course() -> tuple[list[Lesson], Progress]:
+    from gradcheck_lm.course.catalogue import find_course, lessons_in
+    from gradcheck_lm.course.progress import Progress
+
+    course = find_course()
+    return lessons_in(course), Progress(course)
+
+
+def _voice(language: str) -> Voice:
+    from gradcheck_lm.course.say import use_voice
+
+    return use_voice(language)
+
+
+def _pick(lessons: list[Lesson], progress: Progress, name: str) -> Lesson:
+    from gradcheck_lm.course.board import next_lesson
+    from gradcheck_lm.course.catalogue import find_lesson
+
+    return find_lesson(lessons, name) if name else next_lesson(lessons, progress) or lessons[-1]
+
+
+def _editable(lesson: Lesson) -> None:
+    from gradcheck_lm.course.catalogue import installed_course
+    from gradcheck_lm.errors import DataError
+
+    if lesson.course == installed_course():
+        raise DataError(
+            "these lessons are the installed package's own copy; lay out one to work in: "
+            "python -m gradcheck_lm lessons init my-lessons"
+        )
+
+
+def board(context: typer.Context, lang: Language = "") -> None:
+    """The course, in English and Japanese: all lessons, how far you are, and the one command to type next."""
+    if context.invoked_subcommand is None:
+        from gradcheck_lm.course.board import show_board
+
+        spoken = _voice(lang)
+        show_board(spoken, *_course())
+
+
+def check(name: Name = "", lang: Language = "") -> None:
+    """Check an exercise; stops at the first thing that is wrong and names the likely mistake. Exit code 1 while red."""
+    spoken = _voice(lang)
+    lessons, progress = _course()
+    lesson = _pick(lessons, progress, name)
+    _editable(lesson)
+    verdict = _check(spoken, lesson, progress)
+    if verdict.passed:
+        from gradcheck_lm.course.board import show_next
+
+        show_next(spoken, lessons, progress)
+    raise typer.Exit(0 if verdict.passed else 1)
+
+
+def _check(spoken: Voice, lesson: Lesson, progress: Progress) -> Verdict:
+    from gradcheck_lm.course.board import show_verdict
+    from gradcheck_lm.course.gate import check_file
+
+    verdict = check_file(lesson.folder, lesson.exercise)
+    progress.mark_checked(lesson.name, passed=verdict.passed)
+    show_verdict(spoken, lesson, verdict)
+    return verdict
+
+
+def hint(
+    name: Name = "",
+    tier: Annotated[int, typer.Option(min=1, max=3, help="Show this tier; by default the next one.")] = 0,
+    lang: Language = "",
+) -> None:
+    """A hint, stronger each time you ask: three tiers, the first never holds the answer."""
+    from gradcheck_lm.course.board import show_hint
+
+    spoken = _voice(lang)
+    lessons, progress = _course()
+    lesson = _pick(lessons, progress, name)
+    _editable(lesson)
+    tier = tier or min(progress.hints_seen(lesson.name) + 1, len(lesson.hints))
+    show_hint(spoken, lesson, tier)
+    progress.mark_hints(lesson.name, tier)
+
+
+def reset(
+    name: Annotated[str, typer.Argument(help="l03, 3 or the whole name.")],
+    lang: Language = "",
+) -> None:
+    """Begin an exercise anew. What you had is kept in .gradcheck_lm/backups beside the lessons."""
+    from gradcheck_lm.course.board import short
+    from gradcheck_lm.course.language import Words
+    from gradcheck_lm.course.progress import reset as write_anew
+
+    spoken = _voice(lang)
+    lessons, progress = _course()
+    lesson = _pick(lessons, progress, name)
+    _editable(lesson)
+    kept = write_anew(lesson.folder)
+    progress.forget(lesson.name)
+    spoken.tell(Words("最初の状態に戻しました: ", "Begun anew: "))
+    spoken.put(f"    {short(lesson.exercise)}")
+    if kept is not None:
+        spoken.tell(Words("それまでのファイルはここにあります: ", "What you had is kept here: "))
+        spoken.put(f"    {short(kept)}")
+
+
+def watch(name: Name = "", lang: Language = "") -> None:
+    """Check an exercise again at every change of its file, until Ctrl-C; never goes on by itself."""
+    from gradcheck_lm.course.board import short, show_next
+    from gradcheck_lm.course.language import Words
+    from gradcheck_lm.course.watching import watch_file
+
+    spoken = _voice(lang)
+    lessons, progress = _course()
+    lesson = _pick(lessons, progress, name)
+    _editable(lesson)
+
+    def again() -> None:
+        if spoken.console.is_terminal:
+            spoken.console.clear()
+        if _check(spoken, lesson, progress).passed:
+            show_next(spoken, lessons, progress)
+        waiting = Words("{file} の変更を待っています。Ctrl-C で終わります。", "Waiting for {file} to change; Ctrl-C ends.")
+        spoken.tell(waiting.filled(file=short(lesson.exercise)), style="dim")
+
+    try:
+        watch_file(lesson.exercise, again)
+    except KeyboardInterrupt:
+        raise typer.Exit(0) from None
+
+
+def listing(json: Annotated[bool, typer.Option("--json", help="For a program to read.")] = False) -> None:
+    """The lessons' names and states, one a line."""
+    lessons, progress = _course()
+    rows = [
+        {
+            "name": lesson.name,
+            "number": lesson.number,
+            "state": progress.state(lesson.name),
+            "title": {"ja": lesson.title.ja, "en": lesson.title.en},
+            "aha": {"ja": lesson.aha.ja, "en": lesson.aha.en},
+            "hints_seen": progress.hints_seen(lesson.name),
+            "lesson": str(lesson.folder / "lesson.py"),
+            "exercise": str(lesson.exercise),
+        }
+        for lesson in lessons
+    ]
+    if json:
+        from gradcheck_lm.course.board import next_command
+
+        show_json({"lessons": rows, "next": next_command(lessons, progress)})
+        return
+    for row in rows:
+        typer.echo(f"{row['name']}\t{row['state']}")
+
+
+def init(folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new folder, or one laid out before.")],
+         lang: Language = "") -> None:  # fmt: skip
+    """Lay the course out in a folder of your own. In one laid out before, it brings lessons up to date; edited
+    exercises stay."""
+    from gradcheck_lm.course.board import short
+    from gradcheck_lm.course.language import Words
+    from gradcheck_lm.course.shelf import lay_out
+
+    spoken = _voice(lang)
+    written = lay_out(folder)
+    spoken.tell(Words("{count} 課を用意しました。", "{count} lessons laid out.").filled(count=len(written)))
+    spoken.tell(Words("次に打つコマンド:", "Type next:"))
+    spoken.put(f"    cd {short(folder)}", style="bold")
+    spoken.put("    python -m gradcheck_lm lessons", style="bold")

@@ -1,0 +1,123 @@
+"""Which lessons there are, and where: in a folder laid out by `lessons init`, a checkout, or the installed wheel."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from gradcheck_lm.course.language import Words
+from gradcheck_lm.errors import ArgumentError, DataError
+
+VARIABLE = "GRADCHECK_LM_LESSONS"
+FILES = ("lesson.py", "solution.py", "exercise.py", "check.py", "mutants.py", "hints.toml")
+_NAME = re.compile(r"l(\d\d)_[a-z0-9_]+")
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """One lesson; nothing of it has been run."""
+
+    name: str
+    folder: Path
+    title: Words
+    aha: Words
+    hints: tuple[Words, ...]
+
+    @property
+    def number(self) -> int:
+        """1 for l01_...: the folder's name is the one place where lessons are numbered."""
+        return int(self.name[1:3])
+
+    @property
+    def exercise(self) -> Path:
+        """The file that the learner edits."""
+        return self.folder / "exercise.py"
+
+    @property
+    def course(self) -> Path:
+        """The folder that all lessons lie in."""
+        return self.folder.parent
+
+
+def read_lesson(folder: Path) -> Lesson:
+    """What a lesson's hints.toml says of it.
+
+    Raises:
+        DataError: a file of the lesson is missing, or hints.toml lacks a text; the message says which.
+    """
+    if missing := [name for name in FILES if not (folder / name).is_file()]:
+        raise DataError(f"{folder}: {', '.join(missing)} missing; lay the course out anew: lessons init DIR")
+    path = folder / "hints.toml"
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        hints = tuple(_words(hint) for hint in content["hint"])
+        return Lesson(folder.name, folder, _words(content["title"]), _words(content["aha"]), hints)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} cannot be read: {error}") from None
+    except (KeyError, TypeError) as error:
+        raise DataError(f"{path} lacks {error}: it needs [title], [aha] and three [[hint]], each with ja and en") from None
+
+
+def _words(entry: dict[str, str]) -> Words:
+    return Words(entry["ja"].strip(), entry["en"].strip())
+
+
+def is_course(folder: Path) -> bool:
+    """Whether lessons lie in this folder."""
+    return any(_NAME.fullmatch(path.parent.name) for path in folder.glob("l*/lesson.py"))
+
+
+def installed_course() -> Path:
+    """The copy inside an installed wheel; it exists only there."""
+    return Path(__file__).with_name("lessons")
+
+
+def find_course(start: Path | None = None) -> Path:
+    """The folder of lessons to work in.
+
+    In this order: GRADCHECK_LM_LESSONS; the current folder or one above it, itself or its `lessons`; the checkout that
+    this package is run from; the installed wheel's copy, which is only to be laid out, not to be edited.
+
+    Raises:
+        DataError: there is none.
+    """
+    if chosen := os.environ.get(VARIABLE):
+        folder = Path(chosen).expanduser()
+        if not is_course(folder):
+            raise DataError(f"{VARIABLE} is {chosen!r}, but no lessons lie there; lay them out: lessons init {chosen}")
+        return folder.resolve()
+    here = (start or Path.cwd()).resolve()
+    near = [place for above in (here, *here.parents) for place in (above, above / "lessons")]
+    for place in [*near, Path(__file__).resolve().parents[2] / "lessons", installed_course()]:
+        if is_course(place):
+            return place
+    raise DataError(
+        "no lessons are found here: go to the folder that `lessons init` made, or make one: "
+        "python -m gradcheck_lm lessons init my-lessons"
+    )
+
+
+def lessons_in(course: Path) -> list[Lesson]:
+    """All lessons of a folder, by number."""
+    folders = sorted(path.parent for path in course.glob("l*/lesson.py") if _NAME.fullmatch(path.parent.name))
+    return [read_lesson(folder) for folder in folders]
+
+
+def find_lesson(lessons: list[Lesson], wanted: str) -> Lesson:
+    """The lesson that is meant by "l03", "3", "03", its whole name, or any part of it that only one name has.
+
+    Raises:
+        ArgumentError: none or several; the message lists them.
+    """
+    word = Path(wanted.rstrip("/\\")).name.lower()
+    exact = [lesson for lesson in lessons if word in (lesson.name, lesson.name[:3], str(lesson.number), lesson.name[1:3])]
+    found = exact or [lesson for lesson in lessons if word and word in lesson.name]
+    if len(found) == 1:
+        return found[0]
+    names = ", ".join(lesson.name for lesson in (found or lessons))
+    if found:
+        raise ArgumentError(f"{wanted!r} may mean {names}; type more of the name")
+    raise ArgumentError(f"there is no lesson {wanted!r}; the lessons are {names}")

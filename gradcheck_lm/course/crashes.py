@@ -1,0 +1,91 @@
+"""What an exception in a learner's own code most likely means, in both languages."""
+
+from __future__ import annotations
+
+from gradcheck_lm.course.language import Words
+
+# (type, part of its text, meaning): the first that fits
+_KNOWN: tuple[tuple[type[BaseException], str, Words], ...] = (
+    (
+        SyntaxError,
+        "",
+        Words("Python の文法の誤りです。括弧、コロン、字下げを見直してください。",
+              "This is not Python yet: look at brackets, colons and indentation."),
+    ),
+    (
+        NotImplementedError,
+        "",
+        Words("まだ書かれていない場所があります。`raise NotImplementedError` を自分のコードに置き換えてください。",
+              "A place is not written yet: put your own code where it says `raise NotImplementedError`."),
+    ),
+    (
+        RecursionError,
+        "",
+        Words("再帰が深すぎます。長い計算グラフは Python の再帰の上限を超えます。リストをスタックにして、ループで歩いてください。",
+              "The recursion is too deep: a long graph exceeds Python's limit. Walk it in a loop, with a list as stack."),
+    ),
+    (
+        RuntimeError,
+        "does not require grad",
+        Words("この値には計算グラフがありません。どこかで切断されているので、`backward()` は進む先がありません。",
+              "This value has no graph: it is cut somewhere, so `backward()` has nowhere to go."),
+    ),
+    (
+        RuntimeError,
+        "appears to not have been used in the graph",
+        Words("勾配を求めたテンソルのどれかが、この損失の計算グラフにありません。`allow_unused=True` を渡すと `None` が返ります。",
+              "A tensor that you ask about is not in this loss's graph. With `allow_unused=True` you get `None` for it."),
+    ),
+    (
+        RuntimeError,
+        "backward through the graph a second time",
+        Words("計算グラフは一度の `backward()` で解放されます。もう一度計算するか、`retain_graph=True` を渡してください。",
+              "One `backward()` frees the graph. Compute the loss again, or pass `retain_graph=True`."),
+    ),
+    (
+        RuntimeError,
+        "leaf Variable that requires grad",
+        Words("勾配を求める葉テンソルを、その場で書き換えようとしています。更新は `torch.no_grad()` の中で行います。",
+              "A leaf tensor that requires grad is changed in place. Updates belong inside `torch.no_grad()`."),
+    ),
+    (
+        RuntimeError,
+        "Inference tensors",
+        Words("`inference_mode` の中で作られたテンソルは、後から計算グラフに入れません。",
+              "Tensors made in `inference_mode` can never enter a graph afterwards."),
+    ),
+    (
+        RuntimeError,
+        "Can't call numpy() on Tensor that requires grad",
+        Words("勾配を持つテンソルを NumPy に渡そうとしています。NumPy に出た値は、計算グラフから切れます。",
+              "A tensor that carries gradient is handed to NumPy. What enters NumPy is cut off the graph."),
+    ),
+    (
+        AttributeError,
+        "'NoneType'",
+        Words("`None` に対して属性を使っています。計算グラフのない値では `grad_fn` も `grad` も `None` です。",
+              "An attribute of `None` is used. For a value without a graph, `grad_fn` and `grad` are `None`."),
+    ),
+    (
+        TypeError,
+        "NoneType",
+        Words("数が必要な所に `None` があります。届かない勾配は 0 ではなく `None` です。`return` の書き忘れもよくあります。",
+              "There is `None` where a number is needed. A gradient that does not arrive is `None`, not 0; "
+              "a missing `return` is common too."),
+    ),
+    (
+        SystemExit,
+        "",
+        Words("ファイルが自分で終了しました。`exit()` を消してください。", "The file ends itself: take the `exit()` out."),
+    ),
+)  # fmt: skip
+
+
+def explain_crash(error: BaseException) -> Words:
+    """The error with its own text, and what it most likely means."""
+    text = str(error).strip().split("\n")[0]
+    named = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    for kind, part, meaning in _KNOWN:
+        if isinstance(error, kind) and part in str(error):
+            return Words(f"{meaning.ja}\n{named}", f"{meaning.en}\n{named}")
+    return Words(f"あなたのコードがエラーで止まりました。\n{named}", f"Your code stopped with an error.\n{named}")

@@ -1,0 +1,123 @@
+"""What check.py files are written with: expectations whose failure names the likely mistake, in both languages."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, NoReturn
+
+import torch
+from torch import Tensor
+
+from gradcheck_lm.course.language import Words
+from gradcheck_lm.course.say import plain_number
+
+
+class Wrong(AssertionError):
+    """The answer is wrong; `words` say in what way, and which mistake is likely."""
+
+    def __init__(self, words: Words) -> None:
+        super().__init__(words.en)
+        self.words = words
+
+
+def wrong(*, ja: str, en: str, **values: object) -> NoReturn:
+    """Reject the answer, with placeholders filled as in `say`."""
+    raise Wrong(Words(ja, en).filled(**{name: plain_number(value) for name, value in values.items()}))
+
+
+def expect(condition: object, *, ja: str, en: str, **values: object) -> None:
+    """Reject the answer unless `condition` holds."""
+    if not condition:
+        wrong(ja=ja, en=en, **values)
+
+
+def expect_gradient(
+    loss: Callable[[], Any], wrt: Tensor, truth: Tensor, *, what: Words, tolerance: float = 1e-5
+) -> None:
+    """The house rule: a path exists, AND the gradient is not zero, AND it has the right value.
+
+    Args:
+        loss: takes nothing and returns one number; called once.
+        wrt: a leaf tensor that requires grad.
+        truth: the right gradient, with the shape of `wrt`.
+        what: names the loss in the messages.
+        tolerance: relative to the truth's norm.
+    Raises:
+        Wrong: saying which of the three is missing.
+    """
+    found = gradient(loss(), wrt)
+    if found is None:
+        wrong(
+            ja="{name}から勾配が届きません。計算グラフが途中で切断されています。",
+            en="No gradient arrives from {name}: the graph is cut on the way.",
+            name=what,
+        )
+    size = float(found.norm())
+    if size == 0.0:
+        wrong(
+            ja="{name}はつながっていますが、勾配はどこもちょうど 0 です。道があるだけでは何も学習できません。",
+            en="{name} is connected, and its gradient is exactly 0 everywhere: a path alone teaches nothing.",
+            name=what,
+        )
+    error = float((found - truth).norm()) / max(float(truth.norm()), 1e-30)
+    if not error <= tolerance:
+        wrong(
+            ja="{name}の勾配は 0 ではありませんが、値が違います(ノルム {size:.4g}、正しくは {right:.4g})。",
+            en="The gradient of {name} is not zero, and it is not the right one (norm {size:.4g}, should be {right:.4g}).",
+            name=what, size=size, right=float(truth.norm()),
+        )  # fmt: skip
+
+
+def gradient(loss: Any, wrt: Tensor) -> Tensor | None:
+    """The gradient of a loss, without touching `.grad`; None where no path leads from it to `wrt`."""
+    if not isinstance(loss, Tensor) or not loss.requires_grad:
+        return None
+    return torch.autograd.grad(loss, wrt, allow_unused=True, retain_graph=True)[0]
+
+
+def numerical_gradient(loss: Callable[[], Any], wrt: Tensor, *, step: float = 1e-6) -> Tensor:
+    """Central differences, one entry at a time; `wrt` is put back. Meant for float64 and a few dozen entries."""
+    result = torch.zeros_like(wrt)
+    kept = wrt.detach().clone()
+    for index in range(wrt.numel()):
+        values = []
+        for sign in (1.0, -1.0):
+            moved = kept.clone()
+            moved.view(-1)[index] += sign * step
+            wrt.data.copy_(moved)
+            values.append(float(loss()))
+        result.view(-1)[index] = (values[0] - values[1]) / (2 * step)
+    wrt.data.copy_(kept)
+    return result
+
+
+def standard_errors(samples: Tensor, truth: Tensor) -> float:
+    """How many standard errors the mean of independent samples lies from the truth, at its worst entry.
+
+    Args:
+        samples: (K, ...) K >= 2 independent estimates.
+        truth: (...) what they should be on average.
+    Returns:
+        A number; above 4 the estimator is wrong rather than unlucky (for up to some hundred entries). Infinity where
+        an entry never varies and is not the truth.
+    """
+    mean, spread = samples.mean(0), samples.std(0) / math.sqrt(len(samples))
+    distance = (mean - truth).abs()
+    exact = distance <= 1e-9 * (1 + truth.abs())
+    return float(torch.where(exact, torch.zeros_like(distance), distance / spread).max())
+
+
+def expect_type(name: str, kinds: type | tuple[type, ...], value: object, *, kind: Words) -> None:
+    """Reject a result of the wrong type, e.g. None from a function without `return`."""
+    if not isinstance(value, kinds):
+        wrong(
+            ja="`{name}` は{kind}を返すはずですが、{got} が返りました。`return` を忘れていませんか。",
+            en="`{name}` should return {kind}, but it returned {got}. Is a `return` missing?",
+            name=name, kind=kind, got="None" if value is None else f"`{type(value).__name__}`",
+        )  # fmt: skip
+
+
+def all_equal(first: Mapping[str, Tensor], second: Mapping[str, Tensor]) -> bool:
+    """Whether two sets of tensors are equal to the bit."""
+    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)

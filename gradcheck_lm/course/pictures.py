@@ -1,0 +1,72 @@
+"""The pictures of a lesson: a tree for the terminal, an SVG beside it, and where they are kept."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from gradcheck_lm.errors import LayoutError, MissingPackageError
+from gradcheck_lm.files import write_text_atomic
+
+
+def default_folder(name: str) -> Path:
+    """Where a lesson's pictures go unless --out says otherwise: the user's cache, never the course itself."""
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    else:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return base / "gradcheck_lm" / "lessons" / name
+
+
+def draw(subject: Any, stem: Path, *, params: Mapping[str, Any] | None, console: Console) -> tuple[str, Path]:
+    """The text for the terminal, and the picture that was written.
+
+    Args:
+        subject: a loss, a dict of losses, or a Diagnosis.
+        stem: the file without its ending; .svg is added, or .dot where no layout engine is installed.
+        params: names for leaf tensors.
+        console: whose width and encoding the text is made for.
+    """
+    from gradcheck_lm.flow.findings import Diagnosis
+
+    if isinstance(subject, Diagnosis):
+        from gradcheck_lm.draw.terminal import diagnosis_text
+
+        text = diagnosis_text(subject, width=min(console.width, 96) - 4, encoding=console.encoding)
+    else:
+        text = _tree_text(subject, params, console)
+    try:
+        return text, _save(subject, stem.with_suffix(".svg"), params)
+    except (MissingPackageError, LayoutError):
+        return text, _save(subject, stem.with_suffix(".dot"), params)
+
+
+def _tree_text(subject: Any, params: Mapping[str, Any] | None, console: Console) -> str:
+    from gradcheck_lm.draw.tree import autograd_tree
+
+    with console.capture() as captured:
+        console.print(autograd_tree(subject, params=params, encoding=console.encoding), no_wrap=True, crop=False)
+    from rich.text import Text
+
+    return Text.from_ansi(captured.get()).plain.rstrip("\n")
+
+
+def _save(subject: Any, path: Path, params: Mapping[str, Any] | None) -> Path:
+    if hasattr(subject, "save_graph"):
+        return subject.save_graph(path)
+    from gradcheck_lm.draw.autograd import save_autograd
+
+    return save_autograd(subject, path, params=params)
+
+
+def write_record(path: Path, events: list[dict[str, Any]]) -> Path:
+    """All that a lesson said and showed, as JSON, from which a page can be made in either language."""
+    return write_text_atomic(path, json.dumps(events, indent=1, ensure_ascii=False) + "\n")

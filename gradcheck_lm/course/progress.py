@@ -1,0 +1,111 @@
+"""What the learner has done so far: one small file beside the lessons, keyed by the lessons' names."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from gradcheck_lm.course.generator import exercise_text
+from gradcheck_lm.errors import DataError
+from gradcheck_lm.files import write_text_atomic
+
+SCHEMA = 1
+STATES = ("new", "read", "red", "passed")
+
+
+class Progress:
+    """Progress in one folder of lessons; read from disk at every question, so that two terminals agree.
+
+    Args:
+        course: the folder of lessons.
+    """
+
+    def __init__(self, course: Path) -> None:
+        self.path = course / ".gradcheck_lm" / "progress.json"
+
+    def state(self, name: str) -> str:
+        """One of STATES: untouched, its lesson.py has run, its last check failed, or it has passed."""
+        entry = self._read().get(name, {})
+        if "passed" in entry:
+            return "passed"
+        return "red" if entry.get("checked") else "read" if entry.get("read") else "new"
+
+    def hints_seen(self, name: str) -> int:
+        """How many tiers of hints were shown."""
+        return int(self._read().get(name, {}).get("hints", 0))
+
+    def mark_read(self, name: str) -> None:
+        """Its lesson.py has run to the end."""
+        self._update(name, read=True)
+
+    def mark_checked(self, name: str, *, passed: bool) -> None:
+        """A check has been run; a lesson that has once passed stays passed until it is reset."""
+        if self.state(name) != "passed":
+            self._update(name, checked=True, **({"passed": _now()} if passed else {}))
+
+    def mark_hints(self, name: str, tier: int) -> None:
+        """Hints up to this tier, from 1, were shown."""
+        self._update(name, hints=max(tier, self.hints_seen(name)))
+
+    def forget(self, name: str) -> None:
+        """The lesson begins anew."""
+        content = self._read()
+        if content.pop(name, None) is not None:
+            self._write(content)
+
+    def _update(self, name: str, **facts: Any) -> None:
+        content = self._read()
+        before = content.get(name, {})
+        if (entry := {**before, **facts}) != before:
+            self._write({**content, name: entry})
+
+    def _read(self) -> dict[str, dict[str, Any]]:
+        try:
+            content = json.loads(self.path.read_text(encoding="utf-8"))
+            lessons = content["lessons"]
+            if content["schema"] != SCHEMA or not all(isinstance(entry, dict) for entry in lessons.values()):
+                raise ValueError(f"schema {content['schema']!r}")
+        except FileNotFoundError:
+            return {}
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise DataError(f"{self.path} is damaged ({error}); delete it, and the course begins anew") from None
+        return lessons
+
+    def _write(self, lessons: dict[str, dict[str, Any]]) -> None:
+        content = {"schema": SCHEMA, "lessons": lessons}
+        write_text_atomic(self.path, json.dumps(content, indent=2, sort_keys=True) + "\n")
+
+
+def reset(lesson_folder: Path) -> Path | None:
+    """Write the exercise anew from its source; what the learner had is kept.
+
+    Returns:
+        Where the learner's file was copied to; None where it was untouched or missing.
+    """
+    exercise, fresh = lesson_folder / "exercise.py", exercise_text(lesson_folder)
+    kept = None
+    if exercise.is_file():
+        text = exercise.read_bytes()
+        if text != fresh.encode("utf-8"):
+            kept = _backup_place(lesson_folder)
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            kept.write_bytes(text)
+    write_text_atomic(exercise, fresh)
+    return kept
+
+
+def _backup_place(lesson_folder: Path) -> Path:
+    folder = lesson_folder.parent / ".gradcheck_lm" / "backups" / lesson_folder.name
+    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
+    number = 0
+    while True:
+        place = folder / f"exercise-{stamp}{f'-{number}' if number else ''}.py"
+        if not place.exists():
+            return place
+        number += 1
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,67 @@
+"""Laying the course out: a folder of one's own with all lessons and untouched exercises."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gradcheck_lm.course.catalogue import FILES, find_course, installed_course, is_course, lessons_in
+from gradcheck_lm.course.generator import exercise_text
+from gradcheck_lm.errors import DataError
+from gradcheck_lm.files import write_bytes_atomic, write_text_atomic
+
+
+def source_course() -> Path:
+    """The lessons to copy from: the installed wheel's, else those of the checkout.
+
+    Raises:
+        DataError: this installation carries none.
+    """
+    checkout = Path(__file__).resolve().parents[2] / "lessons"
+    for place in (installed_course(), checkout):
+        if is_course(place):
+            return place
+    return find_course()
+
+
+def lay_out(target: Path) -> list[str]:
+    """Write all lessons into a folder; what a learner has already edited there stays as it is.
+
+    Args:
+        target: made if need be; must be empty, or have been laid out before.
+    Returns:
+        Names of the lessons written anew or brought up to date.
+    Raises:
+        DataError: the folder holds something else, or is the course itself.
+        OSError: it cannot be written.
+    """
+    source = source_course()
+    if target.resolve() == source.resolve():
+        raise DataError(f"{target} is the course's own folder: give another one, e.g. my-lessons")
+    if target.exists() and not target.is_dir():
+        raise DataError(f"{target} is a file: give a folder")
+    if target.is_dir() and any(target.iterdir()) and not is_course(target):
+        raise DataError(f"{target} is not empty and holds no lessons: give a new folder, e.g. {target / 'lessons'}")
+    written = []
+    for lesson in lessons_in(source):
+        folder = target / lesson.name
+        before = exercise_text(folder) if (folder / "solution.py").is_file() else None
+        changed = [_copy(lesson.folder / name, folder / name) for name in FILES if name != "exercise.py"]
+        exercise, fresh = folder / "exercise.py", exercise_text(lesson.folder)
+        untouched = not exercise.is_file() or exercise.read_text(encoding="utf-8") == before
+        if untouched and (not exercise.is_file() or before != fresh):
+            write_text_atomic(exercise, fresh)
+            changed.append(True)
+        if any(changed):
+            written.append(lesson.name)
+    readme = source / "README.md"
+    if readme.is_file():
+        _copy(readme, target / "README.md")
+    return written
+
+
+def _copy(source: Path, target: Path) -> bool:
+    data = source.read_bytes()
+    if target.is_file() and target.read_bytes() == data:
+        return False
+    write_bytes_atomic(target, data)
+    return True

@@ -1,0 +1,182 @@
+"""What a lesson.py is written with: its beats, its narration, the learner's guess, pictures of its own tensors."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import inspect
+import os
+import sys
+import textwrap
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from gradcheck_lm.course import pictures
+from gradcheck_lm.course.beats import BEATS
+from gradcheck_lm.course.catalogue import Lesson, read_lesson
+from gradcheck_lm.course.language import Words
+from gradcheck_lm.course.progress import Progress
+from gradcheck_lm.course.say import Voice as Voice
+from gradcheck_lm.course.say import plain_number, use_voice, voice
+from gradcheck_lm.course.say import say as say
+from gradcheck_lm.errors import GradcheckLMError
+
+_GUESS = Words("あなたの予想(Enter だけでも進みます)> ", "Your guess (Enter alone goes on)> ")
+_READ_ON = Words("(予想を決めてから、先を読んでください。)", "(Make your guess before you read on.)")
+
+
+class _Run:
+    """The one lesson that this process runs."""
+
+    lesson: Lesson
+    folder: Path  # for pictures
+    beats: list[str]
+    record: Path | None
+    ask: bool
+
+
+_run = _Run()
+
+
+def begin(script: str, arguments: list[str] | None = None) -> None:
+    """Start a lesson: read its options, choose the language, seed torch, print its title.
+
+    Args:
+        script: the lesson's own `__file__`.
+        arguments: instead of the command line's.
+    """
+    options = _options(arguments)
+    try:
+        spoken = use_voice(options.lang)
+    except GradcheckLMError as error:
+        sys.exit(f"lesson: {error}")
+    _run.lesson = read_lesson(Path(script).resolve().parent)
+    _run.folder = options.out or pictures.default_folder(_run.lesson.name)
+    _run.beats, _run.record = [], options.record
+    _run.ask = not options.no_input and sys.stdin is not None and sys.stdin.isatty()
+    sys.excepthook = _quiet_interrupt
+    import torch
+
+    torch.manual_seed(0)
+    title = Words(
+        f"第 {_run.lesson.number} 課  {_run.lesson.title.ja}", f"Lesson {_run.lesson.number}  {_run.lesson.title.en}"
+    )
+    spoken.events.append({"kind": "title", "name": _run.lesson.name, "ja": title.ja, "en": title.en})
+    spoken.tell(title, style="bold")
+
+
+def _options(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="A lesson: runs from top to bottom, changes nothing.")
+    parser.add_argument("--lang", help="ja or en; by default GRADCHECK_LM_LANG, else the locale's")
+    parser.add_argument("--out", type=Path, help="folder for the pictures; by default one in the user's cache")
+    parser.add_argument("--no-input", action="store_true", help="do not wait for your guess")
+    parser.add_argument("--record", type=Path, help="write all that was said and shown, in both languages, as JSON")
+    return parser.parse_args(arguments)
+
+
+def _quiet_interrupt(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        print()
+        os._exit(130)
+    sys.__excepthook__(kind, error, trace)
+
+
+def beat(name: str) -> None:
+    """Open a beat; they come in the order symptom, predict, look, why, fix, next.
+
+    Raises:
+        RuntimeError: another beat is due.
+    """
+    due = BEATS[len(_run.beats)].name if len(_run.beats) < len(BEATS) else "none"
+    if name != due:
+        raise RuntimeError(f"beat {name!r} came where {due!r} is due")
+    found = BEATS[len(_run.beats)]
+    _run.beats.append(name)
+    spoken = voice()
+    title = Words(f"■ {found.title.ja}: {found.purpose.ja}", f"# {found.title.en}: {found.purpose.en}")
+    spoken.events.append({"kind": "beat", "name": name, "ja": found.title.ja, "en": found.title.en})
+    spoken.console.print()
+    spoken.tell(title, style="bold magenta")
+
+
+def ask(*, ja: str, en: str) -> None:
+    """Ask for the learner's guess: waits where someone sits at a terminal, goes on by itself elsewhere."""
+    spoken = voice()
+    spoken.events.append({"kind": "ask", "ja": ja, "en": en})
+    spoken.tell(Words(ja, en), style="yellow")
+    if _run.ask:
+        with contextlib.suppress(EOFError):
+            input(_GUESS.in_language(spoken.language))
+    else:
+        spoken.tell(_READ_ON, style="dim")
+    spoken.console.print()
+
+
+def show(label: str, value: object = ...) -> None:
+    """Print `label = value`, as measured now; with one argument, print that text or result as it is."""
+    spoken = voice()
+    if value is ...:
+        text = str(label)
+    else:
+        value = plain_number(value)
+        text = f"{label} = {value:.6g}" if isinstance(value, float) else f"{label} = {value}"
+    spoken.events.append({"kind": "show", "text": text})
+    spoken.put(textwrap.indent(text, "    "))
+
+
+def table(columns: list[str], rows: list[list[Any]]) -> None:
+    """Print rows of measured values below heads that are code or field-standard terms, the same in both languages."""
+    from gradcheck_lm.draw.consoles import table as fitted
+
+    spoken = voice()
+    values = [[plain_number(cell) for cell in row] for row in rows]
+    cells = [[str(cell) if isinstance(cell, bool) else cell for cell in row] for row in values]
+    spoken.events.append({"kind": "table", "columns": columns, "rows": cells})
+    spoken.draw(fitted("", columns, cells, encoding=spoken.console.encoding))
+    spoken.console.print()
+
+
+def code(function: Callable[..., Any]) -> None:
+    """Print the source of a function of the lesson, as it stands in the file."""
+    text = textwrap.dedent(inspect.getsource(function)).rstrip()
+    spoken = voice()
+    spoken.events.append({"kind": "code", "text": text})
+    spoken.put(textwrap.indent(text, "    | ", lambda line: True), style="cyan")
+    spoken.console.print()
+
+
+def picture(subject: Any, name: str, *, params: Mapping[str, Any] | None = None) -> None:
+    """Show what the package sees: a tree in the terminal, and the same as SVG in the pictures' folder.
+
+    Args:
+        subject: a loss tensor or a dict of them (the autograd graph), or a Diagnosis (the data flow with its cuts).
+        name: of the file, without an ending.
+        params: names for leaf tensors.
+    """
+    spoken = voice()
+    text, path = pictures.draw(subject, _run.folder / name, params=params, console=spoken.console)
+    spoken.events.append({"kind": "picture", "text": text, "file": path.name})
+    spoken.put(textwrap.indent(text, "    "))
+    spoken.tell(Words("図: ", "picture: "), style="dim")
+    spoken.put(f"    {path}", style="dim")
+    spoken.console.print()
+
+
+def finish() -> None:
+    """End a lesson: name the exercise and the one command to type next, and remember that it was read.
+
+    Raises:
+        RuntimeError: a beat was left out.
+    """
+    if len(_run.beats) != len(BEATS):
+        raise RuntimeError(f"the beat {BEATS[len(_run.beats)].name!r} is missing")
+    spoken, lesson = voice(), _run.lesson
+    with contextlib.suppress(OSError, GradcheckLMError):  # an installed course may lie where nothing can be written
+        Progress(lesson.course).mark_read(lesson.name)
+    spoken.tell(Words("演習のファイル:", "The file to mend:"))
+    spoken.put(f"    {lesson.exercise}")
+    spoken.tell(Words("直したら、次を実行します:", "When you have changed it, type:"))
+    spoken.put(f"    python -m gradcheck_lm lessons check {lesson.name}", style="bold")
+    if _run.record is not None:
+        pictures.write_record(_run.record, spoken.events)

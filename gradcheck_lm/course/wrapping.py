@@ -1,0 +1,53 @@
+"""Lines of a given width from text in which Japanese and English are mixed."""
+
+from __future__ import annotations
+
+import re
+
+from rich.cells import cell_len
+
+# a line of Japanese neither begins with the first nor ends with the second
+_NEVER_FIRST = "、。，．,.!?！？：；:;)]）］」』】〉》ーぁぃぅぇぉっゃゅょァィゥェォッャュョ々…％%"
+_NEVER_LAST = "(（[［「『【〈《"
+# code in backticks stays whole where it fits; so does a run of letters; every other character may end a line
+_PIECE = re.compile(r"`[^`\n]*`|[\u0021-\u005f\u0061-\u024f\u0370-\u03ff\u2190-\u21ff]+|\s+|.", re.DOTALL)
+
+
+def wrap(text: str, width: int) -> list[str]:
+    """`text` as lines of at most `width` columns, a wide character counting two; its own line ends stay."""
+    return [line for paragraph in text.split("\n") for line in _wrap_paragraph(paragraph, max(width, 4))]
+
+
+def _wrap_paragraph(text: str, width: int) -> list[str]:
+    lines, line = [], ""
+    for piece in _unbreakable(text):
+        if cell_len(line + piece.rstrip()) <= width:
+            line += piece
+            continue
+        if line.strip():
+            lines.append(line.rstrip())
+        line = piece.lstrip()
+        while cell_len(line) > width:  # longer than a line by itself: a path, or long code
+            head = _head(line, width)
+            lines.append(head)
+            line = line[len(head) :]
+    return [*lines, line.rstrip()]
+
+
+def _unbreakable(text: str) -> list[str]:
+    """Pieces between which a line may end."""
+    pieces: list[str] = []
+    for piece in _PIECE.findall(text):
+        glued = pieces and (piece[0] in _NEVER_FIRST or pieces[-1][-1] in _NEVER_LAST)
+        if glued and not pieces[-1].isspace():
+            pieces[-1] += piece
+        else:
+            pieces.append(piece)
+    return pieces
+
+
+def _head(text: str, width: int) -> str:
+    end = 1
+    while end < len(text) and cell_len(text[: end + 1]) <= width:
+        end += 1
+    return text[:end]

@@ -1,0 +1,217 @@
+"""The pytest plugin: the fixture and the marker `gradient_flow`, and --gradient-report DIR.
+
+pytest loads this module at every start, so it imports nothing but pytest; torch and the debugger are imported when the
+fixture or the marker is first used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from gradcheck_lm.errors import GradientFlowError
+
+if TYPE_CHECKING:
+    from gradcheck_lm.flow.findings import Diagnosis, Finding
+
+_OURS = str(Path(__file__).resolve().parents[1] / "flow")
+_KEYS = ("kind", "code", "term", "op", "file", "line", "source")  # by which a cut can be described
+_used = pytest.StashKey[bool]()
+_MARKER = (
+    "gradient_flow(broken=False, kind=, code=, term=, op=, file=, line=, source=): fails unless every backward() in the "
+    "test feeds all parameters that its optimizers hold; with an argument, unless the gradient is cut as described."
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.getgroup("gradient flow").addoption(
+        "--gradient-report",
+        dest="gradient_report",
+        metavar="DIR",
+        default=None,
+        help="for each test that fails by its gradient flow, leave DIR/<test>/diagnosis.json, diagnosis.txt, graph.svg",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", _MARKER)
+    folder = config.getoption("gradient_report")
+    if folder is not None:  # whole, so that xdist's workers mean the same folder
+        config.option.gradient_report = str(config.invocation_params.dir / folder)
+
+
+@pytest.fixture
+def gradient_flow(request: pytest.FixtureRequest) -> GradientFlow:
+    """gradient_flow(loss_or_fn, wrt): the gradient arrives at every tensor; gradient_flow.broken(...): it is cut."""
+    request.node.stash[_used] = True
+    return GradientFlow()
+
+
+class GradientFlow:
+    """What the fixture gives: asserts about gradients whose failure text is the diagnosis."""
+
+    def __call__(self, loss_or_fn: Any, wrt: Any, *, counterfactual: bool = True) -> Diagnosis:
+        """Fail unless every tensor in `wrt` gets a gradient that is not all zero, and no term of the loss is dead.
+
+        Args:
+            loss_or_fn: a function of no arguments that gives the loss or a dict of its terms (lines are named), or a
+                loss that is already computed.
+            wrt: the model, a dict of tensors, or tensors.
+            counterfactual: as in `diagnose`.
+        Returns:
+            Diagnosis.
+        Raises:
+            GradientFlowError: the text is the diagnosis.
+            TraceError: the loss is not one finite number, or wrt holds no tensor.
+        """
+        __tracebackhide__ = True
+        diagnosis = _diagnosis(loss_or_fn, wrt, counterfactual)
+        if not diagnosis.ok:
+            raise GradientFlowError(f"\n{diagnosis}", diagnosis)
+        return diagnosis
+
+    def broken(
+        self,
+        loss_or_fn: Any,
+        wrt: Any,
+        *,
+        kind: str | None = None,
+        code: str | None = None,
+        term: str | None = None,
+        op: str | None = None,
+        file: str | None = None,
+        line: int | None = None,
+        source: str | None = None,
+        counterfactual: bool = True,
+    ) -> Diagnosis:
+        """Fail unless the gradient is starved, by a cut that is as described.
+
+        Args:
+            loss_or_fn, wrt, counterfactual: as above.
+            kind, code, term, op, line: what one cut must be, all of them at once; those left out may be anything.
+            file: how the cut's file ends, e.g. "losses.py".
+            source: a piece of the cut's source line.
+        Returns:
+            Diagnosis.
+        Raises:
+            GradientFlowError: the gradient arrives, or no cut is as described; the text says what was expected and is
+                the diagnosis.
+            TraceError: as above.
+        """
+        __tracebackhide__ = True
+        expected = {"kind": kind, "code": code, "term": term, "op": op, "file": file, "line": line, "source": source}
+        diagnosis = _diagnosis(loss_or_fn, wrt, counterfactual)
+        fault = _unexpected(diagnosis, {name: value for name, value in expected.items() if value is not None})
+        if fault:
+            raise GradientFlowError(f"\n{fault}", diagnosis)
+        return diagnosis
+
+
+def _diagnosis(loss_or_fn: Any, wrt: Any, counterfactual: bool) -> Diagnosis:
+    __tracebackhide__ = True
+    from gradcheck_lm.flow import assert_gradient_flows
+
+    try:
+        return assert_gradient_flows(loss_or_fn, wrt, counterfactual=counterfactual)
+    except GradientFlowError as error:
+        if error.diagnosis is None:  # the program's own
+            raise
+        return error.diagnosis  # type: ignore[return-value]
+
+
+def _unexpected(diagnosis: Diagnosis, expected: dict[str, Any]) -> str:
+    """What is wrong where a cut was expected; an empty text where it is there."""
+    described = ", ".join(f"{name}={value!r}" for name, value in expected.items())
+    if diagnosis.ok:
+        return f"expected a cut{' with ' + described if expected else ''}, but the gradient arrives\n{diagnosis}"
+    if expected and not any(_fits(finding, expected) for finding in diagnosis.errors):
+        return f"the gradient is cut, but not where expected: no cut has {described}\n{diagnosis}"
+    return ""
+
+
+def _fits(finding: Finding, expected: dict[str, Any]) -> bool:
+    for name, value in expected.items():
+        found = getattr(finding, name)
+        if name == "source":
+            fits = value in (found or "")
+        elif name == "file":
+            fits = (found or "").replace("\\", "/").endswith(value)
+        else:
+            fits = found == value
+        if not fits:
+            return False
+    return True
+
+
+# ---------------------------------------------------------------------- the marker
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+    marker = pyfuncitem.get_closest_marker("gradient_flow")
+    if marker is None:
+        return (yield)
+    expected = _expectation(marker)
+    pyfuncitem.stash[_used] = True
+    from gradcheck_lm.flow.runner import Session
+
+    session = Session("end")
+    with session.optimizers(), session.recorder:
+        result = yield
+    diagnosis = session.answer
+    if diagnosis is None:
+        fault = (
+            "this test is marked gradient_flow and called no backward(): there is no loss to diagnose. Call "
+            "loss.backward() in it, or use the fixture: gradient_flow(lambda: loss(batch), model)."
+        )
+    elif expected is None:
+        fault = "" if diagnosis.ok else str(diagnosis)
+    else:
+        fault = _unexpected(diagnosis, expected)
+    if fault:  # no frame of the test is left by now: the diagnosis is all there is to show
+        failure = pytest.fail.Exception(fault, pytrace=False)
+        failure.diagnosis = diagnosis  # type: ignore[attr-defined]
+        raise failure
+    return result
+
+
+def _expectation(marker: pytest.Mark) -> dict[str, Any] | None:
+    """What cut the marker expects; None where it expects a gradient."""
+    wrong = [name for name in marker.kwargs if name not in (*_KEYS, "broken")]
+    if marker.args or wrong:
+        raise pytest.UsageError(
+            f"the marker gradient_flow takes the keywords broken, {', '.join(_KEYS)}; it was given "
+            f"{', '.join(wrong) or marker.args}."
+        )
+    expected = {name: value for name, value in marker.kwargs.items() if name in _KEYS}
+    return expected if expected or marker.kwargs.get("broken") else None
+
+
+# ---------------------------------------------------------------------- failures
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+    """Leave the report of a failure, and show the test's and the program's frames without the debugger's own."""
+    if call.excinfo is None:
+        return
+    folder = item.config.getoption("gradient_report")
+    diagnosis = getattr(call.excinfo.value, "diagnosis", None)
+    if folder is not None and diagnosis is not None:
+        item.add_report_section(call.when, "gradient flow", _report(Path(folder), item.nodeid, diagnosis))
+    if item.stash.get(_used, False):
+        shown = call.excinfo.traceback.filter(lambda entry: not str(entry.path).startswith(_OURS))
+        if len(shown):
+            call.excinfo.traceback = shown
+
+
+def _report(folder: Path, name: str, diagnosis: Diagnosis) -> str:
+    from gradcheck_lm.integrations.reports import safe_name, write_report
+
+    try:
+        return "\n".join(str(path) for path in write_report(folder / safe_name(name), diagnosis))
+    except OSError as error:  # the failure itself must still be shown
+        return f"the report could not be written: {error}"

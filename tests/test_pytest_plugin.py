@@ -1,0 +1,306 @@
+"""The pytest plugin, as its users meet it: in test runs of its own."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from torch import nn
+
+from gradcheck_lm.integrations.reports import safe_name
+
+HEAD = """
+import torch
+import pytest
+from torch import nn
+
+model = nn.Linear(3, 2)
+data = torch.ones(4, 3)
+
+def healthy():
+    return model(data).square().mean()
+
+def cut():
+    output = model(data)
+    hard = output.argmax(-1)  # here
+    return {"fit": output.square().mean(), "lm": hard.float().mean()}
+"""
+
+
+@pytest.fixture
+def run(pytester: pytest.Pytester):
+    """Run tests in a folder of their own; text after HEAD."""
+
+    def run(body: str, *arguments: str, outcomes: dict[str, int] | None = None) -> pytest.RunResult:
+        pytester.makepyfile(test_it=HEAD + body)
+        result = pytester.runpytest_inprocess("-p", "no:cacheprovider", *arguments)
+        if outcomes is not None:
+            result.assert_outcomes(**outcomes)
+        return result
+
+    return run
+
+
+LINE = 1 + HEAD.splitlines().index("    hard = output.argmax(-1)  # here")
+
+
+def test_a_gradient_that_arrives(run) -> None:
+    run(
+        """
+def test_function(gradient_flow):
+    diagnosis = gradient_flow(healthy, model)
+    assert diagnosis.ok
+    assert diagnosis.wrt == ("weight", "bias")
+
+def test_loss_that_is_there(gradient_flow):
+    assert gradient_flow(healthy(), wrt=model).ok
+""",
+        outcomes={"passed": 2},
+    )
+
+
+def test_a_failure_shows_the_diagnosis_and_not_our_frames(run) -> None:
+    result = run("\ndef test_cut(gradient_flow):\n    gradient_flow(cut, model)\n", outcomes={"failed": 1})
+    text = result.stdout.str()
+    result.stdout.fnmatch_lines(
+        [
+            ">*gradient_flow(cut, model)",
+            "E*GradientFlowError:*",
+            "E*gradient flow: BROKEN*",
+            "E*Term 'lm' teaches nothing*",
+            f"E*test_it.py:{LINE} in cut*torch.Tensor.argmax*",
+        ]
+    )
+    assert "pytest_plugin.py" not in text
+    assert "asserts.py" not in text
+    assert "recorder.py" not in text
+
+
+def test_an_error_of_the_program_shows_its_own_frames_alone(run) -> None:
+    result = run(
+        """
+def wrong():
+    return model(torch.ones(4, 5)).sum()
+
+def test_wrong(gradient_flow):
+    gradient_flow(wrong, model)
+
+def test_no_loss(gradient_flow):
+    gradient_flow(lambda: None, model)
+""",
+        outcomes={"failed": 2},
+    )
+    text = result.stdout.str()
+    result.stdout.fnmatch_lines(
+        ["*return model(torch.ones(4, 5)).sum()", "*mat1 and mat2 shapes cannot be multiplied*"]
+    )
+    result.stdout.fnmatch_lines(["E*TraceError: what fn returned is None*"])
+    assert not re.search(r"gradcheck_lm.flow.\w+\.py:\d+", text)
+
+
+def test_an_expected_cut(run) -> None:
+    result = run(
+        f"""
+def test_found(gradient_flow):
+    diagnosis = gradient_flow.broken(
+        cut, model, kind="discrete_op", code="GF101", line={LINE}, term="lm", op="torch.Tensor.argmax", file="test_it.py",
+        source="output.argmax",
+    )
+    assert diagnosis.findings[0].line == {LINE}
+
+def test_any(gradient_flow):
+    gradient_flow.broken(cut, model)
+
+@pytest.mark.parametrize("wrong", [{{"kind": "detach"}}, {{"line": 1}}, {{"source": "softmax"}}, {{"file": "other.py"}},
+                                   {{"kind": "discrete_op", "line": 1}}, {{"term": "fit"}}, {{"op": "torch.argmax"}}])
+def test_elsewhere(gradient_flow, wrong):
+    gradient_flow.broken(cut, model, **wrong)
+
+def test_mended(gradient_flow):
+    gradient_flow.broken(healthy, model, kind="discrete_op")
+""",
+        outcomes={"passed": 2, "failed": 8},
+    )
+    result.stdout.fnmatch_lines(
+        ["E*not where expected: no cut has kind='detach'*", "E*gradient flow: BROKEN*", "E*GF101*"]
+    )
+    result.stdout.fnmatch_lines(["E*expected a cut with kind='discrete_op', but the gradient arrives*"])
+
+
+def test_the_marker_watches_every_backward(run) -> None:
+    result = run(
+        """
+def train(loss):
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for _ in range(2):
+        optimizer.zero_grad()
+        loss().backward()
+        optimizer.step()
+
+@pytest.mark.gradient_flow
+def test_trains():
+    train(healthy)
+
+@pytest.mark.gradient_flow
+def test_does_not_train():
+    train(lambda: sum(cut().values()))
+
+def test_does_not_train_either():
+    train(lambda: sum(cut().values()))
+
+@pytest.mark.gradient_flow(kind="discrete_op", source="argmax")
+def test_known_cut():
+    train(lambda: sum(cut().values()))
+
+@pytest.mark.gradient_flow(broken=True)
+def test_mended():
+    train(healthy)
+
+@pytest.mark.gradient_flow
+def test_no_backward():
+    healthy()
+
+@pytest.mark.gradient_flow
+def test_its_own_failure():
+    train(healthy)
+    assert 1 == 2
+
+@pytest.mark.gradient_flow(knid="detach")
+def test_misspelt():
+    train(healthy)
+""",
+        outcomes={"passed": 3, "failed": 5},
+    )
+    text = result.stdout.str()
+    for name in ("test_trains", "test_does_not_train_either", "test_known_cut"):
+        assert f"FAILED test_it.py::{name} " not in text
+    result.stdout.fnmatch_lines(["*test_does_not_train*", "gradient flow: BROKEN"])
+    result.stdout.fnmatch_lines([f"*test_it.py:{LINE} in cut*"])
+    result.stdout.fnmatch_lines(["expected a cut, but the gradient arrives"])
+    result.stdout.fnmatch_lines(["this test is marked gradient_flow and called no backward()*"])
+    result.stdout.fnmatch_lines(["*takes the keywords broken, kind, *it was given knid*"])
+    assert "pluggy" not in text
+    assert "pytest_plugin.py" not in text.replace("UsageError", "") or "knid" in text
+
+
+def test_the_marker_leaves_torch_as_it_was(run) -> None:
+    import torch
+
+    before = torch.optim.Optimizer.__init__
+    run(
+        "\n@pytest.mark.gradient_flow\ndef test_raises():\n    raise RuntimeError('mine')\n", outcomes={"failed": 1}
+    ).stdout.fnmatch_lines(["E*RuntimeError: mine"])
+    assert torch.optim.Optimizer.__init__ is before
+    assert torch.overrides._len_torch_function_stack() == 0
+
+
+REPORTED = """
+import gradcheck_lm as gc
+
+@pytest.mark.parametrize("name", ["a/b", "a_b", "../../up", "x" * 300, "字"])
+def test_cut(gradient_flow, name):
+    gradient_flow(cut, model)
+
+@pytest.mark.gradient_flow
+def test_marked():
+    sum(cut().values()).backward()
+
+def test_plain():
+    gc.assert_gradient_flows(cut, model)
+
+def test_ok(gradient_flow):
+    gradient_flow(healthy, model)
+
+def test_caught():
+    with pytest.raises(gc.GradientFlowError):
+        gc.assert_gradient_flows(cut, model)
+
+def test_expected(gradient_flow):
+    gradient_flow.broken(cut, model)
+"""
+
+
+def read_reports(folder: Path) -> dict[str, dict]:
+    found = {}
+    for place in folder.iterdir():
+        assert {file.name for file in place.iterdir()} == {"diagnosis.json", "diagnosis.txt", "graph.svg"}
+        found[place.name] = json.loads((place / "diagnosis.json").read_text(encoding="utf-8"))
+        assert "gradient flow: BROKEN" in (place / "diagnosis.txt").read_text(encoding="utf-8")
+        assert "argmax" in (place / "graph.svg").read_text(encoding="utf-8")
+    return found
+
+
+def test_reports_of_failures(run, pytester: pytest.Pytester) -> None:
+    result = run(REPORTED, "--gradient-report", "out/reports", outcomes={"failed": 7, "passed": 3})
+    reports = read_reports(pytester.path / "out" / "reports")
+    assert len(reports) == 7
+    assert all(report["findings"][0]["line"] == LINE for report in reports.values())
+    assert all(re.fullmatch(r"[A-Za-z0-9._\-]{1,120}", name) for name in reports)
+    assert [path.name for path in pytester.path.parent.iterdir()].count("up") == 0
+    result.stdout.fnmatch_lines(["*gradient flow*", "*reports*diagnosis.json"])
+
+
+def test_reports_with_xdist(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(test_it=HEAD + REPORTED)
+    result = pytester.runpytest_subprocess("-n", "2", "--gradient-report", "reports", "-p", "no:cacheprovider")
+    result.assert_outcomes(failed=7, passed=3)
+    assert len(read_reports(pytester.path / "reports")) == 7
+    result.stdout.fnmatch_lines(["*reports*diagnosis.json"])
+
+
+def test_a_report_that_cannot_be_written_hides_nothing(run, pytester: pytest.Pytester) -> None:
+    (pytester.path / "taken").write_text("a file")
+    result = run(
+        "\ndef test_cut(gradient_flow):\n    gradient_flow(cut, model)\n",
+        "--gradient-report",
+        "taken",
+        outcomes={"failed": 1},
+    )
+    result.stdout.fnmatch_lines(["E*gradient flow: BROKEN*"])
+    result.stdout.fnmatch_lines(["the report could not be written:*"])
+
+
+def test_without_the_option_nothing_is_written(run, pytester: pytest.Pytester) -> None:
+    run("\ndef test_cut(gradient_flow):\n    gradient_flow(cut, model)\n", outcomes={"failed": 1})
+    assert not list(pytester.path.rglob("*.json"))
+
+
+def test_names_of_reports() -> None:
+    names = ["t.py::a[x/y]", "t.py::a[x_y]", "t.py::A[x_y]", "t.py::a[" + "z" * 500 + "]", "::", "..", "字", "con"]
+    safe = [safe_name(name) for name in names]
+    assert len({name.lower() for name in safe}) == len(names)
+    assert all(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._\-]{0,119}", name) for name in safe)
+    assert safe_name(names[0]) == safe[0]
+
+
+def test_start_up_imports_nothing_heavy(tmp_path: Path) -> None:
+    (tmp_path / "test_trivial.py").write_text("def test_it(): pass\n")
+    (tmp_path / "conftest.py").write_text(
+        "import sys\n"
+        "def pytest_unconfigure(config):\n"
+        "    print('PLUGIN', config.pluginmanager.hasplugin('gradcheck_lm'))\n"
+        "    ours = [name for name in sys.modules if name.startswith('gradcheck_lm.')]\n"
+        "    print('LOADED', [name for name in ('torch', 'numpy', 'rich') if name in sys.modules], *sorted(ours))\n"
+    )
+    for arguments in (["--collect-only"], []):
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments, str(tmp_path)],
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+        )
+        assert "PLUGIN True" in done.stdout, done.stdout + done.stderr
+        assert (
+            "LOADED [] gradcheck_lm.errors gradcheck_lm.integrations gradcheck_lm.integrations.pytest_plugin"
+            in done.stdout
+        )
+
+
+def test_the_fixture_is_here_too(gradient_flow) -> None:
+    model = nn.Linear(2, 1)
+    gradient_flow(lambda: model(model.weight).sum(), model)
+    gradient_flow.broken(lambda: model(model.weight.detach()).detach().sum(), model, kind="detach")

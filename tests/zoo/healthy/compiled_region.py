@@ -1,0 +1,16 @@
+# expected: ok
+# A compiled function between eager layers. Compiled regions are opaque: the recorder looks on from the outside.
+import torch
+from torch import nn
+
+first, last = nn.Linear(4, 6), nn.Linear(6, 1)
+wrt = {"first": first, "last": last}
+
+
+@torch.compile(backend="eager")
+def middle(value):
+    return torch.nn.functional.gelu(value) * value.sigmoid()
+
+
+def loss():
+    return last(middle(first(torch.randn(5, 4)))).square().mean()
