@@ -9,11 +9,13 @@ from typing import Annotated, Any
 import typer
 
 from gradcheck_lm import __version__
+from gradcheck_lm.commands import lessons as course
 from gradcheck_lm.commands.adapt import adapt
 from gradcheck_lm.commands.common import friendly
 from gradcheck_lm.commands.compare import compare
-from gradcheck_lm.commands import lessons as course
 from gradcheck_lm.commands.doctor import doctor
+from gradcheck_lm.commands.ngram import train_ngram
+from gradcheck_lm.commands.quality import quality
 from gradcheck_lm.commands.read import evaluate, lm_table, mistakes, transcribe
 from gradcheck_lm.commands.run import run
 from gradcheck_lm.commands.train import train, train_lm
@@ -40,7 +42,7 @@ def add(
     )
 
 
-def _help(command: Callable[..., Any], examples: Sequence[str]) -> dict[str, str]:
+def _help(command: Callable[..., Any], examples: Sequence[str]) -> dict[str, Any]:
     paragraphs = (inspect.getdoc(command) or "").split("\n\n")
     return {
         "help": "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs),  # wrapped by the terminal's width
@@ -62,8 +64,15 @@ add(evaluate, LABORATORY, "evaluate lines/", "evaluate lines/ --recogniser runs/
 add(transcribe, LABORATORY, "transcribe line.png", "transcribe scans/ > readings.tsv")
 add(adapt, LABORATORY, "adapt scans/ --out runs/adapted", "adapt scans/ --out runs/quick --lm char --limit 32")
 add(lm_table, LABORATORY, "lm-table lines/", "lm-table lines/ --lm char --limit 100 --json", name="lm-table")
+add(
+    quality, LABORATORY, "quality", "quality lines/ --lm smollm2 --out runs/quality", "quality logits.npz --samples 500"
+)
 add(mistakes, LABORATORY, "mistakes lines/ --examples 20")
 add(train_lm, LABORATORY, "train-lm --out runs/char --text letters.txt", name="train-lm")
+add(
+    train_ngram, LABORATORY, "train-ngram --out runs/ngram --text letters.txt --order 6",
+    "train-ngram --out runs/lines --text lines/labels.tsv --whole-lines", name="train-ngram",
+)  # fmt: skip
 add(doctor, SETUP, "doctor", "doctor --fix")
 
 lessons = typer.Typer(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})

@@ -12,8 +12,8 @@ from gradcheck_lm.penalties.policy_gradient import PolicyGradient
 from gradcheck_lm.penalties.policy_gradient_path import PolicyGradientPath
 from gradcheck_lm.penalties.relax import Relax
 
-# what a penalty must be told to be unbiased, or fast enough, on a problem of a few frames
-OPTIONS: dict[str, dict] = {}
+# what makes a penalty as biased as it may be on a problem of four classes
+BIASED_OPTIONS: dict[str, dict] = {"local_expectation": {"alternatives": 1, "threshold": 0.1}}
 # problems by the kind of f; the last is a sum over characters, so that longer strings cost more
 PROBLEMS: dict[str, dict] = {
     "hinge": {"seed": 3, "frames": 4, "characters": "ab"},
@@ -46,7 +46,7 @@ def penalty_for(name: str, problem: Problem, **options):
         problem.language_model,
         problem.charset,
         objective=problem.objective,
-        **{**OPTIONS.get(name, {}), **options},
+        **options,
     )
 
 
@@ -55,6 +55,15 @@ def problem_of(kind: str) -> Problem:
 
 
 UNBIASED = [name for name, penalty in PENALTIES.items() if penalty.kind == "unbiased"]
+# each as it comes, and with the options that claim to leave it unbiased
+UNBIASED_CASES: list[tuple[str, dict]] = [(name, {}) for name in UNBIASED] + [
+    ("policy_gradient", {"temperature": 1.7}),
+    ("policy_gradient", {"replacement": False}),
+    ("policy_gradient", {"proposals": "beam", "beam": 4}),
+    ("policy_gradient_path", {"samples": 2}),
+    ("local_expectation", {"alternatives": None, "threshold": 0.0}),
+    ("relax", {"strength": 2.0, "tau": 0.3, "samples": 2}),
+]
 
 
 # ---- mutants: each is one mistake that has been made in earnest somewhere ----

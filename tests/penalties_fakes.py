@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 
 from gradcheck_lm.htr.charset import Charset
+from gradcheck_lm.lm.automaton import Automaton
+from gradcheck_lm.penalties import PENALTIES
 
 ABC = Charset("abc")
 
@@ -95,6 +97,16 @@ class TinyLM:
     def nll_soft(self, texts, posteriors, characters, *, hard=False, flow="both"):
         return self._soft(texts, posteriors, characters, hard, flow, True)
 
+    def automaton(self, charset) -> Automaton:
+        """A bigram of numbers of its own, for penalties that want one; it knows nothing of the rest."""
+        count = len(charset.characters)
+        generator = torch.Generator().manual_seed(count)
+        cost = -torch.randn(1 + count, count, generator=generator, dtype=torch.float64).log_softmax(1)
+        next_state = torch.arange(1, 1 + count).expand(
+            1 + count, -1
+        )  # state 0 is the begin, the others the last character
+        return Automaton(0, next_state, cost, cost.new_zeros(1 + count), charset.characters, 2)
+
     @property
     def vector_width(self) -> int:
         return self.embedding.shape[1]
@@ -112,6 +124,12 @@ class TinyLM:
             context = (decay.tril() @ pooled).tanh()[:-1]
             found.append(-((context @ self.output).log_softmax(-1) * targets).sum(-1).mean())
         return torch.stack(found)
+
+
+def objective_of(name: str, wanted: str = "hinge") -> str:
+    """The objective, or where the penalty does not have it the first that it has."""
+    objectives = PENALTIES[name].objectives
+    return wanted if wanted in objectives else objectives[0]
 
 
 def random_logits(*shape, seed=0, dtype=torch.float64, scale=1.5) -> Tensor:

@@ -23,7 +23,10 @@ from gradcheck_lm.htr.checkpoint import save_checkpoint
 from gradcheck_lm.htr.crnn import build_crnn
 from gradcheck_lm.htr.synthetic import HELD_OUT_HANDS, render_line
 
-COMMANDS = ("run", "compare", "train", "evaluate", "transcribe", "adapt", "lm-table", "mistakes", "train-lm", "doctor")
+COMMANDS = (
+    "run", "compare", "train", "evaluate", "transcribe", "adapt", "lm-table", "mistakes", "train-lm", "train-ngram",
+    "doctor",
+)  # fmt: skip
 
 
 def call(*arguments: object) -> tuple[int, str, str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from gradcheck_lm.flow import KINDS, Diagnosis, diagnose
+from gradcheck_lm.flow import KINDS, Diagnosis, diagnose, record
 from gradcheck_lm.flow.subjects import named_tensors
 
 ZOO = Path(__file__).parent / "zoo"
@@ -62,7 +62,7 @@ def test_broken_program_is_named(path: Path) -> None:
     assert diagnosis.findings, "no finding at all"
     assert all(finding.cures for finding in diagnosis.errors)
     assert all(finding.code == KINDS[finding.kind].code for finding in diagnosis.findings)
-    found = [(finding.kind, finding.line) for finding in diagnosis.errors if Path(finding.file) == path]
+    found = [(finding.kind, finding.line) for finding in diagnosis.findings if Path(finding.file) == path]
     wanted = expected(path)
     first = diagnosis.findings[0]
     assert (first.kind, first.file, first.line) == (wanted[0][0], str(path), wanted[0][1]), show(diagnosis)
@@ -77,6 +77,39 @@ def test_healthy_program_has_no_error(path: Path) -> None:
     assert diagnosis.ok, str(diagnosis)
     assert not diagnosis.errors, show(diagnosis)
     assert all(tensor.grad is None for tensor in named_tensors(program.wrt)[0].values())
+
+
+def step(path: Path, *, watched: bool) -> tuple[list[torch.Tensor], list[torch.Tensor | None]]:
+    """Terms of the loss and gradients of one step of a program."""
+    program = load(path)
+    tensors = list(named_tensors(program.wrt)[0].values())
+    if watched:
+        with record() as run:
+            result = program.loss()
+        run.diagnose(result, program.wrt)
+        assert not run.recorder._hooks
+    else:
+        result = program.loss()
+    terms = list(result.values()) if isinstance(result, dict) else [result]
+    total = sum(terms)
+    if isinstance(total, torch.Tensor) and total.requires_grad:
+        total.backward()
+    return [torch.as_tensor(term).detach() for term in terms], [tensor.grad for tensor in tensors]
+
+
+@pytest.mark.parametrize("path", [*HEALTHY, *BROKEN], ids=lambda path: path.stem)
+def test_recorder_changes_no_bit(path: Path) -> None:
+    plain, plain_gradients = step(path, watched=False)
+    seen, seen_gradients = step(path, watched=True)
+    assert all(map(same, plain, seen))
+    assert all(map(same, plain_gradients, seen_gradients))
+
+
+def same(one: torch.Tensor | None, two: torch.Tensor | None) -> bool:
+    if one is None or two is None:
+        return one is two
+    one, two = (value.to_dense() if value.is_sparse else value for value in (one, two))
+    return torch.equal(one, two) or (one.isnan().any() and torch.equal(one.nan_to_num(7.0), two.nan_to_num(7.0)))
 
 
 @pytest.mark.parametrize("path", [*BROKEN, *HEALTHY], ids=lambda path: path.stem)

@@ -85,5 +85,36 @@ def seeds(
     typer.echo(str(run_seeds(out, count=count, hand=hand, arms=names, steps=steps, samples=samples, progress=note)))
 
 
+@app.command()
+@friendly
+def estimators(
+    out: Annotated[Path, typer.Option(help="The folder docs/.")] = Path("docs"),
+    problems: Annotated[int, typer.Option(help="Random problems in each table.", min=2)] = 12,
+    draws: Annotated[int, typer.Option(help="Draws of each random estimator for each problem.", min=10)] = 4000,
+) -> None:
+    """Every penalty's gradient against the exact one, by enumeration: docs/estimators.md."""
+    quiet_libraries()
+    from gradcheck_lm.bench.estimators import write_estimators
+
+    typer.echo(str(write_estimators(out, problems=problems, draws=draws, progress=note)))
+
+
+@app.command()
+@friendly
+def penalties(
+    out: Annotated[Path, typer.Option(help="Folder for penalties.json, penalties.md and penalties.png.")],
+    lms: Annotated[str, typer.Option(help="Language models to score with, separated by commas.")] = "char,smollm2",
+    repeats: Annotated[int, typer.Option(help="Interleaved repeats of each measurement.", min=3)] = 9,
+    device: Annotated[str, typer.Option(help="'cpu' or 'cuda'.")] = "cpu",
+    curves: Annotated[bool, typer.Option(help="Also measure how time and memory grow with N, T, C, K and L.")] = True,
+) -> None:
+    """Speeds: batched scoring and decoding against the story's loops, each penalty's step against CTC alone."""
+    quiet_libraries()
+    from gradcheck_lm.bench.penalties import run_penalties
+
+    names = tuple(name.strip() for name in lms.split(",") if name.strip())
+    typer.echo(str(run_penalties(out, lms=names, repeats=repeats, device=device, curves=curves, progress=note)))
+
+
 if __name__ == "__main__":
     app()

@@ -88,7 +88,18 @@ def _above_zero(option: str, value: float) -> None:
 
 _CHECKS: dict[str, Callable[[str, Any], None]] = {
     **dict.fromkeys(
-        ("steps", "batch_size", "limit", "lines", "width", "adapt_lines", "evaluation_lines"), _at_least(1)
+        (
+            "steps",
+            "batch_size",
+            "limit",
+            "lines",
+            "width",
+            "adapt_lines",
+            "evaluation_lines",
+            "order",
+            "smallest_count",
+        ),
+        _at_least(1),
     ),
     **dict.fromkeys(
         ("examples", "seed", "validation_every", "checkpoint_every", "attribute_every", "weight_decay"), _at_least(0)

@@ -86,7 +86,7 @@ def _check(spoken: Voice, lesson: Lesson, progress: Progress) -> Verdict:
 
 def hint(
     name: Name = "",
-    tier: Annotated[int, typer.Option(min=1, max=3, help="Show this tier; by default the next one.")] = 0,
+    tier: Annotated[int | None, typer.Option(min=1, max=3, help="Show this tier; by default the next one.")] = None,
     lang: Language = "",
 ) -> None:
     """A hint, stronger each time you ask: three tiers, the first never holds the answer."""
@@ -139,7 +139,9 @@ def watch(name: Name = "", lang: Language = "") -> None:
             spoken.console.clear()
         if _check(spoken, lesson, progress).passed:
             show_next(spoken, lessons, progress)
-        waiting = Words("{file} の変更を待っています。Ctrl-C で終わります。", "Waiting for {file} to change; Ctrl-C ends.")
+        waiting = Words(
+            "{file} の変更を待っています。Ctrl-C で終わります。", "Waiting for {file} to change; Ctrl-C ends."
+        )
         spoken.tell(waiting.filled(file=short(lesson.exercise)), style="dim")
 
     try:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import linecache
 import sys
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from gradcheck_lm.commands.common import fail, note
 from gradcheck_lm.errors import ArgumentError, GradcheckLMError
+from gradcheck_lm.flow.paths import short_path
+
+if TYPE_CHECKING:
+    from gradcheck_lm.flow.findings import Diagnosis
 
 _OURS = str(Path(__file__).resolve().parents[1])
 _WATCHING = tuple(str(Path(_OURS, "flow", name)) for name in ("runner.py", "recorder.py"))
@@ -28,6 +33,13 @@ def run(
     ] = "first-backward",
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the diagnosis as JSON to this file.")] = None,
     sarif: Annotated[Path | None, typer.Option(help="Write SARIF, for code scanning in CI, to this file.")] = None,
+    explain: Annotated[
+        bool,
+        typer.Option(
+            "--explain",
+            help="Let the script run as ever, and explain autograd's 'element 0 of tensors does not require grad'.",
+        ),
+    ] = False,
     graph: Annotated[
         Path | None, typer.Option(help="Draw the flow of the gradient: .svg, .png, .pdf, .dot or .html.")
     ] = None,
@@ -37,20 +49,31 @@ def run(
     The parameters asked about are those that the script's optimizers hold. Options of this command stand before
     SCRIPT; all that follows it belongs to the script. What the script prints stays where it is.
 
+    With --explain nothing is stopped: the script runs as without this command, to its end, and where autograd refuses
+    a loss that has no gradient at all, the line and the diagnosis stand in the place of the traceback.
+
     Exit code: 0 all is well; 1 something is starved of gradient, or the script itself failed; 2 there is nothing to
     diagnose.
     """
     from gradcheck_lm.draw.terminal import print_diagnosis
     from gradcheck_lm.files import write_text_atomic
-    from gradcheck_lm.flow.runner import run_script
+    from gradcheck_lm.flow.runner import watch_script
 
     _check(script, module, until, graph)
     try:
-        diagnosis = run_script(script, list(context.args), module=module, until=until)
+        seen = watch_script(script, list(context.args), module=module, until="refused" if explain else until)
     except Exception as error:
         _explain(error)
         raise
+    diagnosis = seen.diagnosis
+    if diagnosis is None:
+        _leave(seen.error)
+    sys.stdout.flush()
+    if explain and seen.error is not None:
+        _say_where(seen.error)
     print_diagnosis(diagnosis)
+    if explain:
+        _say_lesson(diagnosis)
     if json_file is not None:
         write_text_atomic(json_file, diagnosis.to_json() + "\n")
     if sarif is not None:
@@ -60,7 +83,37 @@ def run(
     for path in (json_file, sarif, graph):
         if path is not None:
             note(f"wrote {path}")
+    if not explain and seen.error is not None:
+        _leave(seen.error)
     raise typer.Exit(0 if diagnosis.ok else 1)
+
+
+def _leave(error: BaseException | None) -> NoReturn:
+    """End as the script did."""
+    if error is None:
+        raise typer.Exit(0)
+    if isinstance(error, Exception):
+        _explain(error)
+    raise error
+
+
+def _say_where(error: BaseException) -> None:
+    """The last line of the script that the error came through, and the error in one line."""
+    frames = [frame for frame in _frames(error) if not _is_ours(frame[0])]
+    theirs = [frame for frame in frames if "site-packages" not in frame[0]] or frames
+    file, function, line = theirs[-1]
+    inside = "" if function == "<module>" else f" in {function}"
+    typer.echo(f"{short_path(file)}:{line}{inside}\n    {linecache.getline(file, line).strip()}")
+    typer.echo(f"{type(error).__name__}: {error}\n")
+
+
+def _say_lesson(diagnosis: Diagnosis) -> None:
+    """Where the course teaches what was found."""
+    from gradcheck_lm.flow.findings import KINDS
+
+    lessons = dict.fromkeys(KINDS[finding.kind].lesson for finding in diagnosis.errors)
+    for lesson in list(lessons)[:1]:
+        typer.echo(f"\nThe lesson on this: {lesson} (gradcheck-lm lessons)")
 
 
 def _check(script: str, module: bool, until: str, graph: Path | None) -> None:
@@ -78,7 +131,7 @@ def _check(script: str, module: bool, until: str, graph: Path | None) -> None:
 def _explain(error: Exception) -> None:
     """Show an error of the script as Python would, and one of the diagnosis as a sentence; others are left."""
     frames = list(_frames(error))
-    asked = [i for i, frame in enumerate(frames) if frame == (_WATCHING[0], "_backward", frame[2])]
+    asked = [i for i, frame in enumerate(frames) if frame == (_WATCHING[0], "_ask", frame[2])]
     theirs = [frame for frame in frames[: asked[0] if asked else None] if not _is_ours(frame[0])]
     if not theirs:
         return
@@ -90,12 +143,12 @@ def _explain(error: Exception) -> None:
         fail(f"{file}, line {line}: {error}")
 
 
-def _frames(error: Exception) -> Iterator[tuple[str, str, int]]:
+def _frames(error: BaseException) -> Iterator[tuple[str, str, int]]:
     """File, function and line of each frame inside the runner."""
     inside = False
     for frame, line in traceback.walk_tb(error.__traceback__):
         code = frame.f_code
-        inside = inside or (code.co_filename == _WATCHING[0] and code.co_name == "run_script")
+        inside = inside or (code.co_filename == _WATCHING[0] and code.co_name == "watch_script")
         if inside:
             yield code.co_filename, code.co_name, line
 
@@ -111,7 +164,7 @@ def _print_traceback(error: Exception) -> None:
     while parts:
         part = parts.pop()
         outer = [
-            i for i, frame in enumerate(part.stack) if (frame.filename, frame.name) == (_WATCHING[0], "run_script")
+            i for i, frame in enumerate(part.stack) if (frame.filename, frame.name) == (_WATCHING[0], "watch_script")
         ]
         start = outer[0] if outer else -1
         kept = [frame for frame in part.stack[start + 1 :] if frame.filename not in _WATCHING]

@@ -30,7 +30,9 @@ _STATES = {
     "passed": (Words("合格", "passed"), "green"),
 }
 _HEADS = Words("課|題|状態|分かること", "lesson|title|state|what clicks")
-_HELD = Words("{held} / {total} の検査が通りました。次で止まっています: ", "{held} of {total} checks hold. It stops at: ")
+_HELD = Words(
+    "検査 {total} 個のうち {held} 個が通りました。次で止まっています:", "{held} of {total} checks hold. It stops at:"
+)
 
 
 def next_lesson(lessons: list[Lesson], progress: Progress) -> Lesson | None:
@@ -116,7 +118,9 @@ def show_verdict(voice: Voice, lesson: Lesson, verdict: Verdict) -> None:
 
 def show_hint(voice: Voice, lesson: Lesson, tier: int) -> None:
     """The hint of a tier, from 1, and how to get the next."""
-    _panel(voice, [lesson.hints[tier - 1].in_language(voice.language)], title=f"{lesson.name}  {tier}/3", style="yellow")
+    _panel(
+        voice, [lesson.hints[tier - 1].in_language(voice.language)], title=f"{lesson.name}  {tier}/3", style="yellow"
+    )
     if tier < len(lesson.hints):
         voice.tell(Words("もっと詳しいヒント:", "A stronger hint:"), style="dim")
         voice.put(f"    {COMMAND} hint {lesson.name}", style="dim")

@@ -58,7 +58,9 @@ def read_lesson(folder: Path) -> Lesson:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise DataError(f"{path} cannot be read: {error}") from None
     except (KeyError, TypeError) as error:
-        raise DataError(f"{path} lacks {error}: it needs [title], [aha] and three [[hint]], each with ja and en") from None
+        raise DataError(
+            f"{path} lacks {error}: it needs [title], [aha] and three [[hint]], each with ja and en"
+        ) from None
 
 
 def _words(entry: dict[str, str]) -> Words:
@@ -113,7 +115,9 @@ def find_lesson(lessons: list[Lesson], wanted: str) -> Lesson:
         ArgumentError: none or several; the message lists them.
     """
     word = Path(wanted.rstrip("/\\")).name.lower()
-    exact = [lesson for lesson in lessons if word in (lesson.name, lesson.name[:3], str(lesson.number), lesson.name[1:3])]
+    exact = [
+        lesson for lesson in lessons if word in (lesson.name, lesson.name[:3], str(lesson.number), lesson.name[1:3])
+    ]
     found = exact or [lesson for lesson in lessons if word and word in lesson.name]
     if len(found) == 1:
         return found[0]

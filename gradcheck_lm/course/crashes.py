@@ -21,8 +21,10 @@ _KNOWN: tuple[tuple[type[BaseException], str, Words], ...] = (
     (
         RecursionError,
         "",
-        Words("再帰が深すぎます。長い計算グラフは Python の再帰の上限を超えます。リストをスタックにして、ループで歩いてください。",
-              "The recursion is too deep: a long graph exceeds Python's limit. Walk it in a loop, with a list as stack."),
+        Words("再帰が深すぎます。長い計算グラフは Python の再帰の上限を超えます。"
+              "リストをスタックにして、ループで歩いてください。",
+              "The recursion is too deep: a long graph exceeds Python's limit. "
+              "Walk it in a loop, with a list as stack."),
     ),
     (
         RuntimeError,
@@ -33,13 +35,16 @@ _KNOWN: tuple[tuple[type[BaseException], str, Words], ...] = (
     (
         RuntimeError,
         "appears to not have been used in the graph",
-        Words("勾配を求めたテンソルのどれかが、この損失の計算グラフにありません。`allow_unused=True` を渡すと `None` が返ります。",
-              "A tensor that you ask about is not in this loss's graph. With `allow_unused=True` you get `None` for it."),
+        Words("勾配を求めたテンソルのどれかが、この損失の計算グラフにありません。"
+              "`allow_unused=True` を渡すと `None` が返ります。",
+              "A tensor that you ask about is not in this loss's graph. "
+              "With `allow_unused=True` you get `None` for it."),
     ),
     (
         RuntimeError,
         "backward through the graph a second time",
-        Words("計算グラフは一度の `backward()` で解放されます。もう一度計算するか、`retain_graph=True` を渡してください。",
+        Words("計算グラフは一度の `backward()` で解放されます。"
+              "もう一度計算するか、`retain_graph=True` を渡してください。",
               "One `backward()` frees the graph. Compute the loss again, or pass `retain_graph=True`."),
     ),
     (
@@ -69,14 +74,16 @@ _KNOWN: tuple[tuple[type[BaseException], str, Words], ...] = (
     (
         TypeError,
         "NoneType",
-        Words("数が必要な所に `None` があります。届かない勾配は 0 ではなく `None` です。`return` の書き忘れもよくあります。",
+        Words("数が必要な所に `None` があります。"
+              "届かない勾配は 0 ではなく `None` です。`return` の書き忘れもよくあります。",
               "There is `None` where a number is needed. A gradient that does not arrive is `None`, not 0; "
               "a missing `return` is common too."),
     ),
     (
         SystemExit,
         "",
-        Words("ファイルが自分で終了しました。`exit()` を消してください。", "The file ends itself: take the `exit()` out."),
+        Words("ファイルが自分で終了しました。`exit()` を消してください。",
+              "The file ends itself: take the `exit()` out."),
     ),
 )  # fmt: skip
 

@@ -64,7 +64,8 @@ def expect_gradient(
     if not error <= tolerance:
         wrong(
             ja="{name}の勾配は 0 ではありませんが、値が違います(ノルム {size:.4g}、正しくは {right:.4g})。",
-            en="The gradient of {name} is not zero, and it is not the right one (norm {size:.4g}, should be {right:.4g}).",
+            en="The gradient of {name} is not zero, and it is not the right one "
+            "(norm {size:.4g}, should be {right:.4g}).",
             name=what, size=size, right=float(truth.norm()),
         )  # fmt: skip
 

@@ -19,7 +19,8 @@ _KEPT = 2000  # characters of output that are shown
 
 _TIME = Words(
     "{seconds:.0f} 秒たっても終わりませんでした。終わらないループか、同じノードを何度も訪れる歩き方ではありませんか。",
-    "It did not end within {seconds:.0f} seconds. Is there an endless loop, or a walk that visits nodes again and again?",
+    "It did not end within {seconds:.0f} seconds. "
+    "Is there an endless loop, or a walk that visits nodes again and again?",
 )
 _DIED = Words(
     "検査の途中で Python ごと終了しました(終了コード {code})。ファイルの中の `os._exit` や、深すぎる再帰が疑われます。",

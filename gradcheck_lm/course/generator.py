@@ -49,7 +49,7 @@ def read_holes(source: str, *, place: str = "solution.py") -> list[Hole]:
     lines = source.splitlines()
     start = None
     for number, line in enumerate(lines):
-        if match := _OPEN.match(line):
+        if _OPEN.match(line):
             if start is not None:
                 raise DataError(f"{place}:{number + 1}: a hole opens inside the hole of line {start + 1}")
             start = number

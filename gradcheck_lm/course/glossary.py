@@ -27,7 +27,9 @@ TERMS = (
     Term(r"(?:computation(?:al)? )?graphs?", ("計算グラフ", "グラフ"), ("コンピュテーショングラフ",)),
     Term(r"computation(?:al)? graphs?", ("計算グラフ",)),
     Term(r"gradients?", ("勾配",), ("グラディエント",)),
-    Term(r"backpropagations?|backward pass(?:es)?", ("逆伝播",), ("逆伝搬", "バックプロパゲーション", "バックプロップ")),
+    Term(
+        r"backpropagations?|backward pass(?:es)?", ("逆伝播",), ("逆伝搬", "バックプロパゲーション", "バックプロップ")
+    ),
     Term(r"forward pass(?:es)?", ("順伝播",), ("順伝搬", "フォワードパス")),
     Term(r"leaf(?: tensors?)?|leaves", ("葉テンソル",), ("リーフ", "末端テンソル")),
     Term(r"false lea(?:f|ves)", ("偽の葉テンソル",)),

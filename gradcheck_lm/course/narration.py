@@ -14,10 +14,10 @@ from gradcheck_lm.course import glossary
 # functions whose texts are read to learners; in these, measured numbers come through placeholders
 _SPEAKERS = ("say", "ask", "wrong", "expect")
 _CODE = re.compile(r"`[^`]*`")
-_TYPED = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?:[eE]-?\d+)?(?![\w-])")
+_TYPED = re.compile(r"(?<![\w.-])-?\d+(?:\.\d+)?(?:[eE]-?\d+)?(?![\w-])")
 _SMALL = {"0", "1"}  # "exactly 0", "1 つ": no measurements
 # endings of plain polite Japanese; a sentence may also end in code, a placeholder, a quotation or a colon
-_BLUNT = re.compile(r"(?:である|だ|だった|ない|する|した|なる|なった|できる|いる|ある)。")
+_BLUNT = re.compile(r"(?:である|だ|だった|(?<!な)かった|なかった|ない|する|(?<!ま)した|なる|なった|できる|いる|ある)。")
 
 
 @dataclass(frozen=True)
@@ -56,11 +56,13 @@ def _pair_of_call(path: Path, node: ast.Call) -> list[Pair]:
     name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
     if name == "Words" and len(node.args) == 2:
         texts = dict(zip(("ja", "en"), node.args, strict=True))
-    if not texts:
-        return []
+    if not any(isinstance(text, ast.Constant | ast.JoinedStr) for text in texts.values()):
+        return []  # texts handed on from elsewhere
     plain = {key: value.value for key, value in texts.items() if isinstance(value, ast.Constant)}
     if set(plain) != {"ja", "en"} or not all(isinstance(value, str) for value in plain.values()):
-        raise ValueError(f"{path.name}:{node.lineno}: {name}(...) needs ja and en as plain strings; values go in {{...}}")
+        raise ValueError(
+            f"{path.name}:{node.lineno}: {name}(...) needs ja and en as plain strings; values go in {{...}}"
+        )
     return [Pair(path.name, node.lineno, name, ja=str(plain["ja"]), en=str(plain["en"]))]
 
 
@@ -81,7 +83,7 @@ def faults(pair: Pair) -> list[str]:
             found.append(f"{where}placeholders differ: {placeholders(pair.ja)} and {placeholders(pair.en)}")
         for text in (pair.ja, pair.en):
             found += [f"{where}the number {number} is typed into prose" for number in typed_numbers(text)]
-    if blunt := _BLUNT.search(_CODE.sub("", pair.ja)):
+    if pair.speaker != "title" and (blunt := _BLUNT.search(_CODE.sub("", pair.ja))):
         found.append(f"{where}{blunt[0]!r}: narration is in です/ます")
     return found
 

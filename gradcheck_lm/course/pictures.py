@@ -67,6 +67,14 @@ def _save(subject: Any, path: Path, params: Mapping[str, Any] | None) -> Path:
     return save_autograd(subject, path, params=params)
 
 
+def japanese_findings(subject: Any) -> list[str]:
+    """The cuts of a diagnosis in Japanese, one a line; nothing for any other picture."""
+    from gradcheck_lm.draw.japanese import wording_ja
+
+    words = [wording_ja(finding) for finding in getattr(subject, "errors", ())]
+    return ["", *(f"{i}. {word.title}: {word.why}" for i, word in enumerate(words, 1))] if words else []
+
+
 def write_record(path: Path, events: list[dict[str, Any]]) -> Path:
     """All that a lesson said and showed, as JSON, from which a page can be made in either language."""
     return write_text_atomic(path, json.dumps(events, indent=1, ensure_ascii=False) + "\n")

@@ -82,6 +82,8 @@ def say(*, ja: str, en: str, **values: object) -> None:
     """
     words = Words(ja, en).filled(**{name: plain_number(value) for name, value in values.items()})
     current = voice()
+    if current.events and current.events[-1]["kind"] == "show":
+        current.console.print()
     current.events.append({"kind": "say", "ja": words.ja, "en": words.en})
     current.tell(words)
     current.console.print()

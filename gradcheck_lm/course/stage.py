@@ -158,7 +158,10 @@ def picture(subject: Any, name: str, *, params: Mapping[str, Any] | None = None)
     text, path = pictures.draw(subject, _run.folder / name, params=params, console=spoken.console)
     spoken.events.append({"kind": "picture", "text": text, "file": path.name})
     spoken.put(textwrap.indent(text, "    "))
-    spoken.tell(Words("図: ", "picture: "), style="dim")
+    if spoken.language == "ja":
+        for line in pictures.japanese_findings(subject):
+            spoken.tell(Words(line, line), indent=4)
+    spoken.tell(Words("図:", "picture:"), style="dim")
     spoken.put(f"    {path}", style="dim")
     spoken.console.print()
 

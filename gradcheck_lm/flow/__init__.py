@@ -7,6 +7,7 @@ from gradcheck_lm.flow.findings import KINDS, Diagnosis, Finding, FlowGraph, Flo
 from gradcheck_lm.flow.numeric import Comparison, compare_gradients
 from gradcheck_lm.flow.terms import Attribution
 from gradcheck_lm.flow.watch import GradientWatch
+from gradcheck_lm.flow.what_if import WhatIf
 
 __all__ = [
     "KINDS",
@@ -21,6 +22,7 @@ __all__ = [
     "Kind",
     "Run",
     "Term",
+    "WhatIf",
     "assert_gradient_flows",
     "attribute",
     "compare_gradients",

@@ -78,6 +78,7 @@ def bridge(name: str, args: Sequence[Any], kwargs: dict[str, Any], result: Any) 
     if name == "multinomial":
         weights = source / source.sum(-1, keepdim=True)
         return {0: _weighted(hard, weights.unsqueeze(-2).expand(*hard.shape, source.shape[-1]))}
+    soft: Tensor | None
     if name in COMPARISONS:
         soft = _difference(name, args)
     elif name == "normal" and len(args) > 1:

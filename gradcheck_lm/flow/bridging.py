@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from types import FrameType
 from typing import Any
 
 import torch
@@ -14,12 +12,9 @@ from torch import Tensor
 from gradcheck_lm.flow.bridges import Carrier, bridge, straight_through
 from gradcheck_lm.flow.carrying import carry, map_tensors
 from gradcheck_lm.flow.chain import switch_place
-from gradcheck_lm.flow.crossing import Crossing, Line, flat_numbers
-from gradcheck_lm.flow.dataflow import is_telling
 from gradcheck_lm.flow.findings import Finding
-from gradcheck_lm.flow.links import is_literal
 from gradcheck_lm.flow.operations import kind_of_cut
-from gradcheck_lm.flow.recorder import Recorder
+from gradcheck_lm.flow.returning import Returning
 from gradcheck_lm.flow.sites import Site, line_of
 from gradcheck_lm.flow.tape import FLOATS, IN_FUNCTION, OPEN, Call
 
@@ -27,43 +22,17 @@ _NOT_MINE = object()
 _BY_NATURE = ("discrete_op", "integer_cast", "sampling", "zero_gradient")
 
 
-class Bridged(Recorder):
+class Bridged(Returning):
     """A recorder that bridges the cuts of some findings; a tensor that cannot carry a gradient gets a carrier."""
 
     intervenes = True
 
     def __init__(self, findings: Sequence[Finding]) -> None:
-        super().__init__()
-        self.findings = findings
-        self.applied: set[Finding] = set()
+        super().__init__(findings)
         self.refused: dict[Finding, str] = {}
-        self.spanned: set[tuple[str, Line]] = set()  # (kind, line) of the other ends of bridged round trips
-        self.crossing = Crossing()
-        self._carriers: dict[int, tuple[weakref.ref[Tensor], Carrier]] = {}
+        self.severed: dict[tuple[int, int], str] = {}
         self._places: dict[Site, tuple[Finding, ...]] = {}
         self._scopes: dict[tuple[int, Site | None], tuple[Finding, ...]] = {}
-
-    # ------------------------------------------------------------------ carriers
-
-    def carrier_of(self, tensor: Tensor) -> Carrier | None:
-        """What carries the gradient past a tensor."""
-        entry = self._carriers.get(id(tensor))
-        return entry[1] if entry is not None and entry[0]() is tensor else None
-
-    def _attach(self, tensor: Tensor, carrier: Carrier) -> None:
-        if carrier.value.requires_grad:
-            self._carriers[id(tensor)] = weakref.ref(tensor), carrier
-
-    def _new_token(self, tensor: Tensor, producer: int) -> int:
-        number = super()._new_token(tensor, producer)
-        if self._carriers and self.carrier_of(tensor) is not None:  # for the questions asked later it is alive
-            self.tokens[number].requires_grad = self.tokens[number].is_float = True
-        return number
-
-    def _live(self, tensor: Tensor) -> Tensor:
-        """A floating-point tensor in the form that carries a gradient: the same numbers."""
-        carrier = self.carrier_of(tensor) if tensor.dtype in FLOATS else None
-        return tensor if carrier is None else carrier.value
 
     # ------------------------------------------------------------------ one call
 
@@ -74,6 +43,8 @@ class Bridged(Recorder):
         here = self._findings_at(call.site)
         with self._gradient_on(call):
             call.live = call.live or any(token >= 0 and self.tokens[token].requires_grad for token in call.inputs)
+            if call.operation.marks_leaf and args[0].requires_grad and not args[0].is_leaf:
+                return args[0] if call.operation.name == "requires_grad_" else None  # alive now: nothing to ask for
             if call.operation.export:
                 return self._export(call, here, func, args, kwargs)
             hard = map_tensors(args, self._live)
@@ -116,9 +87,7 @@ class Bridged(Recorder):
         call.scope = OPEN
         return torch.inference_mode(False) if torch.is_inference_mode_enabled() else torch.enable_grad()
 
-    def _before(
-        self, finding: Finding, call: Call, func: Callable[..., Any], args: Any, kwargs: dict[str, Any]
-    ) -> Any:
+    def _before(self, finding: Finding, call: Call, func: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
         """The result of a call that is bridged by not being done: a detachment, a copy of tensors."""
         operation = call.operation
         if finding.kind == "detach" and operation.title == "torch.autograd.grad":
@@ -147,14 +116,10 @@ class Bridged(Recorder):
         soft = torch.cat([self._soft(leaf).reshape(-1) for leaf in leaves]).reshape(plain.shape)
         return self._given(plain, {0: Carrier.over(plain, soft)})
 
-    def _soft(self, tensor: Tensor) -> Tensor:
-        carrier = self.carrier_of(tensor)
-        return tensor if carrier is None else carrier.value
-
     def _after(
         self, call: Call, here: tuple[Finding, ...], func: Callable[..., Any], args: Any, kwargs: dict[str, Any]
     ) -> Any:
-        """Do the real operation, then hand the gradient past it: by a bridge, by carriers or from a number that left."""
+        """Do the real operation, then hand the gradient past it: by a bridge, by carriers, from a number that left."""
         operation = call.operation
         wanted = [finding for finding in here if finding.kind in _BY_NATURE]
         shadowed = any(self.carrier_of(tensor) is not None for tensor in _tensors((args, kwargs)))
@@ -173,34 +138,28 @@ class Bridged(Recorder):
                 self.refused.setdefault(finding, f"{operation.title} has no result of its input's shape")
                 continue
             self.applied.add(finding)
+            if not torch.is_grad_enabled():  # behind the cut that is bridged, a scope without gradient shows up
+                self._sever(call, "grad_disabled")
             return self._given(result, carriers)
         if shadowed:
             carriers = carry(operation, func, args, kwargs, result, self.carrier_of)
+            if not carriers and any(output.requires_grad for output in _tensors((result,))):
+                self._sever(call, "discrete_op")  # another input is alive, these steered only
             return self._given(result, carriers)
         return result
 
+    def _sever(self, call: Call, kind: str) -> None:
+        """Tell the questions asked later that a gradient of these inputs does not pass this call."""
+        steering = [token for token in call.inputs if token >= 0 and self.tokens[token].dtype not in FLOATS]
+        inputs = call.inputs if kind == "grad_disabled" else steering
+        self.severed.update(((len(self.calls), token), kind) for token in inputs)
+
     def _is_cut(self, finding: Finding, call: Call, args: Any, kwargs: dict[str, Any], result: Any) -> bool:
         if not any(self._soft(tensor).requires_grad for tensor in _tensors((args, kwargs))):
-            return True if finding.op == call.operation.title else False
+            return finding.op == call.operation.title
         outputs = _tensors((result,))
-        natures = {
-            kind_of_cut(call.operation, from_float=True, to_float=output.dtype in FLOATS) for output in outputs
-        }
+        natures = {kind_of_cut(call.operation, from_float=True, to_float=output.dtype in FLOATS) for output in outputs}
         return finding.kind in natures or finding.op == call.operation.title
-
-    def _given(self, result: Any, carriers: Mapping[int, Carrier]) -> Any:
-        """The result with its carriers: a floating-point one becomes its own carrier."""
-        if isinstance(result, Tensor):
-            carrier = carriers.get(0)
-            if carrier is None or not carrier.value.requires_grad:
-                return result
-            if result.dtype in FLOATS:
-                return carrier.value
-            self._attach(result, carrier)
-            return result
-        for place, carrier in carriers.items():
-            self._attach(result[place], carrier)
-        return result
 
     def _in_place(
         self, call: Call, wanted: list[Finding], func: Callable[..., Any], args: Any, kwargs: dict[str, Any]
@@ -217,85 +176,6 @@ class Bridged(Recorder):
         func(hard, *args[1:], **kwargs)
         self.applied.add(finding)
         return target.copy_(straight_through(hard, target.clone()))
-
-    # ------------------------------------------------------------------ out of torch and back
-
-    def _export(
-        self, call: Call, here: tuple[Finding, ...], func: Callable[..., Any], args: Any, kwargs: Mapping[str, Any]
-    ) -> Any:
-        result = func(*map_tensors(args, Tensor.detach), **kwargs)  # a bridge before may have made it ask for grad
-        crossing = any(finding.kind == "left_torch" for finding in here)
-        if call.site is not None and args and isinstance(args[0], Tensor):
-            if crossing or any(finding.kind == "new_leaf" for finding in self.findings):
-                carrier = self.carrier_of(args[0]) or Carrier(args[0])
-                self.crossing.leave(result, carrier, line_of(call.site))
-        return result
-
-    def _returned(self, call: Call, func: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Tensor | None:
-        """The result of a call that takes in numbers which left at a bridged line, or comes in at one."""
-        if call.operation.factory:
-            data = next((value for value in (*args, *kwargs.values()) if flat_numbers(value) is not None), None)
-            numbers = flat_numbers(data)
-            if numbers is None or isinstance(data, Tensor) or is_literal(call):
-                return None
-            found = self._come_back(numbers, call.site)
-            if found is None:
-                return None
-            plain = func(*args, **{key: value for key, value in kwargs.items() if key != "requires_grad"})
-            if plain.numel() != len(numbers) or not found.value.requires_grad:
-                return func(*args, **kwargs)
-            return self._given(plain, {0: _shaped(found, plain)})
-        known = {
-            place: carrier.value.reshape(())
-            for place, value in enumerate(args)
-            if isinstance(value, float) and is_telling(value) and (carrier := self._come_back([value], call.site))
-        }
-        if not known:
-            return None
-        plain = func(*args, **kwargs)
-        soft = func(*(known.get(place, value) for place, value in enumerate(args)), **kwargs)
-        return straight_through(plain, soft) if plain.shape == soft.shape else plain
-
-    def _come_back(self, numbers: list[Any], site: Site | None) -> Carrier | None:
-        """The carrier of numbers whose way out or way in is bridged."""
-        found = self.crossing.find(numbers)
-        if found is None:
-            return None
-        carrier, lines = found
-        target = line_of(site) if site is not None else ("", 0)
-        bridged = {
-            finding
-            for finding in self.findings
-            if (finding.kind == "left_torch" and (finding.file, finding.line) in lines)
-            or (finding.kind == "new_leaf" and (finding.file, finding.line) == target)
-        }
-        if not bridged:
-            return None
-        self.applied.update(bridged)
-        self.spanned.update(("left_torch", line) for line in lines)
-        self.spanned.add(("new_leaf", target))
-        return carrier
-
-    def term(self, value: Any) -> Any:
-        """A loss term as it is asked about: a plain number that left torch on a bridged line is a tensor again."""
-        if isinstance(value, float) and (carrier := self._come_back([value], self.program)) is not None:
-            return carrier.value.reshape(())
-        return value
-
-    def _meet_after_export(self, tensor: Tensor, frame: FrameType) -> int:
-        numbers = flat_numbers(tensor)
-        carrier = self._come_back(numbers, self._site(frame)) if numbers else None
-        if carrier is not None:
-            self._attach(tensor, _shaped(carrier, tensor))
-        return super()._meet_after_export(tensor, frame)
-
-
-def _shaped(carrier: Carrier, like: Tensor) -> Carrier:
-    weights = carrier.weights
-    return Carrier(
-        straight_through(like, carrier.value.reshape(like.shape)) if carrier.value.requires_grad else carrier.value,
-        None if weights is None else weights.reshape(*like.shape, weights.shape[-1]),
-    )
 
 
 def _leaves(value: Any) -> list[Any]:

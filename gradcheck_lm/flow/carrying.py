@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -71,7 +71,7 @@ def _again(
         return [find(args[0])]
     values = func(*map_tensors(args, lambda tensor: _of(tensor, find)), **map_tensors(kwargs, lambda t: _of(t, find)))
     values = [values] if isinstance(values, Tensor) else list(values)
-    rows = _weights_again(func, args, kwargs, find) or [None] * len(values)
+    rows: Sequence[Tensor | None] = _weights_again(func, args, kwargs, find) or [None] * len(values)
     return [Carrier(value, row) for value, row in zip(values, rows, strict=False)]
 
 

@@ -87,11 +87,16 @@ class Dataflow:
         if source is None:
             return ("new_leaf",) if call.operation.factory or call.operation.name == "from_numpy" else ()
         value = tokens[source]
+        if self.recording.severed and (index, source) in self.recording.severed:
+            return (self.recording.severed[index, source],)
         if value.requires_grad and result.requires_grad and result.is_float:
             if call.operation.name == "Parameter":
                 return ("new_leaf",)
-            # backward will raise there, or give zeros: torch lets a gradient in and has no derivative
-            return ("discrete_op",) if self._nature(call, source, target) == "discrete_op" else ()
+            if self._writes_over(call, source):
+                return ("detach" if call.scope == OPEN else "grad_disabled",)
+            # torch lets a gradient in: backward will raise there, or give zeros
+            nature = self._nature(call, source, target)
+            return (nature,) if nature in ("discrete_op", "zero_gradient") else ()
         if target in self.escaped:
             return ("grad_disabled" if call.scope == IN_CHECKPOINT else "custom_function",)
         kinds: list[str] = []
@@ -106,6 +111,13 @@ class Dataflow:
         elif not kinds and self._unexplained(call, value.requires_grad, result.is_float):
             kinds.append("detach" if call.operation.title == "torch.autograd.grad" else "discrete_op")
         return tuple(kinds)
+
+    @staticmethod
+    def _writes_over(call: Call, source: int) -> bool:
+        """Whether the value only fills the memory of another tensor, one that keeps the history it had."""
+        own = call.inputs[0] if not call.operation.derivative.overwrites else None
+        unseen = call.operation.name in ("data", "data.__set__") or (call.scope >= 0 and call.operation.in_place)
+        return unseen and source != own
 
     def _nature(self, call: Call, source: int, target: int) -> str | None:
         """The kind of cut that the call's operation is between these two tokens, wherever it runs."""

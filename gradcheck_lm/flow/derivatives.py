@@ -140,7 +140,16 @@ def decided(derivative: Derivative, name: str, args: tuple[Any, ...], kwargs: Ma
     elif name in _SCATTERS:
         refuses = kwargs.get("reduce") is not None or len(args) > 4
     else:
-        places = (5, 6) if name == "embedding" else (5, 7)
-        options = zip(("scale_grad_by_freq", "sparse"), places, strict=True)
-        refuses = all(kwargs.get(option, args[place] if len(args) > place else False) for option, place in options)
+        refuses = _refuses_lookup(name, args, kwargs)
     return replace(derivative, cut="discrete_op") if refuses else derivative
+
+
+def _refuses_lookup(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
+    """Whether an embedding's backward raises: gradients that are sparse cannot be scaled by frequency."""
+
+    def option(key: str, place: int) -> Any:
+        return kwargs.get(key, args[place] if len(args) > place else None)
+
+    bag = name == "embedding_bag"
+    weighted, sparse = option("scale_grad_by_freq", 5), option("sparse", 7 if bag else 6)
+    return bool(weighted and sparse) and not (bag and option("mode", 6) == "max")

@@ -136,4 +136,6 @@ def diagnose(fn: Callable[[], Any], wrt: Any, *, counterfactual: bool = True, ti
         part for part in (wrt.values() if isinstance(wrt, Mapping) else [wrt]) if isinstance(part, torch.nn.Module)
     ]
     return Program(fn, named, explicit, modules, counterfactual, time_limit).diagnosis()
+
+
 BOUNDARIES.update([diagnose.__code__, Program.run.__code__])

@@ -140,10 +140,10 @@ class Diagnosis:
     def what_if(self, finding: Finding) -> WhatIf:
         """Run the program again with this one cut bridged: does the gradient arrive then, and which cut comes next?
 
-        Discrete, rounding and sampling operations are bridged straight-through (the value of the real operation, bit for
-        bit, with a gradient of its input), detached values and switched-off stretches by the identity, and values that
-        left torch where they come back unchanged. A bridge is a probe, not a fix. The diagnosis in the answer can be
-        asked again: its bridges stay in place.
+        Discrete, rounding and sampling operations are bridged straight-through (the value of the real operation, bit
+        for bit, with a gradient of its input), detached values and switched-off stretches by the identity, and values
+        that left torch where they come back unchanged. A bridge is a probe, not a fix. The diagnosis in the answer can
+        be asked again: its bridges stay in place.
 
         Args:
             finding: one of this diagnosis' findings.

@@ -23,6 +23,10 @@ _ARITHMETIC = words(
     add sub mul div neg mean sum to float __rsub__ __radd__ __rmul__ add_ sub_ mul_ div_ clone
     """
 )
+_OUT_OF_SIGHT = (
+    "what runs in another thread or process or in a torch.jit script is out of the recorder's sight: if wrt reaches the "
+    "loss through one of them, look for the cut in there"
+)
 _NOTED = frozenset(["detach", "grad_disabled", "discrete_op", "integer_cast", "sampling", "new_leaf"])
 
 
@@ -179,15 +183,12 @@ class Inquiry(Vanishing):
         if any(self.flow.descendants([self.roots[position]])[1] for position in missing):
             links.ask(self.flow, [self.roots[position] for position in missing], ends, self._experiment())
             ways = self.flow.distances(ends)
-        everything = len(unreached) == len(self.wanted)
         for position in unreached:
             tensor, name, root = self.tensors[position], self.names[position], self.roots[position]
             if not tensor.requires_grad:
                 self._frozen(position, "error")
             elif root not in ways.tokens:
-                self._constant(
-                    ends[0], None, (name,), severity="error" if everything or self._used(root) else "note", root=root
-                )
+                self._constant(ends[0], None, (name,), root=root)
             else:
                 self.chain.follow(ways, root, tensor=name)
 
@@ -216,9 +217,7 @@ class Inquiry(Vanishing):
                     first = call.site, index
         return first
 
-    def _constant(
-        self, token: int, term: str | None, names: tuple[str, ...], *, severity: str = "error", root: int | None = None
-    ) -> None:
+    def _constant(self, token: int, term: str | None, names: tuple[str, ...], *, root: int | None = None) -> None:
         """The line that made a term without the tensors asked about."""
         index = self.recording.tokens[token].producer
         for _ in range(1000):
@@ -237,7 +236,8 @@ class Inquiry(Vanishing):
                 if used
                 else "No operation of this run uses it: its module is never called, or another object is trained."
             )
-        draft = Draft("constant", index if index >= 0 else None, "certain", severity, why=why)
+        self.notes.append(_OUT_OF_SIGHT)
+        draft = Draft("constant", index if index >= 0 else None, "certain", why=why)
         key = ("constant", index, why)
         for name in names or (None,):
             self.chain.put(draft, key=key, term=term, tensor=name)
@@ -268,7 +268,7 @@ class Inquiry(Vanishing):
             for output in call.outputs:
                 kinds = self._cut_kinds(index, output, reached) if output in leading else ()
                 for kind in kinds:
-                    if kind in _NOTED:
+                    if kind in _NOTED and call.operation.name != "grad.__get__":  # an optimizer reads it
                         most -= 1
                         self.chain.add(Cut(index, kind), certainty="certain", severity="note")
 

@@ -43,7 +43,9 @@ def exports_of(flow: Dataflow, roots: Iterable[int]) -> list[int]:
     """Calls through which values descending from the roots leave torch, in order."""
     recording = flow.recording
     _, exports = flow.descendants(roots)
-    return [index for index in sorted(exports) if recording.calls[index].scope != IN_FUNCTION]
+    # what is pickled is left alone: a run with another value would write it into the user's files
+    kept = [index for index in sorted(exports) if recording.calls[index].operation.name != "__reduce_ex__"]
+    return [index for index in kept if recording.calls[index].scope != IN_FUNCTION]
 
 
 def ask(

@@ -84,8 +84,8 @@ class Meeting(TorchFunctionMode):
         token = self.tokens[number]
         if token.shape != tensor.shape or token.dtype != tensor.dtype:
             return None
-        if isinstance(tensor, torch.nn.Parameter):  # made from a tensor that nobody else may hold any more
-            return number
+        if tensor.requires_grad or isinstance(tensor, torch.nn.Parameter):
+            return number  # Variable(x.data), Parameter(x): made from a tensor that nobody else may hold any more
         # where the one seen before has died, its memory may have been given to something new
         return number if any(known == number and seen() is not None for seen, known in self._known.values()) else None
 

@@ -12,9 +12,9 @@ from gradcheck_lm.flow.derivatives import DIFFERENTIABLE, UNWRITTEN, Derivative,
 _METADATA = words(
     """
     size dim numel nelement stride is_contiguous is_floating_point is_complex is_signed is_tensor element_size data_ptr
-    storage untyped_storage storage_offset get_device ndimension __len__ __hash__ __dir__ is_set_to is_shared is_pinned
+    storage untyped_storage get_device ndimension __len__ __hash__ __dir__ is_set_to is_shared is_pinned
     register_hook register_post_accumulate_grad_hook retain_grad is_storage result_type can_cast has_names is_same_size
-    is_inference is_neg is_conj __reduce_ex__ _is_view __dlpack_device__ promote_types is_grad_enabled
+    is_inference is_neg is_conj _is_view __dlpack_device__ promote_types is_grad_enabled
     is_inference_mode_enabled is_autocast_enabled _get_tracing_state _has_compatible_shallow_copy_type is_coalesced
     dim_order share_memory_ _assert_async shape.__get__ dtype.__get__ device.__get__ requires_grad.__get__
     is_leaf.__get__ grad_fn.__get__ layout.__get__ ndim.__get__ is_sparse.__get__ is_cuda.__get__ is_cpu.__get__
@@ -37,7 +37,7 @@ _SHAPE_ONLY = words(
 _EXPORTS = words(
     """
     item tolist numpy __float__ __int__ __bool__ __index__ __array__ __complex__ __dlpack__ is_nonzero equal allclose
-    __contains__
+    __contains__ storage_offset
     """
 )
 _BRANCHES = frozenset(["__bool__", "is_nonzero", "equal", "allclose", "__contains__"])  # they steer the program
@@ -79,7 +79,7 @@ class Operation:
     def is_ordinary(self) -> bool:
         """New values from the values given, and nothing else: what nearly every call is."""
         special = self.skip or self.export or self.factory or self.shape_only or self.in_place or self.grad_mode
-        return not (special or self.derivative.asks_arguments)
+        return not (special or self.derivative.asks_arguments or self.name == "empty")  # torch.load fills empty tensors
 
 
 def describe(func: Callable[..., Any]) -> Operation:
@@ -196,6 +196,21 @@ _BY_NAME: dict[str, tuple[str, tuple[str, ...]]] = {
         ".data gives the values without their history, and without the checks that .detach() has.",
         ("use the tensor itself on the way to the loss", "keep .detach() for logging and for targets"),
     ),
+    "data": (
+        "Values are written into this tensor's memory through .data: they arrive, and the history of how they were made "
+        "does not.",
+        (
+            "torch.func.functional_call(module, {name: made, ...}, inputs): the module with made weights, history and all",
+            "torch.nn.utils.parametrize to compute a weight from others in every forward",
+        ),
+    ),
+    "__reduce_ex__": (
+        "Pickling or saving a tensor writes its values and not its history: what is read back is a new tensor.",
+        (
+            "keep the tensor itself in memory for as long as its gradient is wanted",
+            "if the file is a cache of fixed features: detach them, and do not ask what lies behind them to learn",
+        ),
+    ),
     "__deepcopy__": (
         "A deep copy is a new tensor: training it does not train the original.",
         ("give the copy's parameters to the optimizer, or compute the loss with the original",),
@@ -242,6 +257,6 @@ def advice(operation_name: str, kind: str) -> tuple[str, tuple[str, ...]] | None
         return _UNWRITTEN_ADVICE
     if kind in ("discrete_op", "sampling") and operation_name in _COMPARISONS:
         return _COMPARISON
-    if kind in ("discrete_op", "detach", "new_leaf"):
+    if kind in ("discrete_op", "detach", "new_leaf") or operation_name == "__reduce_ex__":
         return _BY_NAME.get(operation_name)
     return None

@@ -8,6 +8,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import FrameType, FunctionType, TracebackType
 from typing import Any
 
@@ -22,11 +23,13 @@ from gradcheck_lm.flow.switches import APPLY, Switches
 from gradcheck_lm.flow.tape import FLOATS, IN_FUNCTION, OPEN, Call, Switch, Token, named_operation
 
 _DEEPCOPY = torch.nn.Parameter.__deepcopy__.__code__
+_PICKLING, _UNPICKLING = torch.Tensor._reduce_ex_internal.__code__, torch._utils._rebuild_tensor.__code__
+_PICKLE_OPERATION = replace(named_operation("torch.Tensor.__reduce_ex__"), export=True)
 _DEEPCOPY_OPERATION = named_operation("torch.Tensor.__deepcopy__")
 _TORCH_OPERATIONS: dict[Any, Operation] = {}  # torch's own C functions live as long as torch does
 _ORDINARY: dict[Any, Operation] = {}  # those of them that need nothing but the short way
 _TENSOR, _PARAMETER = torch.Tensor, torch.nn.Parameter
-_NO_TENSORS = frozenset([int, float, bool, str, type(None), torch.dtype, torch.device, torch.Size, slice])
+_NO_TENSORS = frozenset([int, float, bool, str, type(None), torch.dtype, torch.device, torch.Size])
 _NONE: dict[str, Any] = {}
 _serial = itertools.count()
 # Autograd numbers its nodes: to read that count after each call is far cheaper than to write a mark on each node.
@@ -39,6 +42,7 @@ class Recorder(Meeting, Switches):
 
     deep = False  # a replay also keeps the numbers given to every call
     intervenes = False  # `run` does more than the call
+    severed: Mapping[tuple[int, int], str] = {}  # (call, input token) -> kind of a cut that the tokens do not show
 
     def __init__(self) -> None:
         super().__init__()
@@ -199,6 +203,10 @@ class Recorder(Meeting, Switches):
     ) -> Any:
         if frame.f_code is _DEEPCOPY:
             operation = _DEEPCOPY_OPERATION
+        elif operation.name == "storage_offset" and frame.f_code is _PICKLING:
+            operation = _PICKLE_OPERATION
+        elif operation.name == "storage_offset" or frame.f_code is _UNPICKLING:
+            return func(*args, **kwargs)  # what is read back is met when it is first used
         tensors: list[torch.Tensor] = []
         _collect(args, tensors)
         if kwargs:
@@ -206,6 +214,9 @@ class Recorder(Meeting, Switches):
         read = tensors
         if operation.derivative.asks_arguments:
             operation, read = with_arguments(operation, args, kwargs), operation.derivative.read(tensors)
+        if "out" in kwargs:  # what stood in there before is overwritten
+            read = []
+            _collect((args, {name: value for name, value in kwargs.items() if name != "out"}), read)
         live = False
         inputs: list[int] = []
         if not operation.shape_only:
@@ -250,7 +261,7 @@ class Recorder(Meeting, Switches):
             produced = targets + [tensor for tensor in produced if all(tensor is not other for other in targets)]
             self._keep(call, produced, changed=len(targets))
         elif operation.export:
-            call.host = host.numbers(result)
+            call.host = host.numbers(args[0] if operation.name == "__reduce_ex__" else result)
             call.branch_value = operation.branch
             self.exports.append(len(self.calls))
             self._keep_array(result)
@@ -322,6 +333,9 @@ class Recorder(Meeting, Switches):
         if self.mutated:
             change = self.mutated.get(storage_address(tensor))
             if change is not None and change > number:  # changed through a view or a base of it
+                if tensor.requires_grad and tensor.grad_fn is None:  # a leaf: autograd knows nothing of the change
+                    site = self.calls[self.tokens[change].producer].site
+                    return self._join(tensor, "torch.Tensor.data", (number, change), frame, site=site)
                 number = self._join(tensor, "view", (number, change), frame)
         return number
 

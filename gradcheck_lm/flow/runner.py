@@ -6,10 +6,12 @@ import functools
 import importlib.util
 import os
 import sys
+import traceback
 import types
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,9 @@ from gradcheck_lm.flow.inquiry import Inquiry
 from gradcheck_lm.flow.recorder import Recorder
 from gradcheck_lm.flow.subjects import loss_terms
 
+REFUSED = "does not require grad and does not have a grad_fn"  # autograd's word for a loss without a graph
+_BACKWARD = torch.autograd.backward.__code__
+_GRAD = torch.autograd.grad.__code__
 _LOOKS = 20  # with until="end": at most so many backward passes are diagnosed
 
 
@@ -42,6 +47,11 @@ class ScriptRecorder(Recorder):
             self.on_backward(args[0])
             return func(*args, **(kwargs or {}))
         return super().__torch_function__(func, types, args, kwargs)
+
+    def leaves(self) -> list[torch.Tensor]:
+        """The tensors used so far that ask for a gradient and were not computed, in order."""
+        met = (tensor for reference, _ in list(self._known.values()) if (tensor := reference()) is not None)
+        return [tensor for tensor in met if tensor.is_leaf and tensor.requires_grad]
 
     def forget(self) -> None:
         """Start a new step: what was recorded so far belongs to the graph of the last one."""
@@ -68,29 +78,58 @@ def run_script(
         TraceError: no such script or module; it ended without a backward(); the loss is not one finite number.
         Errors of the script itself, SystemExit with a code other than 0 among them, pass as they are.
     """
-    if until not in ("first-backward", "end"):
+    seen = watch_script(path_or_module, argv, module=module, until=until)
+    if seen.error is not None:
+        raise seen.error
+    assert seen.diagnosis is not None
+    return seen.diagnosis
+
+
+@dataclass
+class Seen:
+    """What came of a script's run."""
+
+    diagnosis: Diagnosis | None
+    error: BaseException | None  # what ended the script, SystemExit with a code other than 0 among them
+
+
+def watch_script(
+    path_or_module: str | Path, argv: Sequence[str] = (), *, module: bool = False, until: str = "first-backward"
+) -> Seen:
+    """As `run_script`, and an error of the script does not hide what was found before it.
+
+    Args:
+        until: also "refused": run on to where autograd refuses a loss ("element 0 of tensors does not require grad"),
+            and diagnose that loss alone; there is no diagnosis where this does not happen.
+    Raises:
+        TraceError: as `run_script`.
+    """
+    if until not in ("first-backward", "end", "refused"):
         raise TraceError(f"until is {until!r}; it is 'first-backward' or 'end'.")
     code, fields, search = _load(path_or_module, module)
     session = Session(until)
+    failure: BaseException | None = None
     with _as_main(code.co_filename, fields, [code.co_filename, *argv], search) as main, session.optimizers():
-        recorder = session.recorder
+        session.main = main.__dict__
         try:
-            with recorder:
+            with session.recorder:
                 exec(code, main.__dict__)
         except _Enough:
             pass
         except SystemExit as leaving:
-            if session.answer is None and leaving.code not in (None, 0):
-                raise
-        except Exception:
-            if session.answer is None:
-                raise
-    if session.answer is None:
+            failure = leaving if leaving.code not in (None, 0) else None
+        except Exception as error:
+            failure = error
+        if isinstance(failure, RuntimeError) and until == "refused" and REFUSED in str(failure):
+            session.refused(failure)
+    if until == "first-backward" and session.answer is not None:
+        failure = None  # the script was stopped on purpose
+    if session.answer is None and failure is None and until != "refused":
         raise TraceError(
             f"{path_or_module} ended without calling backward(): there is no loss to diagnose. Give it the arguments "
             "with which it trains, or call gradcheck_lm.diagnose(fn, wrt=model) from your own code."
         )
-    return session.answer
+    return Seen(session.answer, failure)
 
 
 def _load(path_or_module: str | Path, module: bool) -> tuple[types.CodeType, dict[str, Any], str]:
@@ -146,6 +185,7 @@ class Session:
         self.until = until
         self.answer: Diagnosis | None = None
         self.looks = 0
+        self.main: dict[str, Any] = {}
         self.held: list[weakref.ref[torch.optim.Optimizer]] = []
         self.recorder = ScriptRecorder(self._backward)
 
@@ -167,18 +207,34 @@ class Session:
             torch.optim.Optimizer.__init__ = original  # type: ignore[method-assign]
 
     def _backward(self, loss: torch.Tensor) -> None:
+        if self.until == "refused":
+            if loss.requires_grad:
+                self.recorder.forget()
+            return
         if self.looks >= _LOOKS or (self.answer is not None and not self.answer.ok):
             self.recorder.forget()
             return
         self.looks += 1
+        self._ask(loss)
+        if self.until == "first-backward":
+            raise _Enough
+        self.recorder.forget()
+
+    def refused(self, error: RuntimeError) -> None:
+        """Diagnose the loss that autograd refused; it is found in the frames that the error came through."""
+        for frame, _ in traceback.walk_tb(error.__traceback__):
+            if frame.f_code in (_BACKWARD, _GRAD):
+                given = frame.f_locals.get("tensors", frame.f_locals.get("outputs"))
+                losses = [given] if isinstance(given, torch.Tensor) else list(given or ())
+                self._ask(next(loss for loss in losses if not loss.requires_grad))
+                return
+
+    def _ask(self, loss: torch.Tensor) -> None:
         terms, given = loss_terms(loss, source="the tensor that backward() is called on")
         wrt, notes = self._wrt()
         inquiry = Inquiry(self.recorder, wrt, terms, given=given, explicit=False)
         inquiry.notes.extend(notes)
         self.answer = inquiry.answer()
-        if self.until == "first-backward":
-            raise _Enough
-        self.recorder.forget()
 
     def _wrt(self) -> tuple[dict[str, torch.Tensor], list[str]]:
         wanted: dict[int, torch.Tensor] = {}
@@ -193,10 +249,20 @@ class Session:
             notes.append("no optimizer was made before backward(): asked about all parameters of the modules that ran")
             wanted = {key: tensor for key, (_, tensor) in names.items() if tensor.requires_grad}
         if not wanted:
+            notes[:] = [
+                "no optimizer was made before backward() and no module ran: asked about the tensors with "
+                "requires_grad=True that were used"
+            ]
+            wanted = {id(tensor): tensor for tensor in self.recorder.leaves()}
+        if not wanted:
             raise TraceError(
-                "backward() was called before an optimizer was made and before any module ran: there is nothing to ask "
-                "about. Call gradcheck_lm.diagnose(fn, wrt=tensors) with the tensors that should get a gradient."
+                "backward() was called, and before it no optimizer was made, no module ran and no tensor with "
+                "requires_grad=True was used: there is nothing to ask about. Call gradcheck_lm.diagnose(fn, "
+                "wrt=tensors) with the tensors that should get a gradient."
             )
+        for name, value in self.main.items():
+            if isinstance(value, torch.Tensor) and id(value) in wanted:
+                names.setdefault(id(value), (name, value))
         named: dict[str, torch.Tensor] = {}
         for place, (key, tensor) in enumerate(wanted.items()):
             name = names[key][0] if key in names else f"parameter {place}"

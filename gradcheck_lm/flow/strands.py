@@ -79,7 +79,7 @@ class TermReader:
         for leaf in tree.leaves():
             cache[id(leaf)] = self._addend_strand(loss, leaf)
         fates = {id(leaf): self._fate(cache[id(leaf)], leaf, reached, tree, cache) for leaf in tree.leaves()}
-        if "dead" not in fates.values() or "live" not in fates.values():
+        if "dead" not in fates.values() or "live" not in fates.values() or self._stands_in(tree, fates, cache):
             return [loss]
         groups: list[tuple[Addend, str]] = []
         stack = [tree]
@@ -114,6 +114,25 @@ class TermReader:
             if any(other in ways.tokens for other in others):
                 return "constant"  # surrogate + (value - surrogate).detach(): a live addend stands in for it
         return "dead"
+
+    def _stands_in(self, tree: Addend, fates: dict[int, str], cache: dict[int, Strand]) -> bool:
+        """value.detach() + (surrogate - surrogate.detach()): every live addend is there for its gradient alone."""
+        silent: set[int] = set()  # leaves of a part of the sum that is exactly zero
+        stack = [tree]
+        while stack:
+            addend = stack.pop()
+            kept = self.recording.scalars.get(addend.token)
+            if addend.parts and kept is not None and float(kept) == 0.0:
+                silent.update(id(leaf) for leaf in addend.leaves())
+            stack.extend(addend.parts)
+        leaves = tree.leaves()
+        fixed = [leaf for leaf in leaves if fates[id(leaf)] == "constant" and leaf.host_call is None]
+        live = [leaf for leaf in leaves if fates[id(leaf)] == "live"]
+        return all(any(self._is_copy(copy, leaf, id(leaf) in silent, cache) for copy in fixed) for leaf in live)
+
+    def _is_copy(self, copy: Addend, leaf: Addend, silent: bool, cache: dict[int, Strand]) -> bool:
+        same = silent or cache[id(copy)].value == cache[id(leaf)].value
+        return same and leaf.token in self.flow.distances([copy.token]).tokens
 
     def _addend_strand(self, loss: Strand, addend: Addend) -> Strand:
         assert loss.root is not None

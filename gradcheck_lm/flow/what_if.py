@@ -15,7 +15,7 @@ from gradcheck_lm.flow.autograd import gradient_values
 from gradcheck_lm.flow.bridging import Bridged
 from gradcheck_lm.flow.findings import Diagnosis, Finding
 from gradcheck_lm.flow.paths import short_path
-from gradcheck_lm.flow.subjects import loss_terms
+from gradcheck_lm.flow.subjects import loss_terms, number_of
 
 if TYPE_CHECKING:
     from gradcheck_lm.flow.diagnose import Program
@@ -42,8 +42,8 @@ _CANNOT = {
 }
 _NO_WAY_BACK = (
     "no number that came back equals one that left, element by element: the program made something else of it (text, a "
-    "table, arithmetic in Python or NumPy), and no gradient can be handed through that. For a score of decoded text use "
-    "a penalty that needs no gradient of it: policy_gradient, minimum_risk or local_expectation in "
+    "table, arithmetic in Python or NumPy), and no gradient can be handed through that. For a score of decoded text "
+    "use a penalty that needs no gradient of it: policy_gradient, minimum_risk or local_expectation in "
     "gradcheck_lm.penalties"
 )
 
@@ -109,6 +109,8 @@ def what_if(diagnosis: Diagnosis, finding: Finding) -> WhatIf:
     reason = _CANNOT.get(finding.kind, "")
     if not reason and finding.op == "torch.utils.checkpoint.checkpoint":
         reason = "a checkpoint recomputes itself: pass use_reentrant=False to it instead"
+    if not reason and finding.op in ("torch.nn.Parameter", "torch.Tensor.__deepcopy__"):
+        reason = "a parameter and a copied model are leaves by their nature: use the tensor itself instead"
     if not reason and not finding.line:
         reason = "no line of the program is known for it"
     return _unbridged(diagnosis, finding, reason) if reason else _probe(diagnosis, program, finding)
@@ -163,7 +165,7 @@ def _run(program: Program, recorder: Bridged, finding: Finding) -> tuple[dict[st
             for name, value in zip(found, gradient_values(term, tensors), strict=True):
                 if value is not None:
                     found[name] = value if found[name] is None else found[name] + value
-    found[""] = [float(term) for term in chosen]
+    found[""] = [number_of(term) for term in chosen]
     return found, result
 
 
@@ -207,7 +209,10 @@ def _compare(finding: Finding, found: Diagnosis, before: dict[str, Any], after: 
     if finding.severity == "note":
         notes.append("This cut starves nothing: another way carries the gradient.")
     if before[""] != after[""]:
-        notes.append("The loss itself changed: the program asks whether its tensors require a gradient, or draws anew.")
+        notes.append(
+            "The loss itself changed between the runs: the program keeps a state of its own, has its own source of "
+            "random numbers, or asks whether its tensors require a gradient."
+        )
     return WhatIf(finding, True, arrives, total, norms, next_cut, found, " ".join(notes))
 
 

@@ -1,6 +1,6 @@
 """Sampling CTC paths without replacement, by stochastic beam search.
 
-Axes: T frames, K paths, N lines, C classes (class 0 is the blank), B = K + 1 paths in the beam.
+Axes: T frames, K paths, N lines, C classes (class 0 is the blank).
 """
 
 from __future__ import annotations
@@ -24,15 +24,11 @@ class DistinctPaths:
     Attributes:
         paths: (T, K, N) long; blank beyond a line's length.
         log_prob: (K, N) float64, nats, of the path under the posteriors that it was drawn from.
-        log_inclusion: (K, N) float64, log of the probability that the path is among the K, given the threshold that the
-            other paths set. A sum over the drawn paths of g(path) / inclusion is an unbiased estimate of the sum of g
-            over all paths.
         real: (K, N) bool; False is padding of lines that have fewer than K paths.
     """
 
     paths: Tensor
     log_prob: Tensor
-    log_inclusion: Tensor
     real: Tensor
 
 
@@ -62,8 +58,7 @@ def sample_distinct_paths(
         ShapeError: the logits are not (T, N, C), or lengths do not fit.
         ArgumentError: NaN or +inf among a line's logits; samples below 1; a temperature that is not above 0.
     Gradient: none.
-    Source: Kool et al. 2019, Stochastic Beams and Where to Find Them, algorithm 1 and section 4; the inclusion
-        probabilities are those of priority sampling (Duffield et al. 2007).
+    Source: Kool et al. 2019, Stochastic Beams and Where to Find Them, algorithm 1.
     """
     check_logits(logits)
     if samples < 1:
@@ -76,29 +71,24 @@ def sample_distinct_paths(
         # a sure blank beyond a line's length adds no path and changes no sum
         log_probs = log_probs.masked_fill(outside[:, :, None], -math.inf)
         log_probs[:, :, BLANK].masked_fill_(outside, 0.0)
-        beam = samples + 1  # the last one is not drawn: its sum is the threshold of the others
-        log_prob = log_probs.new_full((lines, beam), -math.inf)
+        log_prob = log_probs.new_full((lines, samples), -math.inf)
         log_prob[:, 0] = 0.0
         perturbed = log_prob + _gumbel(log_prob, generator)
-        paths = torch.zeros(steps, lines, beam, dtype=torch.long, device=logits.device)
+        paths = torch.zeros(steps, lines, samples, dtype=torch.long, device=logits.device)
         for frame in range(steps):
             grown = (log_prob[:, :, None] + log_probs[frame][:, None]).flatten(1)
-            sums = _split(perturbed, grown.view(lines, beam, classes), generator).flatten(1)
-            perturbed, chosen = sums.topk(beam, dim=1)
+            sums = _split(perturbed, grown.view(lines, samples, classes), generator).flatten(1)
+            perturbed, chosen = sums.topk(samples, dim=1)
             log_prob = grown.gather(1, chosen)
             origin = chosen.div(classes, rounding_mode="floor")
             paths[:frame] = paths[:frame].gather(2, origin.expand(frame, -1, -1))
             paths[frame] = chosen.remainder(classes)
-        real = ~perturbed[:, :samples].isneginf()
-        excess = log_prob[:, :samples] - perturbed[:, samples:]
-        # P(Gumbel sum above the threshold) = 1 - exp(-exp(excess)); excess is +inf where nothing was left out
-        inclusion = _log1mexp(-excess.exp()).masked_fill(~real, 0.0)
-        kept = paths[:, :, :samples].where(real, BLANK).transpose(1, 2)
-        return DistinctPaths(kept, log_prob[:, :samples].T, inclusion.T, real.T)
+        real = ~perturbed.isneginf()
+        return DistinctPaths(paths.where(real, BLANK).transpose(1, 2), log_prob.T, real.T)
 
 
 def _split(perturbed: Tensor, grown: Tensor, generator: torch.Generator | None) -> Tensor:
-    """(N, B, C) sums of the children: their log-probabilities with noise, given that the largest is the parent's."""
+    """(N, K, C) sums of the children: their log-probabilities with noise, given that the largest is the parent's."""
     free = grown + _gumbel(grown, generator)
     largest = free.max(2, keepdim=True).values
     parent = perturbed[:, :, None]

@@ -21,8 +21,8 @@ _OURS = str(Path(__file__).resolve().parents[1] / "flow")
 _KEYS = ("kind", "code", "term", "op", "file", "line", "source")  # by which a cut can be described
 _used = pytest.StashKey[bool]()
 _MARKER = (
-    "gradient_flow(broken=False, kind=, code=, term=, op=, file=, line=, source=): fails unless every backward() in the "
-    "test feeds all parameters that its optimizers hold; with an argument, unless the gradient is cut as described."
+    "gradient_flow(broken=False, kind=, code=, term=, op=, file=, line=, source=): fails unless every backward() in "
+    "the test feeds all parameters that its optimizers hold; with an argument, unless the gradient is cut as described."
 )
 
 
@@ -91,8 +91,9 @@ class GradientFlow:
 
         Args:
             loss_or_fn, wrt, counterfactual: as above.
-            kind, code, term, op, line: what one cut must be, all of them at once; those left out may be anything.
-            file: how the cut's file ends, e.g. "losses.py".
+            kind, code, term, op: what one cut must be, all of them at once; those left out may be anything.
+            file, line: its place, with the end of a path as file: "losses.py". Of the program's own line, or of the
+                library's inside which it was cut.
             source: a piece of the cut's source line.
         Returns:
             Diagnosis.
@@ -133,17 +134,14 @@ def _unexpected(diagnosis: Diagnosis, expected: dict[str, Any]) -> str:
 
 
 def _fits(finding: Finding, expected: dict[str, Any]) -> bool:
-    for name, value in expected.items():
-        found = getattr(finding, name)
-        if name == "source":
-            fits = value in (found or "")
-        elif name == "file":
-            fits = (found or "").replace("\\", "/").endswith(value)
-        else:
-            fits = found == value
-        if not fits:
-            return False
-    return True
+    wanted = dict(expected)
+    file, line = wanted.pop("file", ""), wanted.pop("line", None)
+    places = [(finding.file, finding.line), *([finding.library] if finding.library is not None else [])]
+    here = any((where or "").replace("\\", "/").endswith(file) and line in (None, number) for where, number in places)
+    return here and all(
+        value in (finding.source or "") if name == "source" else getattr(finding, name) == value
+        for name, value in wanted.items()
+    )
 
 
 # ---------------------------------------------------------------------- the marker
@@ -203,9 +201,9 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     if folder is not None and diagnosis is not None:
         item.add_report_section(call.when, "gradient flow", _report(Path(folder), item.nodeid, diagnosis))
     if item.stash.get(_used, False):
-        shown = call.excinfo.traceback.filter(lambda entry: not str(entry.path).startswith(_OURS))
-        if len(shown):
-            call.excinfo.traceback = shown
+        for entry in call.excinfo.traceback:
+            if str(entry.path).startswith(_OURS):  # pytest reads this name in a frame's locals, then in its globals
+                entry.frame.f_globals["__tracebackhide__"] = True
 
 
 def _report(folder: Path, name: str, diagnosis: Diagnosis) -> str:

@@ -67,8 +67,8 @@ def build_automaton(
     if needed > memory:
         raise LanguageModelError(
             f"the automaton of {name!r} has {states} states; with {len(characters)} characters it takes "
-            f"{needed / 1e6:.0f} MB, and {memory / 1e6:.0f} MB are allowed: ask for a lower order=, train with a higher "
-            "smallest_count, or pass memory="
+            f"{needed / 1e6:.0f} MB, and {memory / 1e6:.0f} MB are allowed: ask for a lower order=, train with a "
+            "higher smallest_count, or pass memory="
         )
     column = torch.full((symbols.size,), -1)
     column[events] = torch.arange(len(events))
@@ -80,7 +80,9 @@ def build_automaton(
             break
         rows = slice(offsets[length], offsets[length + 1])
         if length:  # a shorter context's row, and then what this context has seen itself
-            shorter = offsets[length - 1] + torch.searchsorted(contexts[length - 1], codes % symbols.size ** (length - 1))
+            shorter = offsets[length - 1] + torch.searchsorted(
+                contexts[length - 1], codes % symbols.size ** (length - 1)
+            )
             backoff = tables.backoffs[length][kept[length]].to(dtype)
             cost[rows] = cost[shorter] - backoff[:, None]
             following[rows] = following[shorter]
@@ -103,7 +105,7 @@ def build_automaton(
 
 
 def _reachable(tables: Tables, symbols: Symbols, wanted: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-    """The contexts made of wanted symbols (the first may be the begin), by length; and which of the tables' they are."""
+    """The contexts of wanted symbols (the first may be the begin), by length; and which of the tables' they are."""
     usable = torch.zeros(symbols.size, dtype=torch.bool)
     usable[wanted] = True
     contexts, kept = [], []
@@ -117,9 +119,7 @@ def _reachable(tables: Tables, symbols: Symbols, wanted: Tensor) -> tuple[list[T
     return contexts, kept
 
 
-def _entries(
-    codes: Tensor, contexts: Tensor, symbols: Symbols, column: Tensor
-) -> tuple[tuple[Tensor, Tensor], Tensor]:
+def _entries(codes: Tensor, contexts: Tensor, symbols: Symbols, column: Tensor) -> tuple[tuple[Tensor, Tensor], Tensor]:
     """Of n-grams: which have a wanted last symbol and a wanted context; that context's place; the symbol's column."""
     before = codes // symbols.size
     place = torch.searchsorted(contexts, before).clamp_max(len(contexts) - 1)

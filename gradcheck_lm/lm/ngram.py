@@ -143,9 +143,7 @@ class NgramModel:
             LanguageModelError: it would take more memory than allowed; the message says how much, and what to do.
         """
         tables = self._cut(self.order if order is None else order).to(torch.device("cpu"))
-        made = build_automaton(
-            tables, self.symbols, charset.characters, dtype=dtype, memory=memory, name=self.name
-        )
+        made = build_automaton(tables, self.symbols, charset.characters, dtype=dtype, memory=memory, name=self.name)
         return made.to(self.device)
 
     def _cut(self, order: int) -> Tables:
@@ -189,12 +187,14 @@ class NgramModel:
         return 0.0 - self._log_probs(ids).where(scored, 0.0).sum(1)  # 0 for an empty text, not -0
 
     def _log_probs(self, ids: Tensor) -> Tensor:
-        """log p of each symbol given those before it in its row; ids (B, L), -1 outside of texts, which says nothing."""
+        """log p of each symbol given those before it in its row; ids (B, L), -1 (no symbol) outside of texts."""
         tables, size = self.tables, self.symbols.size
         inside = ids >= 0
         log_prob = tables.log_probs[0][ids.clamp(0, self.symbols.events - 1)]
         codes = ids.clamp_min(0)
         for length in range(1, self.order):
+            if not len(tables.contexts[length]):  # then nor is there a longer one
+                break
             # so far codes holds the last `length` symbols up to each place; reach: there is one more to the left
             reach = torch.zeros_like(inside)
             reach[:, length:] = inside[:, :-length] & inside[:, length:]
@@ -238,7 +238,5 @@ def nats_by_order(model: NgramModel, texts: Sequence[str]) -> dict[int, float]:
 
 def _find(table: Tensor, codes: Tensor) -> tuple[Tensor, Tensor]:
     """Which codes are in a sorted table, and where."""
-    if not len(table):
-        return torch.zeros_like(codes, dtype=torch.bool), torch.zeros_like(codes)
     place = torch.searchsorted(table, codes.contiguous()).clamp_max(len(table) - 1)
     return table[place] == codes, place

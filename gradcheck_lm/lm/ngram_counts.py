@@ -69,7 +69,7 @@ class Symbols:
 
 @dataclass(frozen=True)
 class Tables:
-    """A back-off model. The n-gram s_1 ... s_k has the code sum of s_j * V ** (k - j); level k - 1 of a list holds k-grams.
+    """A back-off model. The n-gram s_1 ... s_k has as code the sum of s_j * V ** (k - j); k-grams stand at place k - 1.
 
     Attributes:
         codes: for each order k the sorted codes (M_k,) of the n-grams that are kept; the last symbol is an event.
@@ -152,7 +152,9 @@ def witten_bell(counts: list[tuple[np.ndarray, np.ndarray]], symbols: Symbols, *
         lower_codes = codes[kept]
         used = np.bincount(row[kept], minlength=len(contexts)) > 0
         levels.append((lower_codes, np.log(lower), contexts[used], np.log((left / (seen + types))[used])))
-    columns = [tuple(torch.from_numpy(np.ascontiguousarray(array)) for array in column) for column in zip(*levels)]
+    columns = [
+        tuple(torch.from_numpy(np.ascontiguousarray(array)) for array in column) for column in zip(*levels, strict=True)
+    ]
     return Tables(*columns)
 
 

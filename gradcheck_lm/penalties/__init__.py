@@ -15,7 +15,9 @@ from gradcheck_lm.penalties.argmax import Argmax
 from gradcheck_lm.penalties.base import REDUCTIONS, Penalty, PenaltyOutput
 from gradcheck_lm.penalties.gumbel_softmax import GumbelSoftmax
 from gradcheck_lm.penalties.hidden_states import HiddenStates
+from gradcheck_lm.penalties.local_expectation import LocalExpectation
 from gradcheck_lm.penalties.minimum_risk import MinimumRisk
+from gradcheck_lm.penalties.ngram_expectation import NgramExpectation
 from gradcheck_lm.penalties.objective import OBJECTIVES, Objective
 from gradcheck_lm.penalties.policy_gradient import PolicyGradient
 from gradcheck_lm.penalties.policy_gradient_path import PolicyGradientPath
@@ -33,6 +35,8 @@ PENALTIES: dict[str, type[Penalty]] = {
         PolicyGradient,
         PolicyGradientPath,
         MinimumRisk,
+        LocalExpectation,
+        NgramExpectation,
         Relax,
         HiddenStates,
     )

@@ -65,7 +65,9 @@ class MinimumRisk(Penalty):
         if not callable(proposals):
             check_proposals(proposals, fusion, other=", or pass a function of (logits, lengths)")
         elif fusion is not None:
-            raise ArgumentError('fusion is given and proposals is a function, which does not use it: "fused_beam" does.')
+            raise ArgumentError(
+                'fusion is given and proposals is a function, which does not use it: "fused_beam" does.'
+            )
         if samples < 1:
             raise ArgumentError(f"samples is {samples}: draw at least 1 hypothesis per line.")
         self.proposals = proposals

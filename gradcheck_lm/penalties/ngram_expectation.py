@@ -65,7 +65,7 @@ class NgramExpectation(Penalty):
         if not callable(getattr(language_model, "automaton", None)):
             raise LanguageModelError(
                 f"{self.name} needs an n-gram, and {type(language_model).__name__!r} has no automaton(charset): take "
-                'load_language_model("ngram"), or one that `train-ngram` made; policy_gradient takes any language model.'
+                'load_language_model("ngram"), or one of `train-ngram`; policy_gradient takes any language model.'
             )
         if order is not None and order < 1:
             raise ArgumentError(f"order is {order}: give 1 or more, or None for the whole model.")
@@ -99,8 +99,8 @@ class NgramExpectation(Penalty):
         if needed > self.memory and log_probs.requires_grad:
             raise LanguageModelError(
                 f"{self.name} keeps {needed / 1e6:.0f} MB for {frames} frames, {lines} lines and {self._walk.places} "
-                f"contexts, and memory={self.memory / 1e6:.0f} MB: take a lower order= (it is {self.order}), fewer lines "
-                "at once, or more memory."
+                f"contexts, and memory={self.memory / 1e6:.0f} MB: take a lower order= (it is {self.order}), fewer "
+                "lines at once, or more memory."
             )
         return self._walk
 

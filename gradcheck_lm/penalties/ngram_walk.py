@@ -64,7 +64,7 @@ def make_walk(automaton: Any, characters: str) -> Walk:
         LanguageModelError: the automaton has another form, an infinite cost, or states out of range.
     """
     following, cost, end, start = _checked(automaton, characters)
-    states, count = following.shape
+    count = following.shape[1]
     codes = following * count + torch.arange(count, device=following.device)
     pairs, target = torch.unique(codes, return_inverse=True)
     rows, row_of_state = torch.unique(target, dim=0, return_inverse=True)

@@ -16,8 +16,8 @@ OBJECTIVES = {
     "score": "LM(text) in nats per token, 0 where it is infinite",
     "ratio": "NLL(text) - beta * len(text) over the greedy reading's length, in nats per character: for lines without "
     "labels; beta is the NLL per character of the batch's current readings, so that neither deleting nor adding pays",
-    "sum": "NLL(text) in nats of the whole text, 0 where it is infinite: a sum over characters, and so it pays to delete "
-    "them",
+    "sum": "NLL(text) in nats of the whole text, 0 where it is infinite: a sum over characters, and so it pays to "
+    "delete them",
 }
 
 

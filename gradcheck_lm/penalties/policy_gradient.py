@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from gradcheck_lm.errors import ArgumentError
@@ -15,7 +14,7 @@ from gradcheck_lm.htr.shapes import Characters
 from gradcheck_lm.penalties.base import Batch, Penalty, PenaltyOutput, with_value
 from gradcheck_lm.penalties.distinct import Distinct, draw_distinct
 from gradcheck_lm.penalties.log_probs import log_prob_of_strings
-from gradcheck_lm.penalties.proposals import BeamProposals, check_proposals, listed_log_prob, mix_in
+from gradcheck_lm.penalties.proposals import BeamProposals, check_proposals, look_up, mix_in
 from gradcheck_lm.penalties.soft_embedding import positive
 
 
@@ -46,14 +45,14 @@ class PolicyGradient(Penalty):
 
     Args:
         samples: K >= 2 strings drawn for each line; each is compared with the mean of the K - 1 others.
-        temperature: of the posteriors that the strings are drawn from, no unit. Above 1 a recogniser that is sure of
-            its mistakes draws other strings as well; importance weights p / q keep the estimator unbiased.
+        temperature: of the posteriors (and of a beam's scores) that the strings are drawn from, no unit. Above 1 a
+            recogniser that is sure of its mistakes draws other strings as well; importance weights p / q keep the
+            estimator unbiased.
         self_normalise: divide a line's importance weights by their mean: less noise, and a bias of order 1 / K.
         normalise_advantage: divide the advantages by their root mean square over the batch: a step that does not depend
             on the penalty's scale, and a biased estimator.
-        replacement: False draws K different paths a line (different paths may spell the same string) and weighs them by
-            their inclusion probabilities; the penalty of the greedy reading is taken off all others before they are
-            compared, for which the greedy reading is scored as well. Unbiased, at the cost of one loop over frames.
+        replacement: False draws K different paths a line, at most 12 (different paths may spell the same string), and
+            weighs and compares them by the unordered set estimator: unbiased, for one more loop over frames.
         proposals: "sample" draws strings from the recogniser. "beam" and "fused_beam" draw a share of them from the
             renormalised N-best list of a prefix beam instead, in "fused_beam" one fused with a character language
             model: it holds words that a recogniser sure of its mistakes never draws. The importance weights are p / q
@@ -69,8 +68,8 @@ class PolicyGradient(Penalty):
     Gradient: unbiased and noisy, for the objectives "hinge" and "score" with reduction "mean". With "ratio", beta is
         estimated from the same samples (a bias of order 1 / (K N)); "positive_mean" divides by a number of lines that
         depends on the samples. Reaches the blank: insertions and deletions are learned.
-    Source: Williams 1992 (REINFORCE); Kool et al. 2019 (leave-one-out baseline; without replacement: Stochastic Beams
-        and Where to Find Them); the marginal is Rao and Blackwell's theorem applied to the path, with Graves et al.
+    Source: Williams 1992 (REINFORCE); Kool et al. 2019 (leave-one-out baseline); Kool et al. 2020 (without
+        replacement); the marginal is Rao and Blackwell's theorem applied to the path, with Graves et al.
         2006 for log p(string).
     """
 
@@ -117,6 +116,7 @@ class PolicyGradient(Penalty):
                 "those outside the beam would never be drawn and the gradient would be biased."
             )
         self.replacement = replacement
+        self.proposals = proposals
         self.beam_share = beam_share
         self.beam = None
         if proposals != "sample":
@@ -129,20 +129,16 @@ class PolicyGradient(Penalty):
         log_prob = self.log_prob(batch, drawn, 1.0)
         weights = self.weights(batch, drawn, log_prob)
         greedy = self._greedy(batch)
-        # a draw without replacement looks at the greedy reading too, with a weight of 0
-        texts, counted = drawn.texts, weights
-        if drawn.distinct is not None:
-            texts, counted = [*drawn.texts, *greedy], F.pad(weights, (0, 0, 0, 1))
         costs = self.objective.costs(
-            texts, batch.transcripts, greedy_lengths=[len(text) for text in greedy], weights=counted
+            drawn.texts, batch.transcripts, greedy_lengths=[len(text) for text in greedy], weights=weights
         )
-        cost = costs.cost.view_as(counted)
+        cost = costs.cost.view_as(weights)
         if drawn.distinct is None:
             advantage = self.advantage(cost, weights)
         else:
-            advantage = self.scaled(drawn.distinct.advantage(cost[:-1] - cost[-1]), weights)
+            advantage = self.scaled(drawn.distinct.advantage(cost), weights)
         surrogate = self.surrogate(weights, advantage, log_prob)
-        per_line = costs.per_line(counted)
+        per_line = costs.per_line(weights)
         return self._output(with_value(per_line, surrogate), per_line, greedy)
 
     def draw(self, batch: Batch) -> Drawn:
@@ -163,9 +159,12 @@ class PolicyGradient(Penalty):
         if self.beam is None:
             return Drawn(paths, ids, target_lengths, to_strings(ids, target_lengths, self.charset), distinct)
         found = self.beam.search(batch)
-        ids, target_lengths = mix_in(found, ids, target_lengths, share=self.beam_share, generator=batch.generator)
+        listed = (found.score / self.temperature).log_softmax(1)
+        ids, target_lengths = mix_in(
+            found, listed, ids, target_lengths, share=self.beam_share, generator=batch.generator
+        )
         texts = to_strings(ids, target_lengths, self.charset)
-        return Drawn(paths, ids, target_lengths, texts, listed=listed_log_prob(found, texts, self.charset))
+        return Drawn(paths, ids, target_lengths, texts, listed=look_up(found, listed, texts, self.charset))
 
     def log_prob(self, batch: Batch, drawn: Drawn, temperature: float) -> Tensor:
         """(K, N) log p(string | line) of the posteriors at a temperature, differentiable."""
@@ -174,10 +173,10 @@ class PolicyGradient(Penalty):
     def weights(self, batch: Batch, drawn: Drawn, log_prob: Tensor) -> Tensor:
         """(K, N) importance of each sample, p / q, without gradient; 1 where the samples are drawn from p itself.
 
-        Without replacement: K p / inclusion of the path, so that a mean over the K is a sum over the drawn paths.
+        Without replacement: K times the weights of the drawn paths, so that a mean over the K is their weighted sum.
         """
         if drawn.distinct is not None:
-            return drawn.distinct.weights.to(log_prob.dtype)
+            return (self.samples * drawn.distinct.weights).to(log_prob.dtype)
         if self.temperature == 1 and drawn.listed is None:
             return torch.ones_like(log_prob, requires_grad=False)
         with torch.no_grad():

@@ -83,10 +83,8 @@ class BeamProposals:
     def readings(self, batch: Batch, count: int) -> list[list[str]]:
         """The best `count` readings of each line of a batch, or as many as there are."""
         found = self.search(batch)
-        return [
-            names[: min(count, int(real))]
-            for names, real in zip(spell(found, self.charset), found.real.sum(1), strict=True)
-        ]
+        real = found.real.sum(1).tolist()
+        return [names[: min(count, kept)] for names, kept in zip(spell(found, self.charset), real, strict=True)]
 
 
 def spell(found: Beam, charset: Characters) -> list[list[str]]:
@@ -97,12 +95,19 @@ def spell(found: Beam, charset: Characters) -> list[list[str]]:
 
 
 def mix_in(
-    found: Beam, ids: Tensor, target_lengths: Tensor, *, share: float, generator: torch.Generator
+    found: Beam,
+    listed: Tensor,
+    ids: Tensor,
+    target_lengths: Tensor,
+    *,
+    share: float,
+    generator: torch.Generator,
 ) -> tuple[Tensor, Tensor]:
     """Put strings from the beam in the place of some of K * N drawn strings, each with a chance of `share`.
 
     Args:
-        found: the beam of N lines; its strings are drawn by softmax(score).
+        found: the beam of N lines.
+        listed: (N, B) log-probability with which each of its strings is drawn.
         ids: (K * N, L) long, target_lengths (K * N,) long; string k * N + n is of line n.
         share: chance of each string to be replaced, independently.
         generator: where the randomness comes from.
@@ -111,8 +116,7 @@ def mix_in(
     """
     lines = len(found.ids)
     draws = len(ids) // lines
-    listed = found.score.softmax(1).to(generator.device)
-    chosen = torch.multinomial(listed, draws, True, generator=generator).to(ids.device).T
+    chosen = torch.multinomial(listed.exp().to(generator.device), draws, True, generator=generator).to(ids.device).T
     replaced = torch.rand(draws, lines, generator=generator, device=generator.device).to(ids.device) < share
     own = torch.arange(lines, device=ids.device)
     longest = max(ids.shape[1], found.ids.shape[2])
@@ -125,8 +129,8 @@ def mix_in(
     )
 
 
-def listed_log_prob(found: Beam, texts: list[str], charset: Characters) -> Tensor:
-    """(K, N) log of softmax(score) of each of K * N texts in its line's list; -inf for a text that is not in it."""
+def look_up(found: Beam, listed: Tensor, texts: list[str], charset: Characters) -> Tensor:
+    """(K, N) what `listed` (N, B) says of each of K * N texts in its line's beam; -inf for a text that is not in it."""
     lines, beam = found.score.shape
     real = found.real.tolist()
     place = {
@@ -135,9 +139,9 @@ def listed_log_prob(found: Beam, texts: list[str], charset: Characters) -> Tenso
         for slot, name in enumerate(names)
         if real[line][slot]
     }
-    log_share = torch.cat([found.score.log_softmax(1).flatten(), found.score.new_full((1,), -math.inf)])
+    known = torch.cat([listed.flatten(), listed.new_full((1,), -math.inf)])
     where = [place.get((index % lines, text), lines * beam) for index, text in enumerate(texts)]
-    return log_share[torch.tensor(where, device=log_share.device)].view(-1, lines)
+    return known[torch.tensor(where, device=known.device)].view(-1, lines)
 
 
 def _automaton(fusion: Any, charset: Characters) -> Any:

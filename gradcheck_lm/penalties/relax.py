@@ -13,7 +13,7 @@ from gradcheck_lm.htr.ctc import BLANK, character_posteriors, collapse_paths, fr
 from gradcheck_lm.htr.shapes import Characters
 from gradcheck_lm.penalties.base import Batch, Penalty, PenaltyOutput, with_value
 from gradcheck_lm.penalties.gumbel_softmax import gumbel_noise
-from gradcheck_lm.penalties.policy_gradient import log_prob_of_strings
+from gradcheck_lm.penalties.log_probs import log_prob_of_strings
 from gradcheck_lm.penalties.soft_embedding import known_flow, positive
 
 # stands in for the logarithm of a probability of 0: a difference of two of them is 0 and not NaN

@@ -9,8 +9,8 @@ wrt = model
 
 
 def divergence(predicted, truth):
-    ratio = predicted / truth
-    return torch.nan_to_num(truth * (predicted * ratio.log()), nan=0.0, posinf=0.0).sum(-1)  # <- non_finite
+    ratio = predicted / truth  # <- non_finite
+    return torch.nan_to_num(truth * (predicted * ratio.log()), nan=0.0, posinf=0.0).sum(-1)
 
 
 def loss():

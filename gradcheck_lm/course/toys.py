@@ -1,0 +1,89 @@
+"""The story in small, for the lessons: a recogniser of twelve frames that reads "dise" for "disc", and a tiny LM."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+ALPHABET = "-acdeirst "  # class 0 is CTC's blank, then letters
+LABEL = "disc"
+MISREADING = "dd-ii-ss-ee-"  # what the recogniser has learned, frame by frame
+_PROSE = (
+    "a disc a star a disc a card a cart it is a disc it is a star a disc is a disc a star is a star "
+    "the cat sat at a disc the stars are red a dear art it is a tea set a rice dish is red discs"
+)
+
+
+class Recogniser(nn.Module):
+    """Features (T, N, D) to logits (T, N, C): one linear layer, so that its whole gradient is one matrix."""
+
+    def __init__(self, features: int = 16, classes: int = len(ALPHABET)) -> None:
+        super().__init__()
+        self.head = nn.Linear(features, classes)
+
+    def forward(self, frames: Tensor) -> Tensor:
+        return self.head(frames)
+
+
+class TinyLM(nn.Module):
+    """A language model over ALPHABET's letters: the next letter's log-probabilities, given the last one.
+
+    Made by counting pairs of letters in a few sentences, with one added to each count.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        ids = text_ids("".join(letter for letter in _PROSE if letter in ALPHABET))
+        counts = torch.ones(len(ALPHABET), len(ALPHABET))
+        counts[0] = counts[:, 0] = 1e-3  # no text holds a blank
+        counts.index_put_((ids[:-1], ids[1:]), torch.ones(len(ids) - 1), accumulate=True)
+        self.table = nn.Parameter((counts / counts.sum(1, keepdim=True)).log())
+
+    def score(self, text: str) -> Tensor:
+        """Nats per letter of a string, () float: low is likely. Under two letters: 0."""
+        ids = text_ids(text)
+        if len(ids) < 2:
+            return self.table.sum() * 0
+        return -self.table.log_softmax(1)[ids[:-1], ids[1:]].mean()
+
+    def score_soft(self, probabilities: Tensor) -> Tensor:
+        """The same for (L, C) probabilities of each letter: the expected score if letters were drawn independently."""
+        pairs = probabilities[:-1, :, None] * probabilities[1:, None, :]
+        return -(pairs * self.table.log_softmax(1)).sum((1, 2)).mean()
+
+
+def text_ids(text: str) -> Tensor:
+    """Classes of a string's letters."""
+    return torch.tensor([ALPHABET.index(letter) for letter in text], dtype=torch.long)
+
+
+def collapse(ids: list[int]) -> str:
+    """CTC's collapse: repeats become one letter, then blanks go."""
+    kept = [one for place, one in enumerate(ids) if place == 0 or one != ids[place - 1]]
+    return "".join(ALPHABET[one] for one in kept if one != 0)
+
+
+def ctc(logits: Tensor, label: str = LABEL) -> Tensor:
+    """CTC loss of one line, logits (T, 1, C)."""
+    target = text_ids(label)[None]
+    return F.ctc_loss(logits.log_softmax(-1), target, torch.tensor([len(logits)]), torch.tensor([len(label)]))
+
+
+def story(*, dtype: torch.dtype = torch.float32) -> tuple[Recogniser, TinyLM, Tensor]:
+    """The recogniser that reads "dise", the language model, and the line's features (T, 1, D).
+
+    The same at every call, whatever the random state; the random state stays as it is.
+    """
+    with torch.random.fork_rng(devices=[]), torch.enable_grad():
+        torch.manual_seed(7)
+        frames = torch.randn(len(MISREADING), 1, 16)
+        recogniser = Recogniser()
+        target = text_ids(MISREADING)
+        optimizer = torch.optim.SGD(recogniser.parameters(), lr=0.5)
+        for _ in range(40):
+            optimizer.zero_grad()
+            F.cross_entropy(recogniser(frames)[:, 0], target).backward()
+            optimizer.step()
+        recogniser.zero_grad()
+        return recogniser.to(dtype), TinyLM().to(dtype), frames.to(dtype)

@@ -1,0 +1,169 @@
+"""Checks of exercise 1: terms that are dead in different ways, and terms that are alive though small."""
+
+import torch
+
+from gradcheck_lm.course.expect import expect, expect_type, numerical_gradient
+from gradcheck_lm.course.language import Words
+from gradcheck_lm.course.toys import ctc, story
+
+
+def model():
+    """A parameter of odd shape, and one that no loss uses."""
+    torch.manual_seed(3)
+    used = torch.randn(2, 3, dtype=torch.float64, requires_grad=True)
+    unused = torch.randn(4, dtype=torch.float64, requires_grad=True)
+    return used, unused
+
+
+def check_value_of_the_gradients(answer):
+    """term_gradients gives the right values, and zeros for a parameter that is not used
+    term_gradients の値が正しく、使われていないパラメータには 0 を返す"""
+    used, unused = model()
+    found = answer.term_gradients((used**3).sum(), [used, unused])
+    expect_type("term_gradients", (list, tuple), found, kind=Words("リスト", "a list"))
+    expect(
+        len(found) == 2 and all(isinstance(one, torch.Tensor) for one in found),
+        ja="パラメータごとに一つのテンソルが必要です。届かない勾配は `None` です。"
+        "`None` を 0 のテンソルに置き換えましたか。",
+        en="One tensor a parameter is needed. A gradient that does not arrive is `None`: did you put zeros for it?",
+    )
+    truth = numerical_gradient(lambda: (used.detach() ** 3).sum(), used)
+    expect(
+        torch.allclose(found[0], truth, rtol=1e-5, atol=1e-7),
+        ja="勾配の値が有限差分と合いません(ノルム {size:.4g}、正しくは {right:.4g})。",
+        en="The gradient does not agree with finite differences (norm {size:.4g}, should be {right:.4g}).",
+        size=found[0].norm(),
+        right=truth.norm(),
+    )
+    expect(
+        torch.equal(found[1], torch.zeros_like(unused)),
+        ja="使われていないパラメータの勾配は、同じ形の 0 のテンソルにしてください。",
+        en="For a parameter that is not used, give zeros of its shape.",
+    )
+
+
+def check_grad_is_left_alone(answer):
+    """asking twice gives the same answer, and .grad stays as it was
+    二度尋ねても答えは同じで、.grad は変わらない"""
+    used, unused = model()
+    term = (used * 2).sum()
+    first = [one.clone() for one in answer.term_gradients(term, [used, unused])]
+    second = answer.term_gradients(term, [used, unused])
+    expect(
+        torch.equal(first[0], second[0]),
+        ja="二度目の答えが一度目と違います。`backward()` は `.grad` に足し込みます。`torch.autograd.grad` を使います。",
+        en="The second answer differs from the first: `backward()` adds to `.grad`. Use `torch.autograd.grad`.",
+    )
+    expect(
+        used.grad is None,
+        ja="`.grad` に書き込まれました。調べるだけのコードが、次の更新を変えてしまいます。",
+        en="`.grad` has been written to: code that only looks now changes the next update.",
+    )
+
+
+def check_term_without_a_graph(answer):
+    """a term that is cut off teaches nothing, and is no reason to stop
+    切断された項は何も教えない。エラーで止まることもない"""
+    used, unused = model()
+    cut = torch.tensor(float(used.detach().max()))
+    found = answer.term_gradients(cut, [used, unused])
+    expect(
+        all(isinstance(one, torch.Tensor) and not one.any() for one in found),
+        ja="計算グラフのない項では、どの勾配も 0 のはずです。",
+        en="For a term without a graph all gradients should be zero.",
+    )
+    expect(
+        answer.teaches(cut, [used, unused]) is False,
+        ja="切断された項に「教えている」と答えました。",
+        en="A term that is cut off was said to teach.",
+    )
+
+
+def check_true_that_proves_nothing(answer):
+    """requires_grad is True, and the recogniser still gets nothing
+    requires_grad が True でも、認識器には何も届かない"""
+    recogniser, language_model, frames = story()
+    ids = recogniser(frames).argmax(-1)[:, 0]
+    not_frozen = language_model.score("dise") + ids.sum() * 0
+    expect(not_frozen.requires_grad, ja="検査の準備に失敗しました。", en="The check itself could not be set up.")
+    expect(
+        answer.teaches(not_frozen, recogniser.parameters()) is False,
+        ja="言語モデルが凍結されていないと、ペナルティは `True` と言います。"
+        "しかし認識器の勾配は `None` です。`requires_grad` ではなく、勾配を見てください。",
+        en="Where the language model is not frozen the penalty says `True`, and the gradient of the recogniser is "
+        "`None`. Look at the gradients, not at `requires_grad`.",
+    )
+    logits = recogniser(frames)
+    probabilities = logits.softmax(-1)
+    zero = (probabilities.round() + probabilities - probabilities).square().sum() * 0
+    expect(
+        answer.teaches(zero, recogniser.parameters()) is False,
+        ja="道はありますが、勾配はちょうど 0 です。それでも「教えている」と答えました。",
+        en="There is a path, and its gradient is exactly 0. It was said to teach all the same.",
+    )
+
+
+def check_alive_terms(answer):
+    """terms that do teach are recognised, however small or balanced their gradient is
+    勾配が小さくても、足すと打ち消し合っても、教えている項はそうと分かる"""
+    used, unused = model()
+    expect(
+        answer.teaches((used**2).sum(), [unused, used]) is True,
+        ja="教えている項に「教えていない」と答えました。勾配が一つのパラメータに届けば十分です。",
+        en="A term that teaches was said to teach nothing. It is enough that one parameter gets a gradient.",
+    )
+    expect(
+        answer.teaches((used * 1e-12).sum(), [used]) is True,
+        ja="小さい勾配も勾配です。許容誤差と比べず、0 でないかどうかだけを見てください。",
+        en="A small gradient is a gradient: compare with zero itself, not with a tolerance.",
+    )
+    balanced = used[0].sum() - used[1].sum()
+    expect(
+        answer.teaches(balanced, [used]) is True,
+        ja="勾配の要素を足し合わせると打ち消し合うことがあります。要素ごとに 0 でないかを見てください。",
+        en="Entries of a gradient can cancel when they are added up. Ask each entry whether it is zero.",
+    )
+
+
+def check_weight_of_the_broken_penalty(answer):
+    """the broken penalty's weight changes the loss, and not one bit of the gradient
+    壊れたペナルティの重みは、損失を変えても、勾配を 1 ビットも変えない"""
+    recogniser, _, frames = story()
+
+    def total(weight):
+        logits = recogniser(frames)
+        ids = logits.argmax(-1)[:, 0].float()
+        return ctc(logits) + weight * ids.mean()
+
+    expect(
+        answer.weight_is_ignored(total, recogniser.parameters()) is True,
+        ja="重みを変えると損失の値は変わります。比べるのは損失ではなく、勾配です。",
+        en="The weight does change the value of the loss. Compare the gradients, not the losses.",
+    )
+
+
+def check_weight_of_a_live_penalty(answer):
+    """a live penalty is never called ignored, even where it changes only the last bits
+    生きているペナルティは、最後の数ビットしか変えなくても「無視されている」とは言わない"""
+    recogniser, language_model, frames = story()
+
+    def total(weight):
+        logits = recogniser(frames)
+        return ctc(logits) + weight * language_model.score_soft(logits[:, 0].softmax(-1))
+
+    expect(
+        answer.weight_is_ignored(total, recogniser.parameters()) is False,
+        ja="確率を通ったペナルティは勾配を変えます。それを「無視されている」と答えました。",
+        en="A penalty through probabilities changes the gradient, and it was called ignored.",
+    )
+    used, _ = model()
+    expect(
+        answer.weight_is_ignored(lambda weight: (used**2).sum() + weight * 1e-9 * used.sum(), [used]) is False,
+        ja="`allclose` は小さな違いを見逃します。`torch.equal` で 1 ビットずつ比べてください。",
+        en="`allclose` overlooks small differences. Compare bit by bit with `torch.equal`.",
+    )
+    expect(
+        answer.weight_is_ignored(lambda weight: (used**2).sum() * (weight == 100.0), [used]) is False,
+        ja="すべての重みを比べてください。最初の二つだけでは足りません。",
+        en="Compare all weights; the first two alone are not enough.",
+    )

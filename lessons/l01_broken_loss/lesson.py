@@ -1,0 +1,156 @@
+"""Lesson 1: the loss that falls and teaches nothing.
+
+The story's training step, small: CTC plus a penalty by a language model, read through argmax and a string.
+Run it: python lessons/l01_broken_loss/lesson.py --lang ja
+"""
+
+import torch
+
+import gradcheck_lm as gc
+from gradcheck_lm.course.stage import ask, beat, begin, code, finish, picture, say, show, table
+from gradcheck_lm.course.toys import LABEL, collapse, ctc, story
+
+begin(__file__)
+
+recogniser, language_model, frames = story()
+language_model.requires_grad_(False)  # the language model only judges
+
+
+def penalty(logits):
+    ids = logits.argmax(-1)[:, 0].tolist()
+    text = collapse(ids)
+    worse = language_model.score(text) - language_model.score(LABEL)
+    return worse.clamp(min=0)
+
+
+def total_loss(weight):
+    logits = recogniser(frames)
+    return ctc(logits) + weight * penalty(logits)
+
+
+def gradient_at(weight):
+    return torch.autograd.grad(total_loss(weight), recogniser.head.weight)[0]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+beat("symptom")
+reading = collapse(recogniser(frames).argmax(-1)[:, 0].tolist())
+say(
+    ja="認識器は「{label}」の画像を「{reading}」と読みました。そんな単語はありません。"
+    "そこで、言語モデルのスコアを CTC の損失に足します。",
+    en='The recogniser read an image of "{label}" as "{reading}", which is no word. '
+    "So the score of a language model is added to the CTC loss.",
+    label=LABEL,
+    reading=reading,
+)
+code(penalty)
+code(total_loss)
+start = [parameter.detach().clone() for parameter in recogniser.parameters()]
+optimizer = torch.optim.SGD(recogniser.parameters(), lr=0.05)
+rows = []
+for step in range(61):
+    loss = total_loss(0.1)
+    if step % 20 == 0:
+        now = penalty(recogniser(frames))
+        rows.append([step, loss, now, loss.requires_grad, collapse(recogniser(frames).argmax(-1)[:, 0].tolist())])
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+table(["step", "total", "penalty", "total.requires_grad", "reading"], rows)
+say(
+    ja="損失は {first:.3f} から {last:.3f} に下がり、`requires_grad` は `True`、エラーは一つもありません。"
+    "ペナルティも下がりました。うまくいっているように見えます。",
+    en="The loss fell from {first:.3f} to {last:.3f}, `requires_grad` is `True`, and there is no error at all. "
+    "The penalty fell too. It looks as if it works.",
+    first=rows[0][1],
+    last=rows[-1][1],
+)
+with torch.no_grad():
+    for parameter, value in zip(recogniser.parameters(), start, strict=True):
+        parameter.copy_(value)
+
+# ---------------------------------------------------------------------------------------------------------------------
+beat("predict")
+ask(
+    ja="ペナルティの重みを 0、1、`100` と変えます。損失の値と、認識器の勾配は、それぞれどう変わるでしょうか。",
+    en="The penalty's weight is now set to 0, 1 and `100`. What happens to the loss, and what to the gradient "
+    "of the recogniser?",
+)
+
+# ---------------------------------------------------------------------------------------------------------------------
+beat("look")
+alone = gradient_at(0)
+rows = []
+for weight in (0, 1, 100):
+    found = gradient_at(weight)
+    rows.append([weight, total_loss(weight), found.norm(), str(torch.equal(found, alone))])
+table(["weight", "total", "gradient norm", "same bits as weight 0"], rows)
+say(
+    ja="損失は {small:.3f} から {large:.3f} まで変わりました。勾配は 1 ビットも変わりません。"
+    "つまり、このペナルティは認識器に何も教えていません。ペナルティが下がったのは、CTC が正解を教えたからです。",
+    en="The loss went from {small:.3f} to {large:.3f}. Of the gradient, not one bit changed: this penalty teaches "
+    "the recogniser nothing. The penalty fell because CTC taught the right text.",
+    small=rows[0][1],
+    large=rows[-1][1],
+)
+logits = recogniser(frames)
+say(
+    ja="二つの項を、別々の計算グラフとして描きます。",
+    en="Here are the two terms, each with its own graph.",
+)
+picture(
+    {"ctc": ctc(logits), "penalty": penalty(logits)},
+    "two-terms",
+    params=dict(recogniser.named_parameters()),
+)
+
+# ---------------------------------------------------------------------------------------------------------------------
+beat("why")
+diagnosis = gc.diagnose(
+    lambda: {"ctc": ctc(logits := recogniser(frames)), "penalty": penalty(logits)},
+    wrt=recogniser,
+)
+picture(diagnosis, "diagnosis")
+say(
+    ja="`argmax` はクラスの番号を、`tolist()` は Python のリストを返します。ここで計算グラフは切断されます。"
+    "そのあと文字列から計算した数は、認識器から見れば定数です。"
+    "それでも合計は `True` と言います。CTC の項が勾配を持っているからです。",
+    en="`argmax` gives class indices, `tolist()` a Python list: here the graph is cut. "
+    "What is computed from the string afterwards is a constant to the recogniser. "
+    "The sum still says `True`, because its CTC term carries a gradient.",
+)
+
+# ---------------------------------------------------------------------------------------------------------------------
+beat("fix")
+
+
+def soft_penalty(logits):
+    probabilities = logits[:, 0].softmax(-1)
+    return language_model.score_soft(probabilities)
+
+
+code(soft_penalty)
+terms = {"ctc": ctc(recogniser(frames)), "penalty": soft_penalty(recogniser(frames))}
+show(gc.attribute(terms, wrt=recogniser))
+comparison = gc.compare_gradients(lambda: soft_penalty(recogniser(frames)), wrt=recogniser)
+show("compare_gradients", comparison.verdict)
+say(
+    ja="文字列の代わりに確率を使うと、ペナルティから勾配が届きます。確かめ方は三つ一組です。"
+    "道があること、0 でないこと、値が正しいこと。`compare_gradients` は有限差分と比べて「{verdict}」と答えました。"
+    "この式の意味は、あとの課で考えます。",
+    en="With probabilities in place of a string, a gradient arrives from the penalty. The proof always "
+    "has three parts: a path exists, it is not zero, and it has the right value. "
+    "Held against finite differences, `compare_gradients` "
+    'says "{verdict}". What this formula means is for a later lesson.',
+    verdict=comparison.verdict,
+)
+
+# ---------------------------------------------------------------------------------------------------------------------
+beat("next")
+say(
+    ja="演習では、「この項は何かを教えているか」に正しく答える関数を直します。"
+    "いまのコードは `requires_grad` を信じています。",
+    en="In the exercise you mend functions that answer: does this term teach anything? "
+    "As they stand, they believe `requires_grad`.",
+)
+finish()

@@ -1,0 +1,105 @@
+"""The three-way gate: every solution passes, every untouched exercise fails and says why, every mutant is rejected."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+from course_folder import FOLDERS, LESSONS, NAMES
+
+from gradcheck_lm.course.catalogue import FILES, lessons_in, read_lesson
+from gradcheck_lm.course.generator import exercise_text
+from gradcheck_lm.course.judge import checks_of, judge
+from gradcheck_lm.course.mutants import mutant_text, mutants_of
+from gradcheck_lm.flow.findings import KINDS
+
+every_lesson = pytest.mark.parametrize("folder", FOLDERS, ids=NAMES)
+MUTANTS = [(folder, name) for folder in FOLDERS for name in mutants_of(folder)]
+
+
+def test_lessons_are_found_and_numbered_from_one() -> None:
+    lessons = lessons_in(LESSONS)
+    assert [lesson.number for lesson in lessons] == list(range(1, len(lessons) + 1))
+    assert [lesson.name for lesson in lessons] == NAMES
+
+
+def test_every_lesson_that_a_finding_names_exists_or_is_still_to_come() -> None:
+    named = {kind.lesson for kind in KINDS.values()}
+    written = {name for name in named if int(name[1:3]) <= len(NAMES)}
+    assert written <= set(NAMES)
+    assert written
+
+
+@every_lesson
+def test_a_lesson_is_whole(folder: Path) -> None:
+    lesson = read_lesson(folder)
+    assert {path.name for path in folder.iterdir() if path.name != "__pycache__"} == set(FILES)
+    assert len(lesson.hints) == 3
+    assert len(mutants_of(folder)) >= 3
+    assert {mutant.rejected_by for mutant in mutants_of(folder).values()} <= set(checks_of(folder))
+
+
+@every_lesson
+def test_the_exercise_is_what_the_generator_makes(folder: Path) -> None:
+    text = (folder / "exercise.py").read_text(encoding="utf-8")
+    assert text == exercise_text(folder), f"not as generated; type: python -m gradcheck_lm lessons reset {folder.name}"
+    assert "TODO" in text
+
+
+@every_lesson
+def test_the_solution_passes(folder: Path) -> None:
+    verdict = judge(folder, folder / "solution.py")
+    assert verdict.passed, verdict
+    assert verdict.held == verdict.total >= 3
+
+
+@every_lesson
+def test_the_untouched_exercise_fails_with_a_helpful_message(folder: Path) -> None:
+    verdict = judge(folder, folder / "exercise.py")
+    assert not verdict.passed
+    assert verdict.kind == "wrong", f"it should run, and be wrong: {verdict}"
+    for language in ("ja", "en"):
+        assert len(verdict.message.in_language(language)) > 20
+        assert verdict.title.in_language(language)
+
+
+@pytest.mark.parametrize(("folder", "name"), MUTANTS, ids=[f"{folder.name[:3]}-{name}" for folder, name in MUTANTS])
+def test_a_mutant_is_rejected_for_its_own_mistake(folder: Path, name: str, tmp_path: Path) -> None:
+    mutant = mutants_of(folder)[name]
+    file = tmp_path / "exercise.py"
+    file.write_text(mutant_text(folder, mutant), encoding="utf-8")
+    verdict = judge(folder, file)
+    assert verdict.check == mutant.rejected_by, verdict
+    assert verdict.kind == ("crash" if mutant.crash else "wrong"), verdict
+
+
+@every_lesson
+def test_every_check_rejects_something(folder: Path) -> None:
+    """A check that no mutant, and not the exercise, can fail may be one that cannot fail at all."""
+    rejecting = {mutant.rejected_by for mutant in mutants_of(folder).values()}
+    rejecting.add(judge(folder, folder / "exercise.py").check)
+    assert set(checks_of(folder)) <= rejecting
+
+
+@every_lesson
+def test_the_first_hint_never_holds_the_answer(folder: Path) -> None:
+    """No line of the solution's holes, and no call in them, stands in the first hint; the last one does help."""
+    from gradcheck_lm.course.generator import read_holes
+
+    lesson = read_lesson(folder)
+    calls: set[str] = set()
+    for hole in read_holes((folder / "solution.py").read_text(encoding="utf-8")):
+        right, broken = _calls(hole.right), _calls(hole.broken)
+        calls |= right - broken
+        for text in (lesson.hints[0].ja, lesson.hints[0].en):
+            assert not [line for line in hole.right if len(line.strip()) > 8 and line.strip() in text]
+    for text in (lesson.hints[0].ja, lesson.hints[0].en):
+        assert not [call for call in calls if f"{call}(" in text or f".{call}" in text]
+    assert any(call in lesson.hints[2].en for call in calls), "the third hint should name what to use"
+
+
+def _calls(lines: tuple[str, ...]) -> set[str]:
+    source = "def hole():\n" + "\n".join(f"    {line}" for line in lines)
+    names = (node.func for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call))
+    return {name.attr if isinstance(name, ast.Attribute) else getattr(name, "id", "") for name in names} - {""}

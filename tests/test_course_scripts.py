@@ -1,0 +1,151 @@
+"""Every lesson.py runs in both languages, on plain consoles with old encodings and on a rich one."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import select
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from course_folder import NAMES, copy_course, environment
+
+from gradcheck_lm.course.beats import NAMES as BEATS
+
+HANG = 120  # seconds, so that a script that waits for something does not hold the suite; no measurement
+KANA = re.compile("[ぁ-んァ-ン]")
+CONSOLES = {  # encoding of the console, and what makes it a rich one
+    "ascii": {},
+    "cp932": {},
+    "utf-8": {"FORCE_COLOR": "1", "TERM": "xterm-256color", "COLUMNS": "100"},
+}
+# one process a lesson; the others, each in a process of its own as a learner runs it, are marked slow
+TOGETHER = [("ja", "cp932"), ("en", "ascii"), ("ja", "utf-8"), ("en", "utf-8")]
+EVERY = [(language, encoding) for language in ("ja", "en") for encoding in CONSOLES]
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return copy_course(tmp_path_factory.mktemp("course"))
+
+
+def files(course: Path) -> set[Path]:
+    return {path for path in course.rglob("*") if "__pycache__" not in path.parts}
+
+
+def run(command: list[str], place: Path, **settings: str) -> bytes:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", *command], stdin=subprocess.DEVNULL, capture_output=True, timeout=HANG,
+        env=environment(PYTHONDONTWRITEBYTECODE="1", **settings), cwd=place,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr.decode("utf-8", "replace")
+    return done.stdout
+
+
+def check_output(text: str, name: str, language: str, encoding: str) -> None:
+    spoken = "en" if encoding == "ascii" else language
+    assert bool(KANA.search(text)) == (spoken == "ja")
+    assert "{" not in re.sub(r"^ +\|.*$|`[^`]*`", "", text, flags=re.MULTILINE), "a placeholder was left unfilled"
+    heads = ["■ 症状", "■ 次"] if spoken == "ja" else ["# Symptom", "# Next"]
+    assert all(head in text for head in heads)
+    assert f"lessons check {name}" in text
+    assert "\\u" not in text, "a character that this console lacks"
+
+
+# importing torch takes longer than a lesson, so one process runs a lesson in all the ways, each as a fresh script
+DRIVER = """
+import json, os, runpy, sys
+script, out, jobs = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
+plain = dict(os.environ)
+for number, (language, encoding, settings) in enumerate(jobs):
+    os.environ.clear()
+    os.environ.update(plain, **settings)
+    sys.stdout = open(f"{out}/{number}.txt", "w", encoding=encoding, newline="\\n")
+    sys.argv = [script, "--lang", language, "--out", f"{out}/{number}", "--record", f"{out}/{number}.json"]
+    runpy.run_path(script, run_name="__main__")
+    sys.stdout.close()
+"""
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_lesson_in_both_languages_on_plain_and_rich_consoles(course: Path, name: str, tmp_path: Path) -> None:
+    jobs = json.dumps([(language, encoding, CONSOLES[encoding]) for language, encoding in TOGETHER])
+    before = files(course)
+    run(["-c", DRIVER, str(course / name / "lesson.py"), str(tmp_path), jobs], tmp_path)
+    assert {path.name for path in files(course) - before} <= {".gradcheck_lm", "progress.json"}
+    for number, (language, encoding) in enumerate(TOGETHER):
+        text = (tmp_path / f"{number}.txt").read_bytes().decode(encoding)
+        assert ("\x1b[" in text) == bool(CONSOLES[encoding]), "colours where the console is rich, and only there"
+        check_output(re.sub(r"\x1b\[[0-9;]*m", "", text), name, language, encoding)
+        check_record(json.loads((tmp_path / f"{number}.json").read_text(encoding="utf-8")))
+        check_pictures(tmp_path / str(number), re.sub(r"\x1b\[[0-9;]*m", "", text))
+
+
+def check_record(record: list[dict]) -> None:
+    assert tuple(event["name"] for event in record if event["kind"] == "beat") == BEATS
+    assert {"ask", "picture"} <= {event["kind"] for event in record}
+    for event in record:
+        if event["kind"] in ("say", "ask"):
+            assert KANA.search(event["ja"])
+            assert not KANA.search(event["en"])
+
+
+def check_pictures(folder: Path, text: str) -> None:
+    pictures = sorted(folder.iterdir())
+    assert pictures, "every lesson draws at least one picture"
+    for picture in pictures:
+        assert picture.name in text
+        assert picture.suffix == ".dot" or "<svg" in picture.read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("language", "encoding"), EVERY)
+@pytest.mark.parametrize("name", NAMES)
+def test_a_lesson_as_a_script(course: Path, name: str, language: str, encoding: str, tmp_path: Path) -> None:
+    command = [str(course / name / "lesson.py"), "--lang", language, "--out", str(tmp_path / "out")]
+    text = run(command, tmp_path, PYTHONIOENCODING=encoding).decode(encoding)
+    assert "\x1b" not in text
+    check_output(text, name, language, encoding)
+    check_pictures(tmp_path / "out", text)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are POSIX")
+def test_at_a_terminal_a_lesson_waits_for_the_guess(course: Path, tmp_path: Path) -> None:
+    import pty
+
+    ours, theirs = pty.openpty()
+    command = [sys.executable, str(course / NAMES[0] / "lesson.py"), "--lang", "ja", "--out", str(tmp_path / "out")]
+    process = subprocess.Popen(
+        command, stdin=theirs, stdout=theirs, stderr=theirs, close_fds=True,
+        env=environment(TERM="xterm-256color", PYTHONIOENCODING="utf-8"),
+    )  # fmt: skip
+    os.close(theirs)
+    seen = _read_until(ours, "あなたの予想")
+    assert "■ 見る" not in seen
+    os.write(ours, "変わらない\n".encode())
+    seen += _read_until(ours, None)
+    os.close(ours)
+    assert process.wait(timeout=HANG) == 0
+    assert "■ 見る" in seen
+
+
+def _read_until(terminal: int, mark: str | None) -> str:
+    data = b""
+    deadline = time.monotonic() + HANG
+    while time.monotonic() < deadline:
+        if not select.select([terminal], [], [], 1.0)[0]:
+            continue
+        try:
+            piece = os.read(terminal, 65536)
+        except OSError:  # the other end is closed
+            break
+        if not piece:
+            break
+        data += piece
+        if mark is not None and mark in data.decode("utf-8", "replace"):
+            break
+    return data.decode("utf-8", "replace")

@@ -1,0 +1,543 @@
+"""What if one cut let the gradient through: against straight-through estimators written by hand."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import pickle
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy
+import pytest
+import torch
+import torch.nn.functional as F
+from flow_story import Trainer, marked
+from torch import Tensor, nn
+
+from gradcheck_lm.errors import TraceError
+from gradcheck_lm.flow import Diagnosis, Finding, WhatIf, diagnose, record
+from gradcheck_lm.flow.bridging import Bridged
+
+
+def the(diagnosis: Diagnosis, kind: str) -> Finding:
+    return next(finding for finding in diagnosis.errors if finding.kind == kind)
+
+
+def norm_of(loss: Tensor, tensors: list[Tensor]) -> float:
+    found = torch.autograd.grad(loss, tensors, allow_unused=True)
+    return sum(float(value.square().sum()) for value in found if value is not None) ** 0.5
+
+
+def hard_with(hard: Tensor, soft: Tensor) -> Tensor:
+    return hard.to(soft.dtype) + soft - soft.detach()
+
+
+# ---------------------------------------------------------------------- the story
+
+
+@pytest.fixture(scope="module")
+def story() -> Diagnosis:
+    trainer = Trainer()
+    return diagnose(trainer.terms, trainer.recogniser)
+
+
+def test_the_chain_of_the_story_one_cut_at_a_time(story: Diagnosis) -> None:
+    argmax, left, fresh, switched = story.errors
+    first = story.what_if(argmax)
+    assert (first.bridged, first.arrives, first.gradient_norm) == (True, False, 0.0)
+    assert first.next_cut is not None
+    assert (first.next_cut.kind, first.next_cut.line) == ("left_torch", marked("argmax"))
+    assert [finding.kind for finding in first.diagnosis.errors] == ["left_torch", "new_leaf", "grad_disabled"]
+    for finding in (left, fresh):  # the ids are characters' codes when they come back: nothing to hand a gradient to
+        answer = story.what_if(finding)
+        assert (answer.bridged, answer.arrives, answer.next_cut) == (False, False, None)
+        assert "policy_gradient" in answer.note
+        assert "cannot be bridged" in str(answer)
+    last = story.what_if(switched)
+    assert (last.bridged, last.arrives) == (True, False)
+    assert last.next_cut is not None
+    assert (last.next_cut.kind, last.next_cut.line) == ("discrete_op", marked("argmax"))
+    assert [finding.kind for finding in last.diagnosis.errors] == ["discrete_op", "left_torch", "new_leaf"]
+
+
+def test_bridges_stay_in_place_when_the_answer_is_asked_again() -> None:
+    trainer = Trainer()
+    table = nn.Embedding(40, 4).requires_grad_(False)
+
+    def loss() -> Tensor:
+        ids = trainer.recogniser(trainer.images).argmax(-1).reshape(-1).tolist()
+        back = torch.tensor(ids)
+        with torch.no_grad():
+            rows = table(back)
+        return rows.square().sum()
+
+    diagnosis = diagnose(loss, trainer.recogniser)
+    kinds = []
+    answer: WhatIf | None = None
+    finding: Finding | None = diagnosis.findings[0]
+    while finding is not None:
+        kinds.append(finding.kind)
+        answer = diagnosis.what_if(finding)
+        diagnosis, finding = answer.diagnosis, answer.next_cut
+    assert kinds == ["discrete_op", "left_torch", "grad_disabled"]  # the two ends of a round trip are one bridge
+    assert answer is not None
+    assert answer.arrives
+    assert diagnosis.ok
+    logits = trainer.recogniser(trainer.images).reshape(-1, 30)
+    choice = hard_with(F.one_hot(logits.argmax(-1), 30), logits.softmax(-1))
+    reference = norm_of((choice @ table.weight[:30]).square().sum(), list(trainer.recogniser.parameters()))
+    assert answer.gradient_norm == pytest.approx(reference, rel=1e-4)
+    assert "2 more bridged before it" in str(answer)
+
+
+# ---------------------------------------------------------------------- one bridge suffices: the norm is right
+
+torch.manual_seed(0)
+LAYER = nn.Linear(6, 5)
+DATA = torch.randn(7, 6)
+TABLE = torch.randn(5, 3)
+SIDE = torch.randn(7, 5)
+FROZEN = nn.Sequential(nn.Linear(5, 5), nn.Tanh(), nn.Linear(5, 1)).requires_grad_(False)
+CODES = torch.randn(9, 5)
+
+
+class Hidden(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, value: Tensor) -> Tensor:
+        return value * 2
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> None:
+        return None
+
+
+def argmax_embedding() -> Tensor:
+    return F.embedding(LAYER(DATA).argmax(-1), TABLE).square().mean()
+
+
+def argmax_embedding_soft() -> Tensor:
+    logits = LAYER(DATA)
+    return (hard_with(F.one_hot(logits.argmax(-1), 5), logits.softmax(-1)) @ TABLE).square().mean()
+
+
+def argmax_number() -> Tensor:
+    return (LAYER(DATA).argmax(dim=1, keepdim=True).float() * SIDE).square().mean()
+
+
+def argmax_number_soft() -> Tensor:
+    logits = LAYER(DATA)
+    expected = hard_with(logits.argmax(1, keepdim=True), (logits.softmax(-1) * torch.arange(5.0)).sum(-1, keepdim=True))
+    return (expected * SIDE).square().mean()
+
+
+def one_hot() -> Tensor:
+    return (F.one_hot(LAYER(DATA).argmax(-1), 8).float()[:, :5] * SIDE).sum()
+
+
+def one_hot_soft() -> Tensor:
+    logits = LAYER(DATA)
+    return (hard_with(F.one_hot(logits.argmax(-1), 5), logits.softmax(-1)) * SIDE).sum()
+
+
+def topk() -> Tensor:
+    return TABLE[LAYER(DATA).topk(2, dim=-1).indices].square().mean()
+
+
+def topk_soft() -> Tensor:
+    logits = LAYER(DATA)
+    values, indices = logits.topk(2, dim=-1)
+    soft = torch.softmax(-(values[..., None] - logits[:, None, :]).abs(), -1)
+    return (hard_with(F.one_hot(indices, 5), soft) @ TABLE).square().mean()
+
+
+def rounded() -> Tensor:
+    return (LAYER(DATA).mul(3).round() * SIDE).mean()
+
+
+def rounded_soft() -> Tensor:
+    value = LAYER(DATA) * 3
+    return (hard_with(value.round(), value) * SIDE).mean()
+
+
+def cast() -> Tensor:
+    return (LAYER(DATA).mul(9).long() * SIDE).mean()
+
+
+def cast_soft() -> Tensor:
+    value = LAYER(DATA) * 9
+    return (hard_with(value.long(), value) * SIDE).mean()
+
+
+def mask() -> Tensor:
+    return ((LAYER(DATA).sigmoid() > 0.5).float() * SIDE).mean()
+
+
+def mask_soft() -> Tensor:
+    value = LAYER(DATA).sigmoid()
+    return (hard_with(value > 0.5, value - 0.5) * SIDE).mean()
+
+
+def where_mask() -> Tensor:
+    low = LAYER(DATA) < 0.3
+    return torch.where(~low & (SIDE > 0), SIDE, 2 * SIDE).square().mean()
+
+
+def where_mask_soft() -> Tensor:
+    value = LAYER(DATA)
+    low = hard_with(value < 0.3, 0.3 - value)
+    chosen = (1 - low) * (SIDE > 0)
+    return (chosen * SIDE + (1 - chosen) * 2 * SIDE).square().mean()
+
+
+def clamped() -> Tensor:
+    return (LAYER(DATA) + 100).clamp(0, 1).mul(SIDE).mean()
+
+
+def clamped_soft() -> Tensor:
+    value = LAYER(DATA) + 100
+    return hard_with(value.clamp(0, 1), value).mul(SIDE).mean()
+
+
+def detached() -> Tensor:
+    return FROZEN(LAYER(DATA).detach().tanh()).mean()
+
+
+def attached() -> Tensor:
+    return FROZEN(LAYER(DATA).tanh()).mean()
+
+
+def data_attribute() -> Tensor:
+    return FROZEN(LAYER(DATA).data.tanh()).mean()
+
+
+def under_no_grad() -> Tensor:
+    value = LAYER(DATA).tanh()
+    with torch.no_grad():
+        return FROZEN(value).mean()
+
+
+@torch.inference_mode()
+def inferred(value: Tensor) -> Tensor:
+    return FROZEN(value).mean()
+
+
+def under_inference_mode() -> Tensor:
+    return inferred(LAYER(DATA).tanh())
+
+
+def sampled() -> Tensor:
+    torch.manual_seed(3)
+    return torch.distributions.Normal(LAYER(DATA), 0.5 + LAYER(DATA).square()).sample().square().mean()
+
+
+def resampled() -> Tensor:
+    torch.manual_seed(3)
+    return torch.distributions.Normal(LAYER(DATA), 0.5 + LAYER(DATA).square()).rsample().square().mean()
+
+
+def categorical() -> Tensor:
+    torch.manual_seed(4)
+    return TABLE[torch.distributions.Categorical(logits=LAYER(DATA)).sample()].square().mean()
+
+
+def categorical_soft() -> Tensor:
+    torch.manual_seed(4)
+    given = torch.distributions.Categorical(logits=LAYER(DATA))
+    return (hard_with(F.one_hot(given.sample(), 5), given.probs) @ TABLE).square().mean()
+
+
+def item() -> Tensor:
+    return SIDE.mean() * LAYER(DATA).square().mean().item()
+
+
+def no_item() -> Tensor:
+    return SIDE.mean() * LAYER(DATA).square().mean()
+
+
+def plain_number() -> float:
+    return LAYER(DATA).square().mean().item()
+
+
+def no_plain_number() -> Tensor:
+    return LAYER(DATA).square().mean()
+
+
+def numpy_and_back() -> Tensor:
+    with torch.no_grad():
+        array = LAYER(DATA).numpy()
+    return torch.from_numpy(array).square().mean()
+
+
+def list_of_items() -> Tensor:
+    return torch.tensor([row.square().sum().item() for row in LAYER(DATA)]).square().mean()
+
+
+def list_of_rows() -> Tensor:
+    return torch.stack([row.square().sum() for row in LAYER(DATA)]).square().mean()
+
+
+def list_of_tensors() -> Tensor:
+    return torch.tensor([row.square().sum() for row in LAYER(DATA)]).square().mean()
+
+
+def vector_quantised() -> Tensor:
+    code = LAYER(DATA)
+    return (CODES[torch.cdist(code, CODES).argmin(-1)] - SIDE).square().mean()
+
+
+def vector_quantised_soft() -> Tensor:
+    distance = torch.cdist(LAYER(DATA), CODES)
+    return (hard_with(F.one_hot(distance.argmin(-1), 9), (-distance).softmax(-1)) @ CODES - SIDE).square().mean()
+
+
+CASES: list[tuple[str, Callable[[], Tensor | float], Callable[[], Tensor]]] = [
+    ("discrete_op", argmax_embedding, argmax_embedding_soft),
+    ("discrete_op", argmax_number, argmax_number_soft),
+    ("discrete_op", one_hot, one_hot_soft),
+    ("discrete_op", topk, topk_soft),
+    ("discrete_op", mask, mask_soft),
+    ("discrete_op", where_mask, where_mask_soft),
+    ("discrete_op", vector_quantised, vector_quantised_soft),
+    ("integer_cast", cast, cast_soft),
+    ("zero_gradient", rounded, rounded_soft),
+    ("zero_gradient", clamped, clamped_soft),
+    ("detach", detached, attached),
+    ("detach", data_attribute, attached),
+    ("grad_disabled", under_no_grad, attached),
+    ("grad_disabled", under_inference_mode, attached),
+    ("sampling", sampled, resampled),
+    ("sampling", categorical, categorical_soft),
+    ("left_torch", item, no_item),
+    ("left_torch", plain_number, no_plain_number),
+    ("left_torch", list_of_items, list_of_rows),
+    ("new_leaf", list_of_items, list_of_rows),
+    ("new_leaf", list_of_tensors, list_of_rows),
+]
+
+
+# torch's own warning on torch.tensor(list of tensors), given once a process: the program does what it warns of on purpose
+@pytest.mark.filterwarnings("ignore:Converting a tensor with requires_grad=True:UserWarning")
+@pytest.mark.parametrize(("kind", "cut", "reference"), CASES, ids=[f"{kind}-{cut.__name__}" for kind, cut, _ in CASES])
+def test_one_bridge_suffices_and_the_norm_is_right(
+    kind: str, cut: Callable[[], Tensor | float], reference: Callable[[], Tensor]
+) -> None:
+    diagnosis = diagnose(cut, LAYER)
+    assert not diagnosis.ok
+    answer = diagnosis.what_if(the(diagnosis, kind))
+    assert answer.bridged, answer.note
+    assert answer.arrives
+    assert answer.next_cut is None
+    assert answer.diagnosis.ok
+    assert "loss itself changed" not in answer.note  # the value is the real operation's, bit for bit
+    loss = reference()
+    assert float(loss.detach()) == pytest.approx(float(torch.as_tensor(cut()).detach()), rel=1e-5)
+    assert answer.gradient_norm == pytest.approx(norm_of(loss, list(LAYER.parameters())), rel=1e-4)
+    for name, tensor in LAYER.named_parameters():
+        assert answer.norms[name] == pytest.approx(norm_of(reference(), [tensor]), rel=1e-4)
+
+
+def test_two_cuts_of_a_numpy_round_trip() -> None:
+    diagnosis = diagnose(numpy_and_back, LAYER)
+    assert [finding.kind for finding in diagnosis.errors] == ["grad_disabled", "left_torch", "new_leaf"]
+    first = diagnosis.what_if(diagnosis.findings[0])
+    assert first.next_cut is not None
+    assert first.next_cut.kind == "left_torch"
+    second = first.diagnosis.what_if(first.next_cut)
+    assert second.arrives
+    assert second.gradient_norm == pytest.approx(norm_of(no_plain_number(), list(LAYER.parameters())), rel=1e-4)
+
+
+def test_only_what_the_bridge_lets_through_is_measured() -> None:
+    """In a sum with a healthy addend the norm is the dead addend's alone."""
+
+    def loss() -> Tensor:
+        return LAYER(DATA).square().mean() + 0.1 * argmax_embedding()
+
+    diagnosis = diagnose(loss, LAYER)
+    assert len(diagnosis.dead) == 1
+    answer = diagnosis.what_if(diagnosis.findings[0])
+    reference = norm_of(0.1 * argmax_embedding_soft(), list(LAYER.parameters()))
+    assert answer.arrives
+    assert answer.gradient_norm == pytest.approx(reference, rel=1e-3)
+
+
+def test_a_lookup_that_takes_only_indices_is_the_next_cut() -> None:
+    embed = nn.Embedding(6, 3)
+
+    def loss() -> Tensor:
+        bucket = torch.bucketize(LAYER(DATA)[:, 0].contiguous(), torch.linspace(-1, 1, 5))
+        return embed(bucket).square().mean()
+
+    diagnosis = diagnose(loss, {"layer": LAYER, "embed": embed})
+    first = diagnosis.what_if(diagnosis.findings[0])
+    assert (first.arrives, first.bridged) == (False, True)
+    assert first.next_cut is not None
+    assert (first.next_cut.kind, first.next_cut.op) == ("discrete_op", "torch.nn.functional.embedding")
+    second = first.diagnosis.what_if(first.next_cut)
+    assert not second.bridged
+    assert "no result of its input's shape" in second.note
+
+
+def test_behind_argmax_in_generate_stands_its_no_grad() -> None:
+    @torch.no_grad()
+    def generate(state: Tensor) -> Tensor:
+        return torch.stack([state.argmax(-1), state.argmin(-1)])
+
+    diagnosis = diagnose(lambda: TABLE[generate(LAYER(DATA))].mean(), LAYER)
+    answer = diagnosis.what_if(the(diagnosis, "discrete_op"))
+    assert answer.next_cut is not None
+    assert answer.next_cut.kind == "grad_disabled"
+    assert answer.next_cut.scope is not None
+
+
+# ---------------------------------------------------------------------- what cannot be bridged, and is not
+
+
+def test_what_cannot_be_bridged_is_said() -> None:
+    def custom() -> Tensor:
+        return Hidden.apply(LAYER(DATA)).mean()
+
+    def constant() -> Tensor:
+        LAYER(DATA)
+        return torch.zeros(()).mean()
+
+    def arithmetic() -> Tensor:
+        return SIDE.mean() * math.exp(LAYER(DATA).mean())
+
+    def text() -> Tensor:
+        words = "".join("abcde"[index] for index in LAYER(DATA).argmax(-1).tolist())
+        return SIDE.mean() * (words.count("a") + words.count("b") + 0.25)
+
+    for fn, kind, said in [
+        (custom, "custom_function", "your own backward"),
+        (constant, "constant", "no value of what you train"),
+        (arithmetic, "left_torch", "element by element"),
+        (text, "left_torch", "gradcheck_lm.penalties"),
+    ]:
+        diagnosis = diagnose(fn, LAYER)
+        answer = diagnosis.what_if(the(diagnosis, kind))
+        assert not answer.bridged
+        assert not answer.arrives
+        assert said in answer.note
+        assert answer.diagnosis is diagnosis
+
+
+def test_frozen_parameters_are_thawed_for_the_probe_alone() -> None:
+    layer = nn.Linear(3, 1).requires_grad_(False)
+    diagnosis = diagnose(lambda: layer(torch.ones(2, 3)).mean(), {"weight": layer.weight, "bias": layer.bias})
+    answer = diagnosis.what_if(the(diagnosis, "frozen"))
+    assert answer.arrives
+    assert answer.gradient_norm == pytest.approx(2.0)  # 1, 1, 1 at the weight and 1 at the bias
+    assert not layer.weight.requires_grad
+    assert not layer.bias.requires_grad
+
+
+def test_an_error_of_the_program_under_a_bridge_is_told() -> None:
+    def loss() -> Tensor:
+        value = LAYER(DATA).detach()
+        if value.requires_grad:
+            raise ValueError("targets must be constant.")
+        return value.mean()
+
+    diagnosis = diagnose(loss, LAYER)
+    answer = diagnosis.what_if(diagnosis.findings[0])
+    assert (answer.bridged, answer.arrives) == (False, False)
+    assert answer.note == "the program raised ValueError with this cut bridged: targets must be constant"
+    assert torch.overrides._get_current_function_mode() is None
+
+
+def test_a_note_is_bridged_too_and_said_to_starve_nothing() -> None:
+    def loss() -> Tensor:
+        value = LAYER(DATA)
+        return (value * value.detach()).mean()
+
+    diagnosis = diagnose(loss, LAYER)
+    assert diagnosis.ok
+    note = next(finding for finding in diagnosis.findings if finding.kind == "detach")
+    answer = diagnosis.what_if(note)
+    assert "starves nothing" in answer.note
+    # d(x * x) - d(x * sg(x)) = x dx: as much again as before
+    value = LAYER(DATA)
+    assert answer.gradient_norm == pytest.approx(
+        norm_of((value * value.detach()).mean(), list(LAYER.parameters())), rel=1e-4
+    )
+
+
+# ---------------------------------------------------------------------- nothing is left behind
+
+
+def test_everything_is_put_back() -> None:
+    model = nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4), nn.Dropout(0.5))
+    for parameter in model.parameters():
+        parameter.grad = torch.full_like(parameter, 0.25)
+
+    def loss() -> Tensor:
+        random.random(), numpy.random.rand()
+        return model(torch.randn(6, 4)).round().sum()
+
+    diagnosis = diagnose(loss, model)
+    before = (
+        torch.get_rng_state(), random.getstate(), numpy.random.get_state()[1].copy(),
+        copy.deepcopy(model.state_dict()), [parameter.grad.clone() for parameter in model.parameters()],
+    )  # fmt: skip
+    assert diagnosis.what_if(the(diagnosis, "zero_gradient")).bridged
+    assert torch.equal(torch.get_rng_state(), before[0])
+    assert random.getstate() == before[1]
+    assert (numpy.random.get_state()[1] == before[2]).all()
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, before[3][name]), name
+    for parameter, grad in zip(model.parameters(), before[4], strict=True):
+        assert torch.equal(parameter.grad, grad)
+    assert torch.is_grad_enabled()
+
+
+def test_with_no_bridge_the_run_is_as_it_was() -> None:
+    plain = attached()
+    with Bridged(()):
+        watched = attached()
+    assert torch.equal(plain, watched)
+    gradients = [torch.autograd.grad(loss, list(LAYER.parameters())) for loss in (plain, watched)]
+    assert all(torch.equal(left, right) for left, right in zip(*gradients, strict=True))
+
+
+def test_a_diagnosis_stays_plain_data() -> None:
+    diagnosis = diagnose(rounded, LAYER)
+    assert "_program" not in diagnosis.to_json()
+    assert "program" not in repr(diagnosis).split("findings=")[0]
+    for twin in (copy.deepcopy(diagnosis), pickle.loads(pickle.dumps(diagnosis))):
+        assert twin == diagnosis
+        with pytest.raises(TraceError, match="no program to run again"):
+            twin.what_if(twin.findings[0])
+
+
+def test_what_cannot_be_asked() -> None:
+    with record() as run:
+        loss = rounded()
+    watched = run.diagnose(loss, LAYER)
+    with pytest.raises(TraceError, match=r"comes from record\(\).*Ask gradcheck_lm.diagnose\(fn, wrt=model\)"):
+        watched.what_if(watched.findings[0])
+    content = json.loads(watched.to_json())
+    content.pop("schema")
+    loaded = Diagnosis(**{**content, "findings": tuple(Finding(**one) for one in content["findings"])})
+    with pytest.raises(TraceError, match="from a file"):
+        loaded.what_if(loaded.findings[0])
+    diagnosis = diagnose(rounded, LAYER)
+    other = diagnose(mask, LAYER)
+    with pytest.raises(TraceError, match=r"not one of this diagnosis' 1; pass one of diagnosis.findings"):
+        diagnosis.what_if(other.findings[0])
+
+
+def test_the_text() -> None:
+    diagnosis = diagnose(argmax_embedding, LAYER)
+    answer = diagnosis.what_if(diagnosis.findings[0])
+    text = str(answer)
+    assert text.startswith("what if GF101 discrete_op at ")
+    assert f"{Path(__file__).name}:{diagnosis.findings[0].line} [torch.Tensor.argmax] let the gradient through?" in text
+    flat = " ".join(text.split())
+    assert f"The gradient arrives: norm {answer.gradient_norm:.4g} (largest: " in flat
+    assert "a probe, not a fix" in flat
+    assert "To mend it: softmax probabilities" in flat
+    assert all(len(line) <= 80 for line in text.splitlines()[1:])

@@ -1,0 +1,512 @@
+"""Where readings come from: without replacement, from a beam, from a fused beam; each proven by enumeration."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from types import SimpleNamespace
+
+import pytest
+import torch
+from ctc_references import enumerate_strings
+from penalties_fakes import ABC, TableLM, all_paths, generator, logits_for, random_logits, spell
+
+from gradcheck_lm.errors import ArgumentError
+from gradcheck_lm.htr.charset import Charset
+from gradcheck_lm.htr.ctc_beam import prefix_beam
+from gradcheck_lm.htr.ctc_distinct import DistinctPaths, sample_distinct_paths
+from gradcheck_lm.penalties import distinct, make_penalty, policy_gradient
+from gradcheck_lm.penalties.policy_gradient import PolicyGradient
+from gradcheck_lm.penalties.policy_gradient_path import PolicyGradientPath
+
+LABEL = "ab"
+# chance of a false alarm of one z-test with Bonferroni over 12 coordinates: 12 * 2 * Phi(-4.5) = 8e-5
+THRESHOLD = 4.5
+
+
+class TinyAutomaton(SimpleNamespace):
+    """A bigram over the characters: state 0 is the start, state i + 1 follows character i."""
+
+    def __init__(self, characters: int, seed: int = 0):
+        numbers = random_logits(characters + 1, characters + 1, seed=seed)
+        cost = -numbers.log_softmax(-1)
+        super().__init__(
+            start=0,
+            next_state=torch.arange(1, characters + 1).expand(characters + 1, -1),
+            cost=cost[:, :-1],
+            end_cost=cost[:, -1],
+        )
+
+    def nats(self, string) -> float:
+        states = [0, *string]
+        moves = sum(self.cost[a, b - 1].item() for a, b in itertools.pairwise(states))
+        return moves + self.end_cost[states[-1]].item()
+
+
+class Ngram:
+    """What a language model with `automaton(charset)` looks like from here."""
+
+    def automaton(self, charset):
+        assert charset.characters
+        return TinyAutomaton(len(charset.characters))
+
+
+def problem(frames=4, classes=3, seed=0, scale=1.0):
+    return random_logits(frames, 1, classes, seed=seed, scale=scale), Charset("abc"[: classes - 1])
+
+
+def penalty_of(text):
+    return max(0.0, TableLM().of(text) - TableLM().of(LABEL)) if text else 0.0
+
+
+def exact_gradient(logits):
+    """(T * C,) gradient of the expected hinge of one line, by brute force over all paths."""
+    logits = logits.detach().clone().requires_grad_()
+    paths = all_paths(logits.shape[0], logits.shape[2])
+    probability = logits[:, 0].log_softmax(-1).gather(1, paths).sum(0).exp()
+    cost = torch.tensor([penalty_of(spell(path)) for path in paths.T.tolist()], dtype=torch.float64)
+    return torch.autograd.grad((probability * cost).sum(), logits)[0][:, 0].flatten()
+
+
+def per_line_gradients(penalty, logits, lines):
+    """(lines, T * C): the estimator's gradient for each of `lines` copies of one line."""
+    copies = logits.detach().expand(-1, lines, -1).clone().requires_grad_()
+    out = penalty(copies, [LABEL] * lines, generator=generator(7))
+    (gradient,) = torch.autograd.grad(out.loss, copies)
+    return lines * gradient.transpose(0, 1).flatten(1)
+
+
+def worst_z(cls, logits, charset, lines=12_000, **options):
+    gradients = per_line_gradients(cls(TableLM(), charset, **options), logits, lines)
+    error = gradients.std(0) / lines**0.5
+    return ((gradients.mean(0) - exact_gradient(logits)) / error).abs().max()
+
+
+# ---- paths without replacement ----
+
+
+def path_probabilities(logits):
+    paths = all_paths(logits.shape[0], logits.shape[2])
+    return paths, logits[:, 0].log_softmax(-1).gather(1, paths).sum(0).exp()
+
+
+def codes(paths, classes):
+    """Which path of `all_paths` each is."""
+    weights = classes ** torch.arange(len(paths) - 1, -1, -1)
+    return torch.einsum("t...,t->...", paths, weights)
+
+
+def test_distinct_paths_come_as_if_drawn_one_after_the_other():
+    logits, draws = random_logits(2, 1, 3, seed=1), 60_000
+    _, probability = path_probabilities(logits)
+    drawn = sample_distinct_paths(logits.expand(-1, draws, -1), 3, generator=generator(1))
+    assert drawn.paths.shape == (2, 3, draws)
+    assert drawn.real.all()
+    found = codes(drawn.paths, 3)
+    assert torch.allclose(drawn.log_prob.exp(), probability[found])
+    assert (found.sort(0).values.diff(dim=0) > 0).all(), "no path comes twice"
+    worst = 0.0
+    for first, second, third in itertools.permutations(range(9), 3):
+        p, q, r = (float(probability[k]) for k in (first, second, third))
+        wanted = p * q / (1 - p) * r / (1 - p - q)
+        share = ((found[0] == first) & (found[1] == second) & (found[2] == third)).double().mean()
+        if wanted * draws > 20:  # below that a frequency is no normal number
+            worst = max(worst, abs(float(share) - wanted) / (wanted * (1 - wanted) / draws) ** 0.5)
+    # some 300 orders are compared: a false alarm in one of 500 seeds
+    assert 0 < worst < 4.5
+
+
+def test_more_distinct_paths_than_there_are():
+    drawn = sample_distinct_paths(random_logits(2, 3, 3), 12, lengths=[2, 1, 0], generator=generator())
+    assert drawn.real.sum(0).tolist() == [9, 3, 1]
+    assert torch.allclose(drawn.log_prob.exp().sum(0), torch.ones(3, dtype=torch.float64))
+    assert not drawn.paths[1, :, 1].any()
+    assert not drawn.paths[:, :, 2].any()
+    logits = random_logits(2, 1, 3)
+    logits[0, 0, 1] = -math.inf
+    drawn = sample_distinct_paths(logits, 9, generator=generator())
+    assert int(drawn.real.sum()) == 6
+    assert not (drawn.paths[0] == 1).any()
+
+
+def test_distinct_paths_are_repeatable_and_leave_the_global_state_alone():
+    logits = random_logits(6, 3, 4, dtype=torch.float16)
+    before = torch.get_rng_state()
+    first, second = (sample_distinct_paths(logits, 5, generator=generator(3)).paths for _ in range(2))
+    assert torch.equal(first, second)
+    assert torch.equal(before, torch.get_rng_state())
+    assert not torch.equal(first, sample_distinct_paths(logits, 5, generator=generator(4)).paths)
+    with pytest.raises(ArgumentError, match="samples is 0"):
+        sample_distinct_paths(logits, 0)
+
+
+def expectation_without_replacement(cls, logits, charset, monkeypatch, samples, temperature=1.0):
+    """Mean (T * C,) and total variance, exact: every set of `samples` paths is one line, with its own probability."""
+    paths, probability = path_probabilities(logits / temperature)
+    sets = torch.tensor(list(itertools.combinations(range(paths.shape[1]), samples)))
+    chance = torch.zeros(len(sets), dtype=torch.float64)
+    for order in itertools.permutations(range(samples)):
+        drawn, one = torch.zeros(len(sets), dtype=torch.float64), torch.ones(len(sets), dtype=torch.float64)
+        for place in order:
+            one = one * probability[sets[:, place]] / (1 - drawn)
+            drawn = drawn + probability[sets[:, place]]
+        chance += one
+    assert abs(chance.sum() - 1) < 1e-10
+    given = DistinctPaths(
+        paths[:, sets].transpose(1, 2), probability[sets].T.log(), torch.ones(sets.T.shape, dtype=torch.bool)
+    )
+    monkeypatch.setattr(distinct, "sample_distinct_paths", lambda *_, **__: given)
+    penalty = cls(TableLM(), charset, samples=samples, replacement=False, temperature=temperature)
+    gradients = per_line_gradients(penalty, logits, len(sets))
+    monkeypatch.undo()
+    mean = chance @ gradients
+    return mean, chance @ gradients.square().sum(1) - mean.square().sum()
+
+
+@pytest.mark.parametrize("cls", [PolicyGradient, PolicyGradientPath])
+@pytest.mark.parametrize(
+    ("frames", "classes", "samples", "temperature"),
+    [(4, 3, 2, 1.0), (3, 3, 3, 1.0), (2, 4, 4, 1.0), (4, 3, 2, 1.7), (3, 3, 3, 2.5), (3, 2, 5, 1.0), (2, 2, 2, 0.5)],
+)
+@pytest.mark.parametrize("scale", [1.0, 3.0])
+def test_without_replacement_is_unbiased_to_rounding(cls, frames, classes, samples, temperature, scale, monkeypatch):
+    logits, charset = problem(frames, classes, seed=2, scale=scale)
+    mean, _ = expectation_without_replacement(cls, logits, charset, monkeypatch, samples, temperature)
+    exact = exact_gradient(logits)
+    assert (mean - exact).abs().max() < 1e-10
+    assert exact.abs().max() > 1e-4 or classes == 2
+
+
+@pytest.mark.parametrize("scale", [1.0, 3.0])
+def test_without_replacement_is_less_noisy_here(scale, monkeypatch):
+    logits, charset = problem(3, 3, seed=2, scale=scale)
+    _, without = expectation_without_replacement(PolicyGradient, logits, charset, monkeypatch, 2)
+    paths, probability = path_probabilities(logits)
+    pairs = torch.cartesian_prod(torch.arange(27), torch.arange(27))
+    monkeypatch.setattr(policy_gradient, "sample_paths", lambda *_, **__: paths[:, pairs].transpose(1, 2))
+    gradients = per_line_gradients(PolicyGradient(TableLM(), charset, samples=2), logits, len(pairs))
+    chance = probability[pairs].prod(1)
+    assert without < chance @ gradients.square().sum(1) - (chance @ gradients).square().sum()
+
+
+@pytest.mark.parametrize("cls", [PolicyGradient, PolicyGradientPath])
+@pytest.mark.parametrize("options", [{}, {"samples": 2}, {"temperature": 1.5}])
+def test_without_replacement_passes_the_z_test(cls, options):
+    logits, charset = problem(seed=3)
+    assert worst_z(cls, logits, charset, replacement=False, **options) < THRESHOLD
+
+
+class EqualWeights(PolicyGradient):
+    """Takes the distinct paths for a plain sample."""
+
+    def weights(self, batch, drawn, log_prob):
+        return torch.ones_like(log_prob)
+
+
+class RenormalisedWeights(PolicyGradient):
+    """Takes the distinct paths for all there are."""
+
+    def weights(self, batch, drawn, log_prob):
+        return self.samples * self.path_share(batch, drawn)
+
+    def path_share(self, batch, drawn):
+        return policy_gradient.log_prob_of_strings(batch, drawn.texts, drawn.ids, drawn.target_lengths).softmax(0)
+
+
+@pytest.mark.parametrize("mutant", [EqualWeights, RenormalisedWeights])
+def test_mutants_without_replacement_fail(mutant, monkeypatch):
+    logits, charset = problem(3, 3, seed=2, scale=2.0)
+    mean, _ = expectation_without_replacement(mutant, logits, charset, monkeypatch, 3)
+    assert (mean - exact_gradient(logits)).abs().max() > 1e-3
+    assert worst_z(mutant, logits, charset, replacement=False, samples=3) > THRESHOLD
+
+
+def test_all_paths_at_once_are_the_exact_gradient_without_noise():
+    logits, charset = problem(2, 3, seed=4)
+    for samples in (9, 12):
+        gradients = per_line_gradients(
+            PolicyGradient(TableLM(), charset, samples=samples, replacement=False), logits, 3
+        )
+        assert (gradients - exact_gradient(logits)).abs().max() < 1e-12
+
+
+def test_a_constant_cost_makes_no_noise_without_replacement():
+    logits = random_logits(6, 4, 4, seed=1).requires_grad_()
+    penalty = make_penalty("policy_gradient", TableLM(), ABC, samples=5, replacement=False)
+    drawn = distinct.draw_distinct(
+        SimpleNamespace(logits=logits, lengths=None, generator=generator()), 5, temperature=1
+    )
+    assert drawn.advantage(torch.full((5, 4), 3.0)).abs().max() < 1e-6
+    assert penalty(logits, [LABEL] * 4).loss.requires_grad
+
+
+def test_without_replacement_on_long_sure_lines_stays_finite():
+    for scale in (1.0, 20.0, 300.0):
+        logits = random_logits(120, 3, 20, scale=scale, dtype=torch.float32).requires_grad_()
+        charset = Charset("abcdefghijklmnopqrs")
+        for options in ({}, {"temperature": 3.0}):
+            penalty = make_penalty("policy_gradient", TableLM(), charset, samples=8, replacement=False, **options)
+            out = penalty(logits, [LABEL] * 3, lengths=[120, 60, 1])
+            (gradient,) = torch.autograd.grad(out.loss, logits)
+            assert out.value.isfinite()
+            assert gradient.isfinite().all()
+            assert not gradient[60:, 1].any()
+
+
+# ---- strings from a beam ----
+
+
+def expectation_of_mixture(cls, logits, charset, monkeypatch, samples=2, **options):
+    """Mean (T * C,), exact: every tuple of strings is one line; chances by enumeration of all paths, not by a beam."""
+    penalty = cls(TableLM(), charset, samples=samples, **options)
+    temperature, share = penalty.temperature, penalty.beam_share
+    posterior = {s: p.item() for s, p in enumerate_strings(logits[:, 0].log_softmax(-1)).items()}
+    flat = {s: p.item() for s, p in enumerate_strings((logits[:, 0] / temperature).log_softmax(-1)).items()}
+    score = dict(posterior)
+    if penalty.proposals == "fused_beam":
+        automaton = Ngram().automaton(charset)
+        score = {
+            s: p - options["fusion_weight"] * automaton.nats(s) + options["length_bonus"] * len(s)
+            for s, p in posterior.items()
+        }
+    # on so few frames a beam of all strings but a few prunes at the last frame only: its masses are exact
+    listed = sorted(score, key=lambda s: -score[s])[: options["beam"]]
+    total = torch.tensor([score[s] / temperature for s in listed], dtype=torch.float64).logsumexp(0).item()
+    chance = {
+        s: (1 - share) * math.exp(flat[s]) + share * (math.exp(score[s] / temperature - total) if s in listed else 0.0)
+        for s in posterior
+    }
+    strings = list(chance)
+    path_of = {}
+    for path in all_paths(logits.shape[0], logits.shape[2]).T.tolist():
+        path_of.setdefault(spell(path), path)
+    tuples = torch.cartesian_prod(*[torch.arange(len(strings))] * samples)
+    paths = torch.tensor([path_of["".join(charset.characters[k - 1] for k in s)] for s in strings]).T
+    monkeypatch.setattr(policy_gradient, "sample_paths", lambda *_, **__: paths[:, tuples].transpose(1, 2))
+    monkeypatch.setattr(policy_gradient, "mix_in", lambda found, listed, ids, lengths, **_: (ids, lengths))
+    gradients = per_line_gradients(penalty, logits, len(tuples))
+    monkeypatch.undo()
+    probability = torch.tensor([chance[s] for s in strings], dtype=torch.float64)[tuples].prod(1)
+    assert abs(probability.sum() - 1) < 1e-10
+    return probability @ gradients
+
+
+FUSED = {"proposals": "fused_beam", "fusion": Ngram(), "fusion_weight": 1.5, "length_bonus": 1.0}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"proposals": "beam", "beam": 12},
+        {"proposals": "beam", "beam": 15, "temperature": 2.0},
+        {**FUSED, "beam": 15},
+        {**FUSED, "beam": 15, "beam_share": 0.9},
+        {**FUSED, "beam": 40, "temperature": 1.7},
+    ],
+)
+@pytest.mark.parametrize("scale", [1.0, 3.0])
+def test_the_mixture_is_unbiased_to_rounding(options, scale, monkeypatch):
+    logits, charset = problem(seed=2, scale=scale)
+    mean = expectation_of_mixture(PolicyGradient, logits, charset, monkeypatch, **options)
+    assert (mean - exact_gradient(logits)).abs().max() < 1e-10
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"proposals": "beam", "beam": 5},
+        {**FUSED, "beam": 5},
+        {**FUSED, "beam": 3, "beam_share": 0.8, "samples": 2},
+        {**FUSED, "beam": 8, "temperature": 1.5},
+    ],
+)
+def test_the_mixture_passes_the_z_test(options):
+    logits, charset = problem(seed=3)
+    assert worst_z(PolicyGradient, logits, charset, **options) < THRESHOLD
+
+
+class ForgetsTheBeam(PolicyGradient):
+    """Weighs as if all strings came from the recogniser."""
+
+    def weights(self, batch, drawn, log_prob):
+        return torch.ones_like(log_prob)
+
+
+class WeighsByTheListAlone(PolicyGradient):
+    """Weighs a string of the list by the list's probability, as if it could have come from nowhere else."""
+
+    def weights(self, batch, drawn, log_prob):
+        listed = log_prob.detach() - drawn.listed
+        return listed.exp().where(drawn.listed > -math.inf, 1.0)
+
+
+@pytest.mark.parametrize("mutant", [ForgetsTheBeam, WeighsByTheListAlone])
+def test_mutants_of_the_mixture_fail(mutant, monkeypatch):
+    logits, charset = problem(seed=3)
+    mean = expectation_of_mixture(mutant, logits, charset, monkeypatch, **FUSED, beam=15)
+    assert (mean - exact_gradient(logits)).abs().max() > 1e-3
+    assert worst_z(mutant, logits, charset, **FUSED, beam=5) > THRESHOLD
+
+
+def sure_of_a_mistake():
+    """Logits of a recogniser that reads "cb" for certain, and costs and an automaton that know "ab" to be the word."""
+    logits = logits_for(["cb"], 6, sure=14.0)
+    automaton = TinyAutomaton(3)
+    automaton.cost = torch.full((4, 3), 1.0, dtype=torch.float64)
+    automaton.cost[:, 2] = 60.0
+    return logits, TableLM({"cb": 9.0, "ab": 1.0}), automaton
+
+
+def test_a_fused_beam_holds_what_a_sure_recogniser_never_draws():
+    logits, lm, automaton = sure_of_a_mistake()
+    options = {"samples": 16, "objective": "score", "seed": 1}
+    plain = make_penalty("policy_gradient", lm, ABC, **options)
+    fused = make_penalty(
+        "policy_gradient", lm, ABC, proposals="fused_beam", fusion=automaton, fusion_weight=1.0, **options
+    )
+    found = []
+    for penalty in (plain, fused):
+        copy = logits.clone().requires_grad_()
+        out = penalty(copy)
+        found.append((torch.autograd.grad(out.loss, copy)[0], set(lm.asked[-1])))
+    assert found[0][1] == {"cb"}
+    assert not found[0][0].any()
+    assert "ab" in found[1][1]
+    assert found[1][0].any()
+
+
+def test_weights_of_the_mixture_are_bounded():
+    logits, lm, automaton = sure_of_a_mistake()
+    penalty = make_penalty(
+        "policy_gradient", lm, ABC, samples=400, proposals="fused_beam", fusion=automaton, beam_share=0.75
+    )
+    seen = []
+    weights = penalty.weights
+    penalty.weights = lambda *args: seen.append(weights(*args)) or seen[-1]
+    penalty(logits, ["ab"])
+    assert seen[0].max() <= 4 * (1 + 1e-9)
+    assert abs(seen[0].mean() - 1) < 0.5
+    assert seen[0].min() < 1e-3
+
+
+# ---- minimum risk over a beam ----
+
+
+def test_minimum_risk_over_a_beam_of_everything_is_the_exact_gradient():
+    logits, charset = problem(seed=5)
+    for options in ({"proposals": "beam"}, FUSED):
+        copy = logits.clone().requires_grad_()
+        penalty = make_penalty("minimum_risk", TableLM(), charset, samples=20, **options)
+        (gradient,) = torch.autograd.grad(penalty(copy, [LABEL]).loss, copy)
+        assert (gradient[:, 0].flatten() - exact_gradient(logits)).abs().max() < 1e-10
+
+
+def test_minimum_risk_takes_the_best_of_the_beam():
+    logits = random_logits(8, 3, 4, seed=1)
+    automaton = Ngram().automaton(ABC)
+    for fusion in (None, automaton):
+        found = prefix_beam(logits, beam=16, fusion=fusion, fusion_weight=0.3, length_bonus=0.6 if fusion else 0.0)
+        lists = [
+            ["".join("abc"[k - 1] for k in row[:length]) for row, length in zip(*line, strict=True)][:5]
+            for line in zip(found.ids.tolist(), found.target_lengths.tolist(), strict=True)
+        ]
+        wanted = make_penalty("minimum_risk", TableLM(), ABC, proposals=lambda *_, lists=lists: lists)
+        options = {"proposals": "fused_beam", "fusion": Ngram()} if fusion else {"proposals": "beam"}
+        got = make_penalty("minimum_risk", TableLM(), ABC, samples=5, **options)
+        one, two = (penalty(logits, ["ab", "c", "ba"]) for penalty in (wanted, got))
+        assert torch.equal(one.per_line, two.per_line)
+        assert one.lm_calls == two.lm_calls
+
+
+def test_minimum_risk_over_a_fused_beam_moves_a_sure_recogniser():
+    logits, lm, automaton = sure_of_a_mistake()
+    gradients = []
+    for options in ({}, {"proposals": "fused_beam", "fusion": automaton, "fusion_weight": 1.0}):
+        copy = logits.clone().requires_grad_()
+        out = make_penalty("minimum_risk", lm, ABC, objective="score", **options)(copy)
+        gradients.append(torch.autograd.grad(out.loss, copy)[0])
+    assert not gradients[0].any()
+    assert gradients[1].any()
+
+
+# ---- all of them ----
+
+WAYS = [
+    ("policy_gradient", {"replacement": False}),
+    ("policy_gradient_path", {"replacement": False}),
+    ("policy_gradient", {"proposals": "beam"}),
+    ("policy_gradient", FUSED),
+    ("policy_gradient", {**FUSED, "temperature": 2.0, "self_normalise": True, "normalise_advantage": True}),
+    ("minimum_risk", {"proposals": "beam"}),
+    ("minimum_risk", FUSED),
+]
+
+
+@pytest.mark.parametrize(("name", "options"), WAYS)
+def test_draws_are_repeatable_and_the_global_state_is_left_alone(name, options):
+    logits = random_logits(6, 3, 4).requires_grad_()
+    penalty = make_penalty(name, TableLM(), ABC, **options)
+    before = torch.get_rng_state()
+    gradients = [
+        torch.autograd.grad(penalty(logits, [LABEL] * 3, generator=generator(seed)).loss, logits)[0]
+        for seed in (3, 3, 4)
+    ]
+    assert torch.equal(before, torch.get_rng_state())
+    assert torch.equal(gradients[0], gradients[1])
+    if name != "minimum_risk":
+        assert not torch.equal(gradients[0], gradients[2])
+
+
+@pytest.mark.parametrize(("name", "options"), WAYS)
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_dtypes_lengths_and_padding_of_nan(name, options, dtype):
+    lengths = torch.tensor([9, 6, 1, 0])
+    logits = random_logits(9, 4, 4, dtype=dtype)
+    logits[torch.arange(9)[:, None] >= lengths] = math.nan
+    logits.requires_grad_()
+    for objective in ("hinge", "score", "ratio"):
+        penalty = make_penalty(name, TableLM(dtype=torch.float32), ABC, objective=objective, **options)
+        out = penalty(logits, [LABEL] * 4, lengths=lengths)
+        (gradient,) = torch.autograd.grad(out.loss, logits)
+        assert gradient.dtype == dtype
+        assert gradient.isfinite().all()
+        assert not gradient[6:, 1].any()
+        assert gradient[:, :2].any()
+        assert out.per_line[3] == 0
+
+
+@pytest.mark.parametrize(("name", "options"), WAYS)
+def test_empty_readings_and_one_line(name, options):
+    logits = logits_for([""], 5, sure=90.0).requires_grad_()
+    out = make_penalty(name, TableLM(), ABC, **options)(logits, [LABEL])
+    assert out.predictions == [""]
+    assert torch.autograd.grad(out.loss, logits)[0].isfinite().all()
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("policy_gradient", {"proposals": "beams"}, "proposals is 'beams'.*\"?fused_beam"),
+        ("policy_gradient", {"proposals": "fused_beam"}, r'"fused_beam" and fusion is None.*automaton\(charset\)'),
+        ("minimum_risk", {"proposals": "fused_beam"}, r'"fused_beam" and fusion is None.*automaton\(charset\)'),
+        ("policy_gradient", {"fusion": Ngram()}, "fusion is given and proposals is 'sample'"),
+        ("minimum_risk", {"fusion": Ngram(), "proposals": "beam"}, "fusion is given and proposals is 'beam'"),
+        ("minimum_risk", {"fusion": Ngram(), "proposals": print}, "fusion is given and proposals is a function"),
+        ("minimum_risk", {"fusion": TableLM(), "proposals": "fused_beam"}, "'TableLM', which has neither automaton"),
+        ("policy_gradient", {**FUSED, "beam_share": 1.0}, "beam_share is 1.0"),
+        ("policy_gradient", {**FUSED, "beam": 0}, "beam is 0"),
+        ("policy_gradient", {**FUSED, "fusion_weight": -1.0}, "fusion_weight is -1.0"),
+        ("policy_gradient", {**FUSED, "replacement": False}, "replacement is False.*'fused_beam'"),
+        ("policy_gradient", {"self_normalise": True, "replacement": False}, "self_normalise True"),
+        ("policy_gradient_path", {"proposals": "beam"}, "no path of their own.*use policy_gradient"),
+    ],
+)
+def test_options_that_do_not_go_together(name, options, message):
+    with pytest.raises(ArgumentError, match=message):
+        make_penalty(name, TableLM(), ABC, **options)
+
+
+def test_too_many_paths_without_replacement():
+    penalty = make_penalty("policy_gradient", TableLM(), ABC, samples=13, replacement=False)
+    with pytest.raises(ArgumentError, match="samples is 13: without replacement at most 12"):
+        penalty(random_logits(6, 1, 4), [LABEL])
