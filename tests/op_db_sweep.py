@@ -98,7 +98,11 @@ def truth(function: Callable[..., Any], sample: Any, *, on_copy: bool) -> list[l
 
 
 def _refuses(error: RuntimeError) -> bool:
-    said = ("is not differentiable with respect to argument", "cannot resize variables that require grad")
+    said = (
+        "is not differentiable with respect to argument",
+        "does not support automatic differentiation for outputs",
+        "cannot resize variables that require grad",
+    )
     unsupported = "not supported with sparse gradients" in str(error)
     return lacks_derivative(error) or unsupported or any(text in str(error) for text in said)
 
@@ -177,7 +181,9 @@ class Sweep:
                         flat.setdefault(variant, []).extend(self.sample(op, variant, function, sample, on_copy))
             for variant, zeros in flat.items():
                 if most is None and zeros and all(zeros):
-                    self.faults[op.full_name, variant, "predicted a gradient", "it is zero in every sample"] += len(zeros)
+                    self.faults[op.full_name, variant, "predicted a gradient", "it is zero in every sample"] += len(
+                        zeros
+                    )
 
     def sample(self, op: Any, variant: str, function: Callable[..., Any], sample: Any, on_copy: bool) -> list[bool]:
         """Hold one call against autograd; per output with a predicted gradient: whether autograd's was zero."""

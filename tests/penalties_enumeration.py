@@ -22,7 +22,7 @@ PROBLEMS: dict[str, dict] = {
     "sum": {"seed": 6, "frames": 5, "characters": "ab", "objective": "score", "whole": True},
     "hinge of sums": {"seed": 9, "frames": 6, "characters": "ab", "whole": True},
 }
-DRAWS = 8000
+DRAWS = 5000
 # chance that one right estimator with a coordinates fails by bad luck, Bonferroni-corrected over its coordinates
 LEVEL = 1e-5
 

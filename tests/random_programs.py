@@ -16,7 +16,7 @@ import torch
 from hypothesis import strategies as st
 
 PARAMETERS = ("w0", "w1", "w2")
-PREAMBLE = '''
+PREAMBLE = """
 import torch
 import torch.nn.functional as F
 from torch.utils.checkpoint import checkpoint
@@ -48,7 +48,7 @@ class Flattens(torch.autograd.Function):
 @torch.no_grad()
 def frozen(x):
     return torch.cos(x) + x
-'''.strip()
+""".strip()
 HEALTHY = (
     "{n} = {a} * 1.5",
     "{n} = {a} + {b}",
@@ -58,7 +58,7 @@ HEALTHY = (
     "{n} = torch.softmax({a}, -1)",
     "{n} = F.layer_norm({a}, (3,)) + {a}",
     "{n} = {a}.t()",
-    "{n} = {a}.view(9).flip(0).view(3, 3)",
+    "{n} = {a}.reshape(9).flip(0).view(3, 3)",
     "{n} = {a}.unsqueeze(0).expand(2, 3, 3).mean(0)",
     "{n} = torch.einsum('ij,kj->ik', {a}, {b})",
     "{n} = torch.where({a} > 0, {a}, 0.1 * {a})",
@@ -81,7 +81,7 @@ HEALTHY = (
     "{n} = torch.exp(0.1 * {a}, out=None)",
     "{n} = {a}.clone()\n{n}.add_({b}, alpha=0.5)",
     "{n} = {a} * 1.0\n{n}[0] = {b}[0]",
-    "{n} = {a}.clone()\n{n}.view(9)[2:5] *= 2",
+    "{n} = {a}.contiguous().clone()\n{n}.view(9)[2:5] *= 2",
     "{n} = torch.zeros(3, 3)\n{n}[1:] = {a}[1:]\n{n} = {n} + {a}",
     "{n} = torch.empty(3, 3)\n{n}.copy_({a})",
     "with torch.no_grad():\n    scale = {a}.abs().max()\n{n} = {a} / (scale + 1.0)",

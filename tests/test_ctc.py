@@ -19,6 +19,7 @@ from gradcheck_lm.htr.ctc import (
     greedy_paths,
     sample_paths,
     segments,
+    spell_paths,
     string_log_prob,
     to_strings,
 )
@@ -236,3 +237,14 @@ def test_wrong_temperature_samples_and_paths():
         character_posteriors(logits, torch.zeros(4, 3, dtype=torch.long))
     with pytest.raises(ShapeError, match="integers"):
         collapse_paths(torch.zeros(4, 2))
+
+
+def test_spell_paths_takes_classes_of_any_number_and_width():
+    for characters in ("ab", "aé\xff", "a日", "".join(chr(code) for code in range(0x4E00, 0x4E00 + 300))):
+        charset = Charset(characters)
+        paths = torch.randint(charset.size, (30, 7), generator=torch.Generator().manual_seed(0))
+        paths[:, 0] = 0
+        paths[5:9, 1] = charset.size - 1
+        wanted = ["".join(characters[k - 1] for k in collapse(path)) for path in paths.T.tolist()]
+        assert spell_paths(paths, charset) == wanted
+        assert to_strings(*collapse_paths(paths), charset) == wanted

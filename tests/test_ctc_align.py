@@ -98,6 +98,25 @@ def test_lengths_cut_the_line():
     assert nothing.possible.tolist() == [True, True, False]
 
 
+def test_lengths_of_many_lines():
+    logits = random_logits(9, 60, 4, seed=6)
+    lengths = torch.arange(60) % 10
+    strings = [
+        collapse(path)
+        for path in sample_paths(logits, 1, lengths=lengths, generator=torch.Generator().manual_seed(1))[
+            :, 0
+        ].T.tolist()
+    ]
+    ids, target_lengths = padded(strings)
+    found = align(logits, ids, target_lengths, lengths=lengths)
+    assert found.possible.all()
+    for line, length in enumerate(lengths.tolist()):
+        if length:
+            alone = align(logits[:length, line : line + 1], ids[line : line + 1], target_lengths[line : line + 1])
+            assert torch.equal(found.paths[:length, line], alone.paths[:, 0])
+        assert not found.paths[length:, line].any()
+
+
 def test_a_greedy_path_is_its_own_alignment():
     logits = random_logits(40, 6, 8, seed=9, scale=4.0, dtype=torch.float32)
     paths = greedy_paths(logits)

@@ -11,9 +11,12 @@ from gradcheck_lm.flow import diagnose, record
 
 # every run tries the same programs: a failure here is a failure everywhere
 FIXED = settings(deadline=None, derandomize=True, max_examples=60, database=None)
-MANY = settings(FIXED, max_examples=500)
+MANY = settings(FIXED, max_examples=300)
 
-pytestmark = pytest.mark.filterwarnings("ignore:Converting a tensor with requires_grad=True:UserWarning")
+pytestmark = [  # torch warns of what the programs do on purpose
+    pytest.mark.filterwarnings("ignore:Converting a tensor with requires_grad=True:UserWarning"),
+    pytest.mark.filterwarnings("ignore:None of the inputs have requires_grad=True:UserWarning"),
+]
 
 
 def gradients(terms: dict[str, torch.Tensor], parameters: dict[str, torch.Tensor]) -> dict[str, list]:
@@ -56,7 +59,10 @@ def check_healthy(program: Program) -> None:
 
 
 def check_verdict(program: Program, *, counterfactual: bool) -> None:
-    """The verdict is autograd's, and every error stands on a line that is truly a cut."""
+    """The verdict is autograd's, and every error that claims to be sure stands on a line that is truly a cut.
+
+    Without counterfactual runs, where a value came back from NumPy is a guess, and called one ("likely").
+    """
     parameters = program.fresh()
     run = program.load(parameters)
     found = gradients(run(), parameters)
@@ -73,9 +79,9 @@ def check_verdict(program: Program, *, counterfactual: bool) -> None:
     assert [term.name for term in diagnosis.terms.values() if term.dead] == dead, text
     assert diagnosis.ok is not bool(unreached or zero or dead), text
     if not diagnosis.ok:
-        assert diagnosis.findings, text
+        assert diagnosis.errors, text
     for finding in diagnosis.errors:
-        if finding.kind != "constant":
+        if finding.kind != "constant" and finding.certainty != "likely":
             assert finding.file == program.name, text
             units = program.units_at(finding.line, finding.function)
             assert any(program.is_cut(unit) for unit in units), f"line {finding.line} is no cut\n{text}"

@@ -81,7 +81,7 @@ def test_watch_says_at_which_step_a_term_dies(model: nn.Module, tmp_path: Path) 
         watch.step()
         optimizer.step()
     assert [(event["step"], event["what"], event["state"]) for event in watch.events] == [(4, "term hinge", "dead")]
-    assert lines == ["step 4: term hinge is dead (was live, value 0)"]
+    assert lines == ["step 4: term hinge is dead (was live at step 2, value 0)"]
     assert len([entry for entry in watch.history if "norm" in entry]) == 4
 
 

@@ -5,8 +5,12 @@ from __future__ import annotations
 import copy
 import json
 import math
+import os
 import pickle
 import random
+import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -541,3 +545,16 @@ def test_the_text() -> None:
     assert "a probe, not a fix" in flat
     assert "To mend it: softmax probabilities" in flat
     assert all(len(line) <= 80 for line in text.splitlines()[1:])
+
+
+def test_the_example_of_the_documentation_is_real(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[1] / "docs" / "debugger.md").read_text(encoding="utf-8")
+    section = page.split("## What if this cut let the gradient through?")[1].split("\n## ")[0]
+    code, told = re.findall(r"```(?:python|text)\n(.*?)```", section, re.DOTALL)
+    (tmp_path / "train_step.py").write_text(code)
+    done = subprocess.run(
+        [sys.executable, "train_step.py"], cwd=tmp_path, capture_output=True, text=True, check=True,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
+    )  # fmt: skip
+    number = re.compile(r"\d\.\d+")
+    assert number.sub("#", done.stdout) == number.sub("#", told)

@@ -50,8 +50,12 @@ def show(diagnosis: Diagnosis) -> str:
     )
 
 
-# torch's own warning on float(tensor), given once a process: the programs do what it warns of on purpose
-pytestmark = pytest.mark.filterwarnings("ignore:Converting a tensor with requires_grad=True:UserWarning")
+pytestmark = [
+    # torch's own warning on float(tensor), given once a process: the programs do what it warns of on purpose
+    pytest.mark.filterwarnings("ignore:Converting a tensor with requires_grad=True:UserWarning"),
+    # the compiler's own
+    pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning"),
+]
 
 
 @pytest.mark.parametrize("path", BROKEN, ids=lambda path: path.stem)

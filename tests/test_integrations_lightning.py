@@ -212,6 +212,7 @@ def test_the_other_name_of_the_package_works_too(tmp_path: Path) -> None:
     assert callback.diagnoses[0].diagnosis.findings[0].kind == "discrete_op"
 
 
+@pytest.mark.slow
 def test_the_class_follows_the_package_that_the_program_uses() -> None:
     code = (
         "import sys, {package}\n"

@@ -69,7 +69,7 @@ def test_the_broken_one_is_broken_by_argmax(gradient_flow, recogniser, name: str
         loss_of(name, recogniser, objective),
         recogniser,
         kind="discrete_op",
-        op="torch.argmax",
+        op="torch.Tensor.argmax",
         file="penalties/argmax.py",
     )
     assert diagnosis.findings[0].kind == "discrete_op"

@@ -230,14 +230,14 @@ def test_all_paths_at_once_are_the_exact_gradient_without_noise():
         assert (gradients - exact_gradient(logits)).abs().max() < 1e-12
 
 
-def test_a_constant_cost_makes_no_noise_without_replacement():
-    logits = random_logits(6, 4, 4, seed=1).requires_grad_()
-    penalty = make_penalty("policy_gradient", TableLM(), ABC, samples=5, replacement=False)
-    drawn = distinct.draw_distinct(
-        SimpleNamespace(logits=logits, lengths=None, generator=generator()), 5, temperature=1
-    )
+@pytest.mark.parametrize("temperature", [1.0, 2.5])
+def test_a_constant_cost_makes_no_noise_without_replacement(temperature):
+    batch = SimpleNamespace(logits=random_logits(6, 4, 4, seed=1), lengths=None, generator=generator())
+    drawn = distinct.draw_distinct(batch, 5, temperature=temperature)
+    assert torch.allclose(drawn.others.sum(1), torch.ones(5, 4, dtype=torch.float64))
     assert drawn.advantage(torch.full((5, 4), 3.0)).abs().max() < 1e-6
-    assert penalty(logits, [LABEL] * 4).loss.requires_grad
+    if temperature == 1:
+        assert torch.allclose(drawn.weights.sum(0), torch.ones(4, dtype=torch.float64))
 
 
 def test_without_replacement_on_long_sure_lines_stays_finite():
@@ -510,3 +510,29 @@ def test_too_many_paths_without_replacement():
     penalty = make_penalty("policy_gradient", TableLM(), ABC, samples=13, replacement=False)
     with pytest.raises(ArgumentError, match="samples is 13: without replacement at most 12"):
         penalty(random_logits(6, 1, 4), [LABEL])
+
+
+def test_an_ngram_fuses_and_its_automaton_is_made_once():
+    from gradcheck_lm.lm.ngram import train_ngram
+
+    lm = train_ngram(["abc abc", "cab", "ab abc cab"] * 4)
+    logits = random_logits(8, 3, 4, seed=1).requires_grad_()
+    for name in ("policy_gradient", "minimum_risk"):
+        penalty = make_penalty(name, lm, ABC, objective="score", proposals="fused_beam", fusion=lm)
+        automaton = penalty.beam.automaton
+        assert torch.autograd.grad(penalty(logits).loss, logits)[0].any()
+        assert penalty.beam.automaton is automaton
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device, and torch sees none here")
+@pytest.mark.parametrize(("name", "options"), WAYS)
+def test_on_the_device_as_on_the_cpu(name, options):
+    logits = random_logits(12, 3, 4, seed=1)
+    found = []
+    for device in ("cpu", "cuda"):
+        copy = logits.to(device).requires_grad_()
+        out = make_penalty(name, TableLM(), ABC, **options)(copy, [LABEL] * 3, generator=generator(1))
+        found.append(torch.autograd.grad(out.loss, copy)[0].cpu())
+    assert torch.allclose(*found, atol=1e-8)
+    assert found[0].any()

@@ -248,6 +248,7 @@ def test_reports_of_failures(run, pytester: pytest.Pytester) -> None:
     result.stdout.fnmatch_lines(["*gradient flow*", "*reports*diagnosis.json"])
 
 
+@pytest.mark.slow
 def test_reports_with_xdist(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(test_it=HEAD + REPORTED)
     result = pytester.runpytest_subprocess("-n", "2", "--gradient-report", "reports", "-p", "no:cacheprovider")

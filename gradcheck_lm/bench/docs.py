@@ -1,11 +1,27 @@
-"""The pages of docs/ that are generated from the code."""
+"""The pages of docs/ that are generated: the kinds of finding from their table, with the zoo's programs as examples."""
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from pathlib import Path
 
+from gradcheck_lm.errors import GradcheckLMError
 from gradcheck_lm.files import write_text_atomic
 from gradcheck_lm.flow.findings import KINDS
+
+ZOO = Path(__file__).resolve().parents[2] / "tests" / "zoo"
+_THREAD = re.compile(r"([\w.-]+/[\w.-]+)?#(\d+)")
+
+
+@dataclass(frozen=True)
+class Program:
+    """One program of the zoo, as its own header and marks describe it."""
+
+    name: str
+    about: str
+    threads: tuple[str, ...]
+    cuts: tuple[tuple[str, str], ...]  # (kind, the marked source line), in the order in which the data meets them
 
 
 def write_docs(out: str | Path) -> list[Path]:
@@ -13,18 +29,71 @@ def write_docs(out: str | Path) -> list[Path]:
     return [write_text_atomic(Path(out) / "findings.md", findings_page())]
 
 
-def findings_page() -> str:
-    """docs/findings.md: every kind of finding, from the one table that holds them."""
+def read_program(path: Path) -> Program:
+    """Read a zoo program's header (expected kinds, what it is, public threads) and its marked lines."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    kinds = lines[0].removeprefix("# expected: ").split()
+    header = []
+    for line in lines[1:]:
+        if not line.startswith("# "):
+            break
+        header.append(line.removeprefix("# "))
+    about = " ".join(line for line in header if not line.startswith("thread: "))
+    threads = [line.removeprefix("thread: ") for line in header if line.startswith("thread: ")]
+    found = [mark for line in lines if (mark := re.fullmatch(r"\s*(.*?)\s+# <- (\w+)", line)) is not None]
+    marks = {mark[2]: mark[1] for mark in found}
+    return Program(path.stem, about, tuple(threads), tuple((kind, marks[kind]) for kind in kinds if kind in marks))
+
+
+def findings_page(zoo: Path = ZOO) -> str:
+    """docs/findings.md: every kind of finding, with the programs of the zoo that show it, and what is no finding.
+
+    Raises:
+        GradcheckLMError: there is no zoo: the page is made from a checkout, not from an installed package.
+    """
+    broken = [read_program(path) for path in sorted((zoo / "broken").glob("*.py"))]
+    healthy = [read_program(path) for path in sorted((zoo / "healthy").glob("*.py"))]
+    if not broken or not healthy:
+        raise GradcheckLMError(
+            f"{zoo} holds no programs, and docs/findings.md is made from them; run this in a checkout of the source."
+        )
     lines = [
         "# Kinds of finding",
         "",
-        "Generated from `gradcheck_lm/flow/findings.py` by `make docs`. A code is stable for ever and never reused.",
+        "Generated from `gradcheck_lm/flow/findings.py` and the programs in `tests/zoo` by `make docs`. A code is "
+        f"stable for ever and never reused. {len(broken)} broken programs show the kinds, and the suite asserts that the line "
+        f"quoted here is the first one named; {len(healthy)} healthy look-alikes must give no error.",
         "",
-        "| code | kind | what cut the gradient |",
-        "|---|---|---|",
+        "| code | kind | what cut the gradient | programs |",
+        "|---|---|---|---|",
     ]
-    lines += [f"| {kind.code} | `{name}` | {kind.title} |" for name, kind in KINDS.items()]
+    shown = {name: [program for program in broken if program.cuts[0][0] == name] for name in KINDS}
+    lines += [f"| {kind.code} | `{name}` | {kind.title} | {len(shown[name])} |" for name, kind in KINDS.items()]
     for name, kind in KINDS.items():
         lines += ["", f"## {kind.code} {name}: {kind.title}", "", kind.why, "", "What to use instead:", ""]
         lines += [f"- {cure}" for cure in kind.cures]
+        lines += ["", "As people write it:", ""]
+        for program in shown[name]:
+            lines += _example(program)
+    lines += ["", "## What is no finding", "", "These train as they should, and the debugger says so:", ""]
+    lines += [f"- `{program.name}`: {program.about}" for program in healthy]
     return "\n".join(lines) + "\n"
+
+
+def _example(program: Program) -> list[str]:
+    threads = ", ".join(_linked(thread) for thread in program.threads)
+    lines = [f"- {program.about}" + (f" ({threads})" if threads else ""), "", "  ```python"]
+    lines += [f"  {source}" + (f"  # {kind}" if len(program.cuts) > 1 else "") for kind, source in program.cuts]
+    return [*lines, "  ```", ""]
+
+
+def _linked(thread: str) -> str:
+    """`owner/name#12, #13` with a link for each number; text without a number stays as it is."""
+    last = ""
+
+    def link(match: re.Match[str]) -> str:
+        nonlocal last
+        last = match[1] or last
+        return f"[{match[0]}](https://github.com/{last}/issues/{match[2]})"
+
+    return _THREAD.sub(link, thread)

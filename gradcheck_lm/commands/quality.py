@@ -18,8 +18,9 @@ def quality(
     data: Annotated[
         Path | None,
         typer.Argument(
-            help="A folder with labels.tsv or with pictures of lines; or logits of your own, .npy (T, N, C) or .npz with "
-            "'logits' and, if you have them, 'labels' and 'characters'. Left out: lines in a hand never seen in training."
+            help="A folder with labels.tsv or with pictures of lines; or logits of your own, .npy (T, N, C) or .npz "
+            "with 'logits' and, if you have them, 'labels' and 'characters'. Left out: lines in a hand never seen in "
+            "training."
         ),
     ] = None,
     recogniser: Annotated[str, typer.Option(help="A checkpoint, or 'synthetic' (the one that ships).")] = "synthetic",
@@ -76,8 +77,8 @@ def quality(
     console().print(table(f"Gradient at the logits of {measured.lines} lines, {lm}", columns, rows(measured)))
     say(
         f"reference: policy_gradient with {reference.samples} strings a line; its halves have cosine "
-        f"{reference.cosine:.3f}, so the exact gradient itself would show about {reference.ceiling:.3f} before the noise "
-        "is taken out, as it is in the table. noise: of one call, over the gradient's length"
+        f"{reference.cosine:.3f}, so the exact gradient itself would show about {reference.ceiling:.3f} before the "
+        "noise is taken out, as it is in the table. noise: of one call, over the gradient's length"
     )
     for name, why in measured.skipped.items():
         say(f"left out: {name}: {why}")

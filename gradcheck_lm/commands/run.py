@@ -13,13 +13,12 @@ import typer
 
 from gradcheck_lm.commands.common import fail, note
 from gradcheck_lm.errors import ArgumentError, GradcheckLMError
-from gradcheck_lm.flow.paths import short_path
 
 if TYPE_CHECKING:
     from gradcheck_lm.flow.findings import Diagnosis
 
 _OURS = str(Path(__file__).resolve().parents[1])
-_WATCHING = tuple(str(Path(_OURS, "flow", name)) for name in ("runner.py", "recorder.py"))
+_WATCHING = tuple(str(Path(_OURS, "flow", name)) for name in ("runner.py", "recorder.py", "session.py"))
 
 
 def run(
@@ -99,6 +98,8 @@ def _leave(error: BaseException | None) -> NoReturn:
 
 def _say_where(error: BaseException) -> None:
     """The last line of the script that the error came through, and the error in one line."""
+    from gradcheck_lm.flow.paths import short_path
+
     frames = [frame for frame in _frames(error) if not _is_ours(frame[0])]
     theirs = [frame for frame in frames if "site-packages" not in frame[0]] or frames
     file, function, line = theirs[-1]
@@ -131,7 +132,7 @@ def _check(script: str, module: bool, until: str, graph: Path | None) -> None:
 def _explain(error: Exception) -> None:
     """Show an error of the script as Python would, and one of the diagnosis as a sentence; others are left."""
     frames = list(_frames(error))
-    asked = [i for i, frame in enumerate(frames) if frame == (_WATCHING[0], "_ask", frame[2])]
+    asked = [i for i, frame in enumerate(frames) if frame == (_WATCHING[2], "_ask", frame[2])]
     theirs = [frame for frame in frames[: asked[0] if asked else None] if not _is_ours(frame[0])]
     if not theirs:
         return

@@ -44,7 +44,7 @@ _KNOWN: tuple[tuple[type[BaseException], str, Words], ...] = (
         RuntimeError,
         "backward through the graph a second time",
         Words("計算グラフは一度の `backward()` で解放されます。"
-              "もう一度計算するか、`retain_graph=True` を渡してください。",
+              "損失をもう一度計算するか、`retain_graph=True` を渡してください。",
               "One `backward()` frees the graph. Compute the loss again, or pass `retain_graph=True`."),
     ),
     (
@@ -64,6 +64,12 @@ _KNOWN: tuple[tuple[type[BaseException], str, Words], ...] = (
         "Can't call numpy() on Tensor that requires grad",
         Words("勾配を持つテンソルを NumPy に渡そうとしています。NumPy に出た値は、計算グラフから切れます。",
               "A tensor that carries gradient is handed to NumPy. What enters NumPy is cut off the graph."),
+    ),
+    (
+        AttributeError,
+        "has no attribute 'grad_fn'",
+        Words("テンソルでない値の `grad_fn` を見ています。数、文字列、リストには計算グラフがありません。",
+              "This looks at the `grad_fn` of a value that is no tensor: numbers, strings and lists have no graph."),
     ),
     (
         AttributeError,
@@ -87,6 +93,8 @@ _KNOWN: tuple[tuple[type[BaseException], str, Words], ...] = (
     ),
 )  # fmt: skip
 
+_UNKNOWN = Words("あなたのコードがエラーで止まりました。\n{named}", "Your code stopped with an error.\n{named}")
+
 
 def explain_crash(error: BaseException) -> Words:
     """The error with its own text, and what it most likely means."""
@@ -94,5 +102,5 @@ def explain_crash(error: BaseException) -> Words:
     named = f"{type(error).__name__}: {text}" if text else type(error).__name__
     for kind, part, meaning in _KNOWN:
         if isinstance(error, kind) and part in str(error):
-            return Words(f"{meaning.ja}\n{named}", f"{meaning.en}\n{named}")
-    return Words(f"あなたのコードがエラーで止まりました。\n{named}", f"Your code stopped with an error.\n{named}")
+            return Words("{meaning}\n{named}", "{meaning}\n{named}").filled(meaning=meaning, named=named)
+    return _UNKNOWN.filled(named=named)

@@ -59,9 +59,8 @@ def begin(script: str, arguments: list[str] | None = None) -> None:
     import torch
 
     torch.manual_seed(0)
-    title = Words(
-        f"第 {_run.lesson.number} 課  {_run.lesson.title.ja}", f"Lesson {_run.lesson.number}  {_run.lesson.title.en}"
-    )
+    title = Words("第 {number} 課  {title}", "Lesson {number}  {title}")
+    title = title.filled(number=_run.lesson.number, title=_run.lesson.title)
     spoken.events.append({"kind": "title", "name": _run.lesson.name, "ja": title.ja, "en": title.en})
     spoken.tell(title, style="bold")
 
@@ -94,7 +93,7 @@ def beat(name: str) -> None:
     found = BEATS[len(_run.beats)]
     _run.beats.append(name)
     spoken = voice()
-    title = Words(f"■ {found.title.ja}: {found.purpose.ja}", f"# {found.title.en}: {found.purpose.en}")
+    title = Words("■ {title}: {purpose}", "# {title}: {purpose}").filled(title=found.title, purpose=found.purpose)
     spoken.events.append({"kind": "beat", "name": name, "ja": found.title.ja, "en": found.title.en})
     spoken.console.print()
     spoken.tell(title, style="bold magenta")
@@ -160,7 +159,7 @@ def picture(subject: Any, name: str, *, params: Mapping[str, Any] | None = None)
     spoken.put(textwrap.indent(text, "    "))
     if spoken.language == "ja":
         for line in pictures.japanese_findings(subject):
-            spoken.tell(Words(line, line), indent=4)
+            spoken.tell(Words(line, line), indent=4 if line else 0)
     spoken.tell(Words("図:", "picture:"), style="dim")
     spoken.put(f"    {path}", style="dim")
     spoken.console.print()

@@ -82,7 +82,9 @@ def save_scatter(path: str | Path, panels: Sequence[Scatter], *, dpi: int = 130)
         axis.grid(True, color="#e3e3e3", linewidth=0.7)
         axis.set_axisbelow(True)
         axis.spines[["top", "right"]].set_visible(False)
-    handles = {text: handle for axis in figure.axes for handle, text in zip(*axis.get_legend_handles_labels())}
+    handles = {
+        text: handle for axis in figure.axes for handle, text in zip(*axis.get_legend_handles_labels(), strict=True)
+    }
     figure.legend(
         handles.values(), handles.keys(), loc="outside lower center", ncols=min(4, len(handles)), frameon=False
     )

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from gradcheck_lm.flow.autograd import walk_nodes
+from gradcheck_lm.flow.nodes import walk_nodes
 from gradcheck_lm.flow.operations import words
 from gradcheck_lm.flow.recorder import Recorder
 from gradcheck_lm.flow.sites import expression_at, line_of
@@ -248,7 +248,7 @@ def edge_of(loss: torch.Tensor, recording: Recorder, token: int) -> Any:
     producer = recording.tokens[token].producer
     if producer < 0 or not recording.tokens[token].requires_grad:
         return None
-    for node in walk_nodes(loss.grad_fn):
-        if node.metadata.get(recording.stamp) == producer:
-            return torch.autograd.graph.GradientEdge(node, 0)
+    made = [node for node in walk_nodes(loss.grad_fn) if recording.call_of(node) == producer]
+    if made:  # an operation may make several nodes: its result's is the last
+        return torch.autograd.graph.GradientEdge(max(made, key=lambda node: node._sequence_nr()), 0)
     return None

@@ -12,6 +12,8 @@ from typing import Any
 
 import torch
 
+from gradcheck_lm.flow.nodes import reachable_leaves, topological, walk_nodes
+
 
 @dataclass
 class Gradients:
@@ -31,27 +33,6 @@ class Gradients:
     def reaches(self, index: int) -> bool:
         """Whether the gradient at `index` exists and is not all zero."""
         return self.norms[index] is not None and not self.zero[index]
-
-
-def walk_nodes(root: Any) -> list[Any]:
-    """All nodes behind `root`, each once, a node before the ones it leads back to."""
-    nodes, seen, stack = [], set(), [root] if root is not None else []
-    while stack:
-        node = stack.pop()
-        if node in seen:
-            continue
-        seen.add(node)
-        nodes.append(node)
-        stack.extend(
-            following for following, _ in node.next_functions if following is not None and following not in seen
-        )
-    return nodes
-
-
-def reachable_leaves(loss: torch.Tensor) -> list[torch.Tensor]:
-    """The leaf tensors that a loss's graph ends in."""
-    found = [variable for node in walk_nodes(loss.grad_fn) if (variable := getattr(node, "variable", None)) is not None]
-    return found if loss.grad_fn is not None else [loss] if loss.requires_grad else []
 
 
 def gradients(loss: torch.Tensor, tensors: Sequence[torch.Tensor], edge: Any = None) -> Gradients:
@@ -227,7 +208,7 @@ def deaths(
     wanted = [tensor for tensor in tensors if tensor.requires_grad]
     with _watched(nodes, records):
         gradients(loss, wanted)
-    ordered = _topological(nodes)
+    ordered = topological(nodes)
     calls = _nearest_calls(ordered, call_of)
     ordered.reverse()
     found = {}
@@ -236,25 +217,6 @@ def deaths(
         if death is not None:
             found[position] = death
     return found
-
-
-def _topological(nodes: Sequence[Any]) -> list[Any]:
-    """Loss first: a node after everything that hands it a gradient."""
-    waiting = dict.fromkeys(nodes, 0)
-    for node in nodes:
-        for following, _ in node.next_functions:
-            if following is not None:
-                waiting[following] += 1
-    ready, ordered = [node for node in nodes if waiting[node] == 0], []
-    while ready:
-        node = ready.pop()
-        ordered.append(node)
-        for following, _ in node.next_functions:
-            if following is not None:
-                waiting[following] -= 1
-                if waiting[following] == 0:
-                    ready.append(following)
-    return ordered
 
 
 def _nearest_calls(nodes: Sequence[Any], call_of: Callable[[Any], int | None]) -> dict[Any, int | None]:

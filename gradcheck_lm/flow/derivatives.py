@@ -73,7 +73,7 @@ class Derivative:
 
     cut: str | None = None  # "discrete_op": has none; "zero_gradient": has one and it is zero
     outputs: frozenset[int] = frozenset()  # the outputs it holds for; empty: all of them
-    first_input: bool = False  # it holds for the first tensor given alone
+    last_input: int | None = None  # it holds for the tensors given up to this place; None: for all of them
     reals_only: bool = False  # complex values have a derivative
     by_argument: bool = False  # an argument decides: see `decided`
     first_only: bool = False  # the first tensor's values go into the result, the others give a shape
@@ -91,7 +91,8 @@ class Derivative:
 
     def cut_at(self, source: int, output: int, *, is_complex: bool) -> str | None:
         """The kind of cut between one of the tensors given and one of the outputs, None where a gradient passes."""
-        if self.cut is None or (self.reals_only and is_complex) or (self.first_input and source > 0):
+        beyond = self.last_input is not None and source > self.last_input
+        if self.cut is None or beyond or (self.reals_only and is_complex):
             return None
         return self.cut if not self.outputs or output in self.outputs else None
 
@@ -133,14 +134,15 @@ def decided(derivative: Derivative, name: str, args: tuple[Any, ...], kwargs: Ma
     if name in _SECOND_ALONE:
         given = kwargs.get("input", args[0] if args else None)
         scalar = isinstance(given, int | float)  # then the first tensor is the second argument
-        return derivative if scalar else replace(derivative, cut="discrete_op", first_input=True)
+        return derivative if scalar else replace(derivative, cut="discrete_op", last_input=0)
+    if name in _LOOKUPS:  # of ids and table, not of weights per sample
+        refuses = _refuses_lookup(name, args, kwargs)
+        return replace(derivative, cut="discrete_op", last_input=1) if refuses else derivative
     if name in _NORMS:
         order = kwargs.get("p", kwargs.get("ord", args[1] if len(args) > 1 else None))
         refuses = isinstance(order, int | float) and order == 0  # it counts
-    elif name in _SCATTERS:
-        refuses = kwargs.get("reduce") is not None or len(args) > 4
     else:
-        refuses = _refuses_lookup(name, args, kwargs)
+        refuses = kwargs.get("reduce") is not None or len(args) > 4
     return replace(derivative, cut="discrete_op") if refuses else derivative
 
 

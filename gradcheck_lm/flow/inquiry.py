@@ -24,8 +24,8 @@ _ARITHMETIC = words(
     """
 )
 _OUT_OF_SIGHT = (
-    "what runs in another thread or process or in a torch.jit script is out of the recorder's sight: if wrt reaches the "
-    "loss through one of them, look for the cut in there"
+    "what runs in another thread or process or in a torch.jit script is out of the recorder's sight: if wrt reaches "
+    "the loss through one of them, look for the cut in there"
 )
 _NOTED = frozenset(["detach", "grad_disabled", "discrete_op", "integer_cast", "sampling", "new_leaf"])
 

@@ -133,7 +133,13 @@ def with_arguments(operation: Operation, args: tuple[Any, ...], kwargs: Mapping[
 
 
 def kind_of_cut(
-    operation: Operation, *, from_float: bool, to_float: bool, is_complex: bool = False, source: int = 0, output: int = 0
+    operation: Operation,
+    *,
+    from_float: bool,
+    to_float: bool,
+    is_complex: bool = False,
+    source: int = 0,
+    output: int = 0,
 ) -> str | None:
     """The kind of cut an operation is by its nature; None where it has a derivative.
 
@@ -197,10 +203,10 @@ _BY_NAME: dict[str, tuple[str, tuple[str, ...]]] = {
         ("use the tensor itself on the way to the loss", "keep .detach() for logging and for targets"),
     ),
     "data": (
-        "Values are written into this tensor's memory through .data: they arrive, and the history of how they were made "
-        "does not.",
+        "Values are written into this tensor's memory through .data: they arrive, and the history of how they were "
+        "made does not.",
         (
-            "torch.func.functional_call(module, {name: made, ...}, inputs): the module with made weights, history and all",
+            "torch.func.functional_call(module, {name: made, ...}, inputs): the module with made weights",
             "torch.nn.utils.parametrize to compute a weight from others in every forward",
         ),
     ),

@@ -310,10 +310,7 @@ class Recorder(Meeting, Switches):
             kept = self.tokens[token]
             if not kept.shape and kept.is_float:
                 self.scalars[token] = tensor.detach().clone()
-                stamped = True
-            else:
-                stamped = _sequence is None
-            if stamped and kept.requires_grad and (node := tensor.grad_fn) is not None:
+            if _sequence is None and kept.requires_grad and (node := tensor.grad_fn) is not None:
                 node.metadata[self.stamp] = index  # type: ignore[index]
             if position < changed and tensor.dtype in FLOATS and (address := storage_address(tensor)):
                 self.mutated[address] = token

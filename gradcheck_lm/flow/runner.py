@@ -2,62 +2,21 @@
 
 from __future__ import annotations
 
-import functools
 import importlib.util
 import os
 import sys
-import traceback
 import types
-import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from gradcheck_lm.errors import TraceError
 from gradcheck_lm.flow.findings import Diagnosis
-from gradcheck_lm.flow.inquiry import Inquiry
-from gradcheck_lm.flow.recorder import Recorder
-from gradcheck_lm.flow.subjects import loss_terms
-
-REFUSED = "does not require grad and does not have a grad_fn"  # autograd's word for a loss without a graph
-_BACKWARD = torch.autograd.backward.__code__
-_GRAD = torch.autograd.grad.__code__
-_LOOKS = 20  # with until="end": at most so many backward passes are diagnosed
-
-
-class _Enough(BaseException):
-    """The first backward() has been diagnosed: leave the script. Not an Exception, so `except Exception` lets it by."""
-
-
-class ScriptRecorder(Recorder):
-    """A recorder that is told of every backward() before it happens."""
-
-    def __init__(self, on_backward: Callable[[torch.Tensor], None]) -> None:
-        super().__init__()
-        self.on_backward = on_backward
-
-    def __torch_function__(
-        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
-    ) -> Any:
-        if func is torch.Tensor.backward:
-            self.on_backward(args[0])
-            return func(*args, **(kwargs or {}))
-        return super().__torch_function__(func, types, args, kwargs)
-
-    def leaves(self) -> list[torch.Tensor]:
-        """The tensors used so far that ask for a gradient and were not computed, in order."""
-        met = (tensor for reference, _ in list(self._known.values()) if (tensor := reference()) is not None)
-        return [tensor for tensor in met if tensor.is_leaf and tensor.requires_grad]
-
-    def forget(self) -> None:
-        """Start a new step: what was recorded so far belongs to the graph of the last one."""
-        keep = (self._hooks, self._module_stack, self._module_sites, self._switch, self.switches)
-        self.__init__(self.on_backward)  # type: ignore[misc]
-        self._hooks, self._module_stack, self._module_sites, self._switch, self.switches = keep
+from gradcheck_lm.flow.session import REFUSED, Enough
+from gradcheck_lm.flow.session import ScriptRecorder as ScriptRecorder
+from gradcheck_lm.flow.session import Session as Session
 
 
 def run_script(
@@ -114,7 +73,7 @@ def watch_script(
         try:
             with session.recorder:
                 exec(code, main.__dict__)
-        except _Enough:
+        except Enough:
             pass
         except SystemExit as leaving:
             failure = leaving if leaving.code not in (None, 0) else None
@@ -176,109 +135,3 @@ def _as_main(file: str, fields: dict[str, Any], argv: list[str], search: str) ->
             sys.modules["__main__"] = kept[0]
         sys.argv = kept[1]
         sys.path[:] = kept[2]
-
-
-class Session:
-    """One script's run: its optimizers and its diagnosis."""
-
-    def __init__(self, until: str) -> None:
-        self.until = until
-        self.answer: Diagnosis | None = None
-        self.looks = 0
-        self.main: dict[str, Any] = {}
-        self.held: list[weakref.ref[torch.optim.Optimizer]] = []
-        self.recorder = ScriptRecorder(self._backward)
-
-    @contextmanager
-    def optimizers(self) -> Iterator[None]:
-        """Note every optimizer that the script makes; torch is as before afterwards."""
-        original = torch.optim.Optimizer.__init__
-        held = self.held
-
-        @functools.wraps(original)
-        def noted(optimizer: torch.optim.Optimizer, *args: Any, **kwargs: Any) -> None:
-            original(optimizer, *args, **kwargs)
-            held.append(weakref.ref(optimizer))
-
-        torch.optim.Optimizer.__init__ = noted  # type: ignore[method-assign, assignment]
-        try:
-            yield
-        finally:
-            torch.optim.Optimizer.__init__ = original  # type: ignore[method-assign]
-
-    def _backward(self, loss: torch.Tensor) -> None:
-        if self.until == "refused":
-            if loss.requires_grad:
-                self.recorder.forget()
-            return
-        if self.looks >= _LOOKS or (self.answer is not None and not self.answer.ok):
-            self.recorder.forget()
-            return
-        self.looks += 1
-        self._ask(loss)
-        if self.until == "first-backward":
-            raise _Enough
-        self.recorder.forget()
-
-    def refused(self, error: RuntimeError) -> None:
-        """Diagnose the loss that autograd refused; it is found in the frames that the error came through."""
-        for frame, _ in traceback.walk_tb(error.__traceback__):
-            if frame.f_code in (_BACKWARD, _GRAD):
-                given = frame.f_locals.get("tensors", frame.f_locals.get("outputs"))
-                losses = [given] if isinstance(given, torch.Tensor) else list(given or ())
-                self._ask(next(loss for loss in losses if not loss.requires_grad))
-                return
-
-    def _ask(self, loss: torch.Tensor) -> None:
-        terms, given = loss_terms(loss, source="the tensor that backward() is called on")
-        wrt, notes = self._wrt()
-        inquiry = Inquiry(self.recorder, wrt, terms, given=given, explicit=False)
-        inquiry.notes.extend(notes)
-        self.answer = inquiry.answer()
-
-    def _wrt(self) -> tuple[dict[str, torch.Tensor], list[str]]:
-        wanted: dict[int, torch.Tensor] = {}
-        for reference in self.held:
-            optimizer = reference()
-            if optimizer is not None:
-                for group in optimizer.param_groups:
-                    wanted.update((id(tensor), tensor) for tensor in group["params"])
-        notes = []
-        names = self._names(set(wanted))
-        if not wanted:
-            notes.append("no optimizer was made before backward(): asked about all parameters of the modules that ran")
-            wanted = {key: tensor for key, (_, tensor) in names.items() if tensor.requires_grad}
-        if not wanted:
-            notes[:] = [
-                "no optimizer was made before backward() and no module ran: asked about the tensors with "
-                "requires_grad=True that were used"
-            ]
-            wanted = {id(tensor): tensor for tensor in self.recorder.leaves()}
-        if not wanted:
-            raise TraceError(
-                "backward() was called, and before it no optimizer was made, no module ran and no tensor with "
-                "requires_grad=True was used: there is nothing to ask about. Call gradcheck_lm.diagnose(fn, "
-                "wrt=tensors) with the tensors that should get a gradient."
-            )
-        for name, value in self.main.items():
-            if isinstance(value, torch.Tensor) and id(value) in wanted:
-                names.setdefault(id(value), (name, value))
-        named: dict[str, torch.Tensor] = {}
-        for place, (key, tensor) in enumerate(wanted.items()):
-            name = names[key][0] if key in names else f"parameter {place}"
-            named[name if name not in named else f"{name} ({place})"] = tensor
-        return named, notes
-
-    def _names(self, wanted: set[int]) -> dict[int, tuple[str, torch.Tensor]]:
-        roots = [module for reference in self.recorder.roots if (module := reference()) is not None]
-        roots = list(dict.fromkeys(roots))
-        inner = {id(part) for root in roots for part in list(root.modules())[1:]}
-        roots = [root for root in roots if id(root) not in inner]
-        if wanted:
-            roots = [root for root in roots if any(id(tensor) in wanted for tensor in root.parameters())]
-        found: dict[int, tuple[str, torch.Tensor]] = {}
-        for root in roots:
-            prefix = "" if len(roots) == 1 else type(root).__name__ + "."
-            for name, tensor in root.named_parameters():
-                found.setdefault(id(tensor), (prefix + name, tensor))
-        return found

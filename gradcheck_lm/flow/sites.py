@@ -173,9 +173,9 @@ def _caret(text: str, line: int, end_line: int, start: int, end: int, segment: s
     first = len(raw[:start].decode(errors="replace")) - indent
     last = (len(raw[:end].decode(errors="replace")) if end_line == line else len(text)) - indent
     call = _parse(segment)
-    if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and end_line == line:
+    if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute):
         head = ast.get_source_segment(segment, call.func.value) or ""  # logits.argmax(-1).numpy(): mark .numpy() alone
-        if head and segment.startswith(head):
+        if head and "\n" not in head and segment.startswith(head):
             first += len(head)
     return (first, last) if 0 <= first < last else None
 

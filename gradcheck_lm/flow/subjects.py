@@ -68,7 +68,24 @@ def unwrapped(wrt: Any) -> Any:
         isinstance(wrt, torch.nn.Module) and isinstance(getattr(wrt, "_orig_mod", None), torch.nn.Module)
     ):
         wrt = wrt._orig_mod if hasattr(wrt, "_orig_mod") else wrt.module
+    if isinstance(wrt, torch.nn.Module):
+        _refuse_sharded(wrt)
     return wrt
+
+
+_SHARDED = frozenset(["FSDPModule", "FullyShardedDataParallel"])
+
+
+def _refuse_sharded(module: torch.nn.Module) -> None:
+    """FSDP computes with gathered copies and hands their gradients over in hooks: autograd reaches no parameter."""
+    for path, part in module.named_modules():
+        if any(parent.__name__ in _SHARDED for parent in type(part).__mro__):
+            raise TraceError(
+                f"{'the model' if not path else repr(path)} is sharded by FSDP: its parameters take no part in the "
+                "graph, only copies of them that each step gathers, so autograd cannot be asked about them. Diagnose "
+                "the model before fully_shard or FullyShardedDataParallel wraps it, in one process: the cuts are the "
+                "same."
+            )
 
 
 def _checked(named: dict[str, Any]) -> dict[str, torch.Tensor]:

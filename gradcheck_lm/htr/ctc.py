@@ -1,5 +1,4 @@
 """Connectionist temporal classification (CTC): from logits to texts, samples, log-probabilities and soft characters.
-
 Axes: T frames, N lines, C classes (class 0 is the blank, class i + 1 is character i), M strings, L characters in a
 string, A = C - 1 characters in all. Everything works on all frames and lines at once, on the device of the logits.
 """
@@ -38,10 +37,15 @@ def greedy_decode(logits: Tensor, charset: Characters, *, lengths: Tensor | Sequ
     Gradient: none: a string has no derivative.
     """
     check_logits(logits, charset)
-    paths = greedy_paths(logits, lengths=lengths).cpu().numpy().T
-    kept = paths != BLANK
-    kept[:, 1:] &= paths[:, 1:] != paths[:, :-1]
-    return _cut_strings(paths[kept], kept.sum(axis=1), charset)
+    return spell_paths(greedy_paths(logits, lengths=lengths), charset)
+
+
+def spell_paths(paths: Tensor, charset: Characters) -> list[str]:
+    """The strings that paths (T, N) of the charset's classes collapse to; without a loop over frames, on the CPU."""
+    narrow = paths.cpu().numpy().T.astype(np.uint8 if len(charset.characters) < 256 else np.int32)
+    kept = narrow != BLANK
+    kept[:, 1:] &= narrow[:, 1:] != narrow[:, :-1]
+    return _cut_strings(narrow[kept], np.count_nonzero(kept, axis=1), charset)
 
 
 def greedy_paths(logits: Tensor, *, lengths: Tensor | Sequence[int] | None = None) -> Tensor:
@@ -282,12 +286,15 @@ def _frames_needed(ids: Tensor, target_lengths: Tensor) -> Tensor:
 
 
 @lru_cache(maxsize=32)
-def _code_points(characters: str) -> np.ndarray:
-    return np.frombuffer(("\0" + characters).encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+def _code_points(characters: str) -> tuple[np.ndarray, str]:
+    """Each class's character as one number of a fixed width, and how to read such numbers as text."""
+    encoding, width = ("latin-1", np.uint8) if max(characters, default="") <= "\xff" else ("utf-32-le", np.uint32)
+    return np.frombuffer(("\0" + characters).encode(encoding, "surrogatepass"), dtype=width), encoding
 
 
 def _cut_strings(classes: np.ndarray, counts: np.ndarray, charset: Characters) -> list[str]:
-    """Spell the classes of all strings at once, then cut; a look-up of 4-byte code points needs no loop."""
-    text = _code_points(charset.characters)[classes].tobytes().decode("utf-32-le", "surrogatepass")
+    """Spell the classes of all strings at once, then cut; a look-up of code points needs no loop."""
+    table, encoding = _code_points(charset.characters)
+    text = table[classes].tobytes().decode(encoding, "surrogatepass")
     ends = counts.cumsum().tolist()
     return [text[start:end] for start, end in zip([0, *ends], ends, strict=False)]

@@ -154,7 +154,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
         return (yield)
     expected = _expectation(marker)
     pyfuncitem.stash[_used] = True
-    from gradcheck_lm.flow.runner import Session
+    from gradcheck_lm.flow.session import Session
 
     session = Session("end")
     with session.optimizers(), session.recorder:

@@ -13,7 +13,7 @@ import torch
 from gradcheck_lm.errors import ArgumentError, GradcheckLMError, GradientFlowError
 from gradcheck_lm.flow.findings import Diagnosis
 from gradcheck_lm.flow.inquiry import Inquiry
-from gradcheck_lm.flow.runner import ScriptRecorder
+from gradcheck_lm.flow.session import ScriptRecorder
 from gradcheck_lm.flow.subjects import loss_terms, named_tensors
 from gradcheck_lm.integrations.reports import write_report
 
@@ -94,7 +94,7 @@ class WatchedStep:
         if not answers:
             return
         lacking = [{*answer.unreached, *answer.zero} for answer in answers]
-        starved = set.intersection(*lacking)
+        starved = set.union(*lacking)
         broken = [
             answer
             for answer, names in zip(answers, lacking, strict=True)

@@ -186,7 +186,10 @@ def make_reference(
         penalty = make_penalty(
             "policy_gradient", language_model, charset, objective=objective, samples=size, seed=seed * 2 + half
         )
-        halves.append(sum(_gradient(penalty, logits, transcripts)[0] for _ in range(calls)) / calls)
+        total = torch.zeros(logits.shape, dtype=torch.float64, device=logits.device)
+        for _ in range(calls):
+            total += _gradient(penalty, logits, transcripts)[0]
+        halves.append(total / calls)
     return Reference(halves[0], halves[1], 2 * calls * size)
 
 

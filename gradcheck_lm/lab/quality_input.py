@@ -70,10 +70,7 @@ def load_arrays(path: Path, *, recogniser: str, lines: int, device: torch.device
     logits = torch.from_numpy(np.asarray(arrays["logits"]))
     if logits.ndim != 3 or not logits.is_floating_point():
         raise ArgumentError(f"logits of {path} are {tuple(logits.shape)} {logits.dtype}; wanted are floats (T, N, C)")
-    if "characters" in arrays:
-        charset = Charset(str(arrays["characters"]))
-    else:
-        charset = load_recogniser(recogniser)[1]
+    charset = Charset(str(arrays["characters"])) if "characters" in arrays else load_recogniser(recogniser)[1]
     if charset.size != logits.shape[2]:
         raise ArgumentError(
             f"logits of {path} have C = {logits.shape[2]} classes and the charset makes {charset.size}: put the "

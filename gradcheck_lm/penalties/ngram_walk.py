@@ -10,9 +10,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
-from gradcheck_lm.errors import LanguageModelError
+from gradcheck_lm.errors import ArgumentError, LanguageModelError
 
 
 @dataclass(frozen=True)
@@ -151,8 +150,11 @@ class _ExpectedCost(torch.autograd.Function):
         return blank[walk.start].clone()
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        if torch.is_grad_enabled():  # a constant here would make second derivatives wrong without a word
+            raise ArgumentError(
+                "the expected cost of an n-gram can be differentiated once only; leave create_graph=True out"
+            )
         probs, kept = ctx.saved_tensors
         walk: Walk = ctx.walk
         gradient = torch.empty_like(probs)

@@ -1,5 +1,6 @@
 # expected: discrete_op
 # Values sorted into buckets for an embedding.
+# thread: pytorch/pytorch#45119
 import torch
 
 model = torch.nn.Linear(4, 1)

@@ -1,6 +1,5 @@
 # expected: sampling
 # A sampled action enters the loss by itself, without log_prob.
-# thread: pytorch forums, "reinforce without log_prob"
 import torch
 
 policy = torch.nn.Linear(3, 5)

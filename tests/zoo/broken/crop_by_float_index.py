@@ -11,7 +11,9 @@ class LearntCrop(nn.Module):
 
     def forward(self, images):
         corners = (self.locate(images.flatten(1)).sigmoid() * 4).long()  # <- integer_cast
-        crops = [image[row : row + 4, column : column + 4] for image, (row, column) in zip(images, corners, strict=True)]
+        crops = [
+            image[row : row + 4, column : column + 4] for image, (row, column) in zip(images, corners, strict=True)
+        ]
         return self.read(torch.stack(crops).flatten(1))
 
 

@@ -1,5 +1,6 @@
 # expected: discrete_op
 # A histogram of the output is compared with a target histogram.
+# thread: albrateanu/LYT-Net#16
 import torch
 
 model = torch.nn.Linear(4, 16)

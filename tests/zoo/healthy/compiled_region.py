@@ -1,5 +1,5 @@
 # expected: ok
-# A compiled function between eager layers. Compiled regions are opaque: the recorder looks on from the outside.
+# A compiled function between eager layers; while it is watched, it runs eagerly.
 import torch
 from torch import nn
 

@@ -15,7 +15,9 @@ class Denoiser(nn.Module):
     def forward(self, noisy, when):
         frequency = torch.exp(-math.log(1e4) * torch.arange(3) / 3)
         angle = when[:, None].float() * frequency[None]
-        return self.last(torch.nn.functional.silu(self.first(noisy) + self.time(torch.cat([angle.sin(), angle.cos()], -1))))
+        return self.last(
+            torch.nn.functional.silu(self.first(noisy) + self.time(torch.cat([angle.sin(), angle.cos()], -1)))
+        )
 
 
 model = Denoiser()

@@ -1,3 +1,4 @@
+# expected: ok
 # A guard in front of a loss that learns: it raises on NaN and stops no gradient.
 import torch
 

@@ -1,0 +1,70 @@
+"""Exercise 2: walk the graph, and name the place of the cut. / 演習 2: 計算グラフを歩き、切断の場所を見つける
+
+A tensor's grad_fn is the operation that made it; an operation's next_functions are pairs (operation, number), where the
+operation may be None. The operation AccumulateGrad has a `variable`: the leaf tensor.
+テンソルの grad_fn は、そのテンソルを作った演算です。演算の next_functions は (演算, 番号) の組で、演算は None の
+こともあります。AccumulateGrad という演算は variable を持ち、それが葉テンソルです。
+"""
+
+import torch
+
+
+def reachable_leaves(loss):
+    """All leaf tensors that backward() from this loss would reach: a list, each leaf once, in any order.
+
+    A loss that is itself a leaf reaches itself; a loss without a graph reaches nothing.
+    """
+    # >>> hole: walk
+    # en: visit every operation once, in a loop: graphs have diamonds, and may be longer than Python's recursion
+    # ja: どの演算も一度だけ、ループで訪れる。グラフにはひし形があり、再帰の上限より長いこともある
+    if loss.grad_fn is None:
+        return [loss] if loss.requires_grad else []
+    leaves, seen, waiting = [], {loss.grad_fn}, [loss.grad_fn]
+    while waiting:
+        function = waiting.pop()
+        if hasattr(function, "variable"):
+            leaves.append(function.variable)
+        for before, _ in function.next_functions:
+            if before is not None and before not in seen:
+                seen.add(before)
+                waiting.append(before)
+    return leaves
+    # --- broken
+    # def visit(function):
+    #     if hasattr(function, "variable"):
+    #         return [function.variable]
+    #     return [leaf for before, _ in function.next_functions for leaf in visit(before)]
+    #
+    # return visit(loss.grad_fn)
+    # <<< hole
+
+
+def reaches(value, parameter):
+    """True if a road leads from this value to the parameter; a value that is no tensor has no roads."""
+    # >>> hole: reaches
+    # en: compare leaves by `is`: tensors that hold the same numbers are not the same tensor
+    # ja: 葉テンソルは is で比べる。値が同じでも、同じテンソルとは限らない
+    return isinstance(value, torch.Tensor) and any(leaf is parameter for leaf in reachable_leaves(value))
+    # --- broken
+    # return value.requires_grad
+    # <<< hole
+
+
+def first_cut(stages, parameter):
+    """The name of the first stage from which no road leads to the parameter; None if every stage has one.
+
+    stages: list of (name, value) in the order of the computation, the first closest to the parameter.
+    """
+    # >>> hole: first_cut
+    # en: the first stage without a road is the cut; those behind it are only its consequences
+    # ja: 道のない最初の段が切断の場所。その後ろの段は、結果にすぎない
+    for name, value in stages:
+        if not reaches(value, parameter):
+            return name
+    return None
+    # --- broken
+    # for name, value in reversed(stages):
+    #     if not reaches(value, parameter):
+    #         return name
+    # return None
+    # <<< hole

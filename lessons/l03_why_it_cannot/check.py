@@ -1,0 +1,166 @@
+"""Checks of exercise 3: smooth functions, staircases, cut and wrong gradients."""
+
+import torch
+
+from gradcheck_lm.course.expect import expect, expect_type
+from gradcheck_lm.course.language import Words
+from gradcheck_lm.course.toys import collapse, story
+
+NUMBER = Words("数", "a number")
+
+
+def start():
+    """A point of odd shape in double precision, and a direction."""
+    torch.manual_seed(5)
+    return torch.randn(2, 3, dtype=torch.float64), torch.randn(2, 3, dtype=torch.float64)
+
+
+def cubes(x):
+    """A smooth function whose third derivative is not zero."""
+    return (x**3).sum() + x[0, 1] * x[1, 2]
+
+
+class WrongBackward(torch.autograd.Function):
+    """x squared, with a gradient that is half of the right one."""
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x * x
+
+    @staticmethod
+    def backward(ctx, grad):
+        (x,) = ctx.saved_tensors
+        return grad * x
+
+
+def check_point_is_left_alone(answer):
+    """measuring does not move the point
+    測っても、元の点は動かない"""
+    point, direction = start()
+    before = point.clone()
+    slope = answer.central_difference(cubes, point, direction, 1e-3)
+    expect_type("central_difference", float, slope, kind=NUMBER)
+    expect(
+        torch.equal(point, before),
+        ja="元の点が動いてしまいました。`+=` はテンソルをその場で書き換えます。`point + step * direction` を使います。",
+        en="The point itself has moved: `+=` changes a tensor in place. Use `point + step * direction`.",
+    )
+
+
+def check_slope_of_a_smooth_function(answer):
+    """the error of the slope falls with the square of the step
+    傾きの誤差は、幅の 2 乗で小さくなる"""
+    point, direction = start()
+    inside = point.clone().requires_grad_()
+    truth = float((torch.autograd.grad(cubes(inside), inside)[0] * direction).sum())
+    wide, narrow = (abs(answer.central_difference(cubes, point, direction, step) - truth) for step in (1e-1, 1e-2))
+    expect(
+        narrow < 0.05 * abs(truth),
+        ja="傾きの値が違います(誤差 {error:.3g}、正しい傾きは {truth:.3g})。全体の幅で割りましたか。",
+        en="The slope is wrong (off by {error:.3g} from {truth:.3g}). Did you divide by the whole distance?",
+        error=narrow,
+        truth=truth,
+    )
+    expect(
+        narrow < wide / 50,
+        ja="幅を `1/10` にしても、誤差は `1/{ratio:.0f}` にしかなりません。片側だけの差分ではありませんか。",
+        en="With a step of one tenth the error is only `1/{ratio:.0f}`. Is this a difference to one side only?",
+        ratio=wide / max(narrow, 1e-300),
+    )
+    tiny = abs(answer.central_difference(cubes, point, direction, 1e-5) - truth)
+    expect(
+        tiny < 1e-6 * abs(truth),
+        ja="幅がごく小さいとき、値がくずれます。計算の途中で単精度(`float32`)に落としていませんか。",
+        en="With a very small step the value breaks down. Does the calculation fall to single precision (`float32`)?",
+    )
+
+
+def check_edge_of_the_staircase(answer):
+    """the string is the same before the edge and another one behind it
+    角の手前では文字列が同じで、越えると変わる"""
+    recogniser, language_model, frames = story(dtype=torch.float64)
+    logits = recogniser(frames).detach()
+    direction = torch.zeros_like(logits)
+    direction[-2, 0, 2] = direction[-3, 0, 2] = 1.0
+
+    def score(x):
+        return language_model.score(collapse(x.argmax(-1)[:, 0].tolist())).detach()
+
+    edge = answer.edge_of_step(score, logits, direction)
+    expect_type("edge_of_step", float, edge, kind=NUMBER)
+    values = [float(score(logits + edge * scale * direction)) for scale in (1 - 1e-9, 1 + 1e-9)]
+    expect(
+        values[0] == float(score(logits)) and values[1] != values[0],
+        ja="`{edge:.6g}` は角ではありません。その少し手前と少し先で、文字列が変わるはずです。",
+        en="`{edge:.6g}` is not the edge: a little before and a little behind it the string should differ.",
+        edge=edge,
+    )
+
+
+def check_where_there_is_no_edge(answer):
+    """a function that never changes has no edge
+    変わらない関数には角がない"""
+    point, direction = start()
+    found = answer.edge_of_step(lambda x: (x * 0).sum(), point, direction)
+    expect(
+        found is None,
+        ja="まったく変わらない関数に、角 `{found}` があると答えました。先に一番遠い所を調べます。",
+        en="A function that never changes was said to have an edge at `{found}`. Look at the far end first.",
+        found=found,
+    )
+
+
+def check_deceivers(answer):
+    """a cut loss, a staircase, an exact zero and a lost path do not pass
+    切断、階段、ちょうど 0、道のない損失は合格しない"""
+    point, _ = start()
+    point.requires_grad_()
+    other = torch.ones(3, dtype=torch.float64, requires_grad=True)
+    deceivers = {
+        "argmax": lambda x: x.argmax(-1).double().sum(),
+        "detach": lambda x: (x.detach() ** 2).sum(),
+        "round + x - x": lambda x: (x.round() + x - x).sum(),
+        "x * 0": lambda x: (x * 0).sum(),
+        "another leaf": lambda x: (other * x.detach()).sum(),
+    }
+    for name, function in deceivers.items():
+        expect(
+            answer.honest_gradcheck(function, point) is False,
+            ja="`{name}` の損失に合格を出しました。値を比べる前に、道があるか、勾配が 0 でないかを調べてください。",
+            en="The loss `{name}` was passed. Before values are compared, "
+            " ask for the path, and whether the gradient is zero.",
+            name=name,
+        )
+
+
+def check_right_and_wrong_gradients(answer):
+    """right gradients pass, a wrong one does not
+    正しい勾配は合格し、間違った勾配は合格しない"""
+    point, _ = start()
+    point.requires_grad_()
+    for name, function in {"cubes": cubes, "softmax": lambda x: (x.softmax(-1) ** 2).sum()}.items():
+        expect(
+            answer.honest_gradcheck(function, point) is True,
+            ja="正しい勾配を持つ `{name}` が不合格になりました。",
+            en="`{name}` has the right gradient, and was refused.",
+            name=name,
+        )
+    expect(
+        answer.honest_gradcheck(lambda x: WrongBackward.apply(x).sum(), point) is False,
+        ja="勾配が半分しかない関数に合格を出しました。道があって 0 でなくても、値が違います。",
+        en="A function with half the right gradient was passed: "
+        "there is a path, it is not zero, and its value is wrong.",
+    )
+
+
+def check_what_true_proves(answer):
+    """what gradcheck's True proves
+    gradcheck の True が証明すること"""
+    expect(
+        answer.TRUE_PROVES == "b",
+        ja="`{choice}` ではありません。壊れたスコアにも `True` と答えたことを思い出してください。"
+        "勾配が届かなくても `True` になります。",
+        en="Not `{choice}`: remember that it said `True` of the broken score, from which no gradient arrives.",
+        choice=answer.TRUE_PROVES,
+    )

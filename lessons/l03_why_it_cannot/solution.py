@@ -1,0 +1,85 @@
+"""Exercise 3: slopes of staircases, and a check that is not deceived. / 演習 3: 階段の傾きと、だまされない検査"""
+
+import torch
+
+
+def central_difference(function, point, direction, step):
+    """The slope of `function` at `point` along `direction`: a float.
+
+    function takes a tensor and returns one number; point is left as it is.
+    """
+    # >>> hole: difference
+    # en: go the same way up and down, and divide by the whole distance; do not move the point itself
+    # ja: 同じ幅だけ前後に動き、全体の幅で割る。元の点は書き換えない
+    point = point.detach()
+    up, down = function(point + step * direction), function(point - step * direction)
+    return float(up - down) / (2 * step)
+    # --- broken
+    # before = function(point)
+    # point += step * direction
+    # return float(function(point) - before) / step
+    # <<< hole
+
+
+def edge_of_step(function, point, direction, far=16.0, rounds=60):
+    """How far one can go along `direction` until `function` changes: the edge, to within rounding.
+
+    There is at most one edge up to `far`. None if the function is still the same there.
+    """
+    # >>> hole: edge
+    # en: keep halving: the edge lies between a distance where nothing has changed and one where it has
+    # ja: 半分に分けていく。角は「まだ同じ」距離と「もう違う」距離の間にある
+    point = point.detach()
+    start = float(function(point))
+    low, high = 0.0, far
+    if float(function(point + high * direction)) == start:
+        return None
+    for _ in range(rounds):
+        middle = (low + high) / 2
+        if float(function(point + middle * direction)) == start:
+            low = middle
+        else:
+            high = middle
+    return high
+    # --- broken
+    # start = float(function(point))
+    # for round in range(rounds):
+    #     distance = far * round / rounds
+    #     if float(function(point + distance * direction)) != start:
+    #         return distance
+    # return None
+    # <<< hole
+
+
+def honest_gradcheck(function, point):
+    """True only if a path leads to point, AND the gradient is not zero, AND it has the right value.
+
+    point is a float64 tensor that requires grad. Never raises because of a wrong gradient: it says False.
+    """
+    # >>> hole: honest
+    # en: torch's gradcheck looks at values only; ask for the path and for zero before it
+    # ja: torch の gradcheck は値しか見ない。その前に、道があるか、0 でないかを調べる
+    value = function(point)
+    if not value.requires_grad:
+        return False
+    (found,) = torch.autograd.grad(value, point, allow_unused=True)
+    if found is None or not bool(found.ne(0).any()):
+        return False
+    return torch.autograd.gradcheck(function, (point,), raise_exception=False)
+    # --- broken
+    # return torch.autograd.gradcheck(function, (point,), raise_exception=False)
+    # <<< hole
+
+
+# What does `gradcheck(f, x) == True` prove by itself? / それだけで何の証明になるか
+#   "a": a gradient arrives at x / 勾配が x に届く
+#   "b": f has the slope that autograd gives, and where autograd gives none, finite differences are 0
+#        / autograd の勾配は有限差分と一致する。勾配がないときは、有限差分が 0 である
+#   "c": f can be trained by gradient descent / f は勾配降下で学習できる
+# >>> hole: proves
+# en: choose a letter
+# ja: 記号を一つ選ぶ
+TRUE_PROVES = "b"
+# --- broken
+# TRUE_PROVES = "a"
+# <<< hole

@@ -1,0 +1,168 @@
+"""Checks of exercise 4: twelve losses, three of them healthy, and three cures."""
+
+import math
+
+import torch
+from torch import nn
+
+from gradcheck_lm.course.expect import expect, expect_gradient, numerical_gradient
+from gradcheck_lm.course.language import Words
+
+JAPANESE = {"cut": "切断", "false leaf": "偽の葉テンソル", "zero": "ちょうど 0", "healthy": "健康"}
+
+
+def losses():
+    """Name -> (loss, illness): the lesson's twelve, with other shapes and other numbers."""
+    torch.manual_seed(11)
+    weight = torch.randn(4, 3, requires_grad=True)
+    inputs = torch.randn(6, 4)
+    other = torch.randn(3, requires_grad=True)
+    embedding = nn.Embedding(3, 2).requires_grad_(False)
+    judge = nn.Sequential(nn.Linear(3, 2), nn.Dropout(0.5)).requires_grad_(False).eval()
+    out = inputs @ weight
+    with torch.no_grad():
+        unrecorded = (inputs @ weight).square().mean()
+    found = {
+        "item": (torch.tensor(math.exp(out.mean().item())), "cut"),
+        "data": ((inputs @ weight.data).square().mean(), "cut"),
+        "numpy": (torch.from_numpy(out.detach().numpy()).mean(), "cut"),
+        "no_grad": (unrecorded, "cut"),
+        "argmax": (out.argmax(-1).float().mean(), "cut"),
+        "early return": (torch.tensor(0.0), "cut"),
+        "torch.tensor of losses": (torch.tensor([row.mean().item() for row in out], requires_grad=True), "false leaf"),
+        "requires_grad_(True)": (out.detach().square().requires_grad_(True), "false leaf"),
+        "another model": ((out.detach() * other).square(), "false leaf"),
+        "round() + x - x": ((out.round() + out - out).square(), "zero"),
+        "saturated clamp": ((out * 0.01 + 7).clamp(max=1.0), "zero"),
+        "eval()": (judge(out).square(), "healthy"),
+        "frozen layer": (judge[0](out).sigmoid(), "healthy"),
+        "frozen embedding": ((out.softmax(-1) @ embedding.weight).square(), "healthy"),
+        "tiny": (out.square() * 1e-20, "healthy"),
+    }
+    return weight, {name: (loss.sum() if loss.ndim else loss, word) for name, (loss, word) in found.items()}
+
+
+def diagnose(answer, names):
+    """Hold the answer's word against the right one, for some of the losses."""
+    weight, table = losses()
+    for name, (loss, word) in table.items():
+        if word not in names:
+            continue
+        said = answer.illness(loss, weight)
+        expect(
+            said in JAPANESE,
+            ja="`{name}` に「{said}」と答えました。答えは四つの言葉のどれかです。",
+            en="The answer to `{name}` was `{said}`; it must be one of the four words.",
+            name=name,
+            said=said,
+        )
+        expect(
+            said == word,
+            ja="`{name}` は「{right}」ですが、「{said}」と答えました。",
+            en='`{name}` is "{right}", and the answer was "{said}".',
+            name=name,
+            right=Words(JAPANESE[word], word),
+            said=Words(JAPANESE[said], said),
+        )
+
+
+def check_cuts(answer):
+    """losses without a graph are cut
+    計算グラフのない損失は「切断」"""
+    diagnose(answer, {"cut"})
+
+
+def check_false_leaves(answer):
+    """True on the loss, None on the weight: a false leaf
+    損失は True、重みは None なら「偽の葉テンソル」"""
+    diagnose(answer, {"false leaf"})
+
+
+def check_zeros(answer):
+    """a road, and exactly 0 along it
+    道があって、勾配がちょうど 0 なら「ちょうど 0」"""
+    diagnose(answer, {"zero"})
+
+
+def check_healthy_ones(answer):
+    """losses that only look suspicious, or have a small gradient, are healthy
+    怪しく見えるだけの損失や、勾配が小さいだけの損失は「健康」"""
+    diagnose(answer, {"healthy"})
+
+
+def check_looking_changes_nothing(answer):
+    """naming an illness leaves .grad and the graph as they were
+    病名を調べても .grad と計算グラフは変わらない"""
+    weight = torch.ones(2, 3, requires_grad=True)
+    loss = (weight**2).sum()
+    answer.illness(loss, weight)
+    expect(
+        weight.grad is None,
+        ja="調べただけで `.grad` が書き換わりました。`torch.autograd.grad` を使ってください。",
+        en="Looking has written into `.grad`. Use `torch.autograd.grad`.",
+    )
+    try:
+        loss.backward()
+    except RuntimeError:
+        expect(
+            False,
+            ja="調べたあとに `backward()` が呼べません。`retain_graph=True` で計算グラフを残してください。",
+            en="After looking, `backward()` cannot be called: keep the graph with `retain_graph=True`.",
+        )
+
+
+def cured(function, point, what):
+    """The house rule for a function with a true gradient."""
+    moving = point.detach()
+    truth = numerical_gradient(lambda: function(moving), moving)
+    expect_gradient(lambda: function(point), point, truth, what=what, tolerance=1e-6)
+
+
+def check_perplexity(answer):
+    """perplexity: the same value, and the right gradient
+    perplexity: 値は同じで、勾配が正しく届く"""
+    nats = torch.tensor([0.3, 1.7, 2.2, 0.9, 1.1], dtype=torch.float64, requires_grad=True)
+    value = answer.perplexity(nats)
+    expect(
+        math.isclose(value.item(), math.exp(nats.mean().item()), rel_tol=1e-9),
+        ja="`perplexity` の値が変わりました({found:.4g}、正しくは {right:.4g})。",
+        en="The value of `perplexity` has changed ({found:.4g}, should be {right:.4g}).",
+        found=value,
+        right=math.exp(nats.mean().item()),
+    )
+    cured(answer.perplexity, nats, Words("`perplexity`", "`perplexity`"))
+
+
+def check_mean_of_losses(answer):
+    """mean_of_losses: the same value, and the right gradient
+    mean_of_losses: 値は同じで、勾配が正しく届く"""
+    weight = torch.tensor([0.5, -1.0, 2.0], dtype=torch.float64, requires_grad=True)
+
+    def mean(x):
+        return answer.mean_of_losses([x[0] * x[1], x[1] ** 2, x.sum().sin(), x[2] ** 3])
+
+    right = (weight[0] * weight[1] + weight[1] ** 2 + weight.sum().sin() + weight[2] ** 3).item() / 4
+    expect(
+        math.isclose(mean(weight).item(), right, rel_tol=1e-9),
+        ja="平均の値が変わりました({found:.4g}、正しくは {right:.4g})。",
+        en="The value of the mean has changed ({found:.4g}, should be {right:.4g}).",
+        found=mean(weight),
+        right=right,
+    )
+    cured(mean, weight, Words("`mean_of_losses`", "`mean_of_losses`"))
+
+
+def check_rounded(answer):
+    """rounded: whole numbers going forward, the gradient of no rounding going backward
+    rounded: 順伝播では整数、逆伝播では丸めなかったときの勾配"""
+    x = torch.tensor([[0.2, 1.7, -2.4], [3.6, -0.8, 5.1]], dtype=torch.float64, requires_grad=True)
+    scale = torch.tensor([[1.0, -2.0, 3.0], [0.5, 4.0, -1.0]], dtype=torch.float64)
+    value = answer.rounded(x)
+    expect(
+        torch.allclose(value, x.round(), atol=1e-9),
+        ja="順伝播の値が整数になっていません。値は `x.round()` のままにしてください。",
+        en="Going forward the values are no whole numbers: they should stay those of `x.round()`.",
+    )
+    expect_gradient(
+        lambda: (answer.rounded(x) * scale).sum(), x, scale, what=Words("`rounded`", "`rounded`"), tolerance=1e-9
+    )

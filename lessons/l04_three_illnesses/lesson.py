@@ -1,0 +1,195 @@
+"""Lesson 4: debugging requires_grad: three illnesses.
+
+Twelve small losses. Nine of them are ill, in three ways; three look suspicious and are healthy.
+Run it: python lessons/l04_three_illnesses/lesson.py --lang ja
+"""
+
+import math
+
+import torch
+from torch import nn
+
+import gradcheck_lm as gc
+from gradcheck_lm.course.stage import ask, beat, begin, code, finish, picture, say, show, table
+
+begin(__file__)
+
+weight = torch.randn(3, 4, requires_grad=True)
+inputs = torch.randn(5, 3)
+embedding = nn.Embedding(4, 2).requires_grad_(False)
+judge = nn.Sequential(nn.Linear(4, 2), nn.Dropout(0.5)).requires_grad_(False).eval()
+
+
+def item():
+    return torch.tensor(math.exp((inputs @ weight).mean().item()))
+
+
+def data():
+    return (inputs @ weight.data).square().mean()
+
+
+def numpy():
+    return torch.from_numpy((inputs @ weight).detach().numpy()).mean()
+
+
+def no_grad():
+    with torch.no_grad():
+        return (inputs @ weight).square().mean()
+
+
+def index():
+    return (inputs @ weight).argmax(-1).float().mean()
+
+
+def early_return():
+    return torch.tensor(0.0)
+
+
+def tensor_of_losses():
+    losses = [row.square().mean().item() for row in inputs @ weight]
+    return torch.tensor(losses, requires_grad=True).mean()
+
+
+def requires_grad_on_the_loss():
+    return (inputs @ weight).detach().square().mean().requires_grad_(True)
+
+
+def forgotten_detach():
+    soft = inputs @ weight
+    return (soft.round() + soft - soft).square().mean()
+
+
+def evaluation_mode():
+    return judge(inputs @ weight).square().mean()
+
+
+def frozen_judge():
+    return judge[0](inputs @ weight).relu().mean()
+
+
+def frozen_embedding():
+    return ((inputs @ weight).softmax(-1) @ embedding.weight).square().mean()
+
+
+SNIPPETS = [
+    item, data, numpy, no_grad, index, early_return, tensor_of_losses, requires_grad_on_the_loss, forgotten_detach,
+    evaluation_mode, frozen_judge, frozen_embedding,
+]  # fmt: skip
+
+# ---------------------------------------------------------------------------------------------------------------------
+beat("symptom")
+say(
+    ja="{count} 個の小さな損失があります。どれもエラーなく値を返します。"
+    "`requires_grad` が `True` なのは、そのうち {true} 個です。",
+    en="Here are {count} small losses; each returns a value without an error. Of {true} of them `requires_grad` is `True`.",
+    count=len(SNIPPETS),
+    true=sum(snippet().requires_grad for snippet in SNIPPETS),
+)
+for snippet in (item, tensor_of_losses, forgotten_detach):
+    code(snippet)
+
+# ---------------------------------------------------------------------------------------------------------------------
+beat("predict")
+ask(
+    ja="上の三つの損失は、同じ病気でしょうか。それぞれ `backward()` を呼ぶと、何が起こるでしょうか。",
+    en="Do these three losses have the same illness? What happens to each when `backward()` is called?",
+)
+
+# ---------------------------------------------------------------------------------------------------------------------
+beat("look")
+
+
+def outcome(snippet):
+    weight.grad = None
+    try:
+        snippet().backward()
+    except RuntimeError as error:
+        return type(error).__name__
+    if weight.grad is None:
+        return "no error, grad is None"
+    return f"gradient norm {weight.grad.norm().item():.3g}"
+
+
+rows = []
+for snippet in SNIPPETS:
+    rows.append([snippet.__name__, str(snippet().requires_grad), outcome(snippet)])
+table(["loss", "requires_grad", "after backward()"], rows)
+say(
+    ja="結果は四通りです。エラー、`None`、ちょうど 0、そして 0 でない勾配。"
+    "`requires_grad` だけでは、あとの三つを区別できません。",
+    en="There are four outcomes: an error, `None`, exactly 0, and a gradient that is not zero. "
+    "`requires_grad` alone cannot tell the last three apart.",
+)
+
+# ---------------------------------------------------------------------------------------------------------------------
+beat("why")
+say(
+    ja="病気は三つです。一つ目は「切断」です。計算グラフがなく、`backward()` はエラーになります。"
+    "うるさいので、すぐに気づきます。",
+    en="There are three illnesses. The first is the cut: there is no graph, and `backward()` raises an error. "
+    "It is loud, so it is soon found.",
+)
+say(
+    ja="二つ目は「偽の葉テンソル」です。切断された値から新しい葉テンソルを作ると、`requires_grad` は `True` になり、"
+    "エラーも消えます。しかし道は新しい葉テンソルで終わり、重みの勾配は `None` のままです。",
+    en="The second is the false leaf: a new leaf tensor made from a value that was cut. `requires_grad` is `True` and the "
+    "error is gone, but the road ends at the new leaf, and the gradient of the weight stays `None`.",
+)
+picture({"requires_grad_on_the_loss": requires_grad_on_the_loss()}, "false-leaf", params={"weight": weight})
+say(
+    ja="三つ目は「ちょうど 0」です。重みまで道があるのに、流れてくる勾配はどこも 0 です。一番気づきにくい病気です。",
+    en="The third is exactly zero: there is a road to the weight, and the gradient that comes along it is 0 everywhere. "
+    "It is the hardest to notice.",
+)
+picture({"forgotten_detach": forgotten_detach()}, "exactly-zero", params={"weight": weight})
+
+# ---------------------------------------------------------------------------------------------------------------------
+beat("fix")
+diagnosis = gc.diagnose(forgotten_detach, wrt={"weight": weight})
+picture(diagnosis, "diagnosis")
+
+
+def straight_through():
+    soft = inputs @ weight
+    return (soft.round() + soft - soft.detach()).square().mean()
+
+
+def stacked_losses():
+    return torch.stack([row.square().mean() for row in inputs @ weight]).mean()
+
+
+def exponential():
+    return torch.exp((inputs @ weight).mean())
+
+
+rows = []
+for before, after in ((item, exponential), (tensor_of_losses, stacked_losses), (forgotten_detach, straight_through)):
+    found = torch.autograd.grad(after(), weight)[0]
+    verdict = gc.compare_gradients(after, wrt={"weight": weight}).verdict
+    same = torch.isclose(before(), after()).item()
+    rows.append([f"{before.__name__} -> {after.__name__}", str(same), found.norm(), verdict])
+for after in (exponential, stacked_losses, straight_through):
+    code(after)
+table(["fix", "same value", "gradient norm", "compare_gradients"], rows)
+say(
+    ja="三つとも、値は元のままで、勾配が届くようになりました。"
+    "最後の直し方が有限差分と合わないのは、わざと別の関数の勾配を借りているからです(あとの課で扱います)。",
+    en="All three keep their value, and a gradient arrives. That the last fix does not agree with finite differences is "
+    "meant: it borrows the gradient of another function, as a later lesson explains.",
+)
+healthy = [snippet.__name__ for snippet in (evaluation_mode, frozen_judge, frozen_embedding)]
+show("healthy", ", ".join(healthy))
+say(
+    ja="怪しく見えても健康な損失もあります。`eval()` も、凍結されたパラメータも、勾配を通します。"
+    "何にでも「病気だ」と言う診断は、役に立ちません。",
+    en="Some losses look suspicious and are healthy: neither `eval()` nor frozen parameters stop a gradient. "
+    "A diagnosis that calls everything ill is of no use.",
+)
+
+# ---------------------------------------------------------------------------------------------------------------------
+beat("next")
+say(
+    ja="演習では、病名を言い当てる関数と、病気の損失を三つ直します。",
+    en="In the exercise you mend a function that names the illness, and three losses that are ill.",
+)
+finish()

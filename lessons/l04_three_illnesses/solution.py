@@ -1,0 +1,69 @@
+"""Exercise 4: name the illness, and cure three losses. / 演習 4: 病名を言い当て、三つの損失を治す
+
+The words / 病名: "cut" 切断, "false leaf" 偽の葉テンソル, "zero" ちょうど 0, "healthy" 健康
+"""
+
+import torch
+
+
+def illness(loss, parameter):
+    """What keeps the gradient of `loss` from `parameter`: "cut", "false leaf", "zero" or "healthy".
+
+    "cut": the loss has no graph. "false leaf": it has one, and no road leads to the parameter.
+    "zero": the road is there, and the gradient is exactly 0. parameter.grad is left alone.
+    """
+    # >>> hole: illness
+    # en: requires_grad tells only the first illness; the gradient itself tells the others
+    # ja: requires_grad で分かるのは一つ目の病気だけ。残りは勾配そのもので分かる
+    if not loss.requires_grad:
+        return "cut"
+    (found,) = torch.autograd.grad(loss, [parameter], allow_unused=True, retain_graph=True)
+    if found is None:
+        return "false leaf"
+    return "healthy" if bool(found.ne(0).any()) else "zero"
+    # --- broken
+    # if not loss.requires_grad:
+    #     return "cut"
+    # return "healthy"
+    # <<< hole
+
+
+def perplexity(nats):
+    """The perplexity of a text: e to the mean of its nats per token, (L,) -> ().
+
+    It has the cut.
+    """
+    # >>> hole: perplexity
+    # en: stay in tensors: the value must not leave torch
+    # ja: テンソルのまま計算する。値を torch の外に出さない
+    return torch.exp(nats.mean())
+    # --- broken
+    # mean = nats.mean().item()
+    # return torch.tensor(mean, dtype=nats.dtype).exp()
+    # <<< hole
+
+
+def mean_of_losses(losses):
+    """The mean of a list of losses, each (): it has the false leaf."""
+    # >>> hole: mean_of_losses
+    # en: torch.tensor makes a new leaf from old values; join the tensors themselves
+    # ja: torch.tensor は古い値から新しい葉を作る。テンソルそのものをつなぐ
+    return torch.stack(losses).mean()
+    # --- broken
+    # values = [float(loss) for loss in losses]
+    # return torch.tensor(values, dtype=losses[0].dtype, requires_grad=True).mean()
+    # <<< hole
+
+
+def rounded(x):
+    """x rounded to whole numbers going forward; going backward, as if nothing had been rounded.
+
+    It has the zero.
+    """
+    # >>> hole: rounded
+    # en: the value is right; of two equal addends one must not carry a gradient
+    # ja: 値は正しい。打ち消し合う二つの項のうち、一つは勾配を運んではいけない
+    return x + (x.round() - x).detach()
+    # --- broken
+    # return x.round() + x - x
+    # <<< hole

@@ -1,0 +1,327 @@
+"""Scripts with several losses, several optimizers, errors of their own, and losses that autograd refuses."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+
+import pytest
+import torch
+from torch.optim.optimizer import _global_optimizer_pre_hooks
+from typer.testing import CliRunner
+
+from gradcheck_lm.cli import app
+from gradcheck_lm.errors import TraceError
+from gradcheck_lm.flow.runner import run_script, watch_script
+
+GAN = """
+    import torch
+    from torch import nn
+    from torch.nn.functional import softplus
+
+    torch.manual_seed(0)
+    generator, critic = nn.Linear(4, 6), nn.Linear(6, 1)
+    slow, fast = torch.optim.Adam(generator.parameters()), torch.optim.Adam(critic.parameters())
+    for step in range(3):
+        fake = generator(torch.randn(5, 4)).tanh()
+        loss = softplus(critic(fake.detach())).mean() + softplus(-critic(torch.randn(5, 6))).mean()
+        fast.zero_grad()
+        loss.backward()
+        fast.step()
+        loss = softplus(-critic(fake{cut})).mean()
+        slow.zero_grad()
+        loss.backward()
+        slow.step()
+    print("trained")
+"""
+LOUD = """
+    import sys
+    import torch
+    from torch import nn
+
+    model = nn.Linear(8, 6)
+    lm = nn.Embedding(6, 1).requires_grad_(False)
+
+
+    def penalty(logits):
+        return lm(logits.argmax(-1)).mean()  # here
+
+
+    def train(batch):
+        loss = penalty(model(batch))
+        {backward}
+
+
+    if __name__ == "__main__":
+        {optimizer}
+        model(torch.randn(2, 8)).sum().backward()  # a first step that is well
+        print("arguments", sys.argv[1:])
+        train(torch.randn(4, 8))
+        print("never printed")
+"""
+ADAM = "optimizer = torch.optim.AdamW(model.parameters())"
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Path:
+    return tmp_path / "script.py"
+
+
+def write(path: Path, text: str, **parts: str) -> Path:
+    path.write_text(textwrap.dedent(text).lstrip().format(**parts) if parts else textwrap.dedent(text).lstrip())
+    return path
+
+
+def line_of(path: Path, mark: str) -> int:
+    return next(number for number, line in enumerate(path.read_text().splitlines(), 1) if mark in line)
+
+
+def call(*arguments: object) -> tuple[int, str, str]:
+    result = CliRunner().invoke(app, ["run", *map(str, arguments)], env={"COLUMNS": "200"})
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result.exit_code, result.stdout, result.stderr
+
+
+# ---------------------------------------------------------------------- several losses and optimizers
+
+
+@pytest.mark.parametrize("until", ["first-backward", "end"])
+def test_the_two_players_of_a_gan_are_asked_about_apart(script: Path, until: str) -> None:
+    diagnosis = run_script(write(script, GAN, cut=""), until=until)
+    assert diagnosis.ok, str(diagnosis)
+    assert not diagnosis.errors
+
+
+def test_a_starved_player_is_found(script: Path) -> None:
+    diagnosis = run_script(write(script, GAN, cut=".data"), until="end")
+    assert diagnosis.unreached == ("generator.weight", "generator.bias")
+    assert any("before the last one is out of sight" in note for note in diagnosis.notes)
+
+
+def test_two_optimizers_that_step_after_one_loss(script: Path) -> None:
+    write(
+        script,
+        """
+        import torch
+        encoder, decoder = torch.nn.Linear(4, 3), torch.nn.Linear(3, 4)
+        slow = torch.optim.SGD(encoder.parameters(), lr=0.1)
+        fast = torch.optim.SGD(decoder.parameters(), lr=0.1)
+        for _ in range(2):
+            loss = decoder(encoder(torch.randn(5, 4)).detach()).square().mean()
+            slow.zero_grad(), fast.zero_grad()
+            loss.backward()
+            fast.step(), slow.step()
+            print("stepped")
+        """,
+    )
+    for until in ("first-backward", "end"):
+        diagnosis = run_script(script, until=until)
+        assert len(diagnosis.unreached) == 2
+        assert diagnosis.findings[0].kind == "detach"
+
+
+def test_two_losses_before_two_steps(script: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(
+        script,
+        """
+        import torch
+        left, right = torch.nn.Linear(4, 1), torch.nn.Linear(4, 1)
+        one = torch.optim.SGD(left.parameters(), lr=0.1)
+        two = torch.optim.SGD(right.parameters(), lr=0.1)
+        for _ in range(2):
+            data = torch.randn(5, 4)
+            left(data).square().mean().backward()
+            right(data).square().mean().backward()
+            one.step(), two.step()
+            one.zero_grad(), two.zero_grad()
+        print("trained")
+        """,
+    )
+    assert run_script(script).ok
+    assert run_script(script, until="end").ok
+    assert capsys.readouterr().out == "trained\n"  # the first run stopped at the second backward()
+
+
+@pytest.mark.parametrize("optimizer", ["AdamW", "SGD"])
+def test_reading_grad_is_no_cut(script: Path, optimizer: str) -> None:
+    write(
+        script,
+        f"""
+        import torch
+        model = torch.nn.Sequential(torch.nn.Linear(3, 3), torch.nn.Tanh(), torch.nn.Linear(3, 2))
+        optimizer = torch.optim.{optimizer}(model.parameters(), lr=0.1)
+        for _ in range(3):
+            loss = model(torch.randn(4, 3)).square().mean()
+            optimizer.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+        """,
+    )
+    diagnosis = run_script(script, until="end")
+    assert diagnosis.ok
+    assert diagnosis.findings == ()
+
+
+def test_torch_is_as_before(script: Path) -> None:
+    before = dict(_global_optimizer_pre_hooks)
+    original = torch.optim.Optimizer.__init__
+    run_script(write(script, GAN, cut=""), until="end")
+    assert dict(_global_optimizer_pre_hooks) == before
+    assert torch.optim.Optimizer.__init__ is original
+
+
+# ---------------------------------------------------------------------- losses that autograd refuses
+
+
+@pytest.mark.parametrize(
+    "backward",
+    ["loss.backward()", "torch.autograd.backward(loss)", "torch.autograd.grad(loss, list(model.parameters()))"],
+)
+def test_a_refused_loss_is_explained(script: Path, backward: str) -> None:
+    write(script, LOUD, backward=backward, optimizer=ADAM)
+    code, out, err = call("--explain", script, "--fast")
+    assert code == 1
+    assert err == ""
+    lines = out.splitlines()
+    assert lines[0] == "arguments ['--fast']"  # the healthy step before it was not stopped
+    assert f"script.py:{line_of(script, backward)} in train" in lines[1]
+    assert lines[2] == "    " + backward
+    assert lines[3].startswith("RuntimeError: element 0 of tensors does not require grad")
+    assert f"script.py:{line_of(script, '# here')}" in out
+    assert "discrete_op" in out
+    assert "never printed" not in out
+    assert lines[-1] == "The lesson on this: l03_why_it_cannot (gradcheck-lm lessons)"
+
+
+def test_without_an_optimizer_the_modules_and_then_the_leaves_are_asked_about(script: Path) -> None:
+    seen = watch_script(write(script, LOUD, backward="loss.backward()", optimizer="pass"), until="refused")
+    assert isinstance(seen.error, RuntimeError)
+    assert seen.diagnosis is not None
+    assert seen.diagnosis.wrt == ("model.weight", "model.bias")
+    assert any("no optimizer" in note for note in seen.diagnosis.notes)
+    write(
+        script,
+        """
+        import torch
+        scale = torch.ones(3, requires_grad=True)
+        (scale * torch.arange(3.0)).round().detach().sum().backward()
+        """,
+    )
+    seen = watch_script(script, until="refused")
+    assert seen.diagnosis is not None
+    assert seen.diagnosis.wrt == ("scale",)
+    assert [finding.kind for finding in seen.diagnosis.errors] == ["zero_gradient", "detach"]
+    assert any("no module ran" in note for note in seen.diagnosis.notes)
+
+
+def test_explain_leaves_everything_else_as_it_is(script: Path) -> None:
+    write(script, "print('nothing to learn')")
+    assert call("--explain", script) == (0, "nothing to learn\n", "")
+    write(script, "import sys; sys.exit(4)")
+    assert call("--explain", script)[0] == 4
+    write(script, "import torch\ntorch.ones(2) @ torch.ones(3)")
+    code, out, err = call("--explain", script)
+    assert (code, out) == (1, "")
+    assert err.startswith("Traceback")
+    assert "line 2, in <module>" in err
+    write(
+        script,
+        """
+        import torch
+        try:
+            torch.ones(1).sum().backward()
+        except RuntimeError:
+            print("caught")
+        """,
+    )
+    assert call("--explain", script) == (0, "caught\n", "")
+    write(script, "import torch\ntorch.ones(1).sum().backward()")  # nothing in it could have a gradient
+    code, _, err = call("--explain", script)
+    assert code == 2
+    assert "there is nothing to ask about" in err
+
+
+# ---------------------------------------------------------------------- the script's own errors and manners
+
+
+def test_an_error_after_the_first_step_does_not_hide_the_diagnosis(script: Path) -> None:
+    write(
+        script,
+        """
+        import torch
+        model = torch.nn.Linear(2, 1)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        model(torch.ones(1, 2)).square().sum().backward()
+        raise ValueError("the disk is full")
+        """,
+    )
+    with pytest.raises(ValueError, match="the disk is full"):
+        run_script(script, until="end")
+    code, out, err = call("--until", "end", script)
+    assert code == 1
+    assert "The gradient flows" in out
+    assert err.endswith("ValueError: the disk is full\n")
+    assert run_script(script).ok  # it was stopped before
+
+
+def test_exit_code_of_a_script_that_trained(script: Path) -> None:
+    text = """
+        import sys
+        import torch
+        model = torch.nn.Linear(2, 1)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        model(torch.ones(1, 2)).square().sum().backward()
+        sys.exit({code})
+    """
+    assert call("--until", "end", write(script, text, code="0"))[0] == 0
+    assert call("--until", "end", write(script, text, code="None"))[0] == 0
+    assert call("--until", "end", write(script, text, code="5"))[0] == 5
+
+
+def test_main_argv_and_neighbours(script: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (script.parent / "neighbour_of_script.py").write_text("import torch\nnet = torch.nn.Linear(2, 1)\n")
+    write(
+        script,
+        """
+        import inspect
+        import sys
+        from neighbour_of_script import net
+
+        def main():
+            print(__name__, __file__ == sys.argv[0], sys.argv[1:], sys.modules["__main__"].__dict__ is globals())
+            print(inspect.getsource(main).splitlines()[0], __doc__, __package__, __spec__)
+            net(__import__("torch").ones(1, 2)).detach().sum().backward()
+
+        if __name__ == "__main__":
+            main()
+        """,
+    )
+    diagnosis = run_script(script, ["-x", "--until", "1"])
+    assert capsys.readouterr().out.splitlines() == [
+        "__main__ True ['-x', '--until', '1'] True",
+        "def main(): None None None",
+    ]
+    assert (diagnosis.findings[0].kind, diagnosis.findings[0].function) == ("detach", "main")
+
+
+def test_relative_imports_of_a_module_and_its_spec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "session_package" / "inner"
+    package.mkdir(parents=True)
+    (tmp_path / "session_package" / "__init__.py").touch()
+    (package / "__init__.py").touch()
+    (tmp_path / "session_package" / "net.py").write_text("import torch\nnet = torch.nn.Linear(2, 1)\n")
+    (package / "train.py").write_text(
+        "import torch\nfrom ..net import net\nassert __package__ == 'session_package.inner'\n"
+        "assert __spec__.name == 'session_package.inner.train' and __name__ == '__main__'\n"
+        "net(torch.ones(1, 2)).round().sum().backward()\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    diagnosis = run_script("session_package.inner.train", module=True)
+    assert (diagnosis.findings[0].kind, diagnosis.findings[0].line) == ("zero_gradient", 5)
+
+
+def test_what_may_be_asked_until(script: Path) -> None:
+    with pytest.raises(TraceError, match="until is 'later'"):
+        watch_script(write(script, "pass"), until="later")
