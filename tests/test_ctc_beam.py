@@ -196,23 +196,20 @@ def test_a_class_at_minus_infinity_is_not_read():
     agree(listed(prefix_beam(logits, beam=9), 0), plain_beam(logits[:, 0].log_softmax(-1), 9))
 
 
-def test_prefixes_that_die_and_are_made_again():
-    # where whole frames forbid most classes, prefixes die in a beam with room to spare, and their dead places stay
-    for seed in range(25):
-        logits = random_logits(8, 2, 3, seed=seed)
-        forbidden = torch.rand(8, 2, 3, generator=torch.Generator().manual_seed(seed)) < 0.4
-        forbidden[:, :, seed % 3] &= ~forbidden.all(2)
-        logits[forbidden] = -math.inf
-        found = prefix_beam(logits, beam=60)
-        for line in range(2):
-            wanted = [
-                (string, p.item(), p.item())
-                for string, p in enumerate_strings(logits[:, line].log_softmax(-1)).items()
-                if p > -math.inf
-            ]
-            assert sorted(entry[0] for entry in listed(found, line)) == sorted(entry[0] for entry in wanted)
-            got = {entry[0]: entry[1] for entry in listed(found, line)}
-            assert all(got[string] == pytest.approx(p, abs=1e-10) for string, p, _ in wanted)
+@pytest.mark.parametrize("fused", [False, True])
+def test_prefixes_that_die_and_are_made_again(fused):
+    # a full beam, then a frame that forbids most classes: dead prefixes keep their places, and come again as new ones
+    automaton = random_automaton(2, seed=3) if fused else None
+    options = {"fusion": automaton, "fusion_weight": 0.6, "length_bonus": 0.8} if fused else {}
+    for seed in range(40):
+        logits = random_logits(12, 1, 3, seed=seed, scale=1.0)
+        forbidden = torch.rand(12, 3, generator=torch.Generator().manual_seed(seed)) < 0.4
+        forbidden[:, seed % 3] &= ~forbidden.all(1)
+        logits[forbidden[:, None]] = -math.inf
+        found = prefix_beam(logits, beam=7, **options)
+        weight, bonus = (0.6, 0.8) if fused else (0.0, 0.0)
+        log_probs = logits[:, 0].log_softmax(-1)
+        agree(listed(found, 0), plain_beam(log_probs, 7, automaton=automaton, weight=weight, bonus=bonus))
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])

@@ -64,6 +64,8 @@ def test_a_term_that_revives_is_told_too(model: nn.Module) -> None:
     loop(model, watch, 30, dies=8, revives=17)
     assert [(event["step"], event["state"]) for event in watch.events] == [(10, "dead"), (20, "live")]
     assert watch.events[1]["detail"].startswith("was dead at step 15, value ")
+    assert "line" in watch.events[0]
+    assert "line" not in watch.events[1]  # what was wrong once is not said of what is well
     assert "all gradients arrive" in str(watch)
 
 

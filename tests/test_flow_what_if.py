@@ -184,6 +184,17 @@ def mask_soft() -> Tensor:
     return (hard_with(value > 0.5, value - 0.5) * SIDE).mean()
 
 
+def two_masks() -> Tensor:
+    value = LAYER(DATA)
+    return ((value > 0.1).float() * SIDE + (value < 0.2).float() * SIDE.flip(0)).mean()
+
+
+def two_masks_soft() -> Tensor:
+    value = LAYER(DATA)
+    above, below = hard_with(value > 0.1, value - 0.1), hard_with(value < 0.2, 0.2 - value)
+    return (above * SIDE + below * SIDE.flip(0)).mean()
+
+
 def where_mask() -> Tensor:
     low = LAYER(DATA) < 0.3
     return torch.where(~low & (SIDE > 0), SIDE, 2 * SIDE).square().mean()
@@ -303,6 +314,7 @@ CASES: list[tuple[str, Callable[[], Tensor | float], Callable[[], Tensor]]] = [
     ("discrete_op", one_hot, one_hot_soft),
     ("discrete_op", topk, topk_soft),
     ("discrete_op", mask, mask_soft),
+    ("discrete_op", two_masks, two_masks_soft),
     ("discrete_op", where_mask, where_mask_soft),
     ("discrete_op", vector_quantised, vector_quantised_soft),
     ("integer_cast", cast, cast_soft),
@@ -322,7 +334,7 @@ CASES: list[tuple[str, Callable[[], Tensor | float], Callable[[], Tensor]]] = [
 ]
 
 
-# torch's own warning on torch.tensor(list of tensors), given once a process: the program does what it warns of on purpose
+# torch's own warning on torch.tensor(list of tensors), once a process: the program does what it warns of on purpose
 @pytest.mark.filterwarnings("ignore:Converting a tensor with requires_grad=True:UserWarning")
 @pytest.mark.parametrize(("kind", "cut", "reference"), CASES, ids=[f"{kind}-{cut.__name__}" for kind, cut, _ in CASES])
 def test_one_bridge_suffices_and_the_norm_is_right(
@@ -496,6 +508,16 @@ def test_everything_is_put_back() -> None:
     for parameter, grad in zip(model.parameters(), before[4], strict=True):
         assert torch.equal(parameter.grad, grad)
     assert torch.is_grad_enabled()
+
+
+def test_everything_is_put_back_when_there_is_no_bridge() -> None:
+    def loss() -> Tensor:
+        return SIDE.mean() * math.exp((LAYER(DATA).mean() + torch.randn(())).detach())
+
+    diagnosis = diagnose(loss, LAYER)
+    before = torch.get_rng_state()
+    assert not diagnosis.what_if(the(diagnosis, "left_torch")).bridged
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_with_no_bridge_the_run_is_as_it_was() -> None:

@@ -155,6 +155,26 @@ def test_the_states_are_the_contexts_that_were_seen():
     assert not automaton.end_cost.any()
 
 
+@pytest.mark.parametrize("lines", [False, True])
+def test_the_beam_search_takes_it(lines):
+    # a beam that prunes nothing: each string's score is log p - weight * nll + bonus * length
+    from gradcheck_lm.htr.ctc import string_log_prob
+    from gradcheck_lm.htr.ctc_beam import prefix_beam
+
+    model, charset = model_of(order=4, lines=lines), Charset("tha")
+    logits = torch.randn(4, 2, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    automaton = model.automaton(charset, dtype=torch.float64)
+    found = prefix_beam(logits, beam=200, fusion=automaton, fusion_weight=0.7, length_bonus=0.4)
+    for line in range(2):
+        real = found.real[line]
+        ids, lengths = found.ids[line][real], found.target_lengths[line][real]
+        texts = [charset.decode(row[:length]) for row, length in zip(ids, lengths.tolist(), strict=True)]
+        assert len(set(texts)) == len(texts) > 50
+        log_prob = string_log_prob(logits, ids, lengths, lines=torch.full((len(ids),), line))
+        wanted = log_prob - 0.7 * model.nll(texts) + 0.4 * lengths
+        assert torch.allclose(found.score[line][real], wanted, atol=1e-9)
+
+
 def test_a_lower_order_is_inside_the_model():
     model = model_of(order=5, lines=True)
     for order in range(1, 6):

@@ -203,6 +203,18 @@ def test_a_sure_line_has_its_texts_cost():
     assert torch.allclose(out.per_line, torch.tensor(wanted, dtype=torch.float64), atol=1e-8)
 
 
+def test_the_objective_sum_is_the_nats_of_the_whole_text_everywhere():
+    model, logits = ngram(3), logits_for(["abca", "", "b"], 7, sure=9.0)
+    wanted = torch.tensor([float(model.nll(["abca"])), 0.0, float(model.nll(["b"]))], dtype=torch.float64)
+    out = make_penalty("argmax", model, ABC, objective="sum")(logits)
+    assert torch.allclose(out.per_line[out.per_line.argsort()], wanted[wanted.argsort()])
+    out = make_penalty("minimum_risk", model, ABC, objective="sum", proposals=lambda *_: [[], [], []])(logits)
+    assert torch.allclose(out.per_line, wanted)
+    # what has nothing but nats per token is taken to count characters
+    out = make_penalty("argmax", TableLM({"abca": 2.5, "b": 3.0}), ABC, objective="sum")(logits)
+    assert sorted(out.per_line.tolist()) == [0.0, 3.0, 10.0]
+
+
 # ---- what every penalty owes its caller ----
 
 

@@ -61,8 +61,8 @@ def findings_page(zoo: Path = ZOO) -> str:
         "# Kinds of finding",
         "",
         "Generated from `gradcheck_lm/flow/findings.py` and the programs in `tests/zoo` by `make docs`. A code is "
-        f"stable for ever and never reused. {len(broken)} broken programs show the kinds, and the suite asserts that the line "
-        f"quoted here is the first one named; {len(healthy)} healthy look-alikes must give no error.",
+        f"stable for ever and never reused. {len(broken)} broken programs show the kinds, and the suite asserts that "
+        f"the line quoted here is the first one named; {len(healthy)} healthy look-alikes must give no error.",
         "",
         "| code | kind | what cut the gradient | programs |",
         "|---|---|---|---|",

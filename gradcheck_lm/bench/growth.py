@@ -43,8 +43,8 @@ def growth(language_model: LanguageModel, device: torch.device, *, progress: Cal
         "base": BASE,
         "language_model": language_model.name,
         "curves": curves,
-        "said": f"One axis at a time, the others at {said}; language model {language_model.name}; a call of the penalty "
-        f"and its backward down to the logits, median of {REPEATS}. Memory is in the JSON.",
+        "said": f"One axis at a time, the others at {said}; language model {language_model.name}; a call of the "
+        f"penalty and its backward down to the logits, median of {REPEATS}. Memory is in the JSON.",
     }
 
 
@@ -55,7 +55,7 @@ def point(sizes: dict[str, int], language_model: LanguageModel, device: torch.de
     labels = [charset.characters[: sizes["L"] % (sizes["C"] - 1) or 1]] * sizes["N"]
 
     def work(name: str) -> Callable[[], None]:
-        options = {"samples": sizes["K"]} if "samples" in PENALTIES[name].options() else {}
+        options: dict[str, Any] = {"samples": sizes["K"]} if "samples" in PENALTIES[name].options() else {}
         penalty = make_penalty(name, language_model, charset, objective="score", **options)
 
         def call() -> None:

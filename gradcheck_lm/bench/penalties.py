@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from gradcheck_lm.bench.growth import growth, growth_panels
-from gradcheck_lm.bench.timing import Timings, interleaved
+from gradcheck_lm.bench.timing import interleaved
 from gradcheck_lm.draw.curves import save_curves
 from gradcheck_lm.errors import ArgumentError, GradcheckLMError
 from gradcheck_lm.files import write_text_atomic
@@ -59,7 +59,7 @@ def run_penalties(
     }
     for name in lms:
         progress(f"scoring with {name}")
-        language_model = load_language_model(name, device=target)
+        language_model = _with_module(name, target)
         pairs = list(zip(readings[:LINES], data.texts[:LINES], strict=True))
         report["scoring"][name] = scoring(language_model, pairs, repeats=repeats)
         progress(f"training steps with {name}")
@@ -70,11 +70,18 @@ def run_penalties(
     progress("decoding")
     report["decoding"] = decoding(logits, charset, repeats=20 * repeats)
     if curves:
-        report["growth"] = growth(load_language_model("char", device=target), target, progress=progress)
+        report["growth"] = growth(_with_module("char", target), target, progress=progress)
         save_curves(out / "penalties.png", growth_panels(report["growth"]))
     report["load_at_the_end"] = os.getloadavg()[0]
     write_text_atomic(out / "penalties.json", json.dumps(report, indent=2) + "\n")
     return write_text_atomic(out / "penalties.md", page(report))
+
+
+def _with_module(name: str, device: torch.device) -> LanguageModel:
+    found = load_language_model(name, device=device)
+    if not isinstance(found, LanguageModel):
+        raise ArgumentError(f"{name} is no neural language model: the story's loop cannot be run with it")
+    return found
 
 
 def scoring(language_model: LanguageModel, pairs: list[tuple[str, str]], *, repeats: int) -> dict[str, Any]:
@@ -103,7 +110,7 @@ def scoring(language_model: LanguageModel, pairs: list[tuple[str, str]], *, repe
     }
 
 
-def story_score(language_model: LanguageModel, text: str) -> Tensor:
+def story_score(language_model: Any, text: str) -> Tensor:
     """One text as the story scores it: tokenised alone, and the model's own loss."""
     ids = language_model.tokens.encode([text])[0]
     if len(ids) < 2:
@@ -200,8 +207,8 @@ def page(report: dict[str, Any]) -> str:
         f"On {report['machine']}, {report['load_at_the_end']:.1f} at the end. Ratios are medians over interleaved "
         "repeats, in brackets the middle half of them: a busy moment hits both sides.", "",
         "## Scoring: the story's loop over texts, against one call", "",
-        "The story scores each reading and each label alone; a batched call takes both lists, and a reading that equals "
-        "its label once.", "",
+        "The story scores each reading and each label alone; a batched call takes both lists, and a reading that "
+        "equals its label once.", "",
         "| LM | dtype | lines | characters a text | lines/s, story | lines/s, batched | times faster | labels only |",
         "|---|---|---|---|---|---|---|---|",
     ]  # fmt: skip
@@ -234,6 +241,3 @@ def page(report: dict[str, Any]) -> str:
     if "growth" in report:
         lines += ["", "## Growth", "", report["growth"]["said"], "", "![growth](penalties.png)"]
     return "\n".join(lines) + "\n"
-
-
-__all__ = ["Timings", "run_penalties"]

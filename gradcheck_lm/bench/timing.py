@@ -22,7 +22,7 @@ class Timings:
         return statistics.median(self.seconds[name])
 
     def ratio(self, slow: str, fast: str) -> dict[str, float]:
-        """How many times `slow`'s time `fast`'s is contained in: within each repeat, so that a busy moment hits both."""
+        """How many times as long `slow` takes within each repeat, so that a busy moment hits both; with quartiles."""
         ratios = sorted(a / b for a, b in zip(self.seconds[slow], self.seconds[fast], strict=True))
         return {
             "median": statistics.median(ratios),

@@ -308,9 +308,10 @@ def page(report: dict[str, Any]) -> str:
     lines = [
         "# What watching costs", "",
         "`python -m gradcheck_lm.bench trace --out docs/results`", "",
-        f"On {report['device']}, {report['threads']} thread(s), load {report['load']:.1f} at the start. One training step "
-        "(forward, backward, optimizer), all conditions once a round in random order; the ratio is the median step over "
-        "the median plain step, in brackets the quartiles of the ratio within a round.",
+        f"On {report['device']}, {report['threads']} thread(s), load {report['load']:.1f} at the start; milliseconds "
+        "are CPU time of the process, which neighbours disturb less than the clock. One training step (forward, "
+        "backward, optimizer), all conditions once a round in random order; the ratio is the median step over the "
+        "median plain step, in brackets the quartiles of the ratio within a round.",
     ]  # fmt: skip
     for size in report["sizes"]:
         lines += ["", f"## {size['name']}: {size['parameters']:,} parameters", "", "| | ms | ratio | rounds |"]

@@ -14,7 +14,9 @@ def adapt(
     images: Annotated[list[Path], typer.Argument(help="Pictures of lines in the new hand, or folders of them.")],
     out: Annotated[Path, typer.Option(help="Folder for the adapted checkpoint and the readings.")],
     recogniser: Annotated[str, typer.Option(help="A checkpoint, or 'synthetic' (the one that ships).")] = "synthetic",
-    lm: Annotated[str, typer.Option(help="'smollm2', 'gpt2', 'char', or a folder with a causal LM.")] = "smollm2",
+    lm: Annotated[
+        str, typer.Option(help="'smollm2', 'gpt2', 'char', 'ngram', or a folder with a causal LM or an n-gram.")
+    ] = "smollm2",
     penalty: Annotated[
         str,
         typer.Option(

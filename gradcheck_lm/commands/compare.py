@@ -17,7 +17,9 @@ def compare(
     recogniser: Annotated[
         str, typer.Option(help="'synthetic' (the one that ships), a checkpoint, or 'full' or 'small' with new weights.")
     ] = "synthetic",
-    lm: Annotated[str, typer.Option(help="'smollm2', 'gpt2', 'char', or a folder with a causal LM.")] = "smollm2",
+    lm: Annotated[
+        str, typer.Option(help="'smollm2', 'gpt2', 'char', 'ngram', or a folder with a causal LM or an n-gram.")
+    ] = "smollm2",
     arms: Annotated[
         str, typer.Option(help="Arms, separated by commas; 'ctc' and the control 'batchnorm_only' are always there.")
     ] = "ctc,argmax,soft_embedding,gumbel_softmax,policy_gradient",

@@ -24,7 +24,9 @@ def quality(
         ),
     ] = None,
     recogniser: Annotated[str, typer.Option(help="A checkpoint, or 'synthetic' (the one that ships).")] = "synthetic",
-    lm: Annotated[str, typer.Option(help="'char', 'smollm2', 'gpt2', or a folder with a causal LM.")] = "char",
+    lm: Annotated[
+        str, typer.Option(help="'char', 'ngram', 'smollm2', 'gpt2', or a folder with a causal LM or an n-gram.")
+    ] = "char",
     penalties: Annotated[str, typer.Option(help="Names, separated by commas; by default all.")] = "",
     objective: Annotated[
         str, typer.Option(help="'hinge' (the default with labels), 'score' (without), 'sum' or 'ratio'.")

@@ -124,7 +124,9 @@ def transcribe(
 def lm_table(
     data: Data,
     recogniser: Recogniser = "synthetic",
-    lm: Annotated[str, typer.Option(help="'smollm2', 'gpt2', 'char', or a folder with a causal LM.")] = "smollm2",
+    lm: Annotated[
+        str, typer.Option(help="'smollm2', 'gpt2', 'char', 'ngram', or a folder with a causal LM or an n-gram.")
+    ] = "smollm2",
     limit: Annotated[int, typer.Option(help="How many lines; the story had 29.")] = 29,
     drop_unknown: DropUnknown = False,
     device: Device = None,

@@ -43,7 +43,9 @@ def train(
             help="Add a language-model penalty: 'policy_gradient', 'soft_embedding', ...; a wrong name lists all."
         ),
     ] = None,
-    lm: Annotated[str, typer.Option(help="'char', 'smollm2', 'gpt2', or a folder with a causal LM.")] = "char",
+    lm: Annotated[
+        str, typer.Option(help="'char', 'ngram', 'smollm2', 'gpt2', or a folder with a causal LM or an n-gram.")
+    ] = "char",
     lm_weight: Annotated[float, typer.Option(help="Weight of the penalty in the loss.")] = 0.1,
     seed: Annotated[int, typer.Option(help="Seed of weights, order and augmentation.")] = 0,
     validation_every: Annotated[int, typer.Option(help="Steps between validations; 0: none on the way.")] = 200,

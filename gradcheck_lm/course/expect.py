@@ -87,7 +87,8 @@ def numerical_gradient(loss: Callable[[], Any], wrt: Tensor, *, step: float = 1e
             moved = kept.clone()
             moved.view(-1)[index] += sign * step
             wrt.data.copy_(moved)
-            values.append(float(loss()))
+            value = loss()
+            values.append(value.item() if isinstance(value, Tensor) else float(value))
         result.view(-1)[index] = (values[0] - values[1]) / (2 * step)
     wrt.data.copy_(kept)
     return result

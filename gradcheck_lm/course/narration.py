@@ -17,7 +17,9 @@ _CODE = re.compile(r"`[^`]*`")
 _TYPED = re.compile(r"(?<![\w.-])-?\d+(?:\.\d+)?(?:[eE]-?\d+)?(?![\w-])")
 _SMALL = {"0", "1"}  # "exactly 0", "1 つ": no measurements
 # endings of plain polite Japanese; a sentence may also end in code, a placeholder, a quotation or a colon
-_BLUNT = re.compile(r"(?:である|だ|だった|(?<!な)かった|なかった|ない|する|(?<!ま)した|なる|なった|できる|いる|ある)。")
+_BLUNT = re.compile(
+    r"(?:である|だ|だった|(?<!な)かった|なかった|ない|する|(?<![まで])した|なる|なった|できる|いる|ある)。"
+)
 
 
 @dataclass(frozen=True)

@@ -42,21 +42,13 @@ def draw(subject: Any, stem: Path, *, params: Mapping[str, Any] | None, console:
 
         text = diagnosis_text(subject, width=min(console.width, 96) - 4, encoding=console.encoding)
     else:
-        text = _tree_text(subject, params, console)
+        from gradcheck_lm.draw.tree import autograd_tree_text
+
+        text = autograd_tree_text(subject, params=params, encoding=console.encoding)
     try:
         return text, _save(subject, stem.with_suffix(".svg"), params)
     except (MissingPackageError, LayoutError):
         return text, _save(subject, stem.with_suffix(".dot"), params)
-
-
-def _tree_text(subject: Any, params: Mapping[str, Any] | None, console: Console) -> str:
-    from gradcheck_lm.draw.tree import autograd_tree
-
-    with console.capture() as captured:
-        console.print(autograd_tree(subject, params=params, encoding=console.encoding), no_wrap=True, crop=False)
-    from rich.text import Text
-
-    return Text.from_ansi(captured.get()).plain.rstrip("\n")
 
 
 def _save(subject: Any, path: Path, params: Mapping[str, Any] | None) -> Path:

@@ -53,6 +53,26 @@ class TinyLM(nn.Module):
         return -(pairs * self.table.log_softmax(1)).sum((1, 2)).mean()
 
 
+class NeuralLM(nn.Module):
+    """A language model with an embedding, a hidden layer and dropout, with random weights: for questions of gradient.
+
+    Args:
+        classes: C, of the letters. width: of the embedding and the hidden layer. dropout: active in training mode.
+    """
+
+    def __init__(self, classes: int = len(ALPHABET), width: int = 12, dropout: float = 0.3) -> None:
+        super().__init__()
+        self.embedding = nn.Linear(classes, width, bias=False)
+        self.hidden = nn.Linear(width, width)
+        self.dropout = nn.Dropout(dropout)
+        self.output = nn.Linear(width, classes)
+
+    def forward(self, probabilities: Tensor) -> Tensor:
+        """Nats per letter, () float, of (L, C) letter probabilities: soft inputs, soft targets."""
+        hidden = self.dropout(torch.tanh(self.hidden(self.embedding(probabilities[:-1]))))
+        return -(probabilities[1:] * self.output(hidden).log_softmax(-1)).sum(-1).mean()
+
+
 def text_ids(text: str) -> Tensor:
     """Classes of a string's letters."""
     return torch.tensor([ALPHABET.index(letter) for letter in text], dtype=torch.long)
@@ -80,10 +100,9 @@ def story(*, dtype: torch.dtype = torch.float32) -> tuple[Recogniser, TinyLM, Te
         frames = torch.randn(len(MISREADING), 1, 16)
         recogniser = Recogniser()
         target = text_ids(MISREADING)
-        optimizer = torch.optim.SGD(recogniser.parameters(), lr=0.5)
-        for _ in range(40):
-            optimizer.zero_grad()
-            F.cross_entropy(recogniser(frames)[:, 0], target).backward()
-            optimizer.step()
-        recogniser.zero_grad()
+        parameters = list(recogniser.parameters())
+        for _ in range(40):  # by hand: the first step of any torch.optim optimizer takes a second of imports
+            loss = F.cross_entropy(recogniser(frames)[:, 0], target)
+            for parameter, gradient in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):
+                parameter.data.sub_(0.5 * gradient)
         return recogniser.to(dtype), TinyLM().to(dtype), frames.to(dtype)

@@ -6,11 +6,13 @@ import sys
 from collections.abc import Mapping
 
 import torch
+from rich.console import Console
 from rich.text import Text
 from rich.tree import Tree
 
 from gradcheck_lm.draw.autograd import AutogradNode, _named, walk
 from gradcheck_lm.draw.lettering import shown
+from gradcheck_lm.draw.terminal import _Memory as Memory
 
 _STYLES = {"leaf": "bold blue", "term": "bold green", "dead": "bold red", "op": ""}
 
@@ -58,8 +60,22 @@ def autograd_tree(
     return top
 
 
+def autograd_tree_text(
+    terms: Mapping[str, torch.Tensor] | torch.Tensor,
+    *,
+    params: Mapping[str, torch.Tensor] | None = None,
+    limit: int = 40,
+    encoding: str = "utf-8",
+) -> str:
+    """The same tree as text, with ASCII lines where the encoding is no UTF; arguments as for `autograd_tree`."""
+    memory = Memory(encoding)
+    target = Console(file=memory, width=400, color_system=None, legacy_windows=False, highlight=False, emoji=False)
+    target.print(autograd_tree(terms, params=params, limit=limit, encoding=encoding))
+    return "\n".join(line.rstrip() for line in memory.getvalue().splitlines())
+
+
 def _line(node: AutogradNode, encoding: str) -> Text:
-    first, *more = node.label.split("\n")
-    text = Text(shown(first.strip() + (" " + " ".join(part.strip() for part in more)).rstrip(), encoding))
-    text.stylize(_STYLES[node.kind])
-    return text
+    parts = [part.strip() for part in node.label.split("\n")]
+    head, tail = " ".join(parts[:2]).strip(), " ".join(parts[2:])
+    label = head if not tail else f"{head}  {tail}" if len(head) + len(tail) <= 64 else f"{head}\n{tail}"
+    return Text(shown(label, encoding), style=_STYLES[node.kind])

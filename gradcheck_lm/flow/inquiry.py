@@ -33,6 +33,8 @@ _NOTED = frozenset(["detach", "grad_disabled", "discrete_op", "integer_cast", "s
 class Inquiry(Vanishing):
     """Answers for one recording, one set of tensors and one loss."""
 
+    _read: set[int] | None = None  # tokens that any call reads
+
     def __init__(
         self,
         recording: Recorder,
@@ -193,7 +195,9 @@ class Inquiry(Vanishing):
                 self.chain.follow(ways, root, tensor=name)
 
     def _used(self, root: int) -> bool:
-        return any(root in call.inputs for call in self.recording.calls)
+        if self._read is None:
+            self._read = {token for call in self.recording.calls for token in call.inputs}
+        return root in self._read
 
     def _frozen_errors(self, strand: Strand, ways: Distances, label: str | None) -> None:
         if all(not self.tensors[position].requires_grad for position in self.wanted):
@@ -236,6 +240,8 @@ class Inquiry(Vanishing):
                 if used
                 else "No operation of this run uses it: its module is never called, or another object is trained."
             )
+        elif not any(self._used(root) for root in self.roots):
+            why = "No operation of this run uses what wrt holds: its module is never called, or another object is used."
         self.notes.append(_OUT_OF_SIGHT)
         draft = Draft("constant", index if index >= 0 else None, "certain", why=why)
         key = ("constant", index, why)

@@ -9,7 +9,7 @@ from gradcheck_lm.flow.counterfactual import Experiment
 from gradcheck_lm.flow.dataflow import Dataflow, HostLink, is_telling, takes_numbers
 from gradcheck_lm.flow.recorder import Recorder
 from gradcheck_lm.flow.sites import expression_at
-from gradcheck_lm.flow.tape import IN_FUNCTION, Call
+from gradcheck_lm.flow.tape import IN_FUNCTION, OWN_MEMORY, Call
 
 
 def observed_links(recording: Recorder) -> list[HostLink]:
@@ -76,7 +76,10 @@ def _likely(recording: Recorder, exports: Sequence[int], receivers: set[int]) ->
     links = []
     for receiver in sorted(receivers):
         call = recording.calls[receiver]
-        if not (call.operation.factory or call.operation.title in ("torch.from_numpy", "number")) or is_literal(call):
+        met = call.operation.title == "torch.from_numpy"  # its source line is the one that first used it
+        if not (met or call.operation.factory or call.operation.title == "number") or (not met and is_literal(call)):
+            continue
+        if met and call.memory == OWN_MEMORY:  # equal numbers would have linked it already
             continue
         before = [export for export in exports if export < receiver]
         solid = [export for export in before if not recording.calls[export].branch_value] or before

@@ -11,7 +11,7 @@ from torch.overrides import TorchFunctionMode
 
 from gradcheck_lm.flow import host
 from gradcheck_lm.flow.sites import Site
-from gradcheck_lm.flow.tape import OPEN, Call, Token, named_operation
+from gradcheck_lm.flow.tape import NO_ARRAY, OPEN, OWN_MEMORY, Call, Token, named_operation
 
 
 class Meeting(TorchFunctionMode):
@@ -71,7 +71,8 @@ class Meeting(TorchFunctionMode):
         if alias is not None:
             return self._join(tensor, "alias", (alias,), frame)
         call = Call(named_operation("torch.from_numpy"), (), False, OPEN, self._site(frame))
-        call.host, call.memory = host.numbers(tensor), -1 if memory is None else memory
+        call.host = host.numbers(tensor)
+        call.memory = memory if memory is not None else OWN_MEMORY if owns_memory(tensor) else NO_ARRAY
         self._keep(call, [tensor], changed=0)
         return call.outputs[0]
 
@@ -154,6 +155,14 @@ def storage_address(tensor: torch.Tensor) -> int:
         return tensor.untyped_storage().data_ptr()
     except (RuntimeError, NotImplementedError):
         return 0
+
+
+def owns_memory(tensor: torch.Tensor) -> bool:
+    """Whether torch allocated a tensor's memory: torch.from_numpy's belongs to NumPy and cannot be resized."""
+    try:
+        return bool(tensor.untyped_storage().resizable())
+    except (RuntimeError, NotImplementedError):
+        return False
 
 
 def node_title(tensor: torch.Tensor) -> str:

@@ -293,7 +293,7 @@ class Recorder(Meeting, Switches):
             return
         self.tokens.append(token)
         self._known[id(tensor)] = (weakref.ref(tensor), number)
-        try:
+        try:  # noqa: SIM105 - contextlib.suppress would cost more than what it guards
             self._addresses[tensor.data_ptr()] = number
         except (RuntimeError, NotImplementedError):  # sparse, functorch's wrappers, fake tensors
             pass
@@ -362,9 +362,10 @@ def _is_lasting(func: Callable[..., Any]) -> bool:
     """Whether a function of torch lives as long as torch: C's do, and those that a module of torch holds by name."""
     if not isinstance(func, FunctionType):
         return True
-    return getattr(sys.modules.get(func.__module__), func.__name__, None) is func or getattr(
-        torch.Tensor, func.__name__, None
-    ) is func
+    return (
+        getattr(sys.modules.get(func.__module__), func.__name__, None) is func
+        or getattr(torch.Tensor, func.__name__, None) is func
+    )
 
 
 def _collect(items: Any, found: list[torch.Tensor]) -> None:

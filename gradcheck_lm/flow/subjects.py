@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -155,8 +156,25 @@ def _number(value: Any, name: str) -> torch.Tensor | float:
 def _host_number(value: Any, name: str) -> float:
     if hasattr(value, "item") and hasattr(value, "dtype") and getattr(value, "size", 0) == 1:  # NumPy
         return float(value.item())
-    hint = "its .loss" if hasattr(value, "loss") else "the loss: a tensor of one element, or a dict of named terms"
-    raise TraceError(f"{name} is a {type(value).__name__}, not a number; return {hint}.")
+    raise TraceError(f"{name} is a {type(value).__name__}, not a number; {_instead(value)}.")
+
+
+def _instead(value: Any) -> str:
+    """What to pass instead of something that is no loss."""
+    if inspect.iscoroutine(value):
+        value.close()  # it will never be awaited
+        return "fn is a coroutine function: pass lambda: asyncio.run(fn())"
+    if inspect.isgenerator(value) or inspect.isasyncgen(value):
+        return "fn is a generator function: take its losses yourself, e.g. lambda: sum(fn())"
+    if hasattr(value, "loss"):
+        return "return its .loss"
+    if isinstance(value, list | tuple) and any(isinstance(item, torch.Tensor) for item in value):
+        return "return the loss alone (of (loss, logits) the first), or a dict of named terms"
+    if isinstance(value, Mapping):
+        return "return its 'loss', or one level of named terms"
+    if callable(value):
+        return "call it, and return the loss that it gives"
+    return "return the loss: a tensor of one element, or a dict of named terms"
 
 
 def number_of(value: torch.Tensor | float) -> float:

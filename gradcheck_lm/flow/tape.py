@@ -18,6 +18,8 @@ FLOATS = frozenset(
 )
 OPEN = -1  # gradient is on
 IN_FUNCTION = -2  # off because a custom Function's forward runs: its backward speaks for it
+NO_ARRAY = -1  # of a call's `memory`: it shares no array that was seen
+OWN_MEMORY = -2  # torch's own, so not NumPy's: as likely a constant from before the block as numbers that came back
 IN_CHECKPOINT = -3  # off because reentrant checkpointing runs: it will be recomputed with gradient
 
 
@@ -61,7 +63,7 @@ class Call:
         self.function_site: Site | None = None  # where the custom Function around it was applied
         self.host: Any = None  # the numbers that left (an export) or came in (a factory, a scalar)
         self.branch_value = False  # an export that steers the program
-        self.memory = -1  # the export call whose NumPy memory this value still shares
+        self.memory = NO_ARRAY  # the export call whose NumPy memory this value still shares
 
 
 @dataclass

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from gradcheck_lm.htr.ctc import greedy_decode as greedy_decode
     from gradcheck_lm.htr.ctc import sample_paths as sample_paths
     from gradcheck_lm.htr.ctc import string_log_prob as string_log_prob
+    from gradcheck_lm.htr.ctc_align import align as align
+    from gradcheck_lm.htr.ctc_align import segment_posteriors as segment_posteriors
+    from gradcheck_lm.htr.ctc_beam import prefix_beam as prefix_beam
+    from gradcheck_lm.htr.ctc_distinct import sample_distinct_paths as sample_distinct_paths
     from gradcheck_lm.htr.hand import HELD_OUT_HANDS as HELD_OUT_HANDS
     from gradcheck_lm.htr.hand import TRAINING_HANDS as TRAINING_HANDS
     from gradcheck_lm.htr.hand import Hand as Hand
@@ -38,6 +42,9 @@ _HOMES = {
     "checkpoint": ("load_checkpoint", "save_checkpoint"),
     "crnn": ("CRNN", "CRNNConfig", "build_crnn", "count_parameters"),
     "ctc": ("collapse_paths", "greedy_decode", "sample_paths", "string_log_prob"),
+    "ctc_align": ("align", "segment_posteriors"),
+    "ctc_beam": ("prefix_beam",),
+    "ctc_distinct": ("sample_distinct_paths",),
     "hand": ("HELD_OUT_HANDS", "TRAINING_HANDS", "Hand", "hands"),
     "lines": ("Line", "LineSet", "load_lines", "read_images", "read_labels_tsv", "to_batch", "write_labels_tsv"),
     "synthetic": ("SyntheticLines", "render_line"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -45,7 +46,9 @@ def spell_paths(paths: Tensor, charset: Characters) -> list[str]:
     narrow = paths.cpu().numpy().T.astype(np.uint8 if len(charset.characters) < 256 else np.int32)
     kept = narrow != BLANK
     kept[:, 1:] &= narrow[:, 1:] != narrow[:, :-1]
-    return _cut_strings(narrow[kept], np.count_nonzero(kept, axis=1), charset)
+    places = np.flatnonzero(kept)
+    ends = np.arange(1, len(kept) + 1) * kept.shape[1]
+    return _cut_strings(narrow.ravel().take(places), places.searchsorted(ends), charset)
 
 
 def greedy_paths(logits: Tensor, *, lengths: Tensor | Sequence[int] | None = None) -> Tensor:
@@ -89,8 +92,8 @@ def collapse_paths(paths: Tensor, lengths: Tensor | Sequence[int] | None = None)
 
 def to_strings(ids: Tensor, target_lengths: Tensor, charset: Characters) -> list[str]:
     """Spell M padded strings of classes, ids (M, L) with target_lengths (M,), as Python strings."""
-    columns = torch.arange(ids.shape[1], device=ids.device)
-    return _cut_strings(ids[columns < target_lengths[:, None]].cpu().numpy(), target_lengths.cpu().numpy(), charset)
+    classes = ids[torch.arange(ids.shape[1], device=ids.device) < target_lengths[:, None]]
+    return _cut_strings(classes.cpu().numpy(), target_lengths.cumsum(0).cpu().numpy(), charset)
 
 
 def sample_paths(
@@ -292,9 +295,8 @@ def _code_points(characters: str) -> tuple[np.ndarray, str]:
     return np.frombuffer(("\0" + characters).encode(encoding, "surrogatepass"), dtype=width), encoding
 
 
-def _cut_strings(classes: np.ndarray, counts: np.ndarray, charset: Characters) -> list[str]:
+def _cut_strings(classes: np.ndarray, ends: np.ndarray, charset: Characters) -> list[str]:
     """Spell the classes of all strings at once, then cut; a look-up of code points needs no loop."""
     table, encoding = _code_points(charset.characters)
-    text = table[classes].tobytes().decode(encoding, "surrogatepass")
-    ends = counts.cumsum().tolist()
-    return [text[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+    text = table.take(classes).tobytes().decode(encoding, "surrogatepass")
+    return [text[start:end] for start, end in pairwise([0, *ends.tolist()])]

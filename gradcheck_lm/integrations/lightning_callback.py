@@ -7,6 +7,7 @@ Needs `pip install 'gradcheck_lm[lightning]'`. The package comes under two names
 from __future__ import annotations
 
 import sys
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from gradcheck_lm.errors import MissingPackageError
@@ -53,8 +54,8 @@ class GradientFlowCallback(Callback):
         self._batches = 0
 
     @property
-    def diagnoses(self) -> list[StepDiagnosis]:
-        """What was seen, one for each watched step."""
+    def diagnoses(self) -> deque[StepDiagnosis]:
+        """What was seen, one for each watched step; the last 100."""
         return self.watched.diagnoses
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:

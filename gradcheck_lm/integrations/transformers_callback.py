@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import deque
 from typing import Any
 
 from transformers import TrainerCallback
@@ -34,8 +35,8 @@ class GradientFlowCallback(TrainerCallback):
         self._trainer = trainer
 
     @property
-    def diagnoses(self) -> list[StepDiagnosis]:
-        """What was seen, one for each watched step."""
+    def diagnoses(self) -> deque[StepDiagnosis]:
+        """What was seen, one for each watched step; the last 100."""
         return self.watched.diagnoses
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from gradcheck_lm.flow.session import ScriptRecorder
 from gradcheck_lm.flow.subjects import loss_terms, named_tensors
 from gradcheck_lm.integrations.reports import write_report
 
+_KEPT = 100  # a long training must not keep the graph of every step that was watched
 Terms = Sequence[str] | Callable[[Any], Mapping[str, Any]]
 
 
@@ -65,7 +67,7 @@ class WatchedStep:
         self.write = write
         self.report = None if report is None else Path(report)
         self.on_broken = on_broken
-        self.diagnoses: list[StepDiagnosis] = []
+        self.diagnoses: deque[StepDiagnosis] = deque(maxlen=_KEPT)
         self.speaks = True  # False on all processes but the first
         self._last: tuple[Any, ...] | None = None
 
@@ -94,7 +96,7 @@ class WatchedStep:
         if not answers:
             return
         lacking = [{*answer.unreached, *answer.zero} for answer in answers]
-        starved = set.union(*lacking)
+        starved = set.intersection(*lacking)
         broken = [
             answer
             for answer, names in zip(answers, lacking, strict=True)

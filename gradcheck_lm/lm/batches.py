@@ -11,24 +11,29 @@ from torch import Tensor
 from gradcheck_lm.errors import ArgumentError
 
 
-def length_batches(lengths: Sequence[int], *, limit: int, slack: int = 64) -> list[list[int]]:
-    """Indices of sequences with at least two tokens, in batches of like length.
+def length_batches(lengths: Sequence[int], *, limit: int, start: int = 64) -> list[list[int]]:
+    """Indices of sequences with at least two tokens, in batches of like length, at the least cost there is.
 
-    A batch holds at most `limit` tokens with padding (or one sequence), and padding is at most an eighth of it plus
-    `slack` tokens: about what starting one more batch would cost.
+    Args:
+        lengths: tokens in each sequence.
+        limit: a batch holds at most so many tokens with padding (or one sequence).
+        start: tokens that take as long as starting one more batch; padding is worth its place below that.
     """
     order = sorted((index for index, length in enumerate(lengths) if length > 1), key=lambda index: lengths[index])
+    ends = [n for n in range(1, len(order) + 1) if n == len(order) or lengths[order[n]] > lengths[order[n - 1]]]
+    # the least cost of the first `end` sequences, and where its last batch begins
+    best: dict[int, tuple[int, int]] = {0: (0, 0)}
+    for end in ends:
+        longest = lengths[order[end - 1]]
+        best[end] = min((cost + longest * (end - first), first) for first, (cost, _) in best.items())
     batches: list[list[int]] = []
-    real = 0
-    for index in order:
-        longest = lengths[index]
-        padded = longest * (len(batches[-1]) + 1) if batches else 0
-        real += longest
-        if not batches or padded > limit or padded - real > padded // 8 + slack:
-            batches.append([])
-            real = longest
-        batches[-1].append(index)
-    return batches
+    end = len(order)
+    while end:
+        first = best[end][1]
+        rows = max(1, limit // lengths[order[end - 1]])
+        batches += [order[max(first, stop - rows) : stop] for stop in range(end, first, -rows)]
+        end = first
+    return batches[::-1]
 
 
 def pad(sequences: list[list[int]], *, device: torch.device) -> tuple[Tensor, Tensor]:

@@ -204,7 +204,8 @@ class LanguageModel:
     def _batch_losses(self, sequences: list[list[int]]) -> Tensor:
         """Summed nats (B,) of tokens 2 to L of sequences that all have at least two tokens."""
         ids, mask = pad(sequences, device=self.device)
-        hidden = self._parts.body(ids=ids, mask=mask)[:, :-1]
+        # the last token of all is only asked for, never read
+        hidden = self._parts.body(ids=ids[:, :-1], mask=mask[:, :-1])
         scored = mask[:, 1:]
         rows, targets = hidden[scored], ids[:, 1:][scored]
         losses = [

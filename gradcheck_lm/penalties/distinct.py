@@ -26,8 +26,8 @@ class Distinct:
         paths: (T, K, N) long.
         weights: (K, N) float64: a sum of weight * g over the drawn paths is an unbiased estimate of the expectation of
             g under the posteriors at temperature 1. 0 for padding of lines that have fewer paths.
-        others: (K, K, N) float64: a sum of others[i, j] * f(path j) over j is an unbiased estimate of the expectation of
-            f under the posteriors drawn from, also given that path i was drawn first; each row sums to 1.
+        others: (K, K, N) float64: a sum of others[i, j] * f(path j) over j estimates the same expectation of f, also
+            given that path i was drawn first. At temperature 1 each row sums to 1.
     """
 
     paths: Tensor
@@ -66,7 +66,8 @@ def draw_distinct(batch: Batch, samples: int, *, temperature: float) -> Distinct
         others = torch.where(everything, probability, (ways[two] - ways[one][:, None]).exp())
         itself = torch.eye(samples, dtype=torch.bool, device=ways.device)[:, :, None]
         others = torch.where(itself, probability[:, None].expand_as(others), others)
-        return Distinct(drawn.paths, (weights * importance).where(drawn.real, 0.0), others)
+        importance = importance.where(drawn.real, 0.0)
+        return Distinct(drawn.paths, weights * importance, others * importance)
 
 
 def _log_ways(log_prob: Tensor) -> Tensor:

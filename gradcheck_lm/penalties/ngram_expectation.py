@@ -29,8 +29,8 @@ class NgramExpectation(Penalty):
     the sampling penalties, with the expectation where they have a mean of samples.
 
     Args:
-        order: of the lower-order model inside the language model that is taken, if the language model has one
-            (`automaton(charset, order=...)`); None for the whole model. Time and memory grow with its contexts.
+        order: of the lower-order model inside the n-gram that is taken; None for the whole of it. Time and memory grow
+            with the contexts. Language models other than `gradcheck_lm.lm.NgramModel` give what they have.
         memory: bytes that may be kept for the gradient: 2 * T * P * N numbers, P the contexts.
     Raises:
         ArgumentError: an objective that is no sum over characters, or an option out of range.
@@ -106,11 +106,11 @@ class NgramExpectation(Penalty):
 
     def _automaton(self) -> Any:
         language_model = self.language_model
-        dtype = getattr(language_model, "dtype", None)
-        known = getattr(language_model, "order", None)
-        if self.order is None or known is None:
+        # one of this package's, or one like it; any other automaton is taken as it comes
+        if self.order is None or not callable(getattr(language_model, "with_order", None)):
             return language_model.automaton(self.charset)
-        return language_model.automaton(self.charset, order=min(self.order, known), dtype=dtype or torch.float32)
+        order = min(self.order, language_model.order)
+        return language_model.automaton(self.charset, order=order, dtype=language_model.dtype)
 
 
 def _surely_blank_beyond(batch: Batch, probs: Tensor) -> Tensor:

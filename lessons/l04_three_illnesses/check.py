@@ -91,7 +91,7 @@ def check_healthy_ones(answer):
 
 
 def check_looking_changes_nothing(answer):
-    """naming an illness leaves .grad and the graph as they were
+    """naming an illness changes neither .grad nor the graph
     病名を調べても .grad と計算グラフは変わらない"""
     weight = torch.ones(2, 3, requires_grad=True)
     loss = (weight**2).sum()

@@ -81,7 +81,8 @@ beat("symptom")
 say(
     ja="{count} 個の小さな損失があります。どれもエラーなく値を返します。"
     "`requires_grad` が `True` なのは、そのうち {true} 個です。",
-    en="Here are {count} small losses; each returns a value without an error. Of {true} of them `requires_grad` is `True`.",
+    en="Here are {count} small losses; each returns a value without an error. "
+    "Of {true} of them `requires_grad` is `True`.",
     count=len(SNIPPETS),
     true=sum(snippet().requires_grad for snippet in SNIPPETS),
 )
@@ -132,14 +133,15 @@ say(
 say(
     ja="二つ目は「偽の葉テンソル」です。切断された値から新しい葉テンソルを作ると、`requires_grad` は `True` になり、"
     "エラーも消えます。しかし道は新しい葉テンソルで終わり、重みの勾配は `None` のままです。",
-    en="The second is the false leaf: a new leaf tensor made from a value that was cut. `requires_grad` is `True` and the "
-    "error is gone, but the road ends at the new leaf, and the gradient of the weight stays `None`.",
+    en="The second is the false leaf: a new leaf tensor made from a value that was cut. "
+    "`requires_grad` is `True` and the error is gone, "
+    "but the road ends at the new leaf, and the gradient of the weight stays `None`.",
 )
 picture({"requires_grad_on_the_loss": requires_grad_on_the_loss()}, "false-leaf", params={"weight": weight})
 say(
     ja="三つ目は「ちょうど 0」です。重みまで道があるのに、流れてくる勾配はどこも 0 です。一番気づきにくい病気です。",
-    en="The third is exactly zero: there is a road to the weight, and the gradient that comes along it is 0 everywhere. "
-    "It is the hardest to notice.",
+    en="The third is exactly zero: there is a road to the weight, "
+    "and the gradient that comes along it is 0 everywhere. It is the hardest to notice.",
 )
 picture({"forgotten_detach": forgotten_detach()}, "exactly-zero", params={"weight": weight})
 
@@ -174,8 +176,9 @@ table(["fix", "same value", "gradient norm", "compare_gradients"], rows)
 say(
     ja="三つとも、値は元のままで、勾配が届くようになりました。"
     "最後の直し方が有限差分と合わないのは、わざと別の関数の勾配を借りているからです(あとの課で扱います)。",
-    en="All three keep their value, and a gradient arrives. That the last fix does not agree with finite differences is "
-    "meant: it borrows the gradient of another function, as a later lesson explains.",
+    en="All three keep their value, and a gradient arrives. "
+    "That the last fix does not agree with finite differences is meant: "
+    "it borrows the gradient of another function, as a later lesson explains.",
 )
 healthy = [snippet.__name__ for snippet in (evaluation_mode, frozen_judge, frozen_embedding)]
 show("healthy", ", ".join(healthy))

@@ -1,0 +1,165 @@
+"""Checks of exercise 5: the model's bits, the road through it, and movement that the loss did not cause."""
+
+import torch
+from torch import nn
+
+from gradcheck_lm.course.expect import all_equal, expect, expect_gradient, expect_type, numerical_gradient
+from gradcheck_lm.course.language import Words
+from gradcheck_lm.course.toys import NeuralLM
+
+PENALTY = Words("`penalty`", "`penalty`")
+
+
+def setting():
+    """A language model with dropout, and logits of odd shape, in double precision."""
+    torch.manual_seed(21)
+    model = NeuralLM(classes=5, width=7).double().train()
+    return model, torch.randn(6, 5, dtype=torch.float64, requires_grad=True)
+
+
+def bits(model):
+    """Copies of all weights."""
+    return {name: value.detach().clone() for name, value in model.named_parameters()}
+
+
+def check_score_is_repeatable(answer):
+    """a frozen model gives the same score twice
+    凍結されたモデルは、二度とも同じスコアを返す"""
+    model, logits = setting()
+    answer.freeze(model)
+    first, second = (model(logits.softmax(-1)).item() for _ in range(2))
+    expect(
+        first == second,
+        ja="同じ入力のスコアが {first:.4f} と {second:.4f} で違います。"
+        "ドロップアウトが動いています。`eval()` を呼びましたか。",
+        en="The same input scores {first:.4f} and {second:.4f}: dropout is active. Did you call `eval()`?",
+        first=first,
+        second=second,
+    )
+
+
+def check_weights_stay(answer):
+    """training changes not one bit of a frozen model
+    学習しても、凍結されたモデルは 1 ビットも変わらない"""
+    model, logits = setting()
+    answer.freeze(model)
+    before = bits(model)
+    optimizer = torch.optim.AdamW([logits, *model.parameters()], lr=0.05, weight_decay=0.1)
+    for _ in range(3):
+        optimizer.zero_grad()
+        (model(logits.softmax(-1)) + logits.square().mean()).backward()
+        optimizer.step()
+    moved = max(float((value - before[name]).abs().max()) for name, value in bits(model).items())
+    expect(
+        all_equal(bits(model), before),
+        ja="三歩の学習で言語モデルの重みが {moved:.2g} 動きました。"
+        "`eval()` は重みを凍結しません。`requires_grad_(False)` が必要です。",
+        en="Three steps of training moved the language model's weights by {moved:.2g}. "
+        "`eval()` does not freeze weights; `requires_grad_(False)` does.",
+        moved=moved,
+    )
+
+
+def check_gradient_goes_through(answer):
+    """a path to the logits, not zero, with the right value
+    ロジットまで道があり、0 でなく、値が正しい"""
+    model, logits = setting()
+    answer.freeze(model)
+    value = answer.penalty(model, logits)
+    expect_type("penalty", torch.Tensor, value, kind=Words("テンソル", "a tensor"))
+    truth = model(logits.detach().softmax(-1))
+    expect(
+        torch.allclose(value.detach(), truth.detach()),
+        ja="`penalty` の値が違います({found:.4f}、正しくは {right:.4f})。ロジットを確率に直しましたか。",
+        en="The value of `penalty` is wrong ({found:.4f}, should be {right:.4f}). Did the logits become probabilities?",
+        found=value,
+        right=truth,
+    )
+    moving = logits.detach().clone()
+    right = numerical_gradient(lambda: model(moving.softmax(-1)), moving)
+    expect_gradient(lambda: answer.penalty(model, logits), logits, right, what=PENALTY, tolerance=1e-5)
+
+
+def check_only_the_recogniser_learns(answer):
+    """together: the penalty falls, and the language model is the same to the bit
+    合わせて使うと、ペナルティは下がり、言語モデルは 1 ビットも変わらない"""
+    model, logits = setting()
+    answer.freeze(model)
+    before, start = bits(model), float(answer.penalty(model, logits).detach())
+    optimizer = torch.optim.AdamW([logits, *model.parameters()], lr=0.1, weight_decay=0.0)
+    for _ in range(10):
+        optimizer.zero_grad()
+        answer.penalty(model, logits).backward()
+        optimizer.step()
+    end = float(answer.penalty(model, logits).detach())
+    expect(
+        end < start,
+        ja="ペナルティが下がりません({start:.4f} から {end:.4f})。勾配の向きを確かめてください。",
+        en="The penalty does not fall ({start:.4f} to {end:.4f}). Look at the sign of the gradient.",
+        start=start,
+        end=end,
+    )
+    expect(
+        all_equal(bits(model), before) and all(value.requires_grad is False for value in model.parameters()),
+        ja="`penalty` を呼ぶと、凍結が解けてしまいます。言語モデルの設定を変えないでください。",
+        en="Calling `penalty` undoes the freeze: it must leave the settings of the language model alone.",
+    )
+
+
+def adamw(parameters):
+    """An optimizer that moves weights without any gradient."""
+    return torch.optim.AdamW(parameters, lr=0.1, weight_decay=0.2)
+
+
+def check_decay_is_not_learning(answer):
+    """where the gradient is zero or missing the loss moves nothing
+    勾配が 0 のときも、届かないときも、損失は何も動かさない"""
+    torch.manual_seed(2)
+    model = nn.Linear(3, 2).double()
+    inputs = torch.randn(4, 3, dtype=torch.float64)
+    losses = {
+        "round() + x - x": lambda m: (m(inputs).round() + m(inputs) - m(inputs)).square().sum() * 0,
+        "argmax": lambda m: m(inputs).argmax(-1).double().sum(),
+    }
+    for name, loss in losses.items():
+        moved = answer.movement_from_loss(model, loss, adamw)
+        expect_type("movement_from_loss", float, moved, kind=Words("数", "a number"))
+        expect(
+            moved == 0.0,
+            ja="`{name}` の損失は何も教えないのに、{moved:.2g} 動いたと答えました。それは重み減衰の分です。",
+            en="The loss `{name}` teaches nothing, and "
+            "was said to move the weights by {moved:.2g}: that is weight decay.",
+            name=name,
+            moved=moved,
+        )
+
+
+def check_learning_is_measured(answer):
+    """a live loss moves the weights by learning rate times gradient, whatever the decay
+    生きている損失は、重み減衰の大きさによらず、学習率と勾配の積だけ重みを動かす"""
+    torch.manual_seed(2)
+    model = nn.Linear(3, 2).double()
+    before = bits(model)
+    inputs = torch.randn(4, 3, dtype=torch.float64)
+
+    def loss(m):
+        return (m(inputs) + 5).square().sum()  # its largest gradient works against the largest weight
+
+    right = 0.01 * max(float(g.abs().max()) for g in torch.autograd.grad(loss(model), list(model.parameters())))
+    for decay in (0.0, 0.5, 20.0):
+        moved = answer.movement_from_loss(
+            model, loss, lambda parameters, decay=decay: torch.optim.SGD(parameters, lr=0.01, weight_decay=decay)
+        )
+        expect(
+            abs(moved - right) < 1e-9,
+            ja="重み減衰が `{decay}` のとき {moved:.4g} と答えましたが、損失が動かしたのは {right:.4g} です。",
+            en="With weight decay `{decay}` the answer was {moved:.4g}; the loss moved the weights by {right:.4g}.",
+            decay=decay,
+            moved=moved,
+            right=right,
+        )
+    expect(
+        all_equal(bits(model), before),
+        ja="測ったあと、モデルの重みが元に戻っていません。",
+        en="After measuring, the weights of the model are not what they were.",
+    )
