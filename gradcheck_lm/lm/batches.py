@@ -25,7 +25,7 @@ def length_batches(lengths: Sequence[int], *, limit: int, start: int = 64) -> li
     best: dict[int, tuple[int, int]] = {0: (0, 0)}
     for end in ends:
         longest = lengths[order[end - 1]]
-        best[end] = min((cost + longest * (end - first), first) for first, (cost, _) in best.items())
+        best[end] = min((cost + start + longest * (end - first), first) for first, (cost, _) in best.items())
     batches: list[list[int]] = []
     end = len(order)
     while end:
