@@ -208,7 +208,7 @@ def test_what_cannot_be_bridged_is_said() -> None:
         return torch.zeros(()).mean()
 
     def arithmetic() -> Tensor:
-        return SIDE.mean() * math.exp(LAYER(DATA).mean())
+        return SIDE.mean() * math.exp(LAYER(DATA).mean().item())
 
     def text() -> Tensor:
         words = "".join("abcde"[index] for index in LAYER(DATA).argmax(-1).tolist())
@@ -318,8 +318,8 @@ def test_with_no_bridge_the_run_is_as_it_was() -> None:
 
 def test_a_diagnosis_stays_plain_data() -> None:
     diagnosis = diagnose(rounded, LAYER)
-    assert "_program" not in diagnosis.to_json()
-    assert "program" not in repr(diagnosis).split("findings=")[0]
+    assert '"_program"' not in diagnosis.to_json()
+    assert "Program(" not in repr(diagnosis)
     for twin in (copy.deepcopy(diagnosis), pickle.loads(pickle.dumps(diagnosis))):
         assert twin == diagnosis
         with pytest.raises(TraceError, match="no program to run again"):
@@ -348,7 +348,7 @@ def test_the_text() -> None:
     answer = diagnosis.what_if(diagnosis.findings[0])
     text = str(answer)
     assert text.startswith("what if GF101 discrete_op at ")
-    assert f"{Path(__file__).name}:{diagnosis.findings[0].line} [torch.Tensor.argmax] let the gradient through?" in text
+    assert f"what_if_programs.py:{diagnosis.findings[0].line} [torch.Tensor.argmax] let the gradient through?" in text
     flat = " ".join(text.split())
     assert f"The gradient arrives: norm {answer.gradient_norm:.4g} (largest: " in flat
     assert "a probe, not a fix" in flat

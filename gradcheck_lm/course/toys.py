@@ -69,13 +69,21 @@ class NeuralLM(nn.Module):
 
     def forward(self, probabilities: Tensor) -> Tensor:
         """Nats per letter, () float, of (L, C) letter probabilities: soft inputs, soft targets."""
-        hidden = self.dropout(torch.tanh(self.hidden(self.embedding(probabilities[:-1]))))
-        return -(probabilities[1:] * self.output(hidden).log_softmax(-1)).sum(-1).mean()
+        return -(probabilities[1:] * self.predict(self.embedding(probabilities[:-1]))).sum(-1).mean()
+
+    def predict(self, vectors: Tensor) -> Tensor:
+        """Log-probabilities of the next letter (..., C), given the embedding of the last one (..., width)."""
+        return self.output(self.dropout(torch.tanh(self.hidden(vectors)))).log_softmax(-1)
 
 
 def text_ids(text: str) -> Tensor:
     """Classes of a string's letters."""
     return torch.tensor([ALPHABET.index(letter) for letter in text], dtype=torch.long)
+
+
+def one_hot(text: str, *, dtype: torch.dtype = torch.float32) -> Tensor:
+    """A string as letters that are certain: (L, C), a single one in each row."""
+    return torch.eye(len(ALPHABET), dtype=dtype)[text_ids(text)]
 
 
 def collapse(ids: list[int]) -> str:
@@ -106,3 +114,18 @@ def story(*, dtype: torch.dtype = torch.float32) -> tuple[Recogniser, TinyLM, Te
             for parameter, gradient in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):
                 parameter.data.sub_(0.5 * gradient)
         return recogniser.to(dtype), TinyLM().to(dtype), frames.to(dtype)
+
+
+def taught_lm(*, dtype: torch.dtype = torch.float32) -> NeuralLM:
+    """A NeuralLM that has learned TinyLM's pairs of letters: frozen, without dropout, the same at every call."""
+    with torch.random.fork_rng(devices=[]), torch.enable_grad():
+        torch.manual_seed(7)
+        model = NeuralLM().eval()
+        target = TinyLM().table.detach().softmax(1)
+        vectors = torch.eye(len(ALPHABET))
+        parameters = list(model.parameters())
+        for _ in range(300):
+            loss = -(target * model.predict(model.embedding(vectors))).sum(-1).mean()
+            for parameter, gradient in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):
+                parameter.data.sub_(gradient)
+    return model.requires_grad_(False).to(dtype)

@@ -18,9 +18,10 @@ FLOATS = frozenset(
 )
 OPEN = -1  # gradient is on
 IN_FUNCTION = -2  # off because a custom Function's forward runs: its backward speaks for it
+IN_CHECKPOINT = -3  # off because reentrant checkpointing runs: it will be recomputed with gradient
+
 NO_ARRAY = -1  # of a call's `memory`: it shares no array that was seen
 OWN_MEMORY = -2  # torch's own, so not NumPy's: as likely a constant from before the block as numbers that came back
-IN_CHECKPOINT = -3  # off because reentrant checkpointing runs: it will be recomputed with gradient
 
 
 class Token:

@@ -32,7 +32,7 @@ def frame_losses(model: LanguageModel, texts: Sequence[str], frames: Sequence[Te
         ids, mask = pad([sequences[line] for line in batch], device=device)
         vectors = [_pool(frames[line].to(device), len(sequences[line])) for line in batch]
         embeddings = torch.nn.utils.rnn.pad_sequence(vectors, batch_first=True).to(model.dtype)
-        hidden = model._parts.body(embeds=embeddings, mask=mask)[:, 1:]
+        hidden = model._parts.body(embeds=embeddings, mask=mask)[:, :-1]
         scored = mask[:, 1:]
         found = F.cross_entropy(model._head(hidden[scored]), ids[:, 1:][scored], reduction="none")
         table = torch.zeros(scored.shape, dtype=dtype, device=device).masked_scatter(scored, found)

@@ -1,0 +1,304 @@
+"""The course at the command line, as a learner uses it, and from an installed wheel."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from course_folder import FOLDERS, LESSONS, NAMES, copy_course, environment
+from typer.testing import CliRunner
+
+from gradcheck_lm.cli import app
+from gradcheck_lm.course.catalogue import FILES, find_course, find_lesson, lessons_in
+from gradcheck_lm.course.generator import exercise_text
+from gradcheck_lm.course.progress import Progress, reset
+from gradcheck_lm.course.watching import watch_file
+from gradcheck_lm.errors import ArgumentError, DataError
+
+FIRST, SECOND = NAMES[:2]
+
+
+def call(*arguments: str, lang: str = "en", course: Path | None = None, width: str = "100") -> tuple[int, str, str]:
+    settings = {"COLUMNS": width, "GRADCHECK_LM_LANG": lang}
+    if course is not None:
+        settings["GRADCHECK_LM_LESSONS"] = str(course)
+    result = CliRunner().invoke(app, ["lessons", *arguments], env=settings)
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result.exit_code, result.stdout, result.stderr
+
+
+@pytest.fixture
+def course(tmp_path: Path) -> Path:
+    return copy_course(tmp_path / "course", FIRST, SECOND)
+
+
+def solve(course: Path, name: str) -> None:
+    (course / name / "exercise.py").write_bytes((course / name / "solution.py").read_bytes())
+
+
+def test_the_first_screen_says_that_red_is_expected_and_names_one_command(course: Path) -> None:
+    code, out, _ = call(course=course)
+    assert code == 0
+    assert "Red is expected" in out
+    assert "The loss that falls" in out
+    assert out.count("python ") == 1
+    assert f"{FIRST}{os.sep}lesson.py" in out.splitlines()[-1]
+    assert "赤は故障ではありません" in call(course=course, lang="ja")[1]
+    assert "赤は故障ではありません" in call("--lang", "ja", course=course)[1]
+
+
+def test_the_way_through_a_lesson(course: Path) -> None:
+    Progress(course).mark_read(FIRST)
+    assert call(course=course)[1].splitlines()[-1].endswith(f"lessons check {FIRST}")
+    code, out, _ = call("check", course=course)
+    assert code == 1
+    assert "0 of 7 checks hold" in out
+    assert f"lessons hint {FIRST}" in out
+    assert Progress(course).state(FIRST) == "red"
+    solve(course, FIRST)
+    code, out, _ = call("check", lang="ja", course=course)
+    assert code == 0
+    assert "合格です" in out
+    assert f"{SECOND}{os.sep}lesson.py" in out.splitlines()[-1]
+    assert Progress(course).state(FIRST) == "passed"
+    assert "passed" in call(course=course)[1]
+
+
+def test_hints_grow_stronger(course: Path) -> None:
+    lesson = lessons_in(course)[0]
+    for tier in (1, 2, 3, 3):
+        code, out, _ = call("hint", FIRST[:3], course=course, width="400")
+        assert code == 0
+        assert f"{tier}/3" in out
+        words = lesson.hints[tier - 1].en.splitlines()[0][:40]
+        assert words in out
+    assert Progress(course).hints_seen(FIRST) == 3
+    assert "1/3" in call("hint", FIRST, "--tier", "1", course=course)[1]
+    assert call("hint", "--tier", "4", course=course)[0] == 2
+
+
+def test_reset_keeps_what_the_learner_had(course: Path) -> None:
+    file = course / FIRST / "exercise.py"
+    file.write_text("mine = 1\n", encoding="utf-8")
+    Progress(course).mark_checked(FIRST, passed=True)
+    code, out, _ = call("reset", "1", course=course)
+    assert code == 0
+    assert file.read_text(encoding="utf-8") == exercise_text(course / FIRST)
+    kept = list((course / ".gradcheck_lm" / "backups" / FIRST).iterdir())
+    assert [path.read_text(encoding="utf-8") for path in kept] == ["mine = 1\n"]
+    assert kept[0].name in out
+    assert Progress(course).state(FIRST) == "new"
+    assert reset(course / FIRST) is None, "an untouched exercise needs no copy"
+    for number in range(3):  # within the same second
+        file.write_text(f"mine = {number}\n", encoding="utf-8")
+        reset(course / FIRST)
+    assert len(list((course / ".gradcheck_lm" / "backups" / FIRST).iterdir())) == 4
+
+
+def test_list_for_people_and_programs(course: Path) -> None:
+    assert call("list", course=course)[1].splitlines() == [f"{FIRST}\tnew", f"{SECOND}\tnew"]
+    content = json.loads(call("list", "--json", course=course)[1])
+    assert [row["name"] for row in content["lessons"]] == [FIRST, SECOND]
+    assert content["lessons"][0]["title"]["ja"] == "壊れた損失"
+    assert content["next"].endswith("lesson.py")
+    for name in (FIRST, SECOND):
+        Progress(course).mark_checked(name, passed=True)
+    assert "every lesson" in call(course=course)[1]
+
+
+@pytest.mark.parametrize("word", ["l02", "2", "02", SECOND, "see_the", f"lessons/{SECOND}/"])
+def test_names_of_lessons(course: Path, word: str) -> None:
+    assert find_lesson(lessons_in(course), word).name == SECOND
+
+
+def test_names_that_mean_none_or_several(course: Path) -> None:
+    code, _, err = call("check", "l09", course=course)
+    assert code == 2
+    assert f"no lesson 'l09'; the lessons are {FIRST}, {SECOND}" in err
+    with pytest.raises(ArgumentError, match="may mean"):
+        find_lesson(lessons_in(course), "l0")
+
+
+def test_watch_checks_at_each_change_and_never_goes_on(course: Path) -> None:
+    file = course / FIRST / "exercise.py"
+    checks: list[str] = []
+    steps = iter([None, "two", None, "remove", "three", None])
+
+    def sleep(_: float) -> None:
+        step = next(steps)
+        if step == "remove":
+            file.unlink()
+        elif step is not None:
+            file.write_text(step, encoding="utf-8")
+
+    file.write_text("one!", encoding="utf-8")
+    watch_file(file, lambda: checks.append(file.read_text(encoding="utf-8")), sleep=sleep, looks=6)
+    assert checks == ["one!", "two", "three"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")
+def test_watch_at_the_command_line(course: Path) -> None:
+    import signal
+
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-m", "gradcheck_lm", "lessons", "watch", "--lang", "en"], stdout=subprocess.PIPE,
+        env=environment(GRADCHECK_LM_LESSONS=str(course), PYTHONIOENCODING="utf-8"), text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    _wait_for(process.stdout, "Ctrl-C ends")
+    solve(course, FIRST)
+    seen = _wait_for(process.stdout, "Ctrl-C ends")
+    assert "Passed" in seen
+    assert f"{FIRST}" in seen.splitlines()[-1] or "exercise.py" in seen.splitlines()[-1], "still the same lesson"
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=60) == 0
+    process.stdout.close()
+
+
+def _wait_for(stream, mark: str) -> str:
+    lines = []
+    for line in stream:
+        lines.append(line)
+        if mark in line:
+            break
+    assert mark in lines[-1]
+    return "".join(lines)
+
+
+def test_init_lays_the_course_out_with_untouched_exercises(tmp_path: Path) -> None:
+    target = tmp_path / "my lessons"
+    code, out, _ = call("init", str(target))
+    assert code == 0
+    assert f"{len(NAMES)} lessons" in out
+    for folder in FOLDERS:
+        assert {path.name for path in (target / folder.name).iterdir()} == set(FILES)
+        assert (target / folder.name / "exercise.py").read_text(encoding="utf-8") == exercise_text(folder)
+    assert (target / "README.md").is_file()
+    edited = target / FIRST / "exercise.py"
+    edited.write_text("mine = 1\n", encoding="utf-8")
+    (target / SECOND / "check.py").write_text("old\n", encoding="utf-8")
+    assert call("init", str(target))[0] == 0
+    assert edited.read_text(encoding="utf-8") == "mine = 1\n"
+    assert (target / SECOND / "check.py").read_bytes() == (LESSONS / SECOND / "check.py").read_bytes()
+
+
+def test_init_refuses_what_it_would_spoil(tmp_path: Path) -> None:
+    (tmp_path / "letters.txt").write_text("dear", encoding="utf-8")
+    code, _, err = call("init", str(tmp_path))
+    assert code == 2
+    assert "is not empty and holds no lessons" in err
+    assert "is a file" in call("init", str(tmp_path / "letters.txt"))[2]
+    assert "the course's own folder" in call("init", str(LESSONS))[2]
+
+
+def test_where_the_course_is_found(course: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GRADCHECK_LM_LESSONS", raising=False)
+    assert find_course(course) == course
+    assert find_course(course / FIRST) == course
+    (tmp_path / "lessons").symlink_to(course)
+    assert find_course(tmp_path).resolve() == course
+    assert find_course(Path(tmp_path.anchor)) == LESSONS
+    monkeypatch.setenv("GRADCHECK_LM_LESSONS", str(tmp_path / "nowhere"))
+    with pytest.raises(DataError, match="no lessons lie there"):
+        find_course()
+
+
+def test_a_damaged_lesson_is_named(course: Path) -> None:
+    (course / FIRST / "check.py").unlink()
+    assert "check.py missing" in call(course=course)[2]
+    (course / FIRST / "check.py").write_text("", encoding="utf-8")
+    (course / FIRST / "hints.toml").write_text("[title]\nja = 'x'\n", encoding="utf-8")
+    assert "needs [title], [aha] and three [[hint]]" in call(course=course)[2]
+    (course / FIRST / "hints.toml").write_text("[title\n", encoding="utf-8")
+    assert "cannot be read" in call(course=course)[2]
+
+
+def test_progress_is_kept_whole(course: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    progress = Progress(course)
+    progress.mark_checked(FIRST, passed=True)
+    progress.mark_checked(FIRST, passed=False)
+    progress.mark_read(FIRST)
+    assert progress.state(FIRST) == "passed", "what has passed stays passed"
+    before = progress.path.read_bytes()
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.replace", full)
+    with pytest.raises(OSError, match="No space left"):
+        progress.mark_read(SECOND)
+    assert progress.path.read_bytes() == before
+    assert [path.name for path in progress.path.parent.iterdir()] == ["progress.json"]
+
+
+def test_damaged_progress_is_no_traceback(course: Path) -> None:
+    path = Progress(course).path
+    path.parent.mkdir()
+    for text in ("{", "[]", '{"schema": 99, "lessons": {}}', '{"schema": 1, "lessons": {"x": 3}}'):
+        path.write_text(text, encoding="utf-8")
+        code, _, err = call(course=course)
+        assert code == 2
+        assert "delete it, and the course begins anew" in err
+
+
+def test_old_consoles(course: Path) -> None:
+    for language, encoding in (("ja", "cp932"), ("ja", "ascii"), ("en", "ascii")):
+        for command in ([], ["hint"], ["list", "--json"], ["init", str(course.parent / f"{language}-{encoding}")]):
+            more = [] if command[:1] == ["list"] else ["--lang", language]
+            done = subprocess.run(
+                [sys.executable, "-m", "gradcheck_lm", "lessons", *command, *more], capture_output=True,
+                env=environment(GRADCHECK_LM_LESSONS=str(course), PYTHONIOENCODING=encoding),
+            )  # fmt: skip
+            assert done.returncode == 0, done.stderr.decode(encoding)
+            text = done.stdout.decode(encoding)
+            assert "\\u" not in text or command[:1] == ["list"]
+
+
+@pytest.mark.slow
+def test_the_built_wheel_lays_the_course_out(tmp_path: Path) -> None:
+    pytest.importorskip("hatchling", reason="building the wheel offline needs hatchling")
+    root = LESSONS.parent
+    build = "from hatchling.build import build_wheel; import sys; print(build_wheel(sys.argv[1]))"
+    done = subprocess.run([sys.executable, "-c", build, str(tmp_path)], cwd=root, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    wheel = tmp_path / done.stdout.split()[-1]
+    inside = zipfile.ZipFile(wheel).namelist()
+    for name in NAMES:
+        assert f"gradcheck_lm/course/lessons/{name}/lesson.py" in inside
+    assert not [path for path in inside if "__pycache__" in path or ".gradcheck_lm" in path or "backups" in path]
+    site = tmp_path / "site"
+    with zipfile.ZipFile(wheel) as archive:  # a wheel of pure Python is installed by unpacking it
+        archive.extractall(site)
+    settings = environment(PYTHONPATH=str(site), PYTHONIOENCODING="utf-8", PYTHONDONTWRITEBYTECODE="1")
+
+    def lessons(*arguments: str, place: Path) -> tuple[int, str]:
+        command = [sys.executable, "-m", "gradcheck_lm", "lessons", *arguments]
+        done = subprocess.run(command, cwd=place, env=settings, capture_output=True, text=True, encoding="utf-8")
+        return done.returncode, done.stdout + done.stderr
+
+    where = subprocess.run(
+        [sys.executable, "-c", "import gradcheck_lm; print(gradcheck_lm.__file__)"], cwd=tmp_path, env=settings,
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert where.stdout.startswith(str(site)), "the wheel's package, not the checkout's"
+    assert "lessons init my-lessons" in lessons(place=tmp_path)[1]
+    code, text = lessons("check", "--lang", "en", place=tmp_path)
+    assert (code, "the installed package's own copy" in text) == (2, True)
+    assert lessons("init", "my-lessons", "--lang", "ja", place=tmp_path)[0] == 0
+    mine = tmp_path / "my-lessons"
+    code, text = lessons("check", "l01", "--lang", "en", place=mine)
+    assert (code, "checks hold" in text) == (1, True)
+    solve(mine, FIRST)
+    assert lessons("check", "l01", place=mine)[0] == 0
+    script = subprocess.run(
+        [sys.executable, str(mine / FIRST / "lesson.py"), "--lang", "en", "--out", str(tmp_path / "pictures")],
+        cwd=mine, env=settings, stdin=subprocess.DEVNULL, capture_output=True, text=True, encoding="utf-8",
+    )  # fmt: skip
+    assert script.returncode == 0, script.stderr
+    assert "not one bit" in script.stdout

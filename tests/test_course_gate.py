@@ -1,0 +1,162 @@
+"""What a check says of files that loop, crash, leave, or change what they should not."""
+
+from __future__ import annotations
+
+import random
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from gradcheck_lm.course import expect
+from gradcheck_lm.course.gate import check_file
+from gradcheck_lm.course.judge import Verdict, judge
+from gradcheck_lm.course.language import Words
+from gradcheck_lm.errors import DataError
+
+CHECK = '''
+from gradcheck_lm.course.expect import expect
+
+def check_first(answer):
+    """first
+    一つ目"""
+    expect(answer.value() == 1, ja="値は {value} です。", en="The value is {value}.", value=answer.value())
+
+def check_second(answer):
+    """second
+    二つ目"""
+    expect(answer.other() == 2, ja="違います。", en="It differs.")
+'''
+
+
+@pytest.fixture
+def lesson(tmp_path: Path):
+    folder = tmp_path / "l01_small"
+    folder.mkdir()
+    (folder / "check.py").write_text(CHECK, encoding="utf-8")
+
+    def answer(text: str) -> Path:
+        (folder / "exercise.py").write_text(text, encoding="utf-8")
+        return folder / "exercise.py"
+
+    return answer
+
+
+GOOD = "def value():\n    return 1\n\ndef other():\n    return 2\n"
+
+
+def test_a_good_file_passes(lesson) -> None:
+    file = lesson(GOOD)
+    assert judge(file.parent, file) == Verdict(True, "passed", "", Words("", ""), Words("", ""), held=2, total=2)
+
+
+def test_it_stops_at_the_first_check_that_fails(lesson) -> None:
+    file = lesson(GOOD.replace("return 1", "return 5").replace("return 2", "return 6"))
+    verdict = judge(file.parent, file)
+    assert (verdict.kind, verdict.check, verdict.held, verdict.total) == ("wrong", "check_first", 0, 2)
+    assert verdict.title == Words("一つ目", "first")
+    assert verdict.message == Words("値は 5 です。", "The value is 5.")
+
+
+@pytest.mark.parametrize(
+    ("body", "line", "says"),
+    [
+        ("raise NotImplementedError", 2, "not written yet"),
+        ("return 1 +* 2", 2, "not Python yet"),
+        ("return value()", 2, "recursion is too deep"),
+        ("exit()", 2, "ends itself"),
+        ("return None.grad", 2, "`grad_fn` and `grad` are `None`"),
+        ("import torch; torch.zeros(1).sum().backward()", 2, "has no graph"),
+        ("return {}['x']", 2, "stopped with an error"),
+    ],
+)
+def test_a_crash_is_explained_with_the_learners_line(lesson, body: str, line: int, says: str) -> None:
+    file = lesson(GOOD.replace("return 1", body))
+    verdict = judge(file.parent, file)
+    assert verdict.kind == "crash"
+    assert says in verdict.message.en
+    assert verdict.line == line
+    assert verdict.source == body
+    assert verdict.message.ja != verdict.message.en
+
+
+def test_what_an_answer_switches_does_not_stay_switched(lesson) -> None:
+    text = "import random, sys, torch\ntorch.set_default_dtype(torch.float64)\ntorch.set_grad_enabled(False)\n" + GOOD
+    file = lesson(
+        text.replace("return 1", "random.seed(9); torch.manual_seed(9); sys.setrecursionlimit(5000); return 1")
+    )
+    state, python, limit = torch.get_rng_state(), random.getstate(), sys.getrecursionlimit()
+    assert judge(file.parent, file).passed
+    assert torch.equal(torch.get_rng_state(), state)
+    assert random.getstate() == python
+    assert sys.getrecursionlimit() == limit
+    assert torch.is_grad_enabled()
+    assert torch.get_default_dtype() is torch.float32
+
+
+def test_an_edit_within_the_same_second_is_seen(lesson) -> None:
+    file = lesson(GOOD.replace("return 1", "return 3"))
+    assert not judge(file.parent, file).passed
+    assert judge(file.parent, lesson(GOOD)).passed
+    assert not list(file.parent.rglob("*.pyc"))
+
+
+def test_checks_need_titles_in_both_languages_and_there_must_be_some(lesson) -> None:
+    file = lesson(GOOD.replace("return 1", "return 3"))
+    (file.parent / "check.py").write_text(CHECK.replace("    一つ目", ""), encoding="utf-8")
+    with pytest.raises(DataError, match="two lines: English, then Japanese"):
+        judge(file.parent, file)
+    (file.parent / "check.py").write_text("x = 1\n", encoding="utf-8")
+    with pytest.raises(DataError, match="holds no function check_"):
+        judge(file.parent, file)
+
+
+def test_a_process_of_its_own_gives_the_same_verdict_and_what_was_printed(lesson) -> None:
+    file = lesson("print('値', 5)\n" + GOOD.replace("return 1", "return 5"))
+    verdict = check_file(file.parent, file)
+    assert verdict.output == "値 5"
+    assert verdict.message.ja == "値は 5 です。"
+    assert not list(file.parent.rglob("*.pyc"))
+
+
+def test_an_endless_loop_is_stopped(lesson) -> None:
+    file = lesson("while True:\n    pass\n")
+    verdict = check_file(file.parent, file, seconds=6)
+    assert verdict.kind == "time"
+    assert "within 6 seconds" in verdict.message.en
+    assert "6 秒" in verdict.message.ja
+
+
+def test_leaving_is_no_way_to_pass(lesson) -> None:
+    verdict = check_file(lesson("").parent, lesson("import os\nprint('bye', flush=True)\nos._exit(0)\n"))
+    assert (verdict.passed, verdict.kind, verdict.output) == (False, "died", "bye")
+    assert "exit code 0" in verdict.message.en
+
+
+def test_the_house_rule_names_what_is_missing() -> None:
+    x = torch.tensor([1.0, -2.0, 0.5], dtype=torch.float64, requires_grad=True)
+    truth = 2 * x.detach()
+    what = Words("損失", "the loss")
+    expect.expect_gradient(lambda: (x**2).sum(), x, truth, what=what)
+    for loss, says in (
+        (lambda: (x.detach() ** 2).sum(), "No gradient arrives from the loss"),
+        (lambda: torch.ones((), requires_grad=True) * 2, "No gradient arrives"),
+        (lambda: 3.0, "No gradient arrives"),
+        (lambda: (x * 0).sum(), "exactly 0 everywhere"),
+        (lambda: (x**2).sum() / 2, "not the right one"),
+        (lambda: (x * float("nan")).sum(), "not the right one"),
+    ):
+        with pytest.raises(expect.Wrong, match=says):
+            expect.expect_gradient(loss, x, truth, what=what)
+    assert torch.allclose(expect.numerical_gradient(lambda: (x.detach() ** 2).sum(), x), truth, atol=1e-6)
+
+
+def test_standard_errors() -> None:
+    generator = torch.Generator().manual_seed(0)
+    samples = torch.randn(4000, 2, 3, generator=generator) * 3 + 1
+    assert expect.standard_errors(samples, torch.ones(2, 3)) < 4
+    assert expect.standard_errors(samples, torch.full((2, 3), 1.5)) > 4
+    constant = torch.full((10, 2), 2.0)
+    assert expect.standard_errors(constant, torch.full((2,), 2.0)) == 0
+    assert expect.standard_errors(constant, torch.full((2,), 2.1)) == float("inf")
