@@ -16,6 +16,7 @@ import torch
 from hypothesis import strategies as st
 
 PARAMETERS = ("w0", "w1", "w2")
+K = torch.linspace(-1.0, 1.3, 9).reshape(3, 3)
 PREAMBLE = """
 import torch
 import torch.nn.functional as F
@@ -141,7 +142,7 @@ class Program:
 
     def load(self, parameters: dict[str, torch.Tensor]) -> Any:
         """The program as a function of no arguments that gives its terms by name."""
-        scope: dict[str, Any] = {**parameters, "K": torch.linspace(-1.0, 1.3, 9).reshape(3, 3), "log": self.log}
+        scope: dict[str, Any] = {**parameters, "K": K, "log": self.log}
         lines = self.source.splitlines(keepends=True)
         linecache.cache[self.name] = (len(self.source), None, lines, self.name)
         exec(self._code(), scope)
@@ -161,8 +162,11 @@ class Program:
             return [unit for unit in self.units if f"{function}(" in unit.text]
         return [unit for unit in self.units if unit.first <= line <= unit.last]
 
-    def is_cut(self, unit: Unit) -> bool:
-        """Whether autograd sends nothing, or zero, back through a unit to one of the values it reads."""
+    def is_cut(self, unit: Unit, *, as_used: bool = False) -> bool:
+        """Whether autograd sends nothing, or zero, back through a unit to one of the values it reads.
+
+        `as_used`: of the gradient that this program sends in (rows that no one reads get none), not of any.
+        """
         values = self._values_before(unit)
         reads = {name: values[name].detach().clone().requires_grad_() for name in unit.reads}
         scope: dict[str, Any] = {"log": [], **reads}
@@ -172,10 +176,22 @@ class Program:
         made = scope[unit.makes]
         if not made.requires_grad:
             return True
-        weights = torch.randn(3, 3, generator=torch.Generator().manual_seed(5))
+        weights = self._incoming(unit) if as_used else torch.randn(3, 3, generator=torch.Generator().manual_seed(5))
+        if weights is None:
+            return True
         leaves = list(reads.values())
         found = torch.autograd.grad(made, leaves, weights, allow_unused=True)
         return any(gradient is None or not bool(gradient.any()) for gradient in found)
+
+    def _incoming(self, unit: Unit) -> torch.Tensor | None:
+        """The gradient of all terms with respect to what a unit makes."""
+        scope = self._values_before(unit)
+        exec(unit.text, scope)
+        made = scope[unit.makes] = scope[unit.makes].detach().clone().requires_grad_()
+        for other in self.units[self.units.index(unit) + 1 :]:
+            exec(other.text, scope)
+        total = sum((scope[value] * K).sum() for values in self.terms.values() for value in values)
+        return torch.autograd.grad(total, made, allow_unused=True)[0] if total.requires_grad else None
 
     def _values_before(self, unit: Unit) -> dict[str, torch.Tensor]:
         scope: dict[str, Any] = {**self.fresh(), "log": []}

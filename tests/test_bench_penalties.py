@@ -12,7 +12,7 @@ from penalties_fakes import random_logits
 from gradcheck_lm.bench.estimators import CASES, Measured, compare, interval, label, measure, page, usable_problems
 from gradcheck_lm.bench.growth import BASE, charset_of, growth_panels, random_lines
 from gradcheck_lm.bench.penalties import run_penalties, story_decode, story_score
-from gradcheck_lm.bench.timing import Timings, interleaved
+from gradcheck_lm.bench.timing import Timings, interleaved, kept_mb
 from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.htr.ctc import greedy_decode
 from gradcheck_lm.lm import load_language_model
@@ -31,6 +31,18 @@ def test_contestants_take_turns_after_a_round_that_does_not_count():
     found = interleaved({"a": lambda: order.append("a"), "b": lambda: order.append("b")}, repeats=2)
     assert "".join(order) == "ababab"
     assert [len(times) for times in found.seconds.values()] == [2, 2]
+
+
+def test_what_autograd_keeps_is_counted_once_and_without_the_weights():
+    weight = torch.ones(1000, 250, requires_grad=True)
+    x = torch.ones(250, 1000, requires_grad=True)
+
+    def work():
+        y = (x @ weight).exp()  # keeps x, weight and y; 250 * 1000, 1000 * 250 and 250 * 250 floats
+        (y * 2).sum().backward()
+
+    assert kept_mb(work) == pytest.approx(4e-6 * (250_000 + 250_000 + 62_500))
+    assert kept_mb(work, besides=[weight]) == pytest.approx(4e-6 * (250_000 + 62_500))
 
 
 def test_the_storys_loops_say_what_ours_say():

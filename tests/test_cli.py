@@ -25,7 +25,7 @@ from gradcheck_lm.htr.synthetic import HELD_OUT_HANDS, render_line
 
 COMMANDS = (
     "run", "compare", "train", "evaluate", "transcribe", "adapt", "lm-table", "mistakes", "train-lm", "train-ngram",
-    "doctor",
+    "doctor", "lessons",
 )  # fmt: skip
 
 

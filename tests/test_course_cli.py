@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -209,6 +210,15 @@ def test_where_the_course_is_found(course: Path, tmp_path: Path, monkeypatch: py
         find_course()
 
 
+def test_an_exercise_that_was_deleted_comes_back(course: Path) -> None:
+    (course / FIRST / "exercise.py").unlink()
+    code, _, err = call("check", course=course)
+    assert code == 2
+    assert f"lessons reset {FIRST}" in err
+    assert call("reset", "l01", course=course)[0] == 0
+    assert call("check", course=course)[0] == 1
+
+
 def test_a_damaged_lesson_is_named(course: Path) -> None:
     (course / FIRST / "check.py").unlink()
     assert "check.py missing" in call(course=course)[2]
@@ -248,7 +258,7 @@ def test_damaged_progress_is_no_traceback(course: Path) -> None:
 
 
 def test_old_consoles(course: Path) -> None:
-    for language, encoding in (("ja", "cp932"), ("ja", "ascii"), ("en", "ascii")):
+    for language, encoding in (("ja", "cp932"), ("ja", "ascii")):
         for command in ([], ["hint"], ["list", "--json"], ["init", str(course.parent / f"{language}-{encoding}")]):
             more = [] if command[:1] == ["list"] else ["--lang", language]
             done = subprocess.run(
@@ -263,7 +273,13 @@ def test_old_consoles(course: Path) -> None:
 @pytest.mark.slow
 def test_the_built_wheel_lays_the_course_out(tmp_path: Path) -> None:
     pytest.importorskip("hatchling", reason="building the wheel offline needs hatchling")
-    root = LESSONS.parent
+    root = tmp_path / "checkout"  # of a learner who has edited an exercise in place, and without git's own ignore list
+    for name in ("gradcheck_lm", "lessons"):
+        shutil.copytree(LESSONS.parent / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(LESSONS.parent / name, root)
+    Progress(root / "lessons").mark_checked(FIRST, passed=True)
+    solve(root / "lessons", SECOND)
     build = "from hatchling.build import build_wheel; import sys; print(build_wheel(sys.argv[1]))"
     done = subprocess.run([sys.executable, "-c", build, str(tmp_path)], cwd=root, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -292,6 +308,7 @@ def test_the_built_wheel_lays_the_course_out(tmp_path: Path) -> None:
     assert (code, "the installed package's own copy" in text) == (2, True)
     assert lessons("init", "my-lessons", "--lang", "ja", place=tmp_path)[0] == 0
     mine = tmp_path / "my-lessons"
+    assert (mine / SECOND / "exercise.py").read_text(encoding="utf-8") == exercise_text(LESSONS / SECOND)
     code, text = lessons("check", "l01", "--lang", "en", place=mine)
     assert (code, "checks hold" in text) == (1, True)
     solve(mine, FIRST)

@@ -84,7 +84,9 @@ def test_a_crash_is_explained_with_the_learners_line(lesson, body: str, line: in
 def test_what_an_answer_switches_does_not_stay_switched(lesson) -> None:
     text = "import random, sys, torch\ntorch.set_default_dtype(torch.float64)\ntorch.set_grad_enabled(False)\n" + GOOD
     file = lesson(
-        text.replace("return 1", "random.seed(9); torch.manual_seed(9); sys.setrecursionlimit(5000); return 1")
+        text.replace(
+            "return 1", "random.seed(9)\n    torch.manual_seed(9)\n    sys.setrecursionlimit(5000)\n    return 1"
+        )
     )
     state, python, limit = torch.get_rng_state(), random.getstate(), sys.getrecursionlimit()
     assert judge(file.parent, file).passed

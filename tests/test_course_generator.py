@@ -85,7 +85,7 @@ def test_a_mutant_is_the_solution_with_other_code_in_a_hole() -> None:
         (lambda text: text.replace("    # --- broken\n", ""), "then '# --- broken'"),
         (
             lambda text: text.replace("    #     return x - 1", "    return x - 1"),
-            "must be comments, not 'return x - 1'",
+            "must be comments, not 'ret",
         ),
         (lambda text: text.replace("outer", "inner"), "comes twice"),
         (lambda text: '"""Nothing."""\n', "no hole"),

@@ -162,6 +162,13 @@ def test_outputs_are_told_apart() -> None:
     assert predicted(lambda x: tuple(torch.linalg.lu_factor(x)), square) == [[True], [False]]
 
 
+@pytest.mark.parametrize("name", ["round", "floor", "ceil", "trunc", "fix", "sign", "sgn", "angle"])
+def test_steps_carry_no_gradient(name: str) -> None:
+    assert predicted(getattr(torch, name), torch.randn(3)) == [[False]]
+    if name in ("sgn", "angle"):
+        assert predicted(getattr(torch, name), torch.randn(3, dtype=torch.complex64)) == [[True]]
+
+
 def test_arguments_decide() -> None:
     first, second = torch.rand(3) + 1, torch.rand(3) + 1
     assert predicted(torch.div, first, second) == [[True, True]]

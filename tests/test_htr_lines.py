@@ -17,7 +17,7 @@ from gradcheck_lm.htr import (
     Line,
     LineSet,
     SyntheticLines,
-    load_lines,
+    open_lines,
     read_images,
     read_labels_tsv,
     to_batch,
@@ -116,7 +116,7 @@ def test_a_folder_is_read(folder: Path) -> None:
     assert {line.hand for line in lines} == {folder.name}
     assert lines[1].path == folder / "1.png"
     assert np.array_equal(lines[1].image, page(width=101))
-    loaded = load_lines(folder)
+    loaded = open_lines(folder)
     assert isinstance(loaded, LineSet)
     assert loaded.labelled
     assert loaded.texts == ["zero", "one one", "two"]
@@ -217,7 +217,7 @@ def test_images_without_labels(folder: Path, tmp_path: Path) -> None:
     assert [line.name for line in lines] == ["0.png", "1.png", "2.png", "0.png"]
     assert all(line.text is None for line in lines)
     (folder / "labels.tsv").unlink()
-    unlabelled = load_lines(folder)
+    unlabelled = open_lines(folder)
     assert not unlabelled.labelled
     with pytest.raises(DataError, match=r"'0\.png' has no transcript"):
         unlabelled.texts  # noqa: B018
@@ -293,7 +293,7 @@ def test_an_image_must_be_grey_bytes() -> None:
 
 
 def test_real_handwriting_becomes_clean(shared_data: Path) -> None:
-    lines = load_lines(shared_data / "hooker" / "val")
+    lines = open_lines(shared_data / "hooker" / "val")
     assert len(lines) == 312
     lines.check_charset(Charset.standard())
     batch = to_batch(lines[:32], CONFIG)

@@ -116,5 +116,19 @@ def penalties(
     typer.echo(str(run_penalties(out, lms=names, repeats=repeats, device=device, curves=curves, progress=note)))
 
 
+@app.command()
+@friendly
+def pictures(
+    out: Annotated[Path, typer.Option(help="Folder for pictures.json and pictures.md.")] = Path("docs/results"),
+    repeats: Annotated[int, typer.Option(help="Runs of each of our pictures.", min=1)] = 5,
+    limit: Annotated[float, typer.Option(help="Seconds that the layout of torchviz's picture may take.")] = 600.0,
+) -> None:
+    """What a picture of up to 5,000 operations costs, against torchviz and dot."""
+    quiet_libraries()
+    from gradcheck_lm.bench.pictures import run_pictures
+
+    typer.echo(str(run_pictures(out, repeats=repeats, limit=limit, progress=note)))
+
+
 if __name__ == "__main__":
     app()

@@ -8,10 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gradcheck_lm.bench.timing import interleaved
+from gradcheck_lm.bench.timing import interleaved, kept_mb
 from gradcheck_lm.draw.curves import Panel, Series
 from gradcheck_lm.htr.charset import Charset
-from gradcheck_lm.lab.memory import peak_memory_mb, reset_peak_memory
 from gradcheck_lm.lm import LanguageModel
 from gradcheck_lm.penalties import PENALTIES, make_penalty
 
@@ -29,7 +28,7 @@ REPEATS = 3
 
 
 def growth(language_model: LanguageModel, device: torch.device, *, progress: Callable[[str], None]) -> dict[str, Any]:
-    """Milliseconds and MB of one call and its backward, for each penalty along each axis, the others as in BASE."""
+    """Milliseconds and MB kept of one call and its backward, for each penalty along each axis, the others as in BASE."""
     curves: dict[str, Any] = {}
     for axis, values in GRID.items():
         progress(f"growth with {axis}: {MEANING[axis]}")
@@ -44,7 +43,7 @@ def growth(language_model: LanguageModel, device: torch.device, *, progress: Cal
         "language_model": language_model.name,
         "curves": curves,
         "said": f"One axis at a time, the others at {said}; language model {language_model.name}; a call of the "
-        f"penalty and its backward down to the logits, median of {REPEATS}. Memory is in the JSON.",
+        f"penalty and its backward down to the logits, median of {REPEATS}. Memory is what autograd keeps.",
     }
 
 
@@ -66,12 +65,7 @@ def point(sizes: dict[str, int], language_model: LanguageModel, device: torch.de
 
     works = {name: work(name) for name in MEASURED}
     found = interleaved(works, repeats=REPEATS, device=device)
-    memory = {}
-    for name, call in works.items():
-        reset_peak_memory(device)
-        before = peak_memory_mb(device)
-        call()
-        memory[name] = max(0.0, peak_memory_mb(device) - before)
+    memory = {name: kept_mb(call, besides=language_model.module.parameters()) for name, call in works.items()}
     return {name: (1000 * found.median(name), memory[name]) for name in works}
 
 
@@ -105,4 +99,4 @@ def growth_panels(found: dict[str, Any]) -> list[Panel]:
         for axis, table in found["curves"].items()
     ]
     memory = {name: Series(rows["x"], rows["memory_mb"]) for name, rows in found["curves"]["N"].items()}
-    return [*panels, Panel("memory", "N", "MB above what was held", memory)]
+    return [*panels, Panel("memory", "N", "MB kept for the backward", memory)]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -51,3 +52,25 @@ def interleaved(
             if turn:
                 seconds[name].append(time.perf_counter() - began)
     return Timings(seconds)
+
+
+def kept_mb(work: Callable[[], Any], *, besides: Iterable[Tensor] = ()) -> float:
+    """MB that autograd keeps for the backwards of `work`, each storage once; the same on every device and every run.
+
+    A process's own memory says nothing of it: what one call gave back serves the next.
+
+    Args:
+        besides: tensors that are there anyway, such as weights.
+    """
+    there = {tensor.untyped_storage().data_ptr() for tensor in besides}
+    kept: dict[int, Tensor] = {}  # held until the end, so that no storage's place is given to another
+
+    def pack(tensor: Tensor) -> Tensor:
+        place = tensor.untyped_storage().data_ptr()
+        if place not in there:
+            kept[place] = tensor.detach()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        work()
+    return sum(tensor.untyped_storage().nbytes() for tensor in kept.values()) / 1e6

@@ -77,7 +77,12 @@ def check(name: Name = "", lang: Language = "") -> None:
 def _check(spoken: Voice, lesson: Lesson, progress: Progress) -> Verdict:
     from gradcheck_lm.course.board import show_verdict
     from gradcheck_lm.course.gate import check_file
+    from gradcheck_lm.errors import DataError
 
+    if not lesson.exercise.is_file():
+        raise DataError(
+            f"{lesson.exercise} is missing; bring it back: python -m gradcheck_lm lessons reset {lesson.name}"
+        )
     verdict = check_file(lesson.folder, lesson.exercise)
     progress.mark_checked(lesson.name, passed=verdict.passed)
     show_verdict(spoken, lesson, verdict)

@@ -48,7 +48,8 @@ def read_lesson(folder: Path) -> Lesson:
     Raises:
         DataError: a file of the lesson is missing, or hints.toml lacks a text; the message says which.
     """
-    if missing := [name for name in FILES if not (folder / name).is_file()]:
+    # exercise.py is generated: where it is missing, `lessons reset` brings it back
+    if missing := [name for name in FILES if name != "exercise.py" and not (folder / name).is_file()]:
         raise DataError(f"{folder}: {', '.join(missing)} missing; lay the course out anew: lessons init DIR")
     path = folder / "hints.toml"
     try:

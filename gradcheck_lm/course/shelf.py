@@ -45,8 +45,8 @@ def lay_out(target: Path) -> list[str]:
     for lesson in lessons_in(source):
         folder = target / lesson.name
         before = exercise_text(folder) if (folder / "solution.py").is_file() else None
-        changed = [_copy(lesson.folder / name, folder / name) for name in FILES if name != "exercise.py"]
         exercise, fresh = folder / "exercise.py", exercise_text(lesson.folder)
+        changed = [_copy(lesson.folder / name, folder / name) for name in FILES if name != "exercise.py"]
         untouched = not exercise.is_file() or exercise.read_text(encoding="utf-8") == before
         if untouched and (not exercise.is_file() or before != fresh):
             write_text_atomic(exercise, fresh)

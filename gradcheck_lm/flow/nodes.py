@@ -1,7 +1,7 @@
 """Walks over autograd's nodes: iterative, and such that a deep graph can still be deleted afterwards.
 
-torch deletes a graph iteratively, but for nodes that Python has looked at: those it deletes by recursion, and a chain of
-some 30,000 of them overflows the stack of the process (seen in torch 2.13; a plain loop over `next_functions` is
+torch deletes a graph iteratively, but for nodes that Python has looked at: those it deletes by recursion, and a chain
+of some 30,000 of them overflows the stack of the process (seen in torch 2.13; a plain loop over `next_functions` is
 enough). After a walk over a deep graph some nodes therefore hold the Python objects of the nodes behind them, and let
 go of them in order when they are deleted themselves.
 """

@@ -27,11 +27,13 @@ if TYPE_CHECKING:
     from gradcheck_lm.htr.hand import hands as hands
     from gradcheck_lm.htr.lines import Line as Line
     from gradcheck_lm.htr.lines import LineSet as LineSet
-    from gradcheck_lm.htr.lines import load_lines as load_lines
     from gradcheck_lm.htr.lines import read_images as read_images
     from gradcheck_lm.htr.lines import read_labels_tsv as read_labels_tsv
     from gradcheck_lm.htr.lines import to_batch as to_batch
     from gradcheck_lm.htr.lines import write_labels_tsv as write_labels_tsv
+    from gradcheck_lm.htr.logits import LineLogits as LineLogits
+    from gradcheck_lm.htr.logits import read_logits as read_logits
+    from gradcheck_lm.htr.sources import open_lines as open_lines
     from gradcheck_lm.htr.synthetic import SyntheticLines as SyntheticLines
     from gradcheck_lm.htr.synthetic import render_line as render_line
     from gradcheck_lm.htr.text import load_sentences as load_sentences
@@ -46,7 +48,9 @@ _HOMES = {
     "ctc_beam": ("prefix_beam",),
     "ctc_distinct": ("sample_distinct_paths",),
     "hand": ("HELD_OUT_HANDS", "TRAINING_HANDS", "Hand", "hands"),
-    "lines": ("Line", "LineSet", "load_lines", "read_images", "read_labels_tsv", "to_batch", "write_labels_tsv"),
+    "lines": ("Line", "LineSet", "read_images", "read_labels_tsv", "to_batch", "write_labels_tsv"),
+    "logits": ("LineLogits", "read_logits"),
+    "sources": ("open_lines",),
     "synthetic": ("SyntheticLines", "render_line"),
     "text": ("load_sentences",),
 }

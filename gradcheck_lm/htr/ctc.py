@@ -47,8 +47,8 @@ def spell_paths(paths: Tensor, charset: Characters) -> list[str]:
     kept = narrow != BLANK
     kept[:, 1:] &= narrow[:, 1:] != narrow[:, :-1]
     places = np.flatnonzero(kept)
-    ends = np.arange(1, len(kept) + 1) * kept.shape[1]
-    return _cut_strings(narrow.ravel().take(places), places.searchsorted(ends), charset)
+    ends = places.searchsorted(np.arange(1, len(kept) + 1) * kept.shape[1])
+    return _cut_strings(narrow.ravel().take(places), ends, charset)
 
 
 def greedy_paths(logits: Tensor, *, lengths: Tensor | Sequence[int] | None = None) -> Tensor:
@@ -92,8 +92,8 @@ def collapse_paths(paths: Tensor, lengths: Tensor | Sequence[int] | None = None)
 
 def to_strings(ids: Tensor, target_lengths: Tensor, charset: Characters) -> list[str]:
     """Spell M padded strings of classes, ids (M, L) with target_lengths (M,), as Python strings."""
-    classes = ids[torch.arange(ids.shape[1], device=ids.device) < target_lengths[:, None]]
-    return _cut_strings(classes.cpu().numpy(), target_lengths.cumsum(0).cpu().numpy(), charset)
+    classes = ids[torch.arange(ids.shape[1], device=ids.device) < target_lengths[:, None]].cpu().numpy()
+    return _cut_strings(classes, target_lengths.cumsum(0).cpu().numpy(), charset)
 
 
 def sample_paths(
@@ -164,10 +164,8 @@ def string_log_prob(
     check_targets(ids, target_lengths, lines, logits)
     if not len(ids):
         return log_probs.new_zeros(0)
-    if not ids.shape[1]:
-        ids = ids.new_zeros(len(ids), 1)  # F.ctc_loss wants a column even where all strings are empty
-    columns = log_probs[:, lines]
-    frames = frames[lines]
+    ids = ids if ids.shape[1] else ids.new_zeros(len(ids), 1)  # F.ctc_loss wants a column even for empty strings
+    columns, frames = log_probs[:, lines], frames[lines]
     impossible = _frames_needed(ids, target_lengths) > frames
     # the empty string stands in for impossible ones: it is finite, and its gradient is multiplied by 0
     target_lengths = target_lengths.masked_fill(impossible, 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from io import BytesIO
 from pathlib import Path
 
 from gradcheck_lm.errors import DataError, MissingPackageError
@@ -15,18 +16,20 @@ except ImportError as error:
     raise MissingPackageError(f"line images need {error.name}: pip install 'gradcheck_lm[lab]'") from error
 
 LARGEST_IMAGE = 50_000_000  # pixels: a line has one or two million, a file that claims more is a page or an attack
+_ORIENTATION = 0x0112  # EXIF's number for how a photograph is turned
 _PATCH = 64  # columns over which the paper's tone is taken as even
 
 Pixels = NDArray[np.uint8]
 
 
-def read_image(path: str | Path) -> Pixels:
-    """The grey values of an image file, (H, W) uint8; what is transparent is paper.
+def read_image(path: str | Path | bytes, *, name: str = "") -> Pixels:
+    """The grey values of an image file or of its bytes, (H, W) uint8; what is transparent is paper.
 
     Raises:
-        DataError: the file is missing, empty, damaged, too large or no image.
+        DataError: the file is missing, empty, damaged, too large or no image; `name` says which.
     """
-    with _opened(Path(path), str(path)) as picture:
+    name = name or (f"an image of {len(path)} bytes" if isinstance(path, bytes) else str(path))
+    with _opened(path if isinstance(path, bytes) else Path(path), name) as picture:
         try:
             picture = ImageOps.exif_transpose(picture)
             if picture.mode.startswith(("I", "F")):  # 16 and 32 bits a pixel: to the range of 8
@@ -37,7 +40,7 @@ def read_image(path: str | Path) -> Pixels:
                 picture = Image.alpha_composite(paper, picture)
             return np.asarray(picture.convert("L"))
         except Exception as error:  # a damaged file makes Pillow raise almost anything
-            raise DataError(f"the image {path} is damaged or cut short ({error}): fetch it again") from error
+            raise DataError(f"the image {name} is damaged or cut short ({error}): fetch it again") from error
 
 
 def ink_of(image: Pixels, *, height: int, widest: int) -> NDArray[np.float32]:
@@ -65,27 +68,34 @@ def _paper(picture: Pixels) -> NDArray[np.float32]:
     return np.interp(np.arange(width), (np.arange(patches) + 0.5) * _PATCH, local).astype(np.float32)
 
 
-def check_head(path: Path, where: str) -> None:
+def check_head(path: Path, where: str) -> tuple[int, int]:
     """Open the file and look at its kind and size, not at its pixels; `where` leads the message.
 
+    Returns:
+        Its height and width in pixels, as `read_image` gives it.
     Raises:
         DataError: the file is missing, empty, too large or no image.
     """
-    with _opened(path, where):
-        pass
+    with _opened(path, where) as picture:
+        width, height = picture.size
+        try:
+            turned = picture.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
+        except Exception:  # damaged metadata make Pillow raise almost anything; the pixels may still be whole
+            turned = False
+        return (width, height) if turned else (height, width)
 
 
-def _opened(path: Path, where: str) -> Image.Image:
+def _opened(path: Path | bytes, where: str) -> Image.Image:
     """The image of a file, its size known and its pixels not yet read."""
-    lead = where if where == str(path) else f"{where}: {path}"
+    lead = where if isinstance(path, bytes) or where == str(path) else f"{where}: {path}"
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the bound below is lower
-            picture = Image.open(path)
+            picture = Image.open(BytesIO(path) if isinstance(path, bytes) else path)
     except Image.DecompressionBombError as error:
         raise DataError(_too_large(lead, "an enormous number of")) from error
     except UnidentifiedImageError as error:
-        empty = path.stat().st_size == 0
+        empty = not (len(path) if isinstance(path, bytes) else path.stat().st_size)
         raise DataError(
             f"{lead} is {'an empty file' if empty else 'no image that can be read'}: "
             f"replace it with a PNG, JPEG or TIFF"

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 from typing import Any, overload
 
 import torch
@@ -16,6 +15,7 @@ from gradcheck_lm.files import write_text_atomic
 from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.htr.crnn import CRNNConfig
 from gradcheck_lm.htr.images import Pixels, check_head, ink_of, read_image
+from gradcheck_lm.htr.paths import exists, in_order, inside, read_utf8
 
 try:
     import numpy as np
@@ -71,6 +71,10 @@ class Line:
             return read_image(self._image)
         return self._image() if callable(self._image) else self._image
 
+    def with_text(self, text: str | None) -> Line:
+        """The same picture with another transcript; nothing is read."""
+        return Line(self._image, text, self.name, self.hand)
+
     def __repr__(self) -> str:
         return f"Line({self.name!r}, text={self.text!r}, hand={self.hand!r})"
 
@@ -78,13 +82,17 @@ class Line:
 class LineSet(Sequence[Line]):
     """Some lines, at least one, with the questions that one asks of all of them.
 
+    Args:
+        lines: pictures, which are read when they are asked for.
+        source: where they are from, in words.
+        notes: what a reader left out and why, a sentence each.
     Raises:
         DataError: there is no line.
     """
 
-    def __init__(self, lines: Iterable[Line], *, source: str = "") -> None:
+    def __init__(self, lines: Iterable[Line], *, source: str = "", notes: Iterable[str] = ()) -> None:
         self.lines = tuple(lines)
-        self.source = source
+        self.source, self.notes = source, tuple(notes)
         if not self.lines:
             raise DataError(f"{source or 'the set'} holds no lines: at least one is needed")
 
@@ -137,20 +145,6 @@ class LineSet(Sequence[Line]):
         return f"LineSet({len(self)} lines{f' of {self.source}' if self.source else ''})"
 
 
-def load_lines(source: str | Path | Iterable[str | Path]) -> LineSet:
-    """Lines from a folder with labels.tsv, or without transcripts from image files and folders of images.
-
-    Raises:
-        DataError: as `read_labels_tsv` and `read_images`.
-    """
-    if isinstance(source, str | Path):
-        if (Path(source) / LABELS).is_file():
-            return LineSet(read_labels_tsv(source), source=str(source))
-        return LineSet(read_images([source]), source=str(source))
-    paths = list(source)
-    return LineSet(read_images(paths), source=", ".join(map(str, paths[:3])) + (", ..." if len(paths) > 3 else ""))
-
-
 def read_labels_tsv(folder: str | Path) -> list[Line]:
     """The lines of a folder: its labels.tsv has one row per image: file, tab, transcript, in UTF-8.
 
@@ -167,14 +161,7 @@ def read_labels_tsv(folder: str | Path) -> list[Line]:
     table = folder / LABELS
     if not table.is_file():
         raise DataError(f"{folder} has no {LABELS}: write one, with a row for each image: file, tab, text")
-    try:
-        rows = table.read_bytes().decode("utf-8-sig").split("\n")
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"{table} is not UTF-8 near byte {error.start}: save it as UTF-8 (iconv -f LATIN1 -t UTF-8)"
-        ) from error
-    except OSError as error:
-        raise DataError(f"cannot read {table}: {error.strerror or error}") from error
+    rows = read_utf8(table).split("\n")
     lines = [_labelled(folder, row, f"{table}, line {number}") for number, row in enumerate(rows, 1) if row.strip()]
     if not lines:
         raise DataError(f"{table} is empty: write a row for each image: file, tab, text")
@@ -190,10 +177,10 @@ def read_images(paths: Iterable[str | Path]) -> list[Line]:
     files: list[Path] = []
     for path in [Path(paths)] if isinstance(paths, str | Path) else [Path(path) for path in paths]:
         if path.is_dir():
-            inside = sorted(file for file in path.iterdir() if file.suffix.lower() in SUFFIXES and file.is_file())
-            if not inside:
+            found = in_order(file for file in path.iterdir() if file.suffix.lower() in SUFFIXES and file.is_file())
+            if not found:
                 raise DataError(f"the folder {path} holds no images ({', '.join(SUFFIXES)})")
-            files += inside
+            files += found
         elif path.is_file():
             files.append(path)
         else:
@@ -261,11 +248,8 @@ def _labelled(folder: Path, row: str, where: str) -> Line:
         raise DataError(f"{where}: {row.count(chr(9)) + 1} columns in {row[:80]!r}, expected 2: file, tab, text")
     if not name.strip() or not text.strip():
         raise DataError(f"{where}: the {'text' if name.strip() else 'file name'} is empty in {row[:80]!r}")
-    inside = PurePosixPath(name.replace("\\", "/"))
-    if inside.is_absolute() or ".." in inside.parts or PureWindowsPath(name).drive:
-        raise DataError(f"{where}: {name!r} leads out of the folder; name files inside {folder}")
-    path = folder / inside
-    if not os.path.isfile(path):  # Path.is_file raises where a name is too long
+    path = inside(folder, name, where)
+    if not exists(path):
         raise DataError(f"{where}: the image {name!r} does not exist in {folder}: add it, or take the row out")
     check_head(path, where)
     return Line(path, unicodedata.normalize("NFC", text), name, folder.name)

@@ -1,0 +1,45 @@
+"""Exercise 7: from frames to letters without the second cut. / 演習 7: 二つ目の切れ目なしで、フレームから文字へ
+
+Class 0 is CTC's blank. The collapse: neighbouring frames of the same class are one letter, then the blanks go.
+クラス 0 は CTC のブランクです。縮約では、となり合う同じクラスを一つの文字にまとめてから、ブランクを取り除きます。
+"""
+
+import torch
+
+
+def segments(path):
+    """Which letter each frame belongs to: path (T,) classes gives (T,) places 0, 1, 2, …; -1 for blanks."""
+    # TODO segments: a letter starts where the class is no blank and differs from the frame before; blanks belong to none
+    #                文字は、ブランクでなく、一つ前のフレームと違うクラスの所で始まる。ブランクはどの文字にも属さない
+    _, place = torch.unique_consecutive(path, return_inverse=True)
+    return place
+    # END segments
+
+
+def soft_letters(logits):
+    """A distribution over the C - 1 letters for each letter of the reading: logits (T, C) give (L, C - 1).
+
+    It is the mean, over the frames of the letter, of the probabilities without the blank. The segments are those of
+    the greedy path, and stay fixed.
+    """
+    # TODO letters: integers may decide which frames belong together; the numbers themselves must stay probabilities
+    #               整数は、どのフレームをまとめるかを決めるだけにする。中身の数は確率のままにしておく
+    runs = torch.unique_consecutive(logits.argmax(-1))
+    return torch.nn.functional.one_hot(runs[runs != 0] - 1, logits.shape[1] - 1).to(logits.dtype)
+    # END letters
+
+
+def cutting_stages(stages, value):
+    """The names of all stages that let no gradient through, also of those behind the first one.
+
+    stages: list of (name, function) in the order of the computation; each takes a tensor and returns a tensor.
+    """
+    # TODO stages: behind the first cut nothing requires grad, so give every stage a fresh leaf; and exactly 0 is a cut too
+    #              最初の切れ目の後ろでは何も requires_grad を持たない。段ごとに新しい葉を渡す。ちょうど 0 も切断とみなす
+    value = value.detach().clone().requires_grad_()
+    for name, stage in stages:
+        value = stage(value)
+        if not value.requires_grad:
+            return [name]
+    return []
+    # END stages

@@ -1,0 +1,149 @@
+"""Wrong answers to exercise 7 that people really give."""
+
+from gradcheck_lm.course.mutants import Mutant
+
+MUTANTS = {
+    "drops_blanks_before_merging": Mutant(
+        {
+            "segments": """
+            place = torch.full_like(path, -1)
+            kept = path != 0
+            place[kept] = torch.unique_consecutive(path[kept], return_inverse=True)[1]
+            return place
+            """
+        },
+        rejected_by="check_segments",
+    ),
+    "starts_a_letter_at_every_frame": Mutant(
+        {"segments": "return torch.where(path != 0, (path != 0).cumsum(0) - 1, -1)"}, rejected_by="check_segments"
+    ),
+    "adds_the_frames_up": Mutant(
+        {
+            "letters": """
+            place = segments(logits.argmax(-1))
+            kept = place >= 0
+            posteriors = logits[kept, 1:].softmax(-1)
+            return posteriors.new_zeros(int(place.max()) + 1, posteriors.shape[1]).index_add(0, place[kept], posteriors)
+            """
+        },
+        rejected_by="check_certain_frames",
+    ),
+    "keeps_the_column_of_the_blank": Mutant(
+        {
+            "letters": """
+            place = segments(logits.argmax(-1))
+            return torch.stack([logits.softmax(-1)[place == one].mean(0) for one in range(int(place.max()) + 1)])
+            """
+        },
+        rejected_by="check_certain_frames",
+    ),
+    "cuts_the_blank_off_after_the_softmax": Mutant(
+        {
+            "letters": """
+            place = segments(logits.argmax(-1))
+            shares = logits.softmax(-1)[:, 1:]
+            return torch.stack([shares[place == one].mean(0) for one in range(int(place.max()) + 1)])
+            """
+        },
+        rejected_by="check_uncertain_frames",
+    ),
+    "takes_the_first_frame_of_a_letter": Mutant(
+        {
+            "letters": """
+            place = segments(logits.argmax(-1))
+            shares = logits[:, 1:].softmax(-1)
+            return torch.stack([shares[place == one][0] for one in range(int(place.max()) + 1)])
+            """
+        },
+        rejected_by="check_uncertain_frames",
+    ),
+    "detaches_all_but_the_first_frame": Mutant(
+        {
+            "letters": """
+            place = segments(logits.argmax(-1))
+            shares = logits[:, 1:].softmax(-1)
+            rows = []
+            for one in range(int(place.max()) + 1):
+                first, *rest = shares[place == one]
+                rows.append((first + sum(row.detach() for row in rest)) / (1 + len(rest)))
+            return torch.stack(rows)
+            """
+        },
+        rejected_by="check_gradient_of_the_letters",
+    ),
+    "collects_numbers_in_a_list": Mutant(
+        {
+            "letters": """
+            place = segments(logits.argmax(-1))
+            shares = logits[:, 1:].softmax(-1)
+            rows = [shares[place == one].mean(0).tolist() for one in range(int(place.max()) + 1)]
+            return torch.tensor(rows, dtype=logits.dtype, requires_grad=True)
+            """
+        },
+        rejected_by="check_gradient_of_the_letters",
+    ),
+    "stacks_nothing_for_an_empty_reading": Mutant(
+        {
+            "letters": """
+            place = segments(logits.argmax(-1))
+            shares = logits[:, 1:].softmax(-1)
+            return torch.stack([shares[place == one].mean(0) for one in range(int(place.max()) + 1)])
+            """
+        },
+        rejected_by="check_empty_reading",
+        crash=True,
+    ),
+    "gives_a_row_to_an_empty_reading": Mutant(
+        {
+            "letters": """
+            place = segments(logits.argmax(-1))
+            shares = logits[:, 1:].softmax(-1)
+            letters = max(int(place.max()) + 1, 1)
+            return torch.stack([shares[place == one].mean(0) for one in range(letters)])
+            """
+        },
+        rejected_by="check_empty_reading",
+    ),
+    "adds_outputs_with_equal_weights": Mutant(
+        {
+            "stages": """
+            cutting = []
+            for name, stage in stages:
+                leaf = value.detach().clone().requires_grad_()
+                value = stage(leaf)
+                found = torch.autograd.grad(value.sum(), leaf)[0] if value.requires_grad else torch.zeros(1)
+                if found.abs().max() < 1e-12:
+                    cutting.append(name)
+            return cutting
+            """
+        },
+        rejected_by="check_no_false_cut",
+    ),
+    "names_everything_behind_the_first_cut": Mutant(
+        {
+            "stages": """
+            value = value.detach().clone().requires_grad_()
+            cutting = []
+            for name, stage in stages:
+                value = stage(value)
+                if not value.requires_grad:
+                    cutting.append(name)
+            return cutting
+            """
+        },
+        rejected_by="check_hidden_cuts",
+    ),
+    "believes_requires_grad": Mutant(
+        {
+            "stages": """
+            cutting = []
+            for name, stage in stages:
+                value = stage(value.detach().requires_grad_())
+                if not value.requires_grad:
+                    cutting.append(name)
+            return cutting
+            """
+        },
+        rejected_by="check_zero_is_a_cut",
+    ),
+}
