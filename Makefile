@@ -45,7 +45,7 @@ docs: install
 	$(BIN)/python -m gradcheck_lm.bench docs --out docs
 
 lessons: install
-	@set -e; found=0; for script in lessons/*/lesson.py; do [ -e "$$script" ] || continue; found=1; echo "== $$script"; $(BIN)/python "$$script"; done; \
+	@set -e; found=0; for script in lessons/*/lesson.py; do [ -e "$$script" ] || continue; found=1; echo "== $$script"; $(BIN)/python "$$script" --no-input; done; \
 	[ $$found = 1 ] || echo "no lesson scripts yet"
 
 clean:

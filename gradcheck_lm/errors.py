@@ -47,6 +47,17 @@ class RunError(GradcheckLMError):
     """A training run cannot go on: a loss that is not a number, a folder in use, a full disk."""
 
 
+class RunStopped(GradcheckLMError):
+    """A run was asked to stop by a signal, saved its state and left; the command line exits with 128 + the signal."""
+
+    def __init__(self, message: str, signal_number: int) -> None:
+        super().__init__(message, signal_number)
+        self.signal_number = signal_number
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
 class TraceError(GradcheckLMError):
     """A diagnosis was asked for in a way that has no answer; the message says what to pass instead."""
 

@@ -41,7 +41,7 @@ class Forgets(torch.autograd.Function):
 class Flattens(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x):
-        return x.exp()
+        return x.sigmoid()
     @staticmethod
     def backward(ctx, g):
         return torch.zeros_like(g)
@@ -61,7 +61,7 @@ HEALTHY = (
     "{n} = {a}.t()",
     "{n} = {a}.reshape(9).flip(0).view(3, 3)",
     "{n} = {a}.unsqueeze(0).expand(2, 3, 3).mean(0)",
-    "{n} = torch.einsum('ij,kj->ik', {a}, {b})",
+    "{n} = torch.tanh(torch.einsum('ij,kj->ik', {a}, {b}))",
     "{n} = torch.where({a} > 0, {a}, 0.1 * {a})",
     "{n} = {a}.masked_fill({b} > 0.9, 0.5) + 0.1 * {a}",
     "{n} = torch.gather({a}, 1, {b}.argsort(1))",
@@ -79,7 +79,7 @@ HEALTHY = (
     "{n} = Scale.apply({a})",
     "{n} = checkpoint(lambda x: torch.tanh(x) * 2, {a}, use_reentrant=False)",
     "{n} = {a} + checkpoint(lambda x: torch.tanh(x) * 2, {a}, use_reentrant=True)",
-    "{n} = torch.exp(0.1 * {a}, out=None)",
+    "{n} = torch.exp(torch.tanh({a}), out=None)",
     "{n} = {a}.clone()\n{n}.add_({b}, alpha=0.5)",
     "{n} = {a} * 1.0\n{n}[0] = {b}[0]",
     "{n} = {a}.contiguous().clone()\n{n}.view(9)[2:5] *= 2",
@@ -87,29 +87,29 @@ HEALTHY = (
     "{n} = torch.empty(3, 3)\n{n}.copy_({a})",
     "with torch.no_grad():\n    scale = {a}.abs().max()\n{n} = {a} / (scale + 1.0)",
 )
-CUTS = (
-    "{n} = {a}.detach()",
-    "{n} = {a}.data",
-    "{n} = {a}.argmax(-1, keepdim=True).float().expand(3, 3)",
-    "{n} = F.one_hot({a}.argmax(-1), 3).float()",
-    "{n} = ({a} > 0).float()",
-    "{n} = {a}.long().float()",
-    "{n} = (3 * {a}).round()",
-    "{n} = torch.sign({a})",
-    "{n} = torch.div({a}, 0.25, rounding_mode='floor')",
-    "{n} = torch.tensor({a}.tolist())",
-    "{n} = torch.full((3, 3), {a}.sum().item())",
-    "{n} = torch.from_numpy({a}.detach().numpy() * 1.5) + 0.0",  # from_numpy is seen where its result is first used
-    "{n} = torch.bernoulli(torch.sigmoid({a}))",
-    "{n} = Forgets.apply({a})",
-    "{n} = Flattens.apply({a})",
-    "{n} = frozen({a})",
-    "with torch.no_grad():\n    {n} = torch.cos({a}) + {a}",
-    "with torch.inference_mode():\n    inner = torch.cos({a}) + {a}\n{n} = inner.clone()",
-    "{n} = {a}.clone()\n{n}.zero_()\n{n} = {n} + 1.0",
-    "{n} = torch.sort({a}, -1).indices.float()",
-    "{n} = {a}.detach().requires_grad_()",
-)
+CUTS = {  # and the kind of the first finding
+    "{n} = {a}.detach()": "detach",
+    "{n} = {a}.data": "detach",
+    "{n} = {a}.argmax(-1, keepdim=True).float().expand(3, 3)": "discrete_op",
+    "{n} = F.one_hot({a}.argmax(-1), 3).float()": "discrete_op",
+    "{n} = ({a} > 0).float()": "discrete_op",
+    "{n} = {a}.long().float()": "integer_cast",
+    "{n} = (3 * {a}).round()": "zero_gradient",
+    "{n} = torch.sign({a})": "zero_gradient",
+    "{n} = torch.div({a}, 0.25, rounding_mode='floor')": "zero_gradient",
+    "{n} = torch.tensor({a}.tolist())": "left_torch",
+    "{n} = torch.full((3, 3), {a}.sum().item())": "left_torch",
+    "{n} = torch.from_numpy({a}.detach().numpy() * 1.5) + 0.0": "detach",  # from_numpy is seen where its result is first used
+    "{n} = torch.bernoulli(torch.sigmoid({a}))": "sampling",
+    "{n} = Forgets.apply({a})": "custom_function",
+    "{n} = Flattens.apply({a})": "custom_function",
+    "{n} = frozen({a})": "grad_disabled",
+    "with torch.no_grad():\n    {n} = torch.cos({a}) + {a}": "grad_disabled",
+    "with torch.inference_mode():\n    inner = torch.cos({a}) + {a}\n{n} = inner.clone()": "grad_disabled",
+    "{n} = {a}.clone()\n{n}.zero_()\n{n} = {n} + 1.0": "zero_gradient",
+    "{n} = torch.sort({a}, -1).indices.float()": "discrete_op",
+    "{n} = {a}.detach().requires_grad_()": "detach",
+}
 
 
 @dataclass(frozen=True)
@@ -251,4 +251,4 @@ def mixed_programs() -> st.SearchStrategy[Program]:
         return assemble(choices, [[len(PARAMETERS) + len(choices) - 1, *terms[0]], *terms[1:]], "mixed program")
 
     terms = st.lists(st.lists(st.integers(0, 20), min_size=1, max_size=3), min_size=1, max_size=3)
-    return st.tuples(_choices(HEALTHY + CUTS + CUTS, 8), terms).map(build)
+    return st.tuples(_choices((*HEALTHY, *CUTS, *CUTS), 8), terms).map(build)

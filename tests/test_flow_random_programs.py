@@ -128,13 +128,13 @@ def test_each_healthy_unit_alone(template: str) -> None:
     check_healthy(assemble([(template, 0, 1)], [[0, 1, 2, 3]], "healthy unit"))
 
 
-@pytest.mark.parametrize("template", CUTS)
-def test_each_cut_alone(template: str) -> None:
+@pytest.mark.parametrize(("template", "kind"), CUTS.items())
+def test_each_cut_alone(template: str, kind: str) -> None:
     program = assemble([(template, 0, 1)], [[3]], "cut")
     assert program.is_cut(program.units[0])
     check_verdict(program, counterfactual=True)
     parameters = program.fresh()
     first = diagnose(program.load(parameters), {"w2": parameters["w2"]}).findings[0]
     assert program.units_at(first.line, first.function) == program.units
-    assert first.severity == "error"
+    assert (first.kind, first.severity) == (kind, "error")
     assert PARAMETERS[2] in (*first.tensors, "w2")

@@ -28,7 +28,7 @@ REPEATS = 3
 
 
 def growth(language_model: LanguageModel, device: torch.device, *, progress: Callable[[str], None]) -> dict[str, Any]:
-    """Milliseconds and MB kept of one call and its backward, for each penalty along each axis, the others as in BASE."""
+    """Milliseconds and MB kept of one call and its backward, by penalty and axis, the others as in BASE."""
     curves: dict[str, Any] = {}
     for axis, values in GRID.items():
         progress(f"growth with {axis}: {MEANING[axis]}")

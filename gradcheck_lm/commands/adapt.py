@@ -8,10 +8,14 @@ from typing import Annotated
 import typer
 
 from gradcheck_lm.commands.common import StepProgress, note, say, show_json
+from gradcheck_lm.commands.data import LINES, OkOnly, Split, Tags
 
 
 def adapt(
-    images: Annotated[list[Path], typer.Argument(help="Pictures of lines in the new hand, or folders of them.")],
+    images: Annotated[
+        list[Path],
+        typer.Argument(help=f"Pictures of lines in the new hand, folders of them, or data sets. {LINES}"),
+    ],
     out: Annotated[Path, typer.Option(help="Folder for the adapted checkpoint and the readings.")],
     recogniser: Annotated[str, typer.Option(help="A checkpoint, or 'synthetic' (the one that ships).")] = "synthetic",
     lm: Annotated[
@@ -27,6 +31,9 @@ def adapt(
     weight: Annotated[float, typer.Option(help="Weight of the penalty; the anchor to the old reading has 1.")] = 1.0,
     steps: Annotated[int, typer.Option(help="Training steps.")] = 40,
     batch_size: Annotated[int, typer.Option(help="Lines in a step.")] = 16,
+    split: Split = None,
+    ok_only: OkOnly = False,
+    tags: Tags = None,
     limit: Annotated[int | None, typer.Option(help="Use only the first so many lines.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of order and samples.")] = 0,
     device: Annotated[str | None, typer.Option(help="'cpu' or 'cuda'; by default the best there is.")] = None,
@@ -54,6 +61,9 @@ def adapt(
             limit=limit,
             seed=seed,
             device=device,
+            split=split,
+            ok_only=ok_only,
+            tags=tuple(tags or ()),
             progress=note,
             on_step=StepProgress(tick, lambda record: f"{record.get('penalty', 0.0):.3f} nats a character"),
         )

@@ -46,8 +46,8 @@ def _editable(lesson: Lesson) -> None:
 
     if lesson.course == installed_course():
         raise DataError(
-            "these lessons are the installed package's own copy; lay out one to work in: "
-            "python -m gradcheck_lm lessons init my-lessons"
+            "these lessons are the installed package's own copy: go to the folder that `lessons init` made, "
+            "or make one: python -m gradcheck_lm lessons init my-lessons"
         )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gradcheck_lm.commands.common import note, plain, say, show_json
+from gradcheck_lm.commands.data import LINES, Blank, CharsetFile, OkOnly, Split, Tags, choose
 
 if TYPE_CHECKING:
     from gradcheck_lm.lab.quality import Quality
@@ -18,9 +19,8 @@ def quality(
     data: Annotated[
         Path | None,
         typer.Argument(
-            help="A folder with labels.tsv or with pictures of lines; or logits of your own, .npy (T, N, C) or .npz "
-            "with 'logits' and, if you have them, 'labels' and 'characters'. Left out: lines in a hand never seen in "
-            "training."
+            help=f"{LINES} Or logits of your own: .npy (T, N, C); .npz with 'logits' and, if you have them, 'labels' "
+            "and 'characters'; .csv; or a folder of these. Left out: lines in a hand never seen in training."
         ),
     ] = None,
     recogniser: Annotated[str, typer.Option(help="A checkpoint, or 'synthetic' (the one that ships).")] = "synthetic",
@@ -32,6 +32,11 @@ def quality(
         str, typer.Option(help="'hinge' (the default with labels), 'score' (without), 'sum' or 'ratio'.")
     ] = "",
     lines: Annotated[int, typer.Option(help="How many lines.")] = 8,
+    split: Split = None,
+    ok_only: OkOnly = False,
+    tags: Tags = None,
+    charset: CharsetFile = None,
+    blank: Blank = "",
     samples: Annotated[int, typer.Option(help="Strings a line for the reference gradient.", min=4)] = 2000,
     repeats: Annotated[int, typer.Option(help="Calls of each penalty.", min=4)] = 20,
     seed: Annotated[int, typer.Option(help="Seed of lines and draws.")] = 0,
@@ -46,13 +51,18 @@ def quality(
     """
     from gradcheck_lm.draw.terminal import console, table
     from gradcheck_lm.files import write_text_atomic
+    from gradcheck_lm.htr.logits import is_logits
     from gradcheck_lm.lab.quality import gradient_quality
     from gradcheck_lm.lab.quality_input import load_input
     from gradcheck_lm.lm import load_language_model
 
     names = [name.strip() for name in penalties.split(",") if name.strip()] or None
     note("reading the lines")
-    found = load_input(data, recogniser=recogniser, lines=lines, seed=seed, device=device)
+    if data is not None and is_logits(data):
+        chosen = choose(split, ok_only, tags, charset, blank).of_logits(data)
+    else:
+        chosen = choose(split, ok_only, tags, charset, blank).of_lines(data)
+    found = load_input(data, recogniser=recogniser, lines=lines, seed=seed, device=device, progress=note, **chosen)
     note(f"loading the language model {lm}")
     language_model = load_language_model(lm, device=found.logits.device)
     measured = gradient_quality(

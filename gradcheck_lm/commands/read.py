@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from gradcheck_lm.commands.common import note, say, show_json
+from gradcheck_lm.commands.data import LINES, Blank, CharsetFile, Data, OkOnly, Split, Tags, choose
+from gradcheck_lm.commands.readings import compare_logits, load, read_data, read_lines, read_logits
 
-Data = Annotated[Path, typer.Argument(help="A folder with images and labels.tsv (file, tab, text).")]
+if TYPE_CHECKING:
+    from gradcheck_lm.lab.scoring import ReadingChange
+
 Recogniser = Annotated[str, typer.Option(help="A checkpoint, or 'synthetic' (the one that ships).")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Limit = Annotated[int | None, typer.Option(help="Read only the first so many lines.")]
@@ -19,40 +22,6 @@ DropUnknown = Annotated[
     typer.Option("--drop-unknown", help="Leave characters that the recogniser cannot write out of the labels."),
 ]
 Device = Annotated[str | None, typer.Option(help="'cpu' or 'cuda'; by default the best there is.")]
-
-
-def load(recogniser: str, device: str | None) -> tuple[Any, Any]:
-    """A recogniser on its device, and its charset."""
-    import torch
-
-    from gradcheck_lm.lab.compare import load_recogniser
-
-    model, charset = load_recogniser(recogniser)
-    return model.to(device or ("cuda" if torch.cuda.is_available() else "cpu")).eval(), charset
-
-
-def read_folder(
-    data: Path, recogniser: str, device: str | None, *, limit: int | None = None, drop_unknown: bool = False
-) -> tuple[list[str], list[str]]:
-    """Labels and readings of a labelled folder."""
-    from gradcheck_lm.lab.reading import labelled_lines
-
-    model, charset = load(recogniser, device)
-    lines = labelled_lines(data, charset, drop_unknown=drop_unknown, limit=limit)
-    return [line.text or "" for line in lines], read_lines(model, charset, lines)
-
-
-def read_lines(model: Any, charset: Any, lines: Sequence[Any]) -> list[str]:
-    """Readings of lines, with progress where there are many."""
-    from gradcheck_lm.draw.terminal import progress
-    from gradcheck_lm.lab.data import LineData
-    from gradcheck_lm.lab.reading import read
-
-    with progress("reading", len(lines), enabled=len(lines) > 64) as tick:
-        if len(lines) > 64:
-            note(f"preparing {len(lines)} lines")
-        data = LineData(lines, model.config, charset, clean=True)
-        return read(model, data, charset, on_lines=tick)
 
 
 def evaluate(
@@ -67,14 +36,31 @@ def evaluate(
     ] = None,
     limit: Limit = None,
     drop_unknown: DropUnknown = False,
+    split: Split = None,
+    ok_only: OkOnly = False,
+    tags: Tags = None,
+    charset: CharsetFile = None,
+    blank: Blank = "",
+    before: Annotated[
+        Path | None,
+        typer.Option(help="Logits of the same lines from before a change: print how the reading changed. Needs --lm."),
+    ] = None,
     device: Device = None,
     json_output: Json = False,
 ) -> None:
-    """Read labelled lines and print the character and word error rate."""
+    """Read labelled lines and print the character and word error rate.
+
+    With --before, DATA and it are logits of one recogniser after and before it was changed, with labels or without:
+    prints what `adapt` prints of its own.
+    """
     from gradcheck_lm.lab.metrics import character_errors, length_ratio, word_errors
     from gradcheck_lm.lab.report import percent
 
-    labels, readings = read_folder(data, recogniser, device, limit=limit, drop_unknown=drop_unknown)
+    choice = choose(split, ok_only, tags, charset, blank)
+    if before is not None:
+        show_change(compare_logits(before, data, recogniser, lm, choice, limit=limit, device=device), lm, json_output)
+        return
+    labels, readings = read_data(data, recogniser, device, limit=limit, drop_unknown=drop_unknown, choice=choice)
     cer, wer = character_errors(labels, readings).rate, word_errors(labels, readings).rate
     figures: dict[str, Any] = {
         "lines": len(labels),
@@ -99,21 +85,52 @@ def evaluate(
         say(f"{lm}: {figures['lm_readings']:.3f} nats per character read, {figures['lm_labels']:.3f} of the labels")
 
 
+def show_change(found: ReadingChange, lm: str | None, json_output: bool) -> None:
+    """Print how a reading changed."""
+    from gradcheck_lm.lab.report import number, percent
+
+    if json_output:
+        show_json(found.to_dict())
+        return
+    say(f"{found.changed} readings changed; {number(found.length_ratio)} times as many characters are read")
+    say(f"{lm}: {number(found.lm_before)} -> {number(found.lm_after)} nats per character")
+    if found.cer_before is not None and found.cer_after is not None and found.cer_interval is not None:
+        low, high = (percent(end) for end in found.cer_interval)
+        say(
+            f"CER {percent(found.cer_before)} % -> {percent(found.cer_after)} %; the difference lies between {low} and "
+            f"{high} points (95 %, over lines)"
+        )
+
+
 def transcribe(
-    images: Annotated[list[Path], typer.Argument(help="Pictures of single lines, or folders of them.")],
+    images: Annotated[
+        list[Path], typer.Argument(help=f"Pictures of single lines, folders of them, or data sets. {LINES} Or logits.")
+    ],
     recogniser: Recogniser = "synthetic",
+    split: Split = None,
+    ok_only: OkOnly = False,
+    tags: Tags = None,
+    charset: CharsetFile = None,
+    blank: Blank = "",
     device: Device = None,
     json_output: Json = False,
 ) -> None:
     """Read pictures of lines: prints the name of each picture, a tab, and what was read."""
-    from gradcheck_lm.htr.lines import read_images
+    from gradcheck_lm.htr.logits import is_logits
+    from gradcheck_lm.htr.sources import open_lines
 
-    lines = read_images(images)
-    model, charset = load(recogniser, device)
-    names = [line.name for line in lines]
-    if len(set(names)) < len(names):  # the same name in two folders
-        names = [str(line.path) for line in lines]
-    readings = read_lines(model, charset, lines)
+    choice = choose(split, ok_only, tags, charset, blank)
+    if len(images) == 1 and is_logits(images[0]):
+        names, _, readings = read_logits(images[0], recogniser, choice)
+    else:
+        lines = open_lines(images, **choice.of_lines(", ".join(map(str, images[:3]))))
+        for sentence in lines.notes:
+            note(sentence)
+        model, known = load(recogniser, device)
+        names = [line.name for line in lines]
+        if len(set(names)) < len(names):  # the same name in two folders
+            names = [str(line.path or line.name) for line in lines]
+        readings = read_lines(model, known, lines)
     if json_output:
         show_json([{"image": name, "text": text} for name, text in zip(names, readings, strict=True)])
         return
@@ -129,6 +146,11 @@ def lm_table(
     ] = "smollm2",
     limit: Annotated[int, typer.Option(help="How many lines; the story had 29.")] = 29,
     drop_unknown: DropUnknown = False,
+    split: Split = None,
+    ok_only: OkOnly = False,
+    tags: Tags = None,
+    charset: CharsetFile = None,
+    blank: Blank = "",
     device: Device = None,
     json_output: Json = False,
 ) -> None:
@@ -138,7 +160,8 @@ def lm_table(
     from gradcheck_lm.lab.report import number
     from gradcheck_lm.lm import load_language_model
 
-    labels, readings = read_folder(data, recogniser, device, limit=limit, drop_unknown=drop_unknown)
+    choice = choose(split, ok_only, tags, charset, blank)
+    labels, readings = read_data(data, recogniser, device, limit=limit, drop_unknown=drop_unknown, choice=choice)
     note(f"loading the language model {lm}")
     found = make_table(load_language_model(lm, device=device), readings, labels)
     if json_output:
@@ -164,6 +187,11 @@ def mistakes(
     examples: Annotated[int, typer.Option(help="How many wrong lines to show, worst first.")] = 10,
     limit: Limit = None,
     drop_unknown: DropUnknown = False,
+    split: Split = None,
+    ok_only: OkOnly = False,
+    tags: Tags = None,
+    charset: CharsetFile = None,
+    blank: Blank = "",
     device: Device = None,
     json_output: Json = False,
 ) -> None:
@@ -174,7 +202,8 @@ def mistakes(
     from gradcheck_lm.lab.mistakes import find_mistakes, vocabulary
     from gradcheck_lm.lab.report import percent
 
-    labels, readings = read_folder(data, recogniser, device, limit=limit, drop_unknown=drop_unknown)
+    choice = choose(split, ok_only, tags, charset, blank)
+    labels, readings = read_data(data, recogniser, device, limit=limit, drop_unknown=drop_unknown, choice=choice)
     note("collecting known words")
     standard = Charset.standard()
     words = vocabulary(

@@ -8,17 +8,20 @@ from typing import Annotated
 import typer
 
 from gradcheck_lm.commands.common import StepProgress, note, say, show_json
+from gradcheck_lm.commands.data import LINES, OkOnly, Split, Tags
 from gradcheck_lm.commands.read import DropUnknown
 
 
 def train(
     out: Annotated[Path, typer.Option(help="Folder for the checkpoint, the metrics and the state to resume from.")],
-    data: Annotated[
-        str, typer.Option(help="A folder with images and labels.tsv (file, tab, text), or 'synthetic'.")
-    ] = "synthetic",
+    data: Annotated[str, typer.Option(help=f"'synthetic', or lines. {LINES}")] = "synthetic",
     validation: Annotated[
-        Path | None, typer.Option(help="Folder with labels.tsv to validate on; by default a tenth of the data.")
+        Path | None, typer.Option(help="Lines to validate on, as --data; by default a tenth of the data.")
     ] = None,
+    split: Split = None,
+    validation_split: Annotated[str | None, typer.Option(help="As --split, of the lines to validate on.")] = None,
+    ok_only: OkOnly = False,
+    tags: Tags = None,
     recogniser: Annotated[
         str, typer.Option(help="'small', 'full', 'synthetic' (the one that ships), or a checkpoint to go on from.")
     ] = "small",
@@ -71,6 +74,10 @@ def train(
     settings = TrainSettings(
         data=data,
         validation=str(validation) if validation else None,
+        split=split,
+        validation_split=validation_split,
+        ok_only=ok_only,
+        tags=tuple(tags or ()),
         recogniser=recogniser,
         width=width,
         lines=lines,

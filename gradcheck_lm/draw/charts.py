@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from html import escape
 
 from gradcheck_lm.draw.curves import DASHES, PALETTE, Panel, Series
+from gradcheck_lm.draw.japanese import heading_ja
 from gradcheck_lm.draw.words import number
 
 _WIDTH, _HEIGHT = 460, 290
@@ -114,11 +115,20 @@ def _frame(horizontal: _Axis, vertical: _Axis, panel: Panel, said: Sequence[str]
         yield f'<text class="tick" x="{x:.1f}" y="{bottom + 17}" text-anchor="middle">{_tick(tick)}</text>'
     yield f'<path class="axis" fill="none" d="M{left:g} {_TOP}V{bottom}H{_WIDTH - _RIGHT}"/>'
     middle = (left + _WIDTH - _RIGHT) / 2
-    yield f'<text class="label" x="{middle:g}" y="{_HEIGHT - 8}" text-anchor="middle">{escape(panel.x_label)}</text>'
-    y = (_TOP + bottom) / 2
-    for index, text in enumerate(said):
-        turned = f'transform="translate({13 + _LABEL_LINE * index} {y}) rotate(-90)" text-anchor="middle"'
-        yield f'<text class="label" {turned}>{escape(text)}</text>'
+    yield from _label(panel.x_label, [panel.x_label], lambda _: f'x="{middle:g}" y="{_HEIGHT - 8}"')
+    height = (_TOP + bottom) / 2
+    yield from _label(
+        panel.y_label, said, lambda line: f'transform="translate({13 + _LABEL_LINE * line} {height}) rotate(-90)"'
+    )
+
+
+def _label(text: str, lines: Sequence[str], place: Callable[[int], str]) -> Iterable[str]:
+    """An axis' label, in each language where they differ: the page shows one of them."""
+    japanese = heading_ja(text)
+    tongues = [("", lines)] if japanese == text else [(' lang="en"', lines), (' lang="ja"', [japanese])]
+    for tongue, parts in tongues:
+        for index, part in enumerate(parts):
+            yield f'<text class="label" {place(index)} text-anchor="middle"{tongue}>{escape(part)}</text>'
 
 
 def _curve(

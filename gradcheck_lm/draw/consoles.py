@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -9,7 +10,7 @@ from typing import IO, Any, Protocol
 
 from rich import box
 from rich.cells import cell_len
-from rich.console import Console, ConsoleOptions, RenderResult
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.measure import Measurement
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -108,6 +109,36 @@ def console(*, stderr: bool = False) -> Console:
     Neither square brackets nor `:names:` in the text are read as commands.
     """
     return Console(stderr=stderr, highlight=False, emoji=False, markup=False, soft_wrap=False)
+
+
+class _Memory(io.StringIO):
+    """A text in memory that claims an encoding, which decides what rich may draw boxes and trees with."""
+
+    def __init__(self, encoding: str) -> None:
+        super().__init__()
+        self._encoding = encoding
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return self._encoding
+
+
+def as_text(view: RenderableType, *, width: int = 80, color: bool = False, encoding: str = "utf-8") -> str:
+    """What rich prints of something, as text of lines without trailing blanks.
+
+    Args:
+        view: anything rich prints.
+        width: columns.
+        color: with escape sequences for colours.
+        encoding: of the console that it is for; where it is no UTF, boxes and trees are drawn in ASCII.
+    """
+    memory = _Memory(encoding)
+    target = Console(
+        file=memory, width=width, force_terminal=color, no_color=not color, color_system="standard" if color else None,
+        legacy_windows=False, highlight=False, emoji=False, markup=False,
+    )  # fmt: skip
+    target.print(view)
+    return "\n".join(line.rstrip() for line in memory.getvalue().splitlines()).rstrip() + "\n"
 
 
 class Advance(Protocol):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
+from gradcheck_lm.draw.japanese_sentences import PATTERNS_JA, SENTENCES_JA
 from gradcheck_lm.flow.findings import KINDS, Finding
 
 
@@ -17,16 +19,26 @@ class Wording:
 
 
 def wording_ja(finding: Finding) -> Wording:
-    """A finding in Japanese; a sentence that was written for this one finding alone stays as it is."""
+    """A finding in Japanese; a sentence that is nobody's but this finding's stays as it is."""
     kind, translated = KINDS.get(finding.kind), KINDS_JA.get(finding.kind)
     if kind is None or translated is None:
         return Wording(finding.title, finding.why, finding.cures)
-    if finding.cures == kind.cures:
-        cures = translated.cures
+    cures = translated.cures if finding.cures == kind.cures else tuple(map(sentence_ja, finding.cures))
+    if finding.why.startswith(kind.why):  # a sentence of this finding's own may follow
+        why = translated.why + sentence_ja(finding.why.removeprefix(kind.why))
     else:
-        cures = tuple(SENTENCES_JA.get(cure, cure) for cure in finding.cures)
-    why = translated.why if finding.why == kind.why else SENTENCES_JA.get(finding.why, finding.why)
+        why = sentence_ja(finding.why)
     return Wording(translated.title, why, cures)
+
+
+def sentence_ja(text: str) -> str:
+    """A sentence of the debugger's in Japanese: a why, a cure or a note; one that is not known stays as it is."""
+    if (known := SENTENCES_JA.get(text)) is not None:
+        return known
+    for english, japanese in PATTERNS_JA:
+        if match := re.fullmatch(english, text):
+            return match.expand(japanese)
+    return text
 
 
 KINDS_JA = {
@@ -143,52 +155,11 @@ KINDS_JA = {
     ),
 }
 
-_STAIRS = "入力が少し変わっても変わらず、あるところで急に飛ぶため、微分が存在せず autograd は何も記録しません。"
-# what flow says of single operations
-SENTENCES_JA = {
-    "argmax gives the index of the largest value: a whole number that stays the same under small changes and then "
-    "jumps, so it has no derivative and autograd records nothing.": f"argmax は最大値の添字(整数)を返します。{_STAIRS}",
-    "argmin gives the index of the smallest value: a whole number that stays the same under small changes and then "
-    "jumps, so it has no derivative and autograd records nothing.": f"argmin は最小値の添字(整数)を返します。{_STAIRS}",
-    "softmax probabilities times the embedding table instead of embedding(argmax) (soft embeddings)": (
-        "embedding(argmax) の代わりに softmax の確率 × 埋め込み表(ソフト埋め込み)"
-    ),
-    "keep the hard choice forward, the soft one backward: hard + soft - soft.detach() (straight-through)": (
-        "順伝播は硬い選択、逆伝播は軟らかい選択: hard + soft - soft.detach() (straight-through)"
-    ),
-    "torch.nn.functional.gumbel_softmax(logits, hard=True) for a sampled choice with a gradient": (
-        "勾配を持つ標本選択: torch.nn.functional.gumbel_softmax(logits, hard=True)"
-    ),
-    "policy gradient on sampled outputs: reward.detach() * log_prob; what follows may be a black box": (
-        "標本に対する方策勾配: reward.detach() * log_prob (後段がブラックボックスでもよい)"
-    ),
-    "one_hot takes indices, which carry no gradient, and gives whole numbers.": (
-        "one_hot は勾配を持たない添字を受け取り、整数を返します。"
-    ),
-    "use the softmax probabilities where the one-hot rows went": "one-hot の行の代わりに softmax の確率を使う",
-    "A comparison gives yes or no: it stays the same under small changes and then flips, so it has no derivative.": (
-        "比較の結果は真か偽です。入力が少し変わっても変わらず、あるところで反転するため、微分が存在しません。"
-    ),
-    "a soft comparison: torch.sigmoid((a - b) / temperature)": "軟らかい比較: torch.sigmoid((a - b) / temperature)",
-    "for a hinge or a margin: torch.relu(a - b) instead of counting a > b": (
-        "ヒンジやマージンには a > b を数える代わりに torch.relu(a - b)"
-    ),
-    "use the yes/no only as a mask on a value that carries the gradient": (
-        "真偽は、勾配を持つ値へのマスクとしてだけ使う"
-    ),
-    "Asking a cut value for a gradient makes it the beginning of a new graph: backward() runs without an error and "
-    "stops here.": (
-        "切断された値に勾配を求めると、新しい計算グラフの始まりになります。backward() は動きますが、ここで止まります。"
-    ),
-    "drop requires_grad_(): it silences the error and mends nothing": (
-        "requires_grad_() を外す: エラーを隠すだけで何も直らない"
-    ),
-    "mend the cut that stands before it, where the value lost its history": ("その手前の、値が履歴を失った切断を直す"),
-}
-
 
 def heading_ja(text: str) -> str:
-    """A column's or a chart's heading in Japanese; names stay as they are."""
+    """A heading of a column or a chart, or a word in a table, in Japanese; names stay as they are."""
+    if text.endswith(", by module"):
+        return text.removesuffix(", by module") + "(モジュール別)"
     return HEADINGS_JA.get(text, text)
 
 
@@ -208,4 +179,15 @@ HEADINGS_JA = {
     "Reading a new hand": "新しい筆跡の読み取り",
     "Penalty of the batch": "バッチのペナルティ",
     "Gradient of the penalty": "ペナルティの勾配",
+    "step": "ステップ",
+    "gradient norm": "勾配ノルム",
+    "gradient norm of lm": "lm の勾配ノルム",
+    "gradient norm of ctc": "ctc の勾配ノルム",
+    "norm at the recogniser": "認識器での勾配ノルム",
+    "CER in %, 95 % interval of its change": "CER % と変化の 95 % 区間",
+    "nats per character, 95 % interval over lines": "nat/文字 と行に関する 95 % 区間",
+    "= CTC alone": "= CTC だけ",
+    "differ": "異なる",
+    "moved": "動いた",
+    "unmoved": "動かない",
 }

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from gradcheck_lm.draw import page_parts as parts
 from gradcheck_lm.draw.curves import Panel
+from gradcheck_lm.draw.japanese import heading_ja
 from gradcheck_lm.draw.words import verdict
 from gradcheck_lm.errors import ArgumentError, MissingPackageError
 from gradcheck_lm.files import write_text_atomic
@@ -131,6 +132,7 @@ def page_html(report: Report, *, timeout: float = 30.0) -> str:
         f"default-src 'none'; img-src data:; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
         "base-uri 'none'; form-action 'none'"
     )
+    environment.globals["japanese"] = heading_ja
     page = environment.get_template("report.html.j2")
     return page.render(style=style, script=script, policy=policy, **_context(report, timeout))
 

@@ -13,7 +13,7 @@ from gradcheck_lm.draw.charts import chart_svg
 from gradcheck_lm.draw.curves import PALETTE, Panel
 from gradcheck_lm.draw.folding import FoldedGraph, Group, fold_graph
 from gradcheck_lm.draw.graph import flow_dot
-from gradcheck_lm.draw.japanese import HEADINGS_JA, heading_ja, wording_ja
+from gradcheck_lm.draw.japanese import heading_ja, sentence_ja, wording_ja
 from gradcheck_lm.draw.layout import picture
 from gradcheck_lm.draw.nodes import operation_name, starves
 from gradcheck_lm.draw.svg import inline_svg
@@ -54,7 +54,7 @@ def arms(report: Report, timeout: float) -> list[dict[str, Any]]:
     result = []
     for index, name in enumerate(names):
         entry: dict[str, Any] = {
-            "key": f"arm{index}", "name": name, "diagnosis": None, "svg": "", "trouble": "", "note": "",
+            "key": f"arm{index}", "name": name, "diagnosis": None, "svg": "", "trouble": "", "note": ("", ""),
             "autograd_svg": "", "cut": False, "asides": False,
         }  # fmt: skip
         if name in report.autograd_graphs:
@@ -91,7 +91,8 @@ def _diagnosed(diagnosis: Diagnosis, entry: Mapping[str, Any], timeout: float) -
         "zero": by_module(diagnosis.zero),
         "svg": svg,
         "trouble": trouble,
-        "note": folded.note,
+        "note": (folded.note, sentence_ja(folded.note)),
+        "notes": [(note, sentence_ja(note)) for note in diagnosis.notes],
         "cut": any(starves(diagnosis, group) for group in folded.groups),
         "asides": any(group.state == "cut" and not starves(diagnosis, group) for group in folded.groups),
         "details": [_detail(diagnosis, folded, group) for group in folded.groups],
@@ -191,8 +192,7 @@ def experiment(table: Experiment) -> dict[str, Any]:
     rows = [[_cell(cell) for cell in row] for row in table.rows]
     by_column = [[row[i] for row in table.rows] for i in range(len(table.columns))]
     numeric = [any(map(_is_number, cells)) and all(c is None or _is_number(c) for c in cells) for cells in by_column]
-    columns = [(name, heading_ja(name) if name in HEADINGS_JA else "") for name in table.columns]
-    return {"table": table, "columns": columns, "rows": rows, "numeric": numeric}
+    return {"table": table, "columns": list(table.columns), "rows": rows, "numeric": numeric}
 
 
 def lm_table(rows: Sequence[LMTableRow]) -> dict[str, Any]:

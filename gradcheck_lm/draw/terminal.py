@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import textwrap
 from collections.abc import Sequence
 
@@ -12,29 +11,19 @@ from rich.table import Table
 from rich.text import Text
 
 from gradcheck_lm.draw.consoles import Advance as Advance
+from gradcheck_lm.draw.consoles import as_text as as_text
 from gradcheck_lm.draw.consoles import console as console
 from gradcheck_lm.draw.consoles import console as make_console
 from gradcheck_lm.draw.consoles import progress as progress
 from gradcheck_lm.draw.consoles import table as table
+from gradcheck_lm.draw.flow_tree import FlowTree, legend
 from gradcheck_lm.draw.lettering import shown
 from gradcheck_lm.draw.words import by_module, few, number, place, short_path, term_verdict, verdict, wrt_count
 from gradcheck_lm.flow.findings import Diagnosis, Finding
 
 
-class _Memory(io.StringIO):
-    """A text in memory that claims an encoding, which decides what rich may draw boxes with."""
-
-    def __init__(self, encoding: str) -> None:
-        super().__init__()
-        self._encoding = encoding
-
-    @property
-    def encoding(self) -> str:  # type: ignore[override]
-        return self._encoding
-
-
 def diagnosis_text(diagnosis: Diagnosis, *, width: int = 80, color: bool = False, encoding: str = "utf-8") -> str:
-    """A diagnosis as plain text: the verdict, the cuts in order with their cures, the terms, who gets nothing.
+    """A diagnosis as plain text: verdict, the way of the data as a tree, cuts with cures, terms, who gets nothing.
 
     Args:
         diagnosis: what `diagnose` found.
@@ -44,14 +33,7 @@ def diagnosis_text(diagnosis: Diagnosis, *, width: int = 80, color: bool = False
     Returns:
         Lines that end in newlines.
     """
-    memory = _Memory(encoding)
-    target = Console(
-        file=memory, width=width, force_terminal=color, no_color=not color, color_system="standard" if color else None,
-        legacy_windows=False, highlight=False, emoji=False, markup=False,
-    )  # fmt: skip
-    target.print(diagnosis_view(diagnosis, encoding=encoding))
-    lines = (line.rstrip() for line in memory.getvalue().splitlines())
-    return "\n".join(lines).rstrip() + "\n"
+    return as_text(diagnosis_view(diagnosis, encoding=encoding), width=width, color=color, encoding=encoding)
 
 
 def print_diagnosis(diagnosis: Diagnosis, console: Console | None = None) -> None:
@@ -65,6 +47,9 @@ def diagnosis_view(diagnosis: Diagnosis, *, encoding: str = "utf-8") -> Renderab
     parts: list[RenderableType] = [_text(verdict(diagnosis), encoding, "bold green" if diagnosis.ok else "bold red")]
     errors = [finding for finding in diagnosis.findings if finding.severity == "error"]
     others = [finding for finding in diagnosis.findings if finding.severity != "error"]
+    if any(node.role == "term" for node in diagnosis.graph.nodes):
+        marks = _text(legend(diagnosis, encoding=encoding), encoding, "dim")
+        parts += [_heading("The way of the data"), FlowTree(diagnosis, encoding=encoding), marks]
     if errors:
         title = "The cut" if len(errors) == 1 else "The cuts, in the order in which the data flows"
         parts += [_heading(title), *(_finding(i, finding, encoding) for i, finding in enumerate(errors, 1))]

@@ -6,13 +6,12 @@ import sys
 from collections.abc import Mapping
 
 import torch
-from rich.console import Console
 from rich.text import Text
 from rich.tree import Tree
 
 from gradcheck_lm.draw.autograd import AutogradNode, _named, walk
+from gradcheck_lm.draw.consoles import as_text
 from gradcheck_lm.draw.lettering import shown
-from gradcheck_lm.draw.terminal import _Memory as Memory
 
 _STYLES = {"leaf": "bold blue", "term": "bold green", "dead": "bold red", "op": ""}
 
@@ -68,10 +67,8 @@ def autograd_tree_text(
     encoding: str = "utf-8",
 ) -> str:
     """The same tree as text, with ASCII lines where the encoding is no UTF; arguments as for `autograd_tree`."""
-    memory = Memory(encoding)
-    target = Console(file=memory, width=400, color_system=None, legacy_windows=False, highlight=False, emoji=False)
-    target.print(autograd_tree(terms, params=params, limit=limit, encoding=encoding))
-    return "\n".join(line.rstrip() for line in memory.getvalue().splitlines())
+    tree = autograd_tree(terms, params=params, limit=limit, encoding=encoding)
+    return as_text(tree, width=400, encoding=encoding).rstrip("\n")
 
 
 def _line(node: AutogradNode, encoding: str) -> Text:

@@ -243,12 +243,14 @@ def fallback_name(recording: Recorder, token: int) -> str:
     return "loss" if site is None else f"line {line_of(site)[1]}"
 
 
-def edge_of(loss: torch.Tensor, recording: Recorder, token: int) -> Any:
-    """The place of an addend in the loss's own graph, None where autograd does not know it."""
-    producer = recording.tokens[token].producer
-    if producer < 0 or not recording.tokens[token].requires_grad:
-        return None
-    made = [node for node in walk_nodes(loss.grad_fn) if recording.call_of(node) == producer]
-    if made:  # an operation may make several nodes: its result's is the last
-        return torch.autograd.graph.GradientEdge(max(made, key=lambda node: node._sequence_nr()), 0)
-    return None
+def edges_of(loss: torch.Tensor, recording: Recorder) -> dict[int, Any]:
+    """Per call, the place of its result in the loss's own graph, where autograd knows it: one walk for all addends."""
+    edges: dict[int, Any] = {}
+    for node in walk_nodes(loss.grad_fn):
+        call = recording.call_of(node)
+        if call is None:
+            continue
+        known = edges.get(call)  # an operation may make several nodes: its result's is the last
+        if known is None or node._sequence_nr() > known.node._sequence_nr():
+            edges[call] = torch.autograd.graph.GradientEdge(node, 0)
+    return edges

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
 from gradcheck_lm.flow import links
-from gradcheck_lm.flow.addends import Addend, addends_of, edge_of, fallback_name, number_adders
+from gradcheck_lm.flow.addends import Addend, addends_of, edges_of, fallback_name, number_adders
 from gradcheck_lm.flow.autograd import Gradients, gradients
 from gradcheck_lm.flow.counterfactual import Experiment
 from gradcheck_lm.flow.dataflow import Dataflow
@@ -39,6 +40,7 @@ class TermReader:
     notes: list[str]
     make_experiment: Callable[[Callable[[str], None]], Experiment | None] | None
     _asked: Experiment | None
+    _edges: tuple[Strand, dict[int, Any]] | None = None  # of the loss whose addends were looked for last
 
     def _experiment(self) -> Experiment | None:
         if self._asked is None and self.make_experiment is not None:
@@ -148,7 +150,9 @@ class TermReader:
                 self.flow.add(type(link)(link.source, pseudo, link.certainty))
             return Strand(addend.name, token, number, False, nothing, None)
         made = self.recording.tokens[addend.token]
-        edge = edge_of(loss.root, self.recording, addend.token)
+        if self._edges is None or self._edges[0] is not loss:
+            self._edges = loss, edges_of(loss.root, self.recording)
+        edge = self._edges[1].get(made.producer) if made.requires_grad else None
         found = gradients(loss.root, self.tensors, edge) if edge is not None else nothing
         kept = self.recording.scalars.get(addend.token)
         value = float(kept) if kept is not None else float("nan")

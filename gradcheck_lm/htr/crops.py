@@ -1,4 +1,4 @@
-"""Lines cut out of the pictures of pages: the picture is decoded when a line is asked for, and kept for the next one."""
+"""Lines cut out of the pictures of pages: decoded when a line is asked for, and kept for the page's next line."""
 
 from __future__ import annotations
 

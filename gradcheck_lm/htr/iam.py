@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gradcheck_lm.errors import DataError
 from gradcheck_lm.htr.crops import Crop
@@ -13,8 +14,11 @@ from gradcheck_lm.htr.lines import Line, LineSet
 from gradcheck_lm.htr.paths import exists, in_order, inside, read_utf8
 from gradcheck_lm.htr.xml import below, named, number, read_xml
 
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
 LISTS = ("ascii/lines.txt", "lines.txt")
-PAD = 4  # pixels above and below a form's line, and half of those at its ends
+PAD = 4  # pixels above and below a form's line, and twice as many at its ends
 _FIELDS = 9  # of a row: id, flag, grey level, components, x, y, width, height, text
 # the forms escape twice: what is left after the XML has been read
 _ESCAPES = (("&amp;", "&"), ("&quot;", '"'), ("&apos;", "'"), ("&lt;", "<"), ("&gt;", ">"))
@@ -88,12 +92,13 @@ def read_iam_forms(
     if not files or not shelves:
         raise DataError(f"{folder} needs IAM's xml/*.xml and the pictures of its forms in forms*/")
     wanted = read_split(split) if split is not None else None
+    forms = {form for name in wanted or () for form in (name, name.rpartition("-")[0])}
     lines: list[Line] = []
     missing: list[str] = []
     left_out: Counter[str] = Counter()
     for file in files:
-        if wanted is not None and file.stem not in wanted and not any(name.startswith(file.stem) for name in wanted):
-            left_out["forms are not in the split"] += 1
+        if wanted is not None and file.stem not in forms:
+            left_out["not in the split"] += 1
             continue
         page = next((inside(folder, f"{shelf.name}/{file.stem}.png", str(file)) for shelf in shelves
                      if exists(shelf / f"{file.stem}.png")), None)  # fmt: skip
@@ -198,7 +203,7 @@ def _unescape(text: str) -> str:
     return text
 
 
-def _box(line, size: tuple[int, int], pad: int, where: str) -> tuple[int, int, int, int] | None:  # type: ignore[no-untyped-def]
+def _box(line: Element, size: tuple[int, int], pad: int, where: str) -> tuple[int, int, int, int] | None:
     """The box around all components of a line's words, padded, within a picture of (height, width)."""
     boxes = [
         tuple(int(number(part, name, where)) for name in ("x", "y", "width", "height")) for part in below(line, "cmp")

@@ -12,13 +12,14 @@ import torch
 from gradcheck_lm.errors import ArgumentError
 from gradcheck_lm.files import write_text_atomic
 from gradcheck_lm.htr.checkpoint import save_checkpoint
-from gradcheck_lm.htr.lines import LABELS, Line, read_images, read_labels_tsv
+from gradcheck_lm.htr.logits import is_logits
+from gradcheck_lm.htr.sources import open_lines
 from gradcheck_lm.lab.adapt import adapt, adaptation_config
 from gradcheck_lm.lab.compare import load_recogniser
 from gradcheck_lm.lab.config import Arm
 from gradcheck_lm.lab.data import LineData
-from gradcheck_lm.lab.metrics import bootstrap_interval, character_errors
-from gradcheck_lm.lab.reading import nats_per_character, read
+from gradcheck_lm.lab.reading import read
+from gradcheck_lm.lab.scoring import score_change
 from gradcheck_lm.lm import load_language_model
 from gradcheck_lm.penalties import PENALTIES
 
@@ -38,6 +39,9 @@ def adapt_folder(
     limit: int | None,
     seed: int,
     device: str | None,
+    split: str | None = None,
+    ok_only: bool = False,
+    tags: Sequence[str] = (),
     progress: Callable[[str], None],
     on_step: Callable[[dict[str, Any]], None] | None = None,
 ) -> dict[str, Any]:
@@ -57,7 +61,17 @@ def adapt_folder(
         raise ArgumentError(f"{target} is the recogniser to start from: give another --out, so that it is kept")
     if target.exists() and not (out / STATE_FOLDER).is_dir():
         raise ArgumentError(f"{target} was not written by adapt: give another --out, so that it is kept")
-    lines = load_lines(images)[:limit]
+    logits = next((image for image in images if Path(image).exists() and is_logits(image)), None)
+    if logits is not None:
+        raise ArgumentError(
+            f"{logits} holds logits, which can be scored but not adapted, for the recogniser is not here: adapt it where "
+            f"it is, write its logits again, and hold them against these with: gradcheck-lm evaluate AFTER --before "
+            f"{logits} --lm {lm}"
+        )
+    source = open_lines(images, split=split, ok_only=ok_only, tags=tags)
+    for sentence in source.notes:
+        progress(sentence)
+    lines = source[:limit]
     model, charset = load_recogniser(recogniser, seed=seed)
     model.to(device or ("cuda" if torch.cuda.is_available() else "cpu")).eval()
     unknown = charset.missing("".join(line.text or "" for line in lines))
@@ -91,31 +105,14 @@ def adapt_folder(
         "checkpoint": str(target),
         "readings_file": str(out / "readings.tsv"),
         "lines": len(data),
-        "changed": sum(a != b for a, b in zip(before, after, strict=True)),
-        "lm_before": nats_per_character(language_model, before),
-        "lm_after": nats_per_character(language_model, after),
-        "length_ratio": sum(map(len, after)) / max(1, sum(map(len, before))),
-        "cer_before": None,
-        "cer_after": None,
-        "cer_interval": None,
+        **score_change(before, after, data.texts if data.labelled else None, language_model).to_dict(),
         "seconds_per_step": adapted.result.seconds_per_step,
         "readings": [
             {"image": name, "before": old, "after": new}
             for name, old, new in zip(data.names, before, after, strict=True)
         ],
     }
-    if data.labelled:
-        errors = character_errors(data.texts, before), character_errors(data.texts, after)
-        found["cer_before"], found["cer_after"] = errors[0].rate, errors[1].rate
-        found["cer_interval"] = list(bootstrap_interval(*errors))
     rows = [f"{row['image']}\t{row['before']}\t{row['after']}" for row in found["readings"]]
     write_text_atomic(out / "readings.tsv", "\n".join(["image\tbefore\tafter", *rows]) + "\n")
     write_text_atomic(out / "adapt.json", json.dumps(found, indent=2, ensure_ascii=False) + "\n")
     return found
-
-
-def load_lines(images: Sequence[Path]) -> list[Line]:
-    """Lines of pictures and folders; a folder with labels.tsv brings its labels, for the report."""
-    if all((Path(path) / LABELS).is_file() for path in images):
-        return [line for path in images for line in read_labels_tsv(path)]
-    return list(read_images(images))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,25 +13,48 @@ from torch import nn
 from gradcheck_lm.errors import CharsetError, DataError
 from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.htr.ctc import greedy_decode
-from gradcheck_lm.htr.lines import Line, read_labels_tsv
+from gradcheck_lm.htr.lines import LABELS, Line
+from gradcheck_lm.htr.sources import open_lines
 from gradcheck_lm.lab.data import LineData
 from gradcheck_lm.lab.metrics import LineErrors, character_errors, length_ratio, word_errors
 from gradcheck_lm.lm import AnyLanguageModel
 
 
 def labelled_lines(
-    folder: str | Path, charset: Charset, *, drop_unknown: bool = False, limit: int | None = None
+    folder: str | Path,
+    charset: Charset,
+    *,
+    drop_unknown: bool = False,
+    limit: int | None = None,
+    split: str | None = None,
+    ok_only: bool = False,
+    tags: Collection[str] = (),
+    progress: Callable[[str], object] | None = None,
 ) -> list[Line]:
-    """The lines of a folder with labels.tsv, whose labels a recogniser can write.
+    """The labelled lines of whatever `open_lines` knows, whose labels a recogniser can write.
 
     Args:
         drop_unknown: take characters that the charset lacks out of the labels, and lines that have no others away.
         limit: only the first so many lines.
+        split, ok_only, tags: as `open_lines`.
+        progress: told what was left out and why.
     Raises:
         CharsetError: labels hold other characters, which are named, and drop_unknown is False.
-        DataError: as `read_labels_tsv`; or no label is left.
+        DataError: as `open_lines`; or no line has a label, or none is left.
     """
-    lines = read_labels_tsv(folder)[:limit]
+    found = open_lines(folder, split=split, ok_only=ok_only, tags=tags)
+    lines = [line for line in found if line.text is not None]
+    if not lines:
+        raise DataError(
+            f"{folder} has no {LABELS} and no other transcripts: write a row for each image: file, tab, text "
+            f"(docs/data.md has the other forms)"
+        )
+    told = [*found.notes]
+    if len(lines) < len(found):
+        told.append(f"{len(found) - len(lines)} of {len(found)} lines have no transcript and were left out")
+    for sentence in told if progress is not None else ():
+        progress(sentence)  # type: ignore[misc]
+    lines = lines[:limit]
     bad = [line for line in lines if not charset.covers(line.text or "")]
     if not bad:
         return lines
@@ -43,7 +66,7 @@ def labelled_lines(
         if not charset.covers(text):
             text = " ".join(charset.clean(text).split())
         if text:
-            kept.append(Line(line.path or line.image, text, line.name, line.hand))
+            kept.append(line.with_text(text))
     if not kept:
         raise DataError(f"no label of {folder} holds a character of {_describe(charset)}: take another recogniser")
     return kept
@@ -57,7 +80,7 @@ def _unknown(bad: list[Line], total: int, folder: str | Path, charset: Charset) 
     first = text if len(text) <= 60 else text[:57] + "..."
     return (
         f"{len(bad)} of {total} labels of {folder} hold characters that {_describe(charset)} does not have: "
-        f"{listed}{more}. The first is {bad[0].name}: {first!r}. Mend the labels in labels.tsv, or leave these "
+        f"{listed}{more}. The first is {bad[0].name}: {first!r}. Mend the labels, or leave these "
         f"characters out of them with --drop-unknown"
     )
 

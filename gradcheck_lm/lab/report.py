@@ -12,6 +12,7 @@ from gradcheck_lm.draw.curves import Panel, Series, save_curves
 from gradcheck_lm.draw.page import Example, Experiment, Report, save_page
 from gradcheck_lm.draw.words import place
 from gradcheck_lm.lab.compare import Comparison
+from gradcheck_lm.lab.experiments import ArmOutcome
 
 # name -> (title, description, title in Japanese, description in Japanese)
 EXPERIMENTS: dict[str, tuple[str, str, str, str]] = {
@@ -91,24 +92,31 @@ def write_report(found: Comparison) -> Path:
 
 
 def curves(found: Comparison) -> list[Panel]:
-    """CER on evaluation lines, the penalty, and the language model's gradient norm, over the steps of the new hand."""
+    """CER on a third of the evaluation lines, the penalty of the batch, and the language model's gradient norm, over
+    the steps of the new hand."""
     cer: dict[str, Series] = {}
     penalty: dict[str, Series] = {}
     norm: dict[str, Series] = {}
     for name, outcome in found.outcomes["new_hand"].items():
         records = outcome.result.records
-        probes = [(record["step"], 100 * record["probe"]["cer"]) for record in records if "probe" in record]
-        if probes:
-            cer[name] = Series(*zip(*probes, strict=True))
-        values = [(record["step"], record["penalty"]) for record in records if "penalty" in record]
-        if values:
-            penalty[name] = Series(*zip(*values, strict=True))
+        probed = [(record["step"], record["probe"]) for record in records if "probe" in record]
+        if probed:
+            cer[name] = Series(
+                [step for step, _ in probed],
+                *([100 * probe[key] for _, probe in probed] for key in ("cer", "cer_low", "cer_high")),
+            )
+        asked = [record for record in records if "penalty" in record]
+        if asked:
+            known = all("penalty_interval" in record for record in asked)  # a batch of one line has none
+            bounds = [[record["penalty_interval"][end] for record in asked] for end in (0, 1)] if known else []
+            steps, values = ([record[key] for record in asked] for key in ("step", "penalty"))
+            penalty[name] = Series(steps, values, *bounds)
         norms = outcome.result.series("lm", "gradient_norm")
         if norms:
             norm[name] = Series(*zip(*norms, strict=True))
     return [
-        Panel("Reading a new hand", "step", "CER in %, a third of the evaluation lines", cer),
-        Panel("Penalty of the batch", "step", "nats per character", penalty),
+        Panel("Reading a new hand", "step", "CER in %, 95 % interval of its change", cer),
+        Panel("Penalty of the batch", "step", "nats per character, 95 % interval over lines", penalty),
         Panel("Gradient of the penalty", "step", "norm at the recogniser", norm, log_y=True),
     ]
 
@@ -156,7 +164,8 @@ def verdict_ja(found: Comparison) -> str:
 
 
 def gradient_panels(found: Comparison) -> list[Panel]:
-    """Gradient norm of every term of each arm with labels, over the steps."""
+    """Gradient norm of every term of each arm with labels, over the steps, and of its penalty (of CTC, where there is
+    none) by module of the recogniser."""
     panels = []
     for name, outcome in found.outcomes["with_labels"].items():
         series = {}
@@ -166,7 +175,22 @@ def gradient_panels(found: Comparison) -> list[Panel]:
                 series[term] = Series(*zip(*points, strict=True))
         if series:
             panels.append(Panel(name, "step", "gradient norm", series, log_y=True))
+            term = "lm" if "lm" in series else "ctc"
+            panels.append(
+                Panel(f"{name}, by module", "step", f"gradient norm of {term}", by_module(outcome, term), True)
+            )
     return panels
+
+
+def by_module(outcome: ArmOutcome, term: str) -> dict[str, Series]:
+    """Gradient norm of one term at each module of the recogniser, over the steps that measured it."""
+    measured = [record for record in outcome.result.records if "modules" in record["terms"].get(term, {})]
+    steps = [record["step"] for record in measured]
+    modules = dict.fromkeys(module for record in measured for module in record["terms"][term]["modules"])
+    return {
+        module: Series(steps, [record["terms"][term]["modules"].get(module, 0.0) for record in measured])
+        for module in modules
+    }
 
 
 def examples(found: Comparison, count: int = 6) -> list[Example]:
@@ -178,7 +202,9 @@ def examples(found: Comparison, count: int = 6) -> list[Example]:
         readings = {"before": outcomes["ctc"].before.readings[i]}
         readings |= {name: outcomes[name].after.readings[i] for name in READINGS[1:] if name in outcomes}
         label = bench.evaluation.texts[i]
-        shown.append(Example(png(bench.evaluation.pixels[i, 0].numpy()), label, readings, bench.evaluation.names[i]))
+        shown.append(
+            Example(png(bench.evaluation.pixels([i])[0, 0].numpy()), label, readings, bench.evaluation.names[i])
+        )
     return shown
 
 

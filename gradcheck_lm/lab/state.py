@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,8 @@ def save_state(
     step: int,
     generators: Mapping[str, torch.Generator],
     config: Mapping[str, Any],
+    random_states: Sequence[Mapping[str, Tensor]] | None = None,
+    scaler: Any = None,
 ) -> Path:
     """Write everything that the next step depends on.
 
@@ -37,16 +39,17 @@ def save_state(
         step: how many steps are done.
         generators: private random generators by name; torch's, NumPy's and Python's global ones are kept as well.
         config: the run's settings, compared when the run is resumed.
+        random_states: what `random_state` gives on each process, by rank; None: this process is the only one.
+        scaler: the GradScaler of a run in fp16.
     """
     tensors: dict[str, Tensor] = {f"model.{key}": value for key, value in model.state_dict().items()}
     state = optimizer.state_dict()
     for index, slots in state["state"].items():
         for key, value in slots.items():
             tensors[f"optimizer.{index}.{key}"] = torch.as_tensor(value)
-    tensors["random.torch"] = torch.get_rng_state()
-    if torch.cuda.is_available():
-        for device, value in enumerate(torch.cuda.get_rng_state_all()):
-            tensors[f"random.cuda.{device}"] = value
+    for rank, found in enumerate(random_states or [random_state()]):
+        prefix = "random." if rank == 0 else f"rank.{rank}.random."
+        tensors |= {prefix + key: value for key, value in found.items()}
     for name, generator in generators.items():
         tensors[f"generator.{name}"] = generator.get_state()
     kind, keys, *rest = np.random.get_state(legacy=True)
@@ -58,6 +61,7 @@ def save_state(
         "param_groups": json.dumps(state["param_groups"]),
         "numpy": json.dumps([kind, *rest]),
         "python": json.dumps(random.getstate()),
+        "scaler": json.dumps(scaler.state_dict() if scaler is not None else {}),
     }
     # clones: safetensors refuses tensors that share memory, and weights may be tied
     flat = {key: value.detach().to("cpu").contiguous().clone() for key, value in tensors.items()}
@@ -71,9 +75,14 @@ def load_state(
     optimizer: torch.optim.Optimizer,
     generators: Mapping[str, torch.Generator],
     config: Mapping[str, Any],
+    rank: int = 0,
+    scaler: Any = None,
 ) -> int:
     """Put a run back to where `save_state` left it; gives the number of steps done.
 
+    Args:
+        rank: of this process; one that the state does not know keeps the random numbers that it has.
+        scaler: as in `save_state`.
     Raises:
         CheckpointError: the file is damaged, of another program, or of a run with other settings.
     """
@@ -99,11 +108,9 @@ def load_state(
         index, name = key.split(".", 1)
         slots.setdefault(int(index), {})[name] = value
     optimizer.load_state_dict({"state": slots, "param_groups": json.loads(metadata["param_groups"])})
-    torch.set_rng_state(tensors["random.torch"])
-    if torch.cuda.is_available():
-        for key, value in _under(tensors, "random.cuda.").items():
-            if int(key) < torch.cuda.device_count():
-                torch.cuda.set_rng_state(value, int(key))
+    _set_random_state(_under(tensors, "random." if rank == 0 else f"rank.{rank}.random."))
+    if scaler is not None and (kept := json.loads(metadata.get("scaler", "{}"))):
+        scaler.load_state_dict(kept)
     for name, generator in generators.items():
         generator.set_state(tensors[f"generator.{name}"])
     kind, *rest = json.loads(metadata["numpy"])
@@ -111,6 +118,22 @@ def load_state(
     version, inner, gauss = json.loads(metadata["python"])
     random.setstate((version, tuple(inner), gauss))
     return int(metadata["step"])
+
+
+def random_state() -> dict[str, Tensor]:
+    """torch's random state in this process, on the processor and on every GPU."""
+    found = {"torch": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        found |= {f"cuda.{device}": value for device, value in enumerate(torch.cuda.get_rng_state_all())}
+    return found
+
+
+def _set_random_state(found: Mapping[str, Tensor]) -> None:
+    if "torch" in found:
+        torch.set_rng_state(found["torch"])
+    for key, value in _under(found, "cuda.").items():
+        if torch.cuda.is_available() and int(key) < torch.cuda.device_count():
+            torch.cuda.set_rng_state(value, int(key))
 
 
 def read_metadata(data: bytes, path: Path) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -13,16 +14,20 @@ from gradcheck_lm.errors import ArgumentError
 from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.htr.ctc import greedy_decode
 from gradcheck_lm.lab.data import Batch
-from gradcheck_lm.penalties import Penalty
+from gradcheck_lm.lab.metrics import t_interval
+from gradcheck_lm.lab.processes import union_lines, union_texts
+from gradcheck_lm.penalties import Penalty, PenaltyOutput
 
 
 @dataclass(frozen=True)
 class StepTerms:
-    """The weighted terms of one step; the loss is their sum. `penalty_value` is what the story prints."""
+    """The weighted terms of one step; the loss is their sum. `penalty_value` is what the story prints, and
+    `penalty_interval` the 95 % interval of its mean over the lines of the batch, where that is what it is."""
 
     terms: dict[str, Tensor]
     penalty_value: float | None = None
     lm_calls: int = 0
+    penalty_interval: tuple[float, float] | None = None
 
     @property
     def total(self) -> Tensor:
@@ -83,21 +88,25 @@ def anchor_term(logits: Tensor, start: Tensor, characters: int) -> Tensor:
 
 
 def labelled(charset: Charset, penalty: Penalty | None, weight: float, *, shortcut_weight: float = 0.1) -> TermFunction:
-    """Terms of training with labels: CTC, CTC of the shortcut head, and the penalty."""
+    """Terms of training with labels: CTC, CTC of the shortcut head, and the penalty.
+
+    With several processes every term is that of all their lines together, on each of them.
+    """
 
     def terms(model: nn.Module, batch: Batch) -> StepTerms:
         if batch.texts is None:
             raise ArgumentError("training with CTC needs labels: give a folder with labels.tsv")
-        logits, shortcut = model(batch.images, with_shortcut=True)
+        logits, shortcut = map(union_lines, model(batch.images, with_shortcut=True))
+        texts = union_texts(batch.texts) or []
         found = {
-            "ctc": ctc_term(logits, batch.texts, charset),
-            "shortcut": shortcut_weight * ctc_term(shortcut, batch.texts, charset),
+            "ctc": ctc_term(logits, texts, charset),
+            "shortcut": shortcut_weight * ctc_term(shortcut, texts, charset),
         }
         if penalty is None:
             return StepTerms(found)
-        out = penalty(logits, batch.texts)
+        out = penalty(logits, texts)
         found["lm"] = weight * out.loss
-        return StepTerms(found, float(out.value), out.lm_calls)
+        return StepTerms(found, float(out.value), out.lm_calls, _interval(penalty, out))
 
     return terms
 
@@ -108,16 +117,23 @@ def unlabelled(
     """Terms of adapting without labels: the penalty, and the anchor to the recogniser `start`."""
 
     def terms(model: nn.Module, batch: Batch) -> StepTerms:
-        logits = model(batch.images)
+        logits = union_lines(model(batch.images))
         # not under no_grad: there torch's LSTM takes another kernel on a CPU, whose last bits differ, and the anchor
         # would pull at an arm that has not moved
-        start_logits = start(batch.images).detach()
+        start_logits = union_lines(start(batch.images).detach())
         characters = sum(map(len, greedy_decode(start_logits, charset)))
         found = {"anchor": anchor_weight * anchor_term(logits, start_logits, characters)}
         if penalty is None:
             return StepTerms(found)
         out = penalty(logits, None)
         found["lm"] = weight * out.loss
-        return StepTerms(found, float(out.value), out.lm_calls)
+        return StepTerms(found, float(out.value), out.lm_calls, _interval(penalty, out))
 
     return terms
+
+
+def _interval(penalty: Penalty, out: PenaltyOutput) -> tuple[float, float] | None:
+    if penalty.reduction != "mean":
+        return None
+    low, high = t_interval(out.per_line.detach().flatten().tolist())
+    return (low, high) if math.isfinite(low) and math.isfinite(high) else None  # a single line has none

@@ -18,6 +18,7 @@ from gradcheck_lm.files import write_text_atomic
 from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.htr.checkpoint import save_checkpoint
 from gradcheck_lm.htr.crnn import CRNN, CRNNConfig
+from gradcheck_lm.htr.lines import Line
 from gradcheck_lm.htr.synthetic import TRAINING_HANDS, SyntheticLines
 from gradcheck_lm.htr.text import load_sentences
 from gradcheck_lm.lab.compare import load_recogniser
@@ -34,8 +35,12 @@ from gradcheck_lm.penalties import make_penalty
 class TrainSettings:
     """What `train` is asked to do."""
 
-    data: str = "synthetic"  # or a folder with labels.tsv
-    validation: str | None = None  # a folder with labels.tsv; None: other synthetic lines, or a tenth of the data
+    data: str = "synthetic"  # or whatever `open_lines` knows
+    validation: str | None = None  # the same; None: other synthetic lines, or a tenth of the data
+    split: str | None = None  # of the data, and
+    validation_split: str | None = None  # of the validation: what to take of IAM or a data set of the hub
+    ok_only: bool = False  # of IAM, without lines whose flag is "err"
+    tags: tuple[str, ...] = ()  # of pages, lines with these tags
     recogniser: str = "small"
     width: int | None = None  # pixels; None: the recogniser's own
     lines: int = 12_000  # of synthetic data
@@ -90,7 +95,7 @@ def train(
     if settings.width is not None:
         model = widen(model, settings.width)
     progress("preparing lines")
-    data, validation = load_data(settings, model.config, charset, seed=config.seed)
+    data, validation = load_data(settings, model.config, charset, seed=config.seed, progress=progress)
     check_lengths(data, model.config, progress)
     penalty = None
     if settings.penalty is not None:
@@ -166,8 +171,15 @@ def widen(model: CRNN, width: int) -> CRNN:
     return wider
 
 
-def load_data(settings: TrainSettings, config: CRNNConfig, charset: Charset, *, seed: int) -> tuple[LineData, LineData]:
-    """Training and validation lines."""
+def load_data(
+    settings: TrainSettings,
+    config: CRNNConfig,
+    charset: Charset,
+    *,
+    seed: int,
+    progress: Callable[[str], None] | None = None,
+) -> tuple[LineData, LineData]:
+    """Training and validation lines; `progress` is told what was left out and why."""
     if settings.data == "synthetic":
         texts = {split: mixed_texts(settings, charset, split, seed=seed) for split in ("train", "test")}
         if settings.lines < 1:
@@ -175,9 +187,14 @@ def load_data(settings: TrainSettings, config: CRNNConfig, charset: Charset, *, 
         train_lines = SyntheticLines(texts["train"], TRAINING_HANDS, settings.lines, seed)
         held_back = SyntheticLines(texts["test"], TRAINING_HANDS, 256, seed + 1)
         return LineData(train_lines, config, charset), LineData(held_back, config, charset)
-    lines = labelled_lines(settings.data, charset, drop_unknown=settings.drop_unknown)
+
+    def labelled_part(source: str, split: str | None) -> list[Line]:
+        chosen: dict[str, Any] = {"split": split, "ok_only": settings.ok_only, "tags": settings.tags}
+        return labelled_lines(source, charset, drop_unknown=settings.drop_unknown, progress=progress, **chosen)
+
+    lines = labelled_part(settings.data, settings.split)
     if settings.validation is not None:
-        others = labelled_lines(settings.validation, charset, drop_unknown=settings.drop_unknown)
+        others = labelled_part(settings.validation, settings.validation_split)
         return LineData(lines, config, charset), LineData(others, config, charset)
     if len(lines) < 10:
         raise DataError(f"{settings.data} has {len(lines)} lines: at least 10 are needed, or give --validation FOLDER")

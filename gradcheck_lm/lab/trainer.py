@@ -214,6 +214,8 @@ class Trainer:
         record["requires_grad"] = found.total.requires_grad
         if found.penalty_value is not None:
             record["penalty"] = found.penalty_value
+            if found.penalty_interval is not None:
+                record["penalty_interval"] = list(found.penalty_interval)
             record["lm_calls"] = found.lm_calls
         record["terms"] = rows
         return record

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 import gradcheck_lm as gc
-from gradcheck_lm.course.stage import ask, beat, begin, code, finish, picture, say, show, table
+from gradcheck_lm.course.stage import ask, beat, begin, code, finish, picture, say, table
 from gradcheck_lm.course.toys import ALPHABET, MISREADING, collapse, ctc, one_hot, story, taught_lm
 from gradcheck_lm.htr.ctc import character_posteriors
 
@@ -104,10 +104,10 @@ say(
 code(one_fix)
 mended, after = first_finding(one_fix)
 picture(mended, "after-one-fix")
-table(["program", "code", "operation", "line"], [before, after])
+table(["program", "code", "operation", "source"], [before, after])
 say(
-    ja="実際に直してみても、同じ結果です。`requires_grad` は `{alive}` のままで、診断の先頭は `{first}` から `{second}` へ、"
-    "下流に動きました。",
+    ja="実際に直してみても、同じ結果です。`requires_grad` は `{alive}` のままで、"
+    "診断の先頭は `{first}` から `{second}` へ、下流に動きました。",
     en="Mending it for real shows the same. `requires_grad` is still `{alive}`, and the head of the diagnosis "
     "has moved downstream, from `{first}` to `{second}`.",
     alive=one_fix(logits).requires_grad,
@@ -118,21 +118,17 @@ say(
 # ---------------------------------------------------------------------------------------------------------------------
 beat("why")
 say(
-    ja="縮約は、となりのフレームが「等しいか」と、ブランク「か」を尋ねます。答えは「はい」か「いいえ」で、"
+    ja="縮約は「となりのフレームと等しいか」「ブランクか」と尋ねます。答えは「はい」か「いいえ」なので、"
     "少しずつ変わることがありません。これも階段です。",
-    en="The collapse asks whether neighbouring frames are equal, and whether they are blanks. The answer is yes or no "
+    en="The collapse asks whether a frame equals its neighbour, and whether it is a blank. The answer is yes or no "
     "and never changes by a little: one more staircase.",
 )
-moved = logits.detach().clone()
-gap = moved[0, 0].max() - moved[0, 0, 0]
 rows = []
 for share in (0.0, 0.5, 0.99, 1.01, 2.0):
-    shifted = moved.clone()
-    shifted[1, 0, 0] += share * float(moved[1, 0].max() - moved[1, 0, 0])
-    shifted[4, 0, 5] -= 0.0
-    shifted[0, 0, 0] += share * float(gap)
-    ids = shifted[:, 0].argmax(-1)
-    rows.append([f"{share:.0%}", collapse(ids.tolist()), broken_score(shifted)])
+    moved = logits.detach().clone()
+    for frame in (0, 1):  # the two that read "d"
+        moved[frame, 0, 0] += share * (moved[frame, 0].max() - moved[frame, 0, 0])
+    rows.append([f"{share:.0%}", collapse(moved[:, 0].argmax(-1).tolist()), broken_score(moved)])
 table(["blank raised to", "string", "nats per letter"], rows)
 say(
     ja="最初の文字の二つのフレームで、ブランクのロジットを文字のロジットに向けて上げました。"
@@ -154,7 +150,8 @@ def soft_letters(logits):
     place = starts.cumsum(0) - 1  # the letter that each frame belongs to
     kept = path != 0
     posteriors = logits[kept, 1:].softmax(-1)  # without the blank
-    sums = posteriors.new_zeros(int(starts.sum()), posteriors.shape[1]).index_add(0, place[kept], posteriors)
+    sums = torch.zeros(int(starts.sum()), posteriors.shape[1], dtype=logits.dtype)
+    sums = sums.index_add(0, place[kept], posteriors)
     return sums / torch.bincount(place[kept])[:, None]
 
 

@@ -54,13 +54,7 @@ def check_diamond(answer):
 def check_order(answer):
     """a value hands its gradient on only when all of it has arrived
     値は、勾配がすべて届いてから先へ渡す"""
-
-    def long_road(make, x):
-        high = x * make(2.0)
-        return high.exp() * high
-
     formulas = {
-        "h = 2 * x; h.exp() * h + h": lambda make, x: long_road(make, x) + x * make(2.0),
         "h + h.exp() * h": lambda make, x: (lambda h: h + h.exp() * h)(x * make(2.0)),
         "h.exp() * h + h": lambda make, x: (lambda h: h.exp() * h + h)(x * make(2.0)),
     }
@@ -79,8 +73,8 @@ def check_order(answer):
 
 
 def check_second_call(answer):
-    """a second backward() adds to the leaves once more, and only to them
-    二度目の backward() は、葉テンソルにだけもう一度足す"""
+    """a second backward() adds to the inputs once more, and only to them
+    二度目の backward() は、入力にだけもう一度足す"""
     x = answer.Value(0.5)
     middle = x * x
     loss = middle.exp() * answer.Value(2.0)
@@ -89,10 +83,10 @@ def check_second_call(answer):
     loss.backward()
     expect(
         close([x.grad], [2 * once]),
-        ja="二度目の `backward()` のあと、葉の勾配は {found:.6g} です。一度目の {once:.6g} の倍になるはずです。"
-        "途中の値に残った勾配を、もう一度流していませんか。それとも、葉まで 0 に戻していませんか。",
-        en="After the second `backward()` the gradient of the leaf is {found:.6g}; it should be twice the first, "
-        "{once:.6g}. Is what was left in between sent through again, or is the leaf set back to 0?",
+        ja="二度目の `backward()` のあと、入力の勾配は {found:.6g} です。一度目の {once:.6g} の倍になるはずです。"
+        "途中の値に残った勾配を、もう一度流していませんか。それとも、入力まで 0 に戻していませんか。",
+        en="After the second `backward()` the gradient of the input is {found:.6g}; it should be twice the first, "
+        "{once:.6g}. Is what was left in between sent through again, or is the input set back to 0?",
         found=x.grad,
         once=once,
     )
@@ -119,11 +113,11 @@ def check_long_chain(answer):
 def check_equal_numbers(answer):
     """values that hold equal numbers are still different values; random formulas agree with torch
     数が等しくても別の値。でたらめな式でも PyTorch と一致する"""
-    found, right = held_against_torch(answer, lambda make, x, y: x * make(3.0) + y * y.exp(), [1.5, 1.5])
+    found, right = held_against_torch(answer, lambda make, x, y: x * make(2.0) + (y * make(2.0)).exp(), [1.5, 1.5])
     expect(
         close(found, right),
-        ja="数が等しい二つの葉を取り違えました(勾配は {found}、正しくは {right})。値ではなく、物として区別します。",
-        en="Two leaves with equal numbers were taken for one (gradients {found}, should be {right}). "
+        ja="数が等しい二つの値を取り違えました(勾配は {found}、正しくは {right})。値ではなく、物として区別します。",
+        en="Two values with equal numbers were taken for one (gradients {found}, should be {right}). "
         "Tell them apart as objects, not by their numbers.",
         found=found,
         right=right,
@@ -161,7 +155,7 @@ def check_cost(answer):
     expect(
         any(found),
         ja="勾配がすべて 0 です。番号や普通の数を経由すると、`made_of` には何も記録されません。",
-        en="All gradients are 0. What goes through an index or a plain number leaves nothing in `made_of`.",
+        en="All gradients are 0. An index or a plain number on the way means that `made_of` records nothing.",
     )
     true = torch.tensor(numbers, dtype=torch.float64, requires_grad=True)
     value = (true.softmax(0) * torch.tensor(costs, dtype=torch.float64)).sum()

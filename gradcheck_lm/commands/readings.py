@@ -1,0 +1,102 @@
+"""What commands read: labels and readings of lines by a recogniser of ours, or of logits by somebody else's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gradcheck_lm.commands.common import note
+from gradcheck_lm.commands.data import Choice
+
+if TYPE_CHECKING:
+    from gradcheck_lm.lab.scoring import ReadingChange
+
+
+def load(recogniser: str, device: str | None) -> tuple[Any, Any]:
+    """A recogniser on its device, and its charset."""
+    import torch
+
+    from gradcheck_lm.lab.compare import load_recogniser
+
+    model, charset = load_recogniser(recogniser)
+    return model.to(device or ("cuda" if torch.cuda.is_available() else "cpu")).eval(), charset
+
+
+def read_data(
+    data: Path,
+    recogniser: str,
+    device: str | None,
+    *,
+    limit: int | None = None,
+    drop_unknown: bool = False,
+    choice: Choice | None = None,
+) -> tuple[list[str], list[str]]:
+    """Labels and readings of labelled lines, or of logits that come with labels."""
+    from gradcheck_lm.errors import DataError
+    from gradcheck_lm.htr.logits import is_logits
+    from gradcheck_lm.lab.reading import labelled_lines
+
+    choice = choice or Choice()
+    if is_logits(data):
+        _, labels, readings = read_logits(data, recogniser, choice, limit=limit)
+        if labels is None:
+            raise DataError(
+                f"the logits of {data} come without labels: put 'labels' into the .npz, or beside each file its .txt"
+            )
+        return labels, readings
+    model, charset = load(recogniser, device)
+    lines = labelled_lines(
+        data, charset, drop_unknown=drop_unknown, limit=limit, progress=note, **choice.of_lines(data)
+    )
+    return [line.text or "" for line in lines], read_lines(model, charset, lines)
+
+
+def read_logits(
+    data: Path, recogniser: str, choice: Choice, *, limit: int | None = None
+) -> tuple[list[str], list[str] | None, list[str]]:
+    """Names, labels where there are some, and readings of logits; the recogniser lends its charset."""
+    from gradcheck_lm.htr import greedy_decode
+    from gradcheck_lm.htr.logits import read_logits as read_file
+    from gradcheck_lm.lab.compare import load_recogniser
+
+    default = None if choice.charset else load_recogniser(recogniser)[1]
+    found = read_file(data, default=default, **choice.of_logits(data)).first(limit)
+    return found.names, found.transcripts, greedy_decode(found.logits, found.charset, lengths=found.lengths)
+
+
+def read_lines(model: Any, charset: Any, lines: Sequence[Any]) -> list[str]:
+    """Readings of lines, with progress where there are many."""
+    from gradcheck_lm.draw.terminal import progress
+    from gradcheck_lm.lab.data import LineData
+    from gradcheck_lm.lab.reading import read
+
+    with progress("reading", len(lines), enabled=len(lines) > 64) as tick:
+        if len(lines) > 64:
+            note(f"preparing {len(lines)} lines")
+        data = LineData(lines, model.config, charset, clean=True)
+        return read(model, data, charset, on_lines=tick)
+
+
+def compare_logits(
+    before: Path, after: Path, recogniser: str, lm: str | None, choice: Choice, *, limit: int | None, device: str | None
+) -> ReadingChange:
+    """How the reading of some lines changed, from logits before and after.
+
+    Raises:
+        ArgumentError: no language model was named, or the files hold other lines.
+    """
+    from gradcheck_lm.errors import ArgumentError
+    from gradcheck_lm.lab.scoring import score_change
+    from gradcheck_lm.lm import load_language_model
+
+    if lm is None:
+        raise ArgumentError("--before needs a language model that scores both readings: give --lm, for example char")
+    old_names, old_labels, old = read_logits(before, recogniser, choice, limit=limit)
+    names, labels, new = read_logits(after, recogniser, choice, limit=limit)
+    if names != old_names:
+        raise ArgumentError(
+            f"{before} holds {len(old_names)} lines and {after} {len(names)}, or others: give the same lines, in one order"
+        )
+    note(f"loading the language model {lm}")
+    return score_change(old, new, labels or old_labels, load_language_model(lm, device=device))

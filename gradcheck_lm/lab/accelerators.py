@@ -1,0 +1,94 @@
+"""accelerate's view of the machine: device, precision, processes and trackers of a run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator, DistributedDataParallelKwargs
+from accelerate.state import AcceleratorState
+
+from gradcheck_lm.errors import ArgumentError
+from gradcheck_lm.lab.config import TrainingConfig
+
+
+def make_accelerator(
+    config: TrainingConfig, folder: str | Path | None = None, device: torch.device | str | None = None
+) -> Accelerator:
+    """accelerate's device, precision, processes and trackers for a run.
+
+    Args:
+        folder: where trackers write.
+        device: "cpu" keeps it off a GPU, "cuda:1" takes the second one, "cuda" and "mps" any of their kind; None: the
+            best there is. Where `accelerate launch` started several processes, each takes the GPU of its rank.
+    Raises:
+        ArgumentError: no device, or one GPU by number for several processes.
+    """
+    wanted = _wanted(device)
+    if AcceleratorState._shared_state:
+        # accelerate keeps one state a process and refuses another precision or device: start it anew
+        present = AcceleratorState()
+        if present.mixed_precision != config.mixed_precision or not _fits(present.device, wanted):
+            AcceleratorState._reset_state(reset_partial_state=present.num_processes == 1)
+    with _chosen(wanted):
+        return Accelerator(
+            cpu=wanted is not None and wanted.type == "cpu",
+            mixed_precision=config.mixed_precision,
+            log_with=list(config.trackers) or None,
+            project_dir=str(folder) if folder else None,
+            # adapting leaves the shortcut head without a gradient, which torch refuses unless it is told
+            kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
+        )
+
+
+def launched() -> int:
+    """How many processes `accelerate launch` or torchrun started, 1 without them."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def _wanted(device: torch.device | str | None) -> torch.device | None:
+    if device is None:
+        return None
+    try:
+        wanted = torch.device(device)
+    except RuntimeError as error:
+        raise ArgumentError(f"device is {device!r}; give cpu, cuda, cuda:1 or mps") from error
+    if launched() > 1 and wanted.type == "cuda" and wanted.index is not None:
+        # whoever passes a tensor's device on means its own GPU
+        if wanted.index == int(os.environ.get("LOCAL_RANK", "0")) % max(1, torch.cuda.device_count()):
+            return torch.device("cuda")
+        raise ArgumentError(
+            f"device is {device!r}, but {launched()} processes were launched, and each takes the GPU of its rank: "
+            "leave --device out, and choose the GPUs with CUDA_VISIBLE_DEVICES"
+        )
+    return wanted
+
+
+def _fits(present: torch.device, wanted: torch.device | None) -> bool:
+    if wanted is None:
+        return present.type != "cpu" or not torch.cuda.is_available()
+    if present.type != wanted.type:
+        return False
+    return wanted.index is None or wanted.index == (present.index or 0)
+
+
+@contextmanager
+def _chosen(wanted: torch.device | None) -> Iterator[None]:
+    """accelerate reads a device by number from the environment and nowhere else."""
+    if wanted is None or wanted.type == "cpu" or launched() > 1:
+        yield
+        return
+    name, before = "ACCELERATE_TORCH_DEVICE", os.environ.get("ACCELERATE_TORCH_DEVICE")
+    if wanted.type == "cuda" and wanted.index is not None:
+        torch.cuda.set_device(wanted)  # for what is made without naming a device
+    os.environ[name] = str(wanted)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before

@@ -1,0 +1,138 @@
+"""Checks of exercise 12: the script under `run`, then each mended function by the house rule, then the test itself."""
+
+from pathlib import Path
+
+import torch
+from torch import nn
+
+import gradcheck_lm as gc
+from gradcheck_lm.course.expect import expect, expect_gradient, expect_type, numerical_gradient
+from gradcheck_lm.course.language import Words
+from gradcheck_lm.course.toys import story
+from gradcheck_lm.errors import GradientFlowError
+from gradcheck_lm.flow.runner import run_script
+
+
+def logits_of_odd_shape():
+    """Logits (T, 1, C) in double precision, with frames for one word and a half."""
+    torch.manual_seed(12)
+    return torch.randn(9, 1, 10, dtype=torch.float64, requires_grad=True)
+
+
+def check_run_says_ok(answer):
+    """`python -m gradcheck_lm run` finds nothing starved in the script
+    `python -m gradcheck_lm run` が、スクリプトに問題を見つけない"""
+    diagnosis = run_script(Path(answer.__file__))
+    if not diagnosis.ok:
+        first = diagnosis.errors[0] if diagnosis.errors else None
+        expect(
+            False,
+            ja="`run` によると、最初の切断は {line} 行目の `{source}`({kind})です。"
+            "一つ直すたびに、診断は下流へ移ります。",
+            en="According to `run` the first cut is in line {line}: `{source}` ({kind}). "
+            "With each one that you mend, the diagnosis moves downstream.",
+            line=first.line if first else "?",
+            source=first.source.strip() if first and first.source else "?",
+            kind=f"`{first.kind}`" if first else "?",
+        )
+
+
+def check_letters(answer):
+    """letters gives probabilities, and the gradient of softmax
+    letters は確率を返し、softmax の勾配が届く"""
+    logits = logits_of_odd_shape()
+    reading = answer.letters(logits)
+    expect_type("letters", torch.Tensor, reading, kind=Words("テンソル", "a tensor"))
+    rows = reading.detach().sum(-1)
+    expect(
+        reading.shape == (9, 10) and torch.allclose(rows, torch.ones_like(rows)) and bool((reading >= 0).all()),
+        ja="フレームごとの確率 `(T, C)` が必要です。返ってきた形は `{shape}`、最初の行の和は {total:.3f} でした。",
+        en="Wanted are the probabilities of each frame, `(T, C)`. The shape was `{shape}`, and the first row adds up "
+        "to {total:.3f}.",
+        shape=tuple(reading.shape),
+        total=rows.flatten()[0],
+    )
+    scale = torch.linspace(-1, 2, 90, dtype=torch.float64).reshape(9, 10) ** 3
+    moving = logits.detach().clone()
+    right = numerical_gradient(lambda: (moving[:, 0].softmax(-1) * scale).sum(), moving)
+    expect_gradient(lambda: (answer.letters(logits) * scale).sum(), logits, right, what=Words("`letters`", "`letters`"))
+
+
+def check_nats(answer):
+    """nats sends the gradient through the judge, and leaves the judge frozen
+    nats は言語モデルに勾配を通し、言語モデルは凍結されたまま"""
+    judge = answer.frozen_judge(torch.float64)
+    reading = logits_of_odd_shape().detach()[:, 0].softmax(-1).requires_grad_()
+    moving = reading.detach().clone()
+    right = numerical_gradient(lambda: judge(moving), moving)
+    expect_gradient(lambda: answer.nats(judge, reading), reading, right, what=Words("`nats`", "`nats`"))
+    expect(
+        not judge.training and not any(parameter.requires_grad for parameter in judge.parameters()),
+        ja="`nats` を呼んだら、言語モデルの凍結が解けました。設定は変えないでください。",
+        en="Calling `nats` has undone the freeze of the language model: leave its settings alone.",
+    )
+
+
+def check_penalty(answer):
+    """penalty is the mean over words, with the right gradient
+    penalty は単語についての平均で、勾配も正しい"""
+    judge = answer.frozen_judge(torch.float64)
+    logits = logits_of_odd_shape()
+    moving = logits.detach().clone()
+
+    def true_penalty():
+        words = moving[:, 0].softmax(-1).split(answer.WORD)
+        return sum(judge(word) for word in words) / len(words)
+
+    value, right = answer.penalty(judge, logits), numerical_gradient(true_penalty, moving)
+    expect(
+        abs(float(value.detach()) - float(true_penalty())) < 1e-9,
+        ja="`penalty` の値が変わりました({found:.4f}、正しくは {right:.4f})。単語についての平均のままにしてください。",
+        en="The value of `penalty` has changed ({found:.4f}, should be {right:.4f}): it should stay the mean over "
+        "words.",
+        found=value,
+        right=true_penalty(),
+    )
+    expect_gradient(lambda: answer.penalty(judge, logits), logits, right, what=Words("`penalty`", "`penalty`"))
+
+
+def says(answer, terms, model):
+    """Whether the learner's test passes, with what the plugin's fixture is made of."""
+    try:
+        answer.check_training(gc.assert_gradient_flows, terms, model)
+    except (GradientFlowError, AssertionError):
+        return "fails"
+    return "passes"
+
+
+def check_the_test_fails_on_a_dead_term(answer):
+    """the test fails where a term is dead, although the sum requires grad
+    合計に requires_grad があっても、死んだ項があればテストは失敗する"""
+    model = nn.Linear(3, 2)
+    inputs = torch.randn(5, 3)
+    dead = {
+        "argmax": lambda: {"fit": model(inputs).square().mean(), "words": model(inputs).argmax(-1).float().mean()},
+        "detach": lambda: {"fit": model(inputs).square().mean(), "words": model(inputs).detach().exp().mean()},
+        "zero": lambda: {"fit": model(inputs).square().mean(), "words": (model(inputs) - 99).relu().mean()},
+    }
+    for name, terms in dead.items():
+        expect(
+            says(answer, terms, model) == "fails",
+            ja="項の一つが死んでいるのに(`{name}`)、テストは通りました。",
+            en="One of the terms is dead (`{name}`), and the test passed all the same.",
+            name=name,
+        )
+
+
+def check_the_test_passes_on_the_story(answer):
+    """the test passes where all terms teach
+    すべての項が教えていれば、テストは通る"""
+    recogniser, _, frames = story()
+    judge = answer.frozen_judge()
+    expect(
+        says(answer, lambda: answer.terms_of(recogniser, judge, frames), recogniser) == "passes",
+        ja="直したスクリプトなのに、テストが失敗しました。"
+        "`gradient_flow` に渡すのは、損失の関数と、学習するモデルです。",
+        en="The script is mended, and the test fails. `gradient_flow` is to be given the function of the loss, and the "
+        "model that learns.",
+    )

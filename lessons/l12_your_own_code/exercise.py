@@ -1,0 +1,82 @@
+"""Exercise 12: a training script with three cuts. / 演習 12: 三か所が切断された学習スクリプト
+
+It trains a recogniser with CTC and a penalty by a frozen language model: python exercise.py
+Ask it where the gradient stops: python -m gradcheck_lm run exercise.py
+CTC と、凍結した言語モデルのペナルティで、認識器を学習するスクリプトです。
+勾配がどこで止まるかは python -m gradcheck_lm run exercise.py で調べます。
+"""
+
+import torch
+
+from gradcheck_lm.course.toys import NeuralLM, ctc, story
+
+WORD = 6  # frames
+
+
+def letters(logits):
+    """What was read in every frame, for the language model: (T, 1, C) logits to (T, C), each row with sum 1."""
+    # TODO letters: the first cut: the best letter is a choice; how can the whole frame be handed on?
+    #               一つ目の切断: 最良の文字は選択。フレーム全体を渡すにはどうするか
+    best = logits[:, 0].argmax(-1)
+    return torch.nn.functional.one_hot(best, logits.shape[-1]).to(logits.dtype)
+    # END letters
+
+
+def nats(judge, reading):
+    """What the frozen language model thinks of a reading (T, C): () nats per letter."""
+    # TODO nats: the second cut: the weights are frozen already
+    #            二つ目の切断: 重みはもう凍結されている
+    with torch.no_grad():
+        return judge(reading)
+    # END nats
+
+
+def penalty(judge, logits):
+    """The mean over the words of a line, () nats per letter; a word is WORD frames."""
+    scores = [nats(judge, word) for word in letters(logits).split(WORD)]
+    # TODO mean: the third cut: the numbers are right, but what are they made of?
+    #            三つ目の切断: 数は正しい。しかし、その数は何から作られているか
+    return torch.tensor([score.item() for score in scores], dtype=logits.dtype).mean()
+    # END mean
+
+
+def frozen_judge(dtype=torch.float32):
+    """The language model that only judges: the same at every call."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(5)
+        return NeuralLM().to(dtype).eval().requires_grad_(False)
+
+
+def terms_of(recogniser, judge, frames):
+    """The terms of the loss by name; the loss is their sum."""
+    logits = recogniser(frames)
+    return {"ctc": ctc(logits), "penalty": 0.1 * penalty(judge, logits)}
+
+
+def check_training(gradient_flow, terms, model):
+    """The body of a pytest test: `gradient_flow` is the plugin's fixture, `terms` a function that gives the terms.
+
+    It must fail where any term teaches the model nothing, and pass where all of them teach.
+    """
+    # TODO test: a test that believes requires_grad passes on the broken script too; hand both to the fixture
+    #            requires_grad を信じるテストは、壊れたスクリプトでも通る。二つともフィクスチャに渡す
+    assert sum(terms().values()).requires_grad
+    # END test
+
+
+def main(steps=20):
+    recogniser, _, frames = story()
+    judge = frozen_judge()
+    optimizer = torch.optim.SGD(recogniser.parameters(), lr=0.05)
+    for step in range(steps):
+        optimizer.zero_grad()
+        terms = terms_of(recogniser, judge, frames)
+        loss = sum(terms.values())
+        loss.backward()
+        optimizer.step()
+        if step % 5 == 0:
+            print(step, *(f"{name} {term.item():.4f}" for name, term in terms.items()))
+
+
+if __name__ == "__main__":
+    main()

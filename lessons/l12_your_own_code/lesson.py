@@ -1,0 +1,246 @@
+"""Lesson 12: on your own code.
+
+A training script with three cuts, asked by `run`, by a pytest test and in the middle of a training.
+Run it: python lessons/l12_your_own_code/lesson.py --lang ja
+"""
+
+import contextlib
+import importlib.util
+import io
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import torch
+
+import gradcheck_lm as gc
+from gradcheck_lm.course.generator import answer_from, read_holes
+from gradcheck_lm.course.judge import load
+from gradcheck_lm.course.stage import ask, beat, begin, code, finish, picture, say, show, table
+from gradcheck_lm.course.toys import story
+from gradcheck_lm.flow.runner import run_script
+
+begin(__file__)
+
+SOURCE = Path(__file__).with_name("solution.py").read_text(encoding="utf-8")
+BROKEN = {hole.name: "\n".join(hole.broken) for hole in read_holes(SOURCE)}
+CUTS = ("letters", "nats", "mean")
+workshop = tempfile.TemporaryDirectory()
+
+
+def script(mended):
+    """The training script in a file of its own, with the first so many of its cuts mended."""
+    folder = Path(workshop.name) / f"mended-{mended}"
+    folder.mkdir(exist_ok=True)
+    file = folder / "train.py"
+    file.write_text(answer_from(SOURCE, {name: BROKEN[name] for name in CUTS[mended:]}), encoding="utf-8")
+    return file
+
+
+def parts(file):
+    """The script as a module."""
+    return load(file)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+beat("symptom")
+broken = parts(script(0))
+say(
+    ja="あなたの学習スクリプトです。エラーは出ません。CTC の損失は下がり、ペナルティは何となく動きます。",
+    en="This is your training script. There is no error, the CTC loss falls, and the penalty moves about somehow.",
+)
+code(broken.letters)
+code(broken.nats)
+code(broken.penalty)
+printed = io.StringIO()
+with contextlib.redirect_stdout(printed):
+    broken.main()
+show(printed.getvalue().rstrip())
+
+# ---------------------------------------------------------------------------------------------------------------------
+beat("predict")
+ask(
+    ja="切断は三か所にあります。最初の一つだけを直したら、ペナルティの勾配は届くでしょうか。診断は何と言うでしょうか。",
+    en="There are three cuts. If you mend only the first one, will a gradient of the penalty arrive? "
+    "And what will the diagnosis say?",
+)
+
+# ---------------------------------------------------------------------------------------------------------------------
+beat("look")
+say(
+    ja="スクリプトを変えずに、`python -m gradcheck_lm run train.py` で調べます。"
+    "最初の `backward()` まで実行し、オプティマイザが持つパラメータについて診断します。",
+    en="Leave the script as it is and ask with `python -m gradcheck_lm run train.py`. "
+    "It runs up to the first `backward()`, and its diagnosis is about the parameters that the optimizer holds.",
+)
+picture(run_script(script(0)), "run")
+
+# ---------------------------------------------------------------------------------------------------------------------
+beat("why")
+say(
+    ja="切断は上流から順に並びます。一つ直すたびに、もう一度 `run` を実行しました。",
+    en="The cuts are listed from upstream to downstream. After each one that was mended, `run` was asked again.",
+)
+rows, names = [], ["-", *CUTS]
+for mended, name in enumerate(names):
+    diagnosis = run_script(script(mended))
+    cuts = diagnosis.errors
+    first = cuts[0] if cuts else None
+    rows.append([name, len(cuts), f"{first.kind}, line {first.line}" if first else "none", str(diagnosis.ok)])
+table(["mended last", "cuts", "first cut", "diagnosis.ok"], rows)
+say(
+    ja="直すたびに、最初の切断は下流へ移り、最後まで勾配は届きません。三つ目の切断は二つに数えられています。"
+    "値が torch を出る所と、新しいテンソルになって戻る所です。"
+    "「直したのに変わらない」ときは、直し方が悪いとは限りません。後ろに次の切断があるのです。",
+    en="With each one mended the first cut moves downstream, and no gradient arrives before the last. "
+    "The third counts as two: where the value leaves torch, and where it comes back as a new tensor. "
+    '"I mended it and nothing changed" need not mean that the mending was wrong: there is another cut behind it.',
+)
+
+
+def norms(file):
+    """The gradient norm of each term at the recogniser, and the values of the terms."""
+    module = parts(file)
+    recogniser, _, frames = story()
+    terms = module.terms_of(recogniser, module.frozen_judge(), frames)
+    return gc.attribute(terms, wrt=recogniser), terms
+
+
+for mended in (len(CUTS) - 1, len(CUTS)):
+    show(norms(script(mended))[0])
+
+# ---------------------------------------------------------------------------------------------------------------------
+beat("fix")
+healthy = parts(script(len(CUTS)))
+recogniser, _, frames = story()
+judge = healthy.frozen_judge()
+comparison = gc.compare_gradients(lambda: healthy.penalty(judge, recogniser(frames)), wrt=recogniser)
+show("compare_gradients", comparison.verdict)
+say(
+    ja="道があり、0 でなく、有限差分とも合います(`{verdict}`)。"
+    "次は、誰かが明日また壊しても気づくように、テストにします。pytest のプラグインには `gradient_flow` があります。",
+    en="There is a road, it is not zero, and it agrees with finite differences (`{verdict}`). "
+    "Now make it a test, so that you notice when somebody breaks it tomorrow: the pytest plugin brings the fixture "
+    "`gradient_flow`.",
+    verdict=comparison.verdict,
+)
+TEST = """
+import train
+from gradcheck_lm.course.toys import story
+
+def test_every_term_teaches(gradient_flow):
+    recogniser, _, frames = story()
+    judge = train.frozen_judge()
+    gradient_flow(lambda: train.terms_of(recogniser, judge, frames), recogniser)
+""".lstrip()
+show(TEST.rstrip())
+
+
+def outcome_of_test(folder):
+    """What pytest says of the test beside a script; without pytest, what the fixture itself says."""
+    if importlib.util.find_spec("pytest") is None:
+        module = parts(folder / "train.py")
+        recogniser, _, frames = story()
+        try:
+            gc.assert_gradient_flows(lambda: module.terms_of(recogniser, module.frozen_judge(), frames), recogniser)
+        except gc.GradientFlowError:
+            return "failed"
+        return "passed"
+    import pytest
+
+    (folder / "test_train.py").write_text(TEST, encoding="utf-8")
+    (folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
+    kept, sys.path[:] = list(sys.path), [str(folder), *sys.path]
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # other plugins of this installation are not our business
+    options = ["-q", "--import-mode=importlib", "--assert=plain", "--capture=sys", f"--rootdir={folder}"]
+    plugins = ["-p", "gradcheck_lm.integrations.pytest_plugin", "-p", "no:cacheprovider", "-p", "no:faulthandler"]
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            ended = pytest.main([*options, *plugins, str(folder)])
+    finally:
+        sys.path[:] = kept
+        for name in ("train", "test_train"):  # the next folder has others of the same names
+            sys.modules.pop(name, None)
+        del os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"]
+    return {0: "passed", 1: "failed"}.get(int(ended), f"pytest ended with {ended}")
+
+
+table(["mended", "test"], [[mended, outcome_of_test(script(mended).parent)] for mended in range(len(CUTS) + 1)])
+say(
+    ja="最後は、学習の途中で死ぬ項です。自分のループなら `GradientWatch` が、どの歩で、どの行で死んだかを教えます。"
+    "ここでは、`30` 歩目からペナルティを `clamp` で閉じました。",
+    en="Last, a term that dies in the middle of a training. In a loop of your own `GradientWatch` says at which step, "
+    "and on which line. Here a `clamp` closes the penalty from step `30` on.",
+)
+
+
+def training(watch, steps=60):
+    optimizer = torch.optim.SGD(recogniser.parameters(), lr=0.05)
+    for step in range(steps):
+        optimizer.zero_grad()
+        with watch.recording():
+            terms = healthy.terms_of(recogniser, judge, frames)
+            if step >= 30:
+                terms["penalty"] = (terms["penalty"] - 9).clamp(min=0)
+        watch.terms(terms)
+        sum(terms.values()).backward()
+        watch.step()
+        optimizer.step()
+
+
+code(training)
+told = []
+training(gc.GradientWatch(recogniser, every=10, write=told.append))
+show("\n".join(told))
+say(
+    ja="transformers の `Trainer` と Lightning には、同じことをするコールバックがあります。"
+    "`callbacks=[GradientFlowCallback(every=100)]` と渡すだけです。",
+    en="The `Trainer` of transformers and Lightning have a callback that does the same: "
+    "pass `callbacks=[GradientFlowCallback(every=100)]`, and that is all.",
+)
+
+
+def told_by_the_callback():
+    """What the callback of transformers' Trainer says of the script with its last cut left in."""
+    from transformers import Trainer, TrainingArguments
+
+    from gradcheck_lm.integrations.transformers_callback import GradientFlowCallback
+
+    module, lines = parts(script(len(CUTS) - 1)), []
+
+    class Both(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.recogniser = story()[0]
+
+        def forward(self, frames):
+            return {"loss": sum(module.terms_of(self.recogniser, judge, frames.permute(1, 0, 2)).values())}
+
+    with tempfile.TemporaryDirectory() as place:
+        arguments = TrainingArguments(
+            place, max_steps=2, per_device_train_batch_size=1, report_to="none", save_strategy="no",
+            logging_strategy="no", disable_tqdm=True, use_cpu=True, dataloader_pin_memory=False,
+        )  # fmt: skip
+        data = [{"frames": frames[:, 0]} for _ in range(2)]
+        with contextlib.redirect_stdout(io.StringIO()):
+            callback = GradientFlowCallback(every=100, write=lines.append)
+            Trainer(Both(), arguments, train_dataset=data, callbacks=[callback]).train()
+    return "\n".join(lines)
+
+
+if all(importlib.util.find_spec(name) for name in ("transformers", "accelerate")):
+    show(told_by_the_callback())
+else:
+    show("transformers and accelerate are not installed: pip install 'gradcheck_lm[lab]'")
+
+# ---------------------------------------------------------------------------------------------------------------------
+beat("next")
+say(
+    ja="演習のファイルは、このスクリプトそのものです。三つの切断と、何も見つけないテストを直します。"
+    "直すたびに `run` を実行して、診断が移るのを見てください。",
+    en="The file of the exercise is this very script. Mend the three cuts, and a test that finds nothing. "
+    "Use `run` after each, and watch the diagnosis move.",
+)
+workshop.cleanup()
+finish()
