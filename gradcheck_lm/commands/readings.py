@@ -94,9 +94,10 @@ def compare_logits(
         raise ArgumentError("--before needs a language model that scores both readings: give --lm, for example char")
     old_names, old_labels, old = read_logits(before, recogniser, choice, limit=limit)
     names, labels, new = read_logits(after, recogniser, choice, limit=limit)
-    if names != old_names:
+    # a file has no names for its lines; a folder has, and then they must be the same
+    if len(names) != len(old_names) or (before.is_dir() and after.is_dir() and names != old_names):
         raise ArgumentError(
-            f"{before} holds {len(old_names)} lines and {after} {len(names)}, or others: give the same lines, in one order"
+            f"{before} holds {len(old_names)} lines and {after} {len(names)}, or others: give the same lines in one order"
         )
     note(f"loading the language model {lm}")
     return score_change(old, new, labels or old_labels, load_language_model(lm, device=device))

@@ -20,6 +20,7 @@ from gradcheck_lm.flow.findings import Diagnosis
 STEPS = 24  # folded operations in the whole tree
 _MARKS = {"live": "✓", "cut": "✗", "aside": "~", "beyond": "·"}
 _STYLES = {"live": "", "cut": "bold red", "aside": "yellow", "beyond": "dim"}
+_LEAST = 12  # columns for the names, at least
 _GUIDE = 4  # columns that each level of rich's tree takes
 
 
@@ -71,28 +72,30 @@ class FlowTree:
         return f"{tensors} tensor{'s' * (tensors != 1)} asked about: {', '.join(names)}"
 
     def _step(self, group: Group, width: int) -> Text:
+        """One operation, or a fold of some: mark, names, finding or module, line."""
         state = self._state(group)
-        node = group.first
-        names = dict.fromkeys(operation_name(member.label) for member in group.members)
-        name = ", ".join(names)
+        names = list(dict.fromkeys(shown(operation_name(member.label), self._encoding) for member in group.members))
+        mark = f"{shown(_MARKS[state], self._encoding):<2} "
+        about = shown(" ".join(self._about(group)), self._encoding)
+        where = next((f"{Path(file).name}:{line}" for file, line in group.places if line), "")
+        tail = "".join(f"  {part}" for part in (about, shown(where, self._encoding)) if part)
+        room = width - len(mark) - cell_len(tail)
+        if room < _LEAST and about:  # where nothing else helps, the line in the file matters more than the module
+            tail = f"  {shown(where, self._encoding)}" if where else ""
+            room = width - len(mark) - cell_len(tail)
+        text = Text(mark, style=_STYLES[state], no_wrap=True, overflow="crop")
+        return text.append(_names(names, max(_LEAST, room)) + tail)
+
+    def _about(self, group: Group) -> Iterator[str]:
         if group.role == "host":
-            name += " (outside torch)"
-        marks = []
+            yield "(outside torch)"
         if group.finding is not None and group.finding < len(self._diagnosis.findings):
             finding = self._diagnosis.findings[group.finding]
-            marks = [finding.code, finding.kind]
+            yield f"{finding.code} {finding.kind}"
         elif group.module:
-            marks = [group.module]
+            yield shorten(group.module, 32)
         if 1 < len(group.terms) < len(self._diagnosis.terms):
-            marks.append(f"for {' and '.join(group.terms)}")
-        where = next((f"{Path(file).name}:{line}" for file, line in group.places if line), "")
-        mark = f"{shown(_MARKS[state], self._encoding):<2} "
-        room = width - len(mark) - (cell_len(shown(where, self._encoding)) + 2 if where else 0)
-        text = Text(mark, style=_STYLES[state], no_wrap=True, overflow="crop")
-        text.append(_fitted(shown(name or node.label, self._encoding), shown(" ".join(marks), self._encoding), room))
-        if where and room > 0:
-            text.append("  " + shown(where, self._encoding))
-        return text
+            yield f"for {' and '.join(group.terms)}"
 
     def _end(self, group: Group, width: int) -> Text:
         name = group.first.label
@@ -123,17 +126,17 @@ def _said() -> Iterator[tuple[str, str]]:
     yield "live", "carries gradient"
     yield "cut", "the gradient stops here"
     yield "aside", "stops on a side path, harmless"
-    yield "beyond", "behind a cut"
+    yield "beyond", "could never carry one"
 
 
-def _fitted(name: str, about: str, room: int) -> str:
-    """Name and what it is about in `room` columns; the name gives way only where nothing else can."""
-    if not about:
-        return _cropped(name, room)
-    left = room - cell_len(about) - 2
-    if left >= min(cell_len(name), 12):
-        return f"{_cropped(name, left)}  {about}"
-    return _cropped(f"{_cropped(name, max(12, room // 2))}  {about}", room)
+def _names(names: list[str], room: int) -> str:
+    """As many names as fit, and how many more there are."""
+    for count in range(len(names), 0, -1):
+        more = f" +{len(names) - count}" if count < len(names) else ""
+        text = ", ".join(names[:count]) + more
+        if cell_len(text) <= room:
+            return text
+    return _cropped(names[0], room)
 
 
 def _cropped(text: str, room: int) -> str:

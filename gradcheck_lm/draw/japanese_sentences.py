@@ -133,7 +133,8 @@ SENTENCES_JA = {
     ),
     "no optimizer was made before backward() and no module ran: asked about the tensors with requires_grad=True that "
     "were used": (
-        "backward() の前にオプティマイザもモジュールの実行もないため、使われた requires_grad=True のテンソルを対象にしました"
+        "backward() の前にオプティマイザもモジュールの実行もないため、"
+        "使われた requires_grad=True のテンソルを対象にしました"
     ),
     "this is not the script's first backward(): what ran before the last one is out of sight, so a cut in there is "
     "told as 'constant'": (

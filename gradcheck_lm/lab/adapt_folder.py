@@ -64,9 +64,9 @@ def adapt_folder(
     logits = next((image for image in images if Path(image).exists() and is_logits(image)), None)
     if logits is not None:
         raise ArgumentError(
-            f"{logits} holds logits, which can be scored but not adapted, for the recogniser is not here: adapt it where "
-            f"it is, write its logits again, and hold them against these with: gradcheck-lm evaluate AFTER --before "
-            f"{logits} --lm {lm}"
+            f"{logits} holds logits, which can be scored but not adapted, for the recogniser is not here: adapt it "
+            f"where it is, write its logits again, and hold them against these with: gradcheck-lm evaluate AFTER "
+            f"--before {logits} --lm {lm}"
         )
     source = open_lines(images, split=split, ok_only=ok_only, tags=tags)
     for sentence in source.notes:

@@ -9,12 +9,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def augment(images: Tensor, generator: torch.Generator) -> Tensor:
+def augment(images: Tensor, generator: torch.Generator, *, rank: int = 0, world: int = 1) -> Tensor:
     """Slant, scale and shift each line a little, and vary its ink.
 
     Args:
         images: (N, 1, H, W) float, ink high, in [0, 1].
         generator: on the CPU; every draw comes from it.
+        rank, world: these are every `world`-th lines of a batch, from `rank` on: each is changed as it would be there.
     Returns:
         (N, 1, H, W), same device and dtype.
     """

@@ -41,7 +41,7 @@ def load_input(
     progress: Callable[[str], object] | None = None,
     **chosen: Any,
 ) -> Input:
-    """Logits of the first lines of a source of lines or of logits, or of synthetic lines in a hand kept out of training.
+    """Logits of the first lines of a source of lines or of logits; without one, of synthetic lines in an unseen hand.
 
     Args:
         progress: told what was left out of the source and why.

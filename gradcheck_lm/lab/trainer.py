@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import math
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,20 +14,23 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
-from accelerate.state import AcceleratorState
 from torch import nn
 
-from gradcheck_lm.errors import RunError
+from gradcheck_lm.errors import ArgumentError, GradcheckLMError, RunError, RunStopped
 from gradcheck_lm.flow import attribute
+from gradcheck_lm.lab.accelerators import make_accelerator
 from gradcheck_lm.lab.augment import augment
 from gradcheck_lm.lab.config import TrainingConfig
 from gradcheck_lm.lab.data import Batch, LineData
+from gradcheck_lm.lab.fault import bad_gradient, find_fault
 from gradcheck_lm.lab.memory import peak_memory_mb, reset_peak_memory
-from gradcheck_lm.lab.state import load_state, save_state
+from gradcheck_lm.lab.metrics_file import METRICS
+from gradcheck_lm.lab.processes import agree, gathered
+from gradcheck_lm.lab.run_folder import STATE, RunFolder
+from gradcheck_lm.lab.stop_signals import StopSignals, name_of
 from gradcheck_lm.lab.terms import StepTerms, TermFunction
 
-STATE = "state.safetensors"
-METRICS = "metrics.jsonl"
+__all__ = ["METRICS", "STATE", "Trainer", "TrainingResult", "make_accelerator"]
 
 
 @dataclass
@@ -36,6 +39,7 @@ class TrainingResult:
 
     records: list[dict[str, Any]] = field(default_factory=list)
     resumed_from: int = 0
+    stopped: str | None = None  # why it ended before its last step, where it did
 
     @property
     def seconds_per_step(self) -> float:
@@ -60,25 +64,6 @@ class TrainingResult:
         return values[len(values) // 2] if values else None
 
 
-def make_accelerator(
-    config: TrainingConfig, folder: str | Path | None = None, device: torch.device | str | None = None
-) -> Accelerator:
-    """accelerate's device, precision, processes and trackers for a run; `device` "cpu" keeps it off a GPU."""
-    cpu = device is not None and torch.device(device).type == "cpu"
-    if AcceleratorState._shared_state:
-        # accelerate keeps one state a process and refuses another precision or device: start it anew
-        present = AcceleratorState()
-        other_device = cpu != (present.device.type == "cpu") and torch.cuda.is_available()
-        if present.mixed_precision != config.mixed_precision or other_device:
-            AcceleratorState._reset_state(reset_partial_state=present.num_processes == 1)
-    return Accelerator(
-        cpu=cpu,
-        mixed_precision=config.mixed_precision,
-        log_with=list(config.trackers) or None,
-        project_dir=str(folder) if folder else None,
-    )
-
-
 class Trainer:
     """Trains a recogniser on the sum of named terms.
 
@@ -94,6 +79,7 @@ class Trainer:
         generators: private random generators whose state belongs to the run (a penalty's).
         identity: what else a saved state must share with the run that resumes it (the penalty's settings).
         probe: figures to measure every `probe_every` steps, and after the last; must draw no random numbers.
+        stop: from all records so far to a reason to end early, or None; must depend on the records alone.
         on_step: called with each record.
     """
 
@@ -110,92 +96,191 @@ class Trainer:
         identity: dict[str, Any] | None = None,
         probe: Callable[[nn.Module], dict[str, float]] | None = None,
         probe_every: int = 0,
+        stop: Callable[[list[dict[str, Any]]], str | None] | None = None,
         on_step: Callable[[dict[str, Any]], None] | None = None,
     ) -> None:
         self.config = config
         self.terms = terms
         self.data = data
-        self.folder = Path(folder) if folder is not None else None
         self.accelerator = accelerator or make_accelerator(config, folder)
+        if config.batch_size < self.accelerator.num_processes:
+            raise ArgumentError(
+                f"batch_size is {config.batch_size} for {self.accelerator.num_processes} processes: it counts the "
+                "lines of all of them together, and each needs at least one"
+            )
         optimizer = torch.optim.AdamW(
             model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, eps=config.epsilon
         )
         self.model, self.optimizer = self.accelerator.prepare(model, optimizer)
-        self.generators = generators or {}
+        self.bare = self.accelerator.unwrap_model(self.model)
         self.identity = identity or {}
         self.probe, self.probe_every = probe, probe_every
-        self.on_step = on_step
+        self.stop, self.on_step = stop, on_step
+        self.folder = None
+        if folder is not None:
+            self.folder = RunFolder(
+                folder,
+                model=self.bare,
+                optimizer=self.optimizer.optimizer,
+                generators=generators or {},
+                scaler=self.accelerator.scaler,
+                identity=self._identity(),
+            )
 
     def run(self, *, until: int | None = None, resume: bool = True) -> TrainingResult:
         """Train up to `until` steps (default: all), going on from the folder's state where there is one.
 
         Raises:
-            RunError: the loss is not a number; the last good state is kept.
+            RunError: the loss or a gradient is not a number, the lines can no longer be read, the disk refuses, or
+                another run holds the folder; the last good state is kept.
+            RunStopped: SIGTERM or Ctrl-C; the step was finished and its state saved.
         """
-        config, bare = self.config, self.accelerator.unwrap_model(self.model)
-        result = TrainingResult()
-        start = self._resume(bare, result) if resume else 0
-        if not start:
-            torch.manual_seed(config.seed)
-        self.model.train(config.train_mode)
-        reset_peak_memory(self.accelerator.device)
-        if config.trackers and not start:
-            self.accelerator.init_trackers("gradcheck_lm", config=json.loads(json.dumps(dataclasses.asdict(config))))
-        for step in range(start, min(config.steps, until or config.steps)):
+        if self.folder is None:
+            return self._run(until, resume, None)
+        with self.folder.locked(), StopSignals() as signals:
+            return self._run(until, resume, signals)
+
+    def _run(self, until: int | None, resume: bool, signals: StopSignals | None) -> TrainingResult:
+        config, result = self.config, TrainingResult()
+        start = self._start(result, resume)
+        last = min(config.steps, until or config.steps)
+        for step in range(start, last):
+            if self.stop and (reason := self.stop(result.records)):
+                result.stopped = reason
+                break
             began = time.perf_counter()
-            record = self._step(step, bare)
+            record = self._step(step)
             record["seconds"] = round(time.perf_counter() - began, 4)
             record["peak_memory_mb"] = round(peak_memory_mb(self.accelerator.device), 1)
             if self.probe and self.probe_every and ((step + 1) % self.probe_every == 0 or step + 1 == config.steps):
-                record["probe"] = self.probe(bare)
+                record["probe"] = self.probe(self.bare)
             result.records.append(record)
             self._write(record)
             if self.on_step:
                 self.on_step(record)
-            if self.folder and config.checkpoint_every and (step + 1) % config.checkpoint_every == 0:
-                self._save(bare, step + 1)
+            leaving = max(gathered(signals.number)) if signals else 0
+            due = config.checkpoint_every and (step + 1) % config.checkpoint_every == 0
+            if self.folder and (due or leaving or step + 1 == last):
+                self.folder.save(step + 1)
+            if self.folder and leaving and step + 1 < last:
+                raise RunStopped(
+                    f"stopped by {name_of(leaving)} after step {step + 1} of {config.steps}; the state is in "
+                    f"{self.folder.path}: give the same command to go on from it",
+                    leaving,
+                )
         if self.folder and result.records:
-            self._save(bare, result.records[-1]["step"])
+            self.folder.save(result.records[-1]["step"])
         if config.trackers:
             self.accelerator.end_training()
         return result
 
-    def _step(self, step: int, bare: nn.Module) -> dict[str, Any]:
+    def _start(self, result: TrainingResult, resume: bool) -> int:
+        """The step to begin with, everything in its place for it."""
+        config, start = self.config, 0
+        reset_peak_memory(self.accelerator.device)
+        # dropout must differ between processes; what must not (samples, the lines looked at) has generators of its own
+        torch.manual_seed(config.seed + 1_000_003 * self.accelerator.process_index)
+        if self.folder and resume:
+            start, result.records = self.folder.resume()
+            result.resumed_from = start
+        self.model.train(config.train_mode)
+        if config.trackers and not start:
+            self.accelerator.init_trackers("gradcheck_lm", config=json.loads(json.dumps(dataclasses.asdict(config))))
+        return start
+
+    def _step(self, step: int) -> dict[str, Any]:
         config, accelerator = self.config, self.accelerator
-        batch = self.data.batch(
-            step,
-            config.batch_size,
-            seed=config.seed,
-            rank=accelerator.process_index,
-            world=accelerator.num_processes,
-            device=accelerator.device,
-        )
-        if config.augment:
-            generator = torch.Generator().manual_seed(config.seed * 7_919 + step)
-            batch = Batch(augment(batch.images, generator), batch.texts, batch.indices)
+        batch = self._batch(step)
         rate = config.rate(step)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        with accelerator.autocast():
-            found = self.terms(self.model, batch)
-        record = self._describe(step, rate, found, bare)
+        before = torch.get_rng_state()
+        try:
+            with accelerator.autocast():
+                found = self.terms(self.model, batch)
+        except ArgumentError as error:  # a penalty refuses logits that are no numbers, and cannot know whose they are
+            problem = self._fault(batch, before)
+            if problem is None:
+                raise
+            raise self._not_a_number(step, batch, f"the step failed; {problem}") from error
         total = found.total
         if not math.isfinite(float(total.detach())):
             bad = [name for name, term in found.terms.items() if not math.isfinite(float(term.detach()))]
-            raise RunError(
-                f"step {step + 1}: the loss is {float(total.detach())} (terms: {', '.join(bad)}; lines "
-                f"{', '.join(self.data.names[i] for i in batch.indices[:4])} ...). The last checkpoint is kept; "
-                f"lower the learning rate ({rate:.2g}) or look at these lines."
+            problem = self._fault(batch, before) or (
+                f"pictures, weights and all modules' outputs are finite: the term {' and '.join(bad)} itself is not"
             )
+            raise self._not_a_number(step, batch, f"the loss is {float(total.detach())}", ", ".join(bad), problem)
+        record = self._describe(step, rate, found)
         self.optimizer.zero_grad(set_to_none=True)
         if total.requires_grad:
             accelerator.backward(total)
-            if config.clip_norm:
-                accelerator.clip_grad_norm_(self.model.parameters(), config.clip_norm)
+            self._check_gradient(step, batch)
             self.optimizer.step()
         return record
 
-    def _describe(self, step: int, rate: float, found: StepTerms, bare: nn.Module) -> dict[str, Any]:
+    def _batch(self, step: int) -> Batch:
+        """This process's lines of a step, augmented as they are in one process."""
+        config, accelerator = self.config, self.accelerator
+        problem: Exception | None = None
+        try:
+            batch = self.data.batch(
+                step,
+                config.batch_size,
+                seed=config.seed,
+                rank=accelerator.process_index,
+                world=accelerator.num_processes,
+                device=accelerator.device,
+            )
+        except (OSError, GradcheckLMError) as error:
+            problem = error
+        failed = [number for number, text in enumerate(gathered(problem and str(problem))) if text is not None]
+        if failed:
+            with contextlib.suppress(RunError):  # the weights are good; where they cannot be saved the text says so
+                if self.folder and step:
+                    self.folder.save(step)
+            told = f". {self.folder.kept}; make the lines readable and give the same command" if self.folder else ""
+            agree(RunError(f"step {step + 1}: the lines cannot be read: {problem}{told}") if problem else None)
+        if not config.augment:
+            return batch
+        generator = torch.Generator().manual_seed(config.seed * 7_919 + step)
+        images = augment(batch.images, generator, rank=accelerator.process_index, world=accelerator.num_processes)
+        return Batch(images, batch.texts, batch.indices)
+
+    def _check_gradient(self, step: int, batch: Batch) -> None:
+        """Clip, and stop before a gradient that is no number gets into the weights."""
+        parameters = list(self.model.parameters())
+        if self.config.clip_norm:
+            norm = self.accelerator.clip_grad_norm_(parameters, self.config.clip_norm)
+        else:
+            norm = torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
+        scaled = self.accelerator.scaler is not None  # fp16's scaler leaves such a step out and tries a smaller scale
+        if norm is None or scaled or math.isfinite(float(norm)):
+            return
+        where = bad_gradient(self.bare)
+        raise self._not_a_number(
+            step, batch, f"the gradient's norm is {float(norm)}", "", f"first bad in the backward pass: {where}"
+        )
+
+    def _fault(self, batch: Batch, random_state: torch.Tensor) -> str | None:
+        """In words, where a forward pass of this batch goes wrong, with the dropout that it went wrong with."""
+        torch.set_rng_state(random_state)
+        with self.accelerator.autocast():
+            found = find_fault(self.bare, batch.images)
+        if found is None:
+            return None
+        lines = [self.data.names[batch.indices[i]] for i in found.lines]
+        return f"first bad: {found.where}, for {len(lines)} of {len(batch.indices)} lines ({_few(lines)})"
+
+    def _not_a_number(self, step: int, batch: Batch, what: str, terms: str = "", where: str = "") -> RunError:
+        names = _few([self.data.names[i] for i in batch.indices])
+        inside = f"terms: {terms}; lines {names}" if terms else f"lines {names}"
+        kept = f" {self.folder.kept}." if self.folder else ""
+        return RunError(
+            f"step {step + 1}: {what} ({inside}){'; ' if where else ''}{where}.{kept} Lower the learning rate "
+            f"({self.config.rate(step):.2g}) or look at these lines"
+        )
+
+    def _describe(self, step: int, rate: float, found: StepTerms) -> dict[str, Any]:
         """One record: value and requires_grad of each term always, its gradients every `attribute_every` steps."""
         rows: dict[str, dict[str, Any]] = {
             name: {"value": float(term.detach()), "requires_grad": term.requires_grad}
@@ -203,7 +288,7 @@ class Trainer:
         }
         every = self.config.attribute_every
         if every and step % every == 0:
-            table = attribute(found.terms, wrt=bare)
+            table = attribute(found.terms, wrt=self.bare, across_ranks=True)
             for name, row in rows.items():
                 row["gradient_norm"] = table.norm(name)
                 row["share"] = table.share(name)
@@ -225,44 +310,8 @@ class Trainer:
             flat = {f"{name}/{key}": value for name, row in record["terms"].items() for key, value in row.items()}
             numbers = {key: value for key, value in flat.items() if isinstance(value, (int, float))}
             self.accelerator.log({"total": record["total"], **numbers}, step=record["step"])
-        if self.folder and self.accelerator.is_main_process:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with open(self.folder / METRICS, "a", encoding="utf-8") as stream:
-                stream.write(json.dumps(record) + "\n")
-
-    def _save(self, bare: nn.Module, step: int) -> None:
-        if not self.accelerator.is_main_process or self.folder is None:
-            return
-        save_state(
-            self.folder / STATE,
-            model=bare,
-            optimizer=self.optimizer.optimizer,
-            step=step,
-            generators=self.generators,
-            config=self._identity(),
-        )
-
-    def _resume(self, bare: nn.Module, result: TrainingResult) -> int:
-        if self.folder is None or not (self.folder / STATE).exists():
-            if self.folder is not None:
-                (self.folder / METRICS).unlink(missing_ok=True)
-            return 0
-        step = load_state(
-            self.folder / STATE,
-            model=bare,
-            optimizer=self.optimizer.optimizer,
-            generators=self.generators,
-            config=self._identity(),
-        )
-        # steps after the last state are done again: their records would stand there twice
-        path = self.folder / METRICS
-        kept = [line for line in path.read_text(encoding="utf-8").splitlines() if json.loads(line)["step"] <= step]
-        temporary = path.with_suffix(".part")
-        temporary.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
-        os.replace(temporary, path)
-        result.records = [json.loads(line) for line in kept]
-        result.resumed_from = step
-        return step
+        if self.folder:
+            self.folder.append(record)
 
     def _identity(self) -> dict[str, Any]:
         """What a state must share with the run that resumes it; how often it is measured or saved does not matter."""
@@ -270,3 +319,7 @@ class Trainer:
         for name in ("checkpoint_every", "attribute_every", "trackers"):
             settings.pop(name)
         return {**settings, "lines": len(self.data), **self.identity}
+
+
+def _few(names: list[str]) -> str:
+    return ", ".join(names[:4]) + (" ..." if len(names) > 4 else "")

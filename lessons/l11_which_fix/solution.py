@@ -1,0 +1,63 @@
+"""Exercise 11: bias, variance, cost, and what training says. / 演習 11: 偏り、分散、費用、そして学習の結果
+
+draws: (K, ...) K independent gradients from one estimator, in one place; truth: (...) the true gradient there.
+draws は、一つの推定量から同じ場所で得た、独立な K 個の勾配です。truth は、そこでの真の勾配です。
+"""
+
+import math
+
+
+def variance(draws):
+    """The variance of one draw, added up over all entries: a tensor ()."""
+    # >>> hole: variance
+    # en: the scatter of the gradients themselves: their lengths may be equal and their directions all different
+    # ja: 勾配そのものの散らばり。長さが同じでも、向きはばらばらかもしれない
+    return draws.var(0).sum()
+    # --- broken
+    # return draws.flatten(1).norm(dim=1).var()
+    # <<< hole
+
+
+def squared_bias(draws, truth):
+    """The squared length of (expected draw - truth), right on average: a tensor (), which chance can make negative."""
+    # >>> hole: bias
+    # en: the distance of the mean, not the mean distance; and the mean of few draws is off by noise alone
+    # ja: 距離の平均ではなく、平均の距離。しかも、少ない標本の平均は、雑音だけでもずれる
+    return (draws.mean(0) - truth).square().sum() - variance(draws) / len(draws)
+    # --- broken
+    # return (draws - truth).flatten(1).square().sum(1).mean()
+    # <<< hole
+
+
+def error_within(budget, milliseconds, bias2, variance):
+    """The expected length of (mean of all calls that fit into the budget - truth): a float; infinite if none fits.
+
+    budget: milliseconds in all; milliseconds: of one call; bias2: squared bias; variance: of one call.
+    """
+    # >>> hole: error
+    # en: averaging over calls divides one of the two parts, and not the other
+    # ja: 何回も平均すると、二つの部分のうち一つだけが減る
+    calls = int(budget // milliseconds)
+    return math.sqrt(max(0.0, bias2) + variance / calls) if calls else math.inf
+    # --- broken
+    # calls = budget / milliseconds
+    # return math.sqrt((bias2 + variance) / calls)
+    # <<< hole
+
+
+def better(errors_a, errors_b):
+    """Which of two trainings left fewer errors, line by line (L,): "a", "b", or "undecided" within 2 standard errors.
+
+    Line i is the same line in both.
+    """
+    # >>> hole: better
+    # en: lines differ much more than trainings: compare each line with itself, and ask how sure the difference is
+    # ja: 学習の差より、行ごとの差のほうがずっと大きい。同じ行どうしを比べ、差の確かさを問う
+    difference = errors_a - errors_b
+    mean, doubt = difference.mean(), 2 * difference.std() / math.sqrt(len(difference))
+    if abs(mean) <= doubt:
+        return "undecided"
+    return "a" if mean < 0 else "b"
+    # --- broken
+    # return "a" if errors_a.mean() < errors_b.mean() else "b"
+    # <<< hole
