@@ -138,3 +138,63 @@ def test_importing_the_pictures_loads_nothing_heavy() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[1]
     )
     assert done.stdout.strip() == "[]"
+
+
+def tree_of(text: str) -> list[str]:
+    lines = text.splitlines()
+    return lines[lines.index("The way of the data") + 1 : next(i for i, line in enumerate(lines) if "carries" in line)]
+
+
+def test_the_tree_shows_what_the_terms_share_and_where_each_way_ends() -> None:
+    lines = tree_of(diagnosis_text(broken()))
+    assert lines[0] == "4 tensors asked about: cnn.0, head"
+    shared, ctc, lm = (next(i for i, one in enumerate(lines) if part in one) for part in ("linear", "ctc:", "lm:"))
+    assert shared < ctc < lm
+    assert lines[lm] == "└── lm: DEAD"
+    below = [line[4:] for line in lines[lm + 1 :]]
+    assert below[0] == "├── ✗  argmax  GF101 discrete_op  train.py:22"
+    assert [line.split()[1] for line in below] == ["✗", "✗", "·", "✗", "·", "✗", "·"]
+    assert "├── ctc: alive, gradient norm 2.0816" in lines
+
+
+def test_a_harmless_cut_is_no_cross_in_the_tree() -> None:
+    from test_draw_notes import harmless
+
+    text = diagnosis_text(harmless())
+    assert "✗" not in text
+    assert "~  argmax" in text
+    assert "~ stops on a side path, harmless" in text
+
+
+def test_three_terms_of_which_two_share_a_way() -> None:
+    from draw_samples import GraphBuilder
+
+    from gradcheck_lm.flow.findings import Diagnosis, Term
+
+    build = GraphBuilder()
+    weight = build.add("wrt", "live", "weight", terms=("a", "b", "c"))
+    all_three = build.add("op", "live", "exp", weight, terms=("a", "b", "c"), file="x.py", line=1)
+    two = build.add("op", "live", "log", all_three, terms=("a", "b"), file="x.py", line=2)
+    for name, before in (("a", two), ("b", two), ("c", all_three)):
+        own = build.add("op", "live", f"sum_{name}", before, terms=(name,), file="x.py", line=3)
+        build.add("term", "live", name, own, terms=(name,))
+    terms = {name: Term(name, 1.0, True, ("weight",), False, 1.0) for name in "abc"}
+    lines = tree_of(diagnosis_text(Diagnosis(True, (), terms, (), (), build.graph(), (), ("weight",))))
+    assert lines[1:3] == ["├── ✓  exp  x.py:1", "├── ✓  log  for a and b  x.py:2"]
+    assert sum("sum_" in line for line in lines) == 3
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "cp932", "ascii"])
+@pytest.mark.parametrize("width", [30, 50, 80])
+def test_the_tree_fits_whatever_the_names(encoding: str, width: int) -> None:
+    text = diagnosis_text(broken("訓練" * 20), width=width, encoding=encoding)
+    text.encode(encoding)
+    assert max(map(cell_len, tree_of(text))) <= width
+    assert ("│" in text) == (encoding == "utf-8")
+
+
+def test_a_real_terminal_and_a_pipe_say_the_same_but_for_colour() -> None:
+    plain, coloured = diagnosis_text(broken()), diagnosis_text(broken(), color=True)
+    import re
+
+    assert re.sub(r"\x1b\[[\d;]*m", "", coloured).split() == plain.split()

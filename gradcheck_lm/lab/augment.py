@@ -9,20 +9,23 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def augment(images: Tensor, generator: torch.Generator, *, rank: int = 0, world: int = 1) -> Tensor:
+def augment(
+    images: Tensor, generator: torch.Generator, *, share: tuple[int, int] = (0, 1), total: int | None = None
+) -> Tensor:
     """Slant, scale and shift each line a little, and vary its ink.
 
     Args:
         images: (N, 1, H, W) float, ink high, in [0, 1].
         generator: on the CPU; every draw comes from it.
-        rank, world: these are every `world`-th lines of a batch, from `rank` on: each is changed as it would be there.
+        share, total: (r, w) where these are every w-th of `total` lines, from r on: each is changed as it is among them.
     Returns:
         (N, 1, H, W), same device and dtype.
     """
     count, _, height, width = images.shape
 
     def draw(low: float, high: float) -> Tensor:
-        return low + (high - low) * torch.rand(count, generator=generator)
+        drawn = torch.rand(count if total is None else total, generator=generator)
+        return low + (high - low) * drawn[share[0] :: share[1]]
 
     shear, angle = draw(-0.35, 0.35), draw(-math.pi / 180, math.pi / 180)
     scale_x, scale_y = draw(0.9, 1.15), draw(0.88, 1.12)

@@ -8,7 +8,6 @@ import json
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,39 +28,9 @@ from gradcheck_lm.lab.processes import agree, gathered
 from gradcheck_lm.lab.run_folder import STATE, RunFolder
 from gradcheck_lm.lab.stop_signals import StopSignals, name_of
 from gradcheck_lm.lab.terms import StepTerms, TermFunction
+from gradcheck_lm.lab.training_result import TrainingResult
 
 __all__ = ["METRICS", "STATE", "Trainer", "TrainingResult", "make_accelerator"]
-
-
-@dataclass
-class TrainingResult:
-    """What a run left behind: one record a step, and its costs."""
-
-    records: list[dict[str, Any]] = field(default_factory=list)
-    resumed_from: int = 0
-    stopped: str | None = None  # why it ended before its last step, where it did
-
-    @property
-    def seconds_per_step(self) -> float:
-        """Median over the steps that measured no gradients by term; over all where every step did."""
-        plain = [r["seconds"] for r in self.records if not any("gradient_norm" in row for row in r["terms"].values())]
-        durations = sorted(plain or [record["seconds"] for record in self.records])
-        return durations[len(durations) // 2] if durations else 0.0
-
-    @property
-    def peak_memory_mb(self) -> float:
-        """Highest over the steps, in MB."""
-        return max((record["peak_memory_mb"] for record in self.records), default=0.0)
-
-    def series(self, term: str, key: str) -> list[tuple[int, float]]:
-        """(step, value) of one figure of one term, over the steps that have it."""
-        found = ((record["step"], record["terms"].get(term, {}).get(key)) for record in self.records)
-        return [(step, value) for step, value in found if isinstance(value, (int, float))]
-
-    def median(self, term: str, key: str) -> float | None:
-        """Median over the steps that measured it; None where none did."""
-        values = sorted(value for _, value in self.series(term, key))
-        return values[len(values) // 2] if values else None
 
 
 class Trainer:
@@ -135,10 +104,14 @@ class Trainer:
                 another run holds the folder; the last good state is kept.
             RunStopped: SIGTERM or Ctrl-C; the step was finished and its state saved.
         """
-        if self.folder is None:
-            return self._run(until, resume, None)
-        with self.folder.locked(), StopSignals() as signals:
-            return self._run(until, resume, signals)
+        try:
+            if self.folder is None:
+                return self._run(until, resume, None)
+            with self.folder.locked(), StopSignals() as signals:
+                return self._run(until, resume, signals)
+        finally:
+            if self.config.trackers:
+                self.accelerator.end_training()
 
     def _run(self, until: int | None, resume: bool, signals: StopSignals | None) -> TrainingResult:
         config, result = self.config, TrainingResult()
@@ -170,8 +143,6 @@ class Trainer:
                 )
         if self.folder and result.records:
             self.folder.save(result.records[-1]["step"])
-        if config.trackers:
-            self.accelerator.end_training()
         return result
 
     def _start(self, result: TrainingResult, resume: bool) -> int:
@@ -243,7 +214,9 @@ class Trainer:
         if not config.augment:
             return batch
         generator = torch.Generator().manual_seed(config.seed * 7_919 + step)
-        images = augment(batch.images, generator, rank=accelerator.process_index, world=accelerator.num_processes)
+        share = accelerator.process_index, accelerator.num_processes
+        total = min(config.batch_size, len(self.data))
+        images = augment(batch.images, generator, share=share, total=total)
         return Batch(images, batch.texts, batch.indices)
 
     def _check_gradient(self, step: int, batch: Batch) -> None:

@@ -81,10 +81,10 @@ def check_error_of_calls(answer):
         expect_type("error_within", (float, torch.Tensor), found, kind=NUMBER)
         expect(
             abs(float(found) - right) < 1e-9,
-            ja="偏りの二乗が {bias2}、分散が {variance}、一回が `4` ms、予算が {budget} ms のとき {found:.4g} と答えました。"
-            "正しくは {right:.4g} です。回数は整数で、減るのは分散だけです。",
-            en="With squared bias {bias2}, variance {variance}, `4` ms a call and a budget of {budget} ms the answer is "
-            "{found:.4g}; it should be {right:.4g}. Calls are whole, and only the variance gets smaller.",
+            ja="偏りの二乗が {bias2}、分散が {variance}、一回が `4` ms、予算が {budget} ms のとき "
+            "{found:.4g} と答えました。正しくは {right:.4g} です。回数は整数で、減るのは分散だけです。",
+            en="With squared bias {bias2}, variance {variance}, `4` ms a call and a budget of {budget} ms the answer "
+            "is {found:.4g}; it should be {right:.4g}. Calls are whole, and only the variance gets smaller.",
             bias2=bias2,
             variance=variance,
             budget=budget,
@@ -130,7 +130,8 @@ def check_chance_decides_nothing(answer):
     limit = 0.06 + 4 * math.sqrt(0.06 * 0.94 / len(said))  # what 2 standard errors of 40 lines leave to chance
     expect(
         share < limit,
-        ja="同じ二つの学習を比べただけで、{share:.2f} の割合で勝敗が決まりました。平均の差だけでは、偶然と区別できません。",
+        ja="同じ二つの学習を比べただけで、{share:.2f} の割合で勝敗が決まりました。"
+        "平均の差だけでは、偶然と区別できません。",
         en="Two trainings that are the same were given a winner in a share of {share:.2f} of the cases. "
         "From two averages alone one cannot tell chance.",
         share=share,

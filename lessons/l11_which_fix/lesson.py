@@ -11,8 +11,8 @@ import time
 
 import torch
 
-import gradcheck_lm as gc
 from gradcheck_lm.course.stage import ask, beat, begin, code, finish, picture, say, show, table
+from gradcheck_lm.draw.autograd import walk
 from gradcheck_lm.htr.ctc import greedy_decode
 from gradcheck_lm.htr.synthetic import HELD_OUT_HANDS, SyntheticLines
 from gradcheck_lm.htr.text import load_sentences
@@ -72,14 +72,16 @@ say(
     ja="ここまでの課で学んだ直し方は、どれも勾配が届き、0 でもありません。では、どれを選べばよいのでしょうか。",
     en="With every fix from the lessons so far a gradient arrives, and it is not zero. So which one should you take?",
 )
-picture(
-    gc.diagnose(lambda: {"penalty": penalty_of("argmax")(head(states[:, :1]), None).loss}, wrt=head,
-                counterfactual=False),
-    "the-broken-one",
-)  # fmt: skip
+leaf = head(states[:, :1]).detach().requires_grad_()
+roads = {name: penalty_of(name)(leaf, None).loss for name in ("soft_embedding", "policy_gradient")}
+picture({"policy_gradient": roads["policy_gradient"]}, "policy-gradient", params={"logits": leaf})
 say(
-    ja="比べるために、壊れたペナルティの図も置きます。これだけが選択肢から外れます。",
-    en="For comparison, this is the broken penalty: the only one that is out of the question.",
+    ja="方策勾配の道は言語モデルを通りません。箱は {black} 個です。ソフト埋め込みの道は言語モデルの中を通り、"
+    "箱は {white} 個あります。",
+    en="The road of the policy gradient does not go through the language model: it has {black} boxes. "
+    "That of soft embeddings goes right through it, with {white} boxes.",
+    black=len(walk({"loss": roads["policy_gradient"]})),
+    white=len(walk({"loss": roads["soft_embedding"]})),
 )
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -87,8 +89,8 @@ beat("predict")
 ask(
     ja="四つのうち、向きが最も正しいのはどれでしょうか。最も雑音が少ないのは、最も安いのは、"
     "そして学習で最も誤りを減らすのは、どれでしょうか。",
-    en="Of the four, which points most nearly in the right direction? Which has the least noise, which is the cheapest, "
-    "and which lowers the errors most in training?",
+    en="Of the four, which points most nearly in the right direction? Which has the least noise, which is the "
+    "cheapest, and which lowers the errors most in training?",
 )
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -142,8 +144,8 @@ table(["calls", "soft_embedding", "policy_gradient", "seconds (soft)", "seconds 
 say(
     ja="誤差は、偏りの二乗と、分散を回数で割ったものの和です。偏りは何回平均しても減りません。分散は減ります。"
     "不偏な方策勾配の向きは {one:.2f} から {many:.2f} に近づき、ソフト埋め込みの向きは何回でも同じです。",
-    en="The error is the square of the bias plus the variance over the number of calls. Averaging takes nothing off the "
-    "bias, and it takes the variance down: the unbiased policy gradient goes from {one:.2f} to {many:.2f}, and soft "
+    en="The error is the square of the bias plus the variance over the number of calls. Averaging takes nothing off "
+    "the bias, and it takes the variance down: the unbiased policy gradient goes from {one:.2f} to {many:.2f}, and soft "
     "embeddings stay where they are.",
     one=rows[0][2],
     many=rows[-1][2],
@@ -183,7 +185,7 @@ for name in ("argmax", *FIXES):
         helped.append(name)
 show("nats per character at the start", nats_per_character(language_model, readings))
 show("error rate at the start", before.rate)
-table(["fix", "nats per character", "error rate", "change, 95 % over lines", "seconds"], rows)
+table(["fix", "nats per character", "error rate", "change, 95 %", "seconds"], rows)
 best = min(rows[1:], key=lambda row: row[2])
 winners = {
     "cosine": max((row for row in measured.rows if row.cosine is not None), key=lambda row: row.cosine).name,
@@ -194,18 +196,20 @@ winners = {
 }
 table(["question", "first here"], [[question, name] for question, name in winners.items()])
 say(
-    ja="何を問うかで一位は変わります。`{count}` 行、一つの乱数の種、最後の層だけの `6` 歩では、順位を言い切れません。"
-    "区間が 0 を含まない直し方は {helped} 個でした。",
-    en="The first place depends on the question. From `{count}` lines, one seed and `6` steps of the last layer alone "
-    "no ranking follows. The interval excludes 0 for {helped} of the fixes.",
+    ja="五つの問いで、一位になった直し方は {different} 個あります。{count} 行、一つの乱数の種、最後の層だけの `6` 歩では、"
+    "順位は言い切れません。誤りの変化の区間が 0 を含まない直し方は {helped} 個でした。",
+    en="In five questions, {different} of the fixes come first. From {count} lines, one seed and `6` steps of the last "
+    "layer alone no ranking follows. The interval of the change excludes 0 for {helped} of the fixes.",
+    different=len(set(winners.values())),
     count=len(lines),
     helped=len(helped),
 )
 say(
     ja="ネットワーク全体を三つの種で学習した結果は `docs/results` にあります。新しい筆跡では方策勾配が勝ち、"
-    "正解がある学習では、どの直し方も CTC だけと区別できませんでした。本物の筆跡では、どれも助けになりませんでした。",
+    "正解がある学習では、どの直し方も CTC だけと区別できませんでした。試した本物の筆跡では、方策勾配も助けになりませんでした。",
     en="What came of training the whole network, over several seeds, is in `docs/results`. On a new hand the policy "
-    "gradient won; with labels no fix could be told from CTC alone; on real handwriting none of them helped.",
+    "gradient won; with labels no fix could be told from CTC alone; on the real handwriting that was tried, not even the "
+    "policy gradient helped.",
 )
 
 # ---------------------------------------------------------------------------------------------------------------------

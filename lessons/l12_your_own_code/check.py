@@ -59,7 +59,7 @@ def check_letters(answer):
 
 
 def check_nats(answer):
-    """nats sends the gradient through the judge, and leaves the judge frozen
+    """nats sends the gradient through the judge, and the judge stays frozen
     nats は言語モデルに勾配を通し、言語モデルは凍結されたまま"""
     judge = answer.frozen_judge(torch.float64)
     reading = logits_of_odd_shape().detach()[:, 0].softmax(-1).requires_grad_()

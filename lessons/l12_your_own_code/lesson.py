@@ -94,7 +94,7 @@ say(
     "値が torch を出る所と、新しいテンソルになって戻る所です。"
     "「直したのに変わらない」ときは、直し方が悪いとは限りません。後ろに次の切断があるのです。",
     en="With each one mended the first cut moves downstream, and no gradient arrives before the last. "
-    "The third counts as two: where the value leaves torch, and where it comes back as a new tensor. "
+    "The third counts as two: where the value goes out of torch, and where it comes back as a new tensor. "
     '"I mended it and nothing changed" need not mean that the mending was wrong: there is another cut behind it.',
 )
 

@@ -1,0 +1,70 @@
+"""Exercise 9: samples with a gradient. / 演習 9: 勾配のある標本
+
+The law: letter k is drawn with the probability softmax(logits)[k], at every temperature.
+分布の約束: どの温度でも、文字 k は確率 softmax(logits)[k] で引かれる。
+"""
+
+import torch
+import torch.nn.functional as F
+
+
+def gumbel_noise(uniform):
+    """Standard Gumbel noise from uniform numbers in [0, 1): its distribution function is exp(-exp(-x)); always finite."""
+    # >>> hole: noise
+    # en: solve u = exp(-exp(-x)) for x; torch.rand gives exactly 0 now and then, and log(0) is infinite
+    # ja: u = exp(-exp(-x)) を x について解く。torch.rand はまれにちょうど 0 を返し、log(0) は無限大になる
+    uniform = uniform.clamp_min(torch.finfo(uniform.dtype).tiny)
+    return -(-uniform.log()).log()
+    # --- broken
+    # return -uniform.log()
+    # <<< hole
+
+
+def sample(logits, uniform, temperature=1.0):
+    """Drawn letters, one-hot to the bit: logits (..., C) and uniform numbers of that shape give (..., C).
+
+    The gradient is that of softmax((logits + noise) / temperature).
+    """
+    # >>> hole: sample
+    # en: noise goes on the logits, before anything is divided or normalised; forward hard, backward soft
+    # ja: 雑音は、割ったり正規化したりする前のロジットに足す。前へは硬い文字、後ろへは softmax の勾配
+    noisy = (logits + gumbel_noise(uniform)) / temperature
+    soft = noisy.softmax(-1)
+    hard = F.one_hot(noisy.argmax(-1), logits.shape[-1]).to(logits.dtype)
+    return hard + (soft - soft.detach())
+    # --- broken
+    # return ((logits / temperature).softmax(-1) + gumbel_noise(uniform)).softmax(-1)
+    # <<< hole
+
+
+def read(logits, *, training, temperature=1.0, generator=None):
+    """Letters for the language model: drawn in training, the likeliest ones otherwise; both with a soft gradient.
+
+    The same seed of the generator gives the same letters.
+    """
+    # >>> hole: read
+    # en: every letter needs noise of its own, from the generator given; and evaluation needs none
+    # ja: どの文字にも別々の雑音が要る。雑音は、渡された generator から引く。評価のときは雑音を使わない
+    if training:
+        uniform = torch.rand(logits.shape, generator=generator, dtype=logits.dtype)
+        return sample(logits, uniform, temperature)
+    soft = logits.softmax(-1)
+    hard = F.one_hot(logits.argmax(-1), logits.shape[-1]).to(logits.dtype)
+    return hard + (soft - soft.detach())
+    # --- broken
+    # uniform = torch.rand(logits.shape[-1], dtype=logits.dtype)
+    # return sample(logits, uniform, temperature)
+    # <<< hole
+
+
+# What does the temperature change? / 温度を変えると、何が変わるか
+#   "a": how often each letter is drawn, and the gradient / 文字の引かれる割合と、勾配の両方
+#   "b": how often each letter is drawn / 文字の引かれる割合だけ
+#   "c": the gradient / 勾配だけ
+# >>> hole: changes
+# en: choose a letter
+# ja: 記号を一つ選ぶ
+TEMPERATURE_CHANGES = "c"
+# --- broken
+# TEMPERATURE_CHANGES = "a"
+# <<< hole
