@@ -157,6 +157,14 @@ def test_the_tree_shows_what_the_terms_share_and_where_each_way_ends() -> None:
     assert "├── ctc: alive, gradient norm 2.0816" in lines
 
 
+def test_tensors_without_a_gradient_stand_first_in_the_tree() -> None:
+    lines = tree_of(diagnosis_text(unreached()))
+    assert lines[1:3] == [
+        "├── ✗  encoder.layers: no gradient in 24 of 24 tensors",
+        "├── ✗  head: gradient 0 in 1 of 2 tensors",
+    ]
+
+
 def test_a_harmless_cut_is_no_cross_in_the_tree() -> None:
     from test_draw_notes import harmless
 

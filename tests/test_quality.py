@@ -138,7 +138,7 @@ def test_arrays_come_with_labels_and_characters(tmp_path):
     ("arrays", "error", "message"),
     [
         ({"other": np.zeros(3)}, DataError, "holds other; 'logits'"),
-        ({"logits": np.zeros((3, 4))}, ArgumentError, r"\(3, 4\).*wanted are floats"),
+        ({"logits": np.zeros(12)}, ArgumentError, r"\(12,\).*wanted are floats \(T, N, C\)"),
         ({"logits": np.zeros((3, 2, 7))}, ArgumentError, "C = 7 classes and the charset makes 80.*'characters'"),
         (
             {"logits": np.zeros((3, 2, 4)), "characters": "abc", "labels": np.array(["a"])},

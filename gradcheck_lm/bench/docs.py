@@ -60,7 +60,7 @@ def findings_page(zoo: Path = ZOO) -> str:
     lines = [
         "# Kinds of finding",
         "",
-        "Generated from `gradcheck_lm/flow/findings.py` and the programs in `tests/zoo` by `make docs`. A code is "
+        "Generated from `gradcheck_lm/flow/kinds.py` and the programs in `tests/zoo` by `make docs`. A code is "
         f"stable for ever and never reused. {len(broken)} broken programs show the kinds, and the suite asserts that "
         f"the line quoted here is the first one named; {len(healthy)} healthy look-alikes must give no error.",
         "",

@@ -13,7 +13,7 @@ from typing import Any, NoReturn, TypeVar
 import typer
 
 from gradcheck_lm.commands.checks import check_options
-from gradcheck_lm.errors import GradcheckLMError
+from gradcheck_lm.errors import GradcheckLMError, RunStopped
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -42,6 +42,9 @@ def friendly(command: Command) -> Command:
                 quiet_libraries()
             check_options(kwargs)
             return command(*args, **kwargs)
+        except RunStopped as error:
+            typer.echo(f"gradcheck-lm: {error}", err=True)
+            raise typer.Exit(128 + error.signal_number) from None
         except GradcheckLMError as error:
             fail(str(error))
         except ModuleNotFoundError as error:

@@ -97,7 +97,7 @@ def compare_logits(
     # a file has no names for its lines; a folder has, and then they must be the same
     if len(names) != len(old_names) or (before.is_dir() and after.is_dir() and names != old_names):
         raise ArgumentError(
-            f"{before} holds {len(old_names)} lines and {after} {len(names)}, or others: give the same lines in one order"
+            f"{before} holds {len(old_names)} lines and {after} {len(names)}, or others: give the same lines"
         )
     note(f"loading the language model {lm}")
     return score_change(old, new, labels or old_labels, load_language_model(lm, device=device))

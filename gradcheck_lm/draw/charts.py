@@ -32,6 +32,8 @@ def chart_svg(panel: Panel, names: Sequence[str] | None = None) -> str:
     xs = [point[0] for points in lines.values() for point in points]
     ys = [value for points in lines.values() for point in points for value in point[1:]]
     log = panel.log_y and max(ys) > 0
+    if panel.log_y and not log:
+        ys.append(1.0)  # norms that are all 0 lie on the floor, not in the middle of negative ones
     said = textwrap.wrap(panel.y_label, _LABEL) or [""]
     left = _LEFT + _LABEL_LINE * (len(said) - 1)
     horizontal = _Axis(min(xs), max(xs), left, _WIDTH - _RIGHT)

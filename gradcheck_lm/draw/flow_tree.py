@@ -39,6 +39,7 @@ class FlowTree:
 
     def __init__(self, diagnosis: Diagnosis, *, encoding: str = "utf-8", limit: int = STEPS) -> None:
         self._diagnosis, self._encoding = diagnosis, encoding
+        self._lost = set(diagnosis.unreached), set(diagnosis.zero)
         self._folded: FoldedGraph = fold_graph(diagnosis.graph, limit=limit)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
@@ -49,8 +50,11 @@ class FlowTree:
 
     def _tree(self, width: int) -> Tree:
         groups = self._folded.groups
-        ends = [group for group in groups if group.role == "term"]
         root = Tree(self._line(self._heading(), width, "bold"), guide_style="dim")
+        for group in groups:
+            if group.role == "wrt" and (text := self._starved(group)):
+                root.add(self._line(text, width - _GUIDE, _STYLES["cut"]))
+        ends = [group for group in groups if group.role == "term"]
         shared = [group for group in groups if group.role not in ("wrt", "term") and len(group.terms) != 1]
         if len(ends) > 1:
             for group in shared:
@@ -70,6 +74,18 @@ class FlowTree:
         tensors = sum(len(group.members) for group in asked)
         names = [group.first.label if len(group.members) == 1 else group.module or "parameters" for group in asked]
         return f"{tensors} tensor{'s' * (tensors != 1)} asked about: {', '.join(names)}"
+
+    def _starved(self, group: Group) -> str:
+        """What the tensors of a module lack; "" where all of them get a gradient that is not zero."""
+        lost = [[node for node in group.members if node.label in names] for names in self._lost]
+        name = group.first.label if len(group.members) == 1 else group.module or "parameters"
+        of = f" in {{}} of {len(group.members)} tensors" if len(group.members) > 1 else ""
+        said = [
+            what + of.format(len(nodes))
+            for what, nodes in zip(("no gradient", "gradient 0"), lost, strict=True)
+            if nodes
+        ]
+        return f"{shown(_MARKS['cut'], self._encoding):<2} {name}: {', '.join(said)}" if said else ""
 
     def _step(self, group: Group, width: int) -> Text:
         """One operation, or a fold of some: mark, names, finding or module, line."""
@@ -119,6 +135,7 @@ def legend(diagnosis: Diagnosis, *, encoding: str = "utf-8", limit: int = STEPS)
     """What the marks in front of a tree's lines mean, those that occur in it."""
     tree = FlowTree(diagnosis, encoding=encoding, limit=limit)
     states = {tree._state(group) for group in tree._folded.groups if group.role not in ("wrt", "term")}
+    states |= {"cut"} if any(tree._lost) else set()
     return ", ".join(f"{shown(_MARKS[state], encoding)} {said}" for state, said in _said() if state in states)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import bisect
-import itertools
 import sys
 import threading
 import weakref
@@ -16,11 +14,11 @@ import torch
 
 from gradcheck_lm.flow import host
 from gradcheck_lm.flow.compiled import EagerCompiler
-from gradcheck_lm.flow.meeting import Meeting, storage_address
+from gradcheck_lm.flow.ledger import SEQUENCE, Ledger, collect
 from gradcheck_lm.flow.operations import Operation, describe, with_arguments
 from gradcheck_lm.flow.sites import Site, above_module_call, find_outer_site, find_site, find_site_in_module
 from gradcheck_lm.flow.switches import APPLY, Switches
-from gradcheck_lm.flow.tape import FLOATS, IN_FUNCTION, OPEN, Call, Switch, Token, named_operation
+from gradcheck_lm.flow.tape import IN_FUNCTION, OPEN, Call, Switch, named_operation
 
 _DEEPCOPY = torch.nn.Parameter.__deepcopy__.__code__
 _PICKLING, _UNPICKLING = torch.Tensor._reduce_ex_internal.__code__, torch._utils._rebuild_tensor.__code__
@@ -31,13 +29,9 @@ _ORDINARY: dict[Any, Operation] = {}  # those of them that need nothing but the 
 _TENSOR, _PARAMETER = torch.Tensor, torch.nn.Parameter
 _NO_TENSORS = frozenset([int, float, bool, str, type(None), torch.dtype, torch.device, torch.Size])
 _NONE: dict[str, Any] = {}
-_serial = itertools.count()
-# Autograd numbers its nodes: to read that count after each call is far cheaper than to write a mark on each node.
-# Where torch has no such count, the marks are written.
-_sequence: Callable[[], int] | None = getattr(torch.autograd, "_get_sequence_nr", None)
 
 
-class Recorder(Meeting, Switches):
+class Recorder(Ledger, Switches):
     """Records every torch function call between enter and exit; changes and keeps nothing of what it sees."""
 
     deep = False  # a replay also keeps the numbers given to every call
@@ -46,23 +40,11 @@ class Recorder(Meeting, Switches):
 
     def __init__(self) -> None:
         super().__init__()
-        self.calls: list[Call] = []
-        self.tokens: list[Token] = []
-        self.ends: list[int] = []  # per call: how many autograd nodes this thread had made after it
-        self.start = 0
-        self.program: Site | None = None  # the function under diagnosis: where a plain number that it returns is placed
-        self.exports: list[int] = []
         self.switches: list[Switch] = []
-        self.scalars: dict[int, torch.Tensor] = {}  # values of one number, copied: they may be terms of a loss
-        self.mutated: dict[int, int] = {}  # storage address -> token of its last change
         self.modules: list[tuple[weakref.ref[torch.nn.Module], str]] = []
         self.roots: list[weakref.ref[torch.nn.Module]] = []
-        self.stamp = f"gradcheck_lm.{next(_serial)}"
-        self._known: dict[int, tuple[weakref.ref[torch.Tensor], int]] = {}
-        self._addresses: dict[int, int] = {}  # data address -> newest token
         self._operations: dict[Any, Operation] = {}  # of functions that are not torch's own
         self._module_sites: list[Site | None] = []  # from where each running module was called
-        self._arrays: list[tuple[weakref.ref[Any], int, int]] = []  # exported NumPy memory: array, address, call
         self._switch = OPEN
         self._closed: list[int] = []
         self._module_stack: list[int] = []
@@ -83,7 +65,7 @@ class Recorder(Meeting, Switches):
             register.register_module_forward_pre_hook(self._enter_module),
             register.register_module_forward_hook(self._leave_module, always_call=True),
         ]
-        self.start = _sequence() if _sequence is not None else 0
+        self.start = SEQUENCE() if SEQUENCE is not None else 0
         self._compiler.open()
         super().__enter__()
         return self
@@ -158,7 +140,7 @@ class Recorder(Meeting, Switches):
             if kind is _TENSOR or kind is _PARAMETER:
                 tensors.append(item)
             elif kind not in _NO_TENSORS:
-                _collect((item,), tensors)
+                collect((item,), tensors)
         known, tokens = self._known, self.tokens
         live = False
         inputs: list[int] = []
@@ -208,15 +190,15 @@ class Recorder(Meeting, Switches):
         elif operation.name == "storage_offset" or frame.f_code is _UNPICKLING:
             return func(*args, **kwargs)  # what is read back is met when it is first used
         tensors: list[torch.Tensor] = []
-        _collect(args, tensors)
+        collect(args, tensors)
         if kwargs:
-            _collect(kwargs.values(), tensors)
+            collect(kwargs.values(), tensors)
         read = tensors
         if operation.derivative.asks_arguments:
             operation, read = with_arguments(operation, args, kwargs), operation.derivative.read(tensors)
         if "out" in kwargs:  # what stood in there before is overwritten
             read = []
-            _collect((args, {name: value for name, value in kwargs.items() if name != "out"}), read)
+            collect((args, {name: value for name, value in kwargs.items() if name != "out"}), read)
         live = False
         inputs: list[int] = []
         if not operation.shape_only:
@@ -241,122 +223,6 @@ class Recorder(Meeting, Switches):
         self._finish(call, result, tensors, args, kwargs)
         return result
 
-    def _finish(
-        self, call: Call, result: Any, tensors: list[torch.Tensor], args: tuple[Any, ...], kwargs: Mapping[str, Any]
-    ) -> None:
-        operation = call.operation
-        produced: list[torch.Tensor] = []
-        if isinstance(result, torch.Tensor):
-            if not (operation.in_place or operation.factory or kwargs):  # the common case
-                if not any(result is tensor for tensor in tensors):
-                    self._keep(call, [result], changed=0)
-                return
-            produced.append(result)
-        elif result is not None and not operation.export:
-            _collect((result,), produced)
-        if operation.in_place or "out" in kwargs or kwargs.get("inplace") is True:
-            target = kwargs["out"] if "out" in kwargs else args[0] if args else None
-            targets: list[torch.Tensor] = []
-            _collect((target,), targets)
-            produced = targets + [tensor for tensor in produced if all(tensor is not other for other in targets)]
-            self._keep(call, produced, changed=len(targets))
-        elif operation.export:
-            call.host = host.numbers(args[0] if operation.name == "__reduce_ex__" else result)
-            call.branch_value = operation.branch
-            self.exports.append(len(self.calls))
-            self._keep_array(result)
-            self._keep(call, [], changed=0)
-        elif produced:
-            same = {id(tensor) for tensor in tensors}
-            fresh = [tensor for tensor in produced if id(tensor) not in same]
-            if fresh:  # x.float() of a float tensor gives x itself: no step
-                if operation.factory and self._arrays:
-                    source = self._array_source(fresh[0])
-                    call.memory = -1 if source is None else source
-                if operation.derivative.pairwise and len(produced) == len(call.inputs):
-                    for parent, tensor in zip(call.inputs, produced, strict=True):
-                        self._keep_pair(call, parent, [tensor] if id(tensor) not in same else [])
-                    return
-                self._keep(call, fresh, changed=0)
-
-    def _keep_pair(self, call: Call, parent: int, produced: list[torch.Tensor]) -> None:
-        """One output of a call whose outputs are its inputs in another shape, each its own."""
-        live = self.tokens[parent].requires_grad
-        self._keep(Call(call.operation, (parent,), live, call.scope, call.site, call.module), produced, changed=0)
-
-    def _keep_one(self, call: Call, tensor: torch.Tensor) -> None:
-        """As `_keep`, for a new tensor of torch's own making."""
-        number, index = len(self.tokens), len(self.calls)
-        token = Token(tensor, index)
-        if _sequence is None or not token.shape:
-            self._keep(call, [tensor], changed=0)
-            return
-        self.tokens.append(token)
-        self._known[id(tensor)] = (weakref.ref(tensor), number)
-        try:  # noqa: SIM105 - contextlib.suppress would cost more than what it guards
-            self._addresses[tensor.data_ptr()] = number
-        except (RuntimeError, NotImplementedError):  # sparse, functorch's wrappers, fake tensors
-            pass
-        call.outputs = (number,)
-        self.calls.append(call)
-        self.ends.append(_sequence())
-
-    def _keep(self, call: Call, produced: list[torch.Tensor], *, changed: int) -> None:
-        index = len(self.calls)
-        outputs = []
-        for position, tensor in enumerate(produced):
-            token = self._new_token(tensor, index)
-            outputs.append(token)
-            kept = self.tokens[token]
-            if not kept.shape and kept.is_float:
-                self.scalars[token] = tensor.detach().clone()
-            if _sequence is None and kept.requires_grad and (node := tensor.grad_fn) is not None:
-                node.metadata[self.stamp] = index  # type: ignore[index]
-            if position < changed and tensor.dtype in FLOATS and (address := storage_address(tensor)):
-                self.mutated[address] = token
-        call.outputs = tuple(outputs)
-        self.calls.append(call)
-        if _sequence is not None:
-            self.ends.append(_sequence())
-
-    # ------------------------------------------------------------------ tensors
-
-    def _read(self, tensor: torch.Tensor, frame: FrameType) -> int:
-        number = self.token_of(tensor)
-        if number is None:
-            number = self._meet(tensor, frame)
-        elif tensor.requires_grad and not self.tokens[number].requires_grad:
-            number = self._revive(tensor, number, frame)
-        if self.mutated:
-            change = self.mutated.get(storage_address(tensor))
-            if change is not None and change > number:  # changed through a view or a base of it
-                if tensor.requires_grad and tensor.grad_fn is None:  # a leaf: autograd knows nothing of the change
-                    site = self.calls[self.tokens[change].producer].site
-                    return self._join(tensor, "torch.Tensor.data", (number, change), frame, site=site)
-                number = self._join(tensor, "view", (number, change), frame)
-        return number
-
-    def number(self, value: float) -> int:
-        """A loss term that is a plain Python number: a token that only values from outside torch lead to."""
-        call = Call(named_operation("number"), (), False, OPEN, self.program)
-        call.host = host.numbers(value)
-        tensor = torch.tensor(float(value))
-        self._keep(call, [tensor], changed=0)
-        return call.outputs[0]
-
-    def call_of(self, node: Any) -> int | None:
-        """The call during which an autograd node was made, None for one from before the block."""
-        index = node.metadata.get(self.stamp)
-        if index is not None or not self.ends:
-            return index
-        number = node._sequence_nr()
-        place = bisect.bisect_right(self.ends, number)
-        return place if self.start <= number and place < len(self.ends) else None
-
-    def see(self, tensor: torch.Tensor) -> int:
-        """The token of a tensor as it is now, after the block."""
-        return self._read(tensor, sys._getframe(1))
-
 
 def _is_lasting(func: Callable[..., Any]) -> bool:
     """Whether a function of torch lives as long as torch: C's do, and those that a module of torch holds by name."""
@@ -366,16 +232,3 @@ def _is_lasting(func: Callable[..., Any]) -> bool:
         getattr(sys.modules.get(func.__module__), func.__name__, None) is func
         or getattr(torch.Tensor, func.__name__, None) is func
     )
-
-
-def _collect(items: Any, found: list[torch.Tensor]) -> None:
-    """All tensors in nested lists, tuples, dicts and slices."""
-    for item in items:
-        if isinstance(item, torch.Tensor):
-            found.append(item)
-        elif isinstance(item, list | tuple):
-            _collect(item, found)
-        elif isinstance(item, dict):
-            _collect(item.values(), found)
-        elif isinstance(item, slice):
-            _collect((item.start, item.stop, item.step), found)

@@ -17,7 +17,7 @@ def augment(
     Args:
         images: (N, 1, H, W) float, ink high, in [0, 1].
         generator: on the CPU; every draw comes from it.
-        share, total: (r, w) where these are every w-th of `total` lines, from r on: each is changed as it is among them.
+        share, total: (r, w) where these are every w-th of `total` lines from r on: each is changed as it is there.
     Returns:
         (N, 1, H, W), same device and dtype.
     """

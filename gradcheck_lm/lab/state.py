@@ -120,6 +120,13 @@ def load_state(
     return int(metadata["step"])
 
 
+def seed_all(seed: int, *, process: int = 0) -> None:
+    """Start torch's, NumPy's and Python's random numbers; torch's differ between processes, as dropout must."""
+    torch.manual_seed(seed + 1_000_003 * process)
+    np.random.seed(seed % 2**32)
+    random.seed(seed)
+
+
 def random_state() -> dict[str, Tensor]:
     """torch's random state in this process, on the processor and on every GPU."""
     found = {"torch": torch.get_rng_state()}

@@ -26,6 +26,7 @@ from gradcheck_lm.lab.memory import peak_memory_mb, reset_peak_memory
 from gradcheck_lm.lab.metrics_file import METRICS
 from gradcheck_lm.lab.processes import agree, gathered
 from gradcheck_lm.lab.run_folder import STATE, RunFolder
+from gradcheck_lm.lab.state import seed_all
 from gradcheck_lm.lab.stop_signals import StopSignals, name_of
 from gradcheck_lm.lab.terms import StepTerms, TermFunction
 from gradcheck_lm.lab.training_result import TrainingResult
@@ -149,8 +150,7 @@ class Trainer:
         """The step to begin with, everything in its place for it."""
         config, start = self.config, 0
         reset_peak_memory(self.accelerator.device)
-        # dropout must differ between processes; what must not (samples, the lines looked at) has generators of its own
-        torch.manual_seed(config.seed + 1_000_003 * self.accelerator.process_index)
+        seed_all(config.seed, process=self.accelerator.process_index)
         if self.folder and resume:
             start, result.records = self.folder.resume()
             result.resumed_from = start

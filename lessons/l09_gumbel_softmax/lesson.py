@@ -49,7 +49,7 @@ def score(letters):
 # ---------------------------------------------------------------------------------------------------------------------
 beat("symptom")
 logits = recogniser(frames)[:, 0].detach()
-drawn = [collapse(torch.multinomial(logits.softmax(-1), 1)[:, 0].tolist()) for _ in range(8)]
+drawn = ["".join(ALPHABET[one] for one in torch.multinomial(logits.softmax(-1), 1)[:, 0]) for _ in range(8)]
 say(
     ja="直進推定は、いつも一番確からしい文字列「{text}」だけを言語モデルに読ませます。"
     "ほかの読み方も試すには、確率に従って標本を引きます。",
@@ -123,8 +123,7 @@ for name, way in wrong_ways.items():
     off = []
     for temperature in (0.5, 1.0, 3.0):
         chosen = F.one_hot(way(temperature).argmax(-1), len(ALPHABET)).double()
-        # the smallest and the largest share that are likely, by the binomial law of the right answer
-        spread = (probabilities * (1 - probabilities) / draws).sqrt()
+            spread = (probabilities * (1 - probabilities) / draws).sqrt()  # what chance alone would do
         off.append(((chosen.mean(0) - probabilities).abs() / spread).max())
     rows.append([name, *off])
 table(["largest of", "t = 0.5", "t = 1", "t = 3"], rows)
@@ -132,7 +131,7 @@ say(
     ja="標準誤差の何倍ずれたかの表です。雑音を足す場所や種類を変えると、分布が変わってしまいます。"
     "二行目は、温度が 1 のときだけ正しいので、気づきにくい間違いです。",
     en="The table says by how many standard errors the shares are off. With the noise in another place, or of another "
-    "kind, the law is another one. The second row is right at a temperature of 1 alone, and so it is easily overlooked.",
+    "kind, the law is another one. The second row is right at a temperature of 1 alone: easily overlooked.",
 )
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -149,7 +148,11 @@ def surrogate(moved):
 
 leaf = logits.clone().requires_grad_()
 value = score(gumbel_softmax(leaf, fixed, temperature))
-picture({"gumbel": score(gumbel_softmax(recogniser(frames)[:, 0], fixed, temperature))}, "gumbel")
+picture(
+    {"gumbel": score(gumbel_softmax(recogniser(frames)[:, 0], fixed, temperature))},
+    "gumbel",
+    params=dict(recogniser.named_parameters()),
+)
 (found,) = torch.autograd.grad(value, leaf)
 (right,) = torch.autograd.grad(surrogate(leaf), leaf)
 rows = [

@@ -9,7 +9,10 @@ import torch.nn.functional as F
 
 
 def gumbel_noise(uniform):
-    """Standard Gumbel noise from uniform numbers in [0, 1): its distribution function is exp(-exp(-x)); always finite."""
+    """Standard Gumbel noise, always finite, from uniform numbers in [0, 1).
+
+    Its distribution function is exp(-exp(-x)).
+    """
     # >>> hole: noise
     # en: solve u = exp(-exp(-x)) for x; torch.rand gives exactly 0 now and then, and log(0) is infinite
     # ja: u = exp(-exp(-x)) を x について解く。torch.rand はまれにちょうど 0 を返し、log(0) は無限大になる

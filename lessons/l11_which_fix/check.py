@@ -34,7 +34,7 @@ def exact_variance():
 
 def check_variance(answer):
     """variance is right on average, on a sampled gradient whose variance is known exactly
-    variance は、厳密な分散が分かっている勾配で、平均して正しい"""
+    variance は、厳密な分散が分かっている標本の勾配で、平均して正しい"""
     found = [answer.variance(group) for group in policy_gradients(1500, 5)]
     expect_type("variance", (torch.Tensor, float), found[0], kind=NUMBER)
     found, right = torch.as_tensor(found, dtype=torch.float64), exact_variance()

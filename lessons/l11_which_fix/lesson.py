@@ -145,8 +145,8 @@ say(
     ja="誤差は、偏りの二乗と、分散を回数で割ったものの和です。偏りは何回平均しても減りません。分散は減ります。"
     "不偏な方策勾配の向きは {one:.2f} から {many:.2f} に近づき、ソフト埋め込みの向きは何回でも同じです。",
     en="The error is the square of the bias plus the variance over the number of calls. Averaging takes nothing off "
-    "the bias, and it takes the variance down: the unbiased policy gradient goes from {one:.2f} to {many:.2f}, and soft "
-    "embeddings stay where they are.",
+    "the bias, and it takes the variance down: the unbiased policy gradient goes from {one:.2f} to {many:.2f}, and "
+    "soft embeddings stay where they are.",
     one=rows[0][2],
     many=rows[-1][2],
 )
@@ -196,8 +196,8 @@ winners = {
 }
 table(["question", "first here"], [[question, name] for question, name in winners.items()])
 say(
-    ja="五つの問いで、一位になった直し方は {different} 個あります。{count} 行、一つの乱数の種、最後の層だけの `6` 歩では、"
-    "順位は言い切れません。誤りの変化の区間が 0 を含まない直し方は {helped} 個でした。",
+    ja="五つの問いで、一位になった直し方は {different} 個あります。{count} 行、一つの乱数の種、"
+    "最後の層だけの `6` 歩では、順位は言い切れません。誤りの変化の区間が 0 を含まない直し方は {helped} 個でした。",
     en="In five questions, {different} of the fixes come first. From {count} lines, one seed and `6` steps of the last "
     "layer alone no ranking follows. The interval of the change excludes 0 for {helped} of the fixes.",
     different=len(set(winners.values())),
@@ -206,10 +206,11 @@ say(
 )
 say(
     ja="ネットワーク全体を三つの種で学習した結果は `docs/results` にあります。新しい筆跡では方策勾配が勝ち、"
-    "正解がある学習では、どの直し方も CTC だけと区別できませんでした。試した本物の筆跡では、方策勾配も助けになりませんでした。",
+    "正解がある学習では、どの直し方も CTC だけと区別できませんでした。"
+    "試した本物の筆跡では、方策勾配も助けになりませんでした。",
     en="What came of training the whole network, over several seeds, is in `docs/results`. On a new hand the policy "
-    "gradient won; with labels no fix could be told from CTC alone; on the real handwriting that was tried, not even the "
-    "policy gradient helped.",
+    "gradient won; with labels no fix could be told from CTC alone; on the real handwriting that was tried, not even "
+    "the policy gradient helped.",
 )
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -75,7 +75,7 @@ def check_nats(answer):
 
 def check_penalty(answer):
     """penalty is the mean over words, with the right gradient
-    penalty は単語についての平均で、勾配も正しい"""
+    ペナルティは単語についての平均で、勾配も正しい"""
     judge = answer.frozen_judge(torch.float64)
     logits = logits_of_odd_shape()
     moving = logits.detach().clone()
