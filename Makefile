@@ -3,15 +3,18 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= runs/demo
+SCREENSHOTS ?= build/screenshots
 
-.PHONY: help install demo test test-all check figures docs lessons clean
+.PHONY: help install demo test test-all test-browser check figures docs site lessons clean
 help:
 	@echo "make demo      install, then run the comparison on its defaults; ends with the path of its report"
 	@echo "make test      install, then run the test suite"
 	@echo "make test-all  the suite with the slow, gpu and browser tests"
+	@echo "make test-browser  the pages in a headless Chromium; screenshots in $(SCREENSHOTS)"
 	@echo "make check     format, lint and types"
 	@echo "make figures   draw every picture of README and docs anew, from real runs"
-	@echo "make docs      write the generated pages of docs anew"
+	@echo "make docs      write the generated pages of docs anew, then build the site into build/site"
+	@echo "make site      build the site from the pages as they are"
 	@echo "make lessons   run every lesson script"
 
 install: $(VENV)/.installed
@@ -33,6 +36,10 @@ test: install
 test-all: install
 	$(BIN)/python -m pytest -n 2
 
+# the screenshots stay, to be looked at
+test-browser: install
+	GRADCHECK_LM_SCREENSHOTS=$(SCREENSHOTS) $(BIN)/python -m pytest -m browser
+
 check: install
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -43,6 +50,17 @@ figures: install
 
 docs: install
 	$(BIN)/python -m gradcheck_lm.bench docs --out docs
+	$(MAKE) site
+
+# strict: a warning, such as a link that leads nowhere, is an error; needs no network, nor does what it builds
+site: $(VENV)/.installed-docs
+	$(BIN)/zensical build --strict --clean --config-file docs/zensical.toml
+	rm -rf build/site docs/.cache && mkdir -p build && mv docs/.site build/site
+	@echo "open build/site/index.html"
+
+$(VENV)/.installed-docs: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[docs]"
+	touch $@
 
 lessons: install
 	@set -e; found=0; for script in lessons/*/lesson.py; do [ -e "$$script" ] || continue; found=1; echo "== $$script"; $(BIN)/python "$$script" --no-input; done; \

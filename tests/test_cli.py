@@ -129,6 +129,7 @@ def test_doctor_asks_for_what_pyproject_names() -> None:
     assert set(GROUPS["debugger"][1]) == names(project["dependencies"])
     assert set(GROUPS["pictures"][1]) == names(extras["draw"])
     assert {*GROUPS["laboratory"][1], *FONTS} == names(extras["lab"])
+    assert set(GROUPS["data sets of the hub"][1]) == names(extras["hub"])
 
 
 def test_json_is_all_there_is_on_standard_output(folder: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 import re
 import sys
-import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -36,16 +36,17 @@ def labelled_edges(text: str) -> list[tuple[str, str]]:
     return sorted((" ".join(names[a]), " ".join(names[b])) for a, b in arrows(text))
 
 
-def without_torchviz(monkeypatch: pytest.MonkeyPatch) -> None:
+def without_torchviz(monkeypatch: pytest.MonkeyPatch, refused: tuple[str, ...] = ("torchviz", "distutils")) -> None:
     """As on Python 3.12 without setuptools: importing torchviz fails."""
     real = builtins.__import__
 
     def refuse(name: str, *rest: object, **named: object) -> object:
-        if name.split(".")[0] in ("torchviz", "distutils"):
+        if name.split(".")[0] in refused:
             raise ModuleNotFoundError("No module named 'distutils'")
         return real(name, *rest, **named)  # type: ignore[arg-type]
 
-    monkeypatch.delitem(sys.modules, "torchviz", raising=False)
+    for name in [name for name in sys.modules if name.split(".")[0] in ("torchviz", "distutils")]:
+        monkeypatch.delitem(sys.modules, name)
     monkeypatch.setattr(builtins, "__import__", refuse)
 
 
@@ -87,8 +88,6 @@ def test_without_torchviz_the_picture_is_the_same(arm: str, monkeypatch: pytest.
 
 
 def test_torchviz_is_used_where_it_works(monkeypatch: pytest.MonkeyPatch) -> None:
-    import warnings
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import torchviz
@@ -141,6 +140,48 @@ def chain(length: int) -> tuple[torch.Tensor, nn.Parameter]:
     for _ in range(length):
         value = value + 0.5
     return value.sum(), weight
+
+
+def same_picture(ours: str, theirs: str) -> bool:
+    return sorted(boxes(ours).values()) == sorted(boxes(theirs).values()) and (
+        labelled_edges(ours) == labelled_edges(theirs)
+    )
+
+
+def test_without_distutils_torchviz_fails_and_the_picture_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    terms, params = small_step()
+    theirs = autograd_dot(terms, params=params)
+    without_torchviz(monkeypatch, refused=("distutils",))
+    with pytest.raises(ModuleNotFoundError, match="distutils"):
+        import torchviz  # noqa: F401
+    assert autograd._torchviz_statements(terms, params) is None
+    assert same_picture(autograd_dot(terms, params=params), theirs)
+
+
+def test_where_its_recursion_ends_the_same_picture_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    short, weight = chain(300)
+    theirs = autograd_dot(short, params={"w": weight})
+    assert autograd._torchviz_statements({"loss": short}, {"w": weight}) is not None
+    loss, long_weight = chain(3000)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it compares versions with distutils
+        import torchviz
+
+        with pytest.raises(RecursionError):
+            torchviz.make_dot(loss)
+    long = autograd_dot(loss, params={"w": long_weight}, limit=10_000)
+    without_torchviz(monkeypatch)
+    assert same_picture(autograd_dot(short, params={"w": weight}), theirs)
+    # one way through 3,000 additions, as through 300 in torchviz's picture
+    assert set(boxes(long).values()) == set(boxes(theirs).values())
+    assert [label for label in boxes(long).values()].count("AddBackward0") == 3000
+    after = dict(arrows(long))
+    at = next(number for number, label in boxes(long).items() if label.startswith("w\\n"))
+    way = [at]
+    while at in after:
+        at = after[at]
+        way.append(at)
+    assert len(way) == len(boxes(long)) == 3005
 
 
 def test_a_chain_that_torchviz_cannot_walk() -> None:
@@ -220,11 +261,9 @@ def test_folding_keeps_to_its_limit_and_makes_no_circle(limit: int) -> None:
     assert not order, "the boxes form a circle"
 
 
-def test_five_thousand_operations_are_drawn_in_time(tmp_path: Path) -> None:
+def test_five_thousand_operations_are_drawn_folded(tmp_path: Path) -> None:
     loss, weight = chain(5000)
-    started = time.perf_counter()
     path = save_autograd(loss, tmp_path / "graph.svg", params={"w": weight})
-    assert time.perf_counter() - started < 5
     assert "nodes folded into" in path.read_text(encoding="utf-8")
 
 

@@ -154,6 +154,100 @@ def test_dragging_moves_the_graph_and_opens_nothing(browser: chromium.Browser, r
     assert visible(browser, ".detail") == []
 
 
+VIEW = "document.querySelector('#arm0 .flow svg').getAttribute('viewBox').split(' ').map(Number)"
+
+
+def test_two_fingers_zoom_and_one_moves(browser: chromium.Browser, report: Path) -> None:
+    browser.open(report, width=390, height=800)
+    browser.call("Emulation.setTouchEmulationEnabled", enabled=True, maxTouchPoints=2)
+    try:
+        browser.click("#arm0 [data-zoom=fit]")
+        x, y = browser.evaluate(
+            "(() => { const b = document.querySelector('#arm0 .flow svg').getBoundingClientRect();"
+            " return [b.x + b.width / 2, b.y + b.height / 2]; })()"
+        )
+
+        def touch(kind: str, *points: tuple[float, float]) -> None:
+            fingers = [{"x": x + dx, "y": y + dy, "id": i} for i, (dx, dy) in enumerate(points)]
+            browser.call("Input.dispatchTouchEvent", type=kind, touchPoints=fingers)
+
+        before = browser.evaluate(VIEW)
+        touch("touchStart", (-20, 0), (20, 0))
+        for apart in (30, 45, 60, 80):
+            touch("touchMove", (-apart, 0), (apart, 0))
+        touch("touchEnd")
+        zoomed = browser.evaluate(VIEW)
+        assert zoomed[2] < 0.5 * before[2]  # four times as far apart; the first step may go to the browser
+        assert zoomed[2] / zoomed[3] == pytest.approx(before[2] / before[3])
+        touch("touchStart", (40, 0))
+        for moved in (30, 10, -10, -40):
+            touch("touchMove", (moved, 0))
+        touch("touchEnd")
+        assert browser.evaluate(VIEW)[0] > zoomed[0]
+        assert browser.evaluate(VIEW)[2] == pytest.approx(zoomed[2])
+        assert visible(browser, ".detail") == []
+        assert browser.problems == []
+    finally:
+        browser.call("Emulation.setTouchEmulationEnabled", enabled=False)
+
+
+def test_the_buttons_and_the_wheel_zoom(browser: chromium.Browser, report: Path) -> None:
+    browser.open(report)
+    browser.click("#arm0 [data-zoom=fit]")
+    whole = browser.evaluate(VIEW)
+    browser.click("#arm0 [data-zoom=in]")
+    nearer = browser.evaluate(VIEW)
+    assert nearer[2] < whole[2]
+    browser.click("#arm0 [data-zoom=out]")
+    assert browser.evaluate(VIEW)[2] == pytest.approx(whole[2])
+    browser.evaluate("document.querySelector('#arm0 .canvas').scrollIntoView({block: 'center', behavior: 'instant'})")
+    browser.evaluate("window.turned = []; addEventListener('wheel', (e) => window.turned.push(e.defaultPrevented))")
+    x, y = browser.evaluate(
+        "(() => { const b = document.querySelector('#arm0 .canvas').getBoundingClientRect();"
+        " return [b.x + b.width / 4, b.y + b.height / 2]; })()"
+    )
+    turn = {"type": "mouseWheel", "x": x, "y": y, "deltaX": 0, "deltaY": -120}
+    browser.call("Input.dispatchMouseEvent", **turn, modifiers=2)  # with Ctrl
+    browser.wait("window.turned.length === 1")
+    nearer = browser.evaluate(VIEW)
+    assert nearer[2] < 0.9 * whole[2]
+    browser.call("Input.dispatchMouseEvent", **turn)  # alone it is the page's: the graph is no trap for the wheel
+    browser.wait("window.turned.length === 2")
+    assert browser.evaluate("window.turned") == [True, False]
+    assert browser.evaluate(VIEW) == nearer
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_japanese_page_fits_too(browser: chromium.Browser, report: Path, screenshots: Path, width: int) -> None:
+    browser.open(report, width=width)
+    browser.click("[data-set-language=ja]")
+    assert browser.evaluate("document.documentElement.scrollWidth") <= width
+    wide = browser.evaluate(
+        "Array.from(document.querySelectorAll('.verdict, h1, h2, h3, p')).filter(e => e.scrollWidth > e.clientWidth + 1"
+        " && e.clientWidth > 0).map(e => e.innerText)"
+    )
+    assert wide == []
+    assert browser.evaluate("getComputedStyle(document.querySelector('.chart .label[lang=en]')).display") == "none"
+    assert "ステップ" in browser.evaluate("document.querySelector('.chart').textContent")
+    assert browser.screenshot(screenshots / f"report_{width}_ja.png").stat().st_size > 20_000
+
+
+def test_a_diagnosis_of_a_real_program_saves_a_page_that_works(browser: chromium.Browser, tmp_path: Path) -> None:
+    from draw_story import make
+
+    from gradcheck_lm import diagnose
+
+    model, step = make("argmax")
+    path = diagnose(step, wrt=model).save(tmp_path / "report.html")
+    browser.open(path)
+    assert browser.problems == []
+    assert [url for url in browser.requests if url.startswith("file:")] == [path.resolve().as_uri()]
+    browser.click(".flow .node.p-cut")
+    story = browser.evaluate("document.querySelector('.detail:not([hidden])').innerText")
+    for part in ("draw_story.py:", "logits.argmax(-1)", "soft embeddings", "GF101"):
+        assert part in story, part
+
+
 def test_english_and_japanese(browser: chromium.Browser, report: Path) -> None:
     browser.open(report)
     assert browser.evaluate("document.querySelector('h1').innerText").startswith("The broken penalty")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -115,9 +114,7 @@ def test_wider_lines_carry_more_gradient() -> None:
 @pytest.mark.parametrize("operations", [100, 1000, 5000])
 def test_a_large_graph_fits_on_a_page(operations: int) -> None:
     diagnosis = large(operations)
-    started = time.perf_counter()
     folded = fold_graph(diagnosis.graph)
-    assert time.perf_counter() - started < 3
     assert len(folded.groups) <= PAGE
     assert sum(len(group.members) for group in folded.groups) == len(diagnosis.graph.nodes)
     assert f"{len(diagnosis.graph.nodes)} nodes folded into {len(folded.groups)}" in flow_dot(diagnosis)

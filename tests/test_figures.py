@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from gradcheck_lm.bench.figures import WIDEST, draw_figures, render_png, training_curve
+from gradcheck_lm.bench.figures import FIGURES, WIDEST, draw_figures, render_png, training_curve
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -30,6 +31,38 @@ def test_the_training_curve_of_the_shipped_recogniser_falls() -> None:
         assert series.ys[-1] < series.ys[0] / 5
 
 
+def pictures_shown() -> dict[Path, set[Path]]:
+    """Every picture that README and docs show, by page; addresses of other places are none."""
+    found: dict[Path, set[Path]] = {}
+    for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
+        text = page.read_text(encoding="utf-8")
+        names = re.findall(r"!\[[^\]]*\]\(([^)\s]+)", text) + re.findall(r"<img[^>]*?src=[\"']([^\"']+)", text)
+        local = {(page.parent / name).resolve() for name in names if not name.startswith(("http:", "https:", "data:"))}
+        if local:
+            found[page] = local
+    return found
+
+
+def test_every_picture_in_readme_and_docs_comes_from_a_real_run() -> None:
+    shown = pictures_shown()
+    assert ROOT / "README.md" in shown
+    figures, lessons, results = (ROOT / "docs" / name for name in ("figures", "lessons/figures", "results"))
+    for page, pictures in shown.items():
+        for one in pictures:
+            assert one.is_file(), f"{page} shows {one}, which is not there"
+            if one.parent == figures:  # bench figures
+                assert one.name in FIGURES, f"{page} shows {one.name}, which make figures does not draw"
+            elif one.is_relative_to(lessons):  # bench lesson pages, from the run of the lesson of that name
+                assert (ROOT / "lessons" / one.parent.name / "lesson.py").is_file(), one
+            else:  # a benchmark's, beside the figures that it measured
+                assert one.parent == results, f"{page} shows {one}: draw it in make figures or in a benchmark"
+                assert one.with_suffix(".json").is_file(), one
+
+
+def test_nothing_lies_among_the_figures_that_is_not_drawn() -> None:
+    assert {path.name for path in (ROOT / "docs" / "figures").iterdir()} == set(FIGURES)
+
+
 def test_figures_that_are_committed_say_nothing_of_this_machine() -> None:
     for path in (ROOT / "docs" / "figures").iterdir():
         assert path.stat().st_size < 300_000, path
@@ -43,7 +76,7 @@ def test_figures_that_are_committed_say_nothing_of_this_machine() -> None:
 def test_all_figures_are_drawn_from_a_real_run(tmp_path: Path) -> None:
     said: list[str] = []
     paths = draw_figures(tmp_path, progress=said.append)
-    assert {path.name for path in paths} == {path.name for path in tmp_path.iterdir()}
+    assert {path.name for path in paths} == {path.name for path in tmp_path.iterdir()} == set(FIGURES)
     assert "the debugger on argmax" in said
     text = (tmp_path / "argmax.txt").read_text(encoding="utf-8")
     assert "1. gradcheck_lm/penalties/argmax.py:" in text

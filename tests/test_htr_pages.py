@@ -72,7 +72,7 @@ def test_tags_choose_lines(tmp_path: Path, form: str, tags: list[str], names: li
 
 
 def test_a_tag_that_no_line_has_lists_those_there_are(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="gives no lines from 1 pages .*tags there: DefaultLine, MainZone, StampZone"):
+    with pytest.raises(DataError, match=r"gives no lines from 1 pages .*tags there: DefaultLine, MainZone, StampZone"):
         open_lines(pages(tmp_path, ALTO), tags=["Main"])
 
 
@@ -94,8 +94,17 @@ def test_pictures_stand_beside_or_above_and_by_the_files_own_name(tmp_path: Path
     pages(tmp_path / "doc" / "alto", ALTO)  # an export's second form of the same page
     pages(tmp_path / "other", image="gone/away.jpg", name="q")
     lines = open_lines(tmp_path)
-    assert [line.name for line in lines] == ["scan l1", "scan l2", "scan l5", "scan l6", "q l1", "q l2", "q l5", "q l6"]
+    assert [line.name for line in lines] == ["p1 l1", "p1 l2", "p1 l5", "p1 l6", "q l1", "q l2", "q l5", "q l6"]
     assert len(open_lines(tmp_path / "other" / "q.xml")) == 4
+
+
+def test_pages_of_one_name_are_told_apart_by_their_folder(tmp_path: Path) -> None:
+    for document in ("first", "second"):
+        pages(tmp_path / document)
+    names = [line.name for line in open_lines(tmp_path)]
+    assert names[0] == "first/p1 l1"
+    assert names[-1] == "second/p1 l6"
+    assert len(set(names)) == 8
 
 
 def test_smaller_copies_of_pictures_scale_the_outlines(tmp_path: Path) -> None:

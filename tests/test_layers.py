@@ -41,6 +41,8 @@ HOMES = {
     "jiwer": {"lab"},
     "typer": {"cli", "commands", "bench", "course"},
     "PIL": {"htr", "lab"},
+    "defusedxml": {"htr"},
+    "datasets": {"htr"},
     "lightning": {"integrations"},
     "pytorch_lightning": {"integrations"},
     "pytest": {"integrations"},

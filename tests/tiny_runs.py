@@ -15,7 +15,7 @@ from gradcheck_lm.htr.crnn import CRNN, CRNNConfig
 from gradcheck_lm.htr.synthetic import TRAINING_HANDS, SyntheticLines
 from gradcheck_lm.lab.config import TrainingConfig
 from gradcheck_lm.lab.data import LineData
-from gradcheck_lm.lab.terms import labelled
+from gradcheck_lm.lab.terms import labelled, unlabelled
 from gradcheck_lm.lab.trainer import METRICS, STATE, Trainer
 from gradcheck_lm.penalties import make_penalty
 
@@ -30,7 +30,11 @@ WORDS = ("the cat", "on a mat", "and so", "some ink", "of old")
 class Vowels:
     """A language model in one line: a text is as dear as it is poor in vowels."""
 
+    def __init__(self) -> None:
+        self.asked = 0
+
     def score(self, texts: Any) -> Tensor:
+        self.asked += len(texts)
         return torch.tensor([1.0 + sum(c not in "aeiou" for c in text) / max(1, len(text)) for text in texts])
 
 
@@ -60,6 +64,33 @@ def tiny_trainer(data: Any, folder: Path | None, *, steps: int = 8, penalty: str
         folder=folder,
         generators={"penalty": teacher.generator},
     )
+
+
+# name -> (penalty, its options, with labels): what a batch's lines have in common differs from one to the next
+CASES: dict[str, tuple[str, dict[str, Any], bool]] = {
+    "baselines": ("policy_gradient", {"objective": "hinge", "samples": 3}, True),
+    "positive_mean": ("policy_gradient", {"objective": "hinge", "samples": 3, "reduction": "positive_mean"}, True),
+    "ratio": ("policy_gradient", {"objective": "ratio", "samples": 3, "normalise_advantage": True}, False),
+    "story": ("argmax", {"objective": "hinge", "reduction": "positive_mean", "lm_sample_ratio": 0.5}, True),
+    "risk": ("minimum_risk", {"objective": "score"}, True),
+}
+
+
+def case_trainer(name: str, data: Any, *, language_model: Any, steps: int = 4) -> Trainer:
+    """A trainer of five lines a step in which nothing random is left but what the penalty draws."""
+    penalty, options, with_labels = CASES[name]
+    teacher = make_penalty(penalty, language_model, CHARSET, seed=1, **options)
+    model, start = tiny_model(), tiny_model().eval()
+    if with_labels:
+        terms = labelled(CHARSET, teacher, 0.5)
+    else:
+        with torch.no_grad():  # away from the start, so that the anchor pulls
+            model.get_parameter("head.1.bias").add_(torch.linspace(-1, 1, CHARSET.size))
+        terms = unlabelled(start, CHARSET, teacher, 0.5)
+    config = TrainingConfig(
+        steps=steps, batch_size=5, seed=5, schedule="constant", augment=True, train_mode=False, attribute_every=1
+    )
+    return Trainer(model, terms, data, config, generators={"penalty": teacher.generator})
 
 
 def contents(folder: Path) -> tuple[dict[str, Tensor], dict[str, str], list[dict[str, Any]]]:

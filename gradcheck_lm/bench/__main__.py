@@ -43,11 +43,21 @@ def figures(
 
 @app.command()
 @friendly
-def docs(out: Annotated[Path, typer.Option(help="The folder docs/.")] = Path("docs")) -> None:
-    """The generated pages of docs: findings.md."""
+def docs(
+    out: Annotated[Path, typer.Option(help="The folder docs/.")] = Path("docs"),
+    lessons: Annotated[bool, typer.Option(help="The lessons' pages too: runs every lesson once.")] = True,
+    lesson: Annotated[list[str] | None, typer.Option(help="Of the lessons only this one; may be repeated.")] = None,
+) -> None:
+    """The generated pages of docs: findings.md, and a page a lesson in both languages."""
+    quiet_libraries()
     from gradcheck_lm.bench.docs import write_docs
+    from gradcheck_lm.bench.lesson_pages import write_lesson_pages, write_navigation
 
-    for path in write_docs(out):
+    written = write_docs(out)
+    if lessons:
+        written += write_lesson_pages(out / "lessons", names=lesson or (), progress=note)
+        written.append(write_navigation(out / "zensical.toml"))
+    for path in written:
         typer.echo(str(path))
 
 

@@ -25,6 +25,15 @@ from gradcheck_lm.lab.evidence import diagnose_arm
 from gradcheck_lm.lm import load_language_model
 
 ARMS = ("argmax", "soft_embedding", "policy_gradient")
+FIGURES = (
+    *(f"{arm}-{kind}.svg" for arm in ARMS for kind in ("flow", "autograd")),
+    "broken-and-fixed.svg",
+    "broken-and-fixed.png",
+    "argmax-flow.png",
+    "argmax.txt",
+    "recogniser-training.png",
+)
+"""What `draw_figures` draws."""
 LINES = 8  # of the new hand: the recogniser must misread them, or the story's penalty would be 0 for that reason
 NODES, COLUMNS = 24, 7  # in a picture of README, which is shown less than 1000 pixels wide
 WIDEST = 1600  # pixels of a PNG
@@ -41,13 +50,12 @@ def draw_figures(out: str | Path, *, progress: Callable[[str], None]) -> list[Pa
     with tempfile.TemporaryDirectory() as scratch:
         for name, (diagnosis, autograd) in diagnoses(Path(scratch), progress).items():
             found[name] = diagnosis
-            paths.append(render(flow_dot(diagnosis, title=name), out / f"{name}-flow.svg"))
-            paths.append(render(autograd, out / f"{name}-autograd.svg"))
+            paths.append(render(flow_dot(diagnosis, title=name), out / f"{name}-flow.svg", same_everywhere=True))
+            paths.append(render(autograd, out / f"{name}-autograd.svg", same_everywhere=True))
     progress("broken and fixed, side by side")
     titles = ("argmax: broken", "soft_embedding: fixed")
-    paths.append(
-        render(side_by_side(found["argmax"], found["soft_embedding"], titles=titles), out / "broken-and-fixed.svg")
-    )
+    both = side_by_side(found["argmax"], found["soft_embedding"], titles=titles)
+    paths.append(render(both, out / "broken-and-fixed.svg", same_everywhere=True))
     narrow = side_by_side(found["argmax"], found["soft_embedding"], titles=titles, limit=NODES, columns=COLUMNS)
     paths.append(render_png(narrow, out / "broken-and-fixed.png"))
     paths.append(
@@ -78,9 +86,9 @@ def diagnoses(scratch: Path, progress: Callable[[str], None]) -> dict[str, tuple
 
 def render_png(dot_text: str, path: Path, *, widest: int = WIDEST) -> Path:
     """A PNG of at most `widest` pixels: drawn at the resolution that its own width asks for."""
-    points = re.search(rb'<svg width="(\d+)pt"', picture(dot_text, "svg"))
+    points = re.search(rb'<svg width="(\d+)pt"', picture(dot_text, "svg", same_everywhere=True))
     dpi = min(96, 72 * widest // int(points[1])) if points else 96
-    return render(dot_text.replace("{\n", f"{{\n  graph [dpi={dpi}];\n", 1), path)
+    return render(dot_text.replace("{\n", f"{{\n  graph [dpi={dpi}];\n", 1), path, same_everywhere=True)
 
 
 def training_curve() -> list[Panel] | None:

@@ -24,13 +24,18 @@ _NAV = re.compile(r"^(?P<indent> *)# >>> lessons (?P<language>ja|en)\n.*?^ *# <<
 
 
 def write_lesson_pages(
-    out: str | Path, *, course: Path = COURSE, progress: Callable[[str], object] = lambda _: None
+    out: str | Path,
+    *,
+    course: Path = COURSE,
+    names: Sequence[str] = (),
+    progress: Callable[[str], object] = lambda _: None,
 ) -> list[Path]:
     """Run every lesson and write LANGUAGE/NAME.md, LANGUAGE/index.md and figures/NAME/*.svg into a folder.
 
     Args:
         out: docs/lessons.
         course: the folder of lessons.
+        names: only these lessons, by their folders' names; the indices are of all.
         progress: called with each lesson's name.
     Returns:
         The paths written.
@@ -42,6 +47,8 @@ def write_lesson_pages(
         raise GradcheckLMError(f"{course} holds no lessons; run this in a checkout of the source.")
     written = []
     for lesson, following in zip(lessons, [*lessons[1:], None], strict=True):
+        if names and lesson.name not in names:
+            continue
         progress(lesson.name)
         with tempfile.TemporaryDirectory() as place:
             page = run_page(lesson, Path(place), following)

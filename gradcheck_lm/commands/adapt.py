@@ -35,6 +35,17 @@ def adapt(
     ok_only: OkOnly = False,
     tags: Tags = None,
     limit: Annotated[int | None, typer.Option(help="Use only the first so many lines.")] = None,
+    stop: Annotated[
+        bool, typer.Option(help="End early where the reading drifts, and keep the best recogniser before that.")
+    ] = True,
+    look_every: Annotated[int, typer.Option(help="Steps between looks at score and drift.")] = 5,
+    drift: Annotated[
+        float, typer.Option(help="Most KL divergence from the start, in multiples of the start's own entropy.")
+    ] = 1.0,
+    change: Annotated[
+        float, typer.Option(help="Most changed characters, in multiples of the share that the start doubts.")
+    ] = 1.0,
+    patience: Annotated[int, typer.Option(help="Looks in a row without a better score before it ends.")] = 3,
     seed: Annotated[int, typer.Option(help="Seed of order and samples.")] = 0,
     device: Annotated[str | None, typer.Option(help="'cpu' or 'cuda'; by default the best there is.")] = None,
     json_output: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
@@ -46,7 +57,11 @@ def adapt(
     """
     from gradcheck_lm.draw.terminal import progress
     from gradcheck_lm.lab.adapt_folder import adapt_folder
+    from gradcheck_lm.lab.drift import StopRule
+    from gradcheck_lm.lab.reading_pairs import marked, most_changed
     from gradcheck_lm.lab.report import number, percent
+
+    rule = StopRule(every=look_every, drift=drift, change=change, patience=patience) if stop else None
 
     with progress("adapting", steps) as tick:
         found = adapt_folder(

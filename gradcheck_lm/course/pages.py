@@ -144,6 +144,4 @@ def _cell(value: object) -> str:
 def _escaped(text: str) -> str:
     """Prose in which Markdown and HTML mean nothing, except for code in backticks."""
     pieces = re.split(r"(`[^`]*`)", text)
-    return "".join(
-        piece if piece.startswith("`") else re.sub(r"([\\*_<>\[\]#~])", r"\\\1", piece) for piece in pieces
-    )
+    return "".join(piece if piece.startswith("`") else re.sub(r"([\\*_<>\[\]#~])", r"\\\1", piece) for piece in pieces)

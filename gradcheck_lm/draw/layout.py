@@ -42,7 +42,7 @@ class _EngineFailure(Exception):
     """This engine cannot; another one may."""
 
 
-def render(dot_text: str, path: str | Path, *, timeout: float = 30.0) -> Path:
+def render(dot_text: str, path: str | Path, *, timeout: float = 30.0, same_everywhere: bool = False) -> Path:
     """Draw DOT text into a file; the ending of `path` says what kind: .svg, .png, .pdf, or .dot for the text itself.
 
     Graphviz's own `dot` draws where it is on PATH, else the package graphviz-pure, else pygraphviz.
@@ -51,6 +51,8 @@ def render(dot_text: str, path: str | Path, *, timeout: float = 30.0) -> Path:
         dot_text: a graph in the DOT language.
         path: the file to write; its folder is made if need be.
         timeout: > 0, seconds that the layout may take.
+        same_everywhere: prefer the engine that brings its own fonts, so that the picture does not depend on those of
+            the machine, nor on whether Graphviz is installed.
     Returns:
         The path written.
     Raises:
@@ -67,12 +69,15 @@ def render(dot_text: str, path: str | Path, *, timeout: float = 30.0) -> Path:
         raise ArgumentError(f"timeout is {timeout!r} seconds; it must be above 0")
     if kind == "dot":
         return write_text_atomic(path, printable(dot_text))
-    return write_bytes_atomic(path, picture(dot_text, kind, timeout=timeout))
+    drawn = picture(dot_text, kind, timeout=timeout, same_everywhere=same_everywhere)
+    return write_bytes_atomic(path, drawn)
 
 
-def picture(dot_text: str, kind: str, *, timeout: float = 30.0) -> bytes:
+def picture(dot_text: str, kind: str, *, timeout: float = 30.0, same_everywhere: bool = False) -> bytes:
     """The same as `render`, as bytes; `kind` is "svg", "png" or "pdf"."""
     candidates = engines()
+    if same_everywhere:
+        candidates = tuple(sorted(candidates, key=lambda engine: engine.fonts != "bundled"))
     if not candidates:
         raise MissingPackageError(
             f"no layout engine is installed, so a .{kind} cannot be drawn; type: {INSTALL} "

@@ -50,8 +50,6 @@ class Meeting(TorchFunctionMode):
 
     def _meet(self, tensor: torch.Tensor, frame: FrameType) -> int:
         """A tensor that no recorded call made: a parameter, an input, from_numpy, FloatTensor, nn.Parameter(x)."""
-        if type(tensor) is torch.nn.Parameter and address_of(tensor) not in self._addresses:
-            return self._new_token(tensor, -1)  # a model's weight, of which there are many
         if tensor.grad_fn is not None:
             parents = self._graph_parents(tensor)
             if parents:
@@ -63,6 +61,17 @@ class Meeting(TorchFunctionMode):
             title = "torch.nn.Parameter" if isinstance(tensor, torch.nn.Parameter) else "alias"
             return self._join(tensor, title, (alias,), frame)
         return self._new_token(tensor, -1)
+
+    def _meet_parameter(self, tensor: torch.Tensor, frame: FrameType) -> int:
+        """A parameter that was not seen yet, the short way: a model has many."""
+        address = address_of(tensor)
+        if address in self._addresses:  # it may be made of a value that was seen: nn.Parameter(x)
+            return self._meet(tensor, frame)
+        number = len(self.tokens)
+        self.tokens.append(Token(tensor, -1))
+        self._known[id(tensor)] = (weakref.ref(tensor), number)
+        self._addresses[address] = number
+        return number
 
     def _meet_after_export(self, tensor: torch.Tensor, frame: FrameType) -> int:
         """A tensor without history, met after values left torch: it may be made of them."""

@@ -26,6 +26,7 @@ _PICKLE_OPERATION = replace(named_operation("torch.Tensor.__reduce_ex__"), expor
 _DEEPCOPY_OPERATION = named_operation("torch.Tensor.__deepcopy__")
 _TORCH_OPERATIONS: dict[Any, Operation] = {}  # torch's own C functions live as long as torch does
 _ORDINARY: dict[Any, Operation] = {}  # those of them that need nothing but the short way
+_SKIPPED: set[Any] = set()  # those through which nothing flows
 _TENSOR, _PARAMETER = torch.Tensor, torch.nn.Parameter
 _NO_TENSORS = frozenset([int, float, bool, str, type(None), torch.dtype, torch.device, torch.Size])
 _NONE: dict[str, Any] = {}
@@ -111,6 +112,8 @@ class Recorder(Ledger, Switches):
                 return self._record_ordinary(operation, func, args, _NONE, sys._getframe(1))
             if "out" not in kwargs and kwargs.get("inplace") is not True:
                 return self._record_ordinary(operation, func, args, kwargs, sys._getframe(1))
+        if func in _SKIPPED:
+            return func(*args, **(kwargs or _NONE))
         kwargs = kwargs or {}
         operation = operation or _TORCH_OPERATIONS.get(func) or self._operations.get(func)
         if operation is None:
@@ -119,6 +122,8 @@ class Recorder(Ledger, Switches):
             (_TORCH_OPERATIONS if own else self._operations)[func] = operation
             if own and operation.is_ordinary():
                 _ORDINARY[func] = operation
+            if own and operation.skip:
+                _SKIPPED.add(func)
         if operation.skip:
             return func(*args, **kwargs)
         if operation.grad_mode:
@@ -141,14 +146,19 @@ class Recorder(Ledger, Switches):
                 tensors.append(item)
             elif kind not in _NO_TENSORS:
                 collect((item,), tensors)
-        known, tokens = self._known, self.tokens
+        known, tokens, mutated = self._known, self.tokens, self.mutated
         live = False
         inputs: list[int] = []
         for tensor in tensors:
             entry = known.get(id(tensor))
             grad = tensor.requires_grad
             live = live or grad
-            if entry is None or self.mutated or entry[0]() is not tensor or grad != tokens[entry[1]].requires_grad:
+            if entry is None:
+                if type(tensor) is _PARAMETER and not mutated:
+                    inputs.append(self._meet_parameter(tensor, frame))
+                else:
+                    inputs.append(self._read(tensor, frame))
+            elif mutated or entry[0]() is not tensor or grad != tokens[entry[1]].requires_grad:
                 inputs.append(self._read(tensor, frame))
             else:
                 inputs.append(entry[1])

@@ -55,6 +55,7 @@ def read_pages(source: str | Path | Iterable[Path], *, tags: Collection[str] = (
     slivers: list[str] = []
     missing: list[str] = []
     seen: Counter[str] = Counter()
+    stems = Counter(file.stem for file in files)
     for file in files:
         page = read_page(file)
         picture = _picture(file, page.image, root or file.parent)
@@ -67,9 +68,11 @@ def read_pages(source: str | Path | Iterable[Path], *, tags: Collection[str] = (
             seen.update(set(line.tags))
             if not _kept(line, tags):
                 continue
-            crop = _crop(line, picture, size, scale)
+            # pages of several documents may share a name: then their folder tells them apart
+            name = file.stem if stems[file.stem] == 1 else f"{file.parent.name}/{file.stem}"
+            crop = _crop(line, picture, size, scale, f"{name} {line.name}")
             if crop is None:
-                slivers.append(f"{file.stem} {line.name}")
+                slivers.append(f"{name} {line.name}")
             else:
                 lines.append(Line(crop, line.text, crop.name, file.stem))
     notes = [_note(missing, "pages have no picture"), _note(slivers, f"lines are slivers under {SLIVER:.0f} pixels")]
@@ -86,7 +89,7 @@ def _kept(line: PageLine, tags: Collection[str]) -> bool:
     return not unwanted & set(line.tags) and (not wanted or bool(wanted & set(line.tags)))
 
 
-def _crop(line: PageLine, picture: Path, size: tuple[int, int], scale: tuple[float, float]) -> Crop | None:
+def _crop(line: PageLine, picture: Path, size: tuple[int, int], scale: tuple[float, float], name: str) -> Crop | None:
     """The line's cut-out, or None for a sliver."""
     polygon: Polygon = tuple((x * scale[1], y * scale[0]) for x, y in line.polygon)
     if len(set(polygon)) < 3:
@@ -94,7 +97,7 @@ def _crop(line: PageLine, picture: Path, size: tuple[int, int], scale: tuple[flo
     box = fit(polygon, size)
     if thickness(polygon, box) < SLIVER:
         return None
-    return Crop(picture, box, polygon, f"{picture.stem} {line.name}")
+    return Crop(picture, box, polygon, name)
 
 
 def _scale(said: tuple[float, float] | None, size: tuple[int, int], file: Path, picture: Path) -> tuple[float, float]:

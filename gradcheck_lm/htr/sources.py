@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
@@ -164,7 +165,7 @@ def read_transcribed(folder: str | Path) -> list[Line]:
                 if "\n" in text:
                     raise DataError(f"{beside} has {text.count(chr(10)) + 1} lines, a line's transcript has one")
                 break
-        lines.append(line.with_text(text if text and text.strip() else None))
+        lines.append(line.with_text(unicodedata.normalize("NFC", text) if text and text.strip() else None))
     return lines
 
 

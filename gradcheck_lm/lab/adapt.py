@@ -16,6 +16,7 @@ from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.htr.crnn import CRNN
 from gradcheck_lm.lab.config import Arm, TrainingConfig
 from gradcheck_lm.lab.data import LineData
+from gradcheck_lm.lab.processes import shared_language_model
 from gradcheck_lm.lab.terms import unlabelled
 from gradcheck_lm.lab.trainer import Trainer, TrainingResult, make_accelerator
 from gradcheck_lm.lm import AnyLanguageModel
@@ -61,6 +62,7 @@ def adapt(
     identity: dict[str, Any] | None = None,
     probe: Callable[[nn.Module], dict[str, float]] | None = None,
     probe_every: int = 0,
+    stop: Callable[[list[dict[str, Any]]], str | None] | None = None,
     on_step: Callable[[dict[str, Any]], None] | None = None,
 ) -> Adapted:
     """Train a copy of `recogniser` on lines without labels; the recogniser given stays as it is.
@@ -68,7 +70,7 @@ def adapt(
     Args:
         data: lines in the new hand; labels, where there are any, are not looked at.
         arm: which penalty, its weight and options; objective "ratio" needs no labels.
-        identity, probe, probe_every, on_step: as in Trainer.
+        identity, probe, probe_every, stop, on_step: as in Trainer.
     """
     device = torch.device(device) if device is not None else next(recogniser.parameters()).device
     # its weights ask for gradients, though none is taken: see `unlabelled`
@@ -76,8 +78,10 @@ def adapt(
     model = copy.deepcopy(recogniser).to(device).requires_grad_(True)
     if arm.batchnorm_only:
         return _batchnorm_only(model, start, data, config)
+    accelerator = make_accelerator(config, folder, device)
     penalty = None
     if arm.penalty is not None:
+        language_model = shared_language_model(language_model)
         penalty = make_penalty(arm.penalty, language_model, charset, seed=config.seed, **arm.options)
     terms = unlabelled(start, charset, penalty, arm.weight)
     generators = {"penalty": penalty.generator} if penalty is not None else {}
@@ -87,11 +91,12 @@ def adapt(
         data,
         config,
         folder=folder,
-        accelerator=make_accelerator(config, folder, device),
+        accelerator=accelerator,
         generators=generators,
         identity={"arm": dataclasses.asdict(arm), **(identity or {})},
         probe=probe,
         probe_every=probe_every,
+        stop=stop,
         on_step=on_step,
     )
     result = trainer.run()

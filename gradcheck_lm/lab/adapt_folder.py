@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,14 +13,17 @@ import torch
 
 from gradcheck_lm.errors import ArgumentError
 from gradcheck_lm.files import write_text_atomic
-from gradcheck_lm.htr.checkpoint import save_checkpoint
+from gradcheck_lm.htr.checkpoint import checkpoint_path, save_checkpoint
 from gradcheck_lm.htr.logits import is_logits
 from gradcheck_lm.htr.sources import open_lines
 from gradcheck_lm.lab.adapt import adapt, adaptation_config
 from gradcheck_lm.lab.compare import load_recogniser
 from gradcheck_lm.lab.config import Arm
 from gradcheck_lm.lab.data import LineData
+from gradcheck_lm.lab.drift import DriftWatch, StopRule
+from gradcheck_lm.lab.processes import on_main
 from gradcheck_lm.lab.reading import read
+from gradcheck_lm.lab.reading_pairs import readings_page
 from gradcheck_lm.lab.scoring import score_change
 from gradcheck_lm.lm import load_language_model
 from gradcheck_lm.penalties import PENALTIES
@@ -42,11 +47,14 @@ def adapt_folder(
     split: str | None = None,
     ok_only: bool = False,
     tags: Sequence[str] = (),
+    rule: StopRule | None = None,
     progress: Callable[[str], None],
     on_step: Callable[[dict[str, Any]], None] | None = None,
 ) -> dict[str, Any]:
     """Adapt a recogniser to pictures of lines; labels beside them serve the report alone.
 
+    Args:
+        rule: when to end before the last step, and which recogniser to keep; None: the one after the last step.
     Returns:
         The content of adapt.json: readings before and after, nats per character, CER where there are labels.
     Raises:
@@ -81,11 +89,13 @@ def adapt_folder(
     progress(f"loading the language model {lm}")
     language_model = load_language_model(lm, device=device)
     before = read(model, data, charset)
+    watch = DriftWatch(model, charset, data, language_model, rule, out / STATE_FOLDER, seed=seed) if rule else None
     options: dict[str, Any] = {"objective": "ratio"}
     if penalty == "policy_gradient":
         options["samples"] = 8
     arm = Arm(penalty, penalty, weight, options)
     config = adaptation_config(steps, min(batch_size, len(data)), seed=seed)
+    config = dataclasses.replace(config, checkpoint_every=rule.every if rule else max(1, steps // 10))
     progress(f"adapting to {len(data)} lines")
     adapted = adapt(
         model,
@@ -96,16 +106,29 @@ def adapt_folder(
         config,
         folder=out / STATE_FOLDER,
         device=device,
-        identity={"recogniser": recogniser, "lm": lm, "names": data.names},
+        identity={
+            "recogniser": recogniser,
+            "recogniser_sha256": digest(recogniser),
+            "lm": lm,
+            "names": data.names,
+            "rule": dataclasses.asdict(rule) if rule else None,
+        },
+        probe=watch.probe if watch else None,
+        probe_every=rule.every if rule else 0,
+        stop=watch.stop if watch else None,
         on_step=on_step,
     )
-    after = read(adapted.model, data, charset)
-    save_checkpoint(adapted.model, charset, target, extra={"adapted_from": recogniser, "lm": lm})
+    adapted_model = adapted.model
+    if watch:
+        watch.stop(adapted.result.records)  # what was seen, also where nothing was left to do
+        adapted_model = (watch.kept() or model).to(next(model.parameters()).device).eval()
+    after = read(adapted_model, data, charset)
     found: dict[str, Any] = {
         "checkpoint": str(target),
         "readings_file": str(out / "readings.tsv"),
         "lines": len(data),
         **score_change(before, after, data.texts if data.labelled else None, language_model).to_dict(),
+        **(watch.report(adapted.result.records) if watch else {}),
         "seconds_per_step": adapted.result.seconds_per_step,
         "readings": [
             {"image": name, "before": old, "after": new}
@@ -113,6 +136,18 @@ def adapt_folder(
         ],
     }
     rows = [f"{row['image']}\t{row['before']}\t{row['after']}" for row in found["readings"]]
-    write_text_atomic(out / "readings.tsv", "\n".join(["image\tbefore\tafter", *rows]) + "\n")
-    write_text_atomic(out / "adapt.json", json.dumps(found, indent=2, ensure_ascii=False) + "\n")
+
+    def write() -> None:
+        save_checkpoint(adapted_model, charset, target, extra={"adapted_from": recogniser, "lm": lm})
+        write_text_atomic(out / "readings.tsv", "\n".join(["image\tbefore\tafter", *rows]) + "\n")
+        write_text_atomic(out / "readings.html", readings_page(found["readings"]))
+        write_text_atomic(out / "adapt.json", json.dumps(found, indent=2, ensure_ascii=False) + "\n")
+
+    on_main(write)
     return found
+
+
+def digest(recogniser: str) -> str | None:
+    """SHA-256 of a recogniser's file: another one of the same name must not go on with this one's state."""
+    path = checkpoint_path(recogniser)
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None

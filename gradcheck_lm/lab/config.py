@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,6 +36,18 @@ class TrainingConfig:
         for name in ("steps", "batch_size"):
             if getattr(self, name) < 1:
                 raise ArgumentError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        for name in ("learning_rate", "epsilon"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ArgumentError(f"{name} is {getattr(self, name)}; it must be a number above 0, such as 0.001")
+        if not 0 <= self.weight_decay < math.inf:
+            raise ArgumentError(f"weight_decay is {self.weight_decay}; it must be a number from 0 on")
+        if self.clip_norm is not None and not 0 < self.clip_norm < math.inf:
+            raise ArgumentError(f"clip_norm is {self.clip_norm}; it must be a number above 0, or None for no clipping")
+        for name in ("warmup", "checkpoint_every", "attribute_every"):
+            if getattr(self, name) < 0:
+                raise ArgumentError(f"{name} is {getattr(self, name)}; it counts steps and must be at least 0")
+        if self.mixed_precision not in ("no", "bf16", "fp16"):
+            raise ArgumentError(f"mixed_precision is {self.mixed_precision!r}; choose no, bf16 or fp16")
 
     def rate(self, step: int) -> float:
         """Learning rate of a step, counted from 0."""

@@ -30,9 +30,8 @@ def find_fault(model: nn.Module, images: Tensor) -> Fault | None:
     everything = tuple(range(len(images)))
     if bad := _rows(images, 0):
         return Fault("the pictures themselves hold NaN or infinity", bad)
-    for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
-        if not torch.isfinite(tensor).all():
-            return Fault(f"the weight {name} holds NaN or infinity", everything)
+    if name := bad_weight(model, used=True):
+        return Fault(f"the weight {name} holds NaN or infinity", everything)
     found: list[Fault] = []
 
     def watch(name: str) -> Any:
@@ -65,10 +64,21 @@ def bad_gradient(model: nn.Module) -> str | None:
     return None
 
 
-def bad_weight(model: nn.Module) -> str | None:
-    """Name of the first weight or statistic that holds NaN or infinity."""
+def bad_weight(model: nn.Module, *, used: bool = False) -> str | None:
+    """Name of the first weight or statistic that holds NaN or infinity.
+
+    Args:
+        used: without the running statistics of layers in train mode: a forward pass does not read them, and the one
+            that went wrong has spoilt them.
+    """
+    skipped = {
+        f"{name}.{buffer}" if name else buffer
+        for name, module in model.named_modules()
+        if used and module.training
+        for buffer in module._buffers
+    }
     for name, tensor in model.state_dict().items():
-        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+        if name not in skipped and tensor.is_floating_point() and not torch.isfinite(tensor).all():
             return name
     return None
 

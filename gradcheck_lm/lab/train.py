@@ -24,6 +24,7 @@ from gradcheck_lm.htr.text import load_sentences
 from gradcheck_lm.lab.compare import load_recogniser
 from gradcheck_lm.lab.config import TrainingConfig
 from gradcheck_lm.lab.data import LineData
+from gradcheck_lm.lab.processes import on_main, shared_language_model
 from gradcheck_lm.lab.reading import Quality, labelled_lines, measure
 from gradcheck_lm.lab.terms import labelled
 from gradcheck_lm.lab.trainer import Trainer, TrainingResult, make_accelerator
@@ -101,9 +102,8 @@ def train(
     if settings.penalty is not None:
         progress(f"loading the language model {settings.lm}")
         accelerator = make_accelerator(config, None, device)
-        penalty = make_penalty(
-            settings.penalty, load_language_model(settings.lm, device=accelerator.device), charset, seed=config.seed
-        )
+        language_model = shared_language_model(load_language_model(settings.lm, device=accelerator.device))
+        penalty = make_penalty(settings.penalty, language_model, charset, seed=config.seed)
     trainer = Trainer(
         model,
         labelled(charset, penalty, settings.lm_weight),
@@ -123,7 +123,6 @@ def train(
         progress(f"went on from step {result.resumed_from} of {out}")
     bare = trainer.accelerator.unwrap_model(trainer.model).eval()
     quality = measure(bare, validation, charset)
-    save_checkpoint(bare, charset, checkpoint, extra={"cer": f"{quality.cer:.4f}"}, half=settings.half)
     report = {
         "settings": dataclasses.asdict(settings),
         "config": dataclasses.asdict(config),
@@ -139,7 +138,12 @@ def train(
             if "probe" in record
         ],
     }
-    write_text_atomic(out / "training.json", json.dumps(report, indent=2) + "\n")
+
+    def write() -> None:
+        save_checkpoint(bare, charset, checkpoint, extra={"cer": f"{quality.cer:.4f}"}, half=settings.half)
+        write_text_atomic(out / "training.json", json.dumps(report, indent=2) + "\n")
+
+    on_main(write)
     return Trained(bare, charset, quality, result, checkpoint)
 
 

@@ -173,7 +173,7 @@ class Trainer:
             problem = self._fault(batch, before)
             if problem is None:
                 raise
-            raise self._not_a_number(step, batch, f"the step failed; {problem}") from error
+            raise self._not_a_number(step, batch, "the loss cannot be computed", "", problem) from error
         total = found.total
         if not math.isfinite(float(total.detach())):
             bad = [name for name, term in found.terms.items() if not math.isfinite(float(term.detach()))]
@@ -221,18 +221,17 @@ class Trainer:
 
     def _check_gradient(self, step: int, batch: Batch) -> None:
         """Clip, and stop before a gradient that is no number gets into the weights."""
-        parameters = list(self.model.parameters())
-        if self.config.clip_norm:
-            norm = self.accelerator.clip_grad_norm_(parameters, self.config.clip_norm)
-        else:
-            norm = torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
-        scaled = self.accelerator.scaler is not None  # fp16's scaler leaves such a step out and tries a smaller scale
-        if norm is None or scaled or math.isfinite(float(norm)):
+        parameters, limit = list(self.model.parameters()), self.config.clip_norm
+        if self.accelerator.scaler is not None:  # fp16's scaler leaves such a step out and tries a smaller scale
+            if limit:
+                self.accelerator.clip_grad_norm_(parameters, limit)
             return
-        where = bad_gradient(self.bare)
-        raise self._not_a_number(
-            step, batch, f"the gradient's norm is {float(norm)}", "", f"first bad in the backward pass: {where}"
-        )
+        norm = torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
+        if not math.isfinite(float(norm)):
+            where = f"first bad in the backward pass: {bad_gradient(self.bare)}"
+            raise self._not_a_number(step, batch, f"the gradient's norm is {float(norm)}", "", where)
+        if limit:  # only now: clipping by a norm that is no number would spread it to every parameter
+            torch.nn.utils.clip_grads_with_norm_(parameters, limit, norm)
 
     def _fault(self, batch: Batch, random_state: torch.Tensor) -> str | None:
         """In words, where a forward pass of this batch goes wrong, with the dropout that it went wrong with."""

@@ -80,9 +80,10 @@ def expected_score(logits):
 code(expected_score)
 say(
     ja="この小さな言語モデルは一つ前の文字しか見ません。そこで、文字列のスコアの期待値そのものと、"
-    "その正しい勾配を計算できます。これを物差しにして、温度を変えてみます。",
+    "その正しい勾配を計算できます(`nats` は文字の組ごとのコストの表です)。これを物差しにして、温度を変えてみます。",
     en="This small language model looks one letter back and no further. So the expected score of the string itself, "
-    "and its right gradient, can be computed exactly. With this as the yardstick, the temperature is varied.",
+    "and its right gradient, can be computed exactly (`nats` holds what each pair of letters costs). "
+    "With this as the yardstick, the temperature is varied.",
 )
 truth = gradient(expected_score, logits)
 rows = []
@@ -133,9 +134,9 @@ say(
     last=rows[-1][1],
 )
 say(
-    ja="温度が 1 でも、二つは同じものではありません。期待値のスコアと、スコアの期待値は違います"
-    "({soft:.4f} と {exact:.4f})。ソフト埋め込みは、偏りのある代理の勾配です。",
-    en="Even at a temperature of 1 the two are not the same: the score of an expectation is not the expectation of the "
+    ja="温度が 1 でも、物差しと同じ関数ではありません。期待値のスコアと、スコアの期待値は違います"
+    "({soft:.4f} と {exact:.4f})。ソフト埋め込みの勾配は代理の関数の勾配で、偏りがあります。",
+    en="Even at a temperature of 1 it is not the yardstick: the score of an expectation is not the expectation of the "
     "score ({soft:.4f} and {exact:.4f}). The gradient of soft embeddings is that of a surrogate, and biased.",
     soft=soft_score(logits),
     exact=expected_score(logits),
@@ -175,10 +176,10 @@ for pull in (0.0, 3.0, 5.0):
     rows.append([start[3].softmax(-1)[target], before, after, reading(start), reading(moving)])
 table(["p(c) at the start", "soft before", "soft after", "reading before", "reading after"], rows)
 say(
-    ja="`20` 歩の勾配降下で、スコアはどの行でも下がりました。「{good}」になったのは、はじめから「c」にある程度の確率が"
+    ja="`20` 歩の勾配降下で、スコアはどの行でも下がりました。「{good}」になったのは、はじめから「c」に十分な確率が"
     "あった行だけです。認識器が間違いを確信していると、確信を強めるだけでもスコアは下がります。",
     en="`20` steps of gradient descent lower the score in every row. The reading became "
-    '"{good}" only where "c" had some probability from the start: '
+    '"{good}" only where "c" had enough probability from the start: '
     "where the recogniser is sure of its mistake, the score falls by being surer still.",
     good=rows[-1][4],
 )

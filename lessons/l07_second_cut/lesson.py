@@ -32,10 +32,11 @@ def all_frames(logits):
 def one_fix(logits):
     soft = logits[:, 0].softmax(-1)
     hard = F.one_hot(soft.argmax(-1), len(ALPHABET))
-    frames = hard + (soft - soft.detach())  # the value of hard, the gradient of soft
+    frames = hard + (soft - soft.detach())  # value of hard, gradient of soft
     classes = frames @ torch.arange(len(ALPHABET), dtype=soft.dtype)
     runs = torch.unique_consecutive(classes)
-    letters = F.one_hot(runs[runs != 0].long(), len(ALPHABET)).to(soft.dtype)
+    ids = runs[runs != 0].long()
+    letters = F.one_hot(ids, len(ALPHABET)).to(soft.dtype)
     return language_model(letters)
 
 
@@ -144,13 +145,13 @@ beat("fix")
 
 
 def soft_letters(logits):
-    path = logits.argmax(-1)  # decides which frames belong together, and nothing else
+    path = logits.argmax(-1)  # says which frames belong together, no more
     starts = path != 0
     starts[1:] &= path[1:] != path[:-1]
     place = starts.cumsum(0) - 1  # the letter that each frame belongs to
     kept = path != 0
     posteriors = logits[kept, 1:].softmax(-1)  # without the blank
-    sums = torch.zeros(int(starts.sum()), posteriors.shape[1], dtype=logits.dtype)
+    sums = posteriors.new_zeros(int(starts.sum()), posteriors.shape[1])
     sums = sums.index_add(0, place[kept], posteriors)
     return sums / torch.bincount(place[kept])[:, None]
 

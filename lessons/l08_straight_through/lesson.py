@@ -88,10 +88,13 @@ for score in (hard_score, soft_score, straight_through):
     rows.append([score.__name__, score(logits), norm, verdict_of_gradcheck(score), verdict])
 table(["score", "value", "gradient norm", "gradcheck", "compare_gradients"], rows)
 say(
-    ja="あべこべです。何も教えない `hard_score` が合格し、勾配の届く直進推定は `{error}` になりました。",
+    ja="あべこべです。何も教えない `hard_score` が合格し、勾配の届く直進推定は `{error}` になりました。"
+    "`compare_gradients` は直進推定を `{verdict}`(値が階段)と呼びます。",
     en="The wrong way round: `hard_score`, which teaches nothing, is passed; "
-    "straight-through, from which a gradient arrives, ends in `{error}`.",
+    "straight-through, from which a gradient arrives, ends in `{error}`. "
+    "`compare_gradients` calls it `{verdict}`: its value is a staircase.",
     error=rows[-1][3],
+    verdict=rows[-1][4],
 )
 picture(
     {"straight_through": straight_through(recogniser(frames)[:, 0])},
@@ -150,11 +153,13 @@ rows = []
 for name, form in forms.items():
     off = [form(hard, soft).ne(hard).any(-1).float().mean() for hard, soft in (letters, vectors)]
     rows.append([name, *(f"{share:.1%}" for share in off)])
-table(["form", "letters with a wrong bit", "embeddings with a wrong bit"], rows)
+table(["form", "letters off", "embeddings off"], rows)
 say(
-    ja="数式としては同じ三つの書き方ですが、丸め誤差が違います。文字でも埋め込みでも値が 1 ビットも変わらないのは、"
+    ja="値のビットが違ったものの割合です。数式としては同じ三つの書き方ですが、丸め誤差が違います。"
+    "文字でも埋め込みでも値が 1 ビットも変わらないのは、"
     "最後の形だけです。かっこの位置が大事です。",
-    en="In mathematics these three forms are the same; in rounding they differ. Only the last keeps every bit of the "
+    en="The table gives the share with a wrong bit. In mathematics the three forms are the same; "
+    "in rounding they differ. Only the last keeps every bit of the "
     "value, for letters and for embeddings alike: the brackets matter.",
 )
 passed = torch.autograd.gradcheck(surrogate, (logits.clone().requires_grad_(),))

@@ -96,10 +96,12 @@ for temperature in (0.1, 0.3, 1, 3, 10):
     rows.append([f"{temperature:g}", law, mean.norm(), f"{cosine:.3f}", spread / mean.norm()])
 table(["temperature", "law: standard errors off", "mean gradient", "cosine to exact", "noise / mean"], rows)
 say(
-    ja="引かれた文字の割合は、どの温度でも softmax の確率と合っています(標準誤差の {law:.1f} 倍以内)。"
+    ja="引かれた文字の割合は、どの温度でも softmax の確率と合っています"
+    "(標準誤差の {law:.1f} 倍以内で、`4` 倍までは偶然の範囲です)。"
     "変わったのは勾配だけです。温度を上げると偏り、下げると雑音が増えます。",
     en="At each temperature the shares of the letters agree with the softmax probabilities (within {law:.1f} standard "
-    "errors). Only the gradient has changed: more biased at a high temperature, noisier at a low one.",
+    "errors; up to `4` may be chance). Only the gradient has changed: "
+    "more biased at a high temperature, noisier at a low one.",
     law=max(row[1] for row in rows),
 )
 
@@ -123,7 +125,7 @@ for name, way in wrong_ways.items():
     off = []
     for temperature in (0.5, 1.0, 3.0):
         chosen = F.one_hot(way(temperature).argmax(-1), len(ALPHABET)).double()
-            spread = (probabilities * (1 - probabilities) / draws).sqrt()  # what chance alone would do
+        spread = (probabilities * (1 - probabilities) / draws).sqrt()  # what chance alone would do
         off.append(((chosen.mean(0) - probabilities).abs() / spread).max())
     rows.append([name, *off])
 table(["largest of", "t = 0.5", "t = 1", "t = 3"], rows)

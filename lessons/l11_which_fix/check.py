@@ -136,18 +136,3 @@ def check_chance_decides_nothing(answer):
         "From two averages alone one cannot tell chance.",
         share=share,
     )
-
-
-def check_one_odd_line(answer):
-    """one line that is far off is no evidence
-    一行だけ大きく違っても、証拠にはならない"""
-    same = torch.ones(30, dtype=torch.float64)
-    odd = same.clone()
-    odd[7] = 40.0
-    found = answer.better(odd, same)
-    expect(
-        found == "undecided",
-        ja="違うのは一行だけなのに、「{found}」と答えました。差の標準誤差は、差そのものから求めます。",
-        en="Only one line differs, and the answer was `{found}`. The standard error is that of the differences.",
-        found=found,
-    )

@@ -1,0 +1,70 @@
+"""Exercise 10: a policy gradient that is right on average, and quiet. / 演習 10: 平均が正しく、雑音の少ない方策勾配
+
+K samples of each of N lines; costs (K, N) are what the black box says of them: low is good. Class 0 is the blank.
+N 行のそれぞれから K 個の標本を引く。costs (K, N) はブラックボックスの答えで、小さいほどよい。クラス 0 はブランク。
+"""
+
+import torch
+import torch.nn.functional as F
+
+from gradcheck_lm.htr.ctc import collapse_paths
+
+
+def leave_one_out(costs):
+    """A baseline for each sample: costs (K, N) give (K, N); it must not depend on the sample's own cost."""
+    # >>> hole: baseline
+    # en: the mean over all samples has the sample itself in it, and that changes the mean of the gradient
+    # ja: 全部の標本の平均には自分自身が混ざる。すると勾配の平均が変わってしまう
+    return (costs.sum(0) - costs) / (len(costs) - 1)
+    # --- broken
+    # return costs.mean(0).expand_as(costs)
+    # <<< hole
+
+
+def surrogate(log_prob, costs):
+    """The loss whose gradient is the policy gradient: log_prob and costs (K, N) give ().
+
+    It is the mean over the K samples, and the sum over the N lines; the costs count as numbers, without a gradient.
+    """
+    # >>> hole: surrogate
+    # en: weigh log p, not p; what the sample costs is a plain number, less its baseline
+    # ja: 重みをつけるのは p ではなく log p である。標本のコストは、ベースラインを引いたただの数として使う
+    advantage = (costs - leave_one_out(costs)).detach()
+    return (advantage * log_prob).mean(0).sum()
+    # --- broken
+    # return (costs * log_prob.exp()).mean(0).sum()
+    # <<< hole
+
+
+def string_log_prob(logits, paths):
+    """log p of the string that each path spells: logits (T, M, C) and paths (T, M) give (M,).
+
+    It is the sum over all paths that spell it. collapse_paths(paths) gives the strings' classes (M, L), padded with 0,
+    and their lengths (M,).
+    """
+    # >>> hole: marginal
+    # en: F.ctc_loss, for each string by itself, is minus this number
+    # ja: F.ctc_loss を文字列ごとに求めると、この値の符号を変えたものになる
+    ids, lengths = collapse_paths(paths)
+    ids = F.pad(ids, (0, 1))  # ctc_loss wants a column even where all strings are empty
+    frames = torch.full_like(lengths, len(paths))
+    return -F.ctc_loss(logits.log_softmax(-1), ids, frames, lengths, reduction="none")
+    # --- broken
+    # return logits.log_softmax(-1).gather(2, paths[:, :, None])[:, :, 0].sum(0)
+    # <<< hole
+
+
+def policy_gradient(score, logits, samples=4, generator=None):
+    """One line's loss with the policy gradient: logits (T, C); score takes a list of classes and gives a float."""
+    # >>> hole: draw
+    # en: the samples must come from the recogniser's own probabilities, and they must differ
+    # ja: 標本は認識器自身の確率から引く。どれも同じでは、比べるものがない
+    paths = torch.multinomial(logits.detach().softmax(-1), samples, replacement=True, generator=generator)
+    # --- broken
+    # paths = logits.argmax(-1, keepdim=True).expand(-1, samples)
+    # <<< hole
+    ids, lengths = collapse_paths(paths)
+    texts = [row[:length] for row, length in zip(ids.tolist(), lengths.tolist(), strict=True)]
+    costs = torch.tensor([score(text) for text in texts], dtype=logits.dtype)
+    log_prob = string_log_prob(logits[:, None].expand(-1, samples, -1), paths)
+    return surrogate(log_prob[:, None], costs[:, None])
