@@ -47,6 +47,7 @@ check: install
 
 figures: install
 	$(BIN)/python -m gradcheck_lm.bench figures --out docs/figures
+	$(BIN)/python -m gradcheck_lm.bench docs --out docs  # the lessons' pictures come from their own runs
 
 docs: install
 	$(BIN)/python -m gradcheck_lm.bench docs --out docs

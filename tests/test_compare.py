@@ -109,6 +109,29 @@ def test_everything_is_written_and_the_last_line_is_the_report(run: tuple[Path, 
     assert (out / "curves.png").read_bytes().startswith(b"\x89PNG")
 
 
+def records(run: tuple[Path, str], name: str) -> list[dict]:
+    return [json.loads(line) for line in (run[0] / "metrics" / f"{name}.jsonl").read_text().splitlines()]
+
+
+def test_curves_have_intervals_and_gradients_are_told_by_module(run: tuple[Path, str]) -> None:
+    for name in ("argmax", "policy_gradient"):
+        found = records(run, f"new_hand-{name}")
+        probes = [record["probe"] for record in found if "probe" in record]
+        assert probes
+        for probe in probes:
+            assert probe["cer_low"] <= probe["cer"] <= probe["cer_high"]
+    still = [record["probe"] for record in records(run, "new_hand-argmax") if "probe" in record]
+    assert all(probe["cer_low"] == probe["cer"] == probe["cer_high"] for probe in still)  # nothing has changed, surely
+    for record in records(run, "new_hand-policy_gradient"):
+        low, high = record["penalty_interval"]
+        assert low < record["penalty"] < high
+    page = (run[0] / "report.html").read_text()
+    for name in ARMS:
+        assert f">{name}, by module<" in page
+    assert 'class="band' in page
+    assert "95 % interval" in page
+
+
 def test_called_again_it_goes_on_and_finds_the_same(run: tuple[Path, str], summary: dict) -> None:
     compare(run[0], *SMALL)
     again = json.loads((run[0] / "summary.json").read_text())

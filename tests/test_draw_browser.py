@@ -303,6 +303,25 @@ def test_a_graph_wider_than_the_window_opens_at_its_cut(browser: chromium.Browse
     assert inside
 
 
+def test_texts_keep_within_their_boxes_whatever_the_fonts(
+    browser: chromium.Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from gradcheck_lm.draw import layout
+
+    found = tuple(engine for engine in layout.engines() if engine.fonts == "bundled")
+    if not found:
+        pytest.skip("graphviz-pure is not installed")
+    monkeypatch.setattr(layout, "engines", lambda: found)
+    browser.open(save_page(tmp_path / "r.html", broken()))
+    out = browser.evaluate(
+        "Array.from(document.querySelectorAll('.flow .node')).filter(n => { const b ="
+        " n.querySelector('path, polygon').getBBox(); return Array.from(n.querySelectorAll('text')).some(t =>"
+        " t.getBBox().x < b.x - 1 || t.getBBox().x + t.getBBox().width > b.x + b.width + 1); })"
+        ".map(n => n.getAttribute('aria-label'))"
+    )
+    assert out == []
+
+
 def test_a_large_graph_opens_too(browser: chromium.Browser, tmp_path: Path) -> None:
     path = save_page(tmp_path / "r.html", Report(diagnoses={"": large(5000)}))
     browser.open(path)

@@ -161,6 +161,22 @@ def test_lines_that_do_not_fit_are_read_when_taken() -> None:
     assert len(reads) == 6  # read once
 
 
+def test_the_order_is_drawn_once_an_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[int] = []
+    whole = torch.randperm
+    monkeypatch.setattr(torch, "randperm", lambda count, **keys: drawn.append(count) or whole(count, **keys))
+    data = LineData(noisy(7, []), TINY, Charset.standard())
+    epochs = [
+        sorted(i for step in range(e * 3, e * 3 + 3) for i in data.batch(step, 2, seed=1).indices) for e in (0, 1)
+    ]
+    assert drawn == [7, 7]
+    assert all(len(set(indices)) == 6 for indices in epochs)
+    generator = torch.Generator().manual_seed(1 * 1_000_003 + 1)  # a step alone gives what it gives in its row
+    assert data.batch(4, 2, seed=1).indices == whole(7, generator=generator)[2:4].tolist()
+    assert data.first(3).batch(0, 2, seed=1).indices != data.batch(0, 2, seed=1).indices
+    assert max(data.first(3).batch(0, 2, seed=1).indices) < 3
+
+
 def test_the_first_lines_are_the_first_lines() -> None:
     for kept in (None, 0):
         data = LineData(noisy(5, []), TINY, Charset.standard(), kept=kept)

@@ -77,6 +77,18 @@ def trace(
 
 @app.command()
 @friendly
+def opening(
+    out: Annotated[Path, typer.Option(help="Folder for opening.json and opening.md.")] = Path("docs/results"),
+) -> None:
+    """What it costs to open data sets of growing size: time and memory a line."""
+    quiet_libraries()
+    from gradcheck_lm.bench.opening import run_opening
+
+    typer.echo(str(run_opening(out, progress=note)))
+
+
+@app.command()
+@friendly
 def seeds(
     out: Annotated[Path, typer.Option(help="Folder for one comparison a seed, and seeds.json and seeds.md.")],
     count: Annotated[int, typer.Option(help="How many seeds, from 0.")] = 3,
@@ -86,13 +98,15 @@ def seeds(
     ),
     steps: Annotated[int, typer.Option(help="Steps of the new hand.")] = 40,
     samples: Annotated[int, typer.Option(help="Strings a line that policy_gradient draws.")] = 8,
+    jobs: Annotated[int, typer.Option(help="Arms trained at a time, each in a process of its own.")] = 1,
 ) -> None:
     """The comparison over several seeds, with means and t-intervals."""
     quiet_libraries()
     from gradcheck_lm.bench.seeds import run_seeds
 
     names = tuple(name.strip() for name in arms.split(",") if name.strip())
-    typer.echo(str(run_seeds(out, count=count, hand=hand, arms=names, steps=steps, samples=samples, progress=note)))
+    page = run_seeds(out, count=count, hand=hand, arms=names, steps=steps, samples=samples, jobs=jobs, progress=note)
+    typer.echo(str(page))
 
 
 @app.command()

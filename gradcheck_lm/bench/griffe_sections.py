@@ -26,7 +26,7 @@ class Sections(griffe.Extension):
 
 
 def with_blank_lines(text: str) -> str:
-    """A docstring with a blank line before each section, remarks in bold, and one line for each of several arguments."""
+    """A docstring with a blank line before each section, bold remarks, and one line for each of several arguments."""
     lines: list[str] = []
     for line in text.splitlines():
         if _SECTION.match(line):

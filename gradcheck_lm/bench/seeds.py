@@ -10,6 +10,8 @@ from typing import Any
 from gradcheck_lm.files import write_text_atomic
 from gradcheck_lm.lab.compare import compare
 from gradcheck_lm.lab.config import ComparisonConfig
+from gradcheck_lm.lab.job import jobs_of
+from gradcheck_lm.lab.jobs import run_jobs
 from gradcheck_lm.lab.metrics import t_interval
 
 
@@ -21,16 +23,23 @@ def run_seeds(
     arms: tuple[str, ...],
     steps: int,
     samples: int,
+    jobs: int = 1,
     progress: Callable[[str], None],
 ) -> Path:
     """One comparison a seed under OUT/seed-K; seeds.json and seeds.md over all of them. Gives the path of seeds.md.
 
     A seed changes the lines, their order and the samples, not the recogniser that ships.
+
+    Args:
+        jobs: arms of whatever seed that are trained at a time, each in a process of its own.
     """
     out = Path(out)
+    configs = [ComparisonConfig(seed=seed, hand=hand, arms=arms, steps=steps, samples=samples) for seed in range(count)]
+    if jobs > 1:
+        every = [job for seed, config in enumerate(configs) for job in jobs_of(config, out / f"seed-{seed}")]
+        run_jobs(every, at_once=jobs, folder=out / "jobs", progress=progress)
     summaries = []
-    for seed in range(count):
-        config = ComparisonConfig(seed=seed, hand=hand, arms=arms, steps=steps, samples=samples)
+    for seed, config in enumerate(configs):
         progress(f"seed {seed}")
         found = compare(config, out / f"seed-{seed}", progress=progress, step=lambda *_: None)
         summaries.append(found.summary)

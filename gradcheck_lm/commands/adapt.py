@@ -79,15 +79,26 @@ def adapt(
             split=split,
             ok_only=ok_only,
             tags=tuple(tags or ()),
+            rule=rule,
             progress=note,
             on_step=StepProgress(tick, lambda record: f"{record.get('penalty', 0.0):.3f} nats a character"),
         )
     if json_output:
         show_json(found)
         return
-    for row in found["readings"][:8]:
-        say(f"{row['image']}\n  before  {row['before']}\n  after   {row['after']}")
-    say(f"{found['changed']} of {found['lines']} readings changed; all are in {found['readings_file']}")
+    for row in most_changed(found["readings"])[:8]:
+        old, new = marked(row["before"], row["after"])
+        say(f"{row['image']}\n  before  {old}\n  after   {new}")
+    say(
+        f"{found['changed']} of {found['lines']} readings changed (most changed first, changes in brackets); "
+        f"all are in {found['readings_file']}, side by side in {out / 'readings.html'}"
+    )
+    if found.get("stopped"):
+        say(f"stopped after step {found['steps_done']} of {steps}: {found['stopped']}")
+    if found.get("kept_step") == 0:
+        say("no look found a better score within the limits: the recogniser to start from is kept as it was")
+    elif rule is not None:
+        say(f"kept: the recogniser after step {found['kept_step']}, the best score within the limits")
     say(
         f"{lm}: {number(found['lm_before'])} -> {number(found['lm_after'])} nats per character; "
         f"length {number(found['length_ratio'])} of before"

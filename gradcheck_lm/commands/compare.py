@@ -35,6 +35,14 @@ def compare(
     seed: Annotated[int, typer.Option(help="Seed of lines, order and samples.")] = 0,
     device: Annotated[str | None, typer.Option(help="'cpu' or 'cuda'; by default the best there is.")] = None,
     mixed_precision: Annotated[str, typer.Option(help="'no', 'bf16' or 'fp16'.")] = "no",
+    jobs: Annotated[int, typer.Option(help="Arms trained at a time, each in a process of its own.")] = 1,
+    launcher: Annotated[
+        str, typer.Option(help="Where they run: 'processes' on this machine, or 'slurm' through submitit.")
+    ] = "processes",
+    launcher_option: Annotated[
+        list[str] | None,
+        typer.Option(help="submitit's own, NAME=VALUE: timeout_min=240, slurm_partition=gpu, ... Repeatable."),
+    ] = None,
     json_output: Annotated[bool, typer.Option("--json", help="Print summary.json instead of tables.")] = False,
 ) -> None:
     """The broken penalty, the line that cuts it, and the fixed ones learning, side by side.
@@ -49,6 +57,7 @@ def compare(
     from gradcheck_lm.lab.compare import compare as run_comparison
     from gradcheck_lm.lab.compare import pick_arms
     from gradcheck_lm.lab.config import ComparisonConfig
+    from gradcheck_lm.lab.job import jobs_of
     from gradcheck_lm.lab.report import write_report
 
     config = ComparisonConfig(
@@ -69,6 +78,10 @@ def compare(
     if steps is not None:
         config = dataclasses.replace(config, steps=steps, label_steps=steps)
     chosen = pick_arms(config)
+    if jobs > 1 or launcher != "processes":
+        launch(
+            jobs_of(config, out), at_once=jobs, launcher=launcher, options=launcher_option or [], folder=out / "jobs"
+        )
     total = config.label_steps * len(chosen["with_labels"]) + config.steps * (len(chosen["new_hand"]) - 1)
     with progress("comparing", total) as tick:
 
@@ -83,6 +96,25 @@ def compare(
         return
     show(found)
     typer.echo(str(report))
+
+
+def launch(jobs: list[Any], *, at_once: int, launcher: str, options: list[str], folder: Path) -> None:
+    """Train the arms at once; the comparison then finds them done."""
+    from gradcheck_lm.errors import ArgumentError
+    from gradcheck_lm.lab.jobs import run_jobs, submit_jobs
+
+    if launcher == "processes":
+        if options:
+            raise ArgumentError("--launcher-option is for submitit: give --launcher slurm as well")
+        run_jobs(jobs, at_once=at_once, folder=folder, progress=note)
+        return
+    chosen: dict[str, Any] = {}
+    for option in options:
+        name, equals, value = option.partition("=")
+        if not equals:
+            raise ArgumentError(f"--launcher-option is {option!r}; give NAME=VALUE, such as timeout_min=240")
+        chosen[name] = int(value) if value.isdigit() else value
+    submit_jobs(jobs, cluster=launcher, at_once=at_once, folder=folder, options=chosen, progress=note)
 
 
 def show(found: Any) -> None:

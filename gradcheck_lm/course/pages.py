@@ -113,10 +113,18 @@ def _part(event: Mapping[str, Any], name: str, language: str) -> list[str]:
     if kind == "table":
         return [_table(event["columns"], event["rows"])]
     if kind == "picture":
-        drawn = str(event["file"])
-        image = [f"![{drawn.removesuffix('.svg')}](../figures/{name}/{drawn})"] if drawn.endswith(".svg") else []
-        return [_fence(str(event["text"]).rstrip()), *image]
+        return _picture(event, name, language)
     return []  # the title stands at the head already
+
+
+def _picture(event: Mapping[str, Any], name: str, language: str) -> list[str]:
+    parts, drawn = [_fence(str(event["text"]).rstrip())], str(event["file"])
+    if language == "ja" and (findings := [line for line in event.get("ja", ()) if line]):
+        parts.append("\n".join(_escaped(line) for line in findings))
+    if drawn.endswith(".svg"):  # wide ones are small on the page: the link opens them in full
+        address = f"../figures/{name}/{drawn}"
+        parts.append(f"[![{drawn.removesuffix('.svg')}]({address})]({address})")
+    return parts
 
 
 def _links(lesson: Lesson, language: str) -> str:

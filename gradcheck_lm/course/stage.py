@@ -155,10 +155,11 @@ def picture(subject: Any, name: str, *, params: Mapping[str, Any] | None = None)
     """
     spoken = voice()
     text, path = pictures.draw(subject, _run.folder / name, params=params, console=spoken.console)
-    spoken.events.append({"kind": "picture", "text": text, "file": path.name})
+    findings = pictures.japanese_findings(subject)
+    spoken.events.append({"kind": "picture", "text": text, "file": path.name, "ja": findings})
     spoken.put(textwrap.indent(text, "    "))
     if spoken.language == "ja":
-        for line in pictures.japanese_findings(subject):
+        for line in findings:
             spoken.tell(Words(line, line), indent=4 if line else 0)
     spoken.tell(Words("図:", "picture:"), style="dim")
     spoken.put(f"    {path}", style="dim")

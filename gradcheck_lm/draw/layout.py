@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gradcheck_lm.draw.lettering import ascii_fallback, bundled_fonts_cover, printable
+from gradcheck_lm.draw.text_fit import fit_texts
 from gradcheck_lm.errors import ArgumentError, LayoutError, MissingPackageError
 from gradcheck_lm.files import write_bytes_atomic, write_text_atomic
 
@@ -142,7 +143,10 @@ def _draw(engine: Engine, dot_text: str, kind: str, deadline: float) -> bytes:
         from gradcheck_lm.draw.pdf import pdf_from_json
 
         return pdf_from_json(json.loads(_run(engine, dot_text, "json", deadline)))
-    return _run(engine, dot_text, kind, deadline)
+    drawn = _run(engine, dot_text, kind, deadline)
+    if kind == "svg" and engine.fonts == "bundled":
+        drawn = fit_texts(drawn.decode("utf-8")).encode("utf-8")
+    return drawn
 
 
 def _run(engine: Engine, dot_text: str, kind: str, deadline: float) -> bytes:

@@ -74,7 +74,7 @@ def _diagnosed(diagnosis: Diagnosis, entry: Mapping[str, Any], timeout: float) -
     svg, trouble = entry["svg"], ""
     if not svg and diagnosis.graph.nodes:
         try:
-            drawn = picture(flow_dot(diagnosis, caption=False), "svg", timeout=timeout)
+            drawn = picture(flow_dot(diagnosis, caption=False), "svg", timeout=timeout, same_everywhere=True)
             svg = inline_svg(drawn.decode("utf-8"), prefix=f"{entry['key']}-")
         except GradcheckLMError as error:
             trouble = str(error)

@@ -11,7 +11,7 @@ _ELEMENTS = {"svg", "g", "title", "path", "polygon", "polyline", "ellipse", "cir
 _ATTRIBUTES = {
     "class", "transform", "viewBox", "fill", "fill-opacity", "stroke", "stroke-width", "stroke-dasharray",
     "stroke-opacity", "d", "points", "cx", "cy", "rx", "ry", "r", "x", "y", "x1", "x2", "y1", "y2", "width", "height",
-    "text-anchor", "font-family", "font-size", "font-weight", "font-style",
+    "text-anchor", "font-family", "font-size", "font-weight", "textLength", "lengthAdjust", "font-style",
 }  # fmt: skip
 
 

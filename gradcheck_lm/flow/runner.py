@@ -35,7 +35,7 @@ def run_script(
         Diagnosis.
     Raises:
         TraceError: no such script or module; it ended without a backward(); the loss is not one finite number.
-        Errors of the script itself, SystemExit with a code other than 0 among them, pass as they are.
+        Exception: errors of the script itself, SystemExit with a code other than 0 among them, pass as they are.
     """
     seen = watch_script(path_or_module, argv, module=module, until=until)
     if seen.error is not None:

@@ -26,6 +26,7 @@ from gradcheck_lm.lab.config import Arm, ComparisonConfig, new_hand_arms, with_l
 from gradcheck_lm.lab.data import LineData
 from gradcheck_lm.lab.evidence import diagnose_arm, draw_arm
 from gradcheck_lm.lab.experiments import ArmOutcome, Bench, Progress, run_new_hand, run_with_labels
+from gradcheck_lm.lab.folder_lock import locked
 from gradcheck_lm.lab.lm_table import LMTable, lm_table
 from gradcheck_lm.lab.mistakes import Mistakes, find_mistakes
 from gradcheck_lm.lab.trainer import METRICS
@@ -69,17 +70,28 @@ def compare(
     Raises:
         ArgumentError, CheckpointError, DataError, LanguageModelError: with what to mend.
     """
-    out = Path(out)
-    arms = pick_arms(config)
-    check_hand(config)
+    with locked(out) as folder:
+        return _compare(config, folder, progress=progress, step=step)
+
+
+def make_bench(
+    config: ComparisonConfig, out: Path, *, progress: Callable[[str], None], step: Progress
+) -> tuple[dict[str, Bench], torch.device]:
+    """Everything that the arms share, loaded and rendered."""
     progress(f"loading the recogniser {config.recogniser} and the language model {config.language_model}")
     device = torch.device(config.device or ("cuda" if torch.cuda.is_available() else "cpu"))
     recogniser, charset = load_recogniser(config.recogniser, seed=config.seed)
     recogniser.to(device).eval()
     language_model = load_language_model(config.language_model, device=device)
     progress("rendering lines of handwriting")
-    benches = make_benches(config, recogniser, charset, language_model, out, step)
+    return make_benches(config, recogniser, charset, language_model, out, step), device
 
+
+def _compare(config: ComparisonConfig, out: Path, *, progress: Callable[[str], None], step: Progress) -> Comparison:
+    arms = pick_arms(config)
+    check_hand(config)
+    benches, device = make_bench(config, out, progress=progress, step=step)
+    charset, language_model = benches["new_hand"].charset, benches["new_hand"].language_model
     progress("asking the debugger about each arm")
     diagnoses: dict[str, Diagnosis] = {}
     graphs: dict[str, list[Path]] = {}

@@ -70,6 +70,7 @@ class LineData:
         self.config = config
         self._lines: Sequence[Line] = lines
         self._pixels: Tensor | None = None
+        self._order: tuple[tuple[int, int], Tensor] | None = None  # the epoch's permutation
         if len(lines) * config.height * config.width <= (KEPT if kept is None else kept):
             pixels = torch.empty(len(lines), 1, config.height, config.width, dtype=torch.uint8)
             for start in range(0, len(lines), chunk):
@@ -110,8 +111,10 @@ class LineData:
         size = min(size, len(self))
         per_epoch = len(self) // size
         epoch, place = divmod(step, per_epoch)
-        order = torch.randperm(len(self), generator=torch.Generator().manual_seed(seed * 1_000_003 + epoch)).tolist()
-        picked = order[place * size : (place + 1) * size]
+        key = (seed * 1_000_003 + epoch, len(self))
+        if self._order is None or self._order[0] != key:  # once an epoch: a step's cost must not grow with the lines
+            self._order = key, torch.randperm(len(self), generator=torch.Generator().manual_seed(key[0]))
+        picked = self._order[1][place * size : (place + 1) * size].tolist()
         return self.take(picked[rank::world], device)
 
     def chunks(self, size: int = 32, device: torch.device | str = "cpu"):

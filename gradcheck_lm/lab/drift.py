@@ -195,7 +195,7 @@ class DriftWatch:
         return load_checkpoint(path)[0]
 
     def report(self, records: list[dict[str, Any]]) -> dict[str, Any]:
-        """For JSON: why the run ended early (None where it did not), the step that was kept (0: the start), the looks."""
+        """For JSON: why the run ended early (None where it did not), the step kept (0: the start), and the looks."""
         steps = [0, *(record["step"] for record in records if "probe" in record)]
         return {
             "stopped": self.rule.verdict(self.looks),

@@ -16,7 +16,7 @@ from torch import nn
 from gradcheck_lm.flow import attribute
 from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.htr.crnn import CRNN
-from gradcheck_lm.lab.adapt import adapt, adaptation_config, same_weights
+from gradcheck_lm.lab.adapt import Adapted, adapt, adaptation_config, same_weights
 from gradcheck_lm.lab.config import Arm, ComparisonConfig, TrainingConfig
 from gradcheck_lm.lab.data import LineData
 from gradcheck_lm.lab.metrics import LineErrors, bootstrap_interval
@@ -89,35 +89,10 @@ class Bench:
 
 def run_with_labels(bench: Bench, arms: dict[str, Arm]) -> dict[str, ArmOutcome]:
     """CTC plus the weighted penalty, as in the story; every arm sees the same batches and the same dropout."""
-    config = bench.config
-    training = TrainingConfig(
-        steps=config.label_steps,
-        batch_size=config.label_batch_size,
-        learning_rate=3e-4,
-        schedule="constant",
-        warmup=2,
-        clip_norm=None,  # clipping by the norm of the sum would let a term act through the scale of another
-        seed=config.seed,
-        attribute_every=max(1, config.label_steps // 4),
-        mixed_precision=config.mixed_precision,
-    )
     before = measure(bench.recogniser, bench.evaluation, bench.charset, bench.language_model)
     outcomes: dict[str, ArmOutcome] = {}
     for name, arm in arms.items():
-        penalty = bench.penalty(arm)
-        trainer = Trainer(
-            copy.deepcopy(bench.recogniser),
-            labelled(bench.charset, penalty, arm.weight),
-            bench.train,
-            training,
-            folder=bench.folder("with_labels", name),
-            accelerator=make_accelerator(training, None, config.device),
-            generators={"penalty": penalty.generator} if penalty is not None else {},
-            identity=bench.identity(arm),
-            on_step=functools.partial(bench.progress, "with_labels", name),
-        )
-        result = trainer.run()
-        model = trainer.accelerator.unwrap_model(trainer.model).eval()
+        model, result = _train_with_labels(bench, arm)
         outcomes[name] = _outcome(bench, arm, model, result, before)
         figures = outcomes[name].figures
         figures["lm_ctc_cosine"] = result.median("lm", "cosine")
@@ -128,29 +103,11 @@ def run_with_labels(bench: Bench, arms: dict[str, Arm]) -> dict[str, ArmOutcome]
 
 def run_new_hand(bench: Bench, arms: dict[str, Arm]) -> dict[str, ArmOutcome]:
     """A hand never seen, no labels: the penalty alone, anchored to the starting reading."""
-    config = bench.config
-    training = dataclasses.replace(
-        adaptation_config(config.steps, config.batch_size, seed=config.seed, attribute_every=max(1, config.steps // 4)),
-        mixed_precision=config.mixed_precision,
-    )
     before = measure(bench.recogniser, bench.evaluation, bench.charset, bench.language_model)
     lines_before = measure(bench.recogniser, bench.train, bench.charset)
     outcomes: dict[str, ArmOutcome] = {}
     for name, arm in arms.items():
-        adapted = adapt(
-            bench.recogniser,
-            bench.charset,
-            bench.train,
-            bench.language_model,
-            arm,
-            training,
-            folder=bench.folder("new_hand", name),
-            device=config.device,
-            identity=bench.identity(arm),
-            probe=bench.probe(before.characters),
-            probe_every=max(1, config.steps // 4),
-            on_step=functools.partial(bench.progress, "new_hand", name),
-        )
+        adapted = _train_new_hand(bench, arm, before.characters)
         outcomes[name] = _outcome(bench, arm, adapted.model, adapted.result, before)
         figures = outcomes[name].figures
         lines_after = measure(adapted.model, bench.train, bench.charset)
@@ -158,6 +115,72 @@ def run_new_hand(bench: Bench, arms: dict[str, Arm]) -> dict[str, ArmOutcome]:
         figures["weights_unchanged"] = adapted.weights_unchanged
         figures["lm_ctc_cosine"] = _oracle_cosine(bench, arm)
     return outcomes
+
+
+def train_arm(bench: Bench, experiment: str, arm: Arm) -> None:
+    """Train one arm into its folder, where the comparison finds it done: arms do not depend on one another."""
+    if experiment == "with_labels":
+        _train_with_labels(bench, arm)
+    else:
+        _train_new_hand(bench, arm, measure(bench.recogniser, bench.evaluation, bench.charset).characters)
+
+
+def steps_of(config: ComparisonConfig, experiment: str) -> int:
+    """Training steps of an arm of this experiment."""
+    return config.label_steps if experiment == "with_labels" else config.steps
+
+
+def _train_with_labels(bench: Bench, arm: Arm) -> tuple[CRNN, TrainingResult]:
+    config, steps = bench.config, bench.config.label_steps
+    training = TrainingConfig(
+        steps=steps,
+        batch_size=config.label_batch_size,
+        learning_rate=3e-4,
+        schedule="constant",
+        warmup=2,
+        clip_norm=None,  # clipping by the norm of the sum would let a term act through the scale of another
+        seed=config.seed,
+        attribute_every=max(1, steps // 4),
+        checkpoint_every=max(1, steps // 10),
+        mixed_precision=config.mixed_precision,
+    )
+    penalty = bench.penalty(arm)
+    trainer = Trainer(
+        copy.deepcopy(bench.recogniser),
+        labelled(bench.charset, penalty, arm.weight),
+        bench.train,
+        training,
+        folder=bench.folder("with_labels", arm.name),
+        accelerator=make_accelerator(training, None, config.device),
+        generators={"penalty": penalty.generator} if penalty is not None else {},
+        identity=bench.identity(arm),
+        on_step=functools.partial(bench.progress, "with_labels", arm.name),
+    )
+    result = trainer.run()
+    return trainer.accelerator.unwrap_model(trainer.model).eval(), result
+
+
+def _train_new_hand(bench: Bench, arm: Arm, before: LineErrors) -> Adapted:
+    config, every = bench.config, max(1, bench.config.steps // 4)
+    training = dataclasses.replace(
+        adaptation_config(config.steps, config.batch_size, seed=config.seed, attribute_every=every),
+        checkpoint_every=max(1, config.steps // 10),
+        mixed_precision=config.mixed_precision,
+    )
+    return adapt(
+        bench.recogniser,
+        bench.charset,
+        bench.train,
+        bench.language_model,
+        arm,
+        training,
+        folder=bench.folder("new_hand", arm.name),
+        device=config.device,
+        identity=bench.identity(arm),
+        probe=bench.probe(before),
+        probe_every=every,
+        on_step=functools.partial(bench.progress, "new_hand", arm.name),
+    )
 
 
 def _outcome(bench: Bench, arm: Arm, model: CRNN, result: TrainingResult, before: Quality) -> ArmOutcome:

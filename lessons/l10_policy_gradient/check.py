@@ -173,9 +173,9 @@ def check_marginal(answer):
     worst = int((found - right).abs().argmax())
     expect(
         torch.allclose(found, right),
-        ja="パス `{path}` の文字列の確率は {right:.4f} ですが、{found:.4f} になりました。"
+        ja="パス `{path}` の文字列の確率は {right:.3g} ですが、{found:.3g} になりました。"
         "同じ文字列になるほかのパスも数えます。それが CTC の周辺確率です。",
-        en="The string of the path `{path}` has the probability {right:.4f}; the answer is {found:.4f}. "
+        en="The string of the path `{path}` has the probability {right:.3g}; the answer is {found:.3g}. "
         "Count the other paths that spell it too: that is the CTC marginal.",
         path=paths[:, worst].tolist(),
         found=found[worst].exp(),
@@ -222,9 +222,9 @@ def check_black_box(answer):
         [torch.autograd.grad(answer.policy_gradient(cost, logits, 4, generator), logits)[0] for _ in range(1500)]
     )
     expect(
-        bool(found.any()),
-        ja="勾配がちょうど 0 です。標本が全部同じだと、コストとベースラインの差がいつも 0 になります。",
-        en="The gradient is exactly 0: where all samples are the same, each cost is equal to its baseline.",
+        float(found.abs().max()) > 1e-12,  # costs less their mean leave a rounding error
+        ja="勾配が 0 です。標本が全部同じだと、コストとベースラインの差がいつも 0 になります。",
+        en="The gradient is 0: where all samples are the same, each cost is equal to its baseline.",
     )
     off = standard_errors(found, exact())
     expect(
