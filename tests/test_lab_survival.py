@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -105,6 +107,8 @@ def test_killed_in_any_write_it_ends_with_the_same_bits(
 
 def test_killed_in_the_middle_of_a_record_it_ends_with_the_same_bits(tmp_path: Path, data: Any, whole: Path) -> None:
     run = tmp_path / "run"
+    for disturb in (random.random, np.random.rand, torch.seed):  # whatever was drawn in this process before
+        disturb()
     tiny_trainer(data, run, checkpoint_every=3).run(until=3)
     with open(run / METRICS, "ab") as stream:  # steps 4 and 5 were done, no state was saved, and the line is cut
         stream.write(b'{"step": 4, "total": 1.0, "terms": {}}\n{"step": 5, "to')

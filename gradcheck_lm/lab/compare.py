@@ -70,6 +70,8 @@ def compare(
     Raises:
         ArgumentError, CheckpointError, DataError, LanguageModelError: with what to mend.
     """
+    pick_arms(config)  # what can be refused at once is, before anything is written
+    check_hand(config)
     with locked(out) as folder:
         return _compare(config, folder, progress=progress, step=step)
 
@@ -89,7 +91,6 @@ def make_bench(
 
 def _compare(config: ComparisonConfig, out: Path, *, progress: Callable[[str], None], step: Progress) -> Comparison:
     arms = pick_arms(config)
-    check_hand(config)
     benches, device = make_bench(config, out, progress=progress, step=step)
     charset, language_model = benches["new_hand"].charset, benches["new_hand"].language_model
     progress("asking the debugger about each arm")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gradcheck_lm.errors import CheckpointError, GradcheckLMError, RunStopped
-from gradcheck_lm.lab.compare import make_bench, pick_arms
+from gradcheck_lm.lab.compare import check_hand, make_bench, pick_arms
 from gradcheck_lm.lab.config import ComparisonConfig
 from gradcheck_lm.lab.experiments import steps_of, train_arm
 from gradcheck_lm.lab.run_folder import STATE
@@ -69,7 +69,8 @@ class Job:
 
 
 def jobs_of(config: ComparisonConfig, out: str | Path) -> list[Job]:
-    """A comparison's jobs; controls that train nothing are left to the comparison itself."""
+    """A comparison's jobs; controls that train nothing are left to the comparison itself. Raises as the comparison."""
+    check_hand(config)
     return [
         Job(config, str(out), experiment, name)
         for experiment, arms in pick_arms(config).items()
