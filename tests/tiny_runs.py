@@ -16,7 +16,7 @@ from gradcheck_lm.htr.synthetic import TRAINING_HANDS, SyntheticLines
 from gradcheck_lm.lab.config import TrainingConfig
 from gradcheck_lm.lab.data import LineData
 from gradcheck_lm.lab.terms import labelled, unlabelled
-from gradcheck_lm.lab.trainer import METRICS, STATE, Trainer
+from gradcheck_lm.lab.trainer import METRICS, STATE, Trainer, make_accelerator
 from gradcheck_lm.penalties import make_penalty
 
 CHARSET = Charset("abcdefghijklmnopqrstuvwxyz ")
@@ -90,7 +90,8 @@ def case_trainer(name: str, data: Any, *, language_model: Any, steps: int = 4) -
     config = TrainingConfig(
         steps=steps, batch_size=5, seed=5, schedule="constant", augment=True, train_mode=False, attribute_every=1
     )
-    return Trainer(model, terms, data, config, generators={"penalty": teacher.generator})
+    accelerator = make_accelerator(config, unused=not with_labels)
+    return Trainer(model, terms, data, config, accelerator=accelerator, generators={"penalty": teacher.generator})
 
 
 def contents(folder: Path) -> tuple[dict[str, Tensor], dict[str, str], list[dict[str, Any]]]:

@@ -151,5 +151,7 @@ class StepProgress:
 
     def __call__(self, record: dict[str, Any]) -> None:
         """Take a step's record."""
+        if not _speaks():
+            return
         self.tick(record["step"] - self.done, message=self.message(record))
         self.done = record["step"]

@@ -16,7 +16,11 @@ from gradcheck_lm.lab.config import TrainingConfig
 
 
 def make_accelerator(
-    config: TrainingConfig, folder: str | Path | None = None, device: torch.device | str | None = None
+    config: TrainingConfig,
+    folder: str | Path | None = None,
+    device: torch.device | str | None = None,
+    *,
+    unused: bool = False,
 ) -> Accelerator:
     """accelerate's device, precision, processes and trackers for a run.
 
@@ -24,6 +28,8 @@ def make_accelerator(
         folder: where trackers write.
         device: "cpu" keeps it off a GPU, "cuda:1" takes the second one, "cuda" and "mps" any of their kind; None: the
             best there is. Where `accelerate launch` started several processes, each takes the GPU of its rank.
+        unused: some weights get no gradient (adapting leaves the shortcut head alone), which torch's data parallelism
+            refuses unless it is told.
     Raises:
         ArgumentError: no device, or one GPU by number for several processes.
     """
@@ -39,14 +45,23 @@ def make_accelerator(
             mixed_precision=config.mixed_precision,
             log_with=list(config.trackers) or None,
             project_dir=str(folder) if folder else None,
-            # adapting leaves the shortcut head without a gradient, which torch refuses unless it is told
-            kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
+            kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=unused)],
         )
 
 
 def launched() -> int:
     """How many processes `accelerate launch` or torchrun started, 1 without them."""
     return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def own_device(device: torch.device | str | None = None) -> torch.device:
+    """The device that `make_accelerator` will take, for what is loaded before there is an accelerator."""
+    wanted = _wanted(device)
+    if wanted is None:
+        wanted = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if wanted.type == "cuda" and launched() > 1:
+        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")) % max(1, torch.cuda.device_count()))
+    return wanted
 
 
 def _wanted(device: torch.device | str | None) -> torch.device | None:

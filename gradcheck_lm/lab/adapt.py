@@ -14,11 +14,12 @@ from torch import nn
 
 from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.htr.crnn import CRNN
+from gradcheck_lm.lab.accelerators import launched, make_accelerator
 from gradcheck_lm.lab.config import Arm, TrainingConfig
 from gradcheck_lm.lab.data import LineData
 from gradcheck_lm.lab.processes import shared_language_model
 from gradcheck_lm.lab.terms import unlabelled
-from gradcheck_lm.lab.trainer import Trainer, TrainingResult, make_accelerator
+from gradcheck_lm.lab.trainer import Trainer, TrainingResult
 from gradcheck_lm.lm import AnyLanguageModel
 from gradcheck_lm.penalties import make_penalty
 
@@ -72,13 +73,15 @@ def adapt(
         arm: which penalty, its weight and options; objective "ratio" needs no labels.
         identity, probe, probe_every, stop, on_step: as in Trainer.
     """
-    device = torch.device(device) if device is not None else next(recogniser.parameters()).device
+    if device is None and launched() == 1:  # of several processes each takes the GPU of its rank
+        device = next(recogniser.parameters()).device
+    accelerator = make_accelerator(config, folder, device, unused=True)
+    place = accelerator.device
     # its weights ask for gradients, though none is taken: see `unlabelled`
-    start = copy.deepcopy(recogniser).to(device).eval().requires_grad_(True)
-    model = copy.deepcopy(recogniser).to(device).requires_grad_(True)
+    start = copy.deepcopy(recogniser).to(place).eval().requires_grad_(True)
+    model = copy.deepcopy(recogniser).to(place).requires_grad_(True)
     if arm.batchnorm_only:
         return _batchnorm_only(model, start, data, config)
-    accelerator = make_accelerator(config, folder, device)
     penalty = None
     if arm.penalty is not None:
         language_model = shared_language_model(language_model)

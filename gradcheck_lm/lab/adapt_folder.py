@@ -9,13 +9,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from gradcheck_lm.errors import ArgumentError
 from gradcheck_lm.files import write_text_atomic
 from gradcheck_lm.htr.checkpoint import checkpoint_path, save_checkpoint
 from gradcheck_lm.htr.logits import is_logits
 from gradcheck_lm.htr.sources import open_lines
+from gradcheck_lm.lab.accelerators import own_device
 from gradcheck_lm.lab.adapt import adapt, adaptation_config
 from gradcheck_lm.lab.compare import load_recogniser
 from gradcheck_lm.lab.config import Arm
@@ -81,13 +80,14 @@ def adapt_folder(
         progress(sentence)
     lines = source[:limit]
     model, charset = load_recogniser(recogniser, seed=seed)
-    model.to(device or ("cuda" if torch.cuda.is_available() else "cpu")).eval()
+    place = own_device(device)
+    model.to(place).eval()
     unknown = charset.missing("".join(line.text or "" for line in lines))
     if unknown:
         progress(f"the recogniser cannot write {unknown!r}: left out of the labels that error rates are taken with")
     data = LineData(lines, model.config, charset, clean=True)
     progress(f"loading the language model {lm}")
-    language_model = load_language_model(lm, device=device)
+    language_model = load_language_model(lm, device=place)
     before = read(model, data, charset)
     watch = DriftWatch(model, charset, data, language_model, rule, out / STATE_FOLDER, seed=seed) if rule else None
     options: dict[str, Any] = {"objective": "ratio"}
@@ -121,7 +121,7 @@ def adapt_folder(
     adapted_model = adapted.model
     if watch:
         watch.stop(adapted.result.records)  # what was seen, also where nothing was left to do
-        adapted_model = (watch.kept() or model).to(next(model.parameters()).device).eval()
+        adapted_model = (watch.kept() or model).to(place).eval()
     after = read(adapted_model, data, charset)
     found: dict[str, Any] = {
         "checkpoint": str(target),
