@@ -17,6 +17,7 @@ from gradcheck_lm.errors import ArgumentError, CheckpointError
 from gradcheck_lm.htr.checkpoint import load_checkpoint, save_checkpoint
 from gradcheck_lm.htr.crnn import CRNN
 from gradcheck_lm.lab.adapt import adapt, adaptation_config, same_weights
+from gradcheck_lm.lab.adapt_folder import stranger
 from gradcheck_lm.lab.config import Arm
 from gradcheck_lm.lab.data import LineData
 from gradcheck_lm.lab.drift import DriftWatch, StopRule
@@ -40,7 +41,7 @@ def test_it_goes_on_while_the_score_improves_within_the_limits() -> None:
 
 
 def test_a_better_score_with_a_drifting_reading_ends_it_and_the_look_before_is_kept() -> None:
-    rule = StopRule()
+    rule = StopRule(drift=1, change=1)
     looks = [START, look(2.8), look(2.0, drift=1.01)]
     told = rule.verdict(looks)
     assert told is not None
@@ -133,14 +134,23 @@ def test_a_drifting_run_ends_early_and_gives_back_the_last_good_recogniser(data:
     report = seen.report(adapted.result.records)
     assert report["stopped"] == adapted.result.stopped
     kept = seen.kept()
-    if report["kept_step"]:
-        assert kept is not None
+    best = seen.rule.best(seen.looks)
+    assert report["kept_step"] == 2 * best
+    assert (kept is None) == (best == 0)
+    if kept is not None:
         assert seen.look(kept)["lm"] == pytest.approx(min(one["lm"] for one in seen.looks if one["drift"] <= limit))
     # called again, nothing is left to do, and the same is found
     again, repeated = run(data, tmp_path / "held", drift=limit, change=math.inf, patience=99)
     assert repeated.result.resumed_from == len(adapted.result.records)
     assert again.report(repeated.result.records) == report
     assert same_weights(repeated.model, adapted.model)
+
+
+def test_a_language_model_that_knows_less_than_a_guess_is_said() -> None:
+    assert stranger(4.36, 79) is None
+    told = stranger(5.0, 79)
+    assert told is not None
+    assert "cost the language model 5.00 nats per character, more than a guess among the 79 characters (4.37)" in told
 
 
 def test_a_lost_recogniser_is_said(data: LineData, tmp_path: Path) -> None:

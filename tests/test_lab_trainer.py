@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from gradcheck_lm.errors import CheckpointError, RunError
+from gradcheck_lm.errors import ArgumentError, CheckpointError, RunError
 from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.htr.crnn import CRNN, CRNNConfig
 from gradcheck_lm.htr.synthetic import TRAINING_HANDS, SyntheticLines
@@ -309,3 +309,24 @@ def test_accelerates_trackers_get_every_terms_figures(model: CRNN, data: LineDat
     for _, values in memory.rows:
         assert values["ctc/gradient_norm"] > 0
         assert values["total"] == pytest.approx(values["ctc/value"] + values["shortcut/value"])
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("learning_rate", 0.0, "learning_rate is 0.0; it must be a number above 0"),
+        ("learning_rate", float("nan"), "learning_rate is nan"),
+        ("epsilon", -1e-8, "epsilon is -1e-08; it must be a number above 0"),
+        ("weight_decay", -0.1, "weight_decay is -0.1; it must be a number from 0 on"),
+        ("weight_decay", float("inf"), "weight_decay is inf"),
+        ("clip_norm", 0.0, "clip_norm is 0.0; it must be a number above 0, or None for no clipping"),
+        ("warmup", -1, "warmup is -1; it counts steps and must be at least 0"),
+        ("checkpoint_every", -1, "checkpoint_every is -1"),
+        ("attribute_every", -1, "attribute_every is -1"),
+        ("mixed_precision", "fp8", "mixed_precision is 'fp8'; choose no, bf16 or fp16"),
+    ],
+)
+def test_settings_that_cannot_work_are_refused(name: str, value: object, told: str) -> None:
+    with pytest.raises(ArgumentError) as seen:
+        config(**{name: value})
+    assert told in str(seen.value)

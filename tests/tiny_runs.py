@@ -71,7 +71,7 @@ CASES: dict[str, tuple[str, dict[str, Any], bool]] = {
     "baselines": ("policy_gradient", {"objective": "hinge", "samples": 3}, True),
     "positive_mean": ("policy_gradient", {"objective": "hinge", "samples": 3, "reduction": "positive_mean"}, True),
     "ratio": ("policy_gradient", {"objective": "ratio", "samples": 3, "normalise_advantage": True}, False),
-    "story": ("argmax", {"objective": "hinge", "reduction": "positive_mean", "lm_sample_ratio": 0.5}, True),
+    "story": ("argmax", {"objective": "score", "reduction": "positive_mean", "lm_sample_ratio": 0.5}, True),
     "risk": ("minimum_risk", {"objective": "score"}, True),
 }
 

@@ -41,10 +41,10 @@ def adapt(
     look_every: Annotated[int, typer.Option(help="Steps between looks at score and drift.")] = 5,
     drift: Annotated[
         float, typer.Option(help="Most KL divergence from the start, in multiples of the start's own entropy.")
-    ] = 1.0,
+    ] = 2.0,
     change: Annotated[
         float, typer.Option(help="Most changed characters, in multiples of the share that the start doubts.")
-    ] = 1.0,
+    ] = 2.0,
     patience: Annotated[int, typer.Option(help="Looks in a row without a better score before it ends.")] = 3,
     seed: Annotated[int, typer.Option(help="Seed of order and samples.")] = 0,
     device: Annotated[str | None, typer.Option(help="'cpu' or 'cuda'; by default the best there is.")] = None,
@@ -93,6 +93,8 @@ def adapt(
         f"{found['changed']} of {found['lines']} readings changed (most changed first, changes in brackets); "
         f"all are in {found['readings_file']}, side by side in {out / 'readings.html'}"
     )
+    if found["warning"]:
+        say(f"beware: {found['warning']}")
     if found.get("stopped"):
         say(f"stopped after step {found['steps_done']} of {steps}: {found['stopped']}")
     if found.get("kept_step") == 0:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from gradcheck_lm.lab.config import Arm
 from gradcheck_lm.lab.data import LineData
 from gradcheck_lm.lab.drift import DriftWatch, StopRule
 from gradcheck_lm.lab.processes import on_main
-from gradcheck_lm.lab.reading import read
+from gradcheck_lm.lab.reading import nats_per_character, read
 from gradcheck_lm.lab.reading_pairs import readings_page
 from gradcheck_lm.lab.scoring import score_change
 from gradcheck_lm.lm import load_language_model
@@ -129,6 +130,7 @@ def adapt_folder(
         "lines": len(data),
         **score_change(before, after, data.texts if data.labelled else None, language_model).to_dict(),
         **(watch.report(adapted.result.records) if watch else {}),
+        "warning": stranger(nats_per_character(language_model, before), len(charset.characters)),
         "seconds_per_step": adapted.result.seconds_per_step,
         "readings": [
             {"image": name, "before": old, "after": new}
@@ -145,6 +147,23 @@ def adapt_folder(
 
     on_main(write)
     return found
+
+
+def stranger(nats: float, characters: int) -> str | None:
+    """A warning where the language model knows less of what is read than a guess among all characters would.
+
+    Args:
+        nats: of the language model, per character read at the start.
+        characters: in the charset.
+    """
+    guess = math.log(characters)
+    if nats <= guess:
+        return None
+    return (
+        f"the readings at the start cost the language model {nats:.2f} nats per character, more than a guess among the "
+        f"{characters} characters ({guess:.2f}): it does not know this language, or the start reads most of it "
+        "wrongly; a better score says little then"
+    )
 
 
 def digest(recogniser: str) -> str | None:

@@ -42,8 +42,8 @@ class StopRule:
     """
 
     every: int = 5
-    drift: float = 1.0
-    change: float = 1.0
+    drift: float = 2.0
+    change: float = 2.0
     patience: int = 3
     lines: int = 64
 
