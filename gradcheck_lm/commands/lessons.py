@@ -75,13 +75,18 @@ def check(name: Name = "", lang: Language = "") -> None:
 
 
 def _check(spoken: Voice, lesson: Lesson, progress: Progress) -> Verdict:
-    from gradcheck_lm.course.board import show_verdict
+    from gradcheck_lm.course.board import short, show_verdict
     from gradcheck_lm.course.gate import check_file
+    from gradcheck_lm.course.language import Words
     from gradcheck_lm.errors import DataError
 
     if not lesson.exercise.is_file():
         raise DataError(
             f"{lesson.exercise} is missing; bring it back: python -m gradcheck_lm lessons reset {lesson.name}"
+        )
+    if spoken.console.is_terminal:  # a second or two of torch, or a minute of an endless loop: not in silence
+        spoken.tell(
+            Words("{file} を検査しています…", "Checking {file} …").filled(file=short(lesson.exercise)), style="dim"
         )
     verdict = check_file(lesson.folder, lesson.exercise)
     progress.mark_checked(lesson.name, passed=verdict.passed)
@@ -95,7 +100,8 @@ def hint(
     lang: Language = "",
 ) -> None:
     """A hint, stronger each time you ask: three tiers, the first never holds the answer."""
-    from gradcheck_lm.course.board import show_hint
+    from gradcheck_lm.course.board import COMMAND, next_lesson, show_hint
+    from gradcheck_lm.course.language import Words
 
     spoken = _voice(lang)
     lessons, progress = _course()
@@ -104,6 +110,13 @@ def hint(
     tier = tier or min(progress.hints_seen(lesson.name) + 1, len(lesson.hints))
     show_hint(spoken, lesson, tier)
     progress.mark_hints(lesson.name, tier)
+    current = next_lesson(lessons, progress)
+    if name in ("1", "2", "3") and current and current != lesson and progress.state(current.name) != "new":
+        meant = Words(
+            "`{name}` は課の番号です。{lesson} のヒント {name} は:", "`{name}` is a lesson. Hint {name} of {lesson}:"
+        )
+        spoken.tell(meant.filled(name=name, lesson=current.name), style="dim")
+        spoken.put(f"    {COMMAND} hint {current.name} --tier {name}", style="dim")
 
 
 def reset(

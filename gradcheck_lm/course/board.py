@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from rich import box
@@ -30,6 +31,7 @@ _STATES = {
     "passed": (Words("合格", "passed"), "green"),
 }
 _HEADS = Words("課|題|状態|分かること", "lesson|title|state|what clicks")
+_CONTINUED = re.compile(r"([^.。?？!:`）)\]\n])\n(?=.)")  # a line end inside a sentence: the panel has its own width
 _HELD = Words(
     "検査 {total} 個のうち {held} 個が通りました。次で止まっています:", "{held} of {total} checks hold. It stops at:"
 )
@@ -65,7 +67,6 @@ def short(path: Path) -> str:
 def show_board(voice: Voice, lessons: list[Lesson], progress: Progress) -> None:
     """The table of all lessons with their states, and the one next command."""
     voice.tell(Words("「False」から、学習する損失まで", 'From "False" to a loss that learns'), style="bold")
-    voice.tell(_RED)
     voice.console.print()
     rows = []
     for lesson in lessons:
@@ -76,6 +77,7 @@ def show_board(voice: Voice, lessons: list[Lesson], progress: Progress) -> None:
     heads = _HEADS.in_language(voice.language).split("|")
     voice.draw(table("", heads, rows, encoding=voice.console.encoding))
     voice.console.print()
+    voice.tell(_RED)  # below the table: its head has scrolled away on most terminals
     show_next(voice, lessons, progress)
 
 
@@ -118,12 +120,20 @@ def show_verdict(voice: Voice, lesson: Lesson, verdict: Verdict) -> None:
 
 def show_hint(voice: Voice, lesson: Lesson, tier: int) -> None:
     """The hint of a tier, from 1, and how to get the next."""
-    _panel(
-        voice, [lesson.hints[tier - 1].in_language(voice.language)], title=f"{lesson.name}  {tier}/3", style="yellow"
-    )
+    text = _CONTINUED.sub(_joined, lesson.hints[tier - 1].in_language(voice.language))
+    _panel(voice, [text], title=f"{lesson.name}  {tier}/{len(lesson.hints)}", style="yellow")
     if tier < len(lesson.hints):
         voice.tell(Words("もっと詳しいヒント:", "A stronger hint:"), style="dim")
-        voice.put(f"    {COMMAND} hint {lesson.name}", style="dim")
+        voice.put(f"    {COMMAND} hint {lesson.name} --tier {tier + 1}", style="dim")
+    else:
+        voice.tell(
+            Words("これが最後のヒントです。直したら:", "This was the last hint. When you have mended it:"), style="dim"
+        )
+        voice.put(f"    {COMMAND} check {lesson.name}", style="dim")
+
+
+def _joined(end: re.Match[str]) -> str:
+    return end[1] + (" " if end[1].isascii() else "")
 
 
 def _panel(voice: Voice, parts: list[str], *, title: str, style: str) -> None:

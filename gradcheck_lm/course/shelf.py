@@ -54,8 +54,9 @@ def lay_out(target: Path) -> list[str]:
         if any(changed):
             written.append(lesson.name)
     readme = source / "README.md"
-    if readme.is_file():
-        _copy(readme, target / "README.md")
+    if readme.is_file():  # for the learner: what authors need stays behind, and here no `lessons/` stands before a path
+        text = readme.read_text(encoding="utf-8").split("\n## For authors")[0]
+        write_text_atomic(target / "README.md", text.replace("python lessons/", "python ").rstrip() + "\n")
     return written
 
 

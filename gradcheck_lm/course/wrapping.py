@@ -29,7 +29,7 @@ def _wrap_paragraph(text: str, width: int) -> list[str]:
         line = piece.lstrip()
         while cell_len(line) > width:  # longer than a line by itself: a path, or long code
             head = _head(line, width)
-            lines.append(head)
+            lines.append(head.rstrip())
             line = line[len(head) :]
     return [*lines, line.rstrip()]
 
@@ -50,4 +50,5 @@ def _head(text: str, width: int) -> str:
     end = 1
     while end < len(text) and cell_len(text[: end + 1]) <= width:
         end += 1
-    return text[:end]
+    space = text.rfind(" ", 0, end) + 1
+    return text[: space if space > end // 2 else end]  # code ends a line at a space rather than inside a name

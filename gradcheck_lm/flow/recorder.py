@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-import threading
 import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from threading import get_ident as _thread_id
 from types import FrameType, FunctionType, TracebackType
 from typing import Any
 
@@ -52,12 +52,12 @@ class Recorder(Ledger, Switches):
         self._module_index: dict[int, int] = {}
         self._hooks: list[Any] = []
         self._compiler = EagerCompiler()
-        self._thread = threading.get_ident()
+        self._thread = _thread_id()
 
     # ------------------------------------------------------------------ the block
 
     def __enter__(self) -> Recorder:
-        self._thread = threading.get_ident()
+        self._thread = _thread_id()
         if not torch.is_grad_enabled():
             self.switches.append(Switch(None, None, torch.is_inference_mode_enabled(), False))
             self._switch = len(self.switches) - 1
@@ -82,7 +82,7 @@ class Recorder(Ledger, Switches):
         self._operations.clear()
 
     def _enter_module(self, module: torch.nn.Module, inputs: Any) -> None:
-        if threading.get_ident() != self._thread:
+        if _thread_id() != self._thread:
             return
         index = self._module_index.get(id(module))
         if index is None or self.modules[index][0]() is not module:
@@ -97,7 +97,7 @@ class Recorder(Ledger, Switches):
         return find_site_in_module(frame, self._module_sites[-1]) if self._module_sites else find_site(frame)
 
     def _leave_module(self, module: torch.nn.Module, inputs: Any, output: Any) -> None:
-        if threading.get_ident() == self._thread and self._module_stack:
+        if self._module_stack and _thread_id() == self._thread:
             self._module_stack.pop()
             self._module_sites.pop()
 
