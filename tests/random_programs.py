@@ -99,7 +99,8 @@ CUTS = {  # and the kind of the first finding
     "{n} = torch.div({a}, 0.25, rounding_mode='floor')": "zero_gradient",
     "{n} = torch.tensor({a}.tolist())": "left_torch",
     "{n} = torch.full((3, 3), {a}.sum().item())": "left_torch",
-    "{n} = torch.from_numpy({a}.detach().numpy() * 1.5) + 0.0": "detach",  # from_numpy is seen where its result is first used
+    # from_numpy is seen where its result is first used
+    "{n} = torch.from_numpy({a}.detach().numpy() * 1.5) + 0.0": "detach",
     "{n} = torch.bernoulli(torch.sigmoid({a}))": "sampling",
     "{n} = Forgets.apply({a})": "custom_function",
     "{n} = Flattens.apply({a})": "custom_function",

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from rich import box
+from rich.cells import cell_len
 from rich.panel import Panel
 from rich.text import Text
 
@@ -68,17 +69,28 @@ def show_board(voice: Voice, lessons: list[Lesson], progress: Progress) -> None:
     """The table of all lessons with their states, and the one next command."""
     voice.tell(Words("「False」から、学習する損失まで", 'From "False" to a loss that learns'), style="bold")
     voice.console.print()
+    heads = _HEADS.in_language(voice.language).split("|")
+    states = [words.in_language(voice.language) for words, _ in _STATES.values()]
+    room = (
+        voice.console.width - sum(max(map(cell_len, texts)) for texts in ([heads[0], "l01"], [heads[2], *states])) - 9
+    )
     rows = []
     for lesson in lessons:
         words, style = _STATES[progress.state(lesson.name)]
         state = Text(shown(words.in_language(voice.language), voice.console.encoding), style=style)
-        texts = (lesson.title.in_language(voice.language), lesson.aha.in_language(voice.language))
-        rows.append([lesson.name[:3], texts[0], state, texts[1]])
-    heads = _HEADS.in_language(voice.language).split("|")
+        title = _cell(lesson.title.in_language(voice.language), room * 2 // 5)
+        rows.append(
+            [lesson.name[:3], title, state, _cell(lesson.aha.in_language(voice.language), room - room * 2 // 5)]
+        )
     voice.draw(table("", heads, rows, encoding=voice.console.encoding))
     voice.console.print()
     voice.tell(_RED)  # below the table: its head has scrolled away on most terminals
     show_next(voice, lessons, progress)
+
+
+def _cell(text: str, width: int) -> str:
+    """Broken here where there is room: the table breaks at spaces alone, and Japanese has none."""
+    return "\n".join(wrap(text, width)) if width >= 16 else text
 
 
 def show_next(voice: Voice, lessons: list[Lesson], progress: Progress) -> None:
@@ -97,7 +109,7 @@ def show_next(voice: Voice, lessons: list[Lesson], progress: Progress) -> None:
 def show_verdict(voice: Voice, lesson: Lesson, verdict: Verdict) -> None:
     """What a check said: green and the next step, or the one thing that is wrong."""
     if verdict.passed:
-        text = Words("合格です。{total} の検査がすべて通りました。", "Passed: all {total} checks hold.")
+        text = Words("合格です。検査 {total} 個がすべて通りました。", "Passed: all {total} checks hold.")
         voice.tell(text.filled(total=verdict.total), style="bold green")
         voice.tell(lesson.aha)
         return

@@ -27,18 +27,14 @@ OWN_MEMORY = -2  # torch's own, so not NumPy's: as likely a constant from before
 class Token:
     """One value of one tensor: a tensor that is changed in place gets a new token."""
 
-    __slots__ = ("dtype", "producer", "requires_grad", "shape")
+    __slots__ = ("dtype", "is_float", "producer", "requires_grad", "shape")
 
     def __init__(self, tensor: torch.Tensor, producer: int) -> None:
         self.producer = producer  # index of the call that made it, -1 where it was met from outside
         self.requires_grad = tensor.requires_grad
-        self.dtype = tensor.dtype
+        dtype = self.dtype = tensor.dtype
+        self.is_float = dtype in FLOATS
         self.shape = tensor.shape
-
-    @property
-    def is_float(self) -> bool:
-        """Whether values of this type can carry a gradient."""
-        return self.dtype in FLOATS
 
 
 class Call:

@@ -128,8 +128,8 @@ def check_deceivers(answer):
         expect(
             answer.honest_gradcheck(function, point) is False,
             ja="`{name}` の損失に合格を出しました。値を比べる前に、道があるか、勾配が 0 でないかを調べてください。",
-            en="The loss `{name}` was passed. Before values are compared, "
-            " ask for the path, and whether the gradient is zero.",
+            en="You let the loss `{name}` pass. Before values are compared, "
+            "ask for the path, and whether the gradient is zero.",
             name=name,
         )
 
@@ -149,7 +149,7 @@ def check_right_and_wrong_gradients(answer):
     expect(
         answer.honest_gradcheck(lambda x: WrongBackward.apply(x).sum(), point) is False,
         ja="勾配が半分しかない関数に合格を出しました。道があって 0 でなくても、値が違います。",
-        en="A function with half the right gradient was passed: "
+        en="You let a function with half the right gradient pass: "
         "there is a path, it is not zero, and its value is wrong.",
     )
 

@@ -55,7 +55,8 @@ direction[-2, 0, 2] = direction[-3, 0, 2] = 1.0  # towards "c", in the two frame
 
 def difference(score, step):
     start = logits.detach()
-    up, down = score(start + step * direction), score(start - step * direction)
+    up = score(start + step * direction)
+    down = score(start - step * direction)
     return (up - down) / (2 * step)
 
 
