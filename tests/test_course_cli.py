@@ -84,6 +84,23 @@ def test_hints_grow_stronger(course: Path) -> None:
     assert call("hint", "--tier", "4", course=course)[0] == 2
 
 
+def test_a_hint_that_was_meant_for_the_current_lesson(course: Path) -> None:
+    Progress(course).mark_read(FIRST)
+    call("check", course=course)
+    _, out, _ = call("hint", "2", course=course)
+    assert "`2` is a lesson" in " ".join(out.split())
+    assert "`2` is a lesson" not in " ".join(call("hint", "2", "--tier", "1", course=course)[1].split())
+
+
+def test_an_exercise_that_was_not_edited_is_said_to_be_so(course: Path) -> None:
+    said = "It is still unchanged"
+    assert said in call("check", FIRST, course=course)[1]
+    assert "まだ変更されていません" in call("check", FIRST, course=course, lang="ja")[1].replace("\n", "")
+    with (course / FIRST / "exercise.py").open("a", encoding="utf-8") as file:
+        file.write("\n# edited\n")
+    assert said not in call("check", FIRST, course=course)[1]
+
+
 def test_reset_keeps_what_the_learner_had(course: Path) -> None:
     file = course / FIRST / "exercise.py"
     file.write_text("mine = 1\n", encoding="utf-8")
@@ -113,7 +130,7 @@ def test_list_for_people_and_programs(course: Path) -> None:
     assert "every lesson" in call(course=course)[1]
 
 
-@pytest.mark.parametrize("word", ["l02", "2", "02", SECOND, "see_the", f"lessons/{SECOND}/"])
+@pytest.mark.parametrize("word", ["l02", "2", "02", SECOND, "see_the", f"lessons/{SECOND}/", f"{SECOND}/exercise.py"])
 def test_names_of_lessons(course: Path, word: str) -> None:
     assert find_lesson(lessons_in(course), word).name == SECOND
 
@@ -187,6 +204,18 @@ def test_init_lays_the_course_out_with_untouched_exercises(tmp_path: Path) -> No
     assert call("init", str(target))[0] == 0
     assert edited.read_text(encoding="utf-8") == "mine = 1\n"
     assert (target / SECOND / "check.py").read_bytes() == (LESSONS / SECOND / "check.py").read_bytes()
+
+
+def test_a_laid_out_course_is_brought_up_to_date(tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    assert "lessons laid out" in call("init", str(folder))[1]
+    guide = (folder / "README.md").read_text(encoding="utf-8")
+    assert "For authors" not in guide
+    assert "python lessons/" not in guide
+    exercise = folder / FIRST / "exercise.py"
+    exercise.write_text("# mine\n", encoding="utf-8")
+    assert "brought up to date" in call("init", str(folder))[1]
+    assert exercise.read_text(encoding="utf-8") == "# mine\n"
 
 
 def test_init_refuses_what_it_would_spoil(tmp_path: Path) -> None:

@@ -286,6 +286,7 @@ def run_trace(out: str | Path, *, rounds: int, seconds: float, progress: Callabl
     """
     out = Path(out)
     report: dict[str, Any] = {
+        "command": f"python -m gradcheck_lm.bench trace --rounds {rounds} --seconds {seconds:g} --out docs/results",
         "device": device_name(torch.device("cpu")), "threads": torch.get_num_threads(), "versions": versions(),
         "load": os.getloadavg()[0], "sizes": [],
     }  # fmt: skip
@@ -307,8 +308,8 @@ def page(report: dict[str, Any]) -> str:
     """The report as Markdown."""
     lines = [
         "# What watching costs", "",
-        "`python -m gradcheck_lm.bench trace --out docs/results`", "",
-        f"On {report['device']}, {report['threads']} thread(s), load {report['load']:.1f} at the start; milliseconds "
+        f"`OMP_NUM_THREADS={report['threads']} {report['command']}`", "",
+        f"On {report['device']}, load {report['load']:.1f} at the start; milliseconds "
         "are CPU time of the process, which neighbours disturb less than the clock. One training step (forward, "
         "backward, optimizer), all conditions once a round in random order; the ratio is the median step over the "
         "median plain step, in brackets the quartiles of the ratio within a round.",
@@ -324,7 +325,8 @@ def page(report: dict[str, Any]) -> str:
             ratio = f"{row['ratio']:.3f}" + (f" ({spread[0]:.2f} to {spread[1]:.2f})" if spread else "")
             milliseconds = f"{row['milliseconds']:.1f}" if "milliseconds" in row else ""
             lines.append(f"| {name} | {milliseconds} | {ratio} | {row['rounds']} |")
-    lines += ["", "## Growth with the number of operations", "", "Operations on 4 numbers: the worst case.", ""]
+    lines += ["", "torchlens is no dependency: its row is measured where it is installed.", ""]
+    lines += ["## Growth with the number of operations", "", "Operations on 4 numbers: the worst case.", ""]
     lines += ["| operations | plain, µs each | recorded, µs each | bytes each |", "|---|---|---|---|"]
     lines += [
         f"| {row['operations']:,} | {row['plain_us']:.1f} | {row['recorded_us']:.1f} | {row['bytes']:.0f} |"

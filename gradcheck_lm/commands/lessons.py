@@ -107,11 +107,12 @@ def hint(
     lessons, progress = _course()
     lesson = _pick(lessons, progress, name)
     _editable(lesson)
+    ambiguous = tier is None and name in ("1", "2", "3") and progress.state(lesson.name) == "new"
     tier = tier or min(progress.hints_seen(lesson.name) + 1, len(lesson.hints))
     show_hint(spoken, lesson, tier)
     progress.mark_hints(lesson.name, tier)
     current = next_lesson(lessons, progress)
-    if name in ("1", "2", "3") and current and current != lesson and progress.state(current.name) != "new":
+    if ambiguous and current and current != lesson and progress.state(current.name) != "new":
         meant = Words(
             "`{name}` は課の番号です。{lesson} のヒント {name} は:", "`{name}` is a lesson. Hint {name} of {lesson}:"
         )
@@ -198,12 +199,21 @@ def init(folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new folde
     """Lay the course out in a folder of your own. In one laid out before, it brings lessons up to date; edited
     exercises stay."""
     from gradcheck_lm.course.board import short
+    from gradcheck_lm.course.catalogue import is_course
     from gradcheck_lm.course.language import Words
     from gradcheck_lm.course.shelf import lay_out
 
     spoken = _voice(lang)
+    again = is_course(folder)
     written = lay_out(folder)
-    spoken.tell(Words("{count} 課を用意しました。", "{count} lessons laid out.").filled(count=len(written)))
+    done = Words("{count} 課を用意しました。", "{count} lessons laid out.")
+    if again:
+        done = Words(
+            "{count} 課を新しくしました。変更した演習はそのままです。",
+            "{count} lessons brought up to date; exercises that you have changed stay as they are.",
+        )
+    spoken.tell(done.filled(count=len(written)))
     spoken.tell(Words("次に打つコマンド:", "Type next:"))
-    spoken.put(f"    cd {short(folder)}", style="bold")
+    if folder.resolve() != Path.cwd().resolve():
+        spoken.put(f"    cd {short(folder)}", style="bold")
     spoken.put("    python -m gradcheck_lm lessons", style="bold")

@@ -12,6 +12,7 @@ from rich.panel import Panel
 from rich.text import Text
 
 from gradcheck_lm.course.catalogue import Lesson, installed_course
+from gradcheck_lm.course.generator import exercise_text
 from gradcheck_lm.course.judge import Verdict
 from gradcheck_lm.course.language import Words
 from gradcheck_lm.course.progress import Progress
@@ -123,9 +124,14 @@ def show_verdict(voice: Voice, lesson: Lesson, verdict: Verdict) -> None:
     if verdict.output:
         voice.tell(Words("ファイルが表示したもの:", "What the file printed:"), style="dim")
         voice.put("\n".join(f"    {line}" for line in verdict.output.splitlines()[-12:]), style="dim")
-    voice.tell(
-        Words("ファイル: {file}", "The file: {file}").filled(file=short(lesson.exercise)),
-    )
+    voice.tell(Words("ファイル: {file}", "The file: {file}").filled(file=short(lesson.exercise)))
+    if lesson.exercise.is_file() and lesson.exercise.read_bytes() == exercise_text(lesson.folder).encode("utf-8"):
+        voice.tell(
+            Words(
+                "このファイルはまだ変更されていません。直したつもりなら、保存したか、別のファイルではないかを確かめてください。",
+                "It is still unchanged. If you have edited something: is it saved, and is it this file?",
+            )
+        )
     voice.tell(Words("困ったら:", "If you are stuck:"))
     voice.put(f"    {COMMAND} hint {lesson.name}", style="bold")
 

@@ -115,7 +115,8 @@ def find_lesson(lessons: list[Lesson], wanted: str) -> Lesson:
     Raises:
         ArgumentError: none or several; the message lists them.
     """
-    word = Path(wanted.rstrip("/\\")).name.lower()
+    path = Path(wanted.rstrip("/\\"))
+    word = (path.parent if path.suffix in (".py", ".toml") else path).name.lower()  # its file means the lesson too
     exact = [
         lesson for lesson in lessons if word in (lesson.name, lesson.name[:3], str(lesson.number), lesson.name[1:3])
     ]

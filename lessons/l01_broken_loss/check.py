@@ -25,7 +25,8 @@ def check_value_of_the_gradients(answer):
         len(found) == 2 and all(isinstance(one, torch.Tensor) for one in found),
         ja="パラメータごとに一つのテンソルが必要です。届かない勾配は `None` です。"
         "`None` を 0 のテンソルに置き換えましたか。",
-        en="It should give one tensor per parameter. A gradient that does not arrive is `None`: did you put zeros for it?",
+        en="It should give one tensor per parameter. "
+        "A gradient that does not arrive is `None`: did you put zeros for it?",
     )
     truth = numerical_gradient(lambda: (used.detach() ** 3).sum(), used)
     expect(

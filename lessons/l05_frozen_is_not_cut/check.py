@@ -52,7 +52,7 @@ def check_weights_stay(answer):
     moved = max(float((value - before[name]).abs().max()) for name, value in bits(model).items())
     expect(
         all_equal(bits(model), before),
-        ja="三歩の学習で言語モデルの重みが {moved:.2g} 動きました。"
+        ja="三ステップの学習で言語モデルの重みが {moved:.2g} 動きました。"
         "`eval()` は重みを凍結しません。`requires_grad_(False)` が必要です。",
         en="Three steps of training moved the language model's weights by {moved:.2g}. "
         "`eval()` does not freeze weights; `requires_grad_(False)` does.",

@@ -176,8 +176,8 @@ for pull in (0.0, 3.0, 5.0):
     rows.append([start[3].softmax(-1)[target], before, after, reading(start), reading(moving)])
 table(["p(c) at the start", "soft before", "soft after", "reading before", "reading after"], rows)
 say(
-    ja="`20` 歩の勾配降下で、スコアはどの行でも下がりました。「{good}」になったのは、はじめから「c」に十分な確率が"
-    "あった行だけです。認識器が間違いを確信していると、確信を強めるだけでもスコアは下がります。",
+    ja="`20` ステップの勾配降下で、スコアはどの行でも下がりました。「{good}」になったのは、はじめから「c」に十分な"
+    "確率があった行だけです。認識器が間違いを確信していると、確信を強めるだけでもスコアは下がります。",
     en="`20` steps of gradient descent lower the score in every row. The reading became "
     '"{good}" only where "c" had enough probability from the start: '
     "where the recogniser is sure of its mistake, the score falls by being surer still.",

@@ -186,7 +186,7 @@ for temperature in (0.3, 1.0, 10.0):
     )
 table(["temperature", "expected before", "expected after", "reading before", "reading after"], rows)
 say(
-    ja="`60` 歩の学習で、スコアの期待値は、どの温度でも {start:.3f} から下がりました。"
+    ja="`60` ステップの学習で、スコアの期待値は、どの温度でも {start:.3f} から下がりました。"
     "評価のときは雑音を足しません。足したままでは、読むたびに文字列が変わります。",
     en="In `60` steps of training the expected score fell from {start:.3f} at each temperature. "
     "For evaluation the noise is left out: with it, the string would be another one at every reading.",

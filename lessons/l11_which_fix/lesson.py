@@ -197,7 +197,8 @@ winners = {
 table(["question", "first here"], [[question, name] for question, name in winners.items()])
 say(
     ja="五つの問いで、一位になった直し方は {different} 個あります。{count} 行、一つの乱数の種、"
-    "最後の層だけの `6` 歩では、順位は言い切れません。誤りの変化の区間が 0 を含まない直し方は {helped} 個でした。",
+    "最後の層だけの `6` ステップでは、順位は言い切れません。"
+    "誤りの変化の区間が 0 を含まない直し方は {helped} 個でした。",
     en="In five questions, {different} of the fixes come first. From {count} lines, one seed and `6` steps of the last "
     "layer alone no ranking follows. The interval of the change excludes 0 for {helped} of the fixes.",
     different=len(set(winners.values())),

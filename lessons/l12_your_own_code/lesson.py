@@ -168,8 +168,9 @@ def outcome_of_test(folder):
 
 table(["mended", "test"], [[mended, outcome_of_test(script(mended).parent)] for mended in range(len(CUTS) + 1)])
 say(
-    ja="最後は、学習の途中で死ぬ項です。自分のループなら `GradientWatch` が、どの歩で、どの行で死んだかを教えます。"
-    "ここでは、`30` 歩目からペナルティを `clamp` で閉じました。",
+    ja="最後は、学習の途中で死ぬ項です。自分のループなら "
+    "`GradientWatch` が、どのステップの、どの行で死んだかを教えます。"
+    "ここでは、`30` ステップ目からペナルティを `clamp` で閉じました。",
     en="Last, a term that dies in the middle of a training. In a loop of your own `GradientWatch` says at which step, "
     "and on which line. Here a `clamp` closes the penalty from step `30` on.",
 )
