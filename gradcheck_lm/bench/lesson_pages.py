@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from gradcheck_lm.course.catalogue import Lesson, lessons_in
+from gradcheck_lm.course.catalogue import Lesson, find_lesson, lessons_in
 from gradcheck_lm.course.judge import checks_of, title_of
 from gradcheck_lm.course.language import LANGUAGES
 from gradcheck_lm.course.pages import Page, index_page
@@ -35,19 +35,20 @@ def write_lesson_pages(
     Args:
         out: docs/lessons.
         course: the folder of lessons.
-        names: only these lessons, by their folders' names; the indices are of all.
+        names: only these lessons, by name or number as `lessons` takes them; the indices are of all.
         progress: called with each lesson's name.
     Returns:
         The paths written.
     Raises:
-        GradcheckLMError: there are no lessons, or one of them fails; the message holds what it printed.
+        GradcheckLMError: there are no lessons, none of a name given, or one fails; the message holds what it printed.
     """
     lessons, out = lessons_in(course), Path(out)
     if not lessons:
         raise GradcheckLMError(f"{course} holds no lessons; run this in a checkout of the source.")
+    wanted = {find_lesson(lessons, name).name for name in names}
     written = []
     for lesson, following in zip(lessons, [*lessons[1:], None], strict=True):
-        if names and lesson.name not in names:
+        if wanted and lesson.name not in wanted:
             continue
         progress(lesson.name)
         with tempfile.TemporaryDirectory() as place:
