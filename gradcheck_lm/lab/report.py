@@ -103,7 +103,10 @@ def curves(found: Comparison) -> list[Panel]:
         if probed:
             cer[name] = Series(
                 [step for step, _ in probed],
-                *([100 * probe[key] for _, probe in probed] for key in ("cer", "cer_low", "cer_high")),
+                *(
+                    [100 * probe.get(key, probe["cer"]) for _, probe in probed]
+                    for key in ("cer", "cer_low", "cer_high")
+                ),
             )
         asked = [record for record in records if "penalty" in record]
         if asked:
