@@ -100,7 +100,7 @@ def contents(folder: Path) -> tuple[dict[str, Tensor], dict[str, str], list[dict
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         metadata = dict(file.metadata())
     rows = [json.loads(line) for line in (folder / METRICS).read_text().splitlines()]
-    measured = ("seconds", "peak_memory_mb")
+    measured = ("seconds", "peak_memory_mb", "data_wait")
     return tensors, metadata, [{key: value for key, value in row.items() if key not in measured} for row in rows]
 
 

@@ -89,6 +89,24 @@ def opening(
 
 @app.command()
 @friendly
+def scale(
+    out: Annotated[Path, typer.Option(help="Folder for scale.json, scale.md and scale.png.")] = Path("docs/results"),
+    only: Annotated[
+        str,
+        typer.Option(help="Only these axes, separated by commas; scale.json keeps the others. A wrong name lists all."),
+    ] = "",
+    device: Annotated[str, typer.Option(help="'cpu' or 'cuda', for the training steps.")] = "cpu",
+) -> None:
+    """Time and peak memory over lines, width, samples and language-model size, each point in a fresh process."""
+    quiet_libraries()
+    from gradcheck_lm.bench.scale import run_scale
+
+    names = [name.strip() for name in only.split(",") if name.strip()]
+    typer.echo(str(run_scale(out, only=names, device=device, progress=note)))
+
+
+@app.command()
+@friendly
 def seeds(
     out: Annotated[Path, typer.Option(help="Folder for one comparison a seed, and seeds.json and seeds.md.")],
     count: Annotated[int, typer.Option(help="How many seeds, from 0.")] = 3,

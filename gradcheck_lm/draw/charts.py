@@ -36,7 +36,7 @@ def chart_svg(panel: Panel, names: Sequence[str] | None = None) -> str:
         ys.append(1.0)  # norms that are all 0 lie on the floor, not in the middle of negative ones
     said = textwrap.wrap(panel.y_label, _LABEL) or [""]
     left = _LEFT + _LABEL_LINE * (len(said) - 1)
-    horizontal = _Axis(min(xs), max(xs), left, _WIDTH - _RIGHT)
+    horizontal = _Axis(min(xs), max(xs), left, _WIDTH - _RIGHT, log=panel.log_x and min(xs) > 0)
     lowest = min(y for y in ys if y > 0 or not log)
     vertical = _Axis(lowest, max(ys), _HEIGHT - _BOTTOM, _TOP, margin=0.05, log=log, zero=log and min(ys) <= 0)
     parts = [*_frame(horizontal, vertical, panel, said)]

@@ -37,22 +37,26 @@ class Series:
 
 @dataclass(frozen=True)
 class Panel:
-    """One set of axes. With `log_y` a value of exactly 0 stands on the lowest line: a dead term must be seen."""
+    """One set of axes. With `log_y` a value of exactly 0 stands on the lowest line: a dead term must be seen. `log_x`
+    is for values above 0."""
 
     title: str
     x_label: str
     y_label: str
     series: Mapping[str, Series] = field(default_factory=dict)
     log_y: bool = False
+    log_x: bool = False
 
 
-def save_curves(path: str | Path, panels: Sequence[Panel], *, dpi: int = 130) -> Path:
+def save_curves(path: str | Path, panels: Sequence[Panel], *, dpi: int = 130, own_legends: bool = False) -> Path:
     """Draw panels side by side into .png, .svg or .pdf.
 
     Args:
         path: the file to write; matplotlib knows its ending.
         panels: at least one; at most three stand in a row.
         dpi: dots per inch of a PNG.
+        own_legends: each panel has its own legend and colours: for panels with other series in each. Otherwise one
+            legend stands below all, and a name has the same colour everywhere.
     Returns:
         The path written.
     Raises:
@@ -79,11 +83,13 @@ def save_curves(path: str | Path, panels: Sequence[Panel], *, dpi: int = 130) ->
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     names = list(dict.fromkeys(name for panel in panels for name in panel.series))
     for panel, axis in zip(panels, axes, strict=False):
-        _draw_panel(axis, panel, names)
+        _draw_panel(axis, panel, list(panel.series) if own_legends else names)
+        if own_legends and panel.series:
+            axis.legend(fontsize=8, frameon=False)
     for axis in axes[len(panels) :]:
         axis.set_axis_off()
     handles = {text: handle for axis in axes for handle, text in zip(*axis.get_legend_handles_labels(), strict=True)}
-    if handles:
+    if handles and not own_legends:
         columns = min(6, len(handles))
         figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=columns, frameon=False)
     stream = io.BytesIO()
@@ -104,6 +110,8 @@ def _draw_panel(axis: Any, panel: Panel, names: Sequence[str]) -> None:
     positive = [y for series in panel.series.values() for y in series.ys if y > 0]
     if panel.log_y and positive:
         axis.set_yscale("symlog", linthresh=min(positive))  # below the smallest value, straight down to 0
+    if panel.log_x:
+        axis.set_xscale("log")
     axis.set_title(_plain(panel.title), fontsize=11, loc="left")
     axis.set_xlabel(_plain(panel.x_label))
     axis.set_ylabel(_plain(panel.y_label))

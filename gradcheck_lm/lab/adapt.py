@@ -16,6 +16,7 @@ from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.htr.crnn import CRNN
 from gradcheck_lm.lab.accelerators import launched, make_accelerator
 from gradcheck_lm.lab.config import Arm, TrainingConfig
+from gradcheck_lm.lab.controls import Teacher, make_control
 from gradcheck_lm.lab.data import LineData
 from gradcheck_lm.lab.processes import shared_language_model
 from gradcheck_lm.lab.terms import unlabelled
@@ -70,7 +71,7 @@ def adapt(
 
     Args:
         data: lines in the new hand; labels, where there are any, are not looked at.
-        arm: which penalty, its weight and options; objective "ratio" needs no labels.
+        arm: which penalty or control, its weight and options; objective "ratio" needs no labels.
         identity, probe, probe_every, stop, on_step: as in Trainer.
     """
     if device is None and launched() == 1:  # of several processes each takes the GPU of its rank
@@ -82,8 +83,10 @@ def adapt(
     model = copy.deepcopy(recogniser).to(place).requires_grad_(True)
     if arm.batchnorm_only:
         return _batchnorm_only(model, start, data, config)
-    penalty = None
-    if arm.penalty is not None:
+    penalty: Teacher | None = None
+    if arm.control is not None:
+        penalty = make_control(arm.control, charset, seed=config.seed)
+    elif arm.penalty is not None:
         language_model = shared_language_model(language_model)
         penalty = make_penalty(arm.penalty, language_model, charset, seed=config.seed, **arm.options)
     terms = unlabelled(start, charset, penalty, arm.weight)

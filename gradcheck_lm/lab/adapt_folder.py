@@ -111,7 +111,7 @@ def adapt_folder(
             "recogniser": recogniser,
             "recogniser_sha256": digest(recogniser),
             "lm": lm,
-            "names": data.names,
+            "lines_sha256": hashlib.sha256("\n".join(data.names).encode()).hexdigest(),  # each state holds it
             "rule": dataclasses.asdict(rule) if rule else None,
         },
         probe=watch.probe if watch else None,

@@ -29,6 +29,9 @@ class TrainingConfig:
     attribute_every: int = 0  # steps between measurements of every term's gradient; 0: never
     mixed_precision: str = "no"  # "no", "bf16" or "fp16"
     trackers: tuple[str, ...] = ()  # accelerate's names: "tensorboard", "wandb", ...
+    prefetch: int = 2  # batches that a thread makes ahead of their step; 0: none, each when it is needed
+    fused: bool | None = None  # AdamW's update as one kernel; None: on a GPU
+    compile: bool = False  # torch.compile for the convolutions
 
     def __post_init__(self) -> None:
         if self.schedule not in ("milestones", "one_cycle", "constant"):
@@ -46,6 +49,8 @@ class TrainingConfig:
         for name in ("warmup", "checkpoint_every", "attribute_every"):
             if getattr(self, name) < 0:
                 raise ArgumentError(f"{name} is {getattr(self, name)}; it counts steps and must be at least 0")
+        if self.prefetch < 0:
+            raise ArgumentError(f"prefetch is {self.prefetch}; it counts batches made ahead and must be at least 0")
         if self.mixed_precision not in ("no", "bf16", "fp16"):
             raise ArgumentError(f"mixed_precision is {self.mixed_precision!r}; choose no, bf16 or fp16")
 
@@ -70,6 +75,7 @@ class Arm:
     weight: float = 0.0
     options: dict[str, Any] = field(default_factory=dict)
     batchnorm_only: bool = False  # train-mode forward, no loss at all: what BatchNorm statistics do by themselves
+    control: str | None = None  # instead of a penalty, a name in gradcheck_lm.lab.controls
 
 
 STORY = {"lm_sample_ratio": 0.25}  # the story looks at a quarter of the lines of each batch

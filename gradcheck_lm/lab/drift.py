@@ -118,6 +118,8 @@ class DriftWatch:
         self.picked = [i * len(data) // count for i in range(count)]
         self.entropy, self.doubt = self._start_figures(seed)
         self.looks: list[dict[str, float]] = [self.look(self.start)]
+        self._seen = 0  # records, and
+        self._found: list[dict[str, float]] = []  # the looks in them
 
     @torch.no_grad()
     def _start_figures(self, seed: int) -> tuple[float, float]:
@@ -180,8 +182,12 @@ class DriftWatch:
                 old.unlink()
 
     def stop(self, records: list[dict[str, Any]]) -> str | None:
-        """Why to end after these records."""
-        self.looks[1:] = [record["probe"] for record in records if "probe" in record]
+        """Why to end after these records; called once a step, it looks at each record once."""
+        if len(records) < self._seen:  # of another run
+            self._seen, self._found = 0, []
+        self._found += [record["probe"] for record in records[self._seen :] if "probe" in record]
+        self._seen = len(records)
+        self.looks[1:] = self._found
         return self.rule.verdict(self.looks)
 
     def kept(self) -> CRNN | None:

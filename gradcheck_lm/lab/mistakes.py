@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -91,9 +92,9 @@ def find_mistakes(
     known = words | vocabulary(labels)
     counts: Counter[str] = Counter()
     confusions: Counter[tuple[str, str]] = Counter()
-    wrong: list[tuple[int, tuple[Span, ...]]] = []
-    wrong_words = not_words = 0
-    for label, reading in zip(labels, readings, strict=True):
+    worst: list[tuple[int, int, tuple[Span, ...]]] = []  # a heap: the alignments of all lines would fill the memory
+    wrong_lines = wrong_words = not_words = 0
+    for place, (label, reading) in enumerate(zip(labels, readings, strict=True)):
         spans = align(label.strip(), reading.strip())
         edits = 0
         for span in spans:
@@ -108,7 +109,10 @@ def find_mistakes(
                 confusions.update((char, "") for char in span.label)
                 confusions.update(("", char) for char in span.reading)
         if edits:
-            wrong.append((edits, spans))
+            wrong_lines += 1
+            heapq.heappush(worst, (edits, -place, spans))
+            if len(worst) > examples:
+                heapq.heappop(worst)
         there = Counter(word.lower() for word in WORD.findall(label))
         for word in WORD.findall(reading):
             if there[word.lower()] > 0:
@@ -116,16 +120,15 @@ def find_mistakes(
                 continue
             wrong_words += 1
             not_words += word.lower() not in known
-    wrong.sort(key=lambda pair: -pair[0])
     ranked = sorted(confusions.items(), key=lambda item: (-item[1], item[0]))
     return Mistakes(
         lines=len(labels),
-        wrong_lines=len(wrong),
+        wrong_lines=wrong_lines,
         substitutions=counts["substitute"],
         deletions=counts["delete"],
         insertions=counts["insert"],
         confusions=tuple((a, b, n) for (a, b), n in ranked[:30]),
         wrong_words=wrong_words,
         not_words=not_words,
-        examples=tuple(spans for _, spans in wrong[:examples]),
+        examples=tuple(spans for _, _, spans in sorted(worst, key=lambda row: (-row[0], -row[1]))),
     )

@@ -13,10 +13,11 @@ from torch import Tensor, nn
 from gradcheck_lm.errors import ArgumentError
 from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.htr.ctc import greedy_decode
+from gradcheck_lm.lab.controls import Teacher
 from gradcheck_lm.lab.data import Batch
 from gradcheck_lm.lab.metrics import t_interval
 from gradcheck_lm.lab.processes import union_lines, union_texts
-from gradcheck_lm.penalties import Penalty, PenaltyOutput
+from gradcheck_lm.penalties import PenaltyOutput
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ def anchor_term(logits: Tensor, start: Tensor, characters: int) -> Tensor:
     return _Divergence.apply(logits.float(), start.float()) / max(1, characters)
 
 
-def labelled(charset: Charset, penalty: Penalty | None, weight: float, *, shortcut_weight: float = 0.1) -> TermFunction:
+def labelled(charset: Charset, penalty: Teacher | None, weight: float, *, shortcut_weight: float = 0.1) -> TermFunction:
     """Terms of training with labels: CTC, CTC of the shortcut head, and the penalty.
 
     With several processes every term is that of all their lines together, on each of them.
@@ -112,7 +113,7 @@ def labelled(charset: Charset, penalty: Penalty | None, weight: float, *, shortc
 
 
 def unlabelled(
-    start: nn.Module, charset: Charset, penalty: Penalty | None, weight: float, *, anchor_weight: float = 1.0
+    start: nn.Module, charset: Charset, penalty: Teacher | None, weight: float, *, anchor_weight: float = 1.0
 ) -> TermFunction:
     """Terms of adapting without labels: the penalty, and the anchor to the recogniser `start`."""
 
@@ -132,7 +133,7 @@ def unlabelled(
     return terms
 
 
-def _interval(penalty: Penalty, out: PenaltyOutput) -> tuple[float, float] | None:
+def _interval(penalty: Teacher, out: PenaltyOutput) -> tuple[float, float] | None:
     if penalty.reduction != "mean":
         return None
     low, high = t_interval(out.per_line.detach().flatten().tolist())

@@ -7,7 +7,6 @@ import json
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from gradcheck_lm.htr.crnn import CRNN, CRNNConfig
 from gradcheck_lm.htr.lines import Line
 from gradcheck_lm.htr.synthetic import TRAINING_HANDS, SyntheticLines
 from gradcheck_lm.htr.text import load_sentences
+from gradcheck_lm.lab.buckets import frames_needed
 from gradcheck_lm.lab.compare import load_recogniser
 from gradcheck_lm.lab.config import TrainingConfig
 from gradcheck_lm.lab.data import LineData
@@ -50,6 +50,7 @@ class TrainSettings:
     lm: str = "char"
     lm_weight: float = 0.1
     validation_every: int = 200
+    buckets: int = 0  # widths into which the training lines are sorted; 0: all batches are as wide as the recogniser
     drop_unknown: bool = False  # take characters that the charset lacks out of labels, instead of refusing them
     half: bool = True  # store weights as 16-bit numbers
 
@@ -57,6 +58,7 @@ class TrainSettings:
         """What a saved run must share with the one that goes on with it, by the name of the option."""
         options = json.loads(json.dumps(dataclasses.asdict(self)))
         del options["validation_every"]  # how often it is measured changes nothing
+        del options["buckets"]  # the trainer looks at the lines' own
         return {"--" + name.replace("_", "-"): value for name, value in options.items()}
 
 
@@ -132,6 +134,7 @@ def train(
         "wer": quality.wer,
         "seconds_per_step": result.seconds_per_step,
         "seconds": sum(record["seconds"] for record in result.records),
+        "data_share": result.data_share,
         "curve": [
             {"step": record["step"], "ctc": record["terms"]["ctc"]["value"], **record["probe"]}
             for record in result.records
@@ -155,7 +158,7 @@ def check_lengths(data: LineData, config: CRNNConfig, progress: Callable[[str], 
         ArgumentError: this is so for every line.
     """
     frames = config.frames()
-    needed = [len(text) + sum(a == b for a, b in pairwise(text)) for text in data.texts]
+    needed = [frames_needed(text) for text in data.texts]
     long = [name for name, count in zip(data.names, needed, strict=True) if count > frames]
     if not long:
         return
@@ -184,13 +187,14 @@ def load_data(
     progress: Callable[[str], None] | None = None,
 ) -> tuple[LineData, LineData]:
     """Training and validation lines; `progress` is told what was left out and why."""
+    buckets = settings.buckets
     if settings.data == "synthetic":
         texts = {split: mixed_texts(settings, charset, split, seed=seed) for split in ("train", "test")}
         if settings.lines < 1:
             raise ArgumentError(f"--lines is {settings.lines}; at least one line is needed")
         train_lines = SyntheticLines(texts["train"], TRAINING_HANDS, settings.lines, seed)
         held_back = SyntheticLines(texts["test"], TRAINING_HANDS, 256, seed + 1)
-        return LineData(train_lines, config, charset), LineData(held_back, config, charset)
+        return LineData(train_lines, config, charset, buckets=buckets), LineData(held_back, config, charset)
 
     def labelled_part(source: str, split: str | None) -> list[Line]:
         chosen: dict[str, Any] = {"split": split, "ok_only": settings.ok_only, "tags": settings.tags}
@@ -199,13 +203,13 @@ def load_data(
     lines = labelled_part(settings.data, settings.split)
     if settings.validation is not None:
         others = labelled_part(settings.validation, settings.validation_split)
-        return LineData(lines, config, charset), LineData(others, config, charset)
+        return LineData(lines, config, charset, buckets=buckets), LineData(others, config, charset)
     if len(lines) < 10:
         raise DataError(f"{settings.data} has {len(lines)} lines: at least 10 are needed, or give --validation FOLDER")
     order = torch.randperm(len(lines), generator=torch.Generator().manual_seed(0)).tolist()
     cut = len(lines) // 10
     return (
-        LineData([lines[i] for i in sorted(order[cut:])], config, charset),
+        LineData([lines[i] for i in sorted(order[cut:])], config, charset, buckets=buckets),
         LineData([lines[i] for i in sorted(order[:cut])], config, charset),
     )
 

@@ -16,19 +16,22 @@ from accelerate import Accelerator
 from torch import nn
 
 from gradcheck_lm.errors import ArgumentError, GradcheckLMError, RunError, RunStopped
-from gradcheck_lm.flow import attribute
 from gradcheck_lm.lab.accelerators import make_accelerator
-from gradcheck_lm.lab.augment import augment
+from gradcheck_lm.lab.batches import BatchMaker
+from gradcheck_lm.lab.compiled import check_compile, compiled_convolutions
 from gradcheck_lm.lab.config import TrainingConfig
 from gradcheck_lm.lab.data import Batch, LineData
 from gradcheck_lm.lab.fault import bad_gradient, find_fault
 from gradcheck_lm.lab.memory import peak_memory_mb, reset_peak_memory
 from gradcheck_lm.lab.metrics_file import METRICS
+from gradcheck_lm.lab.optimizers import make_optimizer
+from gradcheck_lm.lab.prefetch import Prefetch
 from gradcheck_lm.lab.processes import agree, gathered
 from gradcheck_lm.lab.run_folder import STATE, RunFolder
 from gradcheck_lm.lab.state import seed_all
+from gradcheck_lm.lab.step_record import describe, measure_gradients
 from gradcheck_lm.lab.stop_signals import StopSignals, name_of
-from gradcheck_lm.lab.terms import StepTerms, TermFunction
+from gradcheck_lm.lab.terms import TermFunction
 from gradcheck_lm.lab.training_result import TrainingResult
 
 __all__ = ["METRICS", "STATE", "Trainer", "TrainingResult", "make_accelerator"]
@@ -78,9 +81,9 @@ class Trainer:
                 f"batch_size is {config.batch_size} for {self.accelerator.num_processes} processes: it counts the "
                 "lines of all of them together, and each needs at least one"
             )
-        optimizer = torch.optim.AdamW(
-            model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, eps=config.epsilon
-        )
+        if config.compile:
+            check_compile(model)
+        optimizer = make_optimizer(model, config, self.accelerator.device)
         self.model, self.optimizer = self.accelerator.prepare(model, optimizer)
         self.bare = self.accelerator.unwrap_model(self.model)
         self.identity = identity or {}
@@ -118,13 +121,35 @@ class Trainer:
         config, result = self.config, TrainingResult()
         start = self._start(result, resume)
         last = min(config.steps, until or config.steps)
+        accelerator = self.accelerator
+        make = BatchMaker(
+            self.data,
+            config,
+            device=accelerator.device,
+            process=(accelerator.process_index, accelerator.num_processes),
+        )
+        with (
+            Prefetch(make, range(start, last), ahead=config.prefetch) as batches,
+            compiled_convolutions(self.bare, config.compile),
+        ):
+            self._steps(start, last, batches, result, signals)
+        if self.folder and result.records:
+            self.folder.save(result.records[-1]["step"])
+        return result
+
+    def _steps(
+        self, start: int, last: int, batches: Prefetch[Batch], result: TrainingResult, signals: StopSignals | None
+    ) -> None:
+        config = self.config
         for step in range(start, last):
             if self.stop and (reason := self.stop(result.records)):
                 result.stopped = reason
                 break
             began = time.perf_counter()
-            record = self._step(step)
+            batch = self._batch(step, batches)
+            record = self._step(step, batch)
             record["seconds"] = round(time.perf_counter() - began, 4)
+            record["data_wait"] = round(batches.waited, 4)
             record["peak_memory_mb"] = round(peak_memory_mb(self.accelerator.device), 1)
             if self.probe and self.probe_every and ((step + 1) % self.probe_every == 0 or step + 1 == config.steps):
                 record["probe"] = self.probe(self.bare)
@@ -142,9 +167,6 @@ class Trainer:
                     f"{self.folder.path}: give the same command to go on from it",
                     leaving,
                 )
-        if self.folder and result.records:
-            self.folder.save(result.records[-1]["step"])
-        return result
 
     def _start(self, result: TrainingResult, resume: bool) -> int:
         """The step to begin with, everything in its place for it."""
@@ -159,9 +181,8 @@ class Trainer:
             self.accelerator.init_trackers("gradcheck_lm", config=json.loads(json.dumps(dataclasses.asdict(config))))
         return start
 
-    def _step(self, step: int) -> dict[str, Any]:
+    def _step(self, step: int, batch: Batch) -> dict[str, Any]:
         config, accelerator = self.config, self.accelerator
-        batch = self._batch(step)
         rate = config.rate(step)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
@@ -174,34 +195,28 @@ class Trainer:
             if problem is None:
                 raise
             raise self._not_a_number(step, batch, "the loss cannot be computed", "", problem) from error
-        total = found.total
+        total, every = found.total, config.attribute_every
+        gradients = measure_gradients(found, self.bare) if every and step % every == 0 else {}
+        self.optimizer.zero_grad(set_to_none=True)
+        if total.requires_grad:
+            accelerator.backward(total)
+        # the loss is looked at only now: on a GPU that waits for it, and the backward pass should be on its way
         if not math.isfinite(float(total.detach())):
             bad = [name for name, term in found.terms.items() if not math.isfinite(float(term.detach()))]
             problem = self._fault(batch, before) or (
                 f"pictures, weights and all modules' outputs are finite: the term {' and '.join(bad)} itself is not"
             )
             raise self._not_a_number(step, batch, f"the loss is {float(total.detach())}", ", ".join(bad), problem)
-        record = self._describe(step, rate, found)
-        self.optimizer.zero_grad(set_to_none=True)
         if total.requires_grad:
-            accelerator.backward(total)
             self._check_gradient(step, batch)
             self.optimizer.step()
-        return record
+        return describe(step, rate, found, gradients)
 
-    def _batch(self, step: int) -> Batch:
-        """This process's lines of a step, augmented as they are in one process."""
-        config, accelerator = self.config, self.accelerator
+    def _batch(self, step: int, batches: Prefetch[Batch]) -> Batch:
+        """This process's lines of a step; where one process cannot read its own, all stop."""
         problem: Exception | None = None
         try:
-            batch = self.data.batch(
-                step,
-                config.batch_size,
-                seed=config.seed,
-                rank=accelerator.process_index,
-                world=accelerator.num_processes,
-                device=accelerator.device,
-            )
+            batch = batches.take(step)
         except (OSError, GradcheckLMError) as error:
             problem = error
         failed = [number for number, text in enumerate(gathered(problem and str(problem))) if text is not None]
@@ -211,13 +226,7 @@ class Trainer:
                     self.folder.save(step)
             told = f". {self.folder.kept}; make the lines readable and give the same command" if self.folder else ""
             agree(RunError(f"step {step + 1}: the lines cannot be read: {problem}{told}") if problem else None)
-        if not config.augment:
-            return batch
-        generator = torch.Generator().manual_seed(config.seed * 7_919 + step)
-        share = accelerator.process_index, accelerator.num_processes
-        total = min(config.batch_size, len(self.data))
-        images = augment(batch.images, generator, share=share, total=total)
-        return Batch(images, batch.texts, batch.indices)
+        return batch
 
     def _check_gradient(self, step: int, batch: Batch) -> None:
         """Clip, and stop before a gradient that is no number gets into the weights."""
@@ -252,31 +261,6 @@ class Trainer:
             f"({self.config.rate(step):.2g}) or look at these lines"
         )
 
-    def _describe(self, step: int, rate: float, found: StepTerms) -> dict[str, Any]:
-        """One record: value and requires_grad of each term always, its gradients every `attribute_every` steps."""
-        rows: dict[str, dict[str, Any]] = {
-            name: {"value": float(term.detach()), "requires_grad": term.requires_grad}
-            for name, term in found.terms.items()
-        }
-        every = self.config.attribute_every
-        if every and step % every == 0:
-            table = attribute(found.terms, wrt=self.bare, across_ranks=True)
-            for name, row in rows.items():
-                row["gradient_norm"] = table.norm(name)
-                row["share"] = table.share(name)
-                row["modules"] = {module: table.norm(name, module) for module in table.modules if module != "all"}
-                if "ctc" in found.terms and name != "ctc":
-                    row["cosine"] = table.cosine(name, "ctc")
-        record: dict[str, Any] = {"step": step + 1, "learning_rate": rate, "total": float(found.total.detach())}
-        record["requires_grad"] = found.total.requires_grad
-        if found.penalty_value is not None:
-            record["penalty"] = found.penalty_value
-            if found.penalty_interval is not None:
-                record["penalty_interval"] = list(found.penalty_interval)
-            record["lm_calls"] = found.lm_calls
-        record["terms"] = rows
-        return record
-
     def _write(self, record: dict[str, Any]) -> None:
         if self.config.trackers:
             flat = {f"{name}/{key}": value for name, row in record["terms"].items() for key, value in row.items()}
@@ -288,9 +272,12 @@ class Trainer:
     def _identity(self) -> dict[str, Any]:
         """What a state must share with the run that resumes it; how often it is measured or saved does not matter."""
         settings = dataclasses.asdict(self.config)
-        for name in ("checkpoint_every", "attribute_every", "trackers"):
+        for name in ("checkpoint_every", "attribute_every", "trackers", "prefetch"):
             settings.pop(name)
-        return {**settings, "lines": len(self.data), **self.identity}
+        # states that were made before there were these options know nothing of them
+        newer = {"fused": settings.pop("fused"), "compile": settings.pop("compile"), "buckets": self.data.buckets}
+        given = {name: value for name, value in newer.items() if value}
+        return {**settings, **given, "lines": len(self.data), **self.identity}
 
 
 def _few(names: list[str]) -> str:

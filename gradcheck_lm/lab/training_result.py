@@ -22,6 +22,14 @@ class TrainingResult:
         return durations[len(durations) // 2] if durations else 0.0
 
     @property
+    def data_share(self) -> float:
+        """Share of the steps' time, 0 to 1, that was spent waiting for their lines; without the first step of this
+        run, which waits for its batch as nothing was there to do in the meantime."""
+        known = [record for record in self.records[self.resumed_from + 1 :] if "data_wait" in record]
+        seconds = sum(record["seconds"] for record in known)
+        return sum(record["data_wait"] for record in known) / seconds if seconds else 0.0
+
+    @property
     def peak_memory_mb(self) -> float:
         """Highest over the steps, in MB."""
         return max((record["peak_memory_mb"] for record in self.records), default=0.0)

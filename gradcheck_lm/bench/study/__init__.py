@@ -1,0 +1,1 @@
+"""The experiments: a plan of runs, the runs, their statistics, and the page a sceptic can read."""

@@ -1,0 +1,54 @@
+"""The batch of a step, ready for the recogniser: read, changed at random, on the device, no wider than needed."""
+
+from __future__ import annotations
+
+import torch
+
+from gradcheck_lm.lab.augment import Changes, draw_changes
+from gradcheck_lm.lab.buckets import batch_width
+from gradcheck_lm.lab.config import TrainingConfig
+from gradcheck_lm.lab.data import Batch, LineData
+
+
+class BatchMaker:
+    """From a step to this process's share of its batch; decided by the seed and the step alone.
+
+    Args:
+        data: the lines.
+        process: (r, w): of w processes, this one is the r-th and takes every w-th line from r on.
+    """
+
+    def __init__(
+        self,
+        data: LineData,
+        config: TrainingConfig,
+        *,
+        device: torch.device | str = "cpu",
+        process: tuple[int, int] = (0, 1),
+    ) -> None:
+        self.data, self.config, self.device, self.process = data, config, torch.device(device), process
+
+    def __call__(self, step: int) -> Batch:
+        """Raises DataError or OSError where the lines cannot be read."""
+        if self.device.type == "cuda":
+            torch.cuda.set_device(self.device)  # a thread begins with the first GPU, which is another process's
+        config = self.config
+        rank, world = self.process
+        batch = self.data.batch(step, config.batch_size, seed=config.seed, rank=rank, world=world, device=self.device)
+        images, changes = batch.images, None
+        if config.augment:
+            generator = torch.Generator().manual_seed(config.seed * 7_919 + step)
+            changes = draw_changes(min(config.batch_size, len(self.data)), generator)
+            images = changes.share(rank, world).apply(images)
+        if self.data.buckets:
+            images = images[..., : self._width(step, changes)].contiguous()
+        return Batch(images, batch.texts, batch.indices)
+
+    def _width(self, step: int, changes: Changes | None) -> int:
+        """One width for the lines of all processes: their frames are gathered into one tensor."""
+        data, config = self.data, self.config
+        picked = data.picked(step, config.batch_size, seed=config.seed)
+        inked = data.inked[torch.tensor(picked)]
+        if changes is not None:
+            inked = changes.reach(inked, data.config.height)
+        return batch_width(inked, [data.texts[i] for i in picked], data.config)

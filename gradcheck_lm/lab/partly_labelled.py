@@ -1,0 +1,93 @@
+"""Few labels and many lines without: both kinds in every batch, CTC on the one and a penalty on the other."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from gradcheck_lm.errors import ArgumentError
+from gradcheck_lm.htr.charset import Charset
+from gradcheck_lm.lab.controls import Teacher
+from gradcheck_lm.lab.data import Batch, LineData
+from gradcheck_lm.lab.processes import union_lines, union_texts
+from gradcheck_lm.lab.terms import StepTerms, TermFunction, ctc_term
+
+
+class PartlyLabelled(LineData):
+    """Batches of which a part is labelled and the rest is not; labels of the rest are never handed out.
+
+    Args:
+        labelled, unlabelled: lines of one size.
+        labelled_share: of each batch, above 0 and below 1; at least one line of each kind.
+    Raises:
+        ArgumentError: a share out of range, labelled lines without labels, pictures of different sizes.
+    """
+
+    def __init__(self, labelled: LineData, unlabelled: LineData, *, labelled_share: float = 0.5) -> None:
+        if not 0 < labelled_share < 1:
+            raise ArgumentError(f"labelled_share is {labelled_share}; it must be above 0 and below 1")
+        if not labelled.labelled:
+            raise ArgumentError("the lines given as labelled have no labels: give a folder with labels.tsv")
+        sizes = [(data.config.height, data.config.width) for data in (labelled, unlabelled)]
+        if sizes[0] != sizes[1]:
+            raise ArgumentError(f"labelled lines are {sizes[0]} pixels and unlabelled ones {sizes[1]}: make them equal")
+        self.parts = labelled, unlabelled
+        self.labelled_share = labelled_share
+        self.charset, self.config, self.labelled = labelled.charset, labelled.config, False
+        self.names = [*labelled.names, *unlabelled.names]
+        self.texts = [*labelled.texts, *[""] * len(unlabelled)]
+
+    def pixels(self, indices: list[int]) -> Tensor:  # type: ignore[override]
+        """Pictures as (N, 1, H, W) uint8: the labelled lines come first, then the others."""
+        return torch.cat([self._part(i).pixels([self._place(i)]) for i in indices])
+
+    def _part(self, index: int) -> LineData:
+        return self.parts[index >= len(self.parts[0])]
+
+    def _place(self, index: int) -> int:
+        return index if index < len(self.parts[0]) else index - len(self.parts[0])
+
+    def counts(self, size: int) -> tuple[int, int]:
+        """How many lines of each kind are in a batch of `size`."""
+        labelled = min(max(1, round(size * self.labelled_share)), size - 1)
+        return labelled, size - labelled
+
+    def batch(
+        self, step: int, size: int, *, seed: int, rank: int = 0, world: int = 1, device: torch.device | str = "cpu"
+    ) -> Batch:
+        """The batch of a step: each kind has permutations of its own; texts are None where the line has no label."""
+        if size < 2:
+            raise ArgumentError(f"batch_size is {size}; a labelled and an unlabelled line make at least 2")
+        counts = self.counts(size)
+        found = [part.batch(step, count, seed=seed) for part, count in zip(self.parts, counts, strict=True)]
+        shift = len(self.parts[0])
+        indices = [*found[0].indices, *[shift + i for i in found[1].indices]][rank::world]
+        images = torch.cat([batch.images for batch in found])[rank::world].to(device)
+        texts = [self.texts[i] if i < shift else None for i in indices]
+        return Batch(images, texts, indices)  # type: ignore[arg-type]
+
+
+def partly_labelled(
+    charset: Charset, penalty: Teacher | None, weight: float, *, shortcut_weight: float = 0.1
+) -> TermFunction:
+    """Terms of batches from `PartlyLabelled`: CTC on the lines with labels, the penalty on those without.
+
+    With several processes every term is that of all their lines together, on each of them.
+    """
+
+    def terms(model: nn.Module, batch: Batch) -> StepTerms:
+        logits, shortcut = map(union_lines, model(batch.images, with_shortcut=True))
+        texts: list[str | None] = list(union_texts(batch.texts) or [])
+        known = [i for i, text in enumerate(texts) if text is not None]
+        labels = [text for text in texts if text is not None]
+        found = {
+            "ctc": ctc_term(logits[:, known], labels, charset),
+            "shortcut": shortcut_weight * ctc_term(shortcut[:, known], labels, charset),
+        }
+        if penalty is None:
+            return StepTerms(found)
+        out = penalty(logits[:, [i for i, text in enumerate(texts) if text is None]], None)
+        found["lm"] = weight * out.loss
+        return StepTerms(found, float(out.value), out.lm_calls)
+
+    return terms
