@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
-from tiny_runs import CASES, Vowels, case_trainer, differences, tiny_data
+from tiny_runs import CASES, Vowels, case_data, case_trainer, differences
 
 from gradcheck_lm.errors import ArgumentError
 from gradcheck_lm.lab.accelerators import make_accelerator, own_device
@@ -55,7 +55,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("case", CASES)
 def test_loss_and_gradients_are_those_of_one_process_on_all_lines(case: str, two: Path) -> None:
     language_model = Vowels()
-    trainer = case_trainer(case, tiny_data(), language_model=language_model)
+    trainer = case_trainer(case, case_data(case), language_model=language_model)
     record = trainer.run(until=1).records[0]
     mine = {name: p.grad for name, p in trainer.bare.named_parameters() if p.grad is not None}
     found = [json.loads((two / f"{case}-{rank}.json").read_text()) for rank in (0, 1)]

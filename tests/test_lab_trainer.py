@@ -324,6 +324,7 @@ def test_accelerates_trackers_get_every_terms_figures(model: CRNN, data: LineDat
         ("warmup", -1, "warmup is -1; it counts steps and must be at least 0"),
         ("checkpoint_every", -1, "checkpoint_every is -1"),
         ("attribute_every", -1, "attribute_every is -1"),
+        ("prefetch", -1, "prefetch is -1; it counts batches made ahead and must be at least 0"),
         ("mixed_precision", "fp8", "mixed_precision is 'fp8'; choose no, bf16 or fp16"),
     ],
 )

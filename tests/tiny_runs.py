@@ -38,8 +38,8 @@ class Vowels:
         return torch.tensor([1.0 + sum(c not in "aeiou" for c in text) / max(1, len(text)) for text in texts])
 
 
-def tiny_data() -> LineData:
-    return LineData(SyntheticLines(list(WORDS), TRAINING_HANDS, 12, 0), SMALLEST, CHARSET)
+def tiny_data(buckets: int = 0) -> LineData:
+    return LineData(SyntheticLines(list(WORDS), TRAINING_HANDS, 12, 0), SMALLEST, CHARSET, buckets=buckets)
 
 
 def tiny_model() -> CRNN:
@@ -73,7 +73,13 @@ CASES: dict[str, tuple[str, dict[str, Any], bool]] = {
     "ratio": ("policy_gradient", {"objective": "ratio", "samples": 3, "normalise_advantage": True}, False),
     "story": ("argmax", {"objective": "score", "reduction": "positive_mean", "lm_sample_ratio": 0.5}, True),
     "risk": ("minimum_risk", {"objective": "score"}, True),
+    "buckets": ("policy_gradient", {"objective": "hinge", "samples": 3}, True),
 }
+
+
+def case_data(name: str) -> LineData:
+    """The lines of a case; of one they are sorted by width, and its batches differ in theirs."""
+    return tiny_data(buckets=2 if name == "buckets" else 0)
 
 
 def case_trainer(name: str, data: Any, *, language_model: Any, steps: int = 4) -> Trainer:

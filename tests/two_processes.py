@@ -16,7 +16,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from safetensors.torch import save_file
-from tiny_runs import CASES, Vowels, case_trainer, tiny_data, tiny_trainer
+from tiny_runs import CASES, Vowels, case_data, case_trainer, tiny_data, tiny_trainer
 
 from gradcheck_lm.errors import DataError, GradcheckLMError, RunStopped
 from gradcheck_lm.lab.folder_lock import locked
@@ -27,13 +27,13 @@ def gradients(rank: int, folder: Path) -> None:
     """One step of every case, and three more: gradients, records and weights go to FOLDER."""
     for name in CASES:
         counting = Vowels()
-        trainer = case_trainer(name, tiny_data(), language_model=shared_language_model(counting))
+        trainer = case_trainer(name, case_data(name), language_model=shared_language_model(counting))
         record = trainer.run(until=1).records[0]
         found = {
             key: parameter.grad for key, parameter in trainer.bare.named_parameters() if parameter.grad is not None
         }
         save_file({key: value.clone() for key, value in found.items()}, folder / f"{name}-{rank}.safetensors")
-        trainer = case_trainer(name, tiny_data(), language_model=shared_language_model(Vowels()))
+        trainer = case_trainer(name, case_data(name), language_model=shared_language_model(Vowels()))
         trainer.run()
         save_file(
             {key: value.clone() for key, value in trainer.bare.state_dict().items()},

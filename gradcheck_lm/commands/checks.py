@@ -105,7 +105,17 @@ _CHECKS: dict[str, Callable[[str, Any], None]] = {
         _at_least(1),
     ),
     **dict.fromkeys(
-        ("examples", "seed", "validation_every", "checkpoint_every", "attribute_every", "weight_decay"), _at_least(0)
+        (
+            "examples",
+            "seed",
+            "validation_every",
+            "checkpoint_every",
+            "attribute_every",
+            "weight_decay",
+            "buckets",
+            "prefetch",
+        ),
+        _at_least(0),
     ),
     **dict.fromkeys(("weight", "lm_weight"), _at_least(0)),
     "learning_rate": _above_zero,

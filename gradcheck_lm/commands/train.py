@@ -57,6 +57,16 @@ def train(
         int, typer.Option(help="Steps between measurements of each term's gradient; 0: never.")
     ] = 0,
     mixed_precision: Annotated[str, typer.Option(help="'no', 'bf16' or 'fp16'.")] = "no",
+    buckets: Annotated[
+        int, typer.Option(help="Sort lines into so many widths; a batch is as wide as its widest line. 0: full width.")
+    ] = 0,
+    prefetch: Annotated[int, typer.Option(help="Batches that a thread prepares ahead; 0: none. Changes no result.")] = 2,
+    fused: Annotated[
+        bool | None, typer.Option(help="The optimizer's update as one kernel; by default on a GPU.", show_default=False)
+    ] = None,
+    compile_model: Annotated[
+        bool, typer.Option("--compile", help="Use torch.compile for the convolutions. Starting takes a minute or more.")
+    ] = False,
     tracker: Annotated[
         list[str] | None,
         typer.Option(help="Also log to one of accelerate's trackers: 'tensorboard', 'wandb', ... Repeatable."),
@@ -87,6 +97,7 @@ def train(
         lm_weight=lm_weight,
         validation_every=validation_every,
         drop_unknown=drop_unknown,
+        buckets=buckets,
     )
     config = TrainingConfig(
         steps=steps,
@@ -101,6 +112,9 @@ def train(
         attribute_every=attribute_every,
         mixed_precision=mixed_precision,
         trackers=tuple(tracker or ()),
+        prefetch=prefetch,
+        fused=fused,
+        compile=compile_model,
     )
     with progress("training", steps) as tick:
 

@@ -159,6 +159,9 @@ class CRNN(nn.Module):
     def __init__(self, config: CRNNConfig) -> None:
         super().__init__()
         self.config = config
+        # of the feature maps: the same numbers in another order, a tenth faster on a processor; parameters stay as they
+        # are, and so does every file of them
+        self.memory_format = torch.channels_last
         self.stem = nn.Conv2d(1, config.stem_channels, 7, stride=STEM_STRIDE, padding=3)
         self.groups = nn.ModuleList()
         channels_in = config.stem_channels
@@ -210,8 +213,7 @@ class CRNN(nn.Module):
             ShapeError: as `forward`.
         """
         self._check(images)
-        # channels last: the same numbers in another order, a fifth faster on a processor; parameters stay as they are
-        features = torch.relu(self.stem(images)).contiguous(memory_format=torch.channels_last)
+        features = torch.relu(self.stem(images)).contiguous(memory_format=self.memory_format)
         for index, group in enumerate(self.groups):
             features = group(features if index == 0 else self.pools[index - 1](features))
         # amax takes exactly one axis away: a batch of one line keeps its N

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -19,11 +21,20 @@ class PartlyLabelled(LineData):
     Args:
         labelled, unlabelled: lines of one size.
         labelled_share: of each batch, above 0 and below 1; at least one line of each kind.
+        readings: of the unlabelled lines, by somebody who reads them (a beam fused with a language model, say): then
+            every line of a batch has a text, and CTC learns from both kinds alike.
     Raises:
         ArgumentError: a share out of range, labelled lines without labels, pictures of different sizes.
     """
 
-    def __init__(self, labelled: LineData, unlabelled: LineData, *, labelled_share: float = 0.5) -> None:
+    def __init__(
+        self,
+        labelled: LineData,
+        unlabelled: LineData,
+        *,
+        labelled_share: float = 0.5,
+        readings: Sequence[str] | None = None,
+    ) -> None:
         if not 0 < labelled_share < 1:
             raise ArgumentError(f"labelled_share is {labelled_share}; it must be above 0 and below 1")
         if not labelled.labelled:
@@ -31,14 +42,17 @@ class PartlyLabelled(LineData):
         sizes = [(data.config.height, data.config.width) for data in (labelled, unlabelled)]
         if sizes[0] != sizes[1]:
             raise ArgumentError(f"labelled lines are {sizes[0]} pixels and unlabelled ones {sizes[1]}: make them equal")
+        if readings is not None and len(readings) != len(unlabelled):
+            raise ArgumentError(f"{len(readings)} readings for {len(unlabelled)} unlabelled lines: give one for each")
         self.parts = labelled, unlabelled
+        self.read = readings is not None
         self.labelled_share = labelled_share
         self.charset, self.config, self.labelled = labelled.charset, labelled.config, False
         self.names = [*labelled.names, *unlabelled.names]
-        self.texts = [*labelled.texts, *[""] * len(unlabelled)]
+        self.texts = [*labelled.texts, *([""] * len(unlabelled) if readings is None else readings)]
 
-    def pixels(self, indices: list[int]) -> Tensor:  # type: ignore[override]
-        """Pictures as (N, 1, H, W) uint8: the labelled lines come first, then the others."""
+    def pixels(self, indices: Sequence[int]) -> Tensor:
+        """Pictures as (N, 1, H, W) uint8; indices count the labelled lines first, then the others."""
         return torch.cat([self._part(i).pixels([self._place(i)]) for i in indices])
 
     def _part(self, index: int) -> LineData:
@@ -55,7 +69,7 @@ class PartlyLabelled(LineData):
     def batch(
         self, step: int, size: int, *, seed: int, rank: int = 0, world: int = 1, device: torch.device | str = "cpu"
     ) -> Batch:
-        """The batch of a step: each kind has permutations of its own; texts are None where the line has no label."""
+        """The batch of a step: each kind has permutations of its own; a text is None where a line has none."""
         if size < 2:
             raise ArgumentError(f"batch_size is {size}; a labelled and an unlabelled line make at least 2")
         counts = self.counts(size)
@@ -63,7 +77,7 @@ class PartlyLabelled(LineData):
         shift = len(self.parts[0])
         indices = [*found[0].indices, *[shift + i for i in found[1].indices]][rank::world]
         images = torch.cat([batch.images for batch in found])[rank::world].to(device)
-        texts = [self.texts[i] if i < shift else None for i in indices]
+        texts = [self.texts[i] if self.read or i < shift else None for i in indices]
         return Batch(images, texts, indices)  # type: ignore[arg-type]
 
 

@@ -31,7 +31,7 @@ from gradcheck_lm.lab.run_folder import STATE, RunFolder
 from gradcheck_lm.lab.state import seed_all
 from gradcheck_lm.lab.step_record import describe, measure_gradients
 from gradcheck_lm.lab.stop_signals import StopSignals, name_of
-from gradcheck_lm.lab.terms import TermFunction
+from gradcheck_lm.lab.terms import StepTerms, TermFunction
 from gradcheck_lm.lab.training_result import TrainingResult
 
 __all__ = ["METRICS", "STATE", "Trainer", "TrainingResult", "make_accelerator"]
@@ -147,7 +147,7 @@ class Trainer:
                 break
             began = time.perf_counter()
             batch = self._batch(step, batches)
-            record = self._step(step, batch)
+            record = self.step(step, batch)
             record["seconds"] = round(time.perf_counter() - began, 4)
             record["data_wait"] = round(batches.waited, 4)
             record["peak_memory_mb"] = round(peak_memory_mb(self.accelerator.device), 1)
@@ -181,7 +181,8 @@ class Trainer:
             self.accelerator.init_trackers("gradcheck_lm", config=json.loads(json.dumps(dataclasses.asdict(config))))
         return start
 
-    def _step(self, step: int, batch: Batch) -> dict[str, Any]:
+    def step(self, step: int, batch: Batch) -> dict[str, Any]:
+        """One step, counted from 0, on its batch: loss, gradients, update. Gives its record; raises as `run`."""
         config, accelerator = self.config, self.accelerator
         rate = config.rate(step)
         for group in self.optimizer.param_groups:
@@ -195,22 +196,29 @@ class Trainer:
             if problem is None:
                 raise
             raise self._not_a_number(step, batch, "the loss cannot be computed", "", problem) from error
-        total, every = found.total, config.attribute_every
-        gradients = measure_gradients(found, self.bare) if every and step % every == 0 else {}
+        gradients: dict[str, dict[str, Any]] = {}
+        if config.attribute_every and step % config.attribute_every == 0:
+            self._check_loss(step, batch, found, before)
+            gradients = measure_gradients(found, self.bare)
         self.optimizer.zero_grad(set_to_none=True)
-        if total.requires_grad:
-            accelerator.backward(total)
-        # the loss is looked at only now: on a GPU that waits for it, and the backward pass should be on its way
-        if not math.isfinite(float(total.detach())):
-            bad = [name for name, term in found.terms.items() if not math.isfinite(float(term.detach()))]
-            problem = self._fault(batch, before) or (
-                f"pictures, weights and all modules' outputs are finite: the term {' and '.join(bad)} itself is not"
-            )
-            raise self._not_a_number(step, batch, f"the loss is {float(total.detach())}", ", ".join(bad), problem)
-        if total.requires_grad:
+        if found.total.requires_grad:
+            accelerator.backward(found.total)
+        self._check_loss(step, batch, found, before)
+        if found.total.requires_grad:
             self._check_gradient(step, batch)
             self.optimizer.step()
         return describe(step, rate, found, gradients)
+
+    def _check_loss(self, step: int, batch: Batch, found: StepTerms, before: torch.Tensor) -> None:
+        """Stop where the loss is no number. Looking at it waits for a GPU, whose backward pass should be on its way."""
+        loss = float(found.total.detach())
+        if math.isfinite(loss):
+            return
+        bad = [name for name, term in found.terms.items() if not math.isfinite(float(term.detach()))]
+        problem = self._fault(batch, before) or (
+            f"pictures, weights and all modules' outputs are finite: the term {' and '.join(bad)} itself is not"
+        )
+        raise self._not_a_number(step, batch, f"the loss is {loss}", ", ".join(bad), problem)
 
     def _batch(self, step: int, batches: Prefetch[Batch]) -> Batch:
         """This process's lines of a step; where one process cannot read its own, all stop."""

@@ -1,0 +1,81 @@
+"""Counting what a program does: no clock, so that a busy machine says the same as an idle one."""
+
+from __future__ import annotations
+
+import gc
+import sys
+import tracemalloc
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+
+class Opened:
+    """How many files were opened; an audit hook stays for good, so there is one for all tests."""
+
+    count = 0
+    _hooked = False
+
+    @classmethod
+    def watch(cls) -> None:
+        if not cls._hooked:
+            sys.addaudithook(cls._event)
+            cls._hooked = True
+
+    @classmethod
+    def _event(cls, event: str, _: Any) -> None:
+        if event == "open":
+            cls.count += 1
+
+
+def calls(work: Callable[[], Any]) -> int:
+    """Calls of functions, of Python's and of C's."""
+    count = 0
+
+    def seen(_: Any, event: str, __: Any) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    work()  # what is imported and cached at the first call is not asked about
+    sys.setprofile(seen)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+def files(work: Callable[[], Any]) -> int:
+    """Files opened."""
+    Opened.watch()
+    work()
+    before = Opened.count
+    work()
+    return Opened.count - before
+
+
+def peak(work: Callable[[], Any]) -> int:
+    """Bytes of Python's and NumPy's at the highest; torch's own are not seen (see `tensor_bytes`)."""
+    work()
+    gc.collect()
+    tracemalloc.start()
+    try:
+        work()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def tensor_bytes() -> int:
+    """Bytes of all tensors alive, each storage once."""
+    gc.collect()  # what only a circle holds is no memory that is kept
+    alive = [thing for thing in gc.get_objects() if issubclass(type(thing), torch.Tensor)]
+    return sum({t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in alive}.values())
+
+
+def growth(measure: Callable[[int], float], size: int) -> float:
+    """What the step from 2 to 4 sizes adds over what the step from 1 to 2 adds: 2 is linear, 4 quadratic, whatever
+    does not depend on the size. Nothing added at all is 0."""
+    one, two, four = (measure(factor * size) for factor in (1, 2, 4))
+    return (four - two) / (two - one) if two != one else 0.0 if four == two else float("inf")

@@ -1,0 +1,294 @@
+"""Nothing grows faster than the number of lines, counted and not timed; training streams what does not fit."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from counting import calls, files, growth, peak, tensor_bytes
+from tiny_runs import CHARSET, SMALLEST, WORDS, Vowels, tiny_model
+
+from gradcheck_lm.bench import opening
+from gradcheck_lm.bench.scale_points import write_lines
+from gradcheck_lm.htr import open_lines
+from gradcheck_lm.htr.charset import Charset
+from gradcheck_lm.htr.checkpoint import save_checkpoint
+from gradcheck_lm.htr.crnn import CRNN
+from gradcheck_lm.htr.lines import Line, write_labels_tsv
+from gradcheck_lm.lab import data as data_module
+from gradcheck_lm.lab import memory
+from gradcheck_lm.lab.adapt_folder import adapt_folder
+from gradcheck_lm.lab.config import TrainingConfig
+from gradcheck_lm.lab.data import KEPT, LineData, room
+from gradcheck_lm.lab.drift import DriftWatch, StopRule
+from gradcheck_lm.lab.metrics import LineErrors, bootstrap_interval, character_errors
+from gradcheck_lm.lab.mistakes import find_mistakes
+from gradcheck_lm.lab.reading import labelled_lines, measure, read
+from gradcheck_lm.lab.reading_pairs import readings_page
+from gradcheck_lm.lab.terms import labelled
+from gradcheck_lm.lab.trainer import Trainer
+from gradcheck_lm.penalties import make_penalty
+
+LIMIT = 2.5  # of `growth`: lists grow by leaps, and numbers get more digits
+PAPER = np.full((32, 64), 230, np.uint8)
+
+
+class Teacher(Vowels):
+    """Counts the texts that it is asked for."""
+
+    def nll(self, texts: Sequence[str]) -> torch.Tensor:
+        return self.score(texts) * torch.tensor([len(text) for text in texts])
+
+
+class Pictures:
+    """Lines of ink that differ, and how often one was looked at."""
+
+    def __init__(self, count: int) -> None:
+        self.looked = 0
+        self.lines = [Line(self._draw, WORDS[i % len(WORDS)], f"line-{i}") for i in range(count)]
+
+    def _draw(self) -> np.ndarray:
+        self.looked += 1
+        return PAPER
+
+    def data(self, **options: Any) -> LineData:
+        return LineData(self.lines, SMALLEST, CHARSET, **options)
+
+
+def misread(count: int) -> tuple[list[str], list[str]]:
+    generator = random.Random(0)
+    labels = [f"{generator.choice(WORDS)} {generator.choice(WORDS)}" for _ in range(count)]
+    return labels, [label.replace(generator.choice("aeo"), "u") for label in labels]
+
+
+def rows(count: int) -> list[dict[str, str]]:
+    pairs = zip(*misread(count), strict=True)
+    return [{"image": f"{i:05d}.png", "before": before, "after": after} for i, (before, after) in enumerate(pairs)]
+
+
+def streaming(count: int) -> LineData:
+    return Pictures(count).data(kept=0)
+
+
+# what takes lines -> (what makes so many, what takes them)
+WORK: dict[str, tuple[Callable[[int], Any], Callable[[Any], Any]]] = {
+    "LineData, kept": (lambda n: Pictures(n).lines, lambda lines: LineData(lines, SMALLEST, CHARSET)),
+    "LineData, streaming": (lambda n: Pictures(n).lines, lambda lines: LineData(lines, SMALLEST, CHARSET, kept=0)),
+    "read": (streaming, lambda data: read(tiny_model(), data, CHARSET, chunk=4)),
+    "measure": (streaming, lambda data: measure(tiny_model(), data, CHARSET, Teacher())),  # type: ignore[arg-type]
+    "character errors": (misread, lambda texts: character_errors(*texts)),
+    "mistakes": (misread, lambda texts: find_mistakes(*texts)),
+    "page of readings": (rows, readings_page),
+}
+
+
+@pytest.mark.parametrize("name", WORK)
+def test_calls_and_memory_grow_with_the_lines_and_no_faster(name: str) -> None:
+    make, take = WORK[name]
+
+    def work(count: int) -> Callable[[], Any]:
+        things = make(count)
+        return lambda: take(things)
+
+    assert 1 < growth(lambda n: calls(work(n)), 64) <= LIMIT
+    assert growth(lambda n: peak(work(n)), 64) <= LIMIT
+
+
+# IAM's pictures are not looked at before they are taken
+@pytest.mark.parametrize(("form", "grown"), [("_labels", 2), ("_iam", 0), ("_pages", 2)])
+def test_opening_reads_each_file_as_often_in_a_large_set(form: str, grown: float, tmp_path: Path) -> None:
+    papers = [Line(np.full(size, 230, np.uint8), "paper") for size in ((64, 400), (2000, 1400))]
+    write_labels_tsv(papers, tmp_path / "papers")
+    picture = tmp_path / "papers" / f"0000{1 if form == '_pages' else 0}.png"
+
+    def folder(count: int) -> Path:
+        place = tmp_path / f"{count}"
+        if not place.exists():
+            getattr(opening, form)(place, count, picture)
+        return place
+
+    size = 50
+    assert growth(lambda n: files(lambda: open_lines(folder(n))), size) == grown
+    assert growth(lambda n: calls(lambda: open_lines(folder(n))), size) <= LIMIT
+    assert growth(lambda n: peak(lambda: open_lines(folder(n))), size) <= LIMIT
+
+
+def test_a_batch_costs_the_same_in_a_large_set() -> None:
+    costs = set()
+    for count in (32, 64, 128):
+        pictures = Pictures(count)
+        data = pictures.data(kept=0)
+        costs.add(calls(lambda data=data: data.batch(3, 4, seed=0)))
+        before = pictures.looked
+        data.batch(4, 4, seed=0)
+        assert pictures.looked - before == 4
+    assert len(costs) == 1, costs
+
+
+def test_each_picture_is_read_once_in_an_epoch_or_once_for_all() -> None:
+    for count in (16, 32, 64):
+        streaming, kept = Pictures(count), Pictures(count)
+        for pictures, data in ((streaming, streaming.data(kept=0)), (kept, kept.data())):
+            opened = pictures.looked
+            for step in range(count // 4):
+                data.batch(step, 4, seed=0)
+            assert (opened, pictures.looked - opened) == ((0, count) if pictures is streaming else (count, 0))
+
+
+def test_the_language_model_is_asked_once_a_line_and_by_a_step_for_its_batch_alone() -> None:
+    for count in (16, 32, 64):
+        teacher, data = Teacher(), Pictures(count).data(kept=0)
+        measure(tiny_model(), data, CHARSET, teacher)
+        assert teacher.asked == count
+        penalty = make_penalty("policy_gradient", teacher, CHARSET, objective="score", samples=3, seed=1)
+        teacher.asked = 0
+        config = TrainingConfig(steps=3, batch_size=4, schedule="constant")
+        Trainer(tiny_model(), labelled(CHARSET, penalty, 0.5), data, config).run()
+        assert 0 < teacher.asked <= 3 * 4 * 3
+
+
+def test_a_look_costs_the_same_in_a_large_set(tmp_path: Path) -> None:
+    costs = set()
+    for count in (16, 32, 64):
+        pictures, teacher, rule = Pictures(count), Teacher(), StopRule(lines=8)
+        watch = DriftWatch(tiny_model(), CHARSET, pictures.data(kept=0), teacher, rule, tmp_path)  # type: ignore[arg-type]
+        pictures.looked = teacher.asked = 0
+        watch.look(watch.start)
+        costs.add((pictures.looked, teacher.asked))
+    assert costs == {(16, 8)}  # by the start and by the present recogniser
+
+
+class Record(dict[str, Any]):
+    """A record whose questions are counted: those of a plain one are no calls."""
+
+    def __contains__(self, key: object) -> bool:
+        return super().__contains__(key)
+
+
+def test_the_rule_looks_at_each_record_once(tmp_path: Path) -> None:
+    teacher, rule = Teacher(), StopRule(lines=4)
+    watch = DriftWatch(tiny_model(), CHARSET, streaming(8), teacher, rule, tmp_path)  # type: ignore[arg-type]
+
+    def run(steps: int) -> None:
+        records: list[dict[str, Any]] = []
+        for step in range(steps):
+            watch.stop(records)
+            records.append(Record(step=step + 1))
+
+    assert growth(lambda steps: calls(lambda: run(steps)), 50) == 2
+
+
+def test_the_bootstraps_memory_does_not_grow_with_all_its_resamples() -> None:
+    def interval(count: int) -> Callable[[], tuple[float, float]]:
+        generator = np.random.default_rng(0)
+        sides = [LineErrors(generator.integers(6, size=count), np.full(count, 25)) for _ in range(2)]
+        return lambda: bootstrap_interval(*sides)
+
+    few, many = peak(interval(2000)), peak(interval(8000))
+    assert many < 1.2 * few
+    assert many < 8 * 2000 * 8000 / 2  # half of what a table of all resamples would take
+
+
+def test_the_bootstrap_draws_what_one_table_would_draw() -> None:
+    generator = np.random.default_rng(1)
+    before, after = (LineErrors(generator.integers(6, size=1500), np.full(1500, 25)) for _ in range(2))
+    picks = np.random.default_rng(0).integers(1500, size=(2000, 1500))
+    changes = (after.edits[picks].sum(1) - before.edits[picks].sum(1)) / (25 * 1500)
+    assert bootstrap_interval(before, after) == pytest.approx(tuple(np.quantile(changes, [0.025, 0.975])), abs=1e-12)
+
+
+def test_the_worst_lines_are_kept_and_no_others() -> None:
+    labels, readings = misread(300)
+    few, all_of_them = find_mistakes(labels, readings, examples=5), find_mistakes(labels, readings, examples=300)
+    assert len(few.examples) == 5
+    assert few.examples == all_of_them.examples[:5]
+    assert len(all_of_them.examples) == all_of_them.wrong_lines == few.wrong_lines > 5
+    edits = [sum(max(len(s.label), len(s.reading)) for s in spans if s.kind != "equal")
+             for spans in all_of_them.examples]  # fmt: skip
+    assert edits == sorted(edits, reverse=True)
+
+
+def test_a_state_of_adapt_does_not_grow_with_the_lines(tmp_path: Path) -> None:
+    source = save_checkpoint(tiny_model(), CHARSET, tmp_path / "source.safetensors")
+    sizes = set()
+    for count in (8, 32):
+        write_labels_tsv([Line(PAPER, "ink", f"{i}") for i in range(count)], tmp_path / f"{count}")
+        adapt_folder(
+            [tmp_path / f"{count}"], tmp_path / f"out-{count}", recogniser=str(source), lm="char",
+            penalty="policy_gradient", weight=1.0, steps=1, batch_size=4, limit=None, seed=0, device="cpu",
+            progress=lambda _: None,
+        )  # fmt: skip
+        sizes.add((tmp_path / f"out-{count}" / "state" / "state.safetensors").stat().st_size)
+    assert len(sizes) == 1
+
+
+# ---------------------------------------------------------------------- more than fits
+
+
+WIDE = dataclasses.replace(SMALLEST, width=256, classes=Charset.standard().size)
+
+
+def train(folder: Path, *, kept: int | None, on_step: Callable[[dict[str, Any]], None] | None = None) -> None:
+    """An epoch of four lines a step over a folder."""
+    charset = Charset.standard()
+    data = LineData(labelled_lines(folder, charset), WIDE, charset, kept=kept)
+    config = TrainingConfig(steps=len(data) // 4, batch_size=4, schedule="constant", augment=True)
+    Trainer(CRNN(WIDE), labelled(charset, None, 0.0), data, config, on_step=on_step).run()
+
+
+def tensors(folder: Path, *, kept: int | None) -> int:
+    """The most bytes that tensors take after a step, beyond what there was before."""
+    before, found = tensor_bytes(), []
+    train(folder, kept=kept, on_step=lambda record: found.append(tensor_bytes()) if record["step"] % 4 == 0 else None)
+    return max(found) - before
+
+
+def test_training_streams_lines_that_are_more_than_may_be_kept(tmp_path: Path) -> None:
+    few, many, pixels = 32, 128, WIDE.height * WIDE.width
+    for count in (few, many):
+        (tmp_path / f"{count}").mkdir()
+        write_lines(tmp_path / f"{count}", count, pictures=8)
+    allowed = 4 * pixels  # a batch's; both sets are larger
+    taken = {count: tensors(tmp_path / f"{count}", kept=allowed) for count in (few, many)}
+    assert abs(taken[many] - taken[few]) < 2 * (many - few) * torch.long.itemsize  # of the epoch's order
+    # and were they kept, it would show
+    assert tensors(tmp_path / f"{many}", kept=None) > taken[many] + 0.9 * many * pixels
+    peaks = {count: peak(lambda count=count: train(tmp_path / f"{count}", kept=allowed)) for count in (few, many)}
+    # a line's name, text and path, and a step's record, are held; its picture is not
+    assert (peaks[many] - peaks[few]) / (many - few) < pixels / 4
+
+
+def test_what_is_kept_depends_on_what_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LOCAL_WORLD_SIZE", raising=False)
+    monkeypatch.setattr(data_module, "free_memory", lambda: None)
+    assert room() == KEPT
+    monkeypatch.setattr(data_module, "free_memory", lambda: 10 * KEPT)
+    assert room() == KEPT
+    pixels = 8 * SMALLEST.height * SMALLEST.width
+    monkeypatch.setattr(data_module, "free_memory", lambda: 2 * pixels)
+    assert room() == pixels
+    assert Pictures(8).data()._pixels is not None
+    assert Pictures(9).data()._pixels is None
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")  # each of two processes keeps its own
+    assert room() == pixels / 2
+
+
+def test_free_memory_is_what_the_machine_or_a_limit_leaves(tmp_path: Path) -> None:
+    free = memory.free_memory()
+    assert free is None or free > 50_000_000
+    for name, text in (
+        ("memory.max", "1000\n"),
+        ("memory.current", "700\n"),
+        ("memory.stat", "anon 5\ninactive_file 60\n"),
+    ):
+        (tmp_path / name).write_text(text)
+    assert memory._left_in_cgroup(tmp_path) == 360
+    (tmp_path / "memory.max").write_text("max\n")
+    assert memory._left_in_cgroup(tmp_path) is None
+    assert memory._left_in_cgroup(tmp_path / "nowhere") is None
