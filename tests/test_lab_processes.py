@@ -174,3 +174,16 @@ def test_devices_that_cannot_be_are_refused(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("LOCAL_RANK", "0")
     with pytest.raises(ArgumentError, match=r"4 processes were launched, and each takes the GPU of its rank"):
         make_accelerator(TrainingConfig(), device="cuda:1")
+
+
+@pytest.mark.slow
+def test_accelerates_launcher_starts_two_processes_on_a_cpu(tmp_path: Path) -> None:
+    command = ["--multi_gpu", "--num_processes", "2", "--main_process_port", "0", "-m", "gradcheck_lm", "train",
+               "--device", "cpu", "--recogniser", "synthetic", "--lines", "8", "--steps", "1", "--batch-size", "4",
+               "--validation-every", "0", "--out", str(tmp_path)]  # fmt: skip
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    launcher = [sys.executable, "-m", "accelerate.commands.accelerate_cli", "launch"]
+    done = subprocess.run([*launcher, *command], capture_output=True, text=True, timeout=300, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert {"random.torch", "rank.1.random.torch"} <= load_file(tmp_path / "state.safetensors").keys()
+    assert (tmp_path / "recogniser.safetensors").exists()

@@ -1,8 +1,9 @@
-"""What makes a step faster and must change nothing else: fused updates, compiled convolutions, a late look at losses."""
+"""What makes a step faster and must change nothing else: fused updates, compiled convolutions, a late look at loss."""
 
 from __future__ import annotations
 
 import copy
+import json
 import warnings
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,13 @@ import pytest
 import torch
 from tiny_runs import CHARSET, Vowels, differences, tiny_data, tiny_model, tiny_trainer
 from torch import nn
+from typer.testing import CliRunner
 
+from gradcheck_lm.cli import app
 from gradcheck_lm.errors import ArgumentError, RunError
 from gradcheck_lm.htr.crnn import build_crnn
+from gradcheck_lm.htr.lines import write_labels_tsv
+from gradcheck_lm.htr.synthetic import SyntheticLines
 from gradcheck_lm.lab.adapt import same_weights
 from gradcheck_lm.lab.compiled import compiled_convolutions
 from gradcheck_lm.lab.config import TrainingConfig
@@ -199,6 +204,35 @@ def test_a_loss_that_is_no_number_never_gets_into_the_weights(every: int, tmp_pa
     clean.run(until=2)
     parameters = dict(clean.bare.named_parameters())
     assert all(torch.equal(value, parameters[name]) for name, value in trainer.bare.named_parameters())
+
+
+# ---------------------------------------------------------------------- the command
+
+
+@pytest.mark.parametrize("option", ["--buckets", "--prefetch"])
+def test_the_command_refuses_numbers_that_cannot_be(option: str, tmp_path: Path) -> None:
+    found = CliRunner().invoke(app, ["train", "--out", str(tmp_path / "o"), option, "-1"], env={"COLUMNS": "200"})
+    assert found.exit_code == 2
+    assert f"{option} is -1; it must be at least 0" in found.stderr
+    assert not (tmp_path / "o").exists()
+
+
+def test_the_command_hands_its_options_on(tmp_path: Path) -> None:
+    lines = write_labels_tsv(list(SyntheticLines(["the cat", "on a mat, and so on"], count=4)), tmp_path / "lines")
+    out, base = tmp_path / "run", ["--steps", "2", "--batch-size", "2", "--validation-every", "0", "--no-augment"]
+    arguments = ["train", "--data", str(lines), "--validation", str(lines), "--out", str(out), *base]
+    found = CliRunner().invoke(app, [*arguments, "--buckets", "2", "--prefetch", "0", "--fused"])
+    assert found.exit_code == 0, found.output
+    report = json.loads((out / "training.json").read_text(encoding="utf-8"))
+    assert report["settings"]["buckets"] == 2
+    assert (report["config"]["prefetch"], report["config"]["fused"], report["config"]["compile"]) == (0, True, False)
+    assert 0 <= report["data_share"] <= 1
+    found = CliRunner().invoke(app, [*arguments, "--buckets", "9"])
+    assert found.exit_code == 2
+    assert "buckets is 9 for 4 lines" in found.stderr
+    found = CliRunner().invoke(app, arguments)
+    assert found.exit_code == 2
+    assert "buckets was 2, is None" in found.stderr
 
 
 # ---------------------------------------------------------------------- on a GPU

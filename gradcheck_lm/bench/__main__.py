@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 
+from gradcheck_lm.bench.study.commands import app as study
 from gradcheck_lm.commands.common import friendly, note, quiet_libraries
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
+app.add_typer(study, name="study")
 
 
 @app.command()
@@ -20,12 +22,17 @@ def gpu(
     device: Annotated[str, typer.Option(help="'cuda'; 'cpu' only to try the benchmark itself.")] = "cuda",
     lm: Annotated[str, typer.Option(help="Language model: 'smollm2', 'char', a folder or a .gguf file.")] = "smollm2",
     tests: Annotated[bool, typer.Option(help="Run the tests marked gpu first.")] = True,
+    reference: Annotated[
+        Path | None, typer.Option(help="As --reference of train: a checkout of georgeretsi/HTR-best-practices.")
+    ] = None,
 ) -> None:
     """Everything that needs a GPU, in order of value, inside the time given."""
     quiet_libraries()
     from gradcheck_lm.bench.gpu import run_gpu
 
-    typer.echo(str(run_gpu(out, minutes=minutes, device=device, lm=lm, tests=tests, progress=note)))
+    typer.echo(
+        str(run_gpu(out, minutes=minutes, device=device, lm=lm, tests=tests, reference=reference, progress=note))
+    )
 
 
 @app.command()
@@ -73,6 +80,24 @@ def trace(
     from gradcheck_lm.bench.trace import run_trace
 
     typer.echo(str(run_trace(out, rounds=rounds, seconds=seconds, progress=note)))
+
+
+@app.command()
+@friendly
+def train(
+    out: Annotated[Path, typer.Option(help="Folder for train.json and train.md.")] = Path("docs/results"),
+    reference: Annotated[
+        Path | None,
+        typer.Option(help="A checkout of georgeretsi/HTR-best-practices, whose code is run; without it only ours is."),
+    ] = None,
+    device: Annotated[str, typer.Option(help="'cpu' or 'cuda'.")] = "cpu",
+    repeats: Annotated[int, typer.Option(help="Interleaved repeats of each step.", min=2)] = 5,
+) -> None:
+    """Lines a second of a training step, against the reference implementation, the device, and with each option."""
+    quiet_libraries()
+    from gradcheck_lm.bench.train import run_train
+
+    typer.echo(str(run_train(out, reference=reference, device=device, repeats=repeats, progress=note)))
 
 
 @app.command()

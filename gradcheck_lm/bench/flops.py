@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import statistics
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
@@ -51,64 +52,71 @@ def lstm_flops(model: CRNN, lines: int, frames: int) -> int:
 
 
 def matmul_flops_per_second(device: torch.device, dtype: torch.dtype, *, tf32: bool = False, repeats: int = 5) -> float:
-    """The best of some multiplications of large square matrices: what the device can do at most."""
+    """The best of some multiplications of large square matrices: what the device can do at most.
+
+    Args:
+        tf32: let a GPU round float32 to 10 bits first, as it does in convolutions and LSTMs by default.
+    """
     size = 8192 if device.type == "cuda" else 2048
     one, two = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
-    before = torch.backends.cuda.matmul.allow_tf32
     best = float("inf")
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high" if tf32 else "highest")
     try:
-        torch.backends.cuda.matmul.allow_tf32 = tf32
         for _ in range(repeats + 1):
             began = time.perf_counter()
-            one @ two
+            torch.matmul(one, two)
             synchronise(device)
             best = min(best, time.perf_counter() - began)
     finally:
-        torch.backends.cuda.matmul.allow_tf32 = before
+        torch.set_float32_matmul_precision(before)
     return 2 * size**3 / best
+
+
+class _Clock:
+    """Seconds by name, each part waited for; a part that comes twice in a turn is added up."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self.turns: list[dict[str, float]] = []
+
+    @contextlib.contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        synchronise(self.device)
+        began = time.perf_counter()
+        yield
+        synchronise(self.device)
+        self.turns[-1][name] = self.turns[-1].get(name, 0.0) + time.perf_counter() - began
 
 
 def time_of_parts(
     model: CRNN, optimizer: torch.optim.Optimizer, images: Tensor, texts: list[str], charset: Charset, repeats: int
 ) -> dict[str, float]:
-    """Median seconds of each part of a float32 step, forward and backward, each waited for."""
-    device = images.device
-    found: dict[str, list[float]] = {}
-
-    def timed(name: str, work: Callable[[], Any]) -> Any:
-        synchronise(device)
-        began = time.perf_counter()
-        result = work()
-        synchronise(device)
-        seconds = time.perf_counter() - began
-        if turn:
-            found.setdefault(name, []).append(seconds) if name not in seen else found[name].append(
-                found[name].pop() + seconds
-            )
-            seen.add(name)
-        return result
-
-    for turn in range(repeats + 1):
-        seen: set[str] = set()
-        columns = timed("convolutions", lambda: model.columns(images))
-        inner = columns.detach().requires_grad_()
-        states = timed("lstm", lambda seen_by=inner: model.recurrent(seen_by)[0])
+    """Median seconds of each part of a float32 step, forward and backward together; one turn is not counted."""
+    clock = _Clock(images.device)
+    for _ in range(repeats + 1):
+        clock.turns.append({})
+        with clock.part("convolutions"):
+            columns = model.columns(images)
+        seen = columns.detach().requires_grad_()
+        with clock.part("lstm"):
+            states = model.recurrent(seen)[0]
         last = states.detach().requires_grad_()
-        logits, shortcut = timed(
-            "heads", lambda a=last, b=inner: (model.head(a), model.shortcut(b.permute(1, 2, 0)).permute(2, 0, 1))
-        )
-        ends = [logits.detach().requires_grad_(), shortcut.detach().requires_grad_()]
-
-        def both(ends: list[Tensor] = ends) -> None:
-            (ctc_term(ends[0], texts, charset) + 0.1 * ctc_term(ends[1], texts, charset)).backward()
-
-        timed("ctc", both)
-        timed("heads", lambda a=(logits, shortcut), b=ends: torch.autograd.backward(a, [end.grad for end in b]))
-        timed("lstm", lambda a=states, b=last: a.backward(b.grad))
-        timed("convolutions", lambda a=columns, b=inner: a.backward(b.grad))
-        timed("optimizer", optimizer.step)
+        with clock.part("heads"):
+            outputs = [model.head(last), model.shortcut(seen.permute(1, 2, 0)).permute(2, 0, 1)]
+        logits, shortcut = (output.detach().requires_grad_() for output in outputs)
+        with clock.part("ctc"):
+            (ctc_term(logits, texts, charset) + 0.1 * ctc_term(shortcut, texts, charset)).backward()
+        with clock.part("heads"):
+            torch.autograd.backward(outputs, [logits.grad, shortcut.grad])
+        with clock.part("lstm"):
+            states.backward(last.grad)
+        with clock.part("convolutions"):
+            columns.backward(seen.grad)
+        with clock.part("optimizer"):
+            optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-    return {name: sorted(values)[len(values) // 2] for name, values in found.items()}
+    return {name: statistics.median(turn[name] for turn in clock.turns[1:]) for name in clock.turns[0]}
 
 
 def synchronise(device: torch.device) -> None:

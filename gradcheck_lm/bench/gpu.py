@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import json
 import statistics
 import subprocess
@@ -14,6 +15,7 @@ from typing import Any
 
 import torch
 
+from gradcheck_lm.bench.train import Plan, reduced, run_train
 from gradcheck_lm.errors import ArgumentError, GradcheckLMError
 from gradcheck_lm.files import write_text_atomic
 from gradcheck_lm.htr.charset import Charset
@@ -43,10 +45,13 @@ class Budget:
 
 
 def run_gpu(
-    out: str | Path, *, minutes: float, device: str, lm: str, tests: bool, progress: Callable[[str], None]
-) -> Path:
+    out: str | Path, *, minutes: float, device: str, lm: str, tests: bool, progress: Callable[[str], None],
+    reference: str | Path | None = None,
+) -> Path:  # fmt: skip
     """Run the stages until the time is up; what is done is on disk after each. Gives the path of gpu.md.
 
+    Args:
+        reference: a checkout of the reference implementation, for the training benchmark.
     Raises:
         ArgumentError: "cuda" without a GPU.
     """
@@ -70,6 +75,7 @@ def run_gpu(
     stages: list[tuple[str, float, Stage]] = [
         ("tests", 20, lambda: gpu_tests(budget) if tests else {"skipped": "not asked for"}),
         ("full_crnn_side_by_side", 60, lambda: side_by_side(language_model(), target, out, small)),
+        ("training", 90, lambda: training(out, target, reference, small, progress)),
         ("throughput", 30, lambda: throughput(target, small)),
         ("scoring", 20, lambda: scoring(language_model(), small)),
         ("new_hand", 60, lambda: new_hand(language_model(), target, out, small, budget)),
@@ -121,6 +127,17 @@ def side_by_side(language_model: AnyLanguageModel, device: torch.device, out: Pa
         "batch_size": size,
         "arms": {name: {key: outcome.figures[key] for key in keys} for name, outcome in outcomes.items()},
     }
+
+
+def training(
+    out: Path, device: torch.device, reference: str | Path | None, small: bool, progress: Callable[[str], None]
+) -> dict[str, Any]:
+    """The training benchmark, without what takes a compiler; train.md in `out` says what the figures are."""
+    plan = reduced(Plan(device, 2 if small else 7))
+    if small:
+        plan = dataclasses.replace(plan, recogniser=plan.laptop, batch=2, batches=1, buckets=1)
+    run_train(out, reference=reference, device=device.type, repeats=plan.repeats, progress=progress, plan=plan)
+    return json.loads((out / "train.json").read_text(encoding="utf-8"))["stages"]
 
 
 def throughput(device: torch.device, small: bool) -> dict[str, Any]:

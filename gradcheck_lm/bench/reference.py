@@ -157,11 +157,11 @@ class _StandIn(ModuleType):
 
 
 def _commit(folder: Path) -> str:
-    """The commit of the checkout, with a word where files differ from it."""
+    """The commit of the checkout, with a word where the files that are used differ from it."""
     try:
         command = ["git", "-C", str(folder), "rev-parse", "HEAD"]
         commit = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-        command = ["git", "-C", str(folder), "status", "--porcelain", "--untracked-files=no"]
+        command = ["git", "-C", str(folder), "status", "--porcelain", "--", *FILES]
         changed = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return "unknown"

@@ -12,6 +12,7 @@ from gradcheck_lm.draw.curves import Panel, Series, save_curves
 _STEP = (
     ("frames", "T, frames", ".0f", 1),
     ("seconds", "ms a step", ".0f", 1000),
+    ("cpu_seconds", "of the processor", ".0f", 1000),
     ("memory_mb", "MB more at the peak", ".0f", 1),
     ("kept_mb", "MB kept for the backward", ".0f", 1),
     ("process_mb", "MB of the process", ".0f", 1),
@@ -21,12 +22,14 @@ _EPOCH = (
     ("preparing_seconds", "s to prepare", ".1f", 1),
     ("training_seconds", "s to train", ".1f", 1),
     ("seconds", "s in all", ".1f", 1),
+    ("cpu_seconds", "of the processor", ".1f", 1),
     ("step_seconds", "ms a step, median", ".1f", 1000),
     ("memory_mb", "MB more at the peak", ".0f", 1),
     ("process_mb", "MB of the process", ".0f", 1),
 )
 _WORK = (
     ("seconds", "s", ".2f", 1),
+    ("cpu_seconds", "of the processor", ".2f", 1),
     ("memory_mb", "MB more at the peak", ".0f", 1),
     ("process_mb", "MB of the process", ".0f", 1),
 )
@@ -38,7 +41,7 @@ _ABOUT = {
     "lm": "The same with 16 lines: the penalty asks the language model for 5 texts a line, without a gradient. Random "
     "models have the form of `char` (a token a character), float32; `smollm2` has tokens of several characters, and "
     "the dtype that is its default here.",
-    "epoch": "A folder with labels.tsv (files linked to 64 pictures), 16 lines a step, a recogniser so small that the "
+    "epoch": "A folder with labels.tsv (files linked to 64 pictures), 64 lines a step, a recogniser so small that the "
     "way of the lines through the trainer is what costs; records and states are written as in `train`. Streaming reads "
     "each picture when it is taken; otherwise all are read before the first step and kept, a byte a pixel.",
     "reading": "`evaluate` reads from disk, with the recogniser that ships, and takes error rates. A look of `adapt` "
@@ -58,8 +61,9 @@ def page(report: dict[str, Any]) -> str:
         "over what the process held before the work began, libraries loaded and models in memory; *MB of the process*: "
         f"its highest of all (`getrusage`). Steps: median of {REPEATS} after one that is not counted. *MB kept for the "
         "backward* counts what autograd saves, and is the same in every run.", "",
-        "An exponent of 1 is linear, 0 does not grow. Fitted by least squares on logarithms; in brackets the flattest "
-        f"and the steepest between neighbouring rows. Memory below {NOISE_MB:.0f} MB is the allocator's noise and left "
+        "An exponent of 1 is linear, 0 does not grow. Fitted by least squares on logarithms, of time on the "
+        "processor's (all threads; other work on the machine stretches the clock's); in brackets the flattest and "
+        f"the steepest between neighbouring rows. Memory below {NOISE_MB:.0f} MB is the allocator's noise and left "
         "out of the fits.", "",
         "![time and memory over size](scale.png)", "",
         "## Does anything grow faster than the number of lines?", "",
@@ -99,7 +103,7 @@ def section(name: str, axis: dict[str, Any]) -> list[str]:
         lines.append(f"| {row['series']}{dtype} | {count(row[axis['x']])} | {' | '.join(cells)} |")
     lines.append("")
     for curve, measures in axis["growth"].items():
-        said = [f"{what} {_exponent(measures[key])}" for key, what in (("seconds", "time"), ("memory_mb", "memory"))]
+        said = [f"{'memory' if key == 'memory_mb' else 'time'} {_exponent(grown)}" for key, grown in measures.items()]
         lines.append(f"- {curve}: {', '.join(said)}")
     return [*lines, ""]
 
@@ -125,12 +129,12 @@ def panels(report: dict[str, Any]) -> list[Panel]:
     """Time and memory over each axis; on logarithmic scales a slope is an exponent."""
     found = []
     for axis in report["axes"].values():
-        for key, label in (("seconds", "seconds"), ("memory_mb", "MB more at the peak")):
+        for key, label in (("cpu_seconds", "seconds of the processor"), ("memory_mb", "MB more at the peak")):
             series = {}
             for name in dict.fromkeys(row["series"] for row in axis["points"]):
                 mine = sorted((row for row in axis["points"] if row["series"] == name), key=lambda row: row[axis["x"]])
                 series[name] = Series([row[axis["x"]] for row in mine], [row[key] for row in mine])
-            title = f"{axis['title']}: {'time' if key == 'seconds' else 'memory'}"
+            title = f"{axis['title']}: {'memory' if key == 'memory_mb' else 'time'}"
             found.append(Panel(title, axis["meaning"].partition(";")[0], label, series, log_x=True, log_y=True))
     return found
 

@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ from gradcheck_lm.penalties import make_penalty
 Figures = dict[str, Any]
 # so small that what an epoch costs is the way of the lines through the trainer, not the network
 TINY = CRNNConfig("tiny", 32, 256, 4, ((1, 8), (1, 16)), 1, 16, 0.0, 0.0)
-BATCH = 16
+BATCH = 64  # lines in a step of an epoch
 
 
 def step(spec: Figures) -> Figures:
@@ -66,13 +67,16 @@ def step(spec: Figures) -> Figures:
     settings: Figures = {"schedule": "constant", "learning_rate": 1e-6, "clip_norm": 5.0, "augment": True}
     config = TrainingConfig(steps=1 + spec["repeats"], batch_size=spec["lines"], **settings)
     Trainer(model, terms, data.first(2), dataclasses.replace(config, steps=1, batch_size=2)).run()  # loads libraries
-    trainer = Trainer(model, terms, data, config)
+    clocks: list[tuple[float, float]] = []
+    trainer = Trainer(model, terms, data, config, on_step=lambda _: clocks.append(now()))
     memory = Memory(trainer.accelerator.device)
-    records = trainer.run().records[1:]  # the first one finds and warms up kernels
+    trainer.run()
     found |= memory.figures()
     batch = data.batch(0, spec["lines"], seed=0, device=trainer.accelerator.device)
     found["kept_mb"] = kept_mb(lambda: terms(trainer.model, batch).total.backward(), besides=model.parameters())
-    return {**found, "seconds": statistics.median(record["seconds"] for record in records)}
+    # from the end of each step to the end of the next: the first one finds and warms up kernels
+    seconds, cpu_seconds = (statistics.median(b[i] - a[i] for a, b in pairwise(clocks)) for i in range(2))
+    return {**found, "seconds": seconds, "cpu_seconds": cpu_seconds}
 
 
 def epoch(spec: Figures) -> Figures:
@@ -86,7 +90,7 @@ def one_epoch(folder: str, *, kept: bool) -> Figures:
     """An epoch of the smallest recogniser, with what a folder of a run keeps."""
     charset = Charset.standard()
     memory = Memory(torch.device("cpu"))
-    began = time.perf_counter()
+    began, busy = now()
     lines = labelled_lines(folder, charset)
     opened = time.perf_counter()
     data = LineData(lines, TINY, charset, kept=None if kept else 0)
@@ -97,10 +101,11 @@ def one_epoch(folder: str, *, kept: bool) -> Figures:
     with tempfile.TemporaryDirectory() as out:
         trainer = Trainer(CRNN(TINY), labelled(charset, None, 0.0), data, config, folder=out)
         records = trainer.run().records
-        ended = time.perf_counter()
+        ended, spent = now()
     return {
         **memory.figures(),
         "seconds": ended - began,
+        "cpu_seconds": spent - busy,
         "opening_seconds": opened - began,
         "preparing_seconds": prepared - opened,
         "training_seconds": ended - prepared,
@@ -189,14 +194,19 @@ class Memory:
 
 def work_on(work: Callable[[], Any], *, repeats: int = 1) -> Figures:
     """Seconds of one call (the median of `repeats`), and the memory of the first."""
-    memory, seconds, found = Memory(torch.device("cpu")), [], {}
+    memory, clocks, found = Memory(torch.device("cpu")), [now()], {}
     for turn in range(repeats):
-        began = time.perf_counter()
         work()
-        seconds.append(time.perf_counter() - began)
+        clocks.append(now())
         if turn == 0:
             found = memory.figures()
-    return {**found, "seconds": statistics.median(seconds)}
+    seconds, cpu_seconds = (statistics.median(b[i] - a[i] for a, b in pairwise(clocks)) for i in range(2))
+    return {**found, "seconds": seconds, "cpu_seconds": cpu_seconds}
+
+
+def now() -> tuple[float, float]:
+    """Seconds on the clock, and of the processor in all threads of this process: a busy machine stretches the first."""
+    return time.perf_counter(), time.process_time()
 
 
 def write_lines(folder: Path, count: int, pictures: int = 64) -> None:

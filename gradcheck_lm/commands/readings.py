@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,27 @@ from gradcheck_lm.commands.common import note
 from gradcheck_lm.commands.data import Choice
 
 if TYPE_CHECKING:
+    from gradcheck_lm.lab.decoding import Decoding
     from gradcheck_lm.lab.scoring import ReadingChange
+
+
+@dataclass(frozen=True)
+class Fuse:
+    """A language model that reads along at decoding time; no name: greedy decoding."""
+
+    name: str | None = None
+    weight: float = 0.3
+    length_bonus: float = 0.6
+    beam: int = 16
+
+    def decoding(self, charset: Any, device: Any = None) -> Decoding | None:
+        """The decoder; None for greedy decoding."""
+        if self.name is None:
+            return None
+        from gradcheck_lm.lab.decoding import make_decoding
+
+        options: dict[str, Any] = {"weight": self.weight, "length_bonus": self.length_bonus, "beam": self.beam}
+        return make_decoding(self.name, charset, device=device, **options)
 
 
 def load(recogniser: str, device: str | None) -> tuple[Any, Any]:
@@ -31,6 +52,7 @@ def read_data(
     limit: int | None = None,
     drop_unknown: bool = False,
     choice: Choice | None = None,
+    fuse: Fuse | None = None,
 ) -> tuple[list[str], list[str]]:
     """Labels and readings of labelled lines, or of logits that come with labels."""
     from gradcheck_lm.errors import DataError
@@ -39,7 +61,7 @@ def read_data(
 
     choice = choice or Choice()
     if is_logits(data):
-        _, labels, readings = read_logits(data, recogniser, choice, limit=limit)
+        _, labels, readings = read_logits(data, recogniser, choice, limit=limit, fuse=fuse)
         if labels is None:
             raise DataError(
                 f"the logits of {data} come without labels: put 'labels' into the .npz, or beside each file its .txt"
@@ -49,11 +71,11 @@ def read_data(
     lines = labelled_lines(
         data, charset, drop_unknown=drop_unknown, limit=limit, progress=note, **choice.of_lines(data)
     )
-    return [line.text or "" for line in lines], read_lines(model, charset, lines)
+    return [line.text or "" for line in lines], read_lines(model, charset, lines, fuse=fuse)
 
 
 def read_logits(
-    data: Path, recogniser: str, choice: Choice, *, limit: int | None = None
+    data: Path, recogniser: str, choice: Choice, *, limit: int | None = None, fuse: Fuse | None = None
 ) -> tuple[list[str], list[str] | None, list[str]]:
     """Names, labels where there are some, and readings of logits; the recogniser lends its charset."""
     from gradcheck_lm.htr import greedy_decode
@@ -62,24 +84,36 @@ def read_logits(
 
     default = None if choice.charset else load_recogniser(recogniser)[1]
     found = read_file(data, default=default, **choice.of_logits(data)).first(limit)
-    return found.names, found.transcripts, greedy_decode(found.logits, found.charset, lengths=found.lengths)
+    decoding = (fuse or Fuse()).decoding(found.charset, found.logits.device)
+    decode = greedy_decode if decoding is None else decoding.read
+    return found.names, found.transcripts, decode(found.logits, found.charset, lengths=found.lengths)
 
 
-def read_lines(model: Any, charset: Any, lines: Sequence[Any]) -> list[str]:
+def read_lines(model: Any, charset: Any, lines: Sequence[Any], *, fuse: Fuse | None = None) -> list[str]:
     """Readings of lines, with progress where there are many."""
     from gradcheck_lm.draw.terminal import progress
     from gradcheck_lm.lab.data import LineData
     from gradcheck_lm.lab.reading import read
 
+    decoding = (fuse or Fuse()).decoding(charset, next(model.parameters()).device)
+    options: dict[str, Any] = {} if decoding is None else {"decode": decoding.read}
     with progress("reading", len(lines), enabled=len(lines) > 64) as tick:
         if len(lines) > 64:
             note(f"preparing {len(lines)} lines")
         data = LineData(lines, model.config, charset, clean=True)
-        return read(model, data, charset, on_lines=tick)
+        return read(model, data, charset, on_lines=tick, **options)
 
 
 def compare_logits(
-    before: Path, after: Path, recogniser: str, lm: str | None, choice: Choice, *, limit: int | None, device: str | None
+    before: Path,
+    after: Path,
+    recogniser: str,
+    lm: str | None,
+    choice: Choice,
+    *,
+    limit: int | None,
+    device: str | None,
+    fuse: Fuse | None = None,
 ) -> ReadingChange:
     """How the reading of some lines changed, from logits before and after.
 
@@ -92,8 +126,8 @@ def compare_logits(
 
     if lm is None:
         raise ArgumentError("--before needs a language model that scores both readings: give --lm, for example char")
-    old_names, old_labels, old = read_logits(before, recogniser, choice, limit=limit)
-    names, labels, new = read_logits(after, recogniser, choice, limit=limit)
+    old_names, old_labels, old = read_logits(before, recogniser, choice, limit=limit, fuse=fuse)
+    names, labels, new = read_logits(after, recogniser, choice, limit=limit, fuse=fuse)
     # a file has no names for its lines; a folder has, and then they must be the same
     if len(names) != len(old_names) or (before.is_dir() and after.is_dir() and names != old_names):
         raise ArgumentError(

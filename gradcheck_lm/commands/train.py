@@ -57,10 +57,22 @@ def train(
         int, typer.Option(help="Steps between measurements of each term's gradient; 0: never.")
     ] = 0,
     mixed_precision: Annotated[str, typer.Option(help="'no', 'bf16' or 'fp16'.")] = "no",
+    unlabelled: Annotated[
+        str | None,
+        typer.Option(
+            help="More lines of the hand without labels, as --data: --recogniser reads them with --fuse, and CTC "
+            "learns from that too. docs/runs.md says what it gave."
+        ),
+    ] = None,
+    fuse: Annotated[str, typer.Option(help="Of --unlabelled: 'ngram', or a folder that `train-ngram` made.")] = "ngram",
+    fuse_weight: Annotated[float, typer.Option(help="Of --unlabelled: weight of the n-gram's cost.")] = 0.3,
+    fuse_bonus: Annotated[float, typer.Option(help="Of --unlabelled: nats that each character is given.")] = 0.6,
     buckets: Annotated[
         int, typer.Option(help="Sort lines into so many widths; a batch is as wide as its widest line. 0: full width.")
     ] = 0,
-    prefetch: Annotated[int, typer.Option(help="Batches that a thread prepares ahead; 0: none. Changes no result.")] = 2,
+    prefetch: Annotated[
+        int, typer.Option(help="Batches that a thread prepares ahead; 0: none. Changes no result.")
+    ] = 2,
     fused: Annotated[
         bool | None, typer.Option(help="The optimizer's update as one kernel; by default on a GPU.", show_default=False)
     ] = None,
@@ -98,6 +110,10 @@ def train(
         validation_every=validation_every,
         drop_unknown=drop_unknown,
         buckets=buckets,
+        unlabelled=unlabelled,
+        fuse=fuse,
+        fuse_weight=fuse_weight,
+        fuse_bonus=fuse_bonus,
     )
     config = TrainingConfig(
         steps=steps,

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,18 +10,12 @@ from typing import Any
 from rich.console import Console
 
 from gradcheck_lm.errors import LayoutError, MissingPackageError
-from gradcheck_lm.files import write_text_atomic
+from gradcheck_lm.files import user_cache, write_text_atomic
 
 
 def default_folder(name: str) -> Path:
     """Where a lesson's pictures go unless --out says otherwise: the user's cache, never the course itself."""
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return base / "gradcheck_lm" / "lessons" / name
+    return user_cache() / "lessons" / name
 
 
 def draw(subject: Any, stem: Path, *, params: Mapping[str, Any] | None, console: Console) -> tuple[str, Path]:

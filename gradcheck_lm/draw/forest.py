@@ -120,7 +120,7 @@ def _draw(axis: Any, panel: Forest, series: Sequence[str]) -> None:
 def _draw_effect(axis: Any, effect: Effect, y: float, limits: tuple[float, float], name: str, index: int) -> None:
     left, right = limits
     colour, marker = PALETTE[index % len(PALETTE)], _MARKERS[index % len(_MARKERS)]
-    if effect.low is not None and effect.high is not None:
+    if left <= effect.value <= right and effect.low is not None and effect.high is not None:
         ends = max(left, effect.low), min(right, effect.high)
         if ends[0] <= ends[1]:
             axis.hlines(y, *ends, color=colour, linewidth=1.4)

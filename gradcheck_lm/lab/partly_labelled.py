@@ -48,37 +48,40 @@ class PartlyLabelled(LineData):
         self.read = readings is not None
         self.labelled_share = labelled_share
         self.charset, self.config, self.labelled = labelled.charset, labelled.config, False
+        self._lines, self._pixels = (), None  # the parts hold theirs
         self.names = [*labelled.names, *unlabelled.names]
         self.texts = [*labelled.texts, *([""] * len(unlabelled) if readings is None else readings)]
 
     def pixels(self, indices: Sequence[int]) -> Tensor:
         """Pictures as (N, 1, H, W) uint8; indices count the labelled lines first, then the others."""
-        return torch.cat([self._part(i).pixels([self._place(i)]) for i in indices])
-
-    def _part(self, index: int) -> LineData:
-        return self.parts[index >= len(self.parts[0])]
-
-    def _place(self, index: int) -> int:
-        return index if index < len(self.parts[0]) else index - len(self.parts[0])
+        shift = len(self.parts[0])
+        return torch.cat([self.parts[i >= shift].pixels([i - shift if i >= shift else i]) for i in indices])
 
     def counts(self, size: int) -> tuple[int, int]:
-        """How many lines of each kind are in a batch of `size`."""
-        labelled = min(max(1, round(size * self.labelled_share)), size - 1)
-        return labelled, size - labelled
+        """How many lines of each kind are in a batch of `size`.
 
-    def batch(
-        self, step: int, size: int, *, seed: int, rank: int = 0, world: int = 1, device: torch.device | str = "cpu"
-    ) -> Batch:
-        """The batch of a step: each kind has permutations of its own; a text is None where a line has none."""
+        Raises:
+            ArgumentError: there is no room for one of each.
+        """
         if size < 2:
             raise ArgumentError(f"batch_size is {size}; a labelled and an unlabelled line make at least 2")
-        counts = self.counts(size)
-        found = [part.batch(step, count, seed=seed) for part, count in zip(self.parts, counts, strict=True)]
-        shift = len(self.parts[0])
-        indices = [*found[0].indices, *[shift + i for i in found[1].indices]][rank::world]
-        images = torch.cat([batch.images for batch in found])[rank::world].to(device)
-        texts = [self.texts[i] if self.read or i < shift else None for i in indices]
-        return Batch(images, texts, indices)  # type: ignore[arg-type]
+        most = [len(part) for part in self.parts]
+        labelled = min(max(1, round(size * self.labelled_share)), size - 1, most[0])
+        others = min(size - labelled, most[1])
+        return min(size - others, most[0]), others  # where a kind has too few lines, the other fills the batch
+
+    def picked(self, step: int, size: int, *, seed: int) -> list[int]:
+        """The lines of a step's batch, the labelled ones first: each kind has permutations of its own."""
+        labelled, others = (
+            part.picked(step, count, seed=seed) for part, count in zip(self.parts, self.counts(size), strict=True)
+        )
+        return [*labelled, *[len(self.parts[0]) + i for i in others]]
+
+    def take(self, indices: Sequence[int], device: torch.device | str = "cpu") -> Batch:
+        """A batch of the named lines; a text is None where a line has none."""
+        batch, shift = super().take(indices, device), len(self.parts[0])
+        texts = [self.texts[i] if self.read or i < shift else None for i in batch.indices]
+        return Batch(batch.images, texts, batch.indices)  # type: ignore[arg-type]
 
 
 def partly_labelled(

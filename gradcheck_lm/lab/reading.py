@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from gradcheck_lm.errors import CharsetError, DataError
 from gradcheck_lm.htr.charset import Charset
@@ -98,12 +98,14 @@ def read(
     charset: Charset,
     *,
     chunk: int = 32,
+    decode: Callable[[Tensor, Charset], list[str]] = greedy_decode,
     on_lines: Callable[[int], object] | None = None,
 ) -> list[str]:
-    """Greedy readings of all lines, in order; the model's mode is put back afterwards.
+    """Readings of all lines, in order; the model's mode is put back afterwards.
 
     Args:
         chunk: lines at a time.
+        decode: from logits (T, N, C) and the charset to N strings.
         on_lines: called with the number of lines just read, for a progress bar.
     """
     device = next(model.parameters()).device
@@ -111,7 +113,7 @@ def read(
     model.eval()
     readings: list[str] = []
     for batch in data.chunks(chunk, device):
-        readings += greedy_decode(model(batch.images), charset)
+        readings += decode(model(batch.images), charset)
         if on_lines is not None:
             on_lines(len(batch.indices))
     model.train(training)

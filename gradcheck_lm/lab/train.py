@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 import random
@@ -16,7 +17,7 @@ from gradcheck_lm.errors import ArgumentError, DataError
 from gradcheck_lm.files import write_text_atomic
 from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.htr.checkpoint import save_checkpoint
-from gradcheck_lm.htr.crnn import CRNN, CRNNConfig
+from gradcheck_lm.htr.crnn import CONFIGS, CRNN, CRNNConfig
 from gradcheck_lm.htr.lines import Line
 from gradcheck_lm.htr.synthetic import TRAINING_HANDS, SyntheticLines
 from gradcheck_lm.htr.text import load_sentences
@@ -24,10 +25,13 @@ from gradcheck_lm.lab.buckets import frames_needed
 from gradcheck_lm.lab.compare import load_recogniser
 from gradcheck_lm.lab.config import TrainingConfig
 from gradcheck_lm.lab.data import LineData
+from gradcheck_lm.lab.decoding import BONUS, WEIGHT, make_decoding
+from gradcheck_lm.lab.partly_labelled import PartlyLabelled
 from gradcheck_lm.lab.processes import on_main, shared_language_model
 from gradcheck_lm.lab.reading import Quality, labelled_lines, measure
 from gradcheck_lm.lab.terms import labelled
 from gradcheck_lm.lab.trainer import Trainer, TrainingResult, make_accelerator
+from gradcheck_lm.lab.unlabelled import read_unlabelled
 from gradcheck_lm.lm import load_language_model
 from gradcheck_lm.penalties import make_penalty
 
@@ -51,6 +55,10 @@ class TrainSettings:
     lm_weight: float = 0.1
     validation_every: int = 200
     buckets: int = 0  # widths into which the training lines are sorted; 0: all batches are as wide as the recogniser
+    unlabelled: str | None = None  # more lines of the hand, without labels: the recogniser to start from reads them,
+    fuse: str = "ngram"  # fused with this n-gram, and CTC learns from that
+    fuse_weight: float = WEIGHT
+    fuse_bonus: float = BONUS
     drop_unknown: bool = False  # take characters that the charset lacks out of labels, instead of refusing them
     half: bool = True  # store weights as 16-bit numbers
 
@@ -59,6 +67,9 @@ class TrainSettings:
         options = json.loads(json.dumps(dataclasses.asdict(self)))
         del options["validation_every"]  # how often it is measured changes nothing
         del options["buckets"]  # the trainer looks at the lines' own
+        if self.unlabelled is None:
+            for name in ("unlabelled", "fuse", "fuse_weight", "fuse_bonus"):
+                del options[name]
         return {"--" + name.replace("_", "-"): value for name, value in options.items()}
 
 
@@ -90,6 +101,7 @@ def train(
         ArgumentError: an `out` that would overwrite the recogniser to start from; labels too long for the width.
         DataError, CharsetError, CheckpointError, LanguageModelError, RunError: with what to mend.
     """
+    check_unlabelled(settings)
     out = Path(out)
     checkpoint = out / "recogniser.safetensors"
     if checkpoint.exists() and Path(settings.recogniser).exists() and checkpoint.samefile(settings.recogniser):
@@ -100,6 +112,11 @@ def train(
     progress("preparing lines")
     data, validation = load_data(settings, model.config, charset, seed=config.seed, progress=progress)
     check_lengths(data, model.config, progress)
+    if settings.unlabelled is not None:
+        decoding = make_decoding(settings.fuse, charset, weight=settings.fuse_weight, length_bonus=settings.fuse_bonus)
+        reader = copy.deepcopy(model).to(make_accelerator(config, None, device).device)
+        lines = read_unlabelled(reader, charset, settings.unlabelled, decoding, tags=settings.tags, progress=progress)
+        data = PartlyLabelled(data, lines.data, readings=lines.readings)
     penalty = None
     if settings.penalty is not None:
         progress(f"loading the language model {settings.lm}")
@@ -148,6 +165,20 @@ def train(
 
     on_main(write)
     return Trained(bare, charset, quality, result, checkpoint)
+
+
+def check_unlabelled(settings: TrainSettings) -> None:
+    """Raise ArgumentError where lines without labels cannot be used: no recogniser that reads, a penalty, buckets."""
+    if settings.unlabelled is None:
+        return
+    if settings.recogniser in CONFIGS:
+        raise ArgumentError(
+            f"--unlabelled needs a recogniser that reads already, and {settings.recogniser!r} is a fresh one: train on "
+            "the labels first, then give that checkpoint as --recogniser"
+        )
+    if settings.penalty is not None or settings.buckets:
+        other = "--penalty" if settings.penalty is not None else "--buckets"
+        raise ArgumentError(f"--unlabelled and {other} cannot be had together: leave one out")
 
 
 def check_lengths(data: LineData, config: CRNNConfig, progress: Callable[[str], None]) -> None:

@@ -11,12 +11,13 @@ import hashlib
 import json
 import os
 import shutil
-import sys
 import tempfile
 import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+
+from gradcheck_lm.files import user_cache
 
 # raise this when the form of the copies changes: old ones are then left alone and made anew
 FORMAT = 1
@@ -30,13 +31,7 @@ def cache_folder() -> Path | None:
         return None
     if chosen:
         return Path(chosen).expanduser()
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return base / "gradcheck_lm" / "lm"
+    return user_cache() / "lm"
 
 
 def cache_key(file: Path, *parts: str) -> str:

@@ -48,7 +48,7 @@ def movement_from_loss(model, loss_of, make_optimizer):
         return after
 
     # TODO movement: weight decay moves the weights without any loss; compare with a step that has no loss
-    #                重み減衰は損失がなくても重みを動かす。損失のない一歩と比べる
+    #                重み減衰は損失がなくても重みを動かす。損失のないステップと比べる
     with_loss = weights_after_a_step(loss_of)
     return max(float((with_loss[name] - start[name]).abs().max()) for name in start)
     # END movement

@@ -56,7 +56,7 @@ def movement_from_loss(model, loss_of, make_optimizer):
 
     # >>> hole: movement
     # en: weight decay moves the weights without any loss; compare with a step that has no loss
-    # ja: 重み減衰は損失がなくても重みを動かす。損失のない一歩と比べる
+    # ja: 重み減衰は損失がなくても重みを動かす。損失のないステップと比べる
     with_loss, without = weights_after_a_step(loss_of), weights_after_a_step(None)
     return max(float((with_loss[name] - without[name]).abs().max()) for name in start)
     # --- broken

@@ -11,7 +11,7 @@ from gradcheck_lm.bench.study.verdict import FUSED, GREEDY
 from gradcheck_lm.draw.forest import Effect, Forest, ForestRow, save_forest
 
 SERIES = {GREEDY: "read greedily, against the reference read greedily", FUSED: "both fused with the 6-gram at decoding"}
-WIDEST = 100.0  # per cent: an arm that fails altogether must not squeeze the others into a line
+WIDEST = 60.0  # per cent: an arm that fails altogether must not squeeze the others into a line
 MARGIN = 0.08
 
 
@@ -22,7 +22,7 @@ def draw_study(path: str | Path, tables: Sequence[Table]) -> Path | None:
     """
     panels = []
     for table in tables:
-        rows = [_row(row) for row in table.rows if row.kind != "reference"]
+        rows = [_row(row) for row in table.rows if row.kind in ("arm", "control")]
         rows = [row for row in rows if row.effects]
         if rows:
             of_study = [other for other in tables if other.study == table.study]
@@ -44,12 +44,14 @@ def _value(key: str, value: Any) -> str:
 def _title(table: Table) -> str:
     name = table.study.replace("_", " ")
     count = len(table.seeds)
-    return f"{name}: {group_text(table.group)} ({count} seed{'s' if count != 1 else ''})"
+    group = group_text(table.group)
+    heading = group if name in table.group else f"{name}: {group}"
+    return f"{heading} ({count} seed{'s' if count != 1 else ''})"
 
 
 def _axis(table: Table) -> str:
-    over = "over seeds (t)" if len(table.seeds) > 1 else "over lines (bootstrap)"
-    return f"change of CER against {table.reference}, %; 95 % interval {over}"
+    over = "seeds" if len(table.seeds) > 1 else "lines"
+    return f"change of CER against {table.reference}, %; 95 % over {over}"
 
 
 def _row(row: Row) -> ForestRow:
@@ -68,19 +70,24 @@ def _effect(error: Error) -> Effect | None:
 
 
 def _limits(tables: Sequence[Table]) -> tuple[float, float]:
-    """From the effects themselves, not from their intervals, which are very wide with two seeds."""
+    """From the arms' effects more than from their intervals, which are very wide with two seeds; a control that harms
+    (a scrambled language model does) has no say."""
     effects = [
         effect
         for table in tables
         for row in table.rows
         for reading in SERIES
-        if reading in row.errors and (effect := _effect(row.errors[reading])) is not None
+        if reading in row.errors
+        and (effect := _effect(row.errors[reading])) is not None
+        and (row.kind == "arm" or (row.kind == "control" and effect.value < 0))
     ]
     low = max(-WIDEST, min([-5.0, *(effect.value for effect in effects)]))
     high = min(WIDEST, max([5.0, *(effect.value for effect in effects)]))
-    # room for the intervals as far as they are no wider than the effects lie apart
-    room = high - low
-    inner_low = min([low, *(e.low for e in effects if e.low is not None and e.low > low - room / 2)])
-    inner_high = max([high, *(e.high for e in effects if e.high is not None and e.high < high + room / 2)])
-    margin = MARGIN * (inner_high - inner_low)
-    return inner_low - margin, inner_high + margin
+    room = (high - low) / 2  # for the ends of intervals; what reaches further becomes an arrow
+    ends = [end for effect in effects for end in (effect.low, effect.high) if end is not None]
+    low, high = (
+        min([low, *(end for end in ends if end > low - room)]),
+        max([high, *(end for end in ends if end < high + room)]),
+    )
+    margin = MARGIN * (high - low)
+    return low - margin, high + margin

@@ -12,7 +12,7 @@ from gradcheck_lm.bench.study.records import READINGS
 from gradcheck_lm.bench.study.settings import settings_text
 from gradcheck_lm.bench.study.statistics import LEVEL, Row, Table, make_tables
 from gradcheck_lm.bench.study.table_text import error_table, footnotes, other_table, percent
-from gradcheck_lm.bench.study.verdict import FUSED, GREEDY, Verdict, judge
+from gradcheck_lm.bench.study.verdict import FUSED, GREEDY, HIGHER, LOWER, Verdict, judge
 from gradcheck_lm.bench.study.words import HOW_TO_READ, NOT_TO_CONCLUDE, ORDER, description, title
 from gradcheck_lm.errors import ArgumentError, DataError
 from gradcheck_lm.files import write_text_atomic
@@ -56,6 +56,7 @@ def write_study(
     for study in studies:
         mine = [(table, verdict) for table, verdict in zip(tables, verdicts, strict=True) if table.study == study]
         lines += ["", f"## {title(study)}", "", *description(study), "", *settings_text([table for table, _ in mine])]
+        lines = lines if lines[-1] else lines[:-1]
         if study in notes:
             lines += ["", notes[study].strip()]
         for table, verdict in mine:
@@ -70,8 +71,9 @@ def _opening(tables: Sequence[Table], picture: bool) -> list[str]:
     lines = [
         "# The experiments",
         "",
-        "Does a language model, as a loss in training, make a handwriting recogniser read better than "
-        "with the help of one at decoding? Generated from the records of the runs; every verdict follows from the numbers.",
+        "Does a language model, as a loss in training, make a handwriting recogniser read better, and better than "
+        "with a language model at decoding alone? Generated from the records of the runs; every verdict follows from "
+        "their numbers.",
         "",
         f"{len(runs)} runs in {len(tables)} tables; {devices}; torch {torch}.",
         "",
@@ -104,22 +106,24 @@ def _glance(tables: Sequence[Table], verdicts: Sequence[Verdict]) -> list[str]:
             group_text(table.group),
             str(len(table.seeds)),
             f"{table.reference} {greedy} > {fused}",
-            _changed(table, verdict.beyond_fusion, FUSED),
-            _changed(table, verdict.greedy_only, GREEDY),
-            _changed(table, verdict.harmful, GREEDY),
-            _changed(table, verdict.controls, GREEDY),
+            _changed(table, verdict, verdict.beyond_fusion, LOWER, (FUSED,)),
+            _changed(table, verdict, verdict.greedy_only, LOWER, (GREEDY,)),
+            _changed(table, verdict, verdict.harmful, HIGHER, (FUSED, GREEDY)),
+            _changed(table, verdict, verdict.controls, LOWER, (FUSED, GREEDY)),
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return lines
 
 
-def _changed(table: Table, arms: Sequence[str], reading: str) -> str:
+def _changed(table: Table, verdict: Verdict, arms: Sequence[str], effect: str, readings: Sequence[str]) -> str:
+    """Each arm with its change in the first of the readings in which the effect is shown."""
     cells = []
     for arm in arms:
+        reading = next(reading for reading in readings if verdict.shown[arm][reading] == effect)
         row = table.row(arm)
-        error = row.errors.get(reading) if row is not None else None
-        change = None if error is None else error.change
-        cells.append(arm if change is None else f"{arm} {100 * change:+.1f} %")
+        change = row.errors[reading].change if row is not None else None
+        how = f" {reading.split('/')[1]}" if len(readings) > 1 else ""
+        cells.append(arm if change is None else f"{arm}{how} {100 * change:+.1f} %")
     return "; ".join(cells) or "none"
 
 
@@ -151,10 +155,11 @@ def _section(table: Table, verdict: Verdict) -> list[str]:
         "",
         *error_table(table),
         "",
-        *other_table(table),
-        *footnotes(table),
+        footnotes(table),
         "",
-        f"**Verdict. {verdict.headline}**",
+        *other_table(table),
+        "",
+        f"**Verdict.** {verdict.headline}",
         "",
         *(f"- {sentence}" for sentence in verdict.sentences),
     ]

@@ -93,7 +93,7 @@ def _new_hand(seeds: int) -> list[Run]:
     found = []
     for seed in range(seeds):
         for hand in HELD_OUT_HANDS:
-            common = {"study": "new_hand", "group": {"hand": hand}, "seed": seed, "reference": "start"}
+            common: dict[str, Any] = {"study": "new_hand", "group": {"hand": hand}, "seed": seed, "reference": "start"}
             found.append(Run(arm="start", **common))
             found += [Run(arm=name, **common, **row) for name, row in ESTIMATORS]
             found += [Run(arm=name, control=True, **common, **row) for name, row in CONTROL_ROWS]
@@ -106,7 +106,7 @@ def _language_models(seeds: int) -> list[Run]:
     options = {**RATIO, "samples": 8}
     for seed in range(seeds):
         group = {"hand": "shadows-into-light"}
-        common = {"study": "language_models", "group": group, "seed": seed, "reference": "start"}
+        common: dict[str, Any] = {"study": "language_models", "group": group, "seed": seed, "reference": "start"}
         found.append(Run(arm="start", **common))
         found += [
             Run(arm=name, penalty="policy_gradient", options=options, language_model=name, **common)
@@ -121,7 +121,12 @@ def _weights(seeds: int) -> list[Run]:
     names = ("soft_embedding", "gumbel_softmax", "policy_gradient", "minimum_risk, fused beam")
     found = []
     for seed in range(seeds):
-        common = {"study": "weights", "group": {"hand": "shadows-into-light"}, "seed": seed, "reference": "start"}
+        common: dict[str, Any] = {
+            "study": "weights",
+            "group": {"hand": "shadows-into-light"},
+            "seed": seed,
+            "reference": "start",
+        }
         found.append(Run(arm="start", **common))
         for name in names:
             found += [Run(arm=f"{name}, {w:g}", **common, **arms[name], weight=w) for w in (0.3, 1.0, 3.0)]
@@ -145,10 +150,14 @@ def _labels(seeds: int) -> list[Run]:
     for seed in range(seeds):
         for share in FRACTIONS:
             group = {"hand": "zeyada", "labels": share}
-            common = {"study": "labels", "group": group, "seed": seed, "reference": "ctc"}
+            common: dict[str, Any] = {"study": "labels", "group": group, "seed": seed, "reference": "ctc"}
             found.append(Run(arm="start", **common))
             found += [Run(arm=name, weight=0.1, **common, **row) for name, row in rows]
-            unlabelled = {"penalty": "policy_gradient", "options": {**RATIO, "samples": 8}, "special": "unlabelled"}
+            unlabelled: dict[str, Any] = {
+                "penalty": "policy_gradient",
+                "options": {**RATIO, "samples": 8},
+                "special": "unlabelled",
+            }
             if share < 1:
                 found.append(Run(arm="policy_gradient on the lines without labels", **common, **unlabelled))
             found.append(Run(arm="ctc, twice the steps", control=True, steps=2 * STEPS, **common))
@@ -168,3 +177,13 @@ def plan(study: str, seeds: int | None = None) -> list[Run]:
     if study not in STUDIES:
         raise ArgumentError(f"there is no study {study!r}; there are {', '.join(STUDIES)}, and real")
     return STUDIES[study](SEEDS[study] if seeds is None else seeds)
+
+
+def in_order(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Records in the order of their plan, in which arms stand in the tables; those of no plan at the end."""
+    from gradcheck_lm.bench.study.real import plan_real
+
+    seeds = 1 + max((record["seed"] for record in records), default=0)
+    planned = [item for study in STUDIES for item in plan(study, seeds)] + plan_real(seeds)
+    place = {item.key: number for number, item in enumerate(planned)}
+    return sorted(records, key=lambda record: (place.get(record["key"], len(place)), record["key"]))

@@ -7,11 +7,11 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from gradcheck_lm.bench.study.plan import RATIO, Row, Run
-from gradcheck_lm.bench.study.read import Decoding
 from gradcheck_lm.errors import ArgumentError
 from gradcheck_lm.files import write_text_atomic
 from gradcheck_lm.htr.charset import Charset
@@ -21,6 +21,7 @@ from gradcheck_lm.htr.lines import LABELS
 from gradcheck_lm.htr.text import clean_text, read_paragraphs
 from gradcheck_lm.lab.config import TrainingConfig
 from gradcheck_lm.lab.data import LineData
+from gradcheck_lm.lab.decoding import Decoding
 from gradcheck_lm.lab.reading import labelled_lines
 from gradcheck_lm.lab.train import TrainSettings, train
 from gradcheck_lm.lm import NgramModel
@@ -50,7 +51,13 @@ TAUGHT: tuple[Row, ...] = (
     ("entropy", {"special": "entropy", "control": True}),
 )
 # a run takes minutes: with 2 % and all labels only what stands for its kind
-FEW = ("fused readings", "minimum_risk, fused beam", "policy_gradient, samples", "own readings", "true labels of all lines")
+FEW = (
+    "fused readings",
+    "minimum_risk, fused beam",
+    "policy_gradient, samples",
+    "own readings",
+    "true labels of all lines",
+)
 
 
 def plan_real(seeds: int = 1) -> list[Run]:
@@ -58,7 +65,7 @@ def plan_real(seeds: int = 1) -> list[Run]:
     found = []
     for seed in range(seeds):
         for share in (0.1, 0.02, 1.0):
-            common = {
+            common: dict[str, Any] = {
                 "study": "real",
                 "group": {"labels": share},
                 "seed": seed,
@@ -136,7 +143,7 @@ class Hand:
                     weight_decay=1e-3,
                     schedule="one_cycle",
                     augment=True,
-                    clip_norm=1.0,
+                    clip_norm=5.0,
                     checkpoint_every=200,
                 )
                 train(settings, config, self._start(share), progress=progress)
@@ -186,5 +193,5 @@ def _ngram(folder: str) -> NgramModel:
 
 
 @functools.cache
-def _automaton(folder: str, charset: Charset) -> object:
+def _automaton(folder: str, charset: Charset) -> Any:
     return _ngram(folder).automaton(charset)

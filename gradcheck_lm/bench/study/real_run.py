@@ -9,7 +9,6 @@ import torch
 from torch import nn
 
 from gradcheck_lm.bench.study.plan import Run
-from gradcheck_lm.bench.study.read import Decoding, edits, lengths, read_both
 from gradcheck_lm.bench.study.real import ADAPTED_LINES, LEARNING_RATE, NORM, Hand
 from gradcheck_lm.flow import attribute
 from gradcheck_lm.htr.charset import Charset
@@ -18,6 +17,7 @@ from gradcheck_lm.lab.compare import device_name, versions
 from gradcheck_lm.lab.config import TrainingConfig
 from gradcheck_lm.lab.controls import CONTROLS, ScrambledLanguageModel, Teacher, make_control
 from gradcheck_lm.lab.data import LineData
+from gradcheck_lm.lab.decoding import Decoding, edits, lengths, read_both
 from gradcheck_lm.lab.metrics import length_ratio
 from gradcheck_lm.lab.partly_labelled import PartlyLabelled, partly_labelled
 from gradcheck_lm.lab.reading import nats_per_character
@@ -178,5 +178,3 @@ def _ratio_of_norms(item: Run, start: CRNN, charset: Charset, penalty: Teacher, 
         table = attribute({name: found[name] for name in norms}, wrt=model)
         norms = {name: total + table.norm(name) for name, total in norms.items()}
     return norms["ctc"] / max(norms["lm"], 1e-12)
-
-

@@ -9,7 +9,7 @@ from typing import Any
 from gradcheck_lm.bench.study.records import START
 from gradcheck_lm.bench.study.statistics import Table
 
-_ABSENT = (None, False, "", {}, [])
+_ABSENT: tuple[Any, ...] = (None, False, "", {}, [])
 
 
 def settings_text(tables: Sequence[Table]) -> list[str]:

@@ -201,5 +201,6 @@ def _over_seeds(name: str, runs: Iterable[Run]) -> float | None:
     if not known:
         return None
     # one slow moment of a shared machine must not count for all seeds; memory is what the machine must have
-    how = {"seconds_per_step": statistics.median, "peak_memory_mb": max}.get(name, statistics.fmean)
-    return float(how(known))
+    if name == "seconds_per_step":
+        return statistics.median(known)
+    return max(known) if name == "peak_memory_mb" else statistics.fmean(known)

@@ -9,7 +9,6 @@ from typing import Any
 import torch
 
 from gradcheck_lm.bench.study.plan import Run
-from gradcheck_lm.bench.study.read import Decoding, edits, lengths, read_both
 from gradcheck_lm.flow import attribute
 from gradcheck_lm.htr.crnn import CRNN
 from gradcheck_lm.htr.hand import TRAINING_HANDS
@@ -20,6 +19,7 @@ from gradcheck_lm.lab.compare import device_name, load_recogniser, versions
 from gradcheck_lm.lab.config import Arm, TrainingConfig
 from gradcheck_lm.lab.controls import CONTROLS, ScrambledLanguageModel
 from gradcheck_lm.lab.data import LineData
+from gradcheck_lm.lab.decoding import Decoding, edits, lengths, read_both
 from gradcheck_lm.lab.metrics import length_ratio
 from gradcheck_lm.lab.partly_labelled import PartlyLabelled, partly_labelled
 from gradcheck_lm.lab.reading import nats_per_character
@@ -29,7 +29,7 @@ from gradcheck_lm.lm import AnyLanguageModel, load_language_model
 from gradcheck_lm.penalties import Penalty, make_penalty
 
 ADAPT_LINES, EVALUATION_LINES = 256, 256
-# weight and bonus of fused decoding: chosen on other lines of both hands (seed 77), among seven pairs: the page says which
+# weight and bonus of fused decoding: chosen on other lines of both hands (seed 77), among seven pairs
 FUSION_WEIGHT, LENGTH_BONUS = 1.0, 2.0
 SOURCE_LINES = 1024  # of the training hands, for the control "more CTC"
 SHORT_WARMUP = 2
@@ -144,7 +144,7 @@ def _fit(
 def _match(item: Run, recogniser: CRNN, lines: LineData) -> float:
     """What the weight is multiplied by so that the penalty's gradient has the norm of policy_gradient's, at the start
     and in the mean over a few batches."""
-    ratio = {"objective": "ratio", "samples": 8}
+    ratio: dict[str, Any] = {"objective": "ratio", "samples": 8}
     reference = make_penalty("policy_gradient", _language_model(item.language_model), _charset(), seed=0, **ratio)
     assert item.penalty is not None
     own = make_penalty(item.penalty, _language_model(item.language_model), _charset(), seed=0, **_options(item))

@@ -3,8 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
-from gradcheck_lm.bench.study.statistics import BY_NATURE, LEVEL, SIGN_FLIPS, T_TEST, Error, Interval, Row, Table
+from gradcheck_lm.bench.study.statistics import (
+    BY_NATURE,
+    LEVEL,
+    SEEDS_FOR_T,
+    SIGN_FLIPS,
+    T_TEST,
+    Error,
+    Interval,
+    Row,
+    Table,
+)
 from gradcheck_lm.bench.study.verdict import FUSED, GREEDY, p_text
 
 ADAPTED = ("adapted/greedy", "adapted/fused")
@@ -43,9 +54,9 @@ def other_table(table: Table) -> list[str]:
     return head + rows
 
 
-def footnotes(table: Table) -> list[str]:
+def footnotes(table: Table) -> str:
     """Which test p is of, what is missing and what stopped early."""
-    lines = ["", _tests(table)]
+    lines = [_tests(table)]
     for row in table.rows:
         if row.missing:
             lines.append(
@@ -71,7 +82,7 @@ def footnotes(table: Table) -> list[str]:
         if row.stopped:
             why = "; ".join(f"seed {seed}: {reason}" for seed, reason in row.stopped.items())
             lines.append(f"`{row.arm}` stopped before its last step ({why}).")
-    return [lines[0], "  \n".join(lines[1:])]
+    return "  \n".join(lines)
 
 
 def percent(error: Error | None, *, interval: bool = False) -> str:
@@ -135,6 +146,8 @@ def _tests(table: Table) -> str:
     words = {T_TEST: "paired t over seeds", SIGN_FLIPS: "paired sign flips over lines"}
     common = used.most_common(1)[0][0]
     text = f"p: {words[common]}; Holm over {len(tested)} arms and controls in each reading."
+    if len(table.seeds) < SEEDS_FOR_T:
+        text += " It knows the noise of lines, and nothing of how another run of the same arm would end."
     others = sorted({arm for (arm, _), test in of.items() if test in words and test != common})
     if others:
         other = next(test for test in words if test != common)
@@ -142,5 +155,5 @@ def _tests(table: Table) -> str:
     return text
 
 
-def _seeds(seeds: list[int] | tuple[int, ...]) -> str:
+def _seeds(seeds: Sequence[int]) -> str:
     return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"

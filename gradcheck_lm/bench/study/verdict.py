@@ -17,7 +17,7 @@ class Verdict:
     """`headline` for the table as a whole, `sentences` one for each family of arms.
 
     `beyond_fusion`, `greedy_only` and `harmful` are the arms, controls left out, of which that is shown; `controls`
-    are the controls that lower CER in either reading.
+    are the controls that lower CER in either reading. `shown` says for every arm and reading what is shown.
     """
 
     headline: str
@@ -26,6 +26,7 @@ class Verdict:
     greedy_only: Sequence[str]
     harmful: Sequence[str]
     controls: Sequence[str]
+    shown: Mapping[str, Mapping[str, str | None]]
 
 
 def judge(table: Table) -> Verdict:
@@ -48,7 +49,7 @@ def judge(table: Table) -> Verdict:
         families.setdefault((row.kind, row.family), []).append(row)
     sentences = [_sentence(family, kind, rows, shown) for (kind, family), rows in families.items()]
     headline = _headline(table, beyond, greedy, harmful, controls)
-    return Verdict(headline, sentences, beyond, greedy, harmful, controls)
+    return Verdict(headline, sentences, beyond, greedy, harmful, controls, shown)
 
 
 def _effect(error: Error | None, table: Table) -> str | None:
@@ -84,22 +85,21 @@ def _headline(
         text += f" Harm: {_names(harmful)}."
     if controls:
         text += f" Of the controls, {_names(controls)} lower{'s' if len(controls) == 1 else ''} CER too."
-        text += _matched(table, [*beyond, *greedy], controls)
+        text += _matched(table, beyond, controls, FUSED) + _matched(table, greedy, controls, GREEDY)
     return text
 
 
-def _matched(table: Table, helpful: Sequence[str], controls: Sequence[str]) -> str:
+def _matched(table: Table, helpful: Sequence[str], controls: Sequence[str], reading: str) -> str:
     """Which helpful arms do no better than some control, by the means; no test is made of that difference."""
-    for reading in (FUSED, GREEDY):
-        rates = {row.arm: row.errors[reading].cer for row in table.rows if reading in row.errors}
-        known = [arm for arm in controls if arm in rates]
-        if not known:
-            continue
-        best = min(known, key=lambda arm: rates[arm])
-        beaten = [arm for arm in helpful if arm in rates and rates[arm] >= rates[best]]
-        how = "fused" if reading == FUSED else "greedy"
-        return f" No lower than with {_names([best])} is the {how} CER of {_names(beaten)}." if beaten else ""
-    return ""
+    rates = {row.arm: row.errors[reading].cer for row in table.rows if reading in row.errors}
+    known = [arm for arm in controls if arm in rates]
+    if not known:
+        return ""
+    best = min(known, key=lambda arm: rates[arm])
+    beaten = [arm for arm in helpful if rates[arm] >= rates[best]]
+    how = "Fused" if reading == FUSED else "Greedy"
+    verb = "is" if len(beaten) == 1 else "are"
+    return f" {how}, {_names(beaten)} {verb} no better than the control `{best}`." if beaten else ""
 
 
 def _sentence(family: str, kind: str, rows: Sequence[Row], shown: Mapping[str, Mapping[str, str | None]]) -> str:
@@ -122,8 +122,8 @@ def _clause(greedy: str | None, fused: str | None, row: Row) -> str:
         against = " although its greedy CER is higher" if greedy == HIGHER else ""
         return f"lowers CER beyond decode-time fusion{against} ({both})"
     if fused == HIGHER:
-        how = "lowers greedy CER and harms the fused one" if greedy == LOWER else "harms"
-        return f"{how} ({both})"
+        how = {LOWER: "lowers greedy CER and harms the fused one", HIGHER: "harms"}
+        return f"{how.get(str(greedy), 'harms the fused CER')} ({both})"
     beyond = (
         "; with fusion not measured"
         if fused is None

@@ -58,31 +58,31 @@ HOW_TO_READ = f"""
 - **p** is two-sided. With {SEEDS_FOR_T} seeds or more it is of a paired t-test over seeds on the difference of CER.
   With fewer, or where all seeds differ by exactly as much, it is of a permutation test that flips the sign of each
   line's difference in edits ({FLIPS:,} flips, never 0: Phipson and Smyth 2010, *Permutation P-values should never be
-  zero*). In parentheses the same p adjusted for all arms and controls of the table in that reading (Holm 1979, *A simple
-  sequentially rejective multiple test procedure*); bold below {LEVEL:g}. An argmax arm that reads as its reference does
-  is identical by nature and is not tested.
+  zero*). In parentheses the same p adjusted for all arms and controls of the table in that reading (Holm 1979, *A
+  simple sequentially rejective multiple test procedure*); bold below {LEVEL:g}. An argmax arm that reads as its
+  reference does is identical by nature and is not tested.
 - **fused** is a prefix beam search fused with a character 6-gram at decoding. It needs no training and is the bar: an
   arm is worth its training where its *fused* CER is below the reference's *fused* CER.
-- **LM nats/char** is a language model's score of the held-out greedy readings; **length ratio** is characters read over
-  characters there (below 1: deletions); **gradient norm** is the penalty's, **cosine** is its cosine to CTC's. All are
-  means over seeds. Seconds a step are the median over seeds, memory is the most of any seed.
+- **LM nats/char** is a language model's score of the held-out greedy readings; **length ratio** is characters read
+  over characters there (below 1: deletions); **gradient norm** is the penalty's, **cosine** is its cosine to CTC's. All
+  are means over seeds. Seconds a step are the median over seeds, memory is the most of any seed.
 - *Controls* are what a sceptic would try instead; they stand in italics at the end. A dash was not measured.
-- A **verdict** follows from the numbers alone: lower or higher means an adjusted p below {LEVEL:g}. *No effect is shown*
-  is no proof that there is none. Where all seeds read the same lines, a test over seeds knows nothing of other lines, so
-  there the interval over lines must leave out 0 as well.
+- A **verdict** follows from the numbers alone: lower or higher means an adjusted p below {LEVEL:g}. *No effect is
+  shown* is no proof that there is none. Where all seeds read the same lines, a test over seeds knows nothing of other
+  lines, so there the interval over lines must leave out 0 as well.
 """
 
 NOT_TO_CONCLUDE = """
 ## What not to conclude
 
-- There are {seeds} seeds to a table. A t-test over few seeds assumes that their differences are normal, which so few
-  cannot show; with a single seed nothing is known of the next.
+- Seeds to a table: {seeds}. A t-test over few seeds assumes that their differences are normal, which so few cannot
+  show. With one seed or two, p and the intervals over lines know nothing of how another run would end.
 - Synthetic hands are fonts: every *a* of a hand is the same *a*, up to distortion. A writer is not a font.
 - The real hand is one writer, one language, one period: an example, and no sample of writers.
-- Holm's adjustment holds within one table and one reading. This page has {families} such families, so if nothing were
+- Holm's adjustment holds within one table and one reading. This page has {families} such families: if nothing were
   there at all, about {expected} of them would still show something below {level}.
-- The arm with the largest fall of many is flattered by having been chosen; look at its interval, and at other tables.
-- An arm that lowers the language model's score has done what it was told; only CER says whether it reads better.
+- The arm with the largest fall of many is flattered by having been chosen: look at its interval and at other tables.
+- An arm that lowers the language model's score has done as it was told; only CER says whether it reads better.
 - An arm that shows nothing here may do better with settings of its own.
 """
 

@@ -1,0 +1,64 @@
+"""`python -m gradcheck_lm.bench study`: run a study, and write the page over all of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gradcheck_lm.commands.common import friendly, note, quiet_libraries
+
+app = typer.Typer(no_args_is_help=True, help="The experiments: their runs, and the page over all of them.")
+
+
+@app.command()
+@friendly
+def run(
+    name: Annotated[str, typer.Argument(help="'new_hand', 'labels', 'weights', 'language_models' or 'real'.")],
+    out: Annotated[Path, typer.Option(help="Folder for the records; call again to go on.")],
+    seeds: Annotated[
+        int | None, typer.Option(help="How many seeds, from 0; by default the study's own.", min=1)
+    ] = None,
+    jobs: Annotated[int, typer.Option(help="Runs at a time, each on one thread.", min=1)] = 1,
+    lines: Annotated[Path | None, typer.Option(help="Of 'real': folder with labelled lines of one hand.")] = None,
+    others: Annotated[Path | None, typer.Option(help="Of 'real': lines of other pages, to evaluate on.")] = None,
+) -> None:
+    """All runs of a study that have no record yet."""
+    quiet_libraries()
+    from gradcheck_lm.bench.study.plan import plan
+    from gradcheck_lm.bench.study.real import Hand, plan_real
+    from gradcheck_lm.bench.study.real_run import RealRun
+    from gradcheck_lm.bench.study.synthetic import run as run_one
+    from gradcheck_lm.bench.study.work import work
+
+    if name == "real":
+        hand = Hand(str(lines or ""), str(others or ""), str(out))
+        hand.prepare(progress=note)
+        failed = work(plan_real(seeds or 1), out, RealRun(hand), jobs=jobs, progress=note)
+    else:
+        failed = work(plan(name, seeds), out, run_one, jobs=jobs, progress=note)
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+@friendly
+def report(
+    records: Annotated[Path, typer.Argument(help="A folder that `run` wrote to, or one with STUDY.jsonl files.")],
+    out: Annotated[Path, typer.Option(help="Folder for experiments.md, its figure and its summary.")] = Path(
+        "docs/results"
+    ),
+    keep: Annotated[bool, typer.Option(help="Keep the records as OUT/experiments/STUDY.jsonl.")] = False,
+) -> None:
+    """The page over all records."""
+    quiet_libraries()
+    from gradcheck_lm.bench.study.notes import NOTES
+    from gradcheck_lm.bench.study.page import write_study
+    from gradcheck_lm.bench.study.plan import in_order
+    from gradcheck_lm.bench.study.work import pack, read_records
+
+    if keep:
+        for path in pack(records, out / "experiments"):
+            typer.echo(str(path))
+    typer.echo(str(write_study(in_order(read_records(records)), out, notes=NOTES)))

@@ -1,0 +1,127 @@
+"""The page of the training benchmark."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gradcheck_lm.bench.reference import NAME
+
+_OPTIONS = {
+    "feature maps in rows": "feature maps in rows (NCHW) instead of channels last, which is always on",
+    "fused": "`--fused`: AdamW's update as one kernel",
+    "compile": "`--compile`: torch.compile for the convolutions",
+    "bf16": "`--mixed-precision bf16`",
+    "bf16, compile": "bf16 and `--compile`",
+}
+_PARTS = {
+    "convolutions": "convolutions, BatchNorm, pools",
+    "lstm": "LSTM",
+    "heads": "both heads",
+    "ctc": "both CTC losses",
+    "optimizer": "AdamW",
+}
+
+
+def page(report: dict[str, Any]) -> str:
+    """The report as Markdown."""
+    stages = report["stages"]
+    lines = [
+        "# How fast the recogniser trains", "",
+        f"`OMP_NUM_THREADS={report['threads']} {report['command']}`", "",
+        f"On {report['device']}, load {report['load']:.1f} at the start; "
+        + ", ".join(f"{name} {value}" for name, value in report["versions"].items()) + ".", "",
+        f"The recogniser `{report['recogniser']}`, {report['parameters']:,} parameters, {report['batch']} lines of "
+        f"1 x {report['height']} x {report['width']} in a step: forward, CTC and 0.1 of the shortcut's CTC, backward, "
+        "AdamW; train mode; float32 where nothing else is said. Each row's steps were taken in turn with the others' "
+        f"of its table, {report['repeats']} times; ratios are taken within a turn, in brackets their quartiles.",
+    ]  # fmt: skip
+    lines += ["", *_reference(report, stages["reference"]), "", *_flops(stages["flops"])]
+    lines += ["", *_options(stages["options"], stages["buckets"]), "", *_data(stages["data"])]
+    if "CPU" in report["device"]:
+        lines += [
+            "", "## On a GPU", "",
+            "Not run: no GPU was at hand. `python -m gradcheck_lm.bench train --device cuda --reference FOLDER` "
+            "measures the same there, where the aim is at least 3 times the reference's lines a second.",
+        ]  # fmt: skip
+    return "\n".join(lines) + "\n"
+
+
+def _ratio(found: dict[str, float]) -> str:
+    return f"{found['median']:.2f} ({found['low']:.2f} to {found['high']:.2f})"
+
+
+def _reference(report: dict[str, Any], found: dict[str, Any]) -> list[str]:
+    lines = ["## Against the reference implementation", ""]
+    if "commit" not in found:
+        lines += [f"The reference, {NAME}, was not measured: no `--reference FOLDER` was given.", ""]
+    else:
+        lines += [
+            f"[{NAME}](https://github.com/{NAME}) at commit {found['commit']}, {found['parameters']:,} parameters: its "
+            f"network, loss and optimizer, and the epoch loop in lines {found['lines']} of its trainer.py, called as "
+            "they are on the same lines; its progress bar and the reading of a test line after an epoch are off. "
+            "Ours is the trainer's own step with its checks and records; both have the pictures in memory.", "",
+        ]  # fmt: skip
+    lines += ["| | seconds a step | lines a second | times the reference's |", "|---|---|---|---|"]
+    for name, row in found["rows"].items():
+        ratio = {"ours": "ratio", "ours, bf16": "ratio_bf16"}.get(name)
+        shown = _ratio(found[ratio]) if ratio in found else "1" if name == "reference" else "not measured"
+        lines.append(f"| {name} | {row['seconds']:.3f} | {row['lines_per_second']:.2f} | {shown} |")
+    return lines
+
+
+def _flops(found: dict[str, Any]) -> list[str]:
+    total, seconds = sum(found["flops"].values()), found["step_seconds"]
+    peaks = found["peak_flops_per_second"]
+    shown = ", ".join(f"{value / 1e9:,.1f} in {name}" for name, value in peaks.items())
+    part = sum(found["part_seconds"].values())
+    lines = [
+        "## Against the device", "",
+        f"A step is {total / 1e9:,.0f} GFLOP; at {seconds:.3f} s that is **{found['flops_per_second'] / 1e9:,.1f} "
+        f"GFLOP/s, {100 * found['flops_per_second'] / peaks['float32']:.0f} % of what a large matrix product reaches** "
+        f"here in float32 (GFLOP/s: {shown}; the best of six in the same run). BatchNorm, activations, CTC and the "
+        "optimizer are not counted as FLOP. Measured apart, each part waited for:", "",
+        "| part | GFLOP | seconds | share of the time | GFLOP/s |", "|---|---|---|---|---|",
+    ]  # fmt: skip
+    for name, text in _PARTS.items():
+        seconds = found["part_seconds"][name]
+        flops = found["flops"].get(name)
+        rate = f"{found['part_flops_per_second'][name] / 1e9:,.1f}" if flops else ""
+        counted = f"{flops / 1e9:,.1f}" if flops else "not counted"
+        lines.append(f"| {text} | {counted} | {seconds:.3f} | {100 * seconds / part:.1f} % | {rate} |")
+    return lines
+
+
+def _options(options: dict[str, Any], buckets: dict[str, Any]) -> list[str]:
+    lines = [
+        "## What each option gives", "",
+        "| option | seconds a step | times as fast as plain | first step, s |", "|---|---|---|---|",
+        f"| plain | {options['rows']['plain']['seconds']:.3f} | 1 | {options['first_step']['plain']:.1f} |",
+    ]  # fmt: skip
+    for name, gain in options["gains"].items():
+        seconds, first = options["rows"][name]["seconds"], options["first_step"][name]
+        lines.append(f"| {_OPTIONS[name]} | {seconds:.3f} | {_ratio(gain)} | {first:.1f} |")
+    wide, narrow = buckets["rows"]["full width"], buckets["rows"]["buckets"]
+    inked, widths = buckets["inked"], buckets["widths"]
+    lines += [
+        "", f"`--buckets {buckets['buckets']}`, an epoch of {buckets['lines']} synthetic lines whose ink is "
+        f"{inked[0]} to {inked[-1]} pixels wide (median {inked[len(inked) // 2]}), in batches of "
+        f"{', '.join(map(str, widths))} pixels: {narrow['lines_per_second']:.2f} lines a second against "
+        f"{wide['lines_per_second']:.2f} at the full width, {_ratio(buckets['gain'])} times.",
+    ]  # fmt: skip
+    return lines
+
+
+def _data(found: dict[str, Any]) -> list[str]:
+    lines = [
+        "## Waiting for lines", "",
+        "Real runs on augmented lines: the share of the steps' time that went by until the batch was there. The first "
+        "step of a run, which has nothing to do in the meantime, is left out.", "",
+        "| recogniser | lines | batches made ahead | share waiting | median wait, ms | seconds a step |",
+        "|---|---|---|---|---|---|",
+    ]  # fmt: skip
+    for row in found["rows"]:
+        lines.append(
+            f"| {row['recogniser']} | {row['source']} | {row['prefetch'] or 'none'} | {100 * row['data_share']:.2f} % "
+            f"| {1000 * row['wait_median']:.1f} | {row['seconds_per_step']:.3f} |"
+        )
+    return lines

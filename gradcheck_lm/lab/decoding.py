@@ -1,0 +1,102 @@
+"""Reading with a language model at decoding time: the bar that anything learned in training has to beat."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gradcheck_lm.errors import ArgumentError
+from gradcheck_lm.htr.charset import Charset
+from gradcheck_lm.htr.ctc import greedy_decode, to_strings
+from gradcheck_lm.htr.ctc_beam import prefix_beam
+from gradcheck_lm.htr.fusion import FusionAutomaton
+from gradcheck_lm.lab.data import LineData
+from gradcheck_lm.lab.metrics import character_errors
+from gradcheck_lm.lm import load_language_model
+
+WEIGHT, BONUS, BEAM = 0.3, 0.6, 16  # those of the penalties: they served one real hand with a character 6-gram
+CHUNK = 64  # lines at a time
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """A prefix beam search fused with a character n-gram.
+
+    Args:
+        automaton: of the n-gram, made for the recogniser's charset.
+        weight: of its cost, at least 0, no unit.
+        length_bonus: nats a character, because each costs.
+        beam: prefixes kept.
+    """
+
+    automaton: FusionAutomaton
+    weight: float = WEIGHT
+    length_bonus: float = BONUS
+    beam: int = BEAM
+
+    def read(self, logits: Tensor, charset: Charset, lengths: Tensor | Sequence[int] | None = None) -> list[str]:
+        """The best string of each line of logits (T, N, C)."""
+        found = prefix_beam(
+            logits,
+            beam=self.beam,
+            lengths=lengths,
+            fusion=self.automaton,
+            fusion_weight=self.weight,
+            length_bonus=self.length_bonus,
+        )
+        return to_strings(found.ids[:, 0], found.target_lengths[:, 0], charset)
+
+
+def make_decoding(
+    language_model: str | Any,
+    charset: Charset,
+    *,
+    weight: float = WEIGHT,
+    length_bonus: float = BONUS,
+    beam: int = BEAM,
+    device: torch.device | str | None = None,
+) -> Decoding:
+    """A fused decoder from the name of an n-gram ("ngram", a folder), or from an n-gram itself.
+
+    Raises:
+        ArgumentError: a language model that is no table over characters.
+        LanguageModelError: none is found by that name, or its table would not fit.
+    """
+    found: Any = (
+        load_language_model(language_model, device=device) if isinstance(language_model, str) else language_model
+    )
+    if not callable(getattr(found, "automaton", None)):
+        raise ArgumentError(
+            f"{getattr(found, 'name', found)!r} cannot be fused at decoding time: that takes a "
+            "character n-gram; give 'ngram' or a folder that `train-ngram` made"
+        )
+    return Decoding(found.automaton(charset), weight, length_bonus, beam)
+
+
+@torch.no_grad()
+def read_both(model: torch.nn.Module, data: LineData, charset: Charset, decoding: Decoding) -> dict[str, list[str]]:
+    """Greedy and fused readings of all lines, in eval mode; the model's mode is put back afterwards."""
+    training = model.training
+    model.eval()
+    device = next(model.parameters()).device
+    found: dict[str, list[str]] = {"greedy": [], "fused": []}
+    for batch in data.chunks(CHUNK, device):
+        logits = model(batch.images)
+        found["greedy"] += greedy_decode(logits, charset)
+        found["fused"] += decoding.read(logits, charset)
+    model.train(training)
+    return found
+
+
+def edits(texts: list[str], readings: dict[str, list[str]]) -> dict[str, list[int]]:
+    """Character edits a line, by way of reading."""
+    return {name: character_errors(texts, found).edits.tolist() for name, found in readings.items()}
+
+
+def lengths(texts: list[str]) -> list[int]:
+    """Reference characters a line."""
+    return character_errors(texts, texts).lengths.tolist()
