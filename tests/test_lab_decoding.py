@@ -123,3 +123,34 @@ def test_what_cannot_be_is_refused(tmp_path: Path, options: list[str], said: str
     result = CliRunner().invoke(app, [*command, "--unlabelled", str(lines), *options])
     assert result.exit_code == 2
     assert said in " ".join(result.output.split())
+
+
+def test_adapting_reports_the_bar_and_takes_proposals_from_the_fused_beam(tmp_path: Path) -> None:
+    lines, out = folder(tmp_path / "lines"), tmp_path / "out"
+    options = ["--penalty", "minimum_risk", "--proposals", "fused_beam", "--samples", 4, "--fuse", "ngram"]
+    said = run("adapt", lines, "--out", out, "--lm", "ngram", "--steps", 3, "--batch-size", 4, "--no-stop", *options)
+    found = json.loads((out / "adapt.json").read_text())
+    assert found["fused"]["cer_before"] < found["cer_before"]
+    assert "read along with ngram: CER" in said
+    assert all(row["fused_before"] and row["fused_after"] for row in found["readings"])
+    # called again it goes on from its state, which holds the n-gram by name
+    again = run("adapt", lines, "--out", out, "--lm", "ngram", "--steps", 3, "--batch-size", 4, "--no-stop", *options)
+    assert again.splitlines()[-1] == said.splitlines()[-1]
+    bare = CliRunner().invoke(app, ["adapt", str(lines), "--out", str(out), "--proposals", "fused_beam"])
+    assert bare.exit_code == 2
+    assert "--proposals fused_beam needs an n-gram to fuse with" in " ".join(bare.output.split())
+    wrong = [
+        "adapt",
+        str(lines),
+        "--out",
+        str(tmp_path / "o"),
+        "--lm",
+        "ngram",
+        "--penalty",
+        "argmax",
+        "--samples",
+        "3",
+    ]
+    refused = CliRunner().invoke(app, wrong)
+    assert refused.exit_code == 2
+    assert "argmax has no option 'samples'" in " ".join(refused.output.split())

@@ -119,7 +119,10 @@ def test_opening_reads_each_file_as_often_in_a_large_set(form: str, grown: float
     assert growth(lambda n: peak(lambda: open_lines(folder(n))), size) <= LIMIT
 
 
-def test_a_batch_costs_the_same_in_a_large_set() -> None:
+def test_a_batch_costs_the_same_in_a_large_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    orders: list[int] = []
+    randperm = torch.randperm
+    monkeypatch.setattr(torch, "randperm", lambda n, **options: orders.append(n) or randperm(n, **options))
     costs = set()
     for count in (32, 64, 128):
         pictures = Pictures(count)
@@ -129,6 +132,7 @@ def test_a_batch_costs_the_same_in_a_large_set() -> None:
         data.batch(4, 4, seed=0)
         assert pictures.looked - before == 4
     assert len(costs) == 1, costs
+    assert orders == [32, 64, 128]  # an epoch's order is made once, not for each batch
 
 
 def test_each_picture_is_read_once_in_an_epoch_or_once_for_all() -> None:

@@ -6,9 +6,11 @@ import contextlib
 import copy
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -51,26 +53,40 @@ def lstm_flops(model: CRNN, lines: int, frames: int) -> int:
     return 3 * forward
 
 
-def matmul_flops_per_second(device: torch.device, dtype: torch.dtype, *, tf32: bool = False, repeats: int = 5) -> float:
-    """The best of some multiplications of large square matrices: what the device can do at most.
+@torch.no_grad()
+def peak_flops_per_second(
+    device: torch.device, dtype: torch.dtype, *, tf32: bool = False, repeats: int = 6
+) -> dict[str, float]:
+    """What the device reaches on large square matrices and on a large 3 x 3 convolution, each at its best.
+
+    Both, because torch hands them to different libraries, and on some processors the second is the faster one.
 
     Args:
         tf32: let a GPU round float32 to 10 bits first, as it does in convolutions and LSTMs by default.
     """
-    size = 8192 if device.type == "cuda" else 2048
+    size, lines = (8192, 64) if device.type == "cuda" else (2048, 8)
     one, two = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
-    best = float("inf")
-    before = torch.get_float32_matmul_precision()
+    maps, kernel = torch.randn(lines, 64, 32, 512, device=device), torch.randn(64, 64, 3, 3, device=device)
+    maps, kernel = maps.to(dtype).contiguous(memory_format=torch.channels_last), kernel.to(dtype)
+    works: dict[str, tuple[float, Callable[[], Any]]] = {
+        "matrix product": (2 * size**3, lambda: torch.matmul(one, two)),
+        "convolution": (2 * 9 * 64 * maps.numel(), lambda: F.conv2d(maps, kernel, padding=1)),
+    }
+    found: dict[str, float] = {}
+    before = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
     torch.set_float32_matmul_precision("high" if tf32 else "highest")
+    torch.backends.cudnn.allow_tf32 = tf32
     try:
         for _ in range(repeats + 1):
-            began = time.perf_counter()
-            torch.matmul(one, two)
-            synchronise(device)
-            best = min(best, time.perf_counter() - began)
+            for name, (count, work) in works.items():
+                began = time.perf_counter()
+                work()
+                synchronise(device)
+                found[name] = max(found.get(name, 0.0), count / (time.perf_counter() - began))
     finally:
-        torch.set_float32_matmul_precision(before)
-    return 2 * size**3 / best
+        torch.set_float32_matmul_precision(before[0])
+        torch.backends.cudnn.allow_tf32 = before[1]
+    return found
 
 
 class _Clock:

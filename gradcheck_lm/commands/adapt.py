@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from gradcheck_lm.commands.common import StepProgress, note, say, show_json
-from gradcheck_lm.commands.data import LINES, OkOnly, Split, Tags
+from gradcheck_lm.commands.data import LINES, Beam, FuseBonus, FuseName, FuseWeight, OkOnly, Split, Tags
+from gradcheck_lm.commands.readings import fusing
+from gradcheck_lm.errors import ArgumentError
 
 
 def adapt(
@@ -28,6 +30,20 @@ def adapt(
             "a wrong name lists them all."
         ),
     ] = "policy_gradient",
+    samples: Annotated[
+        int | None, typer.Option(help="Strings a line, of penalties that take several; 8 for policy_gradient.")
+    ] = None,
+    proposals: Annotated[
+        str | None,
+        typer.Option(
+            help="Where these come from, for 'policy_gradient' and 'minimum_risk': 'sample', 'beam', or 'fused_beam', "
+            "which needs --fuse."
+        ),
+    ] = None,
+    fuse: FuseName = None,
+    fuse_weight: FuseWeight = 0.3,
+    fuse_bonus: FuseBonus = 0.6,
+    beam: Beam = 16,
     weight: Annotated[float, typer.Option(help="Weight of the penalty; the anchor to the old reading has 1.")] = 1.0,
     steps: Annotated[int, typer.Option(help="Training steps.")] = 40,
     batch_size: Annotated[int, typer.Option(help="Lines in a step.")] = 16,
@@ -53,7 +69,8 @@ def adapt(
     """Adapt a recogniser to lines without labels: images in, adapted checkpoint and before/after readings out.
 
     Where the folder has a labels.tsv, its labels are used to report error rates, never to train. It helps on a hand
-    that the recogniser reads unsurely; on one that it reads wrongly but surely it does not (see docs/adapt.md).
+    that the recogniser reads unsurely; on one that it reads wrongly but surely it does not (see docs/adapt.md). With
+    --fuse an n-gram reads along before and after: what it mends without any training is the bar.
     """
     from gradcheck_lm.draw.terminal import progress
     from gradcheck_lm.lab.adapt_folder import adapt_folder
@@ -80,6 +97,8 @@ def adapt(
             ok_only=ok_only,
             tags=tuple(tags or ()),
             rule=rule,
+            fuse=fusing(fuse, fuse_weight, fuse_bonus, beam),
+            options=penalty_options(samples, proposals, fuse, fuse_weight, fuse_bonus),
             progress=note,
             on_step=StepProgress(tick, lambda record: f"{record.get('penalty', 0.0):.3f} nats a character"),
         )
@@ -107,4 +126,25 @@ def adapt(
     )
     if found["cer_before"] is not None:
         say(f"CER {percent(found['cer_before'])} % -> {percent(found['cer_after'])} % on the labelled lines")
+    if found.get("fused") and found["fused"]["cer_before"] is not None:
+        old, new = percent(found["fused"]["cer_before"]), percent(found["fused"]["cer_after"])
+        say(f"read along with {fuse}: CER {old} % without any adapting, {new} % after it")
     say(f"adapted recogniser: {found['checkpoint']}")
+
+
+def penalty_options(
+    samples: int | None, proposals: str | None, fuse: str | None, fuse_weight: float, fuse_bonus: float
+) -> dict[str, Any]:
+    """What of the penalty's options was given.
+
+    Raises:
+        ArgumentError: a fused beam without an n-gram.
+    """
+    found: dict[str, Any] = {} if samples is None else {"samples": samples}
+    if proposals is not None:
+        found["proposals"] = proposals
+    if proposals == "fused_beam":
+        if fuse is None:
+            raise ArgumentError("--proposals fused_beam needs an n-gram to fuse with: give --fuse ngram, or a folder")
+        found |= {"fusion": fuse, "fusion_weight": fuse_weight, "length_bonus": fuse_bonus}
+    return found

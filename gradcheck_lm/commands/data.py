@@ -1,4 +1,4 @@
-"""The options that say which lines of a data set are meant, and whose logits: the same in every command."""
+"""The options that several commands share: which lines of a data set are meant, whose logits, what reads along."""
 
 from __future__ import annotations
 
@@ -27,6 +27,14 @@ CharsetFile = Annotated[
     typer.Option("--charset", help="Of logits, a file with the characters in class order, without the blank."),
 ]
 Blank = Annotated[str, typer.Option(help="Of logits, which class is the blank: 'first' (the default) or 'last'.")]
+
+FuseName = Annotated[
+    str | None,
+    typer.Option("--fuse", help="Read along with a character n-gram: 'ngram', or a folder that `train-ngram` made."),
+]
+FuseWeight = Annotated[float, typer.Option("--fuse-weight", help="Weight of the n-gram's cost.")]
+FuseBonus = Annotated[float, typer.Option("--fuse-bonus", help="Nats that each character is given, as each costs.")]
+Beam = Annotated[int, typer.Option(help="Of --fuse: readings kept at a time.", min=1)]
 
 
 @dataclass(frozen=True)

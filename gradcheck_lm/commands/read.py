@@ -8,8 +8,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gradcheck_lm.commands.common import note, say, show_json
-from gradcheck_lm.commands.data import LINES, Blank, CharsetFile, Data, OkOnly, Split, Tags, choose
-from gradcheck_lm.commands.readings import Fuse, compare_logits, load, read_data, read_lines, read_logits
+from gradcheck_lm.commands.data import (
+    LINES,
+    Beam,
+    Blank,
+    CharsetFile,
+    Data,
+    FuseBonus,
+    FuseName,
+    FuseWeight,
+    OkOnly,
+    Split,
+    Tags,
+    choose,
+)
+from gradcheck_lm.commands.readings import compare_logits, fusing, load, read_data, read_lines, read_logits
 
 if TYPE_CHECKING:
     from gradcheck_lm.lab.scoring import ReadingChange
@@ -21,13 +34,6 @@ DropUnknown = Annotated[
     bool,
     typer.Option("--drop-unknown", help="Leave characters that the recogniser cannot write out of the labels."),
 ]
-FuseName = Annotated[
-    str | None,
-    typer.Option("--fuse", help="Read along with a character n-gram: 'ngram', or a folder that `train-ngram` made."),
-]
-FuseWeight = Annotated[float, typer.Option("--fuse-weight", help="Weight of the n-gram's cost.")]
-FuseBonus = Annotated[float, typer.Option("--fuse-bonus", help="Nats that each character is given, as each costs.")]
-Beam = Annotated[int, typer.Option(help="Of --fuse: readings kept at a time.", min=1)]
 Device = Annotated[str | None, typer.Option(help="'cpu' or 'cuda'; by default the best there is.")]
 
 
@@ -69,7 +75,7 @@ def evaluate(
     from gradcheck_lm.lab.metrics import character_errors, length_ratio, word_errors
     from gradcheck_lm.lab.report import percent
 
-    choice, along = choose(split, ok_only, tags, charset, blank), Fuse(fuse, fuse_weight, fuse_bonus, beam)
+    choice, along = choose(split, ok_only, tags, charset, blank), fusing(fuse, fuse_weight, fuse_bonus, beam)
     if before is not None:
         change = compare_logits(before, data, recogniser, lm, choice, limit=limit, device=device, fuse=along)
         show_change(change, lm, json_output)
@@ -146,7 +152,7 @@ def transcribe(
     from gradcheck_lm.htr.sources import open_lines
 
     choice = choose(split, ok_only, tags, charset, blank)
-    along = Fuse(fuse, fuse_weight, fuse_bonus, beam)
+    along = fusing(fuse, fuse_weight, fuse_bonus, beam)
     if len(images) == 1 and is_logits(images[0]):
         names, _, readings = read_logits(images[0], recogniser, choice, fuse=along)
     else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,27 +10,17 @@ from gradcheck_lm.commands.common import note
 from gradcheck_lm.commands.data import Choice
 
 if TYPE_CHECKING:
-    from gradcheck_lm.lab.decoding import Decoding
+    from gradcheck_lm.lab.decoding import Fusing
     from gradcheck_lm.lab.scoring import ReadingChange
 
 
-@dataclass(frozen=True)
-class Fuse:
-    """A language model that reads along at decoding time; no name: greedy decoding."""
+def fusing(name: str | None, weight: float, length_bonus: float, beam: int = 16) -> Fusing | None:
+    """The options of a command as the laboratory takes them; None for greedy decoding."""
+    if name is None:
+        return None
+    from gradcheck_lm.lab.decoding import Fusing
 
-    name: str | None = None
-    weight: float = 0.3
-    length_bonus: float = 0.6
-    beam: int = 16
-
-    def decoding(self, charset: Any, device: Any = None) -> Decoding | None:
-        """The decoder; None for greedy decoding."""
-        if self.name is None:
-            return None
-        from gradcheck_lm.lab.decoding import make_decoding
-
-        options: dict[str, Any] = {"weight": self.weight, "length_bonus": self.length_bonus, "beam": self.beam}
-        return make_decoding(self.name, charset, device=device, **options)
+    return Fusing(name, weight, length_bonus, beam)
 
 
 def load(recogniser: str, device: str | None) -> tuple[Any, Any]:
@@ -52,7 +41,7 @@ def read_data(
     limit: int | None = None,
     drop_unknown: bool = False,
     choice: Choice | None = None,
-    fuse: Fuse | None = None,
+    fuse: Fusing | None = None,
 ) -> tuple[list[str], list[str]]:
     """Labels and readings of labelled lines, or of logits that come with labels."""
     from gradcheck_lm.errors import DataError
@@ -75,7 +64,7 @@ def read_data(
 
 
 def read_logits(
-    data: Path, recogniser: str, choice: Choice, *, limit: int | None = None, fuse: Fuse | None = None
+    data: Path, recogniser: str, choice: Choice, *, limit: int | None = None, fuse: Fusing | None = None
 ) -> tuple[list[str], list[str] | None, list[str]]:
     """Names, labels where there are some, and readings of logits; the recogniser lends its charset."""
     from gradcheck_lm.htr import greedy_decode
@@ -84,19 +73,18 @@ def read_logits(
 
     default = None if choice.charset else load_recogniser(recogniser)[1]
     found = read_file(data, default=default, **choice.of_logits(data)).first(limit)
-    decoding = (fuse or Fuse()).decoding(found.charset, found.logits.device)
-    decode = greedy_decode if decoding is None else decoding.read
+    decode = greedy_decode if fuse is None else fuse.decoding(found.charset, found.logits.device).read
     return found.names, found.transcripts, decode(found.logits, found.charset, lengths=found.lengths)
 
 
-def read_lines(model: Any, charset: Any, lines: Sequence[Any], *, fuse: Fuse | None = None) -> list[str]:
+def read_lines(model: Any, charset: Any, lines: Sequence[Any], *, fuse: Fusing | None = None) -> list[str]:
     """Readings of lines, with progress where there are many."""
     from gradcheck_lm.draw.terminal import progress
     from gradcheck_lm.lab.data import LineData
     from gradcheck_lm.lab.reading import read
 
-    decoding = (fuse or Fuse()).decoding(charset, next(model.parameters()).device)
-    options: dict[str, Any] = {} if decoding is None else {"decode": decoding.read}
+    place = next(model.parameters()).device
+    options: dict[str, Any] = {} if fuse is None else {"decode": fuse.decoding(charset, place).read}
     with progress("reading", len(lines), enabled=len(lines) > 64) as tick:
         if len(lines) > 64:
             note(f"preparing {len(lines)} lines")
@@ -113,7 +101,7 @@ def compare_logits(
     *,
     limit: int | None,
     device: str | None,
-    fuse: Fuse | None = None,
+    fuse: Fusing | None = None,
 ) -> ReadingChange:
     """How the reading of some lines changed, from logits before and after.
 

@@ -18,6 +18,7 @@ from gradcheck_lm.lab.accelerators import launched, make_accelerator
 from gradcheck_lm.lab.config import Arm, TrainingConfig
 from gradcheck_lm.lab.controls import Teacher, make_control
 from gradcheck_lm.lab.data import LineData
+from gradcheck_lm.lab.decoding import with_fusion
 from gradcheck_lm.lab.processes import shared_language_model
 from gradcheck_lm.lab.terms import unlabelled
 from gradcheck_lm.lab.trainer import Trainer, TrainingResult
@@ -88,7 +89,8 @@ def adapt(
         penalty = make_control(arm.control, charset, seed=config.seed)
     elif arm.penalty is not None:
         language_model = shared_language_model(language_model)
-        penalty = make_penalty(arm.penalty, language_model, charset, seed=config.seed, **arm.options)
+        options = with_fusion(arm.options, charset, place)
+        penalty = make_penalty(arm.penalty, language_model, charset, seed=config.seed, **options)
     terms = unlabelled(start, charset, penalty, arm.weight)
     generators = {"penalty": penalty.generator} if penalty is not None else {}
     trainer = Trainer(

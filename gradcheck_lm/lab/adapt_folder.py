@@ -20,6 +20,7 @@ from gradcheck_lm.lab.adapt import adapt, adaptation_config
 from gradcheck_lm.lab.compare import load_recogniser
 from gradcheck_lm.lab.config import Arm
 from gradcheck_lm.lab.data import LineData
+from gradcheck_lm.lab.decoding import Fusing
 from gradcheck_lm.lab.drift import DriftWatch, StopRule
 from gradcheck_lm.lab.processes import on_main
 from gradcheck_lm.lab.reading import nats_per_character, read
@@ -48,12 +49,16 @@ def adapt_folder(
     ok_only: bool = False,
     tags: Sequence[str] = (),
     rule: StopRule | None = None,
+    options: dict[str, Any] | None = None,
+    fuse: Fusing | None = None,
     progress: Callable[[str], None],
     on_step: Callable[[dict[str, Any]], None] | None = None,
 ) -> dict[str, Any]:
     """Adapt a recogniser to pictures of lines; labels beside them serve the report alone.
 
     Args:
+        options: of the penalty, beside its objective; "fusion" is the name of an n-gram.
+        fuse: an n-gram that reads along, for a second pair of readings: the bar that adapting has to beat.
         rule: when to end before the last step, and which recogniser to keep; None: the one after the last step.
     Returns:
         The content of adapt.json: readings before and after, nats per character, CER where there are labels.
@@ -91,10 +96,10 @@ def adapt_folder(
     language_model = load_language_model(lm, device=place)
     before = read(model, data, charset)
     watch = DriftWatch(model, charset, data, language_model, rule, out / STATE_FOLDER, seed=seed) if rule else None
-    options: dict[str, Any] = {"objective": "ratio"}
-    if penalty == "policy_gradient":
-        options["samples"] = 8
-    arm = Arm(penalty, penalty, weight, options)
+    chosen: dict[str, Any] = {"objective": "ratio"} | ({"samples": 8} if penalty == "policy_gradient" else {})
+    arm = Arm(penalty, penalty, weight, chosen | (options or {}))
+    decoding = None if fuse is None else fuse.decoding(charset, place)
+    fused_before = [] if decoding is None else read(model, data, charset, decode=decoding.read)
     config = adaptation_config(steps, min(batch_size, len(data)), seed=seed)
     config = dataclasses.replace(config, checkpoint_every=rule.every if rule else max(1, steps // 10))
     progress(f"adapting to {len(data)} lines")
@@ -137,6 +142,12 @@ def adapt_folder(
             for name, old, new in zip(data.names, before, after, strict=True)
         ],
     }
+    if decoding is not None:
+        fused_after = read(adapted_model, data, charset, decode=decoding.read)
+        change = score_change(fused_before, fused_after, data.texts if data.labelled else None, language_model)
+        found["fused"] = {**dataclasses.asdict(fuse), **change.to_dict()} if fuse else None
+        for row, old, new in zip(found["readings"], fused_before, fused_after, strict=True):
+            row |= {"fused_before": old, "fused_after": new}
     rows = [f"{row['image']}\t{row['before']}\t{row['after']}" for row in found["readings"]]
 
     def write() -> None:

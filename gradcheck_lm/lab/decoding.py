@@ -51,6 +51,22 @@ class Decoding:
         return to_strings(found.ids[:, 0], found.target_lengths[:, 0], charset)
 
 
+@dataclass(frozen=True)
+class Fusing:
+    """A decoding by name, as settings hold it: "ngram" or a folder; the numbers as in `Decoding`."""
+
+    name: str
+    weight: float = WEIGHT
+    length_bonus: float = BONUS
+    beam: int = BEAM
+
+    def decoding(self, charset: Charset, device: torch.device | str | None = None) -> Decoding:
+        """The decoder for a recogniser's charset. Raises as `make_decoding`."""
+        return make_decoding(
+            self.name, charset, weight=self.weight, length_bonus=self.length_bonus, beam=self.beam, device=device
+        )
+
+
 def make_decoding(
     language_model: str | Any,
     charset: Charset,
@@ -75,6 +91,13 @@ def make_decoding(
             "character n-gram; give 'ngram' or a folder that `train-ngram` made"
         )
     return Decoding(found.automaton(charset), weight, length_bonus, beam)
+
+
+def with_fusion(options: dict[str, Any], charset: Charset, device: torch.device | str | None = None) -> dict[str, Any]:
+    """A penalty's options with the automaton itself in the place of an n-gram's name: a run's settings hold names."""
+    if not isinstance(options.get("fusion"), str):
+        return options
+    return {**options, "fusion": make_decoding(options["fusion"], charset, device=device).automaton}
 
 
 @torch.no_grad()
