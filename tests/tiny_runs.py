@@ -15,6 +15,7 @@ from gradcheck_lm.htr.crnn import CRNN, CRNNConfig
 from gradcheck_lm.htr.synthetic import TRAINING_HANDS, SyntheticLines
 from gradcheck_lm.lab.config import TrainingConfig
 from gradcheck_lm.lab.data import LineData
+from gradcheck_lm.lab.partly_labelled import PartlyLabelled, partly_labelled
 from gradcheck_lm.lab.terms import labelled, unlabelled
 from gradcheck_lm.lab.trainer import METRICS, STATE, Trainer, make_accelerator
 from gradcheck_lm.penalties import make_penalty
@@ -74,11 +75,14 @@ CASES: dict[str, tuple[str, dict[str, Any], bool]] = {
     "story": ("argmax", {"objective": "score", "reduction": "positive_mean", "lm_sample_ratio": 0.5}, True),
     "risk": ("minimum_risk", {"objective": "score"}, True),
     "buckets": ("policy_gradient", {"objective": "hinge", "samples": 3}, True),
+    "partly": ("policy_gradient", {"objective": "ratio", "samples": 3}, True),
 }
 
 
 def case_data(name: str) -> LineData:
-    """The lines of a case; of one they are sorted by width, and its batches differ in theirs."""
+    """The lines of a case; of one they are sorted by width, of one a part has labels."""
+    if name == "partly":
+        return PartlyLabelled(tiny_data().part(range(4)), tiny_data().part(range(4, 12)), labelled_share=0.4)
     return tiny_data(buckets=2 if name == "buckets" else 0)
 
 
@@ -87,7 +91,9 @@ def case_trainer(name: str, data: Any, *, language_model: Any, steps: int = 4) -
     penalty, options, with_labels = CASES[name]
     teacher = make_penalty(penalty, language_model, CHARSET, seed=1, **options)
     model, start = tiny_model(), tiny_model().eval()
-    if with_labels:
+    if name == "partly":
+        terms = partly_labelled(CHARSET, teacher, 0.5)
+    elif with_labels:
         terms = labelled(CHARSET, teacher, 0.5)
     else:
         with torch.no_grad():  # away from the start, so that the anchor pulls
