@@ -93,7 +93,7 @@ def run_scale(
     """Measure, and write scale.json, scale.md and scale.png into `out`; gives the .md.
 
     Args:
-        only: names of axes; the others stay as scale.json has them. empty: all.
+        only: names of axes; the others stay as scale.json has them. Empty: all.
         device: of the steps; the rest is the CPU's.
         known: the axes, from a scratch folder.
     Raises:
@@ -187,10 +187,10 @@ def exponent(points: Sequence[tuple[float, float]], *, least: float = 0.0) -> di
         points: (x, y), by growing x.
         least: points whose y is not above it are left out.
     Returns:
-        None where fewer than two points are left.
+        None where fewer than three points are left.
     """
     logs = [(math.log(x), math.log(y)) for x, y in points if y > least]
-    if len(logs) < 2:
+    if len(logs) < 3:
         return None
     mean_x, mean_y = (sum(values) / len(logs) for values in zip(*logs, strict=True))
     slope = sum((x - mean_x) * (y - mean_y) for x, y in logs) / sum((x - mean_x) ** 2 for x, _ in logs)

@@ -64,7 +64,8 @@ def page(report: dict[str, Any]) -> str:
         "An exponent of 1 is linear, 0 does not grow. Fitted by least squares on logarithms, of time on the "
         "processor's (all threads; other work on the machine stretches the clock's); in brackets the flattest and "
         f"the steepest between neighbouring rows. Memory below {NOISE_MB:.0f} MB is the allocator's noise and left "
-        "out of the fits.", "",
+        "out of the fits. Small memories, and calls, files and questions to a language model, are counted by the "
+        "tests, for n, 2 n and 4 n lines.", "",
         "![time and memory over size](scale.png)", "",
         "## Does anything grow faster than the number of lines?", "",
         verdict(report), "",
@@ -121,7 +122,7 @@ def count(number: float) -> str:
 
 def _exponent(grown: dict[str, float] | None) -> str:
     if grown is None:
-        return f"stays below {NOISE_MB:.0f} MB"
+        return f"not fitted (under {NOISE_MB:.0f} MB in all but two rows at most)"
     return f"{grown['fitted']:.2f} ({grown['flattest']:.2f} to {grown['steepest']:.2f})"
 
 
@@ -129,13 +130,16 @@ def panels(report: dict[str, Any]) -> list[Panel]:
     """Time and memory over each axis; on logarithmic scales a slope is an exponent."""
     found = []
     for axis in report["axes"].values():
-        for key, label in (("cpu_seconds", "seconds of the processor"), ("memory_mb", "MB more at the peak")):
+        for key, title, label, least in (
+            ("cpu_seconds", "time", "seconds of the processor", 0.0),
+            ("memory_mb", "memory", "MB more at the peak (at least 1)", 1.0),
+        ):
             series = {}
             for name in dict.fromkeys(row["series"] for row in axis["points"]):
                 mine = sorted((row for row in axis["points"] if row["series"] == name), key=lambda row: row[axis["x"]])
-                series[name] = Series([row[axis["x"]] for row in mine], [row[key] for row in mine])
-            title = f"{axis['title']}: {'memory' if key == 'memory_mb' else 'time'}"
-            found.append(Panel(title, axis["meaning"].partition(";")[0], label, series, log_x=True, log_y=True))
+                series[name] = Series([row[axis["x"]] for row in mine], [max(least, row[key]) for row in mine])
+            words = axis["meaning"].partition(";")[0]
+            found.append(Panel(f"{axis['title']}: {title}", words, label, series, log_x=True, log_y=True))
     return found
 
 

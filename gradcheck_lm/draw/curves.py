@@ -6,6 +6,7 @@ import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -111,13 +112,41 @@ def _draw_panel(axis: Any, panel: Panel, names: Sequence[str]) -> None:
     if panel.log_y and positive:
         axis.set_yscale("symlog", linthresh=min(positive))  # below the smallest value, straight down to 0
     if panel.log_x:
-        axis.set_xscale("log")
+        _set_log_x(axis, panel, all_positive=len(positive) == sum(len(series.ys) for series in panel.series.values()))
     axis.set_title(_plain(panel.title), fontsize=11, loc="left")
     axis.set_xlabel(_plain(panel.x_label))
     axis.set_ylabel(_plain(panel.y_label))
     axis.grid(True, color="#e3e3e3", linewidth=0.7)
     axis.set_axisbelow(True)
     axis.spines[["top", "right"]].set_visible(False)
+
+
+def _set_log_x(axis: Any, panel: Panel, *, all_positive: bool) -> None:
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    axis.set_xscale("log")
+    measured = sorted({x for series in panel.series.values() for x in series.xs})
+    if len(measured) <= 8:  # the sizes that were measured, and no others; of close ones the first is named
+        apart, ticks = (measured[-1] / measured[0]) ** 0.1, measured[:1]
+        ticks += [x for before, x in pairwise(measured) if x >= apart * before and x >= apart * ticks[-1]]
+        axis.set_xticks(ticks, [_short(x) for x in ticks], fontsize=8)
+        axis.xaxis.set_minor_locator(NullLocator())
+    if panel.log_y and all_positive:
+        axis.set_yscale("log")
+        axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _short(value)))
+        axis.yaxis.set_minor_locator(NullLocator())
+        low, high = axis.get_ylim()
+        if high < 10 * low:  # a slope can be read off a decade; noise on less would look like one
+            middle = math.sqrt(low * high)
+            axis.set_ylim(middle / math.sqrt(10), middle * math.sqrt(10))
+
+
+def _short(number: float) -> str:
+    """2048, 64 k, 100 M."""
+    if number >= 1e6:
+        return f"{number / 1e6:.3g} M"
+    return f"{number / 1e3:.3g} k" if number >= 1e4 or (number and number % 1000 == 0) else f"{number:g}"
 
 
 def _plain(text: str) -> str:

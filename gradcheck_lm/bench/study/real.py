@@ -19,11 +19,12 @@ from gradcheck_lm.htr.checkpoint import load_checkpoint
 from gradcheck_lm.htr.crnn import CRNN
 from gradcheck_lm.htr.lines import LABELS
 from gradcheck_lm.htr.text import clean_text, read_paragraphs
+from gradcheck_lm.lab.compare import load_recogniser
 from gradcheck_lm.lab.config import TrainingConfig
 from gradcheck_lm.lab.data import LineData
 from gradcheck_lm.lab.decoding import Decoding
 from gradcheck_lm.lab.reading import labelled_lines
-from gradcheck_lm.lab.train import TrainSettings, train
+from gradcheck_lm.lab.train import TrainSettings, train, widen
 from gradcheck_lm.lm import NgramModel
 from gradcheck_lm.lm.ngram import train_ngram
 from gradcheck_lm.lm.ngram_file import load_ngram, save_ngram
@@ -32,8 +33,10 @@ WIDTH = 640  # pixels; the longest lines of this hand need more than the 512 of 
 FUSION_WEIGHT, LENGTH_BONUS = 0.3, 0.6  # the penalties' defaults; best of five on other lines of this hand
 START_STEPS = {1.0: 2400, 0.1: 1200, 0.02: 500}
 STEPS = {1.0: 200, 0.1: 600, 0.02: 400}
+STUDENT_STEPS = 2400  # as many as the recogniser that is trained on all labels
+STUDENT_SHARE = 0.25  # of labelled lines in its batches
 BATCH = 16
-LEARNING_RATE = 1e-3
+LEARNING_RATE, START_RATE = 1e-3, 2e-3
 NORM = 0.3  # of the LM term's gradient, in norms of CTC's
 ADAPTED_LINES = 512  # of those without labels, that are read before and after
 
@@ -49,6 +52,7 @@ TAUGHT: tuple[Row, ...] = (
     ("fused readings, scrambled LM", {"special": "fused_scrambled", "control": True}),
     ("true labels of all lines", {"special": "oracle", "control": True}),
     ("entropy", {"special": "entropy", "control": True}),
+    ("fused readings, from the beginning", {"special": "student", "steps": STUDENT_STEPS}),
 )
 # a run takes minutes: with 2 % and all labels only what stands for its kind
 FEW = (
@@ -98,6 +102,10 @@ class Hand:
         """The recogniser trained by CTC on a share of the labels."""
         return _recogniser(str(self._start(share) / "recogniser.safetensors"))
 
+    def beginning(self) -> CRNN:
+        """The recogniser that ships, for lines of this width: what those trained on labels began with."""
+        return widen(load_recogniser("synthetic")[0], WIDTH)
+
     def all_lines(self) -> tuple[LineData, list[int]]:
         """All lines to train on, and a permutation: a share of labels is its beginning."""
         data = _data(self.lines, str(self._start(1.0) / "recogniser.safetensors"))
@@ -139,7 +147,7 @@ class Hand:
                 )
                 config = TrainingConfig(
                     steps=steps,
-                    learning_rate=2e-3,
+                    learning_rate=START_RATE,
                     weight_decay=1e-3,
                     schedule="one_cycle",
                     augment=True,

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from gradcheck_lm.bench.study.plan import Run
-from gradcheck_lm.bench.study.real import ADAPTED_LINES, LEARNING_RATE, NORM, Hand
+from gradcheck_lm.bench.study.real import ADAPTED_LINES, LEARNING_RATE, NORM, START_RATE, STUDENT_SHARE, Hand
 from gradcheck_lm.flow import attribute
 from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.htr.crnn import CRNN
@@ -102,6 +102,10 @@ class RealRun:
                 language_model = ScrambledLanguageModel(self.hand.ngram(item.group["labels"]), seed=item.seed)
                 decoding = Decoding(language_model.automaton(charset), decoding.weight, decoding.length_bonus)
             return (*self._rounds(item, start, charset, known, others, decoding), 1.0)
+        if item.special == "student":
+            readings = read_both(start, others, charset, decoding)["fused"]
+            mixed = PartlyLabelled(known, others, labelled_share=STUDENT_SHARE, readings=readings)
+            return (*_fit(item, self.hand.beginning(), mixed, terms, None), 1.0)
         penalty = self._penalty(item, charset)
         mixed = PartlyLabelled(known, others)
         weight = NORM * _ratio_of_norms(item, start, charset, penalty, mixed)
@@ -136,7 +140,7 @@ def _config(item: Run, *, part: tuple[int, int] = (0, 1)) -> TrainingConfig:
     return TrainingConfig(
         steps=item.steps // parts,
         batch_size=item.batch_size,
-        learning_rate=LEARNING_RATE,
+        learning_rate=START_RATE if item.special == "student" else LEARNING_RATE,
         weight_decay=1e-3,
         schedule="one_cycle",
         clip_norm=1.0,
