@@ -34,8 +34,10 @@ def row(series: str, lines: int, seconds: float, memory: float = 100.0) -> dict[
 
 
 def report(*rows: dict[str, Any], in_lines: bool = True) -> dict[str, Any]:
-    axis = {"title": "Texts", "x": "lines", "meaning": "lines compared", "in_lines": in_lines, "load": [0.5, 0.6],
-            "points": list(rows), "growth": growth(rows, "lines", time="cpu_seconds")}  # fmt: skip
+    axis = {
+        "title": "Texts", "x": "lines", "meaning": "lines compared", "in_lines": in_lines, "load": [0.5, 0.6],
+        "time": "cpu_seconds", "points": list(rows), "growth": growth(rows, "lines", time="cpu_seconds"),
+    }  # fmt: skip
     return {"axes": {"texts": axis}, "machine": "CPU, 1 thread", "versions": {"python": "3.13", "torch": "2"}}
 
 

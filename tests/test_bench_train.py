@@ -14,8 +14,9 @@ from torch import nn
 from gradcheck_lm.bench.flops import lstm_flops, step_flops, time_of_parts
 from gradcheck_lm.bench.reference import load_reference
 from gradcheck_lm.bench.timing import Timings
-from gradcheck_lm.bench.train import Contestant, Plan, against_the_reference, lines_of, reduced, run_train
+from gradcheck_lm.bench.train import STAGES, against_the_reference, run_train
 from gradcheck_lm.bench.train_page import page
+from gradcheck_lm.bench.train_plan import Contestant, Plan, lines_of, reduced
 from gradcheck_lm.errors import ArgumentError
 from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.htr.crnn import CRNN, CRNNConfig, build_crnn, count_parameters
@@ -239,7 +240,7 @@ def test_the_whole_benchmark_on_a_tiny_recogniser(checkout: Path, tmp_path: Path
     assert set(stages["options"]["gains"]) == {"feature maps in rows", "fused", "bf16"}
     data = lines_of(TINY, 6, buckets=2)
     make = BatchMaker(data, Contestant(build_crnn(TINY), data, PLAN).trainer.config)
-    assert stages["buckets"]["widths"] == [make(step).images.shape[-1] for step in range(3)]
+    assert stages["buckets"]["widths"] == [make(step).images.shape[-1] for step in range(3, 6)]
     rows = stages["data"]["rows"]
     assert [(row["source"], row["prefetch"]) for row in rows[:4]] == [
         ("held in memory", 0), ("held in memory", 2), ("read from PNG files", 0), ("read from PNG files", 2),
@@ -250,16 +251,25 @@ def test_the_whole_benchmark_on_a_tiny_recogniser(checkout: Path, tmp_path: Path
     assert str(tmp_path) not in text + json.dumps(report)
 
 
-def test_without_a_reference_the_page_says_so(tmp_path: Path) -> None:
-    report = {
-        "stages": {"reference": against_the_reference(build_crnn(TINY), lines_of(TINY, 2), None, PLAN)},
-    }
-    assert set(report["stages"]["reference"]["rows"]) == {"ours", "ours, bf16"}
-    from gradcheck_lm.bench.train_page import _reference
+def test_one_stage_alone_and_without_a_reference_the_page_says_so(tmp_path: Path) -> None:
+    def run(*only: str) -> str:
+        path = run_train(
+            tmp_path, reference=None, device="cpu", repeats=2, progress=lambda _: None, plan=PLAN, only=only
+        )
+        return path.read_text(encoding="utf-8")
 
-    text = "\n".join(_reference(report, report["stages"]["reference"]))
+    with pytest.raises(ArgumentError, match=r"train\.json has no stage 'flops' yet: measure it too"):
+        run("reference")
+    run(*STAGES)
+    before = json.loads((tmp_path / "train.json").read_text(encoding="utf-8"))["stages"]
+    text = run("reference")
+    after = json.loads((tmp_path / "train.json").read_text(encoding="utf-8"))["stages"]
+    assert set(after["reference"]["rows"]) == {"ours", "ours, bf16"}
     assert "was not measured: no `--reference FOLDER` was given" in text
     assert text.count("| not measured |") == 2
+    assert [name for name in STAGES if before[name] != after[name]] == ["reference"]
+    with pytest.raises(ArgumentError, match="there is no stage 'speed': choose of reference, flops, options"):
+        run("speed")
 
 
 def test_a_gpu_that_is_not_there_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

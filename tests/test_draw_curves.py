@@ -118,3 +118,24 @@ def test_text_in_a_chart_is_escaped() -> None:
     svg = chart_svg(Panel("<b>", "<script>", '"&"', {"</svg>": Series([0, 1], [1, 2])}))
     ElementTree.fromstring(svg)
     assert "<script>" not in svg
+
+
+SIZES = Panel("Growth", "lines", "s", {"a": Series([1000, 64_000], [0.5, 32.0]), "b": Series([1000], [0.7])},
+              log_y=True, log_x=True)  # fmt: skip
+
+
+def test_sizes_on_logarithmic_axes_are_named_and_panels_may_have_legends_of_their_own(tmp_path: Path) -> None:
+    text = save_curves(tmp_path / "curves.svg", [SIZES, CER], own_legends=True).read_text(encoding="utf-8")
+    assert {"<!-- 1 k -->", "<!-- 64 k -->"} <= set(re.findall(r"<!-- .*? -->", text))
+    assert text.count('id="legend_') == 2
+    shared = save_curves(tmp_path / "shared.svg", [SIZES, CER]).read_text(encoding="utf-8")
+    assert shared.count('id="legend_') == 1
+
+
+def test_the_pages_chart_has_a_logarithmic_axis_of_sizes_too() -> None:
+    def middle(panel: Panel) -> float:
+        return [float(x) for x in re.findall(r'<circle[^>]* cx="([\d.]+)"', chart_svg(panel))][1]
+
+    three = {"a": Series([1, 10, 100], [1.0, 2.0, 3.0])}
+    logarithmic, linear = (Panel("x", "x", "y", three, log_x=log) for log in (True, False))
+    assert middle(logarithmic) > 200 > middle(linear)

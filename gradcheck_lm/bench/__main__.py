@@ -92,12 +92,17 @@ def train(
     ] = None,
     device: Annotated[str, typer.Option(help="'cpu' or 'cuda'.")] = "cpu",
     repeats: Annotated[int, typer.Option(help="Interleaved repeats of each step.", min=2)] = 5,
+    only: Annotated[
+        str, typer.Option(help="Stages, separated by commas; the others stay as they are in the folder.")
+    ] = "reference,flops,options,buckets,data",
 ) -> None:
     """Lines a second of a training step, against the reference implementation, the device, and with each option."""
     quiet_libraries()
     from gradcheck_lm.bench.train import run_train
 
-    typer.echo(str(run_train(out, reference=reference, device=device, repeats=repeats, progress=note)))
+    names = tuple(name.strip() for name in only.split(",") if name.strip())
+    page = run_train(out, reference=reference, device=device, repeats=repeats, only=names, progress=note)
+    typer.echo(str(page))
 
 
 @app.command()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import statistics
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -53,6 +52,12 @@ def lstm_flops(model: CRNN, lines: int, frames: int) -> int:
     return 3 * forward
 
 
+def clock_of(device: torch.device) -> Callable[[], float]:
+    """Seconds so far: of a single thread on a processor its CPU time, which neighbours disturb less than the clock."""
+    alone = device.type == "cpu" and torch.get_num_threads() == 1
+    return time.process_time if alone else time.perf_counter
+
+
 @torch.no_grad()
 def peak_flops_per_second(
     device: torch.device, dtype: torch.dtype, *, tf32: bool = False, repeats: int = 6
@@ -73,16 +78,17 @@ def peak_flops_per_second(
         "convolution": (2 * 9 * 64 * maps.numel(), lambda: F.conv2d(maps, kernel, padding=1)),
     }
     found: dict[str, float] = {}
+    clock = clock_of(device)
     before = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
     torch.set_float32_matmul_precision("high" if tf32 else "highest")
     torch.backends.cudnn.allow_tf32 = tf32
     try:
         for _ in range(repeats + 1):
             for name, (count, work) in works.items():
-                began = time.perf_counter()
+                began = clock()
                 work()
                 synchronise(device)
-                found[name] = max(found.get(name, 0.0), count / (time.perf_counter() - began))
+                found[name] = max(found.get(name, 0.0), count / (clock() - began))
     finally:
         torch.set_float32_matmul_precision(before[0])
         torch.backends.cudnn.allow_tf32 = before[1]
@@ -93,22 +99,22 @@ class _Clock:
     """Seconds by name, each part waited for; a part that comes twice in a turn is added up."""
 
     def __init__(self, device: torch.device) -> None:
-        self.device = device
+        self.device, self.clock = device, clock_of(device)
         self.turns: list[dict[str, float]] = []
 
     @contextlib.contextmanager
     def part(self, name: str) -> Iterator[None]:
         synchronise(self.device)
-        began = time.perf_counter()
+        began = self.clock()
         yield
         synchronise(self.device)
-        self.turns[-1][name] = self.turns[-1].get(name, 0.0) + time.perf_counter() - began
+        self.turns[-1][name] = self.turns[-1].get(name, 0.0) + self.clock() - began
 
 
 def time_of_parts(
     model: CRNN, optimizer: torch.optim.Optimizer, images: Tensor, texts: list[str], charset: Charset, repeats: int
 ) -> dict[str, float]:
-    """Median seconds of each part of a float32 step, forward and backward together; one turn is not counted."""
+    """Seconds of each part of a float32 step at its fastest, forward and backward together; one turn is not counted."""
     clock = _Clock(images.device)
     for _ in range(repeats + 1):
         clock.turns.append({})
@@ -132,7 +138,7 @@ def time_of_parts(
         with clock.part("optimizer"):
             optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-    return {name: statistics.median(turn[name] for turn in clock.turns[1:]) for name in clock.turns[0]}
+    return {name: min(turn[name] for turn in clock.turns[1:]) for name in clock.turns[0]}
 
 
 def synchronise(device: torch.device) -> None:

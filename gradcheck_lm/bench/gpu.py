@@ -15,7 +15,8 @@ from typing import Any
 
 import torch
 
-from gradcheck_lm.bench.train import Plan, reduced, run_train
+from gradcheck_lm.bench.train import run_train
+from gradcheck_lm.bench.train_plan import Plan, reduced
 from gradcheck_lm.errors import ArgumentError, GradcheckLMError
 from gradcheck_lm.files import write_text_atomic
 from gradcheck_lm.htr.charset import Charset

@@ -114,12 +114,15 @@ def run_scale(
             report["versions"] = versions()
             write_text_atomic(file, json.dumps(report, indent=2) + "\n")
     report["axes"] = {name: report["axes"][name] for name in table if name in report["axes"]}
+    for axis in report["axes"].values():
+        axis["growth"] = growth(axis["points"], axis["x"], time=axis["time"])
+    write_text_atomic(file, json.dumps(report, indent=2) + "\n")
     draw(out / "scale.png", report)
     return write_text_atomic(out / "scale.md", page(report))
 
 
 def measure(axis: Axis, scratch: Path, *, device: str, progress: Callable[[str], None]) -> dict[str, Any]:
-    """One axis: its points in fresh processes, and how fast each of its curves grows."""
+    """One axis: its points in fresh processes."""
     load, rows = os.getloadavg()[0], []
     for spec in axis.points:
         if (found := ask({**spec, "device": device}, scratch)) is None:
@@ -138,7 +141,7 @@ def measure(axis: Axis, scratch: Path, *, device: str, progress: Callable[[str],
         "load": [load, os.getloadavg()[0]],
         "points": rows,
         # a busy machine stretches the clock; of a GPU's work the processor's time says nothing
-        "growth": growth(rows, axis.x, time="seconds" if device != "cpu" else "cpu_seconds"),
+        "time": "cpu_seconds" if device == "cpu" else "seconds",
     }
 
 

@@ -94,7 +94,8 @@ def section(name: str, axis: dict[str, Any]) -> list[str]:
     load = axis["load"]
     lines = [
         f"## {axis['title']}", "",
-        f"`--only {name}`; load of the machine {load[0]:.1f} before, {load[1]:.1f} after. {_ABOUT.get(name, '')}", "",
+        f"`--only {name}`; load of the machine {load[0]:.1f} before, {load[1]:.1f} after. {_ABOUT.get(name, '')}"
+        f"{axis.get('note', '')}", "",
         f"| | {axis['meaning']} | " + " | ".join(head for _, head, _, _ in columns) + " |",
         "|---" * (len(columns) + 2) + "|",
     ]  # fmt: skip
@@ -131,7 +132,7 @@ def panels(report: dict[str, Any]) -> list[Panel]:
     found = []
     for axis in report["axes"].values():
         for key, title, label, least in (
-            ("cpu_seconds", "time", "seconds of the processor", 0.0),
+            (axis["time"], "time", f"seconds{' of the processor' * (axis['time'] == 'cpu_seconds')}", 0.0),
             ("memory_mb", "memory", "MB more at the peak (at least 1)", 1.0),
         ):
             series = {}

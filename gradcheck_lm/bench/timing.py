@@ -33,7 +33,11 @@ class Timings:
 
 
 def interleaved(
-    contestants: Mapping[str, Callable[[], Any]], *, repeats: int, device: torch.device | None = None
+    contestants: Mapping[str, Callable[[], Any]],
+    *,
+    repeats: int,
+    device: torch.device | None = None,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> Timings:
     """Time contestants in turn, `repeats` times, after one round that is not counted.
 
@@ -41,16 +45,17 @@ def interleaved(
         contestants: what to call, by name.
         repeats: rounds, at least 1.
         device: a GPU is waited for; None or a CPU is not.
+        clock: seconds so far.
     """
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
     for turn in range(repeats + 1):
         for name, work in contestants.items():
-            began = time.perf_counter()
+            began = clock()
             work()
             if device is not None and device.type == "cuda":
                 torch.cuda.synchronize(device)
             if turn:
-                seconds[name].append(time.perf_counter() - began)
+                seconds[name].append(clock() - began)
     return Timings(seconds)
 
 

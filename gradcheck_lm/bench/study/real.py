@@ -53,6 +53,7 @@ TAUGHT: tuple[Row, ...] = (
     ("true labels of all lines", {"special": "oracle", "control": True}),
     ("entropy", {"special": "entropy", "control": True}),
     ("fused readings, from the beginning", {"special": "student", "steps": STUDENT_STEPS}),
+    ("labels alone, from the beginning", {"special": "beginning", "steps": STUDENT_STEPS, "control": True}),
 )
 # a run takes minutes: with 2 % and all labels only what stands for its kind
 FEW = (

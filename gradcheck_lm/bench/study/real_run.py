@@ -102,6 +102,8 @@ class RealRun:
                 language_model = ScrambledLanguageModel(self.hand.ngram(item.group["labels"]), seed=item.seed)
                 decoding = Decoding(language_model.automaton(charset), decoding.weight, decoding.length_bonus)
             return (*self._rounds(item, start, charset, known, others, decoding), 1.0)
+        if item.special == "beginning":
+            return (*_fit(item, self.hand.beginning(), known, terms, None), 0.0)
         if item.special == "student":
             readings = read_both(start, others, charset, decoding)["fused"]
             mixed = PartlyLabelled(known, others, labelled_share=STUDENT_SHARE, readings=readings)
@@ -140,7 +142,7 @@ def _config(item: Run, *, part: tuple[int, int] = (0, 1)) -> TrainingConfig:
     return TrainingConfig(
         steps=item.steps // parts,
         batch_size=item.batch_size,
-        learning_rate=START_RATE if item.special == "student" else LEARNING_RATE,
+        learning_rate=START_RATE if item.special in ("student", "beginning") else LEARNING_RATE,
         weight_decay=1e-3,
         schedule="one_cycle",
         clip_norm=1.0,
