@@ -36,8 +36,10 @@ def page(report: dict[str, Any]) -> str:
         "are taken within a turn, in brackets their quartiles. CPU time is that of the process: neighbours disturb it "
         "less than the clock.",
     ]  # fmt: skip
+    if "note" in report:  # of figures that were put together from several runs
+        lines += ["", report["note"]]
     lines += ["", *_reference(report, stages["reference"]), "", *_flops(stages["flops"])]
-    lines += ["", *_options(stages["options"], stages["buckets"]), "", *_data(stages["data"])]
+    lines += ["", *_options(stages["options"]), "", _buckets(stages.get("buckets")), "", *_data(stages["data"])]
     if "CPU" in report["device"]:
         lines += [
             "", "## On a GPU", "",
@@ -102,7 +104,7 @@ def _flops(found: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _options(options: dict[str, Any], buckets: dict[str, Any]) -> list[str]:
+def _options(options: dict[str, Any]) -> list[str]:
     lines = [
         "## What each option gives", "", _how(options), "",
         "| option | seconds a step | times as fast as plain | first step, s |", "|---|---|---|---|",
@@ -111,16 +113,21 @@ def _options(options: dict[str, Any], buckets: dict[str, Any]) -> list[str]:
     for name, gain in options["gains"].items():
         seconds, first = options["rows"][name]["seconds"], options["first_step"][name]
         lines.append(f"| {_OPTIONS[name]} | {seconds:.3f} | {_ratio(gain)} | {first:.1f} |")
-    wide, narrow = buckets["rows"]["full width"], buckets["rows"]["buckets"]
-    inked, widths = buckets["inked"], buckets["widths"]
-    lines += [
-        "", f"`--buckets {buckets['buckets']}`, an epoch of {buckets['lines']} synthetic lines whose ink is "
-        f"{inked[0]} to {inked[-1]} pixels wide (median {inked[len(inked) // 2]}), in batches of "
-        f"{', '.join(map(str, widths))} pixels: {narrow['lines_per_second']:.2f} lines a second against "
-        f"{wide['lines_per_second']:.2f} at the full width, {buckets['gain']['low']:.2f} and "
-        f"{buckets['gain']['high']:.2f} times in two epochs ({buckets['clock']}, load {buckets['load']:.1f}).",
-    ]  # fmt: skip
     return lines
+
+
+def _buckets(found: dict[str, Any] | None) -> str:
+    if found is None:
+        return "`--buckets` has not been measured: `--only buckets` adds it."
+    wide, narrow = found["rows"]["full width"], found["rows"]["buckets"]
+    inked, gain = found["inked"], found["gain"]
+    return (
+        f"`--buckets {found['buckets']}`, an epoch of {found['lines']} synthetic lines whose ink is {inked[0]} to "
+        f"{inked[-1]} pixels wide (median {inked[len(inked) // 2]}), in batches of "
+        f"{', '.join(map(str, found['widths']))} pixels: {narrow['lines_per_second']:.2f} lines a second against "
+        f"{wide['lines_per_second']:.2f} at the full width, {gain['low']:.2f} and {gain['high']:.2f} times in two "
+        f"epochs ({found['clock']}, load {found['load']:.1f})."
+    )
 
 
 def _data(found: dict[str, Any]) -> list[str]:
