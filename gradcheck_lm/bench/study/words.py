@@ -46,13 +46,13 @@ With all labels there are no others, so there half of the pages kept apart are a
 half is held out. The reference *ctc* trains as many steps of 16 labelled lines. *Fused readings*: start reads the
 unlabelled lines by a beam fused with a character 6-gram (built-in prose and the labelled lines' transcripts), and CTC
 learns from them as from labels; in *3 rounds* the pupil becomes the teacher twice, the steps being shared out. *From
-the beginning* the pupil is not start but the recogniser that ships, trained on both kinds for 2,400 steps; *labels alone, from the beginning* is its control. *Own
-readings* are the same as fused ones without the 6-gram, *scrambled LM* with a 6-gram that is shown other letters. A
-penalty, and entropy, is on the unlabelled lines, weighted so that its gradient has 0.3 of the norm of CTC's at the
-start. *True labels of all lines* is what could be had at most. Lines adapted on (transductive: the first 512 of the
-unlabelled) and lines held out are reported apart.
-Weight and bonus of the fused decoding (0.3 and 0.6) were the best of five pairs on
-256 other unlabelled lines, whose transcripts served this choice alone.""",
+the beginning* the pupil is not start but the recogniser that ships, trained on both kinds for 2,400 steps; *labels
+alone, from the beginning* is its control. *Own readings* are the same as fused ones without the 6-gram, *scrambled
+LM* with a 6-gram that is shown other letters. A penalty, and entropy, is on the unlabelled lines, weighted so that
+its gradient has 0.3 of the norm of CTC's at the start. *True labels of all lines* is what could be had at most. Lines
+adapted on (transductive: the first 512 of the unlabelled) and lines held out are reported apart. Weight and bonus of
+the fused decoding (0.3 and 0.6) were the best of five pairs on 256 other unlabelled lines, whose transcripts served
+this choice alone.""",
     ),
 }
 ORDER = tuple(STUDIES)
