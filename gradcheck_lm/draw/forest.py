@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from gradcheck_lm.files import write_bytes_atomic
 
 _MARKERS = "os^Dv"
 _GREY = "#606060"
+TITLE = 44  # characters: longer titles are broken into lines
 WIDTH = 12.0  # inches: 1200 pixels at 100 dots per inch
 
 
@@ -108,7 +110,7 @@ def _draw(axis: Any, panel: Forest, series: Sequence[str]) -> None:
     axis.set_yticks(range(len(panel.rows)), [_plain(row.name) for row in panel.rows], fontsize=9)
     for label, row in zip(axis.get_yticklabels(), panel.rows, strict=True):
         label.set_color(_GREY if row.faint else "#000000")
-    axis.set_title(_plain(panel.title), fontsize=10.5, loc="left")
+    axis.set_title(_plain(textwrap.fill(panel.title, TITLE)), fontsize=10.5, loc="left")
     axis.set_xlabel(_plain(panel.x_label), fontsize=9)
     axis.tick_params(axis="x", labelsize=9)
     axis.tick_params(axis="y", length=0)
