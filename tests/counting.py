@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch._subclasses.fake_tensor import FakeTensor
 
 
 class Opened:
@@ -58,20 +59,28 @@ def files(work: Callable[[], Any]) -> int:
 def peak(work: Callable[[], Any]) -> int:
     """Bytes of Python's and NumPy's at the highest; torch's own are not seen (see `tensor_bytes`)."""
     work()
-    gc.collect()
-    tracemalloc.start()
-    try:
-        work()
-        return tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
+    least = sys.maxsize
+    for _ in range(3):  # what else happens in this process can only add to it
+        gc.collect()
+        tracemalloc.start()
+        try:
+            work()
+            least = min(least, tracemalloc.get_traced_memory()[1])
+        finally:
+            tracemalloc.stop()
+    return least
 
 
 def tensor_bytes() -> int:
     """Bytes of all tensors alive, each storage once."""
     gc.collect()  # what only a circle holds is no memory that is kept
-    alive = [thing for thing in gc.get_objects() if issubclass(type(thing), torch.Tensor)]
-    return sum({t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in alive}.values())
+    storages = {}
+    for thing in gc.get_objects():
+        # a fake tensor, left behind by torch.compile in another test, has no memory to ask for
+        if issubclass(type(thing), torch.Tensor) and not isinstance(thing, FakeTensor):
+            storage = thing.untyped_storage()
+            storages[storage.data_ptr()] = storage.nbytes()
+    return sum(storages.values())
 
 
 def growth(measure: Callable[[int], float], size: int) -> float:

@@ -35,7 +35,7 @@ from gradcheck_lm.lab.terms import labelled
 from gradcheck_lm.lab.trainer import Trainer
 from gradcheck_lm.penalties import make_penalty
 
-LIMIT = 2.5  # of `growth`: lists grow by leaps, and numbers get more digits
+LIMIT = 3.0  # of `growth`, where 2 is linear and 4 quadratic: lists grow by leaps, and numbers get more digits
 PAPER = np.full((32, 64), 230, np.uint8)
 
 

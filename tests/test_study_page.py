@@ -78,7 +78,7 @@ def test_the_same_records_give_the_same_files(tmp_path: Path) -> None:
     found = records(seeds=[0, 1])
     for name in ("a", "b"):
         write_study(found, tmp_path / name)
-    for name in ("experiments.md", "experiments.png", "experiments-summary.json"):
+    for name in ("experiments.md", "experiments.png", "experiments.json"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
@@ -214,7 +214,7 @@ def test_no_records_say_what_to_run(tmp_path: Path) -> None:
 
 def test_the_summary_holds_every_row(tmp_path: Path) -> None:
     write_study(records(seeds=[0, 1]), tmp_path)
-    table = json.loads((tmp_path / "experiments-summary.json").read_text(encoding="utf-8"))["tables"][0]
+    table = json.loads((tmp_path / "experiments.json").read_text(encoding="utf-8"))["tables"][0]
     assert len(table["rows"]) == 14
     row = next(row for row in table["rows"] if row["arm"] == "policy_gradient")
     error = row["errors"][GREEDY]

@@ -17,13 +17,13 @@ from gradcheck_lm.bench.study.words import HOW_TO_READ, NOT_TO_CONCLUDE, ORDER, 
 from gradcheck_lm.errors import ArgumentError, DataError
 from gradcheck_lm.files import write_text_atomic
 
-PAGE, PICTURE, SUMMARY = "experiments.md", "experiments.png", "experiments-summary.json"
+PAGE, PICTURE, SUMMARY = "experiments.md", "experiments.png", "experiments.json"
 
 
 def write_study(
     records: Sequence[Mapping[str, Any]], out: str | Path, *, notes: Mapping[str, str] | None = None
 ) -> Path:
-    """Write experiments.md, experiments.png and experiments-summary.json; gives the path of the page.
+    """Write experiments.md, experiments.png and experiments.json; gives the path of the page.
 
     The same records, in the same order, give the same page.
 
