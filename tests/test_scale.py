@@ -97,7 +97,7 @@ def test_calls_and_memory_grow_with_the_lines_and_no_faster(name: str) -> None:
         return lambda: take(things)
 
     assert 1 < growth(lambda n: calls(work(n)), 64) <= LIMIT
-    assert growth(lambda n: peak(work(n)), 64) <= LIMIT
+    assert growth(lambda n: peak(work(n)), 256) <= LIMIT  # below, a few hundred bytes of anything else would show
 
 
 # IAM's pictures are not looked at before they are taken
