@@ -35,7 +35,8 @@ from gradcheck_lm.lab.terms import labelled
 from gradcheck_lm.lab.trainer import Trainer
 from gradcheck_lm.penalties import make_penalty
 
-LIMIT = 3.0  # of `growth`, where 2 is linear and 4 quadratic: lists grow by leaps, and numbers get more digits
+LIMIT = 2.5  # of `growth`, where 2 is linear and 4 quadratic: numbers get more digits
+LEAPS = 3.0  # of that of Python's memory: lists grow by leaps
 PAPER = np.full((32, 64), 230, np.uint8)
 
 
@@ -97,7 +98,7 @@ def test_calls_and_memory_grow_with_the_lines_and_no_faster(name: str) -> None:
         return lambda: take(things)
 
     assert 1 < growth(lambda n: calls(work(n)), 64) <= LIMIT
-    assert growth(lambda n: peak(work(n)), 256) <= LIMIT  # below, a few hundred bytes of anything else would show
+    assert growth(lambda n: peak(work(n)), 256) <= LEAPS  # below, a few hundred bytes of anything else would show
 
 
 # IAM's pictures are not looked at before they are taken
