@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gradcheck_lm.flow.findings import KINDS, Diagnosis, Finding, FlowGraph, FlowNode, Term
+from gradcheck_lm.flow.findings.model import KINDS, Diagnosis, Finding, FlowGraph, FlowNode, Term
 
 HOSTILE = "<script>alert(1)</script>"
 

@@ -21,9 +21,9 @@ import torch
 from torch.testing._internal.common_methods_invocations import op_db
 from torch.utils._pytree import tree_leaves, tree_map
 
-from gradcheck_lm.flow.autograd import lacks_derivative
-from gradcheck_lm.flow.dataflow import Dataflow
-from gradcheck_lm.flow.recorder import Recorder
+from gradcheck_lm.flow.gradients.autograd import lacks_derivative
+from gradcheck_lm.flow.tracing.graph import Dataflow
+from gradcheck_lm.flow.watching.recorder import Recorder
 
 Program = Callable[[], Any]
 ALIVE, ZERO, NONE, REFUSED = "alive", "zero", "none", "refused"  # what autograd does

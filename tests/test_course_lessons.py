@@ -12,7 +12,7 @@ from gradcheck_lm.course.catalogue import FILES, lessons_in, read_lesson
 from gradcheck_lm.course.generator import exercise_text
 from gradcheck_lm.course.judge import checks_of, judge
 from gradcheck_lm.course.mutants import mutant_text, mutants_of
-from gradcheck_lm.flow.findings import KINDS
+from gradcheck_lm.flow.findings.model import KINDS
 
 every_lesson = pytest.mark.parametrize("folder", FOLDERS, ids=NAMES)
 MUTANTS = [(folder, name) for folder in FOLDERS for name in mutants_of(folder)]

@@ -15,7 +15,7 @@ from gradcheck_lm.draw.autograd import autograd_dot
 from gradcheck_lm.draw.graph import flow_dot
 from gradcheck_lm.draw.layout import engines, render
 from gradcheck_lm.draw.terminal import diagnosis_text
-from gradcheck_lm.flow.findings import Diagnosis
+from gradcheck_lm.flow.findings.model import Diagnosis
 
 Golden = Callable[[str, str], None]
 WORKING = tuple(name for name in ARMS if name not in BROKEN)

@@ -18,7 +18,7 @@ from gradcheck_lm.draw.folding import PAGE, fold_graph, unfolded
 from gradcheck_lm.draw.graph import flow_dot, save_graph, side_by_side
 from gradcheck_lm.draw.layout import picture
 from gradcheck_lm.draw.terminal import diagnosis_text
-from gradcheck_lm.flow.findings import Diagnosis, FlowGraph, FlowNode
+from gradcheck_lm.flow.findings.model import Diagnosis, FlowGraph, FlowNode
 
 Golden = Callable[[str, str], None]
 STORY = {"dead": ("argmax",), "alive": tuple(name for name in ARMS if name != "argmax")}

@@ -19,8 +19,10 @@ from gradcheck_lm.draw.curves import Panel, Series
 from gradcheck_lm.draw.japanese import KINDS_JA, heading_ja, sentence_ja, wording_ja
 from gradcheck_lm.draw.japanese_sentences import PATTERNS_JA, SENTENCES_JA
 from gradcheck_lm.draw.page import Experiment, Report, page_html
-from gradcheck_lm.flow import chain, inquiry, operations
-from gradcheck_lm.flow.findings import KINDS
+from gradcheck_lm.flow.asking import drafts as chain
+from gradcheck_lm.flow.asking import inquiry
+from gradcheck_lm.flow.findings.model import KINDS
+from gradcheck_lm.flow.operations import names as operations
 
 
 def japanese(text: str) -> bool:

@@ -18,7 +18,7 @@ from gradcheck_lm.draw.graph import flow_dot
 from gradcheck_lm.draw.page import Report, page_html
 from gradcheck_lm.draw.terminal import diagnosis_text, table
 from gradcheck_lm.draw.words import short_path
-from gradcheck_lm.flow.findings import Diagnosis, FlowGraph, FlowNode
+from gradcheck_lm.flow.findings.model import Diagnosis, FlowGraph, FlowNode
 
 
 def harmless() -> Diagnosis:

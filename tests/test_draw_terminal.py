@@ -177,7 +177,7 @@ def test_a_harmless_cut_is_no_cross_in_the_tree() -> None:
 def test_three_terms_of_which_two_share_a_way() -> None:
     from draw_samples import GraphBuilder
 
-    from gradcheck_lm.flow.findings import Diagnosis, Term
+    from gradcheck_lm.flow.findings.model import Diagnosis, Term
 
     build = GraphBuilder()
     weight = build.add("wrt", "live", "weight", terms=("a", "b", "c"))

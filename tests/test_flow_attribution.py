@@ -11,7 +11,7 @@ from torch import nn
 
 from gradcheck_lm.errors import TraceError
 from gradcheck_lm.flow import Attributor, attribute
-from gradcheck_lm.flow.subjects import named_tensors
+from gradcheck_lm.flow.gradients.subjects import named_tensors
 
 
 @pytest.fixture

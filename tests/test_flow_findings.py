@@ -10,7 +10,8 @@ import pytest
 import torch
 from torch import nn
 
-from gradcheck_lm.flow import KINDS, Diagnosis, diagnose, report
+from gradcheck_lm.flow import KINDS, Diagnosis, diagnose
+from gradcheck_lm.flow.findings import report
 
 CODES = {
     "discrete_op": "GF101",
@@ -94,7 +95,7 @@ def test_text_shows_short_paths_and_files_keep_the_real_ones(
     assert [report.short_path(file) for file in places] == [
         "transformers/loss/utils.py",
         "train.py",
-        "gradcheck_lm/flow/report.py",
+        "gradcheck_lm/flow/findings/report.py",
         "elsewhere/run.py",
     ]
     assert "site-packages" not in text

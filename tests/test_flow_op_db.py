@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from gradcheck_lm.flow import diagnose, record
-from gradcheck_lm.flow.dataflow import Dataflow
-from gradcheck_lm.flow.derivatives import derivative_of
+from gradcheck_lm.flow.operations.derivatives import derivative_of
+from gradcheck_lm.flow.tracing.graph import Dataflow
 
 pytest.importorskip("expecttest", reason="torch's operator database needs expecttest: pip install gradcheck_lm[dev]")
 SWEEP = Path(__file__).with_name("op_db_sweep.py")
@@ -206,7 +206,7 @@ def test_where_backward_would_raise_the_operation_is_named() -> None:
 
 
 def test_a_table_entry_needs_torch_to_have_the_operation() -> None:
-    from gradcheck_lm.flow import derivatives
+    from gradcheck_lm.flow.operations import derivatives
 
     homes = (torch, torch.Tensor, torch.linalg, torch.special, torch.nn.functional, torch.ops.aten)
     for name in sorted(derivatives._KNOWN):

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from gradcheck_lm.flow import diagnose, record
-from gradcheck_lm.flow.recorder import Recorder
+from gradcheck_lm.flow.watching.recorder import Recorder
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from gradcheck_lm.errors import TraceError
-from gradcheck_lm.flow.runner import run_script
+from gradcheck_lm.flow.scripts.runner import run_script
 
 STORY = """
 import sys

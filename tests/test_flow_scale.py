@@ -14,8 +14,8 @@ import torch
 from torch import nn
 
 from gradcheck_lm.flow import diagnose, record
-from gradcheck_lm.flow.nodes import topological, walk_nodes
-from gradcheck_lm.flow.recorder import Recorder
+from gradcheck_lm.flow.gradients.nodes import topological, walk_nodes
+from gradcheck_lm.flow.watching.recorder import Recorder
 
 
 def chain(start: torch.Tensor, length: int) -> torch.Tensor:
@@ -154,7 +154,7 @@ DELETED = """
 def walked():
     loss = chain(start, LENGTH)
     middle = chain(loss, LENGTH)
-    from gradcheck_lm.flow.nodes import walk_nodes
+    from gradcheck_lm.flow.gradients.nodes import walk_nodes
     walk_nodes(middle.sum().grad_fn)
     return loss
 loss = walked()

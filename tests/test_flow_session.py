@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from gradcheck_lm.cli import app
 from gradcheck_lm.errors import TraceError
-from gradcheck_lm.flow.runner import run_script, watch_script
+from gradcheck_lm.flow.scripts.runner import run_script, watch_script
 
 GAN = """
     import torch

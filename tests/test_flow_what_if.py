@@ -38,7 +38,7 @@ from what_if_programs import (
 
 from gradcheck_lm.errors import TraceError
 from gradcheck_lm.flow import Diagnosis, Finding, WhatIf, diagnose, record
-from gradcheck_lm.flow.bridging import Bridged
+from gradcheck_lm.flow.bridging.bridged_run import Bridged
 
 
 def the(diagnosis: Diagnosis, kind: str) -> Finding:

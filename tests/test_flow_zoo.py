@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from gradcheck_lm.flow import KINDS, Diagnosis, diagnose, record
-from gradcheck_lm.flow.subjects import named_tensors
+from gradcheck_lm.flow.gradients.subjects import named_tensors
 
 ZOO = Path(__file__).parent / "zoo"
 BROKEN = sorted((ZOO / "broken").glob("*.py"))

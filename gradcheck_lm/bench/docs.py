@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gradcheck_lm.errors import GradcheckLMError
 from gradcheck_lm.files import write_text_atomic
-from gradcheck_lm.flow.findings import KINDS
+from gradcheck_lm.flow.findings.model import KINDS
 
 ZOO = Path(__file__).resolve().parents[2] / "tests" / "zoo"
 _THREAD = re.compile(r"([\w.-]+/[\w.-]+)?#(\d+)")
@@ -60,9 +60,9 @@ def findings_page(zoo: Path = ZOO) -> str:
     lines = [
         "# Kinds of finding",
         "",
-        "Generated from `gradcheck_lm/flow/kinds.py` and the programs in `tests/zoo` by `make docs`. A code is "
-        f"stable for ever and never reused. {len(broken)} broken programs show the kinds, and the suite asserts that "
-        f"the line quoted here is the first one named; {len(healthy)} healthy look-alikes must give no error.",
+        "Generated from `gradcheck_lm/flow/findings/kinds.py` and the programs in `tests/zoo` by `make docs`. A code "
+        f"is stable for ever and never reused. {len(broken)} broken programs show the kinds, and the suite asserts "
+        f"that the line quoted here is the first one named; {len(healthy)} healthy look-alikes must give no error.",
         "",
         "| code | kind | what cut the gradient | programs |",
         "|---|---|---|---|",

@@ -15,10 +15,12 @@ from gradcheck_lm.commands.common import fail, note
 from gradcheck_lm.errors import ArgumentError, GradcheckLMError
 
 if TYPE_CHECKING:
-    from gradcheck_lm.flow.findings import Diagnosis
+    from gradcheck_lm.flow.findings.model import Diagnosis
 
 _OURS = str(Path(__file__).resolve().parents[1])
-_WATCHING = tuple(str(Path(_OURS, "flow", name)) for name in ("runner.py", "recorder.py", "session.py"))
+_WATCHING = tuple(
+    str(Path(_OURS, "flow", name)) for name in ("scripts/runner.py", "watching/recorder.py", "scripts/session.py")
+)
 
 
 def run(
@@ -56,7 +58,7 @@ def run(
     """
     from gradcheck_lm.draw.terminal import print_diagnosis
     from gradcheck_lm.files import write_text_atomic
-    from gradcheck_lm.flow.runner import watch_script
+    from gradcheck_lm.flow.scripts.runner import watch_script
 
     _check(script, module, until, graph)
     try:
@@ -98,7 +100,7 @@ def _leave(error: BaseException | None) -> NoReturn:
 
 def _say_where(error: BaseException) -> None:
     """The last line of the script that the error came through, and the error in one line."""
-    from gradcheck_lm.flow.paths import short_path
+    from gradcheck_lm.flow.findings.paths import short_path
 
     frames = [frame for frame in _frames(error) if not _is_ours(frame[0])]
     theirs = [frame for frame in frames if "site-packages" not in frame[0]] or frames
@@ -110,7 +112,7 @@ def _say_where(error: BaseException) -> None:
 
 def _say_lesson(diagnosis: Diagnosis) -> None:
     """Where the course teaches what was found."""
-    from gradcheck_lm.flow.findings import KINDS
+    from gradcheck_lm.flow.findings.model import KINDS
 
     lessons = dict.fromkeys(KINDS[finding.kind].lesson for finding in diagnosis.errors)
     for lesson in list(lessons)[:1]:

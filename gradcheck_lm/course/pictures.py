@@ -27,7 +27,7 @@ def draw(subject: Any, stem: Path, *, params: Mapping[str, Any] | None, console:
         params: names for leaf tensors.
         console: whose width and encoding the text is made for.
     """
-    from gradcheck_lm.flow.findings import Diagnosis
+    from gradcheck_lm.flow.findings.model import Diagnosis
 
     if isinstance(subject, Diagnosis):
         from gradcheck_lm.draw.terminal import diagnosis_text

@@ -15,7 +15,7 @@ from gradcheck_lm.draw.folding import FoldedGraph, Group, fold_graph
 from gradcheck_lm.draw.lettering import shorten, shown
 from gradcheck_lm.draw.nodes import operation_name, starves
 from gradcheck_lm.draw.words import number, term_verdict
-from gradcheck_lm.flow.findings import Diagnosis
+from gradcheck_lm.flow.findings.model import Diagnosis
 
 STEPS = 24  # folded operations in the whole tree
 _MARKS = {"live": "✓", "cut": "✗", "aside": "~", "beyond": "·"}

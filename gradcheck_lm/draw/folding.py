@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
-from gradcheck_lm.flow.findings import FlowGraph, FlowNode
+from gradcheck_lm.flow.findings.model import FlowGraph, FlowNode
 
 PAGE = 40  # nodes that a reader takes in on one page
 COLUMNS = 12  # nodes in a row that a page has room for

@@ -10,7 +10,7 @@ from gradcheck_lm.draw.nodes import attributes_text, edge_attributes, head, lege
 from gradcheck_lm.draw.nodes import caption as text_above
 from gradcheck_lm.draw.side_by_side import side_by_side as side_by_side
 from gradcheck_lm.draw.words import verdict
-from gradcheck_lm.flow.findings import Diagnosis
+from gradcheck_lm.flow.findings.model import Diagnosis
 
 
 def flow_dot(

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from gradcheck_lm.draw.japanese_sentences import PATTERNS_JA, SENTENCES_JA
-from gradcheck_lm.flow.findings import KINDS, Finding
+from gradcheck_lm.flow.findings.model import KINDS, Finding
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from gradcheck_lm.draw.japanese import heading_ja
 from gradcheck_lm.draw.words import verdict
 from gradcheck_lm.errors import ArgumentError, MissingPackageError
 from gradcheck_lm.files import write_text_atomic
-from gradcheck_lm.flow.findings import Diagnosis
+from gradcheck_lm.flow.findings.model import Diagnosis
 
 
 class AlignedSpan(Protocol):

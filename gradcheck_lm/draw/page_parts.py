@@ -19,7 +19,7 @@ from gradcheck_lm.draw.nodes import operation_name, starves
 from gradcheck_lm.draw.svg import inline_svg
 from gradcheck_lm.draw.words import by_module, few, number, place, short_path, term_verdict, verdict, wrt_count
 from gradcheck_lm.errors import GradcheckLMError
-from gradcheck_lm.flow.findings import Diagnosis, Finding
+from gradcheck_lm.flow.findings.model import Diagnosis, Finding
 
 if TYPE_CHECKING:
     from gradcheck_lm.draw.page import AlignedSpan, Experiment, LMTableRow, Report

@@ -18,7 +18,7 @@ from gradcheck_lm.draw.nodes import (
     widths,
 )
 from gradcheck_lm.draw.words import verdict
-from gradcheck_lm.flow.findings import Diagnosis
+from gradcheck_lm.flow.findings.model import Diagnosis
 
 Identity = tuple[object, ...]
 

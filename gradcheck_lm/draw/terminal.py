@@ -19,7 +19,7 @@ from gradcheck_lm.draw.consoles import table as table
 from gradcheck_lm.draw.flow_tree import FlowTree, legend
 from gradcheck_lm.draw.lettering import shown
 from gradcheck_lm.draw.words import by_module, few, number, place, short_path, term_verdict, verdict, wrt_count
-from gradcheck_lm.flow.findings import Diagnosis, Finding
+from gradcheck_lm.flow.findings.model import Diagnosis, Finding
 
 
 def diagnosis_text(diagnosis: Diagnosis, *, width: int = 80, color: bool = False, encoding: str = "utf-8") -> str:

@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from gradcheck_lm.flow.findings import Diagnosis, Finding, Term
-from gradcheck_lm.flow.paths import short_path
+from gradcheck_lm.flow.findings.model import Diagnosis, Finding, Term
+from gradcheck_lm.flow.findings.paths import short_path
 
 
 def verdict(diagnosis: Diagnosis, language: str = "en") -> str:

@@ -1,13 +1,13 @@
 """The gradient-flow debugger: for any PyTorch loss, why a gradient does not arrive, and on which line."""
 
 from gradcheck_lm.flow.asserts import assert_gradient_flows
-from gradcheck_lm.flow.attributor import Attributor, attribute
+from gradcheck_lm.flow.bridging.what_if import WhatIf
 from gradcheck_lm.flow.diagnose import Run, diagnose, record
-from gradcheck_lm.flow.findings import KINDS, Diagnosis, Finding, FlowGraph, FlowNode, Kind, Term
-from gradcheck_lm.flow.numeric import Comparison, compare_gradients
-from gradcheck_lm.flow.terms import Attribution
+from gradcheck_lm.flow.findings.model import KINDS, Diagnosis, Finding, FlowGraph, FlowNode, Kind, Term
+from gradcheck_lm.flow.gradients.attribution import Attribution
+from gradcheck_lm.flow.gradients.attributor import Attributor, attribute
+from gradcheck_lm.flow.gradients.numeric import Comparison, compare_gradients
 from gradcheck_lm.flow.watch import GradientWatch
-from gradcheck_lm.flow.what_if import WhatIf
 
 __all__ = [
     "KINDS",

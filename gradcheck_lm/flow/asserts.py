@@ -10,7 +10,7 @@ import torch
 
 from gradcheck_lm.errors import GradientFlowError
 from gradcheck_lm.flow.diagnose import Run, diagnose
-from gradcheck_lm.flow.findings import Diagnosis
+from gradcheck_lm.flow.findings.model import Diagnosis
 
 
 def assert_gradient_flows(fn_or_loss: Any, wrt: Any, *, counterfactual: bool = True) -> Diagnosis:

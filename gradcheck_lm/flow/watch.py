@@ -12,13 +12,13 @@ from typing import Any
 import torch
 
 from gradcheck_lm.errors import ArgumentError
-from gradcheck_lm.flow.attributor import Attributor, loss_scale
 from gradcheck_lm.flow.diagnose import Run, record
-from gradcheck_lm.flow.findings import Finding
-from gradcheck_lm.flow.paths import short_path
-from gradcheck_lm.flow.structural import structural_zeros
-from gradcheck_lm.flow.subjects import named_tensors
-from gradcheck_lm.flow.terms import Attribution
+from gradcheck_lm.flow.findings.model import Finding
+from gradcheck_lm.flow.findings.paths import short_path
+from gradcheck_lm.flow.gradients.attribution import Attribution
+from gradcheck_lm.flow.gradients.attributor import Attributor, loss_scale
+from gradcheck_lm.flow.gradients.structural import structural_zeros
+from gradcheck_lm.flow.gradients.subjects import named_tensors
 
 Writer = Callable[[str], None]
 

@@ -15,7 +15,7 @@ import pytest
 from gradcheck_lm.errors import GradientFlowError
 
 if TYPE_CHECKING:
-    from gradcheck_lm.flow.findings import Diagnosis, Finding
+    from gradcheck_lm.flow.findings.model import Diagnosis, Finding
 
 _OURS = str(Path(__file__).resolve().parents[1] / "flow")
 _KEYS = ("kind", "code", "term", "op", "file", "line", "source")  # by which a cut can be described
@@ -154,7 +154,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
         return (yield)
     expected = _expectation(marker)
     pyfuncitem.stash[_used] = True
-    from gradcheck_lm.flow.session import Session
+    from gradcheck_lm.flow.scripts.session import Session
 
     session = Session("end")
     with session.optimizers(), session.recorder:

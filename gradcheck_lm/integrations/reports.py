@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from gradcheck_lm.files import write_text_atomic
 
 if TYPE_CHECKING:
-    from gradcheck_lm.flow.findings import Diagnosis
+    from gradcheck_lm.flow.findings.model import Diagnosis
 
 _LONGEST = 100  # characters of a name: some file systems allow 143 in all
 

@@ -12,10 +12,10 @@ from typing import Any
 import torch
 
 from gradcheck_lm.errors import ArgumentError, GradcheckLMError, GradientFlowError
-from gradcheck_lm.flow.findings import Diagnosis
-from gradcheck_lm.flow.inquiry import Inquiry
-from gradcheck_lm.flow.session import ScriptRecorder
-from gradcheck_lm.flow.subjects import loss_terms, named_tensors
+from gradcheck_lm.flow.asking.inquiry import Inquiry
+from gradcheck_lm.flow.findings.model import Diagnosis
+from gradcheck_lm.flow.gradients.subjects import loss_terms, named_tensors
+from gradcheck_lm.flow.scripts.session import ScriptRecorder
 from gradcheck_lm.integrations.reports import write_report
 
 _KEPT = 100  # a long training must not keep the graph of every step that was watched

@@ -10,7 +10,7 @@ from gradcheck_lm.course.expect import expect, expect_gradient, expect_type, num
 from gradcheck_lm.course.language import Words
 from gradcheck_lm.course.toys import story
 from gradcheck_lm.errors import GradientFlowError
-from gradcheck_lm.flow.runner import run_script
+from gradcheck_lm.flow.scripts.runner import run_script
 
 
 def logits_of_odd_shape():

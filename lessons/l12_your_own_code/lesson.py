@@ -19,7 +19,7 @@ from gradcheck_lm.course.generator import answer_from, read_holes
 from gradcheck_lm.course.judge import load
 from gradcheck_lm.course.stage import ask, beat, begin, code, finish, picture, say, show, table
 from gradcheck_lm.course.toys import story
-from gradcheck_lm.flow.runner import run_script
+from gradcheck_lm.flow.scripts.runner import run_script
 
 begin(__file__)
 

@@ -1,0 +1,1 @@
+"""The questions in order: evidence in, findings out."""

@@ -1,0 +1,70 @@
+"""A function that can be run again, and what is asked of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from gradcheck_lm.flow.asking.inquiry import Inquiry
+from gradcheck_lm.flow.findings.model import Diagnosis, Finding
+from gradcheck_lm.flow.gradients.subjects import loss_terms
+from gradcheck_lm.flow.rerunning.replay import Experiment, State
+from gradcheck_lm.flow.watching.recorder import Recorder
+from gradcheck_lm.flow.watching.sites import BOUNDARIES, Site
+
+
+@dataclass(frozen=True)
+class Program:
+    """A function that can be run again, and what is asked of it."""
+
+    fn: Callable[[], Any]
+    wrt: dict[str, torch.Tensor]
+    explicit: bool
+    modules: Sequence[torch.nn.Module]
+    counterfactual: bool = True
+    time_limit: float = 30.0
+    bridges: tuple[Finding, ...] = ()  # the cuts that a what-if has bridged so far
+
+    def state(self) -> State:
+        """All that a run may change, as it is now."""
+        return State(list(self.wrt.values()), self.modules)
+
+    def run(self, recorder: Recorder) -> Any:
+        """Run the function under a recorder; returns what it returned."""
+        code = getattr(self.fn, "__code__", None)
+        recorder.program = Site(code, 0, None, 0) if code is not None else None
+        with recorder:
+            return self.fn()
+
+    def diagnosis(self, recorder: Recorder | None = None) -> Diagnosis:
+        """Run once under the recorder (a plain one by default) and answer all questions."""
+        state = self.state() if self.counterfactual else None
+        recorder = recorder or Recorder()
+        result = self.run(recorder)
+        return self.explain(recorder, result, state)
+
+    def explain(self, recorder: Recorder, result: Any, state: State | None) -> Diagnosis:
+        """Answer all questions about a run; `state` is what held before it, None where nothing may be run again."""
+        terms, given = loss_terms(result, source="what fn returned")
+
+        def again(replay: Recorder) -> None:
+            value = self.run(replay)
+            for term in value.values() if isinstance(value, Mapping) else [value]:
+                if isinstance(term, int | float):
+                    replay.number(float(term))
+
+        def experiment(note: Callable[[str], None]) -> Experiment | None:
+            if state is None:
+                return None
+            return Experiment(again, state, recorder, seconds=self.time_limit, note=note)
+
+        inquiry = Inquiry(recorder, self.wrt, terms, given=given, explicit=self.explicit, experiment=experiment)
+        diagnosis = inquiry.answer()
+        object.__setattr__(diagnosis, "_program", self)  # beside the frozen data, not in it
+        return diagnosis
+
+
+BOUNDARIES.add(Program.run.__code__)

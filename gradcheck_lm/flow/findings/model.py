@@ -1,0 +1,210 @@
+"""What a diagnosis is made of: the kinds of finding, and plain frozen data with no tensors inside."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from gradcheck_lm.flow.findings.kinds import KINDS as KINDS
+from gradcheck_lm.flow.findings.kinds import Kind as Kind
+
+if TYPE_CHECKING:
+    from gradcheck_lm.flow.bridging.what_if import WhatIf
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Where gradient was switched off: the line of the `with torch.no_grad()`, decorator or call."""
+
+    file: str
+    line: int
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One place where a gradient stops, on the user's own line."""
+
+    kind: str
+    code: str
+    op: str
+    file: str
+    line: int
+    function: str
+    source: str
+    why: str
+    cures: tuple[str, ...]
+    certainty: str  # "certain" | "confirmed" | "likely"
+    severity: str  # "error" | "note"
+    scope: tuple[str, int] | None = None
+    term: str | None = None
+    node: int | None = None  # id of the FlowNode it marks
+    columns: tuple[int, int] | None = None  # caret span in `source`, 0-based, end exclusive
+    library: tuple[str, int] | None = None  # the library's line that did it, where the user's line only called it
+    tensors: tuple[str, ...] = ()  # names in wrt that this cut starves; empty for a dead term
+
+    @property
+    def title(self) -> str:
+        """The kind's title, for headings."""
+        return KINDS[self.kind].title if self.kind in KINDS else self.kind
+
+
+@dataclass(frozen=True)
+class Term:
+    """What one term of the loss does to the tensors asked about."""
+
+    name: str
+    value: float
+    requires_grad: bool
+    reaches: tuple[str, ...]  # names in wrt whose gradient from this term exists and is not all zero
+    dead: bool  # reaches nothing
+    gradient_norm: float
+
+
+@dataclass(frozen=True)
+class FlowNode:
+    """One operation, tensor asked about, loss term or plain Python value on the way from wrt to the loss.
+
+    role: "wrt" | "op" | "host" (a value outside torch) | "term" | "source" (a new tensor made from host values)
+    state: "live" (carries gradient) | "cut" (the gradient stops here) | "beyond" (behind a cut: could never carry one)
+    """
+
+    id: int
+    role: str
+    state: str
+    label: str
+    op: str = ""
+    module: str = ""  # dotted path of the nn.Module it ran in, "" at top level
+    file: str = ""
+    line: int = 0
+    shape: tuple[int, ...] | None = None
+    dtype: str = ""
+    requires_grad: bool = False
+    terms: tuple[str, ...] = ()  # names of the terms it leads to
+    gradient_norm: float | None = None
+    finding: int | None = None  # index into Diagnosis.findings
+
+
+@dataclass(frozen=True)
+class FlowGraph:
+    """The data flow from wrt to the loss terms; node ids are 0..n-1 in order of execution."""
+
+    nodes: tuple[FlowNode, ...] = ()
+    edges: tuple[tuple[int, int], ...] = ()  # (from id, to id), sorted
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """Why gradients arrive or do not arrive, with the lines that decide it.
+
+    `ok` is true when every tensor asked about gets a gradient that is not all zero and no term of the loss is dead.
+    """
+
+    ok: bool
+    findings: tuple[Finding, ...]
+    terms: dict[str, Term]
+    unreached: tuple[str, ...]
+    zero: tuple[str, ...]
+    graph: FlowGraph = field(default_factory=FlowGraph, repr=False)
+    notes: tuple[str, ...] = ()  # what the reader should know: opaque regions, a time bound that was hit
+    wrt: tuple[str, ...] = field(default=(), repr=False)  # every name asked about
+    _program: ClassVar[Any] = None  # of an instance: what `what_if` runs again; no field, so never compared or written
+
+    @property
+    def errors(self) -> tuple[Finding, ...]:
+        """The findings that starve a tensor or a term."""
+        return tuple(finding for finding in self.findings if finding.severity == "error")
+
+    @property
+    def dead(self) -> tuple[str, ...]:
+        """Names of the terms that reach nothing."""
+        return tuple(name for name, term in self.terms.items() if term.dead)
+
+    def what_if(self, finding: Finding) -> WhatIf:
+        """Run the program again with this one cut bridged: does the gradient arrive then, and which cut comes next?
+
+        Discrete, rounding and sampling operations are bridged straight-through (the value of the real operation, bit
+        for bit, with a gradient of its input), detached values and switched-off stretches by the identity, and values
+        that left torch where they come back unchanged. A bridge is a probe, not a fix. The diagnosis in the answer can
+        be asked again: its bridges stay in place.
+
+        Args:
+            finding: one of this diagnosis' findings.
+        Returns:
+            WhatIf.
+        Raises:
+            TraceError: the finding is another diagnosis', or there is no program to run again: a diagnosis from
+                `record()`, from `run`, or read from a file.
+        Gradient: none is left behind; random state, weights, buffers and `.grad` are put back.
+        """
+        from gradcheck_lm.flow.bridging.what_if import what_if
+
+        return what_if(self, finding)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # a copy or a pickle is data alone, without the program
+        return {name: value for name, value in self.__dict__.items() if name != "_program"}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain JSON types; numbers that JSON lacks (nan, inf) become None."""
+        content = _json_ready(asdict(self))
+        content["schema"] = 1
+        return content
+
+    def to_json(self, *, indent: int | None = 2) -> str:
+        """`to_dict` as JSON text."""
+        return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False, allow_nan=False)
+
+    def to_sarif(self) -> str:
+        """The findings as a SARIF 2.1.0 log (JSON text), as code hosts and editors read it."""
+        from gradcheck_lm.flow.findings.report import sarif_log
+
+        return json.dumps(sarif_log(self), indent=2, ensure_ascii=False)
+
+    def save_graph(self, path: str | Path) -> Path:
+        """Draw the data flow with its cuts; the ending decides: .svg .png .pdf .dot .html."""
+        path = Path(path)
+        if path.suffix == ".html":
+            return self.save(path)
+        from gradcheck_lm.draw import graph
+
+        return graph.save_graph(self, path)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the diagnosis; the ending decides: .html .json .sarif .txt, or a picture as `save_graph` does."""
+        path = Path(path)
+        from gradcheck_lm.files import write_text_atomic
+
+        if path.suffix == ".json":
+            return write_text_atomic(path, self.to_json() + "\n")
+        if path.suffix == ".sarif":
+            return write_text_atomic(path, self.to_sarif() + "\n")
+        if path.suffix == ".txt":
+            return write_text_atomic(path, str(self) + "\n")
+        if path.suffix in (".html", ".htm"):
+            from gradcheck_lm.draw.page import save_page
+
+            return save_page(path, self)
+        return self.save_graph(path)
+
+    def __str__(self) -> str:
+        from gradcheck_lm.flow.findings.report import diagnosis_text
+
+        return diagnosis_text(self)
+
+    def _repr_html_(self) -> str:
+        from gradcheck_lm.flow.findings.report import diagnosis_html
+
+        return diagnosis_html(self)
+
+
+def _json_ready(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {str(key): _json_ready(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_json_ready(item) for item in value]
+    return value

@@ -1,0 +1,38 @@
+"""Paths as a reader knows them, without the folders of the machine."""
+
+from __future__ import annotations
+
+import os
+import sysconfig
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+
+def short_path(file: str) -> str:
+    """A path as a reader knows it, without the folders of this machine.
+
+    From the working folder where it lies inside; of an installed library, the standard library and this package from
+    the package's name on; of any other package too; else the file and its folder.
+    """
+    if not os.path.isabs(file):
+        return file
+    path = Path(file)
+    installed = _after_last(path.parts, ("site-packages", "dist-packages"))
+    if installed:
+        return installed
+    try:
+        return path.relative_to(Path.cwd()).as_posix()
+    except (ValueError, OSError):
+        pass
+    for root in (Path(__file__).parents[3], Path(sysconfig.get_path("stdlib"))):
+        if path.is_relative_to(root):
+            return path.relative_to(root).as_posix()
+    top = path.parent
+    while (top / "__init__.py").is_file() and top != top.parent:
+        top = top.parent
+    return path.relative_to(top).as_posix() if top != path.parent else f"{path.parent.name}/{path.name}".lstrip("/")
+
+
+def _after_last(parts: Sequence[str], names: Iterable[str]) -> str:
+    places = [index for index, part in enumerate(parts) if part in names]
+    return "/".join(parts[places[-1] + 1 :]) if places else ""

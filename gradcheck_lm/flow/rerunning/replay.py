@@ -1,0 +1,260 @@
+"""Change a value that left torch, run again: what takes in another number, and does the loss move?
+
+A program is a black box between `.tolist()` and `torch.tensor()`: strings, tables and tokenisers drop every mark one
+could put on a value. So it is asked: the same run once more, from the same state, with that value changed.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+
+from gradcheck_lm.flow.tracing.graph import HostLink
+from gradcheck_lm.flow.watching import numbers as host
+from gradcheck_lm.flow.watching.recorder import Recorder
+from gradcheck_lm.flow.watching.tape import Call
+
+SiteKey = tuple[str, Any, int]
+
+
+class Stopped(BaseException):
+    """A replay went past its bound; not an Exception, so that the program watched does not swallow it."""
+
+
+class State:
+    """What a run may change: random state, tensors, gradients. Taken before, put back after."""
+
+    def __init__(self, tensors: Sequence[torch.Tensor], modules: Sequence[torch.nn.Module]) -> None:
+        held = {id(tensor): tensor for tensor in tensors if tensor.is_leaf}
+        for module in modules:
+            held.update((id(tensor), tensor) for tensor in (*module.parameters(), *module.buffers()))
+        self.tensors = [(tensor, tensor.detach().clone(), tensor.grad) for tensor in held.values()]
+        self.grads = [None if grad is None else grad.detach().clone() for _, _, grad in self.tensors]
+        self.modes = [(part, part.training) for module in modules for part in module.modules()]
+        self.python = random.getstate()
+        self.torch = torch.get_rng_state()
+        self.cuda = (
+            torch.cuda.get_rng_state_all() if torch.cuda.is_available() and torch.cuda.is_initialized() else None
+        )
+        numpy = sys.modules.get("numpy")
+        self.numpy = numpy.random.get_state() if numpy is not None else None
+
+    def restore(self) -> None:
+        """Put everything back; a tensor that did not change is left alone, so that graphs on it stay valid."""
+        for (tensor, value, grad), content in zip(self.tensors, self.grads, strict=True):
+            if not _same(tensor.detach(), value):
+                tensor.data.copy_(value)
+            tensor.grad = grad
+            if grad is not None and content is not None and not _same(grad.detach(), content):
+                grad.data.copy_(content)
+        for part, training in self.modes:
+            part.training = training
+        random.setstate(self.python)
+        torch.set_rng_state(self.torch)
+        if self.cuda is not None:
+            torch.cuda.set_rng_state_all(self.cuda)
+        if self.numpy is not None:
+            sys.modules["numpy"].random.set_state(self.numpy)
+
+
+def _same(left: torch.Tensor, right: torch.Tensor) -> bool:
+    if left.shape != right.shape:
+        return True  # resized by the program: not ours to undo
+    if left.is_floating_point() and bool(torch.isnan(left).any()):
+        return torch.equal(torch.nan_to_num(left), torch.nan_to_num(right))
+    return torch.equal(left, right)
+
+
+def site_key(call: Call) -> SiteKey:
+    """The same place in the program in every run of it."""
+    return (
+        call.operation.title,
+        None if call.site is None else call.site.code,
+        0 if call.site is None else call.site.instruction,
+    )
+
+
+class Replay(Recorder):
+    """A recording that keeps every number it sees and changes the values that leave at one place."""
+
+    deep = True
+    intervenes = True
+
+    def __init__(self, place: SiteKey | None, strength: int, most_calls: int, deadline: float) -> None:
+        super().__init__()
+        self.place = place
+        self.strength = strength
+        self.most_calls = most_calls
+        self.deadline = deadline
+
+    def run(self, call: Call, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        if len(self.calls) > self.most_calls or time.monotonic() > self.deadline:
+            raise Stopped
+        if self.place is not None and call.operation.export and args and site_key(call) == self.place:
+            args = (nudged(args[0], self.strength, call.operation.branch), *args[1:])
+        return func(*args, **kwargs)
+
+
+def nudged(tensor: torch.Tensor, strength: int, branch: bool) -> torch.Tensor:
+    """Another value of the same shape and type: indices shifted within the range seen, numbers moved a little."""
+    value = tensor.detach().clone()
+    if branch or value.dtype is torch.bool:
+        return (value == 0).to(value.dtype)
+    if value.numel() == 0:
+        return value
+    if not (value.is_floating_point() or value.is_complex()):
+        largest = int(value.max())
+        if strength == 0:
+            return (value + 1) % (largest + 1) if largest > 0 else value + 1
+        return value.flip(tuple(range(value.dim()))) if value.dim() else value + 1
+    return value + 0.01 * (1 + value.abs()) if strength == 0 else 2 * value + 1
+
+
+class Experiment:
+    """Replays of one program from one state."""
+
+    def __init__(
+        self,
+        run: Callable[[Recorder], object],
+        state: State,
+        first: Recorder,
+        *,
+        seconds: float,
+        note: Callable[[str], None],
+    ) -> None:
+        self.run = run  # runs the program under a recorder, its terms written into the recording
+        self.state = state
+        self.first = first
+        self.deadline = time.monotonic() + seconds
+        self.note = note
+        self.control: Replay | None = None
+
+    def links(self, exports: Sequence[int], receivers: set[int], ends: Sequence[int] = ()) -> list[HostLink] | None:
+        """Which of the calls `receivers` take in what left at `exports`; None where the program cannot be repeated.
+
+        A term (`ends`) whose value moves though no receiver takes in another number hangs on the export all the same:
+        the numbers went through tensors that did not lead to it in the first run.
+        """
+        places: dict[SiteKey, int] = {}
+        for export in exports:
+            places.setdefault(site_key(self.first.calls[export]), export)
+        control = self._replay(None, 0)
+        if control is None or not self._repeats(control):
+            self.note(
+                "the program did not repeat itself when run again: values that left torch are matched by likeness"
+            )
+            return None
+        self.control = control
+        found: list[HostLink] = []
+        for place, export in places.items():
+            for strength in (0,) if self.first.calls[export].branch_value else (0, 1):
+                if time.monotonic() > self.deadline:
+                    self.note("the time bound for changing values and running again was reached")
+                    return found
+                links = self._one(place, export, strength, receivers, ends)
+                found.extend(links)
+                if links:
+                    break
+        return found
+
+    def _replay(self, place: SiteKey | None, strength: int) -> Replay | None:
+        now = self.state_now()
+        replay = Replay(place, strength, 4 * len(self.first.calls) + 1000, self.deadline)
+        replay.failed = False  # type: ignore[attr-defined]
+        self.state.restore()
+        try:
+            self.run(replay)
+        except Stopped:
+            replay.failed = True  # type: ignore[attr-defined]
+        except Exception:
+            if place is None:
+                return None
+            replay.failed = True  # type: ignore[attr-defined]
+        finally:
+            now.restore()
+        return replay
+
+    def state_now(self) -> State:
+        """The state to go back to after a replay."""
+        fresh = State.__new__(State)
+        State.__init__(fresh, [tensor for tensor, _, _ in self.state.tensors], [])
+        fresh.modes = [(part, part.training) for part, _ in self.state.modes]
+        return fresh
+
+    def _repeats(self, control: Replay) -> bool:
+        mine = [site_key(call) for call in self.first.calls if not _met(call)]
+        theirs = [site_key(call) for call in control.calls if not _met(call)]
+        left = [call.host for call in self.first.calls if call.operation.export]
+        return mine == theirs and left == [call.host for call in control.calls if call.operation.export]
+
+    def _one(
+        self, place: SiteKey, export: int, strength: int, receivers: set[int], ends: Sequence[int]
+    ) -> list[HostLink]:
+        assert self.control is not None
+        changed = self._replay(place, strength)
+        if changed is None:
+            return []
+        wanted = sorted(index for index in receivers if index > export)
+        before, after = _numbered(self.control), _numbered(changed)
+        mine = _numbered(self.first)
+        names = {index: key for key, index in mine.items()}
+        found = []
+        for index in wanted:
+            key = names[index]
+            old, new = before.get(key), after.get(key)
+            if old is None:
+                continue
+            moved = new is None if not changed.failed else False  # type: ignore[attr-defined]
+            if new is not None:
+                moved = self.control.calls[old].host != changed.calls[new].host
+            if moved:
+                found.append(HostLink(export, index, "confirmed"))
+        if changed.failed and not found:  # type: ignore[attr-defined]
+            if self.first.calls[export].branch_value:
+                return []  # a guard: the other answer only makes the program raise, so no loss hangs on it
+            missing = [index for index in wanted if names[index] in before and names[index] not in after]
+            found = [HostLink(export, index, "confirmed") for index in missing[:1]]
+        elif not found:
+            found = [HostLink(export, index, "confirmed") for index in self._moved(ends, changed, export)]
+        return found
+
+    def _moved(self, ends: Sequence[int], changed: Replay, export: int) -> list[int]:
+        """Calls that made those ends whose value is another one in the changed run."""
+        assert self.control is not None
+        names = {index: key for key, index in _numbered(self.first).items()}
+        before, after = _numbered(self.control), _numbered(changed)
+        moved = []
+        for end in ends:
+            producer = self.first.tokens[end].producer
+            if producer > export and (key := names[producer]) in before and key in after:
+                values = [_scalar(run, calls[key]) for run, calls in ((self.control, before), (changed, after))]
+                if values[0] != values[1]:
+                    moved.append(producer)
+        return moved
+
+
+def _scalar(recording: Recorder, index: int) -> Any:
+    """The number that a call gave, None where it gave no single one."""
+    kept = [recording.scalars.get(token) for token in recording.calls[index].outputs[:1]]
+    return host.numbers(kept[0]) if kept and kept[0] is not None else None
+
+
+def _met(call: Call) -> bool:
+    return call.operation.title == "torch.from_numpy"
+
+
+def _numbered(recording: Recorder) -> dict[tuple[SiteKey, int], int]:
+    """Each call by its place and how many times that place had run before."""
+    seen: Counter[SiteKey] = Counter()
+    numbered = {}
+    for index, call in enumerate(recording.calls):
+        key = site_key(call)
+        numbered[key, seen[key]] = index
+        seen[key] += 1
+    return numbered

@@ -1,0 +1,1 @@
+"""An unchanged script under the recorder."""
