@@ -20,7 +20,7 @@ from gradcheck_lm.bench.train_plan import Contestant, Plan, lines_of, reduced
 from gradcheck_lm.errors import ArgumentError
 from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.htr.crnn import CRNN, CRNNConfig, build_crnn, count_parameters
-from gradcheck_lm.lab.batches import BatchMaker
+from gradcheck_lm.lab.lines.batches import BatchMaker
 
 CHARSET = Charset.standard()
 TINY = CRNNConfig(
@@ -216,7 +216,7 @@ def test_the_parts_together_are_the_step() -> None:
     parts = time_of_parts(model, optimizer, batch.images, batch.texts, CHARSET, 1)
     assert list(parts) == ["convolutions", "lstm", "heads", "ctc", "optimizer"]
     assert all(seconds > 0 for seconds in parts.values())
-    from gradcheck_lm.lab.terms import labelled
+    from gradcheck_lm.lab.training.terms import labelled
 
     labelled(CHARSET, None, 0.0)(model, batch).total.backward()
     torch.testing.assert_close(gradients[-1], {n: p.grad for n, p in model.named_parameters()}, rtol=1e-3, atol=1e-5)

@@ -71,7 +71,7 @@ def test_every_sentence_on_an_operation_is_translated() -> None:
 
 def test_every_translated_sentence_is_still_said() -> None:
     said = of_operations()
-    for path in Path(flow.__file__).parent.glob("*.py"):
+    for path in Path(flow.__file__).parent.rglob("*.py"):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         said |= {one.value for one in ast.walk(tree) if isinstance(one, ast.Constant) and isinstance(one.value, str)}
     assert set(SENTENCES_JA) <= said, set(SENTENCES_JA) - said

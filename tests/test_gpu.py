@@ -14,7 +14,7 @@ pytestmark = pytest.mark.gpu
 
 @pytest.fixture(scope="module")
 def outcome(tmp_path_factory: pytest.TempPathFactory) -> dict:
-    from gradcheck_lm.lab.compare import compare
+    from gradcheck_lm.lab.comparing.compare import compare
     from gradcheck_lm.lab.config import ComparisonConfig
 
     out = tmp_path_factory.mktemp("gpu")
@@ -37,9 +37,9 @@ def test_the_experiments_hold_on_the_device(outcome: dict) -> None:
 
 
 def test_reading_and_scoring_agree_with_the_cpu() -> None:
+    from gradcheck_lm.htr.checkpoint import load_recogniser
     from gradcheck_lm.htr.ctc import greedy_decode
     from gradcheck_lm.htr.text import load_sentences
-    from gradcheck_lm.lab.compare import load_recogniser
     from gradcheck_lm.lm import load_language_model
 
     model, charset = load_recogniser("synthetic")

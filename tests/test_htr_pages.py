@@ -13,7 +13,7 @@ from PIL import Image
 from gradcheck_lm.errors import ArgumentError, DataError
 from gradcheck_lm.htr import Charset, build_crnn, open_lines, to_batch
 from gradcheck_lm.htr.crops import thickness
-from gradcheck_lm.lab.reading import labelled_lines
+from gradcheck_lm.lab.measuring.reading import labelled_lines
 
 
 def test_a_page_gives_its_lines(tmp_path: Path) -> None:

@@ -15,8 +15,8 @@ from gradcheck_lm.cli import app
 from gradcheck_lm.errors import ArgumentError, DataError
 from gradcheck_lm.htr import Charset, CRNNConfig, Line, build_crnn, open_lines, save_checkpoint
 from gradcheck_lm.htr.sources import kind_of
-from gradcheck_lm.lab.data import LineData
-from gradcheck_lm.lab.reading import labelled_lines
+from gradcheck_lm.lab.lines.data import LineData
+from gradcheck_lm.lab.measuring.reading import labelled_lines
 
 TINY = CRNNConfig(
     name="tiny", height=32, width=128, stem_channels=4, groups=((1, 4), (1, 8)), lstm_layers=1, lstm_hidden=8,

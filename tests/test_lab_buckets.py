@@ -12,13 +12,13 @@ from tiny_runs import CHARSET, SMALLEST, differences, tiny_data, tiny_trainer
 from gradcheck_lm.errors import ArgumentError, CheckpointError
 from gradcheck_lm.htr.crnn import CONFIGS, CRNNConfig
 from gradcheck_lm.htr.synthetic import TRAINING_HANDS, SyntheticLines
-from gradcheck_lm.lab.adapt import same_weights
-from gradcheck_lm.lab.augment import draw_changes
-from gradcheck_lm.lab.batches import BatchMaker
-from gradcheck_lm.lab.buckets import batch_width, bucketed, frames_needed, inked_columns
+from gradcheck_lm.lab.adapting.adapt import same_weights
 from gradcheck_lm.lab.config import TrainingConfig
-from gradcheck_lm.lab.data import LineData
-from gradcheck_lm.lab.terms import ctc_term
+from gradcheck_lm.lab.lines.augment import draw_changes
+from gradcheck_lm.lab.lines.batches import BatchMaker
+from gradcheck_lm.lab.lines.buckets import batch_width, bucketed, frames_needed, inked_columns
+from gradcheck_lm.lab.lines.data import LineData
+from gradcheck_lm.lab.training.terms import ctc_term
 
 WIDE = CRNNConfig(
     name="wide", height=32, width=256, stem_channels=2, groups=((1, 2), (1, 4)), lstm_layers=1, lstm_hidden=4,
@@ -204,8 +204,8 @@ def test_an_interrupted_run_ends_with_the_same_bits(tmp_path: Path) -> None:
 def test_the_broken_arm_is_ctc_alone_to_the_bit() -> None:
     from tiny_runs import tiny_model
 
-    from gradcheck_lm.lab.terms import labelled
-    from gradcheck_lm.lab.trainer import Trainer
+    from gradcheck_lm.lab.training.terms import labelled
+    from gradcheck_lm.lab.training.trainer import Trainer
 
     data = tiny_data(buckets=2)
     broken = tiny_trainer(data, None, penalty="argmax")

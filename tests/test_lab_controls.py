@@ -7,8 +7,8 @@ import torch
 
 from gradcheck_lm.errors import ArgumentError
 from gradcheck_lm.htr.charset import Charset
-from gradcheck_lm.lab.controls import CONTROLS, ScrambledLanguageModel, make_control
-from gradcheck_lm.lab.terms import ctc_term
+from gradcheck_lm.lab.training.controls import CONTROLS, ScrambledLanguageModel, make_control
+from gradcheck_lm.lab.training.terms import ctc_term
 from gradcheck_lm.lm import load_language_model
 
 CHARSET = Charset("ab ")

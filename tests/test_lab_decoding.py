@@ -13,13 +13,13 @@ from typer.testing import CliRunner
 from gradcheck_lm.cli import app
 from gradcheck_lm.errors import ArgumentError
 from gradcheck_lm.htr.charset import Charset
+from gradcheck_lm.htr.checkpoint import load_recogniser
 from gradcheck_lm.htr.ctc import greedy_decode
 from gradcheck_lm.htr.synthetic import SyntheticLines
-from gradcheck_lm.lab.compare import load_recogniser
-from gradcheck_lm.lab.data import LineData
-from gradcheck_lm.lab.decoding import make_decoding, read_both
-from gradcheck_lm.lab.metrics import character_errors
-from gradcheck_lm.lab.unlabelled import read_unlabelled
+from gradcheck_lm.lab.lines.data import LineData
+from gradcheck_lm.lab.measuring.decoding import make_decoding, read_both
+from gradcheck_lm.lab.measuring.metrics import character_errors
+from gradcheck_lm.lab.measuring.unlabelled import read_unlabelled
 
 TEXTS = ["the other day we were", "a letter to his father", "of the people and the"]
 

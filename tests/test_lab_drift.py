@@ -16,12 +16,12 @@ from gradcheck_lm.cli import app
 from gradcheck_lm.errors import ArgumentError, CheckpointError
 from gradcheck_lm.htr.checkpoint import load_checkpoint, save_checkpoint
 from gradcheck_lm.htr.crnn import CRNN
-from gradcheck_lm.lab.adapt import adapt, adaptation_config, same_weights
-from gradcheck_lm.lab.adapt_folder import stranger
+from gradcheck_lm.lab.adapting.adapt import adapt, adaptation_config, same_weights
+from gradcheck_lm.lab.adapting.adapt_folder import stranger
+from gradcheck_lm.lab.adapting.drift import DriftWatch, StopRule
 from gradcheck_lm.lab.config import Arm
-from gradcheck_lm.lab.data import LineData
-from gradcheck_lm.lab.drift import DriftWatch, StopRule
-from gradcheck_lm.lab.reading_pairs import marked, most_changed, readings_page
+from gradcheck_lm.lab.lines.data import LineData
+from gradcheck_lm.lab.measuring.reading_pairs import marked, most_changed, readings_page
 
 
 def look(lm: float, drift: float = 0.1, change: float = 0.1) -> dict[str, float]:

@@ -18,10 +18,10 @@ from test_compare import compare
 from tiny_runs import differences
 
 from gradcheck_lm.errors import ArgumentError, RunError, RunStopped
-from gradcheck_lm.lab import jobs as jobs_module
+from gradcheck_lm.lab.comparing import jobs as jobs_module
+from gradcheck_lm.lab.comparing.job import Job, jobs_of
+from gradcheck_lm.lab.comparing.jobs import ClusterTask, cores, run_jobs, submit_jobs
 from gradcheck_lm.lab.config import ComparisonConfig
-from gradcheck_lm.lab.job import Job, jobs_of
-from gradcheck_lm.lab.jobs import ClusterTask, cores, run_jobs, submit_jobs
 
 CONFIG = ComparisonConfig(
     language_model="char", arms=("policy_gradient",), steps=2, label_steps=2, batch_size=2, label_batch_size=2,
@@ -156,7 +156,7 @@ def test_a_job_whose_parent_dies_saves_and_leaves(tmp_path: Path) -> None:
     long = dataclasses.replace(CONFIG, steps=2000)
     job = Job(long, str(tmp_path), "new_hand", "ctc")
     process = subprocess.Popen(
-        [sys.executable, "-m", "gradcheck_lm.lab.job"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        [sys.executable, "-m", "gradcheck_lm.lab.comparing.job"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )  # fmt: skip
     assert process.stdin is not None

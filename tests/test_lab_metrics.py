@@ -6,8 +6,14 @@ import numpy as np
 import pytest
 
 from gradcheck_lm.errors import ArgumentError
-from gradcheck_lm.lab.metrics import bootstrap_interval, character_errors, length_ratio, t_interval, word_errors
-from gradcheck_lm.lab.mistakes import align, find_mistakes, vocabulary
+from gradcheck_lm.lab.measuring.metrics import (
+    bootstrap_interval,
+    character_errors,
+    length_ratio,
+    t_interval,
+    word_errors,
+)
+from gradcheck_lm.lab.measuring.mistakes import align, find_mistakes, vocabulary
 
 
 def levenshtein(a: str, b: str) -> int:

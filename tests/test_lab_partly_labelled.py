@@ -11,11 +11,11 @@ from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.htr.crnn import CRNN, CRNNConfig
 from gradcheck_lm.htr.lines import Line
 from gradcheck_lm.lab.config import TrainingConfig
-from gradcheck_lm.lab.controls import make_control
-from gradcheck_lm.lab.data import LineData
-from gradcheck_lm.lab.partly_labelled import PartlyLabelled, partly_labelled
-from gradcheck_lm.lab.terms import ctc_term, labelled
-from gradcheck_lm.lab.trainer import Trainer
+from gradcheck_lm.lab.lines.data import LineData
+from gradcheck_lm.lab.training.controls import make_control
+from gradcheck_lm.lab.training.partly_labelled import PartlyLabelled, partly_labelled
+from gradcheck_lm.lab.training.terms import ctc_term, labelled
+from gradcheck_lm.lab.training.trainer import Trainer
 
 CHARSET = Charset("ab ")
 CONFIG = CRNNConfig(

@@ -15,8 +15,8 @@ from tiny_runs import differences, tiny_data, tiny_trainer
 
 from gradcheck_lm.errors import RunError, RunStopped
 from gradcheck_lm.lab.config import TrainingConfig
-from gradcheck_lm.lab.prefetch import Prefetch
-from gradcheck_lm.lab.training_result import TrainingResult
+from gradcheck_lm.lab.lines.prefetch import Prefetch
+from gradcheck_lm.lab.training.training_result import TrainingResult
 
 
 def threads() -> list[str]:
@@ -142,7 +142,7 @@ def test_lines_that_are_read_each_time_have_the_same_bits_too(tmp_path: Path, pl
     from tiny_runs import CHARSET, SMALLEST, WORDS
 
     from gradcheck_lm.htr.synthetic import TRAINING_HANDS, SyntheticLines
-    from gradcheck_lm.lab.data import LineData
+    from gradcheck_lm.lab.lines.data import LineData
 
     streamed = LineData(SyntheticLines(list(WORDS), TRAINING_HANDS, 12, 0), SMALLEST, CHARSET, kept=0)
     tiny_trainer(streamed, tmp_path).run()
@@ -185,7 +185,7 @@ def test_no_thread_is_left_by_an_error_a_signal_or_an_early_end(tmp_path: Path, 
 
 
 def test_making_batches_draws_no_random_numbers_of_the_run(data: Any) -> None:
-    from gradcheck_lm.lab.batches import BatchMaker
+    from gradcheck_lm.lab.lines.batches import BatchMaker
 
     before = torch.get_rng_state()
     BatchMaker(data, TrainingConfig(batch_size=4, augment=True))(1)
@@ -206,7 +206,7 @@ def test_a_result_knows_its_share_of_waiting() -> None:
 
 @pytest.mark.gpu
 def test_on_a_gpu_a_run_reads_the_same_batches_with_and_without(data: Any) -> None:
-    from gradcheck_lm.lab.batches import BatchMaker
+    from gradcheck_lm.lab.lines.batches import BatchMaker
 
     make = BatchMaker(data, TrainingConfig(batch_size=4, augment=True), device="cuda")
     with Prefetch(make, range(6), ahead=2) as batches:

@@ -15,10 +15,10 @@ from safetensors.torch import load_file
 from tiny_runs import CASES, Vowels, case_data, case_trainer, differences
 
 from gradcheck_lm.errors import ArgumentError
-from gradcheck_lm.lab.accelerators import make_accelerator, own_device
-from gradcheck_lm.lab.augment import augment
 from gradcheck_lm.lab.config import TrainingConfig
-from gradcheck_lm.lab.processes import agree, gathered, shared_language_model, striped, union_lines, union_texts
+from gradcheck_lm.lab.lines.augment import augment
+from gradcheck_lm.lab.machine.accelerators import make_accelerator, own_device
+from gradcheck_lm.lab.machine.processes import agree, gathered, shared_language_model, striped, union_lines, union_texts
 
 HERE = Path(__file__).parent
 # of float32: a line's logits have other last bits in a batch of three than in one of five

@@ -19,13 +19,13 @@ from gradcheck_lm.errors import ArgumentError, RunError
 from gradcheck_lm.htr.crnn import build_crnn
 from gradcheck_lm.htr.lines import write_labels_tsv
 from gradcheck_lm.htr.synthetic import SyntheticLines
-from gradcheck_lm.lab.adapt import same_weights
-from gradcheck_lm.lab.compiled import compiled_convolutions
+from gradcheck_lm.lab.adapting.adapt import same_weights
 from gradcheck_lm.lab.config import TrainingConfig
-from gradcheck_lm.lab.optimizers import make_optimizer
-from gradcheck_lm.lab.run_folder import STATE
-from gradcheck_lm.lab.terms import StepTerms, labelled
-from gradcheck_lm.lab.trainer import Trainer
+from gradcheck_lm.lab.folder.run_folder import STATE
+from gradcheck_lm.lab.machine.compiled import compiled_convolutions
+from gradcheck_lm.lab.machine.optimizers import make_optimizer
+from gradcheck_lm.lab.training.terms import StepTerms, labelled
+from gradcheck_lm.lab.training.trainer import Trainer
 from gradcheck_lm.penalties import make_penalty
 
 

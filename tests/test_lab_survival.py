@@ -22,14 +22,14 @@ from tiny_runs import differences, tiny_data, tiny_model, tiny_trainer
 
 from gradcheck_lm import files
 from gradcheck_lm.errors import DataError, RunError, RunStopped
-from gradcheck_lm.lab import metrics_file
-from gradcheck_lm.lab.data import Batch
-from gradcheck_lm.lab.fault import find_fault
-from gradcheck_lm.lab.folder_lock import LOCK, locked
-from gradcheck_lm.lab.metrics_file import METRICS
-from gradcheck_lm.lab.run_folder import STATE
-from gradcheck_lm.lab.state import load_state, save_state
-from gradcheck_lm.lab.terms import StepTerms
+from gradcheck_lm.lab.folder import metrics_file
+from gradcheck_lm.lab.folder.folder_lock import LOCK, locked
+from gradcheck_lm.lab.folder.metrics_file import METRICS
+from gradcheck_lm.lab.folder.run_folder import STATE
+from gradcheck_lm.lab.folder.state import load_state, save_state
+from gradcheck_lm.lab.lines.data import Batch
+from gradcheck_lm.lab.machine.fault import find_fault
+from gradcheck_lm.lab.training.terms import StepTerms
 
 HERE = Path(__file__).parent
 
@@ -312,7 +312,7 @@ def test_a_stopped_command_leaves_with_128_and_the_signal() -> None:
 @pytest.fixture
 def other_process(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     program = (
-        "import sys, time\nfrom gradcheck_lm.lab.folder_lock import locked\n"
+        "import sys, time\nfrom gradcheck_lm.lab.folder.folder_lock import locked\n"
         "with locked(sys.argv[1]):\n    print('held', flush=True)\n    time.sleep(60)"
     )
     process = subprocess.Popen(

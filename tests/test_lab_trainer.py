@@ -15,11 +15,11 @@ from gradcheck_lm.errors import ArgumentError, CheckpointError, RunError
 from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.htr.crnn import CRNN, CRNNConfig
 from gradcheck_lm.htr.synthetic import TRAINING_HANDS, SyntheticLines
-from gradcheck_lm.lab.adapt import adapt, adaptation_config, same_weights
+from gradcheck_lm.lab.adapting.adapt import adapt, adaptation_config, same_weights
 from gradcheck_lm.lab.config import Arm, TrainingConfig, new_hand_arms, with_labels_arms
-from gradcheck_lm.lab.data import LineData
-from gradcheck_lm.lab.terms import StepTerms, anchor_term, labelled, unlabelled
-from gradcheck_lm.lab.trainer import METRICS, STATE, Trainer
+from gradcheck_lm.lab.lines.data import LineData
+from gradcheck_lm.lab.training.terms import StepTerms, anchor_term, labelled, unlabelled
+from gradcheck_lm.lab.training.trainer import METRICS, STATE, Trainer
 from gradcheck_lm.lm import LanguageModel, load_language_model
 from gradcheck_lm.penalties import make_penalty
 
@@ -202,7 +202,7 @@ def test_without_labels_the_broken_arm_cannot_move(model: CRNN, data: LineData, 
 
 def test_the_broken_arm_cannot_move_the_recogniser_that_ships_either(language_model: LanguageModel) -> None:
     # a recogniser of this size takes other kernels than a tiny one: under no_grad its LSTM gives other last bits
-    from gradcheck_lm.lab.compare import load_recogniser
+    from gradcheck_lm.htr.checkpoint import load_recogniser
 
     model, charset = load_recogniser("synthetic")
     lines = LineData(SyntheticLines(["the cat sat on a mat", "and read some lines"], count=4), model.config, charset)

@@ -15,8 +15,14 @@ from gradcheck_lm.bench.enumeration import make_problem
 from gradcheck_lm.cli import app
 from gradcheck_lm.draw.scatter import Point, Scatter, save_scatter
 from gradcheck_lm.errors import ArgumentError, DataError
-from gradcheck_lm.lab.quality import Reference, Remembering, corrected_cosine, gradient_quality, make_reference
-from gradcheck_lm.lab.quality_input import load_input
+from gradcheck_lm.lab.measuring.quality import (
+    Reference,
+    Remembering,
+    corrected_cosine,
+    gradient_quality,
+    make_reference,
+)
+from gradcheck_lm.lab.measuring.quality_input import load_input
 from gradcheck_lm.penalties import make_penalty
 
 NAMES = ["soft_embedding", "straight_through", "policy_gradient", "policy_gradient_path", "relax", "ngram_expectation"]

@@ -1,4 +1,4 @@
-"""Inside flow the rooms stand in one order, and no file is part of a circle: read from the imports themselves."""
+"""Inside flow and lab the rooms stand in one order, and no file is part of a circle: read from the imports."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ import pytest
 import gradcheck_lm
 
 PACKAGE = Path(gradcheck_lm.__file__).parent
-# each room may use those before it; what stands at flow's top may use all of them
-ROOMS = (
-    "operations", "watching", "gradients", "findings", "tracing", "rerunning", "stepping", "asking", "bridging",
-    "scripts",
-)  # fmt: skip
+# each room may use those before it; what stands at the top of flow may use all of them
+ROOMS: dict[str, tuple[str, ...]] = {
+    "flow": (
+        "operations", "watching", "gradients", "findings", "tracing", "rerunning", "stepping", "asking", "bridging",
+        "scripts",
+    ),
+    "lab": ("config", "machine", "lines", "folder", "measuring", "training", "adapting", "comparing"),
+}  # fmt: skip
 # a Diagnosis shows itself and asks again: inside its methods it imports what it needs at that moment
-SHOWS_ITSELF = {("findings/model.py", "bridging")}
+SHOWS_ITSELF = {("flow/findings/model.py", "bridging")}
 
 
 def module_of(path: Path) -> str:
@@ -54,46 +57,48 @@ def target_of(name: str, modules: dict[str, Path]) -> str | None:
     return parent if parent in modules else None
 
 
-def room_of(module: str) -> str | None:
-    parts = module.split(".")
-    return parts[2] if len(parts) > 3 and parts[1] == "flow" else None
-
-
 def wrong_arrows(path: str, source: str) -> list[str]:
-    """Imports of a room of flow that lead to a later room, or to flow's top."""
-    here = path.split("/")[0]
+    """Imports of a room that lead to a later room of its part, or to the part's top."""
+    part, here, *_ = path.split("/")
+    rooms = ROOMS[part]
     wrong = []
     for name, line in imported(source):
         parts = name.split(".")
-        if parts[1:2] != ["flow"] or len(parts) < 3:
+        if parts[1:2] != [part] or len(parts) < 3:
             continue
         there = parts[2]
         if (path, there) in SHOWS_ITSELF:
             continue
-        if there not in ROOMS or ROOMS.index(there) > ROOMS.index(here):
-            wrong.append(f"flow/{path}:{line} imports {name}: {here} may use {ROOMS[: ROOMS.index(here) + 1]}")
+        if there not in rooms or rooms.index(there) > rooms.index(here):
+            wrong.append(f"{path}:{line} imports {name}: {here} may use {rooms[: rooms.index(here) + 1]}")
     return wrong
 
 
-FLOW = PACKAGE / "flow"
-IN_ROOMS = sorted(path.relative_to(FLOW).as_posix() for path in FLOW.rglob("*.py") if path.parent != FLOW)
+IN_ROOMS = sorted(
+    path.relative_to(PACKAGE).as_posix()
+    for part in ROOMS
+    for path in (PACKAGE / part).rglob("*.py")
+    if path.parent != PACKAGE / part
+)
 
 
 @pytest.mark.parametrize("path", IN_ROOMS)
 def test_rooms_use_only_those_before_them(path: str) -> None:
-    assert wrong_arrows(path, (FLOW / path).read_text(encoding="utf-8")) == []
+    assert wrong_arrows(path, (PACKAGE / path).read_text(encoding="utf-8")) == []
 
 
 def test_a_wrong_arrow_is_seen() -> None:
-    assert wrong_arrows("watching/x.py", "from gradcheck_lm.flow.asking.inquiry import Inquiry")
-    assert wrong_arrows("asking/x.py", "from gradcheck_lm.flow.diagnose import diagnose")
-    assert wrong_arrows("tracing/x.py", "def f():\n    from gradcheck_lm.flow.scripts import runner")
+    assert wrong_arrows("flow/watching/x.py", "from gradcheck_lm.flow.asking.inquiry import Inquiry")
+    assert wrong_arrows("flow/asking/x.py", "from gradcheck_lm.flow.diagnose import diagnose")
+    assert wrong_arrows("flow/tracing/x.py", "def f():\n    from gradcheck_lm.flow.scripts import runner")
+    assert wrong_arrows("lab/lines/x.py", "from gradcheck_lm.lab.training.trainer import METRICS")
 
 
-def test_flow_is_rooms_and_a_short_hall() -> None:
-    hall = [path.name for path in FLOW.glob("*.py")]
-    assert len(hall) <= 8, hall
-    assert {path.split("/")[0] for path in IN_ROOMS} <= set(ROOMS)
+@pytest.mark.parametrize(("part", "most"), [("flow", 8), ("lab", 4)])
+def test_a_part_is_rooms_and_a_short_hall(part: str, most: int) -> None:
+    hall = [path.name for path in (PACKAGE / part).glob("*.py")]
+    assert len(hall) <= most, hall
+    assert {path.split("/")[1] for path in IN_ROOMS if path.startswith(part)} <= set(ROOMS[part])
 
 
 def circle(arrows: dict[str, set[str]]) -> list[str]:

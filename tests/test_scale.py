@@ -21,18 +21,18 @@ from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.htr.checkpoint import save_checkpoint
 from gradcheck_lm.htr.crnn import CRNN
 from gradcheck_lm.htr.lines import Line, write_labels_tsv
-from gradcheck_lm.lab import data as data_module
-from gradcheck_lm.lab import memory
-from gradcheck_lm.lab.adapt_folder import adapt_folder
+from gradcheck_lm.lab.adapting.adapt_folder import adapt_folder
+from gradcheck_lm.lab.adapting.drift import DriftWatch, StopRule
 from gradcheck_lm.lab.config import TrainingConfig
-from gradcheck_lm.lab.data import KEPT, LineData, room
-from gradcheck_lm.lab.drift import DriftWatch, StopRule
-from gradcheck_lm.lab.metrics import LineErrors, bootstrap_interval, character_errors
-from gradcheck_lm.lab.mistakes import find_mistakes
-from gradcheck_lm.lab.reading import labelled_lines, measure, read
-from gradcheck_lm.lab.reading_pairs import readings_page
-from gradcheck_lm.lab.terms import labelled
-from gradcheck_lm.lab.trainer import Trainer
+from gradcheck_lm.lab.lines import data as data_module
+from gradcheck_lm.lab.lines.data import KEPT, LineData, room
+from gradcheck_lm.lab.machine import memory
+from gradcheck_lm.lab.measuring.metrics import LineErrors, bootstrap_interval, character_errors
+from gradcheck_lm.lab.measuring.mistakes import find_mistakes
+from gradcheck_lm.lab.measuring.reading import labelled_lines, measure, read
+from gradcheck_lm.lab.measuring.reading_pairs import readings_page
+from gradcheck_lm.lab.training.terms import labelled
+from gradcheck_lm.lab.training.trainer import Trainer
 from gradcheck_lm.penalties import make_penalty
 
 LIMIT = 2.5  # of `growth`, where 2 is linear and 4 quadratic: numbers get more digits

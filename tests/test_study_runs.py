@@ -14,7 +14,7 @@ from gradcheck_lm.bench.study.plan import STUDIES, Run, in_order, plan
 from gradcheck_lm.bench.study.real import STEPS, Hand, plan_real
 from gradcheck_lm.bench.study.work import pack, read_records, record_path, work
 from gradcheck_lm.errors import ArgumentError, DataError
-from gradcheck_lm.lab.controls import CONTROLS
+from gradcheck_lm.lab.training.controls import CONTROLS
 from gradcheck_lm.penalties import PENALTIES
 
 EVERYTHING = [item for study in STUDIES for item in plan(study)] + plan_real()

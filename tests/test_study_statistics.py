@@ -18,7 +18,7 @@ from gradcheck_lm.bench.study.significance import (
 )
 from gradcheck_lm.bench.study.statistics import BY_NATURE, SIGN_FLIPS, T_TEST, Table, compare, make_tables
 from gradcheck_lm.errors import ArgumentError, DataError
-from gradcheck_lm.lab.metrics import LineErrors, bootstrap_interval
+from gradcheck_lm.lab.measuring.metrics import LineErrors, bootstrap_interval
 
 GREEDY, FUSED = "held_out/greedy", "held_out/fused"
 

@@ -14,10 +14,10 @@ from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.htr.crnn import CRNN, CRNNConfig
 from gradcheck_lm.htr.synthetic import TRAINING_HANDS, SyntheticLines
 from gradcheck_lm.lab.config import TrainingConfig
-from gradcheck_lm.lab.data import LineData
-from gradcheck_lm.lab.partly_labelled import PartlyLabelled, partly_labelled
-from gradcheck_lm.lab.terms import labelled, unlabelled
-from gradcheck_lm.lab.trainer import METRICS, STATE, Trainer, make_accelerator
+from gradcheck_lm.lab.lines.data import LineData
+from gradcheck_lm.lab.training.partly_labelled import PartlyLabelled, partly_labelled
+from gradcheck_lm.lab.training.terms import labelled, unlabelled
+from gradcheck_lm.lab.training.trainer import METRICS, STATE, Trainer, make_accelerator
 from gradcheck_lm.penalties import make_penalty
 
 CHARSET = Charset("abcdefghijklmnopqrstuvwxyz ")

@@ -19,8 +19,8 @@ from safetensors.torch import save_file
 from tiny_runs import CASES, Vowels, case_data, case_trainer, tiny_data, tiny_trainer
 
 from gradcheck_lm.errors import DataError, GradcheckLMError, RunStopped
-from gradcheck_lm.lab.folder_lock import locked
-from gradcheck_lm.lab.processes import shared_language_model
+from gradcheck_lm.lab.folder.folder_lock import locked
+from gradcheck_lm.lab.machine.processes import shared_language_model
 
 
 def gradients(rank: int, folder: Path) -> None:

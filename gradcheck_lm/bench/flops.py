@@ -15,7 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.htr.crnn import CRNN
-from gradcheck_lm.lab.terms import ctc_term
+from gradcheck_lm.lab.training.terms import ctc_term
 
 
 def step_flops(model: CRNN, lines: int, width: int) -> dict[str, float]:

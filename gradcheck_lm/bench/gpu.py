@@ -20,15 +20,16 @@ from gradcheck_lm.bench.train_plan import Plan, reduced
 from gradcheck_lm.errors import ArgumentError, GradcheckLMError
 from gradcheck_lm.files import write_text_atomic
 from gradcheck_lm.htr.charset import Charset
+from gradcheck_lm.htr.checkpoint import load_recogniser
 from gradcheck_lm.htr.crnn import build_crnn
 from gradcheck_lm.htr.synthetic import TRAINING_HANDS, SyntheticLines
 from gradcheck_lm.htr.text import load_sentences
-from gradcheck_lm.lab.compare import device_name, load_recogniser, make_benches, versions
+from gradcheck_lm.lab.comparing.compare import device_name, make_benches, versions
+from gradcheck_lm.lab.comparing.experiments import run_new_hand, run_with_labels
 from gradcheck_lm.lab.config import ComparisonConfig, TrainingConfig, new_hand_arms, with_labels_arms
-from gradcheck_lm.lab.data import LineData
-from gradcheck_lm.lab.experiments import run_new_hand, run_with_labels
-from gradcheck_lm.lab.terms import labelled
-from gradcheck_lm.lab.trainer import Trainer, make_accelerator
+from gradcheck_lm.lab.lines.data import LineData
+from gradcheck_lm.lab.training.terms import labelled
+from gradcheck_lm.lab.training.trainer import Trainer, make_accelerator
 from gradcheck_lm.lm import AnyLanguageModel, load_language_model
 
 Stage = Callable[[], dict[str, Any]]

@@ -16,7 +16,7 @@ import numpy as np
 
 from gradcheck_lm.files import write_text_atomic
 from gradcheck_lm.htr import Charset, Line, build_crnn, open_lines, write_labels_tsv
-from gradcheck_lm.lab.data import LineData
+from gradcheck_lm.lab.lines.data import LineData
 
 SIZES = (1000, 2000, 4000, 8000)
 _LINES_A_PAGE = 25

@@ -20,7 +20,7 @@ import torch
 from gradcheck_lm.bench.scale_points import Figures, write_lines, write_lm
 from gradcheck_lm.errors import ArgumentError, RunError
 from gradcheck_lm.files import write_text_atomic
-from gradcheck_lm.lab.compare import device_name, versions
+from gradcheck_lm.lab.comparing.compare import device_name, versions
 
 REPEATS = 5  # steps that are measured at each point
 BASE = {"kind": "step", "lines": 16, "width": 512, "samples": 4, "lm": "char", "repeats": REPEATS}

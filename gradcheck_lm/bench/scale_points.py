@@ -26,19 +26,19 @@ import torch
 from gradcheck_lm.bench.timing import kept_mb
 from gradcheck_lm.files import write_text_atomic
 from gradcheck_lm.htr.charset import Charset
+from gradcheck_lm.htr.checkpoint import load_recogniser
 from gradcheck_lm.htr.crnn import CRNN, CRNNConfig
 from gradcheck_lm.htr.lines import write_labels_tsv
 from gradcheck_lm.htr.synthetic import TRAINING_HANDS, SyntheticLines
 from gradcheck_lm.htr.text import load_sentences
-from gradcheck_lm.lab.compare import load_recogniser
 from gradcheck_lm.lab.config import TrainingConfig
-from gradcheck_lm.lab.data import LineData
-from gradcheck_lm.lab.memory import peak_memory_mb, reset_peak_memory
-from gradcheck_lm.lab.metrics import LineErrors, bootstrap_interval, character_errors
-from gradcheck_lm.lab.reading import labelled_lines, measure
-from gradcheck_lm.lab.terms import labelled
-from gradcheck_lm.lab.train import widen
-from gradcheck_lm.lab.trainer import Trainer
+from gradcheck_lm.lab.lines.data import LineData
+from gradcheck_lm.lab.machine.memory import peak_memory_mb, reset_peak_memory
+from gradcheck_lm.lab.measuring.metrics import LineErrors, bootstrap_interval, character_errors
+from gradcheck_lm.lab.measuring.reading import labelled_lines, measure
+from gradcheck_lm.lab.training.terms import labelled
+from gradcheck_lm.lab.training.train import widen
+from gradcheck_lm.lab.training.trainer import Trainer
 from gradcheck_lm.penalties import make_penalty
 
 Figures = dict[str, Any]
@@ -127,7 +127,7 @@ def evaluate(spec: Figures) -> Figures:
 
 def look(spec: Figures) -> Figures:
     """One look of `adapt` at a folder, by the default rule, with the language model `char`."""
-    from gradcheck_lm.lab.drift import DriftWatch, StopRule
+    from gradcheck_lm.lab.adapting.drift import DriftWatch, StopRule
     from gradcheck_lm.lm import load_language_model
 
     model, charset = load_recogniser("synthetic")
@@ -153,7 +153,7 @@ def bootstrap(spec: Figures) -> Figures:
 
 def mistakes(spec: Figures) -> Figures:
     """Alignments, confusions and wrong words of `lines` readings."""
-    from gradcheck_lm.lab.mistakes import find_mistakes
+    from gradcheck_lm.lab.measuring.mistakes import find_mistakes
 
     labels, readings = misread(spec["lines"])
     return work_on(lambda: find_mistakes(labels, readings))
@@ -161,7 +161,7 @@ def mistakes(spec: Figures) -> Figures:
 
 def page(spec: Figures) -> Figures:
     """`adapt`'s page of `lines` readings before and after."""
-    from gradcheck_lm.lab.reading_pairs import readings_page
+    from gradcheck_lm.lab.measuring.reading_pairs import readings_page
 
     before, after = misread(spec["lines"])
     rows = [{"image": f"{i}.png", "before": a, "after": b} for i, (a, b) in enumerate(zip(before, after, strict=True))]

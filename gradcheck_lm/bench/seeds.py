@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from gradcheck_lm.files import write_text_atomic
-from gradcheck_lm.lab.compare import compare
+from gradcheck_lm.lab.comparing.compare import compare
+from gradcheck_lm.lab.comparing.job import jobs_of
+from gradcheck_lm.lab.comparing.jobs import run_jobs
 from gradcheck_lm.lab.config import ComparisonConfig
-from gradcheck_lm.lab.job import jobs_of
-from gradcheck_lm.lab.jobs import run_jobs
-from gradcheck_lm.lab.metrics import t_interval
+from gradcheck_lm.lab.measuring.metrics import t_interval
 
 
 def run_seeds(

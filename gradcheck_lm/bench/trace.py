@@ -23,7 +23,7 @@ from gradcheck_lm.files import write_text_atomic
 from gradcheck_lm.flow.diagnose import record
 from gradcheck_lm.flow.watch import GradientWatch
 from gradcheck_lm.htr.crnn import CRNN, CRNNConfig, build_crnn
-from gradcheck_lm.lab.compare import device_name, versions
+from gradcheck_lm.lab.comparing.compare import device_name, versions
 
 Step = Callable[[], None]
 WATCH_EVERY = 10

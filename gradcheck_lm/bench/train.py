@@ -23,11 +23,11 @@ from gradcheck_lm.errors import ArgumentError
 from gradcheck_lm.files import write_text_atomic
 from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.htr.crnn import CRNN, build_crnn, count_parameters
-from gradcheck_lm.lab.batches import BatchMaker
-from gradcheck_lm.lab.compare import device_name, versions
-from gradcheck_lm.lab.compiled import compiled_convolutions
+from gradcheck_lm.lab.comparing.compare import device_name, versions
 from gradcheck_lm.lab.config import TrainingConfig
-from gradcheck_lm.lab.data import LineData
+from gradcheck_lm.lab.lines.batches import BatchMaker
+from gradcheck_lm.lab.lines.data import LineData
+from gradcheck_lm.lab.machine.compiled import compiled_convolutions
 
 OURS, THEIRS = "ours", "reference"
 STAGES = ("reference", "flops", "options", "buckets", "data")

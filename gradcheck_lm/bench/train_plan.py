@@ -14,11 +14,11 @@ from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.htr.crnn import CONFIGS, CRNN, CRNNConfig
 from gradcheck_lm.htr.synthetic import TRAINING_HANDS, SyntheticLines
 from gradcheck_lm.htr.text import load_sentences
-from gradcheck_lm.lab.batches import BatchMaker
 from gradcheck_lm.lab.config import TrainingConfig
-from gradcheck_lm.lab.data import LineData
-from gradcheck_lm.lab.terms import labelled
-from gradcheck_lm.lab.trainer import Trainer, make_accelerator
+from gradcheck_lm.lab.lines.batches import BatchMaker
+from gradcheck_lm.lab.lines.data import LineData
+from gradcheck_lm.lab.training.terms import labelled
+from gradcheck_lm.lab.training.trainer import Trainer, make_accelerator
 
 
 @dataclass(frozen=True)

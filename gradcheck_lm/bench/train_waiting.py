@@ -15,9 +15,9 @@ from gradcheck_lm.htr.lines import read_labels_tsv, write_labels_tsv
 from gradcheck_lm.htr.synthetic import TRAINING_HANDS, SyntheticLines
 from gradcheck_lm.htr.text import load_sentences
 from gradcheck_lm.lab.config import TrainingConfig
-from gradcheck_lm.lab.data import LineData
-from gradcheck_lm.lab.terms import labelled
-from gradcheck_lm.lab.trainer import Trainer, make_accelerator
+from gradcheck_lm.lab.lines.data import LineData
+from gradcheck_lm.lab.training.terms import labelled
+from gradcheck_lm.lab.training.trainer import Trainer, make_accelerator
 
 
 def waiting(model: CRNN, plan: Plan, progress: Callable[[str], None]) -> list[dict[str, Any]]:

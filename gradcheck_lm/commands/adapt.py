@@ -73,10 +73,10 @@ def adapt(
     --fuse an n-gram reads along before and after: what it mends without any training is the bar.
     """
     from gradcheck_lm.draw.terminal import progress
-    from gradcheck_lm.lab.adapt_folder import adapt_folder
-    from gradcheck_lm.lab.drift import StopRule
-    from gradcheck_lm.lab.reading_pairs import marked, most_changed
-    from gradcheck_lm.lab.report import number, percent
+    from gradcheck_lm.lab.adapting.adapt_folder import adapt_folder
+    from gradcheck_lm.lab.adapting.drift import StopRule
+    from gradcheck_lm.lab.comparing.report import number, percent
+    from gradcheck_lm.lab.measuring.reading_pairs import marked, most_changed
 
     rule = StopRule(every=look_every, drift=drift, change=change, patience=patience) if stop else None
 

@@ -54,11 +54,11 @@ def compare(
     import dataclasses
 
     from gradcheck_lm.draw.terminal import progress
-    from gradcheck_lm.lab.compare import compare as run_comparison
-    from gradcheck_lm.lab.compare import pick_arms
+    from gradcheck_lm.lab.comparing.compare import compare as run_comparison
+    from gradcheck_lm.lab.comparing.compare import pick_arms
+    from gradcheck_lm.lab.comparing.job import jobs_of
+    from gradcheck_lm.lab.comparing.report import write_report
     from gradcheck_lm.lab.config import ComparisonConfig
-    from gradcheck_lm.lab.job import jobs_of
-    from gradcheck_lm.lab.report import write_report
 
     config = ComparisonConfig(
         recogniser=recogniser,
@@ -101,7 +101,7 @@ def compare(
 def launch(jobs: list[Any], *, at_once: int, launcher: str, options: list[str], folder: Path) -> None:
     """Train the arms at once; the comparison then finds them done."""
     from gradcheck_lm.errors import ArgumentError
-    from gradcheck_lm.lab.jobs import run_jobs, submit_jobs
+    from gradcheck_lm.lab.comparing.jobs import run_jobs, submit_jobs
 
     if launcher == "processes":
         if options:
@@ -120,7 +120,7 @@ def launch(jobs: list[Any], *, at_once: int, launcher: str, options: list[str], 
 def show(found: Any) -> None:
     """The verdict, the chain of cuts, and a table an experiment."""
     from gradcheck_lm.draw.terminal import console, print_diagnosis, table
-    from gradcheck_lm.lab.report import EXPERIMENTS, short_rows
+    from gradcheck_lm.lab.comparing.report import EXPERIMENTS, short_rows
 
     out = console()
     out.print()

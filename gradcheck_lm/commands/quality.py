@@ -12,7 +12,7 @@ from gradcheck_lm.commands.common import note, plain, say, show_json
 from gradcheck_lm.commands.data import LINES, Blank, CharsetFile, OkOnly, Split, Tags, choose
 
 if TYPE_CHECKING:
-    from gradcheck_lm.lab.quality import Quality
+    from gradcheck_lm.lab.measuring.quality import Quality
 
 
 def quality(
@@ -52,8 +52,8 @@ def quality(
     from gradcheck_lm.draw.terminal import console, table
     from gradcheck_lm.files import write_text_atomic
     from gradcheck_lm.htr.logits import is_logits
-    from gradcheck_lm.lab.quality import gradient_quality
-    from gradcheck_lm.lab.quality_input import load_input
+    from gradcheck_lm.lab.measuring.quality import gradient_quality
+    from gradcheck_lm.lab.measuring.quality_input import load_input
     from gradcheck_lm.lm import load_language_model
 
     names = [name.strip() for name in penalties.split(",") if name.strip()] or None

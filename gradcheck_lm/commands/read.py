@@ -25,7 +25,7 @@ from gradcheck_lm.commands.data import (
 from gradcheck_lm.commands.readings import compare_logits, fusing, load, read_data, read_lines, read_logits
 
 if TYPE_CHECKING:
-    from gradcheck_lm.lab.scoring import ReadingChange
+    from gradcheck_lm.lab.measuring.scoring import ReadingChange
 
 Recogniser = Annotated[str, typer.Option(help="A checkpoint, or 'synthetic' (the one that ships).")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
@@ -72,8 +72,8 @@ def evaluate(
     With --before, DATA and it are logits of one recogniser after and before it was changed, with labels or without:
     prints what `adapt` prints of its own.
     """
-    from gradcheck_lm.lab.metrics import character_errors, length_ratio, word_errors
-    from gradcheck_lm.lab.report import percent
+    from gradcheck_lm.lab.comparing.report import percent
+    from gradcheck_lm.lab.measuring.metrics import character_errors, length_ratio, word_errors
 
     choice, along = choose(split, ok_only, tags, charset, blank), fusing(fuse, fuse_weight, fuse_bonus, beam)
     if before is not None:
@@ -97,7 +97,7 @@ def evaluate(
         "length_ratio": length_ratio(labels, readings),
     }
     if lm is not None:
-        from gradcheck_lm.lab.reading import nats_per_character
+        from gradcheck_lm.lab.measuring.reading import nats_per_character
         from gradcheck_lm.lm import load_language_model
 
         note(f"loading the language model {lm}")
@@ -115,7 +115,7 @@ def evaluate(
 
 def show_change(found: ReadingChange, lm: str | None, json_output: bool) -> None:
     """Print how a reading changed."""
-    from gradcheck_lm.lab.report import number, percent
+    from gradcheck_lm.lab.comparing.report import number, percent
 
     if json_output:
         show_json(found.to_dict())
@@ -189,8 +189,8 @@ def lm_table(
 ) -> None:
     """The story's table: what a language model thinks of each reading and of each label."""
     from gradcheck_lm.draw.terminal import console, table
-    from gradcheck_lm.lab.lm_table import lm_table as make_table
-    from gradcheck_lm.lab.report import number
+    from gradcheck_lm.lab.comparing.report import number
+    from gradcheck_lm.lab.measuring.lm_table import lm_table as make_table
     from gradcheck_lm.lm import load_language_model
 
     choice = choose(split, ok_only, tags, charset, blank)
@@ -232,8 +232,8 @@ def mistakes(
     from gradcheck_lm.draw.terminal import console, table
     from gradcheck_lm.htr.charset import Charset
     from gradcheck_lm.htr.text import load_sentences
-    from gradcheck_lm.lab.mistakes import find_mistakes, vocabulary
-    from gradcheck_lm.lab.report import percent
+    from gradcheck_lm.lab.comparing.report import percent
+    from gradcheck_lm.lab.measuring.mistakes import find_mistakes, vocabulary
 
     choice = choose(split, ok_only, tags, charset, blank)
     labels, readings = read_data(data, recogniser, device, limit=limit, drop_unknown=drop_unknown, choice=choice)

@@ -10,15 +10,15 @@ from gradcheck_lm.commands.common import note
 from gradcheck_lm.commands.data import Choice
 
 if TYPE_CHECKING:
-    from gradcheck_lm.lab.decoding import Fusing
-    from gradcheck_lm.lab.scoring import ReadingChange
+    from gradcheck_lm.lab.measuring.decoding import Fusing
+    from gradcheck_lm.lab.measuring.scoring import ReadingChange
 
 
 def fusing(name: str | None, weight: float, length_bonus: float, beam: int = 16) -> Fusing | None:
     """The options of a command as the laboratory takes them; None for greedy decoding."""
     if name is None:
         return None
-    from gradcheck_lm.lab.decoding import Fusing
+    from gradcheck_lm.lab.measuring.decoding import Fusing
 
     return Fusing(name, weight, length_bonus, beam)
 
@@ -27,7 +27,7 @@ def load(recogniser: str, device: str | None) -> tuple[Any, Any]:
     """A recogniser on its device, and its charset."""
     import torch
 
-    from gradcheck_lm.lab.compare import load_recogniser
+    from gradcheck_lm.htr.checkpoint import load_recogniser
 
     model, charset = load_recogniser(recogniser)
     return model.to(device or ("cuda" if torch.cuda.is_available() else "cpu")).eval(), charset
@@ -46,7 +46,7 @@ def read_data(
     """Labels and readings of labelled lines, or of logits that come with labels."""
     from gradcheck_lm.errors import DataError
     from gradcheck_lm.htr.logits import is_logits
-    from gradcheck_lm.lab.reading import labelled_lines
+    from gradcheck_lm.lab.measuring.reading import labelled_lines
 
     choice = choice or Choice()
     if is_logits(data):
@@ -68,8 +68,8 @@ def read_logits(
 ) -> tuple[list[str], list[str] | None, list[str]]:
     """Names, labels where there are some, and readings of logits; the recogniser lends its charset."""
     from gradcheck_lm.htr import greedy_decode
+    from gradcheck_lm.htr.checkpoint import load_recogniser
     from gradcheck_lm.htr.logits import read_logits as read_file
-    from gradcheck_lm.lab.compare import load_recogniser
 
     default = None if choice.charset else load_recogniser(recogniser)[1]
     found = read_file(data, default=default, **choice.of_logits(data)).first(limit)
@@ -80,8 +80,8 @@ def read_logits(
 def read_lines(model: Any, charset: Any, lines: Sequence[Any], *, fuse: Fusing | None = None) -> list[str]:
     """Readings of lines, with progress where there are many."""
     from gradcheck_lm.draw.terminal import progress
-    from gradcheck_lm.lab.data import LineData
-    from gradcheck_lm.lab.reading import read
+    from gradcheck_lm.lab.lines.data import LineData
+    from gradcheck_lm.lab.measuring.reading import read
 
     place = next(model.parameters()).device
     options: dict[str, Any] = {} if fuse is None else {"decode": fuse.decoding(charset, place).read}
@@ -109,7 +109,7 @@ def compare_logits(
         ArgumentError: no language model was named, or the files hold other lines.
     """
     from gradcheck_lm.errors import ArgumentError
-    from gradcheck_lm.lab.scoring import score_change
+    from gradcheck_lm.lab.measuring.scoring import score_change
     from gradcheck_lm.lm import load_language_model
 
     if lm is None:

@@ -88,10 +88,10 @@ def train(
 ) -> None:
     """Train a recogniser on labelled lines. Interrupt it and call it again: it goes on where it was."""
     from gradcheck_lm.draw.terminal import progress
+    from gradcheck_lm.lab.comparing.report import percent
     from gradcheck_lm.lab.config import TrainingConfig
-    from gradcheck_lm.lab.report import percent
-    from gradcheck_lm.lab.train import TrainSettings
-    from gradcheck_lm.lab.train import train as train_recogniser
+    from gradcheck_lm.lab.training.train import TrainSettings
+    from gradcheck_lm.lab.training.train import train as train_recogniser
 
     settings = TrainSettings(
         data=data,

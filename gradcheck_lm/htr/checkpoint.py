@@ -14,7 +14,7 @@ from torch import Tensor
 from gradcheck_lm.errors import ArgumentError, CheckpointError, MissingPackageError
 from gradcheck_lm.files import write_bytes_atomic
 from gradcheck_lm.htr.charset import Charset
-from gradcheck_lm.htr.crnn import CRNN, CRNNConfig
+from gradcheck_lm.htr.crnn import CONFIGS, CRNN, CRNNConfig, build_crnn
 
 SYNTHETIC = "synthetic"
 _SHIPPED = Path(__file__).parent / "weights" / "synthetic-small.safetensors"
@@ -27,6 +27,18 @@ _MOST_BLOCKS, _MOST_LAYERS = 64, 16
 def checkpoint_path(path: str | Path) -> Path:
     """The file that `path` means: "synthetic" is the recogniser that ships with the package."""
     return _SHIPPED if str(path) == SYNTHETIC else Path(path)
+
+
+def load_recogniser(name: str, *, seed: int = 0) -> tuple[CRNN, Charset]:
+    """A recogniser from a checkpoint, "synthetic" (the one that ships), or "full" or "small" with fresh weights."""
+    if name in CONFIGS:
+        state = torch.get_rng_state()
+        torch.manual_seed(seed)
+        model = build_crnn(name, classes=Charset.standard().size)
+        torch.set_rng_state(state)
+        return model, Charset.standard()
+    model, charset, _ = load_checkpoint(name)
+    return model, charset
 
 
 def save_checkpoint(

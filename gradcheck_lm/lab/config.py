@@ -75,7 +75,7 @@ class Arm:
     weight: float = 0.0
     options: dict[str, Any] = field(default_factory=dict)
     batchnorm_only: bool = False  # train-mode forward, no loss at all: what BatchNorm statistics do by themselves
-    control: str | None = None  # instead of a penalty, a name in gradcheck_lm.lab.controls
+    control: str | None = None  # instead of a penalty, a name in gradcheck_lm.lab.training.controls
 
 
 STORY = {"lm_sample_ratio": 0.25}  # the story looks at a quarter of the lines of each batch

@@ -13,14 +13,14 @@ import torch
 
 from gradcheck_lm.course.stage import ask, beat, begin, code, finish, picture, say, show, table
 from gradcheck_lm.draw.autograd import walk
+from gradcheck_lm.htr.checkpoint import load_recogniser
 from gradcheck_lm.htr.ctc import greedy_decode
 from gradcheck_lm.htr.synthetic import HELD_OUT_HANDS, SyntheticLines
 from gradcheck_lm.htr.text import load_sentences
-from gradcheck_lm.lab.compare import load_recogniser
-from gradcheck_lm.lab.data import LineData
-from gradcheck_lm.lab.metrics import bootstrap_interval, character_errors
-from gradcheck_lm.lab.quality import gradient_quality
-from gradcheck_lm.lab.reading import nats_per_character
+from gradcheck_lm.lab.lines.data import LineData
+from gradcheck_lm.lab.measuring.metrics import bootstrap_interval, character_errors
+from gradcheck_lm.lab.measuring.quality import gradient_quality
+from gradcheck_lm.lab.measuring.reading import nats_per_character
 from gradcheck_lm.lm import load_language_model
 from gradcheck_lm.penalties import make_penalty
 

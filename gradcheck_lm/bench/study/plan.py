@@ -24,7 +24,7 @@ class Run:
         group: what makes a table of its own: hand, language model, share of labels.
         arm: how it is called in the table; `reference`: the arm that it is held against.
         penalty, options, weight: as in `make_penalty`; options["fusion"] is the name of an n-gram.
-        special: "batchnorm", "more_ctc", "scrambled", or a control of gradcheck_lm.lab.controls.
+        special: "batchnorm", "more_ctc", "scrambled", or a control of gradcheck_lm.lab.training.controls.
         matched: the weight is multiplied until the gradient's norm at the start is that of policy_gradient.
     """
 

@@ -15,16 +15,15 @@ from gradcheck_lm.bench.study.plan import RATIO, Row, Run
 from gradcheck_lm.errors import ArgumentError
 from gradcheck_lm.files import write_text_atomic
 from gradcheck_lm.htr.charset import Charset
-from gradcheck_lm.htr.checkpoint import load_checkpoint
+from gradcheck_lm.htr.checkpoint import load_checkpoint, load_recogniser
 from gradcheck_lm.htr.crnn import CRNN
 from gradcheck_lm.htr.lines import LABELS
 from gradcheck_lm.htr.text import clean_text, read_paragraphs
-from gradcheck_lm.lab.compare import load_recogniser
 from gradcheck_lm.lab.config import TrainingConfig
-from gradcheck_lm.lab.data import LineData
-from gradcheck_lm.lab.decoding import Decoding
-from gradcheck_lm.lab.reading import labelled_lines
-from gradcheck_lm.lab.train import TrainSettings, train, widen
+from gradcheck_lm.lab.lines.data import LineData
+from gradcheck_lm.lab.measuring.decoding import Decoding
+from gradcheck_lm.lab.measuring.reading import labelled_lines
+from gradcheck_lm.lab.training.train import TrainSettings, train, widen
 from gradcheck_lm.lm import NgramModel
 from gradcheck_lm.lm.ngram import train_ngram
 from gradcheck_lm.lm.ngram_file import load_ngram, save_ngram

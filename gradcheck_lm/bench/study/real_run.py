@@ -13,16 +13,16 @@ from gradcheck_lm.bench.study.real import ADAPTED_LINES, LEARNING_RATE, NORM, ST
 from gradcheck_lm.flow import attribute
 from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.htr.crnn import CRNN
-from gradcheck_lm.lab.compare import device_name, versions
+from gradcheck_lm.lab.comparing.compare import device_name, versions
 from gradcheck_lm.lab.config import TrainingConfig
-from gradcheck_lm.lab.controls import CONTROLS, ScrambledLanguageModel, Teacher, make_control
-from gradcheck_lm.lab.data import LineData
-from gradcheck_lm.lab.decoding import Decoding, edits, lengths, read_both
-from gradcheck_lm.lab.metrics import length_ratio
-from gradcheck_lm.lab.partly_labelled import PartlyLabelled, partly_labelled
-from gradcheck_lm.lab.reading import nats_per_character
-from gradcheck_lm.lab.terms import labelled
-from gradcheck_lm.lab.trainer import Trainer, TrainingResult, make_accelerator
+from gradcheck_lm.lab.lines.data import LineData
+from gradcheck_lm.lab.measuring.decoding import Decoding, edits, lengths, read_both
+from gradcheck_lm.lab.measuring.metrics import length_ratio
+from gradcheck_lm.lab.measuring.reading import nats_per_character
+from gradcheck_lm.lab.training.controls import CONTROLS, ScrambledLanguageModel, Teacher, make_control
+from gradcheck_lm.lab.training.partly_labelled import PartlyLabelled, partly_labelled
+from gradcheck_lm.lab.training.terms import labelled
+from gradcheck_lm.lab.training.trainer import Trainer, TrainingResult, make_accelerator
 from gradcheck_lm.penalties import make_penalty
 
 MATCHING_BATCHES = 4

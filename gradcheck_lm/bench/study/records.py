@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck_lm.errors import DataError
-from gradcheck_lm.lab.metrics import LineErrors
+from gradcheck_lm.lab.measuring.metrics import LineErrors
 
 START = "start"
 """The arm that is the recogniser before any of it."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gradcheck_lm.errors import ArgumentError
-from gradcheck_lm.lab.metrics import LineErrors
+from gradcheck_lm.lab.measuring.metrics import LineErrors
 
 REPLICATIONS = 5000
 """Bootstrap samples of an interval."""

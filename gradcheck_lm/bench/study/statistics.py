@@ -17,7 +17,7 @@ from gradcheck_lm.bench.study.significance import (
     sign_flip_test,
     strata,
 )
-from gradcheck_lm.lab.metrics import LineErrors, t_interval
+from gradcheck_lm.lab.measuring.metrics import LineErrors, t_interval
 
 LEVEL = 0.05
 """An adjusted p below this counts."""

@@ -10,21 +10,22 @@ import torch
 
 from gradcheck_lm.bench.study.plan import Run
 from gradcheck_lm.flow import attribute
+from gradcheck_lm.htr.checkpoint import load_recogniser
 from gradcheck_lm.htr.crnn import CRNN
 from gradcheck_lm.htr.hand import TRAINING_HANDS
 from gradcheck_lm.htr.synthetic import SyntheticLines
 from gradcheck_lm.htr.text import load_sentences
-from gradcheck_lm.lab.adapt import adapt, adaptation_config
-from gradcheck_lm.lab.compare import device_name, load_recogniser, versions
+from gradcheck_lm.lab.adapting.adapt import adapt, adaptation_config
+from gradcheck_lm.lab.comparing.compare import device_name, versions
 from gradcheck_lm.lab.config import Arm, TrainingConfig
-from gradcheck_lm.lab.controls import CONTROLS, ScrambledLanguageModel
-from gradcheck_lm.lab.data import LineData
-from gradcheck_lm.lab.decoding import Decoding, edits, lengths, read_both
-from gradcheck_lm.lab.metrics import length_ratio
-from gradcheck_lm.lab.partly_labelled import PartlyLabelled, partly_labelled
-from gradcheck_lm.lab.reading import nats_per_character
-from gradcheck_lm.lab.terms import labelled
-from gradcheck_lm.lab.trainer import Trainer, TrainingResult, make_accelerator
+from gradcheck_lm.lab.lines.data import LineData
+from gradcheck_lm.lab.measuring.decoding import Decoding, edits, lengths, read_both
+from gradcheck_lm.lab.measuring.metrics import length_ratio
+from gradcheck_lm.lab.measuring.reading import nats_per_character
+from gradcheck_lm.lab.training.controls import CONTROLS, ScrambledLanguageModel
+from gradcheck_lm.lab.training.partly_labelled import PartlyLabelled, partly_labelled
+from gradcheck_lm.lab.training.terms import labelled
+from gradcheck_lm.lab.training.trainer import Trainer, TrainingResult, make_accelerator
 from gradcheck_lm.lm import AnyLanguageModel, load_language_model
 from gradcheck_lm.penalties import Penalty, make_penalty
 

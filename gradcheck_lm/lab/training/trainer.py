@@ -16,23 +16,23 @@ from accelerate import Accelerator
 from torch import nn
 
 from gradcheck_lm.errors import ArgumentError, GradcheckLMError, RunError, RunStopped
-from gradcheck_lm.lab.accelerators import make_accelerator
-from gradcheck_lm.lab.batches import BatchMaker
-from gradcheck_lm.lab.compiled import check_compile, compiled_convolutions
 from gradcheck_lm.lab.config import TrainingConfig
-from gradcheck_lm.lab.data import Batch, LineData
-from gradcheck_lm.lab.fault import bad_gradient, find_fault
-from gradcheck_lm.lab.memory import peak_memory_mb, reset_peak_memory
-from gradcheck_lm.lab.metrics_file import METRICS
-from gradcheck_lm.lab.optimizers import make_optimizer
-from gradcheck_lm.lab.prefetch import Prefetch
-from gradcheck_lm.lab.processes import agree, gathered
-from gradcheck_lm.lab.run_folder import STATE, RunFolder
-from gradcheck_lm.lab.state import seed_all
-from gradcheck_lm.lab.step_record import describe, measure_gradients
-from gradcheck_lm.lab.stop_signals import StopSignals, name_of
-from gradcheck_lm.lab.terms import StepTerms, TermFunction
-from gradcheck_lm.lab.training_result import TrainingResult
+from gradcheck_lm.lab.folder.metrics_file import METRICS
+from gradcheck_lm.lab.folder.run_folder import STATE, RunFolder
+from gradcheck_lm.lab.folder.state import seed_all
+from gradcheck_lm.lab.folder.stop_signals import StopSignals, name_of
+from gradcheck_lm.lab.lines.batches import BatchMaker
+from gradcheck_lm.lab.lines.data import Batch, LineData
+from gradcheck_lm.lab.lines.prefetch import Prefetch
+from gradcheck_lm.lab.machine.accelerators import make_accelerator
+from gradcheck_lm.lab.machine.compiled import check_compile, compiled_convolutions
+from gradcheck_lm.lab.machine.fault import bad_gradient, find_fault
+from gradcheck_lm.lab.machine.memory import peak_memory_mb, reset_peak_memory
+from gradcheck_lm.lab.machine.optimizers import make_optimizer
+from gradcheck_lm.lab.machine.processes import agree, gathered
+from gradcheck_lm.lab.training.step_record import describe, measure_gradients
+from gradcheck_lm.lab.training.terms import StepTerms, TermFunction
+from gradcheck_lm.lab.training.training_result import TrainingResult
 
 __all__ = ["METRICS", "STATE", "Trainer", "TrainingResult", "make_accelerator"]
 

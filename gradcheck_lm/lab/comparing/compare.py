@@ -18,18 +18,18 @@ from gradcheck_lm.errors import ArgumentError
 from gradcheck_lm.files import write_text_atomic
 from gradcheck_lm.flow import Diagnosis
 from gradcheck_lm.htr.charset import Charset
-from gradcheck_lm.htr.checkpoint import load_checkpoint, save_checkpoint
-from gradcheck_lm.htr.crnn import CONFIGS, CRNN, build_crnn
+from gradcheck_lm.htr.checkpoint import load_recogniser, save_checkpoint
+from gradcheck_lm.htr.crnn import CRNN
 from gradcheck_lm.htr.synthetic import HELD_OUT_HANDS, SyntheticLines
 from gradcheck_lm.htr.text import load_sentences
+from gradcheck_lm.lab.comparing.evidence import diagnose_arm, draw_arm
+from gradcheck_lm.lab.comparing.experiments import ArmOutcome, Bench, Progress, run_new_hand, run_with_labels
 from gradcheck_lm.lab.config import Arm, ComparisonConfig, new_hand_arms, with_labels_arms
-from gradcheck_lm.lab.data import LineData
-from gradcheck_lm.lab.evidence import diagnose_arm, draw_arm
-from gradcheck_lm.lab.experiments import ArmOutcome, Bench, Progress, run_new_hand, run_with_labels
-from gradcheck_lm.lab.folder_lock import locked
-from gradcheck_lm.lab.lm_table import LMTable, lm_table
-from gradcheck_lm.lab.mistakes import Mistakes, find_mistakes
-from gradcheck_lm.lab.trainer import METRICS
+from gradcheck_lm.lab.folder.folder_lock import locked
+from gradcheck_lm.lab.lines.data import LineData
+from gradcheck_lm.lab.measuring.lm_table import LMTable, lm_table
+from gradcheck_lm.lab.measuring.mistakes import Mistakes, find_mistakes
+from gradcheck_lm.lab.training.trainer import METRICS
 from gradcheck_lm.lm import AnyLanguageModel, load_language_model
 
 PACKAGES = ("gradcheck_lm", "torch", "transformers", "accelerate", "jiwer", "torchviz", "graphviz", "rich")
@@ -143,18 +143,6 @@ def pick_arms(config: ComparisonConfig) -> dict[str, dict[str, Arm]]:
     return {
         experiment: {name: arm for name, arm in table.items() if name in wanted} for experiment, table in tables.items()
     }
-
-
-def load_recogniser(name: str, *, seed: int = 0) -> tuple[CRNN, Charset]:
-    """A recogniser from a checkpoint, "synthetic" (the one that ships), or "full" or "small" with fresh weights."""
-    if name in CONFIGS:
-        state = torch.get_rng_state()
-        torch.manual_seed(seed)
-        model = build_crnn(name, classes=Charset.standard().size)
-        torch.set_rng_state(state)
-        return model, Charset.standard()
-    model, charset, _ = load_checkpoint(name)
-    return model, charset
 
 
 def check_hand(config: ComparisonConfig) -> None:

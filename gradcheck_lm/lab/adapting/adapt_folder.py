@@ -12,20 +12,19 @@ from typing import Any
 
 from gradcheck_lm.errors import ArgumentError
 from gradcheck_lm.files import write_text_atomic
-from gradcheck_lm.htr.checkpoint import checkpoint_path, save_checkpoint
+from gradcheck_lm.htr.checkpoint import checkpoint_path, load_recogniser, save_checkpoint
 from gradcheck_lm.htr.logits import is_logits
 from gradcheck_lm.htr.sources import open_lines
-from gradcheck_lm.lab.accelerators import own_device
-from gradcheck_lm.lab.adapt import adapt, adaptation_config
-from gradcheck_lm.lab.compare import load_recogniser
+from gradcheck_lm.lab.adapting.adapt import adapt, adaptation_config
+from gradcheck_lm.lab.adapting.drift import DriftWatch, StopRule
 from gradcheck_lm.lab.config import Arm
-from gradcheck_lm.lab.data import LineData
-from gradcheck_lm.lab.decoding import Fusing
-from gradcheck_lm.lab.drift import DriftWatch, StopRule
-from gradcheck_lm.lab.processes import on_main
-from gradcheck_lm.lab.reading import nats_per_character, read
-from gradcheck_lm.lab.reading_pairs import readings_page
-from gradcheck_lm.lab.scoring import score_change
+from gradcheck_lm.lab.lines.data import LineData
+from gradcheck_lm.lab.machine.accelerators import own_device
+from gradcheck_lm.lab.machine.processes import on_main
+from gradcheck_lm.lab.measuring.decoding import Fusing
+from gradcheck_lm.lab.measuring.reading import nats_per_character, read
+from gradcheck_lm.lab.measuring.reading_pairs import readings_page
+from gradcheck_lm.lab.measuring.scoring import score_change
 from gradcheck_lm.lm import load_language_model
 from gradcheck_lm.penalties import PENALTIES
 

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from gradcheck_lm.draw.autograd import save_autograd
 from gradcheck_lm.draw.graph import save_graph
 from gradcheck_lm.flow import Diagnosis, diagnose
+from gradcheck_lm.lab.comparing.experiments import Bench
 from gradcheck_lm.lab.config import Arm
-from gradcheck_lm.lab.experiments import Bench
-from gradcheck_lm.lab.terms import labelled
+from gradcheck_lm.lab.training.terms import labelled
 
 LINES = 2  # enough to see every operation; the language model is asked again for each counterfactual
 

@@ -14,8 +14,8 @@ from gradcheck_lm.errors import DataError
 from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.htr.crnn import CRNNConfig
 from gradcheck_lm.htr.lines import Line, to_batch
-from gradcheck_lm.lab.buckets import bucketed, check_buckets, inked_columns
-from gradcheck_lm.lab.memory import free_memory
+from gradcheck_lm.lab.lines.buckets import bucketed, check_buckets, inked_columns
+from gradcheck_lm.lab.machine.memory import free_memory
 
 KEPT = 4_000_000_000  # most bytes of pixels held in memory; see `room`
 

@@ -11,8 +11,8 @@ from PIL import Image
 from gradcheck_lm.draw.curves import Panel, Series, save_curves
 from gradcheck_lm.draw.page import Example, Experiment, Report, save_page
 from gradcheck_lm.draw.words import place
-from gradcheck_lm.lab.compare import Comparison
-from gradcheck_lm.lab.experiments import ArmOutcome
+from gradcheck_lm.lab.comparing.compare import Comparison
+from gradcheck_lm.lab.comparing.experiments import ArmOutcome
 
 # name -> (title, description, title in Japanese, description in Japanese)
 EXPERIMENTS: dict[str, tuple[str, str, str, str]] = {

@@ -9,9 +9,9 @@ from gradcheck_lm.errors import DataError
 from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.htr.crnn import CRNN
 from gradcheck_lm.htr.sources import open_lines
-from gradcheck_lm.lab.data import LineData
-from gradcheck_lm.lab.decoding import Decoding
-from gradcheck_lm.lab.reading import read
+from gradcheck_lm.lab.lines.data import LineData
+from gradcheck_lm.lab.measuring.decoding import Decoding
+from gradcheck_lm.lab.measuring.reading import read
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from gradcheck_lm.errors import ArgumentError
 from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.htr.ctc import greedy_decode
-from gradcheck_lm.lab.controls import Teacher
-from gradcheck_lm.lab.data import Batch
-from gradcheck_lm.lab.metrics import t_interval
-from gradcheck_lm.lab.processes import union_lines, union_texts
+from gradcheck_lm.lab.lines.data import Batch
+from gradcheck_lm.lab.machine.processes import union_lines, union_texts
+from gradcheck_lm.lab.measuring.metrics import t_interval
+from gradcheck_lm.lab.training.controls import Teacher
 from gradcheck_lm.penalties import PenaltyOutput
 
 

@@ -16,22 +16,21 @@ import torch
 from gradcheck_lm.errors import ArgumentError, DataError
 from gradcheck_lm.files import write_text_atomic
 from gradcheck_lm.htr.charset import Charset
-from gradcheck_lm.htr.checkpoint import save_checkpoint
+from gradcheck_lm.htr.checkpoint import load_recogniser, save_checkpoint
 from gradcheck_lm.htr.crnn import CONFIGS, CRNN, CRNNConfig
 from gradcheck_lm.htr.lines import Line
 from gradcheck_lm.htr.synthetic import TRAINING_HANDS, SyntheticLines
 from gradcheck_lm.htr.text import load_sentences
-from gradcheck_lm.lab.buckets import frames_needed
-from gradcheck_lm.lab.compare import load_recogniser
 from gradcheck_lm.lab.config import TrainingConfig
-from gradcheck_lm.lab.data import LineData
-from gradcheck_lm.lab.decoding import BONUS, WEIGHT, make_decoding
-from gradcheck_lm.lab.partly_labelled import PartlyLabelled
-from gradcheck_lm.lab.processes import on_main, shared_language_model
-from gradcheck_lm.lab.reading import Quality, labelled_lines, measure
-from gradcheck_lm.lab.terms import labelled
-from gradcheck_lm.lab.trainer import Trainer, TrainingResult, make_accelerator
-from gradcheck_lm.lab.unlabelled import read_unlabelled
+from gradcheck_lm.lab.lines.buckets import frames_needed
+from gradcheck_lm.lab.lines.data import LineData
+from gradcheck_lm.lab.machine.processes import on_main, shared_language_model
+from gradcheck_lm.lab.measuring.decoding import BONUS, WEIGHT, make_decoding
+from gradcheck_lm.lab.measuring.reading import Quality, labelled_lines, measure
+from gradcheck_lm.lab.measuring.unlabelled import read_unlabelled
+from gradcheck_lm.lab.training.partly_labelled import PartlyLabelled
+from gradcheck_lm.lab.training.terms import labelled
+from gradcheck_lm.lab.training.trainer import Trainer, TrainingResult, make_accelerator
 from gradcheck_lm.lm import load_language_model
 from gradcheck_lm.penalties import make_penalty
 

@@ -13,8 +13,8 @@ from typing import Any
 import torch
 
 from gradcheck_lm.errors import ArgumentError, MissingPackageError, RunError, RunStopped
-from gradcheck_lm.lab.job import Job
-from gradcheck_lm.lab.stop_signals import StopSignals, name_of
+from gradcheck_lm.lab.comparing.job import Job
+from gradcheck_lm.lab.folder.stop_signals import StopSignals, name_of
 
 CLUSTERS = ("slurm", "local", "debug")
 
@@ -72,7 +72,7 @@ def run_jobs(jobs: Sequence[Job], *, at_once: int, folder: str | Path, progress:
 def _start(job: Job, log: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
     with open(log, "wb") as stream:
         process = subprocess.Popen(
-            [sys.executable, "-m", "gradcheck_lm.lab.job"],
+            [sys.executable, "-m", "gradcheck_lm.lab.comparing.job"],
             stdin=subprocess.PIPE,
             stdout=stream,
             stderr=subprocess.STDOUT,

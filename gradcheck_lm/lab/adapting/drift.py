@@ -15,11 +15,11 @@ from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.htr.checkpoint import load_checkpoint, save_checkpoint
 from gradcheck_lm.htr.crnn import CRNN
 from gradcheck_lm.htr.ctc import greedy_decode, sample_paths, spell_paths
-from gradcheck_lm.lab.data import LineData
-from gradcheck_lm.lab.metrics import character_errors
-from gradcheck_lm.lab.processes import on_main
-from gradcheck_lm.lab.reading import nats_per_character
-from gradcheck_lm.lab.terms import anchor_term
+from gradcheck_lm.lab.lines.data import LineData
+from gradcheck_lm.lab.machine.processes import on_main
+from gradcheck_lm.lab.measuring.metrics import character_errors
+from gradcheck_lm.lab.measuring.reading import nats_per_character
+from gradcheck_lm.lab.training.terms import anchor_term
 from gradcheck_lm.lm import AnyLanguageModel
 
 KEPT = "kept-{}.safetensors"  # by the number of its look

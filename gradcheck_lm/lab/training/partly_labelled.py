@@ -9,10 +9,10 @@ from torch import Tensor, nn
 
 from gradcheck_lm.errors import ArgumentError
 from gradcheck_lm.htr.charset import Charset
-from gradcheck_lm.lab.controls import Teacher
-from gradcheck_lm.lab.data import Batch, LineData
-from gradcheck_lm.lab.processes import union_lines, union_texts
-from gradcheck_lm.lab.terms import StepTerms, TermFunction, ctc_term
+from gradcheck_lm.lab.lines.data import Batch, LineData
+from gradcheck_lm.lab.machine.processes import union_lines, union_texts
+from gradcheck_lm.lab.training.controls import Teacher
+from gradcheck_lm.lab.training.terms import StepTerms, TermFunction, ctc_term
 
 
 class PartlyLabelled(LineData):

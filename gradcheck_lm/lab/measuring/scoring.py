@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from gradcheck_lm.lab.metrics import bootstrap_interval, character_errors
-from gradcheck_lm.lab.reading import nats_per_character
+from gradcheck_lm.lab.measuring.metrics import bootstrap_interval, character_errors
+from gradcheck_lm.lab.measuring.reading import nats_per_character
 from gradcheck_lm.lm import AnyLanguageModel
 
 

@@ -11,11 +11,11 @@ import torch
 from torch import nn
 
 from gradcheck_lm.errors import RunError
-from gradcheck_lm.lab.fault import bad_weight
-from gradcheck_lm.lab.folder_lock import locked
-from gradcheck_lm.lab.metrics_file import MetricsFile
-from gradcheck_lm.lab.processes import gathered, on_main, rank
-from gradcheck_lm.lab.state import load_state, random_state, save_state
+from gradcheck_lm.lab.folder.folder_lock import locked
+from gradcheck_lm.lab.folder.metrics_file import MetricsFile
+from gradcheck_lm.lab.folder.state import load_state, random_state, save_state
+from gradcheck_lm.lab.machine.fault import bad_weight
+from gradcheck_lm.lab.machine.processes import gathered, on_main, rank
 
 STATE = "state.safetensors"
 

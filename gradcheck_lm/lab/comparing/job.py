@@ -1,4 +1,4 @@
-"""One arm of one comparison as a job of its own, in a process of its own: python -m gradcheck_lm.lab.job < JOB.json."""
+"""One arm of one comparison in a process of its own: python -m gradcheck_lm.lab.comparing.job < JOB.json."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gradcheck_lm.errors import CheckpointError, GradcheckLMError, RunStopped
-from gradcheck_lm.lab.compare import check_hand, make_bench, pick_arms
+from gradcheck_lm.lab.comparing.compare import check_hand, make_bench, pick_arms
+from gradcheck_lm.lab.comparing.experiments import steps_of, train_arm
 from gradcheck_lm.lab.config import ComparisonConfig
-from gradcheck_lm.lab.experiments import steps_of, train_arm
-from gradcheck_lm.lab.run_folder import STATE
-from gradcheck_lm.lab.state import read_metadata
+from gradcheck_lm.lab.folder.run_folder import STATE
+from gradcheck_lm.lab.folder.state import read_metadata
 
 
 @dataclass(frozen=True)

@@ -16,13 +16,13 @@ from torch import nn
 from gradcheck_lm.flow import attribute
 from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.htr.crnn import CRNN
-from gradcheck_lm.lab.adapt import Adapted, adapt, adaptation_config, same_weights
+from gradcheck_lm.lab.adapting.adapt import Adapted, adapt, adaptation_config, same_weights
 from gradcheck_lm.lab.config import Arm, ComparisonConfig, TrainingConfig
-from gradcheck_lm.lab.data import LineData
-from gradcheck_lm.lab.metrics import LineErrors, bootstrap_interval
-from gradcheck_lm.lab.reading import Quality, measure
-from gradcheck_lm.lab.terms import ctc_term, labelled
-from gradcheck_lm.lab.trainer import Trainer, TrainingResult, make_accelerator
+from gradcheck_lm.lab.lines.data import LineData
+from gradcheck_lm.lab.measuring.metrics import LineErrors, bootstrap_interval
+from gradcheck_lm.lab.measuring.reading import Quality, measure
+from gradcheck_lm.lab.training.terms import ctc_term, labelled
+from gradcheck_lm.lab.training.trainer import Trainer, TrainingResult, make_accelerator
 from gradcheck_lm.lm import AnyLanguageModel
 from gradcheck_lm.penalties import Penalty, make_penalty
 

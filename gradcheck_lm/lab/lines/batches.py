@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import torch
 
-from gradcheck_lm.lab.augment import Changes, draw_changes
-from gradcheck_lm.lab.buckets import batch_width
 from gradcheck_lm.lab.config import TrainingConfig
-from gradcheck_lm.lab.data import Batch, LineData
+from gradcheck_lm.lab.lines.augment import Changes, draw_changes
+from gradcheck_lm.lab.lines.buckets import batch_width
+from gradcheck_lm.lab.lines.data import Batch, LineData
 
 
 class BatchMaker:

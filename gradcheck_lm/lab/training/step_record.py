@@ -7,7 +7,7 @@ from typing import Any
 from torch import nn
 
 from gradcheck_lm.flow import attribute
-from gradcheck_lm.lab.terms import StepTerms
+from gradcheck_lm.lab.training.terms import StepTerms
 
 
 def measure_gradients(found: StepTerms, model: nn.Module) -> dict[str, dict[str, Any]]:

@@ -15,8 +15,8 @@ from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.htr.ctc import greedy_decode
 from gradcheck_lm.htr.lines import LABELS, Line
 from gradcheck_lm.htr.sources import open_lines
-from gradcheck_lm.lab.data import LineData
-from gradcheck_lm.lab.metrics import LineErrors, character_errors, length_ratio, word_errors
+from gradcheck_lm.lab.lines.data import LineData
+from gradcheck_lm.lab.measuring.metrics import LineErrors, character_errors, length_ratio, word_errors
 from gradcheck_lm.lm import AnyLanguageModel
 
 

@@ -1,0 +1,1 @@
+"""A recogniser taught a hand without labels."""

@@ -1,0 +1,1 @@
+"""The broken penalty and the fixed ones, side by side, in one folder."""

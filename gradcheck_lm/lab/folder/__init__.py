@@ -1,0 +1,1 @@
+"""A run on disk: one at a time, nothing half-written, resumable to the bit."""

@@ -1,0 +1,1 @@
+"""The training loop, the terms of its loss, and what each step did."""
