@@ -23,7 +23,7 @@ from tiny_runs import differences, tiny_data, tiny_model, tiny_trainer
 from gradcheck_lm import files
 from gradcheck_lm.errors import DataError, RunError, RunStopped
 from gradcheck_lm.lab.folder import metrics_file
-from gradcheck_lm.lab.folder.folder_lock import LOCK, locked
+from gradcheck_lm.lab.folder.folder_lock import HOLDER, locked
 from gradcheck_lm.lab.folder.metrics_file import METRICS
 from gradcheck_lm.lab.folder.run_folder import STATE
 from gradcheck_lm.lab.folder.state import load_state, save_state
@@ -333,8 +333,8 @@ def test_two_runs_in_one_folder_are_refused_and_a_dead_one_is_not_in_the_way(
     assert not (tmp_path / METRICS).exists()
     other_process.send_signal(signal.SIGKILL)
     other_process.wait()
-    assert (tmp_path / LOCK).exists()  # its note is still there, and says nothing any more
-    assert json.loads((tmp_path / LOCK).read_text())["pid"] == other_process.pid
+    # its note is still there, and says nothing any more
+    assert json.loads((tmp_path / HOLDER).read_text())["pid"] == other_process.pid
     assert len(tiny_trainer(data, tmp_path, steps=1).run().records) == 1
 
 

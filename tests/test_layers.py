@@ -39,6 +39,7 @@ HOMES = {
     "jinja2": {"draw"},
     "accelerate": {"lab"},
     "jiwer": {"lab"},
+    "filelock": {"lab"},
     "typer": {"cli", "commands", "bench", "course"},
     "PIL": {"htr", "lab"},
     "defusedxml": {"htr"},
