@@ -42,7 +42,8 @@ def run(
         ),
     ] = False,
     graph: Annotated[
-        Path | None, typer.Option(help="Draw the flow of the gradient: .svg, .png, .pdf, .dot or .html.")
+        Path | None,
+        typer.Option(help="Draw the flow of the gradient: .svg, .png, .dot, .html, or .pdf with Graphviz installed."),
     ] = None,
 ) -> None:
     """Run a training script unchanged, up to its first backward(), and say which gradients do not arrive and why.

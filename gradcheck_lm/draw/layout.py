@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
-import json
 import os
 import re
 import shutil
@@ -140,9 +139,7 @@ def _draw(engine: Engine, dot_text: str, kind: str, deadline: float) -> bytes:
     if kind != "svg" and not _fonts_cover(engine, dot_text):
         dot_text = ascii_fallback(dot_text)  # readable code points instead of empty boxes
     if kind == "pdf" and not engine.pdf:
-        from gradcheck_lm.draw.pdf import pdf_from_json
-
-        return pdf_from_json(json.loads(_run(engine, dot_text, "json", deadline)))
+        raise _EngineFailure("it writes no PDF; save the picture as .svg or .png, or install Graphviz itself")
     drawn = _run(engine, dot_text, kind, deadline)
     if kind == "svg" and engine.fonts == "bundled":
         drawn = fit_texts(drawn.decode("utf-8")).encode("utf-8")
