@@ -12,7 +12,7 @@ from draw_samples import HOSTILE, broken, fixed
 from gradcheck_lm.draw.autograd import autograd_dot
 from gradcheck_lm.draw.curves import Panel, Series
 from gradcheck_lm.draw.layout import picture
-from gradcheck_lm.draw.page import Example, Experiment, Report
+from gradcheck_lm.draw.report import Example, Experiment, Report
 
 
 @dataclass(frozen=True)

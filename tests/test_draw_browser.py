@@ -14,7 +14,8 @@ import pytest
 from draw_samples import HOSTILE, broken, large
 from page_samples import full_report
 
-from gradcheck_lm.draw.page import Report, save_page
+from gradcheck_lm.draw.page import save_page
+from gradcheck_lm.draw.report import Report
 
 pytestmark = [
     pytest.mark.browser,

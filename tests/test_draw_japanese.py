@@ -18,7 +18,8 @@ from gradcheck_lm import diagnose, flow
 from gradcheck_lm.draw.curves import Panel, Series
 from gradcheck_lm.draw.japanese import KINDS_JA, heading_ja, sentence_ja, wording_ja
 from gradcheck_lm.draw.japanese_sentences import PATTERNS_JA, SENTENCES_JA
-from gradcheck_lm.draw.page import Experiment, Report, page_html
+from gradcheck_lm.draw.page import page_html
+from gradcheck_lm.draw.report import Experiment, Report
 from gradcheck_lm.flow.asking import drafts as chain
 from gradcheck_lm.flow.asking import inquiry
 from gradcheck_lm.flow.findings.model import KINDS

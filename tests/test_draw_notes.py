@@ -15,7 +15,8 @@ from rich.console import Console
 from gradcheck_lm.draw.chains import contract_chains
 from gradcheck_lm.draw.folding import fold_graph, unfolded
 from gradcheck_lm.draw.graph import flow_dot
-from gradcheck_lm.draw.page import Report, page_html
+from gradcheck_lm.draw.page import page_html
+from gradcheck_lm.draw.report import Report
 from gradcheck_lm.draw.terminal import diagnosis_text, table
 from gradcheck_lm.draw.words import short_path
 from gradcheck_lm.flow.findings.model import Diagnosis, FlowGraph, FlowNode

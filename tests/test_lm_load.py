@@ -15,7 +15,7 @@ import torch
 from lm_models import SENTENCES, save_model, tokenizer
 
 from gradcheck_lm.errors import ArgumentError, LanguageModelError, MissingPackageError
-from gradcheck_lm.lm import cache, hub, load, load_language_model
+from gradcheck_lm.lm import cache, dtype, hub, load, load_language_model
 
 
 @pytest.fixture(scope="module")
@@ -125,15 +125,15 @@ def test_the_dtype_follows_the_processor_s_flags(tmp_path: Path, monkeypatch: py
     cpu = torch.device("cpu")
     for flags, expected in (("fpu avx512_bf16 sse", True), ("fpu amx_bf16", True), ("fpu avx512f bf16x", False)):
         monkeypatch.setattr(Path, "read_text", lambda self, flags=flags, **options: f"model: x\nflags\t\t: {flags}\n")
-        assert load.prefers_bfloat16() is expected
-        assert load.choose_dtype(cpu, 100_000_000) == (torch.bfloat16 if expected else torch.float32)
-        assert load.choose_dtype(cpu, 1_000_000) == torch.float32
+        assert dtype.prefers_bfloat16() is expected
+        assert dtype.choose_dtype(cpu, 100_000_000) == (torch.bfloat16 if expected else torch.float32)
+        assert dtype.choose_dtype(cpu, 1_000_000) == torch.float32
 
     def fail(self: Path, **options: Any) -> str:
         raise FileNotFoundError
 
     monkeypatch.setattr(Path, "read_text", fail)
-    assert load.prefers_bfloat16() is False
+    assert dtype.prefers_bfloat16() is False
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from lm_models import one_hot, uncertain
 from gradcheck_lm.errors import MissingPackageError
 from gradcheck_lm.lm import LanguageModel, load_language_model
 from gradcheck_lm.lm.char import STANDARD_CHARACTERS
-from gradcheck_lm.lm.load import prefers_bfloat16
+from gradcheck_lm.lm.dtype import prefers_bfloat16
 
 RIGHT = " I don't think he will storm the charts with this one, but it's a good start. "
 WRONG = " I don't thin he will storm the charks with this one, but it's a good start. "

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from gradcheck_lm.bench.study.plan import STUDIES, Run, in_order, plan
+from gradcheck_lm.bench.study.order import in_order
+from gradcheck_lm.bench.study.plan import STUDIES, Run, plan
 from gradcheck_lm.bench.study.real import STEPS, Hand, plan_real
 from gradcheck_lm.bench.study.work import pack, read_records, record_path, work
 from gradcheck_lm.errors import ArgumentError, DataError

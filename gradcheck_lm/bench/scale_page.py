@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from gradcheck_lm.bench.scale import FASTER, NOISE_MB, REPEATS, faster_than_linear
+from gradcheck_lm.bench.scale_growth import FASTER, NOISE_MB, REPEATS, faster_than_linear
 from gradcheck_lm.draw.curves import Panel, Series, save_curves
 
 # by kind of point, columns besides the curve's name and x: key, head, form, factor

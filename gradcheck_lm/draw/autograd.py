@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from gradcheck_lm.draw.autograd_node import AutogradNode
 from gradcheck_lm.draw.layout import render_folding
 from gradcheck_lm.draw.lettering import printable
 from gradcheck_lm.draw.summary import summarise
@@ -23,16 +23,6 @@ from gradcheck_lm.errors import ArgumentError
 LIMIT = 400  # nodes; above it, layout takes long and nobody can read the picture
 _COLOURS = {"leaf": "lightblue", "term": "darkolivegreen1", "dead": "#f4c7c3"}
 _STATEMENT = re.compile(r"\s*(\d+)(?: -> (\d+))?(.*)", re.DOTALL)
-
-
-@dataclass(frozen=True)
-class AutogradNode:
-    """One box. kind: "op" | "leaf" (blue) | "term" (green) | "dead" (red). `inputs` are ids of the boxes before it."""
-
-    id: int
-    kind: str
-    label: str
-    inputs: tuple[int, ...]
 
 
 def autograd_dot(

@@ -11,7 +11,8 @@ from rich.measure import Measurement
 from rich.text import Text
 from rich.tree import Tree
 
-from gradcheck_lm.draw.folding import FoldedGraph, Group, fold_graph
+from gradcheck_lm.draw.folded import FoldedGraph, Group
+from gradcheck_lm.draw.folding import fold_graph
 from gradcheck_lm.draw.lettering import shorten, shown
 from gradcheck_lm.draw.nodes import operation_name, starves
 from gradcheck_lm.draw.words import number, term_verdict

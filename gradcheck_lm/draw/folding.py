@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
-from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
+from gradcheck_lm.draw.chains import contract_chains
+from gradcheck_lm.draw.folded import FoldedGraph, Group
 from gradcheck_lm.flow.findings.model import FlowGraph, FlowNode
 
 PAGE = 40  # nodes that a reader takes in on one page
@@ -14,56 +14,6 @@ COLUMNS = 12  # nodes in a row that a page has room for
 _DRAFT = 12  # times as many nodes as wanted may be there before neighbours are joined
 _SPLIT = 3  # times as many groups as without splitting are worth it
 WRT_GROUPS = 10  # modules shown at the left edge
-
-
-@dataclass(frozen=True)
-class Group:
-    """Some nodes of a flow graph drawn as one; `id` counts from 0 in order of execution."""
-
-    id: int
-    key: Hashable
-    role: str
-    state: str
-    members: tuple[FlowNode, ...]
-    module: str = ""
-
-    @property
-    def first(self) -> FlowNode:
-        """The member that was executed first."""
-        return self.members[0]
-
-    @property
-    def terms(self) -> tuple[str, ...]:
-        """Loss terms that some member leads to, in order."""
-        return tuple(dict.fromkeys(term for node in self.members for term in node.terms))
-
-    @property
-    def finding(self) -> int | None:
-        """Index of the finding it marks."""
-        return next((node.finding for node in self.members if node.finding is not None), None)
-
-    @property
-    def gradient_norm(self) -> float | None:
-        """Euclidean norm over parameters; of operations the last one's; None where unknown."""
-        norms = [node.gradient_norm for node in self.members if node.gradient_norm is not None]
-        if not norms:
-            return None
-        return math.sqrt(math.fsum(norm * norm for norm in norms)) if self.role == "wrt" else norms[-1]
-
-    @property
-    def places(self) -> tuple[tuple[str, int], ...]:
-        """The source lines of its members, most frequent first."""
-        counted = Counter((node.file, node.line) for node in self.members if node.file)
-        return tuple(sorted(counted, key=lambda where: (-counted[where], where)))
-
-
-@dataclass(frozen=True)
-class FoldedGraph:
-    """What is drawn: groups, the edges between them, and how they were folded ("" where nothing was)."""
-
-    groups: tuple[Group, ...]
-    edges: tuple[tuple[int, int], ...]
-    note: str = ""
 
 
 def fold_graph(graph: FlowGraph, *, limit: int = PAGE, columns: int = COLUMNS) -> FoldedGraph:
@@ -75,8 +25,6 @@ def fold_graph(graph: FlowGraph, *, limit: int = PAGE, columns: int = COLUMNS) -
     many rounds is drawn as a circle, and only at the very last are lines left out. A cut stays a node of its own, one
     for each finding; what leads to different loss terms is never folded into one, except by the last resort.
     """
-    from gradcheck_lm.draw.chains import contract_chains
-
     levels = _levels(graph.nodes)
     for level in levels:
         if not level.lines:

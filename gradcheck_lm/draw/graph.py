@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gradcheck_lm.draw.folding import COLUMNS, PAGE, FoldedGraph, fold_graph, unfolded
+from gradcheck_lm.draw.folded import FoldedGraph
+from gradcheck_lm.draw.folding import COLUMNS, PAGE, fold_graph, unfolded
 from gradcheck_lm.draw.layout import render_folding
 from gradcheck_lm.draw.nodes import attributes_text, edge_attributes, head, legend, node_attributes, widths
 from gradcheck_lm.draw.nodes import caption as text_above

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gradcheck_lm.draw.folding import FoldedGraph, Group
+from gradcheck_lm.draw.folded import FoldedGraph, Group
 from gradcheck_lm.draw.lettering import html_label, printable, shorten
 from gradcheck_lm.draw.words import number
 from gradcheck_lm.flow.findings.model import Diagnosis

@@ -7,22 +7,21 @@ import linecache
 import re
 import time
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gradcheck_lm.draw.charts import chart_svg
 from gradcheck_lm.draw.curves import PALETTE, Panel
-from gradcheck_lm.draw.folding import FoldedGraph, Group, fold_graph
+from gradcheck_lm.draw.folded import FoldedGraph, Group
+from gradcheck_lm.draw.folding import fold_graph
 from gradcheck_lm.draw.graph import flow_dot
 from gradcheck_lm.draw.japanese import heading_ja, sentence_ja, wording_ja
 from gradcheck_lm.draw.layout import picture
 from gradcheck_lm.draw.nodes import operation_name, starves
+from gradcheck_lm.draw.report import AlignedSpan, Experiment, LMTableRow, Report
 from gradcheck_lm.draw.svg import inline_svg
 from gradcheck_lm.draw.words import by_module, few, number, place, short_path, term_verdict, verdict, wrt_count
 from gradcheck_lm.errors import GradcheckLMError
 from gradcheck_lm.flow.findings.model import Diagnosis, Finding
-
-if TYPE_CHECKING:
-    from gradcheck_lm.draw.page import AlignedSpan, Experiment, LMTableRow, Report
 
 _NUMBERS = re.compile(r"-|[-+]?\d[\d.,]*(e[-+]?\d+)?%?( (\.\.|>|->|±) [-+]?\d[\d.,]*(e[-+]?\d+)?%?)?")
 _CONTEXT = 2  # source lines above and below

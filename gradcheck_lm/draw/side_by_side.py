@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from gradcheck_lm.draw.folding import COLUMNS, PAGE, FoldedGraph, Group, fold_graph
+from gradcheck_lm.draw.folded import FoldedGraph, Group
+from gradcheck_lm.draw.folding import COLUMNS, PAGE, fold_graph
 from gradcheck_lm.draw.nodes import (
     PAINT,
     Line,

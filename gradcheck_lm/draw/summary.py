@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from gradcheck_lm.draw.autograd import AutogradNode
+from gradcheck_lm.draw.autograd_node import AutogradNode
 
 
 def summarise(nodes: Sequence[AutogradNode], *, limit: int) -> tuple[tuple[AutogradNode, ...], str]:
@@ -81,8 +79,6 @@ def _deepest_first(nodes: Sequence[AutogradNode]) -> list[int]:
 
 
 def _boxes(nodes: Sequence[AutogradNode], segment_of: Sequence[int]) -> tuple[AutogradNode, ...]:
-    from gradcheck_lm.draw.autograd import AutogradNode
-
     keys: list[tuple[object, ...]] = []
     for node in nodes:
         alone = node.kind in ("term", "dead")

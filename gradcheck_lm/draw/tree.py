@@ -9,7 +9,8 @@ import torch
 from rich.text import Text
 from rich.tree import Tree
 
-from gradcheck_lm.draw.autograd import AutogradNode, _named, walk
+from gradcheck_lm.draw.autograd import _named, walk
+from gradcheck_lm.draw.autograd_node import AutogradNode
 from gradcheck_lm.draw.consoles import as_text
 from gradcheck_lm.draw.lettering import shown
 

@@ -17,7 +17,7 @@ import torch
 
 from gradcheck_lm.errors import LanguageModelError, MissingPackageError
 from gradcheck_lm.lm import cache, checks
-from gradcheck_lm.lm.load import choose_dtype
+from gradcheck_lm.lm.dtype import choose_dtype
 from gradcheck_lm.lm.score import LanguageModel
 from gradcheck_lm.lm.tokens import CharacterTokens, HubTokens, Tokens
 

@@ -54,8 +54,8 @@ def report(
     """The page over all records."""
     quiet_libraries()
     from gradcheck_lm.bench.study.notes import NOTES
+    from gradcheck_lm.bench.study.order import in_order
     from gradcheck_lm.bench.study.page import write_study
-    from gradcheck_lm.bench.study.plan import in_order
     from gradcheck_lm.bench.study.work import pack, read_records
 
     if keep:

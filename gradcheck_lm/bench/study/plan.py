@@ -177,13 +177,3 @@ def plan(study: str, seeds: int | None = None) -> list[Run]:
     if study not in STUDIES:
         raise ArgumentError(f"there is no study {study!r}; there are {', '.join(STUDIES)}, and real")
     return STUDIES[study](SEEDS[study] if seeds is None else seeds)
-
-
-def in_order(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Records in the order of their plan, in which arms stand in the tables; those of no plan at the end."""
-    from gradcheck_lm.bench.study.real import plan_real
-
-    seeds = 1 + max((record["seed"] for record in records), default=0)
-    planned = [item for study in STUDIES for item in plan(study, seeds)] + plan_real(seeds)
-    place = {item.key: number for number, item in enumerate(planned)}
-    return sorted(records, key=lambda record: (place.get(record["key"], len(place)), record["key"]))

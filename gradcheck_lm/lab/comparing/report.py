@@ -9,7 +9,8 @@ from typing import Any
 from PIL import Image
 
 from gradcheck_lm.draw.curves import Panel, Series, save_curves
-from gradcheck_lm.draw.page import Example, Experiment, Report, save_page
+from gradcheck_lm.draw.page import save_page
+from gradcheck_lm.draw.report import Example, Experiment, Report
 from gradcheck_lm.draw.words import place
 from gradcheck_lm.lab.comparing.compare import Comparison
 from gradcheck_lm.lab.comparing.experiments import ArmOutcome
