@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import importlib
+import inspect
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,10 @@ ROOMS = (
 )  # fmt: skip
 # a Diagnosis shows itself and asks again: inside its methods it imports what it needs at that moment
 SHOWS_ITSELF = {("findings/model.py", "bridging")}
+LATE = {("gradcheck_lm.flow.findings.model", "gradcheck_lm.flow.findings.report")}
+# a script's recorder is told of backward() before it happens
+HEIRS = {("scripts/session.py", "ScriptRecorder")}
+MOST_LINES = 300
 
 
 def module_of(path: Path) -> str:
@@ -130,6 +136,71 @@ def test_no_file_is_part_of_a_circle() -> None:
     assert circle(arrows) == []
 
 
+def test_inside_flow_no_circle_is_closed_by_a_late_import() -> None:
+    modules = {name: path for name, path in known_modules().items() if name.startswith("gradcheck_lm.flow.")}
+    arrows = {
+        module: {
+            target
+            for name, _ in imported(path.read_text(encoding="utf-8"))
+            if (target := target_of(name, modules)) is not None and target != module
+        }
+        for module, path in modules.items()
+    }
+    for module, target in LATE:
+        assert target in arrows[module], f"{module} no longer imports {target}: take it off LATE"
+        arrows[module].discard(target)
+    arrows["gradcheck_lm.flow.findings.model"] = {
+        target for target in arrows["gradcheck_lm.flow.findings.model"] if room_of(target) != "bridging"
+    }
+    assert circle(arrows) == []
+
+
 def test_a_circle_is_seen() -> None:
     assert circle({"a": {"b"}, "b": {"c"}, "c": {"a"}}) == ["a", "b", "c", "a"]
     assert circle({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == []
+
+
+def class_of(name: str) -> object:
+    """The class or module that a dotted name stands for, None where it is neither."""
+    module, _, attribute = name.rpartition(".")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError):
+        return None
+
+
+def foreign_parents(path: str, source: str) -> list[str]:
+    """Classes that inherit from a class of another file of this package which was not made for it."""
+    tree = ast.parse(source)
+    names = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("gradcheck_lm"):
+            names.update({alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names})
+    wrong = []
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.ClassDef) or (path, node.name) in HEIRS:
+            continue
+        for base in node.bases:
+            head, _, rest = ast.unparse(base).partition(".")
+            parent = class_of(f"{names[head]}.{rest}" if rest else names[head]) if head in names else None
+            if isinstance(parent, type) and not inspect.isabstract(parent) and not issubclass(parent, Exception):
+                wrong.append(f"flow/{path}:{node.lineno} {node.name} inherits from {parent.__module__}: own it instead")
+    return wrong
+
+
+FILES = sorted(path.relative_to(FLOW).as_posix() for path in FLOW.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_parts_are_owned_not_inherited(path: str) -> None:
+    source = (FLOW / path).read_text(encoding="utf-8")
+    assert foreign_parents(path, source) == []
+    assert source.count("\n") <= MOST_LINES, f"flow/{path} is too long: what are its two nouns?"
+
+
+def test_an_heir_is_seen() -> None:
+    head = "from gradcheck_lm.flow.watching.recorder import Recorder\nfrom gradcheck_lm.flow.watching import recorder\n"
+    assert foreign_parents("asking/x.py", head + "class Mine(Recorder): ...")
+    assert foreign_parents("asking/x.py", head + "class Mine(recorder.Recorder): ...")
+    base = "from gradcheck_lm.flow.watching.intervention import Intervention\n"
+    assert foreign_parents("asking/x.py", base + "class Mine(Intervention): ...") == []

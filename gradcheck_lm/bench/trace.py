@@ -269,7 +269,7 @@ def growth(counts: tuple[int, ...]) -> list[dict[str, float]]:
         gc.collect()
         held = tracemalloc.get_traced_memory()[0] - before
         tracemalloc.stop()
-        calls = len(run.recorder.calls)
+        calls = len(run.recorder.recording.calls)
         rows.append(
             {"operations": calls, "plain_us": 1e6 * plain / calls, "recorded_us": 1e6 * watched / calls,
              "bytes": held / calls}
