@@ -45,7 +45,7 @@ def gradients(kind: str, rank: int, *, watched: bool) -> list[Tensor | None]:
     if watched:
         with record() as run:
             value = loss_of(model, rank)
-        assert run.recorder.calls
+        assert run.recorder.recording.calls
     else:
         value = loss_of(model, rank)
     value.backward()

@@ -71,7 +71,7 @@ def ways(recorder: Recorder, sources: list[torch.Tensor], result: Any) -> list[l
     """Per output and input: the kinds of cut between them; None where no way leads."""
     outputs = [recorder.see(tensor) for tensor in tensors_in(result)]
     roots = [recorder.token_of(tensor) for tensor in sources]
-    flow, table = Dataflow(recorder, []), []
+    flow, table = Dataflow(recorder.recording, []), []
     for output in outputs:
         distances = flow.distances([output])
         table.append(

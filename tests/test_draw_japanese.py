@@ -21,7 +21,7 @@ from gradcheck_lm.draw.japanese_sentences import PATTERNS_JA, SENTENCES_JA
 from gradcheck_lm.draw.page import page_html
 from gradcheck_lm.draw.report import Experiment, Report
 from gradcheck_lm.flow.asking import drafts as chain
-from gradcheck_lm.flow.asking import inquiry
+from gradcheck_lm.flow.asking import starved
 from gradcheck_lm.flow.findings.model import KINDS
 from gradcheck_lm.flow.operations import names as operations
 
@@ -51,7 +51,7 @@ def of_the_chain() -> set[str]:
 
 
 def of_constants() -> set[str]:
-    return {text for text in literals(inquiry.Inquiry._constant) if text.endswith(".") and " " in text}
+    return {text for text in literals(starved._constant) if text.endswith(".") and " " in text}
 
 
 def test_every_kind_of_finding_is_translated() -> None:
@@ -66,7 +66,7 @@ def test_every_sentence_on_an_operation_is_translated() -> None:
     assert len(of_operations()) > 30
     assert len(of_constants()) == 3
     assert " It was off already when the run began." in of_the_chain()
-    for english in of_operations() | of_the_chain() | of_constants() | {inquiry._OUT_OF_SIGHT}:
+    for english in of_operations() | of_the_chain() | of_constants() | {starved._OUT_OF_SIGHT}:
         assert japanese(SENTENCES_JA.get(english, "")), english
 
 
@@ -83,6 +83,7 @@ def test_no_number_or_name_is_lost_in_a_pattern() -> None:
         "5001 nodes folded into 12 by module and source line": ("5001", "12"),
         "term 'lm' descends from wrt and no cut was seen on the way: look at custom things": ("'lm'",),
         "the gradient of lm at head.weight holds NaN or infinity": ("lm", "head.weight"),
+        "zero by construction: conv.bias; a normalisation takes its shift away, so this is no fault": ("conv.bias",),
     }
     assert len(told) == len(PATTERNS_JA)
     for english, kept in told.items():
@@ -116,7 +117,7 @@ def test_what_is_added_to_a_why_is_translated_too() -> None:
 
 
 def test_the_pages_switch_covers_notes_folds_headings_and_cells() -> None:
-    noted = dataclasses.replace(broken(), notes=(inquiry._OUT_OF_SIGHT,))
+    noted = dataclasses.replace(broken(), notes=(starved._OUT_OF_SIGHT,))
     steps = Series([1, 2], [0.1, 0.2])
     text = page_html(
         Report(
@@ -127,7 +128,7 @@ def test_the_pages_switch_covers_notes_folds_headings_and_cells() -> None:
         )
     )
     for english, translated in (
-        (inquiry._OUT_OF_SIGHT.replace("'", "&#39;"), SENTENCES_JA[inquiry._OUT_OF_SIGHT]),
+        (starved._OUT_OF_SIGHT.replace("'", "&#39;"), SENTENCES_JA[starved._OUT_OF_SIGHT]),
         ("= CTC alone", "= CTC だけ"),
         ("arm", "手法"),
         ("argmax, by module", "argmax(モジュール別)"),

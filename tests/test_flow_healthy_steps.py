@@ -312,7 +312,7 @@ def test_memory_that_is_used_again_is_no_alias() -> None:
         loss = fresh.square().mean()
     if not reused:
         pytest.skip("this allocator gave the memory to something else")
-    titles = [call.operation.title for call in run.recorder.calls[-3:]]
+    titles = [call.operation.title for call in run.recorder.recording.calls[-3:]]
     assert titles == ["torch.from_numpy", "torch.Tensor.square", "torch.Tensor.mean"]
     assert not run.diagnose(loss, wrt=model).ok
 

@@ -207,8 +207,8 @@ def test_calls_grow_linearly(model: nn.Module) -> None:
     with recorder:
         for _ in range(2000):
             value = value + 1
-    assert len(recorder.calls) == 2000
-    assert len(recorder.tokens) == 2001
+    assert len(recorder.recording.calls) == 2000
+    assert len(recorder.recording.tokens) == 2001
 
 
 def test_graph_of_a_functional_transform_is_left_alone(model: nn.Module) -> None:

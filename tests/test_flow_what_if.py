@@ -38,7 +38,8 @@ from what_if_programs import (
 
 from gradcheck_lm.errors import TraceError
 from gradcheck_lm.flow import Diagnosis, Finding, WhatIf, diagnose, record
-from gradcheck_lm.flow.bridging.bridged_run import Bridged
+from gradcheck_lm.flow.bridging.bridged_run import Bridges
+from gradcheck_lm.flow.watching.recorder import Recorder
 
 
 def the(diagnosis: Diagnosis, kind: str) -> Finding:
@@ -309,7 +310,7 @@ def test_everything_is_put_back_when_there_is_no_bridge() -> None:
 
 def test_with_no_bridge_the_run_is_as_it_was() -> None:
     plain = attached()
-    with Bridged(()):
+    with Recorder(Bridges(())):
         watched = attached()
     assert torch.equal(plain, watched)
     gradients = [torch.autograd.grad(loss, list(LAYER.parameters())) for loss in (plain, watched)]

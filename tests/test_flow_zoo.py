@@ -117,7 +117,7 @@ def step(path: Path, *, watched: bool) -> tuple[list[torch.Tensor], list[torch.T
         with record() as run:
             result = program.loss()
         run.diagnose(result, program.wrt)
-        assert not run.recorder._hooks
+        assert not run.recorder.modules.hooks
     else:
         result = program.loss()
     terms = list(result.values()) if isinstance(result, dict) else [result]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import importlib
+import inspect
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,16 @@ ROOMS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 # a Diagnosis shows itself and asks again: inside its methods it imports what it needs at that moment
 SHOWS_ITSELF = {("flow/findings/model.py", "bridging")}
+# a script's recorder is told of backward() before it happens
+HEIRS = {
+    ("flow/scripts/session.py", "ScriptRecorder"),
+    # a penalty that is another one with one thing changed, and what it returns
+    ("penalties/local_expectation.py", "LocalOutput"),
+    ("penalties/policy_gradient_path.py", "PolicyGradientPath"),
+    ("penalties/straight_through.py", "StraightThrough"),
+    ("lab/training/partly_labelled.py", "PartlyLabelled"),  # lines like any other to the loop
+}
+MOST_LINES = 300
 
 
 def module_of(path: Path) -> str:
@@ -144,3 +156,49 @@ def test_no_file_is_part_of_a_circle() -> None:
 def test_a_circle_is_seen() -> None:
     assert circle({"a": {"b"}, "b": {"c"}, "c": {"a"}}) == ["a", "b", "c", "a"]
     assert circle({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == []
+
+
+def class_of(name: str) -> object:
+    """The class or module that a dotted name stands for, None where it is neither."""
+    module, _, attribute = name.rpartition(".")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError):
+        return None
+
+
+def foreign_parents(path: str, source: str) -> list[str]:
+    """Classes that inherit from a class of another file of this package which was not made for it."""
+    tree = ast.parse(source)
+    names = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("gradcheck_lm"):
+            names.update({alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names})
+    wrong = []
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.ClassDef) or (path, node.name) in HEIRS:
+            continue
+        for base in node.bases:
+            head, _, rest = ast.unparse(base).partition(".")
+            parent = class_of(f"{names[head]}.{rest}" if rest else names[head]) if head in names else None
+            if isinstance(parent, type) and not inspect.isabstract(parent) and not issubclass(parent, Exception):
+                wrong.append(f"{path}:{node.lineno} {node.name} inherits from {parent.__module__}: own it instead")
+    return wrong
+
+
+FILES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_parts_are_owned_not_inherited(path: str) -> None:
+    source = (PACKAGE / path).read_text(encoding="utf-8")
+    assert foreign_parents(path, source) == []
+    assert source.count("\n") <= MOST_LINES, f"{path} is too long: what are its two nouns?"
+
+
+def test_an_heir_is_seen() -> None:
+    head = "from gradcheck_lm.flow.watching.recorder import Recorder\nfrom gradcheck_lm.flow.watching import recorder\n"
+    assert foreign_parents("flow/asking/x.py", head + "class Mine(Recorder): ...")
+    assert foreign_parents("flow/asking/x.py", head + "class Mine(recorder.Recorder): ...")
+    base = "from gradcheck_lm.flow.watching.intervention import Intervention\n"
+    assert foreign_parents("flow/asking/x.py", base + "class Mine(Intervention): ...") == []

@@ -19,6 +19,8 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
+from gradcheck_lm.bench.trace_growth import growth
+from gradcheck_lm.bench.trace_page import page
 from gradcheck_lm.files import write_text_atomic
 from gradcheck_lm.flow.diagnose import record
 from gradcheck_lm.flow.watch import GradientWatch
@@ -243,40 +245,6 @@ def torchlens_row(size: int, rounds: int, seconds: float) -> dict[str, Any]:
     return json.loads(found.stdout.strip().splitlines()[-1])["torchlens"]
 
 
-def growth(counts: tuple[int, ...]) -> list[dict[str, float]]:
-    """Recording N small operations: seconds and bytes an operation, with the plain program beside them."""
-    import tracemalloc
-
-    def program(count: int) -> None:
-        value = torch.ones(4, requires_grad=True)
-        total = value
-        for _ in range(count // 2):
-            total = total * 0.999 + value
-
-    rows = []
-    for count in counts:
-        began = time.process_time()
-        program(count)
-        plain = time.process_time() - began
-        began = time.process_time()
-        with record():
-            program(count)
-        watched = time.process_time() - began
-        tracemalloc.start()
-        before = tracemalloc.get_traced_memory()[0]
-        with record() as run:
-            program(count)
-        gc.collect()
-        held = tracemalloc.get_traced_memory()[0] - before
-        tracemalloc.stop()
-        calls = len(run.recorder.calls)
-        rows.append(
-            {"operations": calls, "plain_us": 1e6 * plain / calls, "recorded_us": 1e6 * watched / calls,
-             "bytes": held / calls}
-        )  # fmt: skip
-    return rows
-
-
 def run_trace(out: str | Path, *, rounds: int, seconds: float, progress: Callable[[str], None]) -> Path:
     """Measure both sizes and the growth; writes trace.json and trace.md. Gives the path of trace.md.
 
@@ -302,34 +270,3 @@ def run_trace(out: str | Path, *, rounds: int, seconds: float, progress: Callabl
     report["growth"] = growth((10_000, 100_000))
     write_text_atomic(out / "trace.json", json.dumps(report, indent=2) + "\n")
     return write_text_atomic(out / "trace.md", page(report))
-
-
-def page(report: dict[str, Any]) -> str:
-    """The report as Markdown."""
-    lines = [
-        "# What watching costs", "",
-        f"`OMP_NUM_THREADS={report['threads']} {report['command']}`", "",
-        f"On {report['device']}, load {report['load']:.1f} at the start; milliseconds "
-        "are CPU time of the process, which neighbours disturb less than the clock. One training step (forward, "
-        "backward, optimizer), all conditions once a round in random order; the ratio is the median step over the "
-        "median plain step, in brackets the quartiles of the ratio within a round.",
-    ]  # fmt: skip
-    for size in report["sizes"]:
-        lines += ["", f"## {size['name']}: {size['parameters']:,} parameters", "", "| | ms | ratio | rounds |"]
-        lines += ["|---|---|---|---|"]
-        for name, row in size["rows"].items():
-            if "skipped" in row:
-                lines.append(f"| {name} | | not measured: {row['skipped']} | |")
-                continue
-            spread = row.get("ratio_quartiles")
-            ratio = f"{row['ratio']:.3f}" + (f" ({spread[0]:.2f} to {spread[1]:.2f})" if spread else "")
-            milliseconds = f"{row['milliseconds']:.1f}" if "milliseconds" in row else ""
-            lines.append(f"| {name} | {milliseconds} | {ratio} | {row['rounds']} |")
-    lines += ["", "torchlens is no dependency: its row is measured where it is installed.", ""]
-    lines += ["## Growth with the number of operations", "", "Operations on 4 numbers: the worst case.", ""]
-    lines += ["| operations | plain, µs each | recorded, µs each | bytes each |", "|---|---|---|---|"]
-    lines += [
-        f"| {row['operations']:,} | {row['plain_us']:.1f} | {row['recorded_us']:.1f} | {row['bytes']:.0f} |"
-        for row in report["growth"]
-    ]
-    return "\n".join(lines) + "\n"

@@ -157,5 +157,9 @@ PATTERNS_JA = (
         r"損失項 '\1' は対象から計算されていますが、途中に切断は見つかりませんでした。"
         "自作の autograd.Function、コンパイルされた区間、別のスレッドを調べてください(記録器は中を見られません)",
     ),
+    (
+        r"zero by construction: (.*); a normalisation takes its shift away, so this is no fault",
+        r"\1 の勾配は構成上ゼロです。正規化がこのずれを取り除くためで、欠陥ではありません",
+    ),
     (r"the gradient of (.*) at (.*) holds NaN or infinity", r"\2 での \1 の勾配に NaN または無限大があります"),
 )

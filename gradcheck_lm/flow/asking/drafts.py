@@ -6,12 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from gradcheck_lm.flow.findings.model import KINDS, Finding
-from gradcheck_lm.flow.gradients.autograd import Death
+from gradcheck_lm.flow.gradients.deaths import Death
 from gradcheck_lm.flow.operations.names import advice, kind_of_cut
 from gradcheck_lm.flow.tracing.graph import Cut, Dataflow, Distances
-from gradcheck_lm.flow.watching.recorder import Recorder
 from gradcheck_lm.flow.watching.sites import Site, enclosing_switch, frame_kind, line_of, place_of, position
-from gradcheck_lm.flow.watching.tape import IN_CHECKPOINT, IN_FUNCTION, Call, Switch
+from gradcheck_lm.flow.watching.tape import IN_CHECKPOINT, IN_FUNCTION, Call, Recording, Switch
 
 _ORDER = {kind: place for place, kind in enumerate(KINDS)}
 
@@ -37,9 +36,10 @@ _SURENESS = {"certain": 0, "confirmed": 1, "likely": 2}
 class Chain:
     """Collects cuts, drops repeats, and gives findings in the order in which the data flows."""
 
-    def __init__(self, recording: Recorder) -> None:
+    def __init__(self, recording: Recording) -> None:
         self.recording = recording
         self.drafts: dict[tuple[object, ...], Draft] = {}
+        self.notes: list[str] = []
 
     def follow(self, distances: Distances, token: int, *, term: str | None = None, tensor: str | None = None) -> int:
         """Add the cuts on the way from a token; returns how many there are."""
@@ -87,6 +87,10 @@ class Chain:
         op = None if death.call is not None else f"autograd {death.name}"
         draft = Draft(kind, death.call, "certain", severity, op=op)
         self.put(draft, key=(kind, *_line_key(site)), term=term, tensor=tensor)
+
+    def note(self, text: str) -> None:
+        """Add something that the reader should know."""
+        self.notes.append(text)
 
     @staticmethod
     def _merge(draft: Draft, certainty: str, severity: str, term: str | None, tensor: str | None) -> None:
@@ -194,7 +198,7 @@ def _line_key(site: Site | None) -> tuple[object, ...]:
     return (None,) if site is None else line_of(site)
 
 
-def _scope_key(recording: Recorder, scope: int) -> tuple[object, ...]:
+def _scope_key(recording: Recording, scope: int) -> tuple[object, ...]:
     if scope < 0:
         return (scope,)
     switch = recording.switches[scope]

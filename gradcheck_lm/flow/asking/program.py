@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -11,7 +11,8 @@ import torch
 from gradcheck_lm.flow.asking.inquiry import Inquiry
 from gradcheck_lm.flow.findings.model import Diagnosis, Finding
 from gradcheck_lm.flow.gradients.subjects import loss_terms
-from gradcheck_lm.flow.rerunning.replay import Experiment, State
+from gradcheck_lm.flow.rerunning.replay import Experiment
+from gradcheck_lm.flow.rerunning.state import State
 from gradcheck_lm.flow.watching.recorder import Recorder
 from gradcheck_lm.flow.watching.sites import BOUNDARIES, Site
 
@@ -35,7 +36,7 @@ class Program:
     def run(self, recorder: Recorder) -> Any:
         """Run the function under a recorder; returns what it returned."""
         code = getattr(self.fn, "__code__", None)
-        recorder.program = Site(code, 0, None, 0) if code is not None else None
+        recorder.recording.program = Site(code, 0, None, 0) if code is not None else None
         with recorder:
             return self.fn()
 
@@ -59,12 +60,10 @@ class Program:
         def experiment(note: Callable[[str], None]) -> Experiment | None:
             if state is None:
                 return None
-            return Experiment(again, state, recorder, seconds=self.time_limit, note=note)
+            return Experiment(again, state, recorder.recording, seconds=self.time_limit, note=note)
 
         inquiry = Inquiry(recorder, self.wrt, terms, given=given, explicit=self.explicit, experiment=experiment)
-        diagnosis = inquiry.answer()
-        object.__setattr__(diagnosis, "_program", self)  # beside the frozen data, not in it
-        return diagnosis
+        return replace(inquiry.answer(), _program=self)
 
 
 BOUNDARIES.add(Program.run.__code__)

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
+from gradcheck_lm.flow.asking.subjects import Subjects
 from gradcheck_lm.flow.gradients.autograd import Gradients, gradients
 from gradcheck_lm.flow.gradients.subjects import number_of
 from gradcheck_lm.flow.rerunning import links
 from gradcheck_lm.flow.rerunning.replay import Experiment
-from gradcheck_lm.flow.tracing.graph import Dataflow
+from gradcheck_lm.flow.tracing.graph import Dataflow, HostLink
 from gradcheck_lm.flow.tracing.sums import Addend, addends_of, edges_of, fallback_name, number_adders
 from gradcheck_lm.flow.watching.recorder import Recorder
 
+MakeExperiment = Callable[[Callable[[str], None]], Experiment | None]
 
-@dataclass
+
+@dataclass(frozen=True)
 class Strand:
     """One term of the loss under inquiry."""
 
@@ -28,85 +31,108 @@ class Strand:
     gradients: Gradients
     root: torch.Tensor | None  # None: a plain number
 
+    @property
+    def is_dead(self) -> bool:
+        """No tensor asked about gets a gradient from it that is not zero."""
+        return not any(self.gradients.reaches(place) for place in range(len(self.gradients.norms)))
 
-class TermReader:
-    """The part of an inquiry that finds the terms and their gradients."""
+    @property
+    def is_connected(self) -> bool:
+        """Some tensor asked about gets a gradient from it, if only a zero."""
+        return any(norm is not None for norm in self.gradients.norms)
 
-    recording: Recorder
-    flow: Dataflow
-    names: list[str]
-    tensors: list[torch.Tensor]
-    roots: list[int]
-    notes: list[str]
-    make_experiment: Callable[[Callable[[str], None]], Experiment | None] | None
-    _asked: Experiment | None
-    _edges: tuple[Strand, dict[int, Any]] | None = None  # of the loss whose addends were looked for last
 
-    def _experiment(self) -> Experiment | None:
-        if self._asked is None and self.make_experiment is not None:
-            self._asked = self.make_experiment(self.notes.append)
-        return self._asked
+class Asker:
+    """Asks how values depend on numbers that left torch: by experiment, where the program can be run again."""
 
-    def _strand(self, name: str, value: torch.Tensor | float) -> Strand:
-        if not isinstance(value, torch.Tensor):
-            token = self.recording.number(value)
-            nothing = Gradients([None] * len(self.tensors), [False] * len(self.tensors), [True] * len(self.tensors))
-            self.flow = Dataflow(self.recording, links.observed_links(self.recording))
-            return Strand(name, token, value, False, nothing, None)
-        token = self.recording.see(value)
-        found = gradients(value, self.tensors)
-        if found.note:
-            self.notes.append(found.note)
-        return Strand(name, token, number_of(value), value.requires_grad, found, value)
+    def __init__(self, make: MakeExperiment | None) -> None:
+        self.notes: list[str] = []
+        self._make = make
+        self._experiment: Experiment | None = None
 
-    def _split(self, loss: Strand) -> list[Strand]:
-        """The addends of a sum, where one of them is dead and another is not; else the loss as it is."""
-        if loss.root is None or self._is_dead(loss):
+    def ask(self, flow: Dataflow, roots: list[int], ends: list[int], adders: list[int] | None = None) -> None:
+        """Add the links found between the roots and the ends to the flow."""
+        if self._experiment is None and self._make is not None:
+            self._experiment = self._make(self.notes.append)
+        links.ask(flow, roots, ends, self._experiment, adders or [])
+
+
+def read_terms(recorder: Recorder, subjects: Subjects, values: dict[str, torch.Tensor | float]) -> list[Strand]:
+    """The terms as they were given, with their gradients."""
+    return [_strand(recorder, subjects, name, value) for name, value in values.items()]
+
+
+def _strand(recorder: Recorder, subjects: Subjects, name: str, value: torch.Tensor | float) -> Strand:
+    if not isinstance(value, torch.Tensor):
+        return Strand(name, recorder.number(value), value, False, _nothing(subjects), None)
+    token = recorder.see(value)
+    found = gradients(value, subjects.tensors)
+    return Strand(name, token, number_of(value), value.requires_grad, found, value)
+
+
+def _nothing(subjects: Subjects) -> Gradients:
+    count = len(subjects)
+    return Gradients([None] * count, [False] * count, [True] * count)
+
+
+class Splitter:
+    """Tells the addends of one loss apart where one of them is dead and another is not."""
+
+    def __init__(self, recorder: Recorder, subjects: Subjects, flow: Dataflow, asker: Asker, loss: Strand) -> None:
+        self.recorder = recorder
+        self.recording = recorder.recording
+        self.subjects = subjects
+        self.flow = flow
+        self.asker = asker
+        self.loss = loss
+        self._edges: dict[int, Any] | None = None  # of the loss's graph, by call
+
+    def strands(self) -> list[Strand]:
+        """The addends of the sum, those of one fate together; the loss as it is where all have the same."""
+        loss, flow, recording = self.loss, self.flow, self.recording
+        if loss.root is None or loss.is_dead:
             return [loss]
-        reached, exports = self.flow.descendants(self.roots)
-        adders = number_adders(self.recording, loss.token, set(reached)) if exports else []
-        tree = addends_of(self.recording, loss.token, set(reached), set())
+        roots = list(self.subjects.roots)
+        reached, exports = flow.descendants(roots)
+        adders = number_adders(recording, loss.token, set(reached)) if exports else []
+        tree = addends_of(recording, loss.token, set(reached), set())
         silent = [leaf.token for leaf in tree.leaves() if leaf.token not in reached] if len(tree.leaves()) > 1 else []
         if exports and (adders or silent):  # a number that left may have come back in one of the addends
-            links.ask(self.flow, self.roots, [*silent, *([loss.token] if adders else [])], self._experiment(), adders)
-            reached, exports = self.flow.descendants(self.roots)
-        suspects = {call for call in adders if any(link.source in exports for link in self.flow.into.get(call, ()))}
-        tree = addends_of(self.recording, loss.token, set(reached), suspects)
-        return self._merge(loss, tree, reached) if len(tree.leaves()) > 1 else [loss]
+            self.asker.ask(flow, roots, [*silent, *([loss.token] if adders else [])], adders)
+            reached, exports = flow.descendants(roots)
+        suspects = {call for call in adders if any(link.source in exports for link in flow.into.get(call, ()))}
+        tree = addends_of(recording, loss.token, set(reached), suspects)
+        return self._merge(tree, reached) if len(tree.leaves()) > 1 else [loss]
 
-    def _merge(self, loss: Strand, tree: Addend, reached: dict[int, int]) -> list[Strand]:
+    def _merge(self, tree: Addend, reached: dict[int, int]) -> list[Strand]:
         """Neighbouring addends of the same fate become one term again."""
-        assert loss.root is not None
-        cache: dict[int, Strand] = {}
-        for leaf in tree.leaves():
-            cache[id(leaf)] = self._addend_strand(loss, leaf)
+        cache = {id(leaf): self._addend(leaf) for leaf in tree.leaves()}
         fates = {id(leaf): self._fate(cache[id(leaf)], leaf, reached, tree, cache) for leaf in tree.leaves()}
         if "dead" not in fates.values() or "live" not in fates.values() or self._stands_in(tree, fates, cache):
-            return [loss]
-        groups: list[tuple[Addend, str]] = []
+            return [self.loss]
+        groups: list[Addend] = []
         stack = [tree]
         while stack:
             addend = stack.pop()
             kinds = {fates[id(leaf)] for leaf in addend.leaves()} - {"constant"}
             if len(kinds) == 1:
-                groups.append((addend, kinds.pop()))
+                groups.append(addend)
             elif kinds:
                 stack.extend(reversed(addend.parts))
-        strands: list[Strand] = []
-        for addend, _ in groups:
-            strand = self._addend_strand(loss, addend)
-            strand.name = name = addend.name or fallback_name(self.recording, addend.token)
-            known = {other.name for other in strands}
+        strands: dict[str, Strand] = {}
+        for addend in groups:
+            strand = self._addend(addend)
+            name = unique = addend.name or fallback_name(self.recording, addend.token)
             count = 2
-            while strand.name in known:
-                strand.name, count = f"{name} #{count}", count + 1
-            strands.append(strand)
-        return strands
+            while unique in strands:
+                unique, count = f"{name} #{count}", count + 1
+            strands[unique] = replace(strand, name=unique)
+        return list(strands.values())
 
     def _fate(
         self, strand: Strand, leaf: Addend, reached: dict[int, int], tree: Addend, cache: dict[int, Strand]
     ) -> str:
-        if any(strand.gradients.norms[position] is not None for position in range(len(self.names))):
+        if strand.is_connected:
             return "live"
         if leaf.host_call is None and leaf.token not in reached:
             return "constant"
@@ -136,29 +162,26 @@ class TermReader:
         same = silent or cache[id(copy)].value == cache[id(leaf)].value
         return same and leaf.token in self.flow.distances([copy.token]).tokens
 
-    def _addend_strand(self, loss: Strand, addend: Addend) -> Strand:
-        assert loss.root is not None
-        count = len(self.tensors)
-        nothing = Gradients([None] * count, [False] * count, [True] * count)
+    def _addend(self, addend: Addend) -> Strand:
         if addend.host_call is not None:
-            call = self.recording.calls[addend.host_call]
-            number = next((value for value in call.host or () if isinstance(value, float)), float("nan"))
-            token = self.recording.number(number)
-            source = self.flow.into.get(addend.host_call, [])
-            pseudo = self.recording.tokens[token].producer
-            for link in list(source):
-                self.flow.add(type(link)(link.source, pseudo, link.certainty))
-            return Strand(addend.name, token, number, False, nothing, None)
+            return self._number(addend, addend.host_call)
+        assert self.loss.root is not None
         made = self.recording.tokens[addend.token]
-        if self._edges is None or self._edges[0] is not loss:
-            self._edges = loss, edges_of(loss.root, self.recording)
-        edge = self._edges[1].get(made.producer) if made.requires_grad else None
-        found = gradients(loss.root, self.tensors, edge) if edge is not None else nothing
+        if self._edges is None:
+            self._edges = edges_of(self.loss.root, self.recording)
+        edge = self._edges.get(made.producer) if made.requires_grad else None
+        found = gradients(self.loss.root, self.subjects.tensors, edge) if edge is not None else _nothing(self.subjects)
         kept = self.recording.scalars.get(addend.token)
         value = float(kept) if kept is not None else float("nan")
-        return Strand(
-            addend.name, addend.token, value, made.requires_grad, found, loss.root if edge is not None else None
-        )
+        root = self.loss.root if edge is not None else None
+        return Strand(addend.name, addend.token, value, made.requires_grad, found, root)
 
-    def _is_dead(self, strand: Strand) -> bool:
-        return not any(strand.gradients.reaches(position) for position in range(len(self.names)))
+    def _number(self, addend: Addend, adder: int) -> Strand:
+        """An addend that is a plain number, as a term with the links that lead to it."""
+        host = self.recording.calls[adder].host
+        number = next((value for value in host or () if isinstance(value, float)), float("nan"))
+        token = self.recorder.number(number)
+        pseudo = self.recording.tokens[token].producer
+        for link in list(self.flow.into.get(adder, [])):
+            self.flow.add(HostLink(link.source, pseudo, link.certainty))
+        return Strand(addend.name, token, number, False, _nothing(self.subjects), None)

@@ -3,80 +3,63 @@
 from __future__ import annotations
 
 from gradcheck_lm.flow.asking.drafts import Chain
-from gradcheck_lm.flow.asking.terms import Strand, TermReader
-from gradcheck_lm.flow.gradients.autograd import Death, deaths
-from gradcheck_lm.flow.tracing.graph import Cut, Distances
+from gradcheck_lm.flow.asking.evidence import Evidence
+from gradcheck_lm.flow.gradients.deaths import Death
 
 
-class Vanishing(TermReader):
-    """The part of an inquiry that finds where autograd's own gradient dies."""
-
-    chain: Chain
-    given: bool
-    wanted: list[int]
-    benign: set[int]  # zero gradients that are no fault
-    fed: set[int]  # positions whose gradient is not zero
-
-    def _explain_deaths(self, unreached: list[int], zero: list[int], bad: list[int], strands: list[Strand]) -> None:
-        for strand in strands:
-            root = strand.root
-            if root is None or not root.requires_grad:
+def explain_deaths(evidence: Evidence, chain: Chain) -> None:
+    """The places where autograd's own gradient dies, each with the tensors that it starves."""
+    for strand in evidence.strands:
+        told_of = strand.is_dead and evidence.label(strand) is not None
+        for place, death in evidence.deaths[strand.name].items():
+            if _leads_elsewhere(death):
                 continue
-            if root is not None and strand.gradients.norms and self._freed(strand):
-                continue
-            columns = strand.gradients
-            wanted = [p for p in {*unreached, *zero} if self.tensors[p].requires_grad]
-            wanted += [p for p in bad if not columns.finite[p]]
-            dead = self._is_dead(strand)
-            if dead:
-                wanted += [p for p in self.wanted if columns.norms[p] is not None]
-            wanted = list(dict.fromkeys(wanted))
-            if not wanted:
-                continue
-            found = deaths(root, [self.tensors[p] for p in wanted], self.recording.call_of)
-            for place, death in sorted(found.items()):
-                self._death(death, wanted[place], strand if dead and (self.given or len(strands) > 1) else None)
+            chain.death(
+                death,
+                term=strand.name if told_of else None,
+                tensor=evidence.subjects.names[place],
+                severity="note" if _is_gentle(evidence, death, place) else "error",
+            )
 
-    def _explain_refusal(self, strand: Strand, ways: Distances, label: str | None) -> bool:
-        """backward() raises: the operations on the way to the term that torch has no derivative of."""
-        if not strand.gradients.refused:
-            return False
-        tokens, found = self.recording.tokens, False
-        for index, call in enumerate(self.recording.calls):
-            live = [source for source in call.inputs if tokens[source].requires_grad] if call.live else []
-            for output in call.outputs if live else ():
-                leads = output in ways.tokens and tokens[output].requires_grad
-                if leads and any("discrete_op" in self.flow.cuts(index, source, output) for source in live):
-                    self.chain.add(Cut(index, "discrete_op"), certainty="certain", term=label)
-                    found = True
-        return found
 
-    def _freed(self, strand: Strand) -> bool:
-        return "freed" in strand.gradients.note
+def explain_shifts(evidence: Evidence, chain: Chain) -> None:
+    """Terms whose only gradient is one that a normalisation takes away again."""
+    names = evidence.subjects.names
+    for strand in evidence.dead:
+        for place, node in strand.gradients.structural.items():
+            death = Death(evidence.recording.call_of(node), node.name(), "zero", False, False)
+            chain.death(death, term=evidence.label(strand), tensor=names[place], severity="error")
 
-    def _death(self, death: Death, position: int, strand: Strand | None) -> None:
-        if death.state == "none" and not death.python:
-            return  # this term's graph simply does not lead there
-        gentle = death.state == "zero" and (death.direct or self._starts_at_zero(death, position))
-        severity = "note" if gentle else "error"
-        if gentle:
-            self.benign.add(position)
-        self.chain.death(
-            death, term=strand.name if strand is not None else None, tensor=self.names[position], severity=severity
-        )
 
-    def _starts_at_zero(self, death: Death, position: int) -> bool:
-        """The other factor is a parameter that is all zero still and learns: LoRA's B, a residual gate."""
-        if death.call is None:
-            return False
-        inputs = set(self.recording.calls[death.call].inputs)
-        for other, root in enumerate(self.roots):
-            if other != position and root in inputs and self.tensors[other].requires_grad:
-                value = self.tensors[other].detach()
-                if value.numel() and not bool(value.any()) and other in self.fed:
-                    return True
+def harmless_zeros(evidence: Evidence) -> frozenset[int]:
+    """Places of tensors whose zero gradient is no fault."""
+    found = set(evidence.structural)
+    for deaths in evidence.deaths.values():
+        for place, death in deaths.items():
+            if not _leads_elsewhere(death) and _is_gentle(evidence, death, place):
+                found.add(place)
+    return frozenset(found)
+
+
+def _leads_elsewhere(death: Death) -> bool:
+    """Whether the term's graph simply does not lead to the tensor."""
+    return death.state == "none" and not death.python
+
+
+def _is_gentle(evidence: Evidence, death: Death, place: int) -> bool:
+    """A zero gradient at the parameter's own step, while its neighbours there learn: a bias before BatchNorm."""
+    return death.state == "zero" and (death.direct or _starts_at_zero(evidence, death, place))
+
+
+def _starts_at_zero(evidence: Evidence, death: Death, place: int) -> bool:
+    """The other factor is a parameter that is all zero still and learns: LoRA's B, a residual gate."""
+    if death.call is None:
         return False
-
-    def _structural_zeros(self, zero: list[int]) -> set[int]:
-        """A zero gradient at the parameter's own step, while its neighbours there learn: a bias before BatchNorm."""
-        return {position for position in zero if position in self.benign}
+    subjects = evidence.subjects
+    inputs = set(evidence.recording.calls[death.call].inputs)
+    for other, root in enumerate(subjects.roots):
+        if other != place and root in inputs and subjects.tensors[other].requires_grad:
+            value = subjects.tensors[other].detach()
+            if value.numel() and not bool(value.any()) and other in evidence.fed:
+                return True
+    return False

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from gradcheck_lm.errors import TraceError
-from gradcheck_lm.flow.bridging.bridged_run import Bridged
+from gradcheck_lm.flow.bridging.bridged_run import Bridges
 from gradcheck_lm.flow.findings.model import Diagnosis, Finding
 from gradcheck_lm.flow.findings.paths import short_path
 from gradcheck_lm.flow.gradients.autograd import gradient_values
 from gradcheck_lm.flow.gradients.subjects import loss_terms, number_of
+from gradcheck_lm.flow.watching.recorder import Recorder
 
 if TYPE_CHECKING:
     from gradcheck_lm.flow.asking.program import Program
@@ -124,38 +125,45 @@ def _probe(diagnosis: Diagnosis, program: Program, finding: Finding) -> WhatIf:
     bridged = replace(program, bridges=(*program.bridges, finding))
     state = program.state()
     try:
-        before, lost = _run(program, Bridged(program.bridges), finding)
-        del lost
+        before = _run(program, Bridges(program.bridges), finding).gradients
         state.restore()
-        recorder = Bridged(bridged.bridges)
-        with _thawed(bridged, recorder):
-            after, result = _run(bridged, recorder, finding)
-            if finding not in recorder.applied:
-                reason = recorder.refused.get(finding)
+        bridges = Bridges(bridged.bridges)
+        with _thawed(bridged, bridges):
+            after = _run(bridged, bridges, finding)
+            if finding not in bridges.applied:
+                reason = bridges.refused.get(finding)
                 if reason is None:
                     crossing = finding.kind in ("left_torch", "new_leaf")
                     reason = _NO_WAY_BACK if crossing else f"nothing on this line is known to bridge {finding.op}"
                 return _unbridged(diagnosis, finding, reason)
             state.restore()
-            found = bridged.explain(recorder, result, state if program.counterfactual else None)
+            found = bridged.explain(after.recorder, after.result, state if program.counterfactual else None)
     except Exception as error:
         cause = f"the program raised {type(error).__name__} with this cut bridged: {error}"
         return replace(_unbridged(diagnosis, finding, cause.rstrip(".")))
     finally:
         state.restore()
-    program_of = found._program
-    found = replace(found, findings=tuple(one for one in found.findings if not _is_bridged(one, recorder)))
-    object.__setattr__(found, "_program", program_of)
-    return _compare(finding, found, before, after)
+    found = replace(found, findings=tuple(one for one in found.findings if not _is_bridged(one, bridges)))
+    return _compare(finding, found, before, after.gradients)
 
 
-def _run(program: Program, recorder: Bridged, finding: Finding) -> tuple[dict[str, Any], Any]:
-    """The gradient that this finding is about, by name, and the value of its loss under ""; and the run's result."""
+@dataclass(frozen=True)
+class _BridgedRun:
+    """One run of the program with bridges."""
+
+    recorder: Recorder
+    result: Any
+    gradients: dict[str, Any]  # those that the finding is about, by name, and the value of its loss under ""
+
+
+def _run(program: Program, bridges: Bridges, finding: Finding) -> _BridgedRun:
+    recorder = Recorder(bridges)
     result = program.run(recorder)
+    called = recorder.recording.program
     if isinstance(result, Mapping):
-        result = {name: recorder.term(value) for name, value in result.items()}
+        result = {name: bridges.carriers.term(value, called) for name, value in result.items()}
     else:
-        result = recorder.term(result)
+        result = bridges.carriers.term(result, called)
     terms, _ = loss_terms(result, source="what fn returned")
     chosen = [terms[finding.term]] if finding.term in terms else list(terms.values())
     tensors = list(program.wrt.values())
@@ -166,15 +174,15 @@ def _run(program: Program, recorder: Bridged, finding: Finding) -> tuple[dict[st
                 if value is not None:
                     found[name] = value if found[name] is None else found[name] + value
     found[""] = [number_of(term) for term in chosen]
-    return found, result
+    return _BridgedRun(recorder, result, found)
 
 
 @contextmanager
-def _thawed(program: Program, recorder: Bridged) -> Iterator[None]:
+def _thawed(program: Program, bridges: Bridges) -> Iterator[None]:
     """Parameters that a bridged finding calls frozen ask for a gradient."""
     names = {name for finding in program.bridges if finding.kind == "frozen" for name in finding.tensors}
     cold = [tensor for name, tensor in program.wrt.items() if name in names and not tensor.requires_grad]
-    recorder.applied.update(finding for finding in program.bridges if finding.kind == "frozen")
+    bridges.applied.update(finding for finding in program.bridges if finding.kind == "frozen")
     try:
         for tensor in cold:
             tensor.requires_grad_(True)
@@ -184,13 +192,13 @@ def _thawed(program: Program, recorder: Bridged) -> Iterator[None]:
             tensor.requires_grad_(False)
 
 
-def _is_bridged(finding: Finding, recorder: Bridged) -> bool:
+def _is_bridged(finding: Finding, bridges: Bridges) -> bool:
     """A cut that this run had no more, though the flow of data is told as before."""
     place = (finding.file, finding.line)
-    if (finding.kind, place) in recorder.spanned:
+    if (finding.kind, place) in bridges.carriers.spanned:
         return True
     return any(
-        (one.kind, one.file, one.line, one.scope) == (finding.kind, *place, finding.scope) for one in recorder.findings
+        (one.kind, one.file, one.line, one.scope) == (finding.kind, *place, finding.scope) for one in bridges.findings
     )
 
 

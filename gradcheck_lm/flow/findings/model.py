@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from gradcheck_lm.flow.findings.kinds import KINDS as KINDS
 from gradcheck_lm.flow.findings.kinds import Kind as Kind
@@ -110,7 +110,7 @@ class Diagnosis:
     graph: FlowGraph = field(default_factory=FlowGraph, repr=False)
     notes: tuple[str, ...] = ()  # what the reader should know: opaque regions, a time bound that was hit
     wrt: tuple[str, ...] = field(default=(), repr=False)  # every name asked about
-    _program: ClassVar[Any] = None  # of an instance: what `what_if` runs again; no field, so never compared or written
+    _program: Any = field(default=None, compare=False, repr=False)  # what `what_if` runs again: no data, never written
 
     @property
     def errors(self) -> tuple[Finding, ...]:
@@ -149,7 +149,8 @@ class Diagnosis:
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain JSON types; numbers that JSON lacks (nan, inf) become None."""
-        content = _json_ready(asdict(self))
+        content = _json_ready(asdict(replace(self, _program=None)))
+        del content["_program"]
         content["schema"] = 1
         return content
 

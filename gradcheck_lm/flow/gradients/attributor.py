@@ -12,7 +12,7 @@ from gradcheck_lm.errors import TraceError
 from gradcheck_lm.flow.gradients.attribution import ALL, Attribution
 from gradcheck_lm.flow.gradients.autograd import gradient_values, graph_is_freed
 from gradcheck_lm.flow.gradients.shares import Gradients, alive, finite, grouped, measure, shared
-from gradcheck_lm.flow.gradients.structural import cancels, measured, shifts, structural_zeros
+from gradcheck_lm.flow.gradients.structural import cancels, measured, shifts
 from gradcheck_lm.flow.gradients.subjects import loss_terms, named_tensors, number_of
 
 
@@ -38,7 +38,6 @@ class Attributor:
         self.depth = depth
         self.across_ranks = across_ranks
         self._parallel = isinstance(wrt, torch.nn.parallel.DistributedDataParallel)
-        self._static = structural_zeros(wrt)
         self._clear()
 
     def _clear(self) -> None:
@@ -70,7 +69,7 @@ class Attributor:
             return {}
         if multiply and factor != 1.0:
             value = value.float() * factor if value.dtype in (torch.float16, torch.bfloat16) else value * factor
-        candidates = shifts(value, self.named)
+        candidates = shifts(value.grad_fn, self.named)
         try:
             with measured(candidates):
                 found = gradient_values(value, list(self.named.values()))
@@ -84,9 +83,9 @@ class Attributor:
                 dense = gradient.detach().to_dense() if gradient.is_sparse else gradient.detach()
                 kept[name] = dense.to(torch.promote_types(dense.dtype, torch.float32)) / factor
         for shift in candidates:
-            if shift.name in kept and shift.arrived > 0:
-                again = cancels(shift, kept[shift.name] * factor)
-                self._shifted[shift.name] = self._shifted.get(shift.name, True) and again
+            if shift.key in kept and shift.arrived is not None and float(shift.arrived) > 0:
+                again = cancels(shift, kept[shift.key] * factor)
+                self._shifted[shift.key] = self._shifted.get(shift.key, True) and again
         bad = [name for name, fine in zip(kept, finite(list(kept.values())), strict=True) if not fine]
         self._notes.extend(f"the gradient of {term} at {name} holds NaN or infinity" for name in bad)
         return kept
@@ -111,7 +110,7 @@ class Attributor:
             )
         groups = grouped(self.named, self.depth)
         norms, cosines = measure(self._sums, groups)
-        structural = tuple(dict.fromkeys([*self._static, *(n for n, again in self._shifted.items() if again)]))
+        structural = tuple(name for name, again in self._shifted.items() if again)
         fed = {name for name, live in alive(self._sums).items() if live}
         answer = Attribution(
             terms=tuple(self._sums),

@@ -6,7 +6,7 @@ them, so their gradient is rounding noise. That is no fault, and they must not b
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from gradcheck_lm.flow.gradients.autograd import walk_nodes
+from gradcheck_lm.flow.gradients.nodes import walk_nodes
 from gradcheck_lm.flow.gradients.subjects import unwrapped
 from gradcheck_lm.flow.operations.names import words
 
@@ -36,14 +36,18 @@ _BATCH_NORMS = words("NativeBatchNorm CudnnBatchNorm MiopenBatchNorm BatchNormWi
 class Shift:
     """A parameter that enters by an addition alone, and how much gradient arrived at that addition."""
 
-    name: str
+    key: Any
     node: Any
-    arrived: float = field(default=0.0)
+    taker: Any  # the node of a normalisation that takes it away
+    arrived: torch.Tensor | None = field(default=None)  # the sum of its absolute values: read when it is asked for
     precision: float = field(default=0.0)
 
 
 def structural_zeros(wrt: Any) -> tuple[str, ...]:
-    """Biases directly in front of a BatchNorm in a Sequential: their gradient is zero but for rounding."""
+    """Biases directly in front of a BatchNorm in a Sequential: their gradient is zero but for rounding.
+
+    For where there is no graph to look at, as between backward() and the optimizer's step.
+    """
     wrt = unwrapped(wrt)
     if not isinstance(wrt, torch.nn.Module):
         return ()
@@ -57,9 +61,9 @@ def structural_zeros(wrt: Any) -> tuple[str, ...]:
     return tuple(found)
 
 
-def shifts(loss: torch.Tensor, named: dict[str, torch.Tensor]) -> list[Shift]:
-    """The parameters from which every way to the loss is an addition, then linear steps, then a normalisation."""
-    nodes = walk_nodes(loss.grad_fn)
+def shifts(root: Any, tensors: Mapping[Any, torch.Tensor]) -> list[Shift]:
+    """The parameters from which every way to the node `root` is an addition, linear steps, then a normalisation."""
+    nodes = walk_nodes(root)
     consumers: dict[Any, list[tuple[Any, int]]] = {}
     leaves: dict[int, Any] = {}
     for node in nodes:
@@ -70,11 +74,12 @@ def shifts(loss: torch.Tensor, named: dict[str, torch.Tensor]) -> list[Shift]:
             if following is not None:
                 consumers.setdefault(following, []).append((node, place))
     found = []
-    for name, tensor in named.items():
+    for key, tensor in tensors.items():
         leaf = leaves.get(id(tensor))
         node = None if leaf is None else _addition(leaf, consumers)
-        if node is not None and _is_normalised(node, consumers, scalar=tensor.numel() == 1):
-            found.append(Shift(name, node))
+        takers = [] if node is None else _normalisations(node, consumers, scalar=tensor.numel() == 1)
+        if takers:
+            found.append(Shift(key, node, takers[0]))
     return found
 
 
@@ -90,27 +95,32 @@ def _addition(leaf: Any, consumers: dict[Any, list[tuple[Any, int]]]) -> Any:
     return node if expected is not None and expected in (-1, place) else None
 
 
-def _is_normalised(start: Any, consumers: dict[Any, list[tuple[Any, int]]], *, scalar: bool) -> bool:
-    """Whether every way from an addition ends in a normalisation. One number shifts all entries of a softmax alike;
-    several do so only where a matrix product has spread them, as attention does with the bias of its keys."""
+def _normalisations(start: Any, consumers: dict[Any, list[tuple[Any, int]]], *, scalar: bool) -> list[Any]:
+    """The normalisations in which all ways from an addition end; none where one way does not end so.
+
+    One number shifts all entries of a softmax alike; several do so only where a matrix product has spread them, as
+    attention does with the bias of its keys.
+    """
+    takers: list[Any] = []
     seen: set[tuple[Any, bool]] = {(start, scalar)}
     stack = [(start, scalar)]
     while stack:
         node, spread = stack.pop()
         uses = consumers.get(node, [])
         if not uses:
-            return False  # it arrives at the loss itself
+            return []  # it arrives at the loss itself
         for following, place in uses:
             stem = _stem(following)
             if _takes_shift_away(following, stem, place, spread):
+                takers.append(following)
                 continue
             if stem not in _PASSED:
-                return False
+                return []
             step = (following, spread or stem in _PRODUCTS)
             if step not in seen:
                 seen.add(step)
                 stack.append(step)
-    return True
+    return takers
 
 
 def _takes_shift_away(node: Any, stem: str, place: int, spread: bool) -> bool:
@@ -131,7 +141,7 @@ def measured(candidates: list[Shift]) -> Iterator[None]:
     def meter(shift: Shift) -> Any:
         def hook(arriving: Any) -> None:
             if arriving and arriving[0] is not None:
-                shift.arrived = float(arriving[0].detach().abs().sum(dtype=torch.float64))
+                shift.arrived = arriving[0].detach().abs().sum(dtype=torch.float64)
                 shift.precision = torch.finfo(arriving[0].dtype).eps
 
         return hook
@@ -147,5 +157,6 @@ def measured(candidates: list[Shift]) -> Iterator[None]:
 
 def cancels(shift: Shift, gradient: torch.Tensor) -> bool:
     """Whether what arrived cancels to rounding: half of the digits and more are gone."""
+    arrived = 0.0 if shift.arrived is None else float(shift.arrived)
     left = float(gradient.detach().abs().sum(dtype=torch.float64))
-    return left <= shift.precision**0.5 * shift.arrived and shift.arrived > 0
+    return left <= shift.precision**0.5 * arrived and arrived > 0

@@ -7,12 +7,11 @@ from collections.abc import Iterable, Sequence
 
 from gradcheck_lm.flow.rerunning.replay import Experiment
 from gradcheck_lm.flow.tracing.graph import Dataflow, HostLink, is_telling, takes_numbers
-from gradcheck_lm.flow.watching.recorder import Recorder
 from gradcheck_lm.flow.watching.sites import expression_at
-from gradcheck_lm.flow.watching.tape import IN_FUNCTION, OWN_MEMORY, Call
+from gradcheck_lm.flow.watching.tape import IN_FUNCTION, OWN_MEMORY, Call, Recording
 
 
-def observed_links(recording: Recorder) -> list[HostLink]:
+def observed_links(recording: Recording) -> list[HostLink]:
     """Links that the recording itself shows: NumPy memory still shared, or the very same numbers."""
     links: list[HostLink] = []
     by_numbers: dict[object, list[int]] = {}
@@ -71,7 +70,7 @@ def ask(
         flow.add(link)
 
 
-def _likely(recording: Recorder, exports: Sequence[int], receivers: set[int]) -> list[HostLink]:
+def _likely(recording: Recording, exports: Sequence[int], receivers: set[int]) -> list[HostLink]:
     """Without an experiment: a tensor made from numbers that are not written in the source, after a value left."""
     links = []
     for receiver in sorted(receivers):
@@ -88,7 +87,7 @@ def _likely(recording: Recorder, exports: Sequence[int], receivers: set[int]) ->
     return links
 
 
-def _scaled(recording: Recorder, exports: Sequence[int], adders: Sequence[int]) -> list[HostLink]:
+def _scaled(recording: Recording, exports: Sequence[int], adders: Sequence[int]) -> list[HostLink]:
     """A number added to a loss that is an exported one, or one times a constant of the same function."""
     found = []
     for adder in adders:

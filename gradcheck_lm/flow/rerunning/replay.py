@@ -6,69 +6,26 @@ could put on a value. So it is asked: the same run once more, from the same stat
 
 from __future__ import annotations
 
-import random
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 
+from gradcheck_lm.flow.rerunning.state import State
 from gradcheck_lm.flow.tracing.graph import HostLink
-from gradcheck_lm.flow.watching import numbers as host
+from gradcheck_lm.flow.watching.intervention import Intervention
+from gradcheck_lm.flow.watching.numbers import numbers
 from gradcheck_lm.flow.watching.recorder import Recorder
-from gradcheck_lm.flow.watching.tape import Call
+from gradcheck_lm.flow.watching.tape import Call, Recording
 
 SiteKey = tuple[str, Any, int]
 
 
 class Stopped(BaseException):
     """A replay went past its bound; not an Exception, so that the program watched does not swallow it."""
-
-
-class State:
-    """What a run may change: random state, tensors, gradients. Taken before, put back after."""
-
-    def __init__(self, tensors: Sequence[torch.Tensor], modules: Sequence[torch.nn.Module]) -> None:
-        held = {id(tensor): tensor for tensor in tensors if tensor.is_leaf}
-        for module in modules:
-            held.update((id(tensor), tensor) for tensor in (*module.parameters(), *module.buffers()))
-        self.tensors = [(tensor, tensor.detach().clone(), tensor.grad) for tensor in held.values()]
-        self.grads = [None if grad is None else grad.detach().clone() for _, _, grad in self.tensors]
-        self.modes = [(part, part.training) for module in modules for part in module.modules()]
-        self.python = random.getstate()
-        self.torch = torch.get_rng_state()
-        self.cuda = (
-            torch.cuda.get_rng_state_all() if torch.cuda.is_available() and torch.cuda.is_initialized() else None
-        )
-        numpy = sys.modules.get("numpy")
-        self.numpy = numpy.random.get_state() if numpy is not None else None
-
-    def restore(self) -> None:
-        """Put everything back; a tensor that did not change is left alone, so that graphs on it stay valid."""
-        for (tensor, value, grad), content in zip(self.tensors, self.grads, strict=True):
-            if not _same(tensor.detach(), value):
-                tensor.data.copy_(value)
-            tensor.grad = grad
-            if grad is not None and content is not None and not _same(grad.detach(), content):
-                grad.data.copy_(content)
-        for part, training in self.modes:
-            part.training = training
-        random.setstate(self.python)
-        torch.set_rng_state(self.torch)
-        if self.cuda is not None:
-            torch.cuda.set_rng_state_all(self.cuda)
-        if self.numpy is not None:
-            sys.modules["numpy"].random.set_state(self.numpy)
-
-
-def _same(left: torch.Tensor, right: torch.Tensor) -> bool:
-    if left.shape != right.shape:
-        return True  # resized by the program: not ours to undo
-    if left.is_floating_point() and bool(torch.isnan(left).any()):
-        return torch.equal(torch.nan_to_num(left), torch.nan_to_num(right))
-    return torch.equal(left, right)
 
 
 def site_key(call: Call) -> SiteKey:
@@ -80,25 +37,32 @@ def site_key(call: Call) -> SiteKey:
     )
 
 
-class Replay(Recorder):
-    """A recording that keeps every number it sees and changes the values that leave at one place."""
+class Nudge(Intervention):
+    """Keeps every number that a run sees, and changes the values that leave at one place."""
 
     deep = True
-    intervenes = True
 
     def __init__(self, place: SiteKey | None, strength: int, most_calls: int, deadline: float) -> None:
-        super().__init__()
         self.place = place
         self.strength = strength
         self.most_calls = most_calls
         self.deadline = deadline
 
     def run(self, call: Call, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-        if len(self.calls) > self.most_calls or time.monotonic() > self.deadline:
+        """Do one call, with another value where one leaves at the place."""
+        if len(self.recording.calls) > self.most_calls or time.monotonic() > self.deadline:
             raise Stopped
         if self.place is not None and call.operation.export and args and site_key(call) == self.place:
             args = (nudged(args[0], self.strength, call.operation.branch), *args[1:])
         return func(*args, **kwargs)
+
+
+@dataclass(frozen=True)
+class Replay:
+    """One run of the program again."""
+
+    recording: Recording
+    failed: bool  # the program raised, or it went past its bound
 
 
 def nudged(tensor: torch.Tensor, strength: int, branch: bool) -> torch.Tensor:
@@ -123,7 +87,7 @@ class Experiment:
         self,
         run: Callable[[Recorder], object],
         state: State,
-        first: Recorder,
+        first: Recording,
         *,
         seconds: float,
         note: Callable[[str], None],
@@ -133,7 +97,7 @@ class Experiment:
         self.first = first
         self.deadline = time.monotonic() + seconds
         self.note = note
-        self.control: Replay | None = None
+        self.control: Recording | None = None
 
     def links(self, exports: Sequence[int], receivers: set[int], ends: Sequence[int] = ()) -> list[HostLink] | None:
         """Which of the calls `receivers` take in what left at `exports`; None where the program cannot be repeated.
@@ -145,12 +109,12 @@ class Experiment:
         for export in exports:
             places.setdefault(site_key(self.first.calls[export]), export)
         control = self._replay(None, 0)
-        if control is None or not self._repeats(control):
+        if control is None or control.failed or not self._repeats(control.recording):
             self.note(
                 "the program did not repeat itself when run again: values that left torch are matched by likeness"
             )
             return None
-        self.control = control
+        self.control = control.recording
         found: list[HostLink] = []
         for place, export in places.items():
             for strength in (0,) if self.first.calls[export].branch_value else (0, 1):
@@ -164,30 +128,24 @@ class Experiment:
         return found
 
     def _replay(self, place: SiteKey | None, strength: int) -> Replay | None:
-        now = self.state_now()
-        replay = Replay(place, strength, 4 * len(self.first.calls) + 1000, self.deadline)
-        replay.failed = False  # type: ignore[attr-defined]
+        now = self.state.taken_again()
+        nudge = Nudge(place, strength, 4 * len(self.first.calls) + 1000, self.deadline)
+        recorder = Recorder(nudge)
+        failed = False
         self.state.restore()
         try:
-            self.run(replay)
+            self.run(recorder)
         except Stopped:
-            replay.failed = True  # type: ignore[attr-defined]
+            failed = True
         except Exception:
             if place is None:
                 return None
-            replay.failed = True  # type: ignore[attr-defined]
+            failed = True
         finally:
             now.restore()
-        return replay
+        return Replay(recorder.recording, failed)
 
-    def state_now(self) -> State:
-        """The state to go back to after a replay."""
-        fresh = State.__new__(State)
-        State.__init__(fresh, [tensor for tensor, _, _ in self.state.tensors], [])
-        fresh.modes = [(part, part.training) for part, _ in self.state.modes]
-        return fresh
-
-    def _repeats(self, control: Replay) -> bool:
+    def _repeats(self, control: Recording) -> bool:
         mine = [site_key(call) for call in self.first.calls if not _met(call)]
         theirs = [site_key(call) for call in control.calls if not _met(call)]
         left = [call.host for call in self.first.calls if call.operation.export]
@@ -201,7 +159,7 @@ class Experiment:
         if changed is None:
             return []
         wanted = sorted(index for index in receivers if index > export)
-        before, after = _numbered(self.control), _numbered(changed)
+        before, after = _numbered(self.control), _numbered(changed.recording)
         mine = _numbered(self.first)
         names = {index: key for key, index in mine.items()}
         found = []
@@ -210,21 +168,21 @@ class Experiment:
             old, new = before.get(key), after.get(key)
             if old is None:
                 continue
-            moved = new is None if not changed.failed else False  # type: ignore[attr-defined]
+            moved = new is None and not changed.failed
             if new is not None:
-                moved = self.control.calls[old].host != changed.calls[new].host
+                moved = self.control.calls[old].host != changed.recording.calls[new].host
             if moved:
                 found.append(HostLink(export, index, "confirmed"))
-        if changed.failed and not found:  # type: ignore[attr-defined]
+        if changed.failed and not found:
             if self.first.calls[export].branch_value:
                 return []  # a guard: the other answer only makes the program raise, so no loss hangs on it
             missing = [index for index in wanted if names[index] in before and names[index] not in after]
             found = [HostLink(export, index, "confirmed") for index in missing[:1]]
         elif not found:
-            found = [HostLink(export, index, "confirmed") for index in self._moved(ends, changed, export)]
+            found = [HostLink(export, index, "confirmed") for index in self._moved(ends, changed.recording, export)]
         return found
 
-    def _moved(self, ends: Sequence[int], changed: Replay, export: int) -> list[int]:
+    def _moved(self, ends: Sequence[int], changed: Recording, export: int) -> list[int]:
         """Calls that made those ends whose value is another one in the changed run."""
         assert self.control is not None
         names = {index: key for key, index in _numbered(self.first).items()}
@@ -239,17 +197,17 @@ class Experiment:
         return moved
 
 
-def _scalar(recording: Recorder, index: int) -> Any:
+def _scalar(recording: Recording, index: int) -> Any:
     """The number that a call gave, None where it gave no single one."""
     kept = [recording.scalars.get(token) for token in recording.calls[index].outputs[:1]]
-    return host.numbers(kept[0]) if kept and kept[0] is not None else None
+    return numbers(kept[0]) if kept and kept[0] is not None else None
 
 
 def _met(call: Call) -> bool:
     return call.operation.title == "torch.from_numpy"
 
 
-def _numbered(recording: Recorder) -> dict[tuple[SiteKey, int], int]:
+def _numbered(recording: Recording) -> dict[tuple[SiteKey, int], int]:
     """Each call by its place and how many times that place had run before."""
     seen: Counter[SiteKey] = Counter()
     numbered = {}

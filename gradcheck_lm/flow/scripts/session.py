@@ -22,11 +22,6 @@ from gradcheck_lm.flow.watching.recorder import Recorder
 REFUSED = "does not require grad and does not have a grad_fn"  # autograd's word for a loss without a graph
 _BACKWARD = torch.autograd.backward.__code__
 _GRAD = torch.autograd.grad.__code__
-# what a recorder holds beyond a step: its hooks into torch, where in the modules it is, and why gradient is off
-_LASTING = (
-    "_hooks", "_compiler", "_thread", "modules", "_module_index", "_module_stack", "_module_sites", "switches",
-    "_switch", "_closed",
-)  # fmt: skip
 _LOOKS = 20  # with until="end": at most so many backward passes are diagnosed
 
 
@@ -51,15 +46,12 @@ class ScriptRecorder(Recorder):
 
     def leaves(self) -> list[torch.Tensor]:
         """The tensors used so far that ask for a gradient and were not computed, in order."""
-        met = (tensor for reference, _ in list(self._known.values()) if (tensor := reference()) is not None)
+        met = (tensor for reference, _ in list(self.book.known.values()) if (tensor := reference()) is not None)
         return [tensor for tensor in met if tensor.is_leaf and tensor.requires_grad]
 
     def forget(self) -> None:
         """Start a new step: what was recorded so far belongs to the graph of the last one."""
-        kept = {name: self.__dict__[name] for name in _LASTING}
-        kept["roots"] = list(dict.fromkeys(reference for reference in self.roots if reference() is not None))
-        self.__init__(self.on_backward)  # type: ignore[misc]
-        self.__dict__.update(kept)
+        self.start_again()
 
 
 class Session:
@@ -185,7 +177,7 @@ class Session:
         return named, notes
 
     def _names(self, wanted: set[int]) -> dict[int, tuple[str, torch.Tensor]]:
-        roots = [module for reference in self.recorder.roots if (module := reference()) is not None]
+        roots = [module for reference in self.recorder.recording.roots if (module := reference()) is not None]
         roots = list(dict.fromkeys(roots))
         inner = {id(part) for root in roots for part in list(root.modules())[1:]}
         roots = [root for root in roots if id(root) not in inner]

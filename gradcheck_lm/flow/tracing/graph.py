@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from gradcheck_lm.flow.operations.names import kind_of_cut
-from gradcheck_lm.flow.watching.recorder import Recorder
-from gradcheck_lm.flow.watching.tape import IN_CHECKPOINT, IN_FUNCTION, OPEN, Call
+from gradcheck_lm.flow.watching.tape import IN_CHECKPOINT, IN_FUNCTION, OPEN, Call, Recording
 
 # Steps at which it is not the value that goes on (but a mask, an index, a size, a branch), cuts, doubtful links,
 # operations: compared in this order. The value's way is the one to tell, even where a shorter one leads by its size.
@@ -39,7 +38,7 @@ class HostLink:
 class Dataflow:
     """The recording's calls with the links through Python between them; tokens are values, calls are steps."""
 
-    recording: Recorder
+    recording: Recording
     links: list[HostLink] = field(default_factory=list)
 
     def __post_init__(self) -> None:

@@ -7,12 +7,11 @@ from typing import Any
 
 from gradcheck_lm.flow.findings.model import FlowGraph, FlowNode
 from gradcheck_lm.flow.tracing.graph import Dataflow, Distances
-from gradcheck_lm.flow.watching.recorder import Recorder
 from gradcheck_lm.flow.watching.sites import line_of
-from gradcheck_lm.flow.watching.tape import Call
+from gradcheck_lm.flow.watching.tape import Call, Recording
 
 
-def module_paths(recording: Recorder) -> dict[int, str]:
+def module_paths(recording: Recording) -> dict[int, str]:
     """Dotted path of each module that ran, from the outermost module down."""
     paths: dict[int, str] = {}
     ids = {id(module): index for index, (ref, _) in enumerate(recording.modules) if (module := ref()) is not None}
@@ -129,7 +128,7 @@ def _entries(
     return entries
 
 
-def _call_fields(recording: Recorder, call: Call, paths: dict[int, str]) -> dict[str, Any]:
+def _call_fields(recording: Recording, call: Call, paths: dict[int, str]) -> dict[str, Any]:
     file, line = ("", 0) if call.site is None else line_of(call.site)
     value = recording.tokens[call.outputs[0]] if call.outputs else None
     return {

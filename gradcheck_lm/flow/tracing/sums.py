@@ -13,9 +13,8 @@ import torch
 
 from gradcheck_lm.flow.gradients.nodes import walk_nodes
 from gradcheck_lm.flow.operations.names import words
-from gradcheck_lm.flow.watching.recorder import Recorder
 from gradcheck_lm.flow.watching.sites import expression_at, line_of
-from gradcheck_lm.flow.watching.tape import Call
+from gradcheck_lm.flow.watching.tape import Call, Recording
 
 _SUMS = frozenset(
     ["add", "add_", "__add__", "__radd__", "__iadd__", "sub", "sub_", "__sub__", "__rsub__", "__isub__", "subtract"]
@@ -57,7 +56,7 @@ class Addend:
         return found
 
 
-def number_adders(recording: Recorder, token: int, varying: set[int]) -> list[int]:
+def number_adders(recording: Recording, token: int, varying: set[int]) -> list[int]:
     """Calls in a loss's sum that add a plain floating-point number to it."""
     every = {index for index, call in enumerate(recording.calls) if _adds_number(call)}
     tree = addends_of(recording, token, varying, every)
@@ -68,7 +67,7 @@ def _adds_number(call: Call) -> bool:
     return call.operation.name in _SUMS and call.host is not None and any(type(value) is float for value in call.host)
 
 
-def addends_of(recording: Recorder, token: int, varying: set[int], suspects: set[int], most: int = 500) -> Addend:
+def addends_of(recording: Recording, token: int, varying: set[int], suspects: set[int], most: int = 500) -> Addend:
     """The sum that made a loss, as a tree.
 
     Args:
@@ -95,7 +94,7 @@ def addends_of(recording: Recorder, token: int, varying: set[int], suspects: set
     return root
 
 
-def _parts(recording: Recorder, addend: Addend, varying: set[int], suspects: set[int]) -> list[Addend]:
+def _parts(recording: Recording, addend: Addend, varying: set[int], suspects: set[int]) -> list[Addend]:
     producer = recording.tokens[addend.token].producer
     if producer < 0:
         return []
@@ -123,7 +122,7 @@ def _parts(recording: Recorder, addend: Addend, varying: set[int], suspects: set
     return []
 
 
-def _stacked(recording: Recorder, call: Call) -> list[Addend]:
+def _stacked(recording: Recording, call: Call) -> list[Addend]:
     """torch.stack([ctc, lm]).sum(): the list is the sum."""
     producer = recording.tokens[call.inputs[0]].producer if len(call.inputs) == 1 and call.inputs[0] >= 0 else -1
     if producer < 0 or recording.calls[producer].operation.name not in ("stack", "cat", "concat", "hstack"):
@@ -139,14 +138,14 @@ def _stacked(recording: Recorder, call: Call) -> list[Addend]:
     return [Addend(name, token) for name, token in zip(names, inputs, strict=True)]
 
 
-def _operand(recording: Recorder, call: Call, token: int, place: int) -> Addend:
+def _operand(recording: Recording, call: Call, token: int, place: int) -> Addend:
     """An operand by its name in the source; where a product stands there, that name is a guess."""
     node = _operand_node(recording, call, token, place)
     name = _name(node)
     return Addend(name, token, firm=bool(name) and not isinstance(node, ast.BinOp))
 
 
-def _operand_node(recording: Recorder, call: Call, token: int | None, place: int) -> ast.AST | None:
+def _operand_node(recording: Recording, call: Call, token: int | None, place: int) -> ast.AST | None:
     """What stands in the source for an operand: `lm` in `ctc + lm`."""
     if call.site is None:
         return None
@@ -178,7 +177,7 @@ def _operand_node(recording: Recorder, call: Call, token: int | None, place: int
     return sides[min(place, len(sides) - 1)]
 
 
-def _assigned_at(recording: Recorder, token: int, code: CodeType, sides: list[ast.expr]) -> int | None:
+def _assigned_at(recording: Recording, token: int, code: CodeType, sides: list[ast.expr]) -> int | None:
     """Which of two names the line that made a value assigns it to."""
     producer = recording.tokens[token].producer
     site = recording.calls[producer].site if producer >= 0 else None
@@ -236,14 +235,14 @@ def _call_name(node: ast.Call) -> str:
     return _name(node.func)
 
 
-def fallback_name(recording: Recorder, token: int) -> str:
+def fallback_name(recording: Recording, token: int) -> str:
     """`line 42`, where the source gives no name."""
     producer = recording.tokens[token].producer
     site = recording.calls[producer].site if producer >= 0 else None
     return "loss" if site is None else f"line {line_of(site)[1]}"
 
 
-def edges_of(loss: torch.Tensor, recording: Recorder) -> dict[int, Any]:
+def edges_of(loss: torch.Tensor, recording: Recording) -> dict[int, Any]:
     """Per call, the place of its result in the loss's own graph, where autograd knows it: one walk for all addends."""
     edges: dict[int, Any] = {}
     for node in walk_nodes(loss.grad_fn):

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import sys
-import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from threading import get_ident as _thread_id
 from types import FrameType, FunctionType, TracebackType
 from typing import Any
 
 import torch
+from torch.overrides import TorchFunctionMode
 
 from gradcheck_lm.flow.operations.names import Operation, describe, with_arguments
-from gradcheck_lm.flow.watching import numbers as host
 from gradcheck_lm.flow.watching.compiled import EagerCompiler
-from gradcheck_lm.flow.watching.sites import Site, above_module_call, find_outer_site, find_site, find_site_in_module
+from gradcheck_lm.flow.watching.intervention import Intervention
+from gradcheck_lm.flow.watching.modules import ModuleStack
+from gradcheck_lm.flow.watching.numbers import numbers, numbers_in
+from gradcheck_lm.flow.watching.sites import find_outer_site, find_site, find_site_in_module
 from gradcheck_lm.flow.watching.switches import APPLY, Switches
-from gradcheck_lm.flow.watching.tape import IN_FUNCTION, OPEN, Call, Switch, named_operation
-from gradcheck_lm.flow.watching.tensors import SEQUENCE, Ledger, collect
+from gradcheck_lm.flow.watching.tape import IN_FUNCTION, OPEN, SEQUENCE, Call, Recording, named_operation
+from gradcheck_lm.flow.watching.tensors import TensorBook, collect
 
 _DEEPCOPY = torch.nn.Parameter.__deepcopy__.__code__
 _PICKLING, _UNPICKLING = torch.Tensor._reduce_ex_internal.__code__, torch._utils._rebuild_tensor.__code__
@@ -32,41 +33,39 @@ _NO_TENSORS = frozenset([int, float, bool, str, type(None), torch.dtype, torch.d
 _NONE: dict[str, Any] = {}
 
 
-class Recorder(Ledger, Switches):
-    """Records every torch function call between enter and exit; changes and keeps nothing of what it sees."""
+class Recorder(TorchFunctionMode):
+    """Records every torch function call between enter and exit; changes and keeps nothing of what it sees.
 
-    deep = False  # a replay also keeps the numbers given to every call
-    intervenes = False  # `run` does more than the call
-    severed: Mapping[tuple[int, int], str] = {}  # (call, input token) -> kind of a cut that the tokens do not show
+    What lasts as long as the watching is the recorder's; what belongs to one step is its `recording`, and
+    `start_again` begins a new one.
 
-    def __init__(self) -> None:
+    Args:
+        intervention: does the calls itself, for a run that is to differ from the program's own.
+    """
+
+    def __init__(self, intervention: Intervention | None = None) -> None:
         super().__init__()
-        self.switches: list[Switch] = []
-        self.modules: list[tuple[weakref.ref[torch.nn.Module], str]] = []
-        self.roots: list[weakref.ref[torch.nn.Module]] = []
+        self.intervention = intervention
+        self.modules = ModuleStack()
+        self.switches = Switches()
         self._operations: dict[Any, Operation] = {}  # of functions that are not torch's own
-        self._module_sites: list[Site | None] = []  # from where each running module was called
-        self._switch = OPEN
-        self._closed: list[int] = []
-        self._module_stack: list[int] = []
-        self._module_index: dict[int, int] = {}
-        self._hooks: list[Any] = []
         self._compiler = EagerCompiler()
-        self._thread = _thread_id()
+        self.start_again()
+
+    def start_again(self) -> None:
+        """Begin a new recording: what was seen so far belongs to the graph of the step before."""
+        self.modules.forget_dead()
+        self.recording = Recording(self.switches.seen, self.modules.ran, self.modules.roots)
+        self.book = TensorBook(self.recording, self.modules.site, self.intervention)
+        if self.intervention is not None:
+            self.intervention.begin(self.recording)
 
     # ------------------------------------------------------------------ the block
 
     def __enter__(self) -> Recorder:
-        self._thread = _thread_id()
-        if not torch.is_grad_enabled():
-            self.switches.append(Switch(None, None, torch.is_inference_mode_enabled(), False))
-            self._switch = len(self.switches) - 1
-        register = torch.nn.modules.module
-        self._hooks = [
-            register.register_module_forward_pre_hook(self._enter_module),
-            register.register_module_forward_hook(self._leave_module, always_call=True),
-        ]
-        self.start = SEQUENCE() if SEQUENCE is not None else 0
+        self.switches.open()
+        self.modules.open()
+        self.recording.start = SEQUENCE() if SEQUENCE is not None else 0
         self._compiler.open()
         super().__enter__()
         return self
@@ -76,30 +75,29 @@ class Recorder(Ledger, Switches):
     ) -> None:
         super().__exit__(kind, error, trace)
         self._compiler.close()
-        for hook in self._hooks:
-            hook.remove()
-        self._hooks = []
+        self.modules.close()
         self._operations.clear()
 
-    def _enter_module(self, module: torch.nn.Module, inputs: Any) -> None:
-        if _thread_id() != self._thread:
-            return
-        index = self._module_index.get(id(module))
-        if index is None or self.modules[index][0]() is not module:
-            index = self._module_index[id(module)] = len(self.modules)
-            self.modules.append((weakref.ref(module), type(module).__name__))
-        if not self._module_stack:
-            self.roots.append(weakref.ref(module))
-        self._module_sites.append(self._site(above_module_call(sys._getframe(1))))
-        self._module_stack.append(index)
+    # ------------------------------------------------------------------ what is asked of it afterwards
 
-    def _site(self, frame: FrameType | None) -> Site | None:
-        return find_site_in_module(frame, self._module_sites[-1]) if self._module_sites else find_site(frame)
+    def token_of(self, tensor: torch.Tensor) -> int | None:
+        """The newest token of a tensor, None where it was never seen."""
+        return self.book.token_of(tensor)
 
-    def _leave_module(self, module: torch.nn.Module, inputs: Any, output: Any) -> None:
-        if self._module_stack and _thread_id() == self._thread:
-            self._module_stack.pop()
-            self._module_sites.pop()
+    def see(self, tensor: torch.Tensor) -> int:
+        """The token of a tensor as it is now, after the block."""
+        return self.book.read(tensor, sys._getframe(1))
+
+    def number(self, value: float) -> int:
+        """A loss term that is a plain Python number: a token that only values from outside torch lead to."""
+        call = Call(named_operation("number"), (), False, OPEN, self.recording.program)
+        call.host = numbers(value)
+        self.book.keep(call, [torch.tensor(float(value))])
+        return call.outputs[0]
+
+    def call_of(self, node: Any) -> int | None:
+        """The call during which an autograd node was made, None for one from before the block."""
+        return self.recording.call_of(node)
 
     # ------------------------------------------------------------------ one call
 
@@ -107,7 +105,7 @@ class Recorder(Ledger, Switches):
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         operation = _ORDINARY.get(func)
-        if operation is not None and not self.intervenes and torch.is_grad_enabled():
+        if operation is not None and self.intervention is None and torch.is_grad_enabled():
             if kwargs is None:
                 return self._record_ordinary(operation, func, args, _NONE, sys._getframe(1))
             if "out" not in kwargs and kwargs.get("inplace") is not True:
@@ -127,7 +125,7 @@ class Recorder(Ledger, Switches):
         if operation.skip:
             return func(*args, **kwargs)
         if operation.grad_mode:
-            return self._switch_gradient(func, args, sys._getframe(1))
+            return self.switches.turn(func, args, sys._getframe(1))
         return self._record(operation, func, args, kwargs, sys._getframe(1))
 
     def _record_ordinary(
@@ -146,7 +144,8 @@ class Recorder(Ledger, Switches):
                 tensors.append(item)
             elif kind not in _NO_TENSORS:
                 collect((item,), tensors)
-        known, tokens, mutated = self._known, self.tokens, self.mutated
+        book, recording = self.book, self.recording
+        known, tokens, mutated = book.known, recording.tokens, book.mutated
         live = False
         inputs: list[int] = []
         for tensor in tensors:
@@ -155,22 +154,23 @@ class Recorder(Ledger, Switches):
             live = live or grad
             if entry is None:
                 if type(tensor) is _PARAMETER and not mutated:
-                    inputs.append(self._meet_parameter(tensor, frame))
+                    inputs.append(book.read_parameter(tensor, frame))
                 else:
-                    inputs.append(self._read(tensor, frame))
+                    inputs.append(book.read(tensor, frame))
             elif mutated or entry[0]() is not tensor or grad != tokens[entry[1]].requires_grad:
-                inputs.append(self._read(tensor, frame))
+                inputs.append(book.read(tensor, frame))
             else:
                 inputs.append(entry[1])
-        if self._module_stack:
-            site = find_site_in_module(frame, self._module_sites[-1])
-            call = Call(operation, tuple(inputs), live, OPEN, site, self._module_stack[-1])
+        modules = self.modules
+        if modules.running:
+            site = find_site_in_module(frame, modules.sites[-1])
+            call = Call(operation, tuple(inputs), live, OPEN, site, modules.running[-1])
         else:
             call = Call(operation, tuple(inputs), live, OPEN, find_site(frame))
         if frame.f_code is _DEEPCOPY:
             call.operation = _DEEPCOPY_OPERATION
-        if self.exports:
-            call.host = host.numbers_in(args, kwargs, everything=False)
+        if recording.exports:
+            call.host = numbers_in(args, kwargs, everything=False)
         result = func(*args, **kwargs) if kwargs else func(*args)
         if type(result) is not _TENSOR:
             self._finish(call, result, tensors, args, kwargs)
@@ -178,12 +178,8 @@ class Recorder(Ledger, Switches):
         for tensor in tensors:
             if tensor is result:  # x.float() of a float tensor gives x itself: no step
                 return result
-        self._keep_one(call, result)
+        book.keep_one(call, result)
         return result
-
-    def run(self, call: Call, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-        """Do the call itself; a replay changes an exported value here, a what-if bridges a cut."""
-        return func(*args, **kwargs)
 
     def _record(
         self,
@@ -212,26 +208,76 @@ class Recorder(Ledger, Switches):
         live = False
         inputs: list[int] = []
         if not operation.shape_only:
-            known, tokens = self._known, self.tokens
             for tensor in read:
-                entry = known.get(id(tensor))
-                grad = tensor.requires_grad
-                live = live or grad
-                if entry is None or self.mutated or entry[0]() is not tensor or grad != tokens[entry[1]].requires_grad:
-                    inputs.append(self._read(tensor, frame))
-                else:
-                    inputs.append(entry[1])
-        scope = OPEN if torch.is_grad_enabled() else self._scope(frame)
-        call = Call(operation, tuple(inputs), live, scope, self._site(frame))
-        if self._module_stack:
-            call.module = self._module_stack[-1]
+                live = live or tensor.requires_grad
+                inputs.append(self._token(tensor, frame))
+        scope = OPEN if torch.is_grad_enabled() else self.switches.scope(frame)
+        call = Call(operation, tuple(inputs), live, scope, self.modules.site(frame))
+        if self.modules.running:
+            call.module = self.modules.running[-1]
         if scope <= IN_FUNCTION:
             call.function_site = find_outer_site(frame, APPLY)
-        if self.exports or operation.factory or self.deep:
-            call.host = host.numbers_in(args, kwargs, everything=self.deep or operation.factory)
-        result = self.run(call, func, args, kwargs) if self.intervenes else func(*args, **kwargs)
+        other = self.intervention
+        deep = other is not None and other.deep
+        if self.recording.exports or operation.factory or deep:
+            call.host = numbers_in(args, kwargs, everything=deep or operation.factory)
+        result = func(*args, **kwargs) if other is None else other.run(call, func, args, kwargs)
         self._finish(call, result, tensors, args, kwargs)
         return result
+
+    def _token(self, tensor: torch.Tensor, frame: FrameType) -> int:
+        """As `TensorBook.read`, the short way where nothing has happened to the tensor."""
+        entry = self.book.known.get(id(tensor))
+        if entry is None or self.book.mutated or entry[0]() is not tensor:
+            return self.book.read(tensor, frame)
+        fresh = tensor.requires_grad == self.recording.tokens[entry[1]].requires_grad
+        return entry[1] if fresh else self.book.read(tensor, frame)
+
+    # ------------------------------------------------------------------ what it made
+
+    def _finish(
+        self, call: Call, result: Any, tensors: list[torch.Tensor], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> None:
+        operation = call.operation
+        produced: list[torch.Tensor] = []
+        if isinstance(result, torch.Tensor):
+            if not (operation.in_place or operation.factory or kwargs):  # the common case
+                if not any(result is tensor for tensor in tensors):
+                    self.book.keep(call, [result])
+                return
+            produced.append(result)
+        elif result is not None and not operation.export:
+            collect((result,), produced)
+        if operation.in_place or "out" in kwargs or kwargs.get("inplace") is True:
+            target = kwargs["out"] if "out" in kwargs else args[0] if args else None
+            targets: list[torch.Tensor] = []
+            collect((target,), targets)
+            produced = targets + [tensor for tensor in produced if all(tensor is not other for other in targets)]
+            self.book.keep(call, produced, changed=len(targets))
+        elif operation.export:
+            call.host = numbers(args[0] if operation.name == "__reduce_ex__" else result)
+            call.branch_value = operation.branch
+            self.recording.exports.append(len(self.recording.calls))
+            self.book.arrays.keep(result, len(self.recording.calls))
+            self.book.keep(call, [])
+        elif produced:
+            self._keep_fresh(call, produced, {id(tensor) for tensor in tensors})
+
+    def _keep_fresh(self, call: Call, produced: list[torch.Tensor], same: set[int]) -> None:
+        """Write down a call's results but those that are its arguments: x.float() of a float tensor is x itself."""
+        fresh = [tensor for tensor in produced if id(tensor) not in same]
+        if not fresh:
+            return
+        if call.operation.factory and self.book.arrays:
+            source = self.book.arrays.source_of(fresh[0])
+            call.memory = -1 if source is None else source
+        if not (call.operation.derivative.pairwise and len(produced) == len(call.inputs)):
+            self.book.keep(call, fresh)
+            return
+        for parent, tensor in zip(call.inputs, produced, strict=True):  # each is one of its arguments in another shape
+            live = self.recording.tokens[parent].requires_grad
+            own = Call(call.operation, (parent,), live, call.scope, call.site, call.module)
+            self.book.keep(own, [tensor] if id(tensor) not in same else [])
 
 
 def _is_lasting(func: Callable[..., Any]) -> bool:

@@ -1,4 +1,4 @@
-"""Where gradient is switched off and on again during a run, and why it is off where no event told of it."""
+"""Where gradient is switched off, and why: no_grad, inference_mode, a custom Function's forward, a checkpoint."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from types import CodeType, FrameType
 from typing import Any
 
 import torch
-from torch.overrides import TorchFunctionMode
 
 from gradcheck_lm.flow.watching.sites import find_site
 from gradcheck_lm.flow.watching.tape import IN_CHECKPOINT, IN_FUNCTION, OPEN, Switch
@@ -15,29 +14,56 @@ from gradcheck_lm.flow.watching.tape import IN_CHECKPOINT, IN_FUNCTION, OPEN, Sw
 APPLY = torch.autograd.function.Function.apply.__func__.__code__  # type: ignore[attr-defined]  # the frame of a custom Function's call
 
 
-class Switches(TorchFunctionMode):
-    """The part of a recorder that follows no_grad, inference_mode and their like."""
+class Switches:
+    """Follows no_grad, inference_mode and their like through a run."""
 
-    switches: list[Switch]
-    _switch: int
-    _closed: list[int]
+    def __init__(self) -> None:
+        self.seen: list[Switch] = []
+        self._now = OPEN  # place in `seen`
+        self._closed: list[int] = []  # those that an enable_grad() interrupts
 
-    def _switch_gradient(self, func: Callable[..., Any], args: tuple[Any, ...], frame: FrameType) -> Any:
+    def open(self) -> None:
+        """Begin to follow: gradient may be off already."""
+        if not torch.is_grad_enabled():
+            self.seen.append(Switch(None, None, torch.is_inference_mode_enabled(), False))
+            self._now = len(self.seen) - 1
+
+    def turn(self, func: Callable[..., Any], args: tuple[Any, ...], frame: FrameType) -> Any:
+        """Do a call that switches gradient on or off, and note it."""
         before = torch.is_grad_enabled()
         result = func(*args)
         after = torch.is_grad_enabled()
         if before and not after:
             if frame.f_back is not None and frame.f_back.f_code.co_name == "__exit__" and self._closed:
-                self._switch = self._closed.pop()  # an enable_grad() inside a no_grad() ends
+                self._now = self._closed.pop()  # an enable_grad() inside a no_grad() ends
             else:
-                self._open_switch(frame, inference=False)
+                self._note(frame, inference=False)
         elif after and not before:
-            if self._switch != OPEN:
-                self._closed.append(self._switch)
-            self._switch = OPEN
+            if self._now != OPEN:
+                self._closed.append(self._now)
+            self._now = OPEN
         return result
 
-    def _open_switch(self, frame: FrameType, *, inference: bool) -> None:
+    def scope(self, frame: FrameType) -> int:
+        """Why gradient is off here, found where no event told of it: a place in `seen`, or a constant of tape."""
+        if self._now != OPEN and not self.seen[self._now].inference:
+            return self._now
+        if torch.is_inference_mode_enabled():
+            if self._now == OPEN or not self.seen[self._now].inference:
+                self._note(frame, inference=True)
+                index, self._now = self._now, OPEN
+                return index
+            return self._now
+        walker: FrameType | None = frame
+        while walker is not None:
+            if walker.f_code is APPLY:
+                return IN_FUNCTION
+            if walker.f_code.co_filename.endswith("checkpoint.py") and walker.f_code.co_name == "forward":
+                return IN_CHECKPOINT
+            walker = walker.f_back
+        return IN_FUNCTION
+
+    def _note(self, frame: FrameType, *, inference: bool) -> None:
         decorated, sampling = None, False
         stack: list[tuple[CodeType, int]] = []
         walker: FrameType | None = frame
@@ -48,25 +74,5 @@ class Switches(TorchFunctionMode):
                 decorated = getattr(walker.f_locals.get("func"), "__code__", None)
             sampling = sampling or "torch/distributions" in code.co_filename.replace("\\", "/")
             walker = walker.f_back
-        self.switches.append(Switch(find_site(frame), decorated, inference, sampling, tuple(stack)))
-        self._switch = len(self.switches) - 1
-
-    def _scope(self, frame: FrameType) -> int:
-        """Why gradient is off here, found where no event told of it."""
-        inside = None
-        walker: FrameType | None = frame
-        if self._switch != OPEN and not self.switches[self._switch].inference:
-            return self._switch
-        if torch.is_inference_mode_enabled():
-            if self._switch == OPEN or not self.switches[self._switch].inference:
-                self._open_switch(frame, inference=True)
-                index, self._switch = self._switch, OPEN
-                return index
-            return self._switch
-        while walker is not None and inside is None:
-            if walker.f_code is APPLY:
-                inside = IN_FUNCTION
-            elif walker.f_code.co_filename.endswith("checkpoint.py") and walker.f_code.co_name == "forward":
-                inside = IN_CHECKPOINT
-            walker = walker.f_back
-        return IN_FUNCTION if inside is None else inside
+        self.seen.append(Switch(find_site(frame), decorated, inference, sampling, tuple(stack)))
+        self._now = len(self.seen) - 1

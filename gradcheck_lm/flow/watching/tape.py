@@ -1,7 +1,11 @@
-"""What a recording is made of: values (tokens), calls, and stretches without gradient. No tensor, no frame."""
+"""A recording and what it is made of: values (tokens), calls, and stretches without gradient. No frame."""
 
 from __future__ import annotations
 
+import bisect
+import itertools
+import weakref
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import CodeType
 from typing import Any
@@ -22,6 +26,11 @@ IN_CHECKPOINT = -3  # off because reentrant checkpointing runs: it will be recom
 
 NO_ARRAY = -1  # of a call's `memory`: it shares no array that was seen
 OWN_MEMORY = -2  # torch's own, so not NumPy's: as likely a constant from before the block as numbers that came back
+
+# Autograd numbers its nodes: to read that count after each call is far cheaper than to write a mark on each node.
+# Where torch has no such count, the marks are written.
+SEQUENCE: Callable[[], int] | None = getattr(torch.autograd, "_get_sequence_nr", None)
+_serial = itertools.count()
 
 
 class Token:
@@ -76,6 +85,38 @@ class Switch:
     inference: bool
     sampling: bool  # opened inside torch.distributions
     stack: tuple[tuple[CodeType, int], ...] = ()
+
+
+class Recording:
+    """What was seen of one step, readable after it; it holds no tensor but copies of single numbers."""
+
+    def __init__(
+        self,
+        switches: list[Switch],
+        modules: list[tuple[weakref.ref[torch.nn.Module], str]],
+        roots: list[weakref.ref[torch.nn.Module]],
+    ) -> None:
+        self.calls: list[Call] = []
+        self.tokens: list[Token] = []
+        self.exports: list[int] = []  # calls at which a value left torch
+        self.scalars: dict[int, torch.Tensor] = {}  # values of one number, copied: they may be terms of a loss
+        self.switches = switches
+        self.modules = modules  # every module that ran, with its class's name
+        self.roots = roots  # those that no other module called
+        self.program: Site | None = None  # the function under diagnosis: where a plain number that it returns is placed
+        self.severed: Mapping[tuple[int, int], str] = {}  # (call, input) -> kind of a cut that the tokens do not show
+        self.ends: list[int] = []  # per call: how many autograd nodes this thread had made after it
+        self.start = SEQUENCE() if SEQUENCE is not None else 0
+        self.stamp = f"gradcheck_lm.{next(_serial)}"
+
+    def call_of(self, node: Any) -> int | None:
+        """The call during which an autograd node was made, None for one from before this step."""
+        index = node.metadata.get(self.stamp)
+        if index is not None or not self.ends:
+            return index
+        number = node._sequence_nr()
+        place = bisect.bisect_right(self.ends, number)
+        return place if self.start <= number and place < len(self.ends) else None
 
 
 def named_operation(title: str) -> Operation:

@@ -1,161 +1,218 @@
-"""What a recording is made of while it is made: which call gave which tensors, and which tensor is which value."""
+"""Which tensor is which value: the tokens of tensors that calls made, and of those that were met on the way."""
 
 from __future__ import annotations
 
-import bisect
-import itertools
-import sys
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
 import torch
 
-from gradcheck_lm.flow.watching import numbers as host
-from gradcheck_lm.flow.watching.meeting import Meeting, storage_address
+from gradcheck_lm.flow.watching.intervention import Intervention
+from gradcheck_lm.flow.watching.memory import Arrays, address_of, owns_memory, storage_address
+from gradcheck_lm.flow.watching.numbers import numbers
 from gradcheck_lm.flow.watching.sites import Site
-from gradcheck_lm.flow.watching.tape import FLOATS, OPEN, Call, Token, named_operation
+from gradcheck_lm.flow.watching.tape import (
+    FLOATS,
+    NO_ARRAY,
+    OPEN,
+    OWN_MEMORY,
+    SEQUENCE,
+    Call,
+    Recording,
+    Token,
+    named_operation,
+)
 
-_serial = itertools.count()
-# Autograd numbers its nodes: to read that count after each call is far cheaper than to write a mark on each node.
-# Where torch has no such count, the marks are written.
-SEQUENCE: Callable[[], int] | None = getattr(torch.autograd, "_get_sequence_nr", None)
 
+class TensorBook:
+    """Knows the newest token of every tensor of one recording, and writes down what calls made.
 
-class Ledger(Meeting):
-    """The part of a recorder that writes down what calls made, and finds a tensor's value again."""
+    Args:
+        recording: where calls and tokens go.
+        site_of: the user's line that a frame belongs to.
+        intervention: asked what else is alive, and told of what comes back.
+    """
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.calls: list[Call] = []
-        self.tokens: list[Token] = []
-        self.ends: list[int] = []  # per call: how many autograd nodes this thread had made after it
-        self.start = 0
-        self.program: Site | None = None  # the function under diagnosis: where a plain number that it returns is placed
-        self.exports: list[int] = []
-        self.scalars: dict[int, torch.Tensor] = {}  # values of one number, copied: they may be terms of a loss
-        self.mutated: dict[int, int] = {}  # storage address -> token of its last change
-        self.stamp = f"gradcheck_lm.{next(_serial)}"
-        self._known: dict[int, tuple[weakref.ref[torch.Tensor], int]] = {}
-        self._addresses: dict[int, int] = {}  # data address -> newest token
-        self._arrays: list[tuple[weakref.ref[Any], int, int]] = []  # exported NumPy memory: array, address, call
-
-    def _finish(
-        self, call: Call, result: Any, tensors: list[torch.Tensor], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    def __init__(
+        self,
+        recording: Recording,
+        site_of: Callable[[FrameType | None], Site | None],
+        intervention: Intervention | None = None,
     ) -> None:
-        operation = call.operation
-        produced: list[torch.Tensor] = []
-        if isinstance(result, torch.Tensor):
-            if not (operation.in_place or operation.factory or kwargs):  # the common case
-                if not any(result is tensor for tensor in tensors):
-                    self._keep(call, [result], changed=0)
-                return
-            produced.append(result)
-        elif result is not None and not operation.export:
-            collect((result,), produced)
-        if operation.in_place or "out" in kwargs or kwargs.get("inplace") is True:
-            target = kwargs["out"] if "out" in kwargs else args[0] if args else None
-            targets: list[torch.Tensor] = []
-            collect((target,), targets)
-            produced = targets + [tensor for tensor in produced if all(tensor is not other for other in targets)]
-            self._keep(call, produced, changed=len(targets))
-        elif operation.export:
-            call.host = host.numbers(args[0] if operation.name == "__reduce_ex__" else result)
-            call.branch_value = operation.branch
-            self.exports.append(len(self.calls))
-            self._keep_array(result)
-            self._keep(call, [], changed=0)
-        elif produced:
-            same = {id(tensor) for tensor in tensors}
-            fresh = [tensor for tensor in produced if id(tensor) not in same]
-            if fresh:  # x.float() of a float tensor gives x itself: no step
-                if operation.factory and self._arrays:
-                    source = self._array_source(fresh[0])
-                    call.memory = -1 if source is None else source
-                if operation.derivative.pairwise and len(produced) == len(call.inputs):
-                    for parent, tensor in zip(call.inputs, produced, strict=True):
-                        self._keep_pair(call, parent, [tensor] if id(tensor) not in same else [])
-                    return
-                self._keep(call, fresh, changed=0)
+        self.recording = recording
+        self.site_of = site_of
+        self.intervention = intervention
+        self.known: dict[int, tuple[weakref.ref[torch.Tensor], int]] = {}  # id of a tensor -> it, its newest token
+        self.mutated: dict[int, int] = {}  # storage address -> token of its last change
+        self.arrays = Arrays()
+        self._addresses: dict[int, int] = {}  # data address -> newest token
 
-    def _keep_pair(self, call: Call, parent: int, produced: list[torch.Tensor]) -> None:
-        """One output of a call whose outputs are its inputs in another shape, each its own."""
-        live = self.tokens[parent].requires_grad
-        self._keep(Call(call.operation, (parent,), live, call.scope, call.site, call.module), produced, changed=0)
+    def token_of(self, tensor: torch.Tensor) -> int | None:
+        """The newest token of a tensor, None where it was never seen."""
+        known = self.known.get(id(tensor))
+        return known[1] if known is not None and known[0]() is tensor else None
 
-    def _keep_one(self, call: Call, tensor: torch.Tensor) -> None:
-        """As `_keep`, for a new tensor of torch's own making."""
-        number, index = len(self.tokens), len(self.calls)
-        token = Token(tensor, index)
-        if SEQUENCE is None or not token.shape:
-            self._keep(call, [tensor], changed=0)
-            return
-        self.tokens.append(token)
-        self._known[id(tensor)] = (weakref.ref(tensor), number)
-        try:  # noqa: SIM105 - contextlib.suppress would cost more than what it guards
-            self._addresses[tensor.data_ptr()] = number
-        except (RuntimeError, NotImplementedError):  # sparse, functorch's wrappers, fake tensors
-            pass
-        call.outputs = (number,)
-        self.calls.append(call)
-        self.ends.append(SEQUENCE())
+    # ------------------------------------------------------------------ what a call read
 
-    def _keep(self, call: Call, produced: list[torch.Tensor], *, changed: int) -> None:
-        index = len(self.calls)
-        outputs = []
-        for position, tensor in enumerate(produced):
-            token = self._new_token(tensor, index)
-            outputs.append(token)
-            kept = self.tokens[token]
-            if not kept.shape and kept.is_float:
-                self.scalars[token] = tensor.detach().clone()
-            if SEQUENCE is None and kept.requires_grad and (node := tensor.grad_fn) is not None:
-                node.metadata[self.stamp] = index  # type: ignore[index]
-            if position < changed and tensor.dtype in FLOATS and (address := storage_address(tensor)):
-                self.mutated[address] = token
-        call.outputs = tuple(outputs)
-        self.calls.append(call)
-        if SEQUENCE is not None:
-            self.ends.append(SEQUENCE())
-
-    # ------------------------------------------------------------------ tensors
-
-    def _read(self, tensor: torch.Tensor, frame: FrameType) -> int:
+    def read(self, tensor: torch.Tensor, frame: FrameType) -> int:
+        """The token of a tensor as it is now; it may have changed out of sight since it was seen last."""
         number = self.token_of(tensor)
         if number is None:
             number = self._meet(tensor, frame)
-        elif tensor.requires_grad and not self.tokens[number].requires_grad:
+        elif tensor.requires_grad and not self.recording.tokens[number].requires_grad:
             number = self._revive(tensor, number, frame)
         if self.mutated:
             change = self.mutated.get(storage_address(tensor))
             if change is not None and change > number:  # changed through a view or a base of it
                 if tensor.requires_grad and tensor.grad_fn is None:  # a leaf: autograd knows nothing of the change
-                    site = self.calls[self.tokens[change].producer].site
+                    site = self.recording.calls[self.recording.tokens[change].producer].site
                     return self._join(tensor, "torch.Tensor.data", (number, change), frame, site=site)
                 number = self._join(tensor, "view", (number, change), frame)
         return number
 
-    def number(self, value: float) -> int:
-        """A loss term that is a plain Python number: a token that only values from outside torch lead to."""
-        call = Call(named_operation("number"), (), False, OPEN, self.program)
-        call.host = host.numbers(value)
-        tensor = torch.tensor(float(value))
-        self._keep(call, [tensor], changed=0)
+    def read_parameter(self, tensor: torch.Tensor, frame: FrameType) -> int:
+        """A parameter that was not seen yet, the short way: a model has many."""
+        address = address_of(tensor)
+        if address in self._addresses:  # it may be made of a value that was seen: nn.Parameter(x)
+            return self._meet(tensor, frame)
+        tokens = self.recording.tokens
+        number = len(tokens)
+        tokens.append(Token(tensor, -1))
+        self.known[id(tensor)] = (weakref.ref(tensor), number)
+        self._addresses[address] = number
+        return number
+
+    def _meet(self, tensor: torch.Tensor, frame: FrameType) -> int:
+        """A tensor that no recorded call made: a parameter, an input, from_numpy, FloatTensor, nn.Parameter(x)."""
+        if tensor.grad_fn is not None:
+            parents = self._graph_parents(tensor)
+            if parents:
+                return self._join(tensor, _node_title(tensor), parents, frame)
+        elif self.recording.exports and not tensor.requires_grad and not isinstance(tensor, torch.nn.Parameter):
+            return self._meet_after_export(tensor, frame)
+        alias = self._alias(tensor)
+        if alias is not None:
+            title = "torch.nn.Parameter" if isinstance(tensor, torch.nn.Parameter) else "alias"
+            return self._join(tensor, title, (alias,), frame)
+        return self._new_token(tensor, -1)
+
+    def _meet_after_export(self, tensor: torch.Tensor, frame: FrameType) -> int:
+        """A tensor without history, met after values left torch: it may be made of them."""
+        if self.intervention is not None:
+            self.intervention.returned(tensor, self.site_of(frame))
+        memory = self.arrays.source_of(tensor)
+        alias = self._alias(tensor) if memory is None else None
+        if alias is not None:
+            return self._join(tensor, "alias", (alias,), frame)
+        call = Call(named_operation("torch.from_numpy"), (), False, OPEN, self.site_of(frame))
+        call.host = numbers(tensor)
+        call.memory = memory if memory is not None else OWN_MEMORY if owns_memory(tensor) else NO_ARRAY
+        self.keep(call, [tensor])
         return call.outputs[0]
 
-    def call_of(self, node: Any) -> int | None:
-        """The call during which an autograd node was made, None for one from before the block."""
-        index = node.metadata.get(self.stamp)
-        if index is not None or not self.ends:
-            return index
-        number = node._sequence_nr()
-        place = bisect.bisect_right(self.ends, number)
-        return place if self.start <= number and place < len(self.ends) else None
+    def _alias(self, tensor: torch.Tensor) -> int | None:
+        """A known token with the same memory, shape and type."""
+        address = address_of(tensor)
+        number = self._addresses.get(address) if address else None
+        if number is None:
+            return None
+        token = self.recording.tokens[number]
+        if token.shape != tensor.shape or token.dtype != tensor.dtype:
+            return None
+        if tensor.requires_grad or isinstance(tensor, torch.nn.Parameter):
+            return number  # Variable(x.data), Parameter(x): made from a tensor that nobody else may hold any more
+        # where the one seen before has died, its memory may have been given to something new
+        return number if any(known == number and seen() is not None for seen, known in self.known.values()) else None
 
-    def see(self, tensor: torch.Tensor) -> int:
-        """The token of a tensor as it is now, after the block."""
-        return self._read(tensor, sys._getframe(1))
+    def _revive(self, tensor: torch.Tensor, number: int, frame: FrameType) -> int:
+        """It had no gradient when it was made and has one now: a custom Function returned it."""
+        producer = self.recording.tokens[number].producer
+        site = self.recording.calls[producer].function_site if producer >= 0 else None
+        if tensor.grad_fn is None:
+            return self._join(tensor, "torch.Tensor.requires_grad", (number,), frame)
+        return self._join(tensor, _node_title(tensor), (number,), frame, site=site)
+
+    def _join(
+        self, tensor: torch.Tensor, title: str, parents: tuple[int, ...], frame: FrameType, site: Site | None = None
+    ) -> int:
+        tokens = self.recording.tokens
+        live = any(tokens[parent].requires_grad for parent in parents)
+        self.keep(Call(named_operation(title), parents, live, OPEN, site or self.site_of(frame)), [tensor])
+        return self.known[id(tensor)][1]
+
+    def _graph_parents(self, tensor: torch.Tensor, limit: int = 200) -> tuple[int, ...]:
+        """Tokens that autograd's own graph names as ancestors of a tensor made out of sight."""
+        parents: list[int] = []
+        queue: list[Any] = [tensor.grad_fn]
+        seen: set[Any] = set()
+        while queue and len(seen) < limit:
+            node = queue.pop()
+            if node is None or node in seen:
+                continue
+            seen.add(node)
+            index = self.recording.call_of(node)
+            if index is not None:
+                parents.extend(self.recording.calls[index].outputs)
+            elif (variable := getattr(node, "variable", None)) is not None:
+                known = self.token_of(variable)
+                parents.append(self._new_token(variable, -1) if known is None else known)
+            else:
+                queue.extend(edge for edge, _ in node.next_functions)
+        return tuple(parents)
+
+    # ------------------------------------------------------------------ what a call made
+
+    def keep(self, call: Call, produced: list[torch.Tensor], *, changed: int = 0) -> None:
+        """Write down a call and the tensors that it made, the first `changed` of them in place."""
+        recording = self.recording
+        index = len(recording.calls)
+        outputs = []
+        for position, tensor in enumerate(produced):
+            token = self._new_token(tensor, index)
+            outputs.append(token)
+            kept = recording.tokens[token]
+            if not kept.shape and kept.is_float:
+                recording.scalars[token] = tensor.detach().clone()
+            if SEQUENCE is None and kept.requires_grad and (node := tensor.grad_fn) is not None:
+                node.metadata[recording.stamp] = index  # type: ignore[index]
+            if position < changed and tensor.dtype in FLOATS and (address := storage_address(tensor)):
+                self.mutated[address] = token
+        call.outputs = tuple(outputs)
+        recording.calls.append(call)
+        if SEQUENCE is not None:
+            recording.ends.append(SEQUENCE())
+
+    def keep_one(self, call: Call, tensor: torch.Tensor) -> None:
+        """As `keep`, for a new tensor of torch's own making: written out, for nearly every call of a step ends here."""
+        recording = self.recording
+        tokens, calls = recording.tokens, recording.calls
+        number = len(tokens)
+        token = Token(tensor, len(calls))
+        if SEQUENCE is None or not token.shape:
+            self.keep(call, [tensor])
+            return
+        tokens.append(token)
+        self.known[id(tensor)] = (weakref.ref(tensor), number)
+        try:  # noqa: SIM105 - contextlib.suppress would cost more than what it guards
+            self._addresses[tensor.data_ptr()] = number
+        except (RuntimeError, NotImplementedError):  # sparse, functorch's wrappers, fake tensors
+            pass
+        call.outputs = (number,)
+        calls.append(call)
+        recording.ends.append(SEQUENCE())
+
+    def _new_token(self, tensor: torch.Tensor, producer: int) -> int:
+        number = len(self.recording.tokens)
+        token = Token(tensor, producer)
+        self.recording.tokens.append(token)
+        self.known[id(tensor)] = (weakref.ref(tensor), number)
+        if address := address_of(tensor):
+            self._addresses[address] = number
+        if self.intervention is not None and self.intervention.keeps_alive(tensor):
+            token.requires_grad = token.is_float = True  # for the questions asked later
+        return number
 
 
 def collect(items: Any, found: list[torch.Tensor]) -> None:
@@ -169,3 +226,8 @@ def collect(items: Any, found: list[torch.Tensor]) -> None:
             collect(item.values(), found)
         elif isinstance(item, slice):
             collect((item.start, item.stop, item.step), found)
+
+
+def _node_title(tensor: torch.Tensor) -> str:
+    """`autograd.Name` of the custom Function that made a tensor."""
+    return "autograd." + type(tensor.grad_fn).__name__.removesuffix("Backward")

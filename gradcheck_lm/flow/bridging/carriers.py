@@ -4,27 +4,24 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from types import FrameType
 from typing import Any
 
 from torch import Tensor
 
 from gradcheck_lm.flow.bridging.carrying import map_tensors
-from gradcheck_lm.flow.bridging.crossing import Crossing, Line, flat_numbers
+from gradcheck_lm.flow.bridging.round_trips import Crossing, Line, flat_numbers
 from gradcheck_lm.flow.bridging.straight_through import Carrier, straight_through
 from gradcheck_lm.flow.findings.model import Finding
 from gradcheck_lm.flow.rerunning.links import is_literal
 from gradcheck_lm.flow.tracing.graph import is_telling
-from gradcheck_lm.flow.watching.recorder import Recorder
 from gradcheck_lm.flow.watching.sites import Site, line_of
 from gradcheck_lm.flow.watching.tape import FLOATS, Call
 
 
-class Returning(Recorder):
-    """A recorder that knows the carriers of tensors, and values again that left torch on a bridged line."""
+class Carriers:
+    """Knows what carries the gradient of which tensor, and values again that left torch on a bridged line."""
 
     def __init__(self, findings: Sequence[Finding]) -> None:
-        super().__init__()
         self.findings = findings
         self.applied: set[Finding] = set()
         self.spanned: set[tuple[str, Line]] = set()  # (kind, line) of the other ends of bridged round trips
@@ -42,22 +39,25 @@ class Returning(Recorder):
         if carrier.value.requires_grad:
             self._carriers[id(tensor)] = weakref.ref(tensor), carrier
 
-    def _new_token(self, tensor: Tensor, producer: int) -> int:
-        number = super()._new_token(tensor, producer)
-        if self._carriers and self.carrier_of(tensor) is not None:  # for the questions asked later it is alive
-            self.tokens[number].requires_grad = self.tokens[number].is_float = True
-        return number
+    def knows(self, tensor: Tensor) -> bool:
+        """Whether something carries the gradient past a tensor."""
+        return bool(self._carriers) and self.carrier_of(tensor) is not None
 
-    def _live(self, tensor: Tensor) -> Tensor:
+    def forget(self, tensor: Tensor) -> None:
+        """It is overwritten: what carried its gradient does so no more."""
+        self._carriers.pop(id(tensor), None)
+
+    def live(self, tensor: Tensor) -> Tensor:
         """A floating-point tensor in the form that carries a gradient: the same numbers."""
         carrier = self.carrier_of(tensor) if tensor.dtype in FLOATS else None
         return tensor if carrier is None else carrier.value
 
-    def _soft(self, tensor: Tensor) -> Tensor:
+    def soft(self, tensor: Tensor) -> Tensor:
+        """What carries a tensor's gradient; the tensor itself where nothing else does."""
         carrier = self.carrier_of(tensor)
         return tensor if carrier is None else carrier.value
 
-    def _given(self, result: Any, carriers: Mapping[int, Carrier]) -> Any:
+    def given(self, result: Any, carriers: Mapping[int, Carrier]) -> Any:
         """The result with its carriers: a floating-point one becomes its own carrier."""
         if isinstance(result, Tensor):
             carrier = carriers.get(0)
@@ -73,9 +73,10 @@ class Returning(Recorder):
 
     # ------------------------------------------------------------------ out of torch and back
 
-    def _export(
+    def leave(
         self, call: Call, here: tuple[Finding, ...], func: Callable[..., Any], args: Any, kwargs: Mapping[str, Any]
     ) -> Any:
+        """Do a call through which a value leaves torch."""
         result = func(*map_tensors(args, Tensor.detach), **kwargs)  # a bridge before may have made it ask for grad
         crossing = any(finding.kind == "left_torch" for finding in here)
         crossing = crossing or any(finding.kind == "new_leaf" for finding in self.findings)
@@ -84,7 +85,7 @@ class Returning(Recorder):
             self.crossing.leave(result, carrier, line_of(call.site))
         return result
 
-    def _returned(self, call: Call, func: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Tensor | None:
+    def come_back(self, call: Call, func: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Tensor | None:
         """The result of a call that takes in numbers which left at a bridged line, or comes in at one."""
         if call.operation.factory:
             data = next((value for value in (*args, *kwargs.values()) if flat_numbers(value) is not None), None)
@@ -97,7 +98,7 @@ class Returning(Recorder):
             plain = func(*args, **{key: value for key, value in kwargs.items() if key != "requires_grad"})
             if plain.numel() != len(numbers) or not found.value.requires_grad:
                 return func(*args, **kwargs)
-            return self._given(plain, {0: _shaped(found, plain)})
+            return self.given(plain, {0: _shaped(found, plain)})
         known = {
             place: carrier.value.reshape(())
             for place, value in enumerate(args)
@@ -129,18 +130,18 @@ class Returning(Recorder):
         self.spanned.add(("new_leaf", target))
         return carrier
 
-    def term(self, value: Any) -> Any:
+    def term(self, value: Any, program: Site | None) -> Any:
         """A loss term as it is asked about: a plain number that left torch on a bridged line is a tensor again."""
-        if isinstance(value, float) and (carrier := self._come_back([value], self.program)) is not None:
+        if isinstance(value, float) and (carrier := self._come_back([value], program)) is not None:
             return carrier.value.reshape(())
         return value
 
-    def _meet_after_export(self, tensor: Tensor, frame: FrameType) -> int:
+    def meet(self, tensor: Tensor, site: Site | None) -> None:
+        """A tensor that no recorded call made, after values left torch: it may be made of them."""
         numbers = flat_numbers(tensor)
-        carrier = self._come_back(numbers, self._site(frame)) if numbers else None
+        carrier = self._come_back(numbers, site) if numbers else None
         if carrier is not None:
             self._attach(tensor, _shaped(carrier, tensor))
-        return super()._meet_after_export(tensor, frame)
 
 
 def _shaped(carrier: Carrier, like: Tensor) -> Carrier:

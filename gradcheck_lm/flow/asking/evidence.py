@@ -1,0 +1,163 @@
+"""All that was found out about one loss, before anything is concluded from it; nothing in here changes afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import torch
+
+from gradcheck_lm.flow.asking.subjects import Subjects
+from gradcheck_lm.flow.asking.terms import Asker, MakeExperiment, Splitter, Strand, read_terms
+from gradcheck_lm.flow.gradients.deaths import Death, deaths
+from gradcheck_lm.flow.rerunning import links
+from gradcheck_lm.flow.tracing.graph import Dataflow, Distances
+from gradcheck_lm.flow.watching.recorder import Recorder
+from gradcheck_lm.flow.watching.tape import Recording
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One recording, the tensors asked about, the terms of the loss with their gradients and ways, and the deaths."""
+
+    recording: Recording
+    subjects: Subjects
+    flow: Dataflow
+    strands: tuple[Strand, ...]
+    given: bool  # the terms were named by the caller
+    distances: Mapping[str, Distances]  # per term
+    ways: Distances  # to the terms together
+    deaths: Mapping[str, Mapping[int, Death]]  # per term and place of a tensor
+    unreached: tuple[int, ...]  # places of tensors without any gradient
+    zero: tuple[int, ...]  # with one of exactly zero
+    bad: tuple[int, ...]  # with NaN or infinity
+    notes: tuple[str, ...] = field(default=())
+
+    @cached_property
+    def dead(self) -> tuple[Strand, ...]:
+        """The terms that teach nothing."""
+        return tuple(strand for strand in self.strands if strand.is_dead)
+
+    @cached_property
+    def fed(self) -> frozenset[int]:
+        """Places of tensors whose gradient is not zero."""
+        places = range(len(self.subjects))
+        return frozenset(p for p in places if any(strand.gradients.reaches(p) for strand in self.strands))
+
+    @cached_property
+    def structural(self) -> tuple[int, ...]:
+        """Places of tensors whose gradient is zero by construction, but for rounding."""
+        found = {place for strand in self.strands for place in strand.gradients.structural}
+        return tuple(sorted(found - self.fed))
+
+    @cached_property
+    def read(self) -> frozenset[int]:
+        """Tokens that any call reads."""
+        return frozenset(token for call in self.recording.calls for token in call.inputs)
+
+    def label(self, strand: Strand) -> str | None:
+        """A term's name, None where the loss is not a sum of several."""
+        return strand.name if self.given or len(self.strands) > 1 else None
+
+
+def gather(
+    recorder: Recorder,
+    wrt: dict[str, torch.Tensor],
+    values: dict[str, torch.Tensor | float],
+    *,
+    given: bool,
+    explicit: bool,
+    experiment: MakeExperiment | None = None,
+) -> Evidence:
+    """Ask autograd, the recording and, where it is in doubt, the program itself.
+
+    Args:
+        wrt: the tensors asked about, by name. explicit: they were named one by one.
+        values: the loss's terms by name. given: the caller named them; otherwise the addends of a sum are told apart.
+        experiment: makes the experiment with which numbers that left torch are followed.
+    """
+    subjects = Subjects.of(recorder, wrt, explicit=explicit)
+    strands = read_terms(recorder, subjects, values)
+    recording = recorder.recording
+    flow = Dataflow(recording, links.observed_links(recording))
+    asker = Asker(experiment)
+    notes = [strand.gradients.note for strand in strands if strand.gradients.note]
+    if not given:
+        strands = Splitter(recorder, subjects, flow, asker, strands[0]).strands()
+    unreached, zero, bad = _sorted(subjects, strands)
+    distances = {strand.name: _ways_to(flow, subjects, strand, asker) for strand in strands}
+    all_dead = all(strand.is_dead for strand in strands)
+    ways = _ways_to_all(flow, subjects, strands, [] if all_dead else unreached, asker)
+    found = {strand.name: _deaths(recording, subjects, strand, (unreached, zero, bad)) for strand in strands}
+    return Evidence(
+        recording, subjects, flow, tuple(strands), given, distances, ways, found,
+        tuple(unreached), tuple(zero), tuple(bad), (*notes, *asker.notes),
+    )  # fmt: skip
+
+
+def _sorted(subjects: Subjects, strands: list[Strand]) -> tuple[list[int], list[int], list[int]]:
+    """Places of the wanted tensors that are unreached, that get a zero, and that get NaN or infinity."""
+    unreached, zero, bad = [], [], []
+    columns = [strand.gradients for strand in strands]
+    for place in subjects.wanted:
+        if all(column.norms[place] is None for column in columns):
+            unreached.append(place)
+        elif all(column.norms[place] is None or column.zero[place] for column in columns):
+            zero.append(place)
+        if any(not column.finite[place] for column in columns):
+            bad.append(place)
+    return unreached, zero, bad
+
+
+def _ways_to(flow: Dataflow, subjects: Subjects, strand: Strand, asker: Asker) -> Distances:
+    """The ways to one term; where it is dead and they are in doubt, the program is asked."""
+    ways = flow.distances([strand.token])
+    told_by_nodes = strand.gradients.refused or (strand.requires_grad and strand.is_connected)
+    if strand.is_dead and not told_by_nodes and _doubtful(flow, subjects, ways):
+        asker.ask(flow, list(subjects.roots), [strand.token])
+        ways = flow.distances([strand.token])
+    return ways
+
+
+def _doubtful(flow: Dataflow, subjects: Subjects, ways: Distances) -> bool:
+    starts = [root for root in subjects.roots if root in ways.tokens]
+    if not starts:
+        return True
+    best = min(starts, key=lambda root: ways.tokens[root])
+    for index, source, _ in ways.way(best):
+        if source is None and all(link.certainty == "likely" for link in flow.into.get(index, ())):
+            return True
+    return False
+
+
+def _ways_to_all(
+    flow: Dataflow, subjects: Subjects, strands: list[Strand], unreached: list[int], asker: Asker
+) -> Distances:
+    """The ways to all terms together; the program is asked where tensors without gradient have none."""
+    ends = [strand.token for strand in strands]
+    ways = flow.distances(ends)
+    missing = [subjects.roots[place] for place in unreached if subjects.roots[place] not in ways.tokens]
+    if any(flow.descendants([root])[1] for root in missing):
+        asker.ask(flow, missing, ends)
+        ways = flow.distances(ends)
+    return ways
+
+
+def _deaths(
+    recording: Recording, subjects: Subjects, strand: Strand, lacking: tuple[list[int], list[int], list[int]]
+) -> dict[int, Death]:
+    """Where the gradient of one term dies on its way to the tensors that lack it."""
+    root, columns = strand.root, strand.gradients
+    if root is None or not root.requires_grad or columns.freed:
+        return {}
+    unreached, zero, bad = lacking
+    wanted = [place for place in {*unreached, *zero} if subjects.tensors[place].requires_grad]
+    wanted += [place for place in bad if not columns.finite[place]]
+    if strand.is_dead:
+        wanted += [place for place in subjects.wanted if columns.norms[place] is not None]
+    wanted = list(dict.fromkeys(wanted))
+    if not wanted:
+        return {}
+    found = deaths(root, [subjects.tensors[place] for place in wanted], recording.call_of)
+    return {wanted[position]: death for position, death in found.items()}

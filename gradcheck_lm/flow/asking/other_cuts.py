@@ -1,0 +1,29 @@
+"""Cuts on the user's own lines that starve nothing: another way carries the gradient."""
+
+from __future__ import annotations
+
+from gradcheck_lm.flow.asking.drafts import Chain
+from gradcheck_lm.flow.asking.evidence import Evidence
+from gradcheck_lm.flow.tracing.graph import Cut
+
+_NOTED = frozenset(["detach", "grad_disabled", "discrete_op", "integer_cast", "sampling", "new_leaf"])
+_MOST = 20
+
+
+def note_other_cuts(evidence: Evidence, chain: Chain) -> None:
+    """Cuts of a live value on a way to a term, that are not told yet."""
+    recording = evidence.recording
+    reached, _ = evidence.flow.descendants(evidence.subjects.roots)
+    leading = {token for ways in evidence.distances.values() for token in ways.tokens}
+    left = _MOST
+    for index, call in enumerate(recording.calls):
+        if left == 0:
+            return
+        if not call.live or call.site is None or call.site.library_code is not None:
+            continue
+        sources = [token for token in call.inputs if token in reached and recording.tokens[token].requires_grad]
+        for output in call.outputs if sources else ():
+            for kind in evidence.flow.cuts(index, sources[0], output) if output in leading else ():
+                if kind in _NOTED and call.operation.name != "grad.__get__":  # an optimizer reads it
+                    left -= 1
+                    chain.add(Cut(index, kind), certainty="certain", severity="note")

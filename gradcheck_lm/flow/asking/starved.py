@@ -1,0 +1,138 @@
+"""Terms that teach nothing and tensors without a gradient: the cuts on the ways along which one should have come."""
+
+from __future__ import annotations
+
+from gradcheck_lm.flow.asking.drafts import Chain, Draft
+from gradcheck_lm.flow.asking.evidence import Evidence
+from gradcheck_lm.flow.asking.terms import Strand
+from gradcheck_lm.flow.operations.names import words
+from gradcheck_lm.flow.tracing.graph import Cut, Distances
+from gradcheck_lm.flow.watching.sites import Site
+
+_ARITHMETIC = words(
+    """
+    add sub mul div neg mean sum to float __rsub__ __radd__ __rmul__ add_ sub_ mul_ div_ clone
+    """
+)
+_OUT_OF_SIGHT = (
+    "what runs in another thread or process or in a torch.jit script is out of the recorder's sight: if wrt reaches "
+    "the loss through one of them, look for the cut in there"
+)
+_MOST_STARTS = 400  # tensors from which the ways to one dead term are followed
+
+
+def explain_dead_terms(evidence: Evidence, chain: Chain) -> None:
+    """The cuts on the shortest ways from wrt to each dead term."""
+    for strand in evidence.dead:
+        _explain_dead(evidence, chain, strand, evidence.distances[strand.name])
+
+
+def _explain_dead(evidence: Evidence, chain: Chain, strand: Strand, ways: Distances) -> None:
+    label, subjects = evidence.label(strand), evidence.subjects
+    if strand.requires_grad and strand.is_connected:
+        return  # connected, and zero: told by the nodes of the backward pass
+    if _explain_refusal(evidence, chain, strand, ways, label):
+        return
+    if all(not subjects.tensors[place].requires_grad for place in subjects.wanted):
+        for place in subjects.wanted:
+            if subjects.roots[place] in ways.tokens:
+                _frozen(evidence, chain, place, "error", label)
+    starts = [root for root in subjects.roots if root in ways.tokens]
+    if not starts:
+        _constant(evidence, chain, strand.token, label)
+        return
+    least = min(ways.tokens[root][:3] for root in starts)
+    nearest = [root for root in starts[:_MOST_STARTS] if ways.tokens[root][:3] == least]
+    found = sum(chain.follow(ways, root, term=label) for root in nearest)
+    if not found and all(subjects.tensors[place].requires_grad for place in subjects.wanted):
+        chain.note(
+            f"term {strand.name!r} descends from wrt and no cut was seen on the way: look at custom "
+            "autograd.Functions, compiled regions and other threads, which the recorder cannot look into"
+        )
+
+
+def _explain_refusal(evidence: Evidence, chain: Chain, strand: Strand, ways: Distances, label: str | None) -> bool:
+    """backward() raises: the operations on the way to the term that torch has no derivative of."""
+    if not strand.gradients.refused:
+        return False
+    tokens, found = evidence.recording.tokens, False
+    for index, call in enumerate(evidence.recording.calls):
+        live = [source for source in call.inputs if tokens[source].requires_grad] if call.live else []
+        for output in call.outputs if live else ():
+            leads = output in ways.tokens and tokens[output].requires_grad
+            if leads and any("discrete_op" in evidence.flow.cuts(index, source, output) for source in live):
+                chain.add(Cut(index, "discrete_op"), certainty="certain", term=label)
+                found = True
+    return found
+
+
+def explain_unreached(evidence: Evidence, chain: Chain) -> None:
+    """The cuts between each tensor without gradient and a term of the loss."""
+    if len(evidence.dead) == len(evidence.strands):
+        return  # what starves all of them is told by the terms
+    subjects, ways = evidence.subjects, evidence.ways
+    for place in evidence.unreached:
+        if not subjects.tensors[place].requires_grad:
+            _frozen(evidence, chain, place, "error")
+        elif subjects.roots[place] not in ways.tokens:
+            _constant(evidence, chain, evidence.strands[0].token, None, place)
+        else:
+            chain.follow(ways, subjects.roots[place], tensor=subjects.names[place])
+
+
+def note_frozen(evidence: Evidence, chain: Chain) -> None:
+    """Tensors that ask for no gradient, among others that do."""
+    for place in evidence.subjects.frozen:
+        _frozen(evidence, chain, place, "note")
+
+
+def _frozen(evidence: Evidence, chain: Chain, place: int, severity: str, term: str | None = None) -> None:
+    site, call = _freezing(evidence, evidence.subjects.roots[place])
+    draft = Draft("frozen", call, "certain", severity, site=site, op="requires_grad=False")
+    chain.put(draft, key=("frozen", site), term=term, tensor=evidence.subjects.names[place])
+
+
+def _freezing(evidence: Evidence, root: int) -> tuple[Site | None, int | None]:
+    """Where requires_grad was switched off, if that was seen; else where the tensor is first used."""
+    first: tuple[Site | None, int | None] = (None, None)
+    for index, call in enumerate(evidence.recording.calls):
+        if root in call.inputs:
+            if call.operation.marks_leaf:
+                return call.site, index
+            if first == (None, None):
+                first = call.site, index
+    return first
+
+
+def _constant(evidence: Evidence, chain: Chain, token: int, term: str | None, place: int | None = None) -> None:
+    """The line that made a term without one of the tensors asked about, or without all of them."""
+    index = _maker(evidence, token)
+    roots = evidence.subjects.roots
+    why = None
+    if place is not None:
+        why = (
+            "It is used in this run, and nothing computed from it reaches the loss."
+            if roots[place] in evidence.read
+            else "No operation of this run uses it: its module is never called, or another object is trained."
+        )
+    elif not any(root in evidence.read for root in roots):
+        why = "No operation of this run uses what wrt holds: its module is never called, or another object is used."
+    chain.note(_OUT_OF_SIGHT)
+    draft = Draft("constant", index if index >= 0 else None, "certain", why=why)
+    name = None if place is None else evidence.subjects.names[place]
+    chain.put(draft, key=("constant", index, why), term=term, tensor=name)
+
+
+def _maker(evidence: Evidence, token: int) -> int:
+    """The call that made a value, seen through arithmetic with plain numbers; -1 where it is not in the recording."""
+    calls, tokens = evidence.recording.calls, evidence.recording.tokens
+    index = tokens[token].producer
+    for _ in range(1000):
+        if index < 0:
+            break
+        call = calls[index]
+        before = [value for value in call.inputs if value >= 0 and tokens[value].producer >= 0]
+        if call.operation.name not in _ARITHMETIC or len(before) != 1:
+            break
+        index = tokens[before[0]].producer
+    return index

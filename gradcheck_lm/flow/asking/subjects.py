@@ -1,0 +1,47 @@
+"""The tensors asked about, each with the token that it had when the run began."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from gradcheck_lm.flow.watching.recorder import Recorder
+
+
+@dataclass(frozen=True)
+class Subjects:
+    """What a diagnosis is about; a tensor goes by its place in `names`."""
+
+    names: tuple[str, ...]
+    tensors: tuple[torch.Tensor, ...]
+    roots: tuple[int, ...]  # tokens
+    wanted: tuple[int, ...]  # places of those that should get a gradient
+    frozen: tuple[int, ...]  # places of those that ask for none
+
+    @classmethod
+    def of(cls, recorder: Recorder, wrt: dict[str, torch.Tensor], *, explicit: bool) -> Subjects:
+        """Find them in a run; `explicit`: they were named one by one, so each of them should get a gradient."""
+        tensors = tuple(wrt.values())
+        roots = tuple(_first_token(recorder, tensor) for tensor in tensors)
+        asking = tuple(place for place, tensor in enumerate(tensors) if explicit or tensor.requires_grad)
+        wanted = asking or tuple(range(len(tensors)))
+        return cls(tuple(wrt), tensors, roots, wanted, tuple(p for p in range(len(tensors)) if p not in set(wanted)))
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+def _first_token(recorder: Recorder, tensor: torch.Tensor) -> int:
+    """The token a tensor had when the run began: in-place changes come after it."""
+    token, recording = recorder.token_of(tensor), recorder.recording
+    if token is None:
+        return recorder.see(tensor)
+    while (producer := recording.tokens[token].producer) >= 0:
+        call = recording.calls[producer]
+        before = [value for value in call.inputs if value >= 0]
+        overwritten = call.operation.derivative.overwrites
+        if not tensor.is_leaf or not call.operation.in_place or overwritten or not before:
+            break
+        token = before[0]
+    return token

@@ -1,0 +1,66 @@
+"""The modules of a run: which ran, which is running, and from where each was called."""
+
+from __future__ import annotations
+
+import sys
+import weakref
+from threading import get_ident as _thread_id
+from types import FrameType
+from typing import Any
+
+import torch
+
+from gradcheck_lm.flow.watching.sites import Site, above_module_call, find_site, find_site_in_module
+
+
+class ModuleStack:
+    """Follows the modules of one thread through torch's global hooks while it is open."""
+
+    def __init__(self) -> None:
+        self.ran: list[tuple[weakref.ref[torch.nn.Module], str]] = []  # with the name of its class
+        self.roots: list[weakref.ref[torch.nn.Module]] = []  # called by no other module
+        self.running: list[int] = []  # places in `ran`, outermost first
+        self.sites: list[Site | None] = []  # from where each running module was called
+        self.hooks: list[Any] = []
+        self._places: dict[int, int] = {}  # id of a module -> its place in `ran`
+        self._thread = _thread_id()
+
+    def open(self) -> None:
+        """Begin to follow."""
+        self._thread = _thread_id()
+        register = torch.nn.modules.module
+        self.hooks = [
+            register.register_module_forward_pre_hook(self._enter),
+            register.register_module_forward_hook(self._leave, always_call=True),
+        ]
+
+    def close(self) -> None:
+        """Take the hooks out of torch again."""
+        for hook in self.hooks:
+            hook.remove()
+        self.hooks = []
+
+    def forget_dead(self) -> None:
+        """Drop roots that nobody holds any more, and those named twice."""
+        self.roots[:] = dict.fromkeys(reference for reference in self.roots if reference() is not None)
+
+    def site(self, frame: FrameType | None) -> Site | None:
+        """The user's line that a frame belongs to."""
+        return find_site_in_module(frame, self.sites[-1]) if self.sites else find_site(frame)
+
+    def _enter(self, module: torch.nn.Module, inputs: Any) -> None:
+        if _thread_id() != self._thread:
+            return
+        place = self._places.get(id(module))
+        if place is None or self.ran[place][0]() is not module:
+            place = self._places[id(module)] = len(self.ran)
+            self.ran.append((weakref.ref(module), type(module).__name__))
+        if not self.running:
+            self.roots.append(weakref.ref(module))
+        self.sites.append(self.site(above_module_call(sys._getframe(1))))
+        self.running.append(place)
+
+    def _leave(self, module: torch.nn.Module, inputs: Any, output: Any) -> None:
+        if self.running and _thread_id() == self._thread:
+            self.running.pop()
+            self.sites.pop()
