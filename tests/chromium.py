@@ -14,6 +14,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from child_processes import HANG, kill
+
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
     "--disable-sync", "--disable-dev-shm-usage", "--no-first-run", "--hide-scrollbars", "--remote-debugging-pipe",
@@ -53,20 +55,28 @@ class Browser:
         self._process = subprocess.Popen(
             [str(executable()), *FLAGS, f"--user-data-dir={self._profile}", "about:blank"],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, close_fds=False,
-            preexec_fn=onto_three_and_four,
+            preexec_fn=onto_three_and_four, start_new_session=True,
         )  # fmt: skip
         for one in (to_browser, from_browser, *low):
             os.close(one)
+        try:
+            self._attach()
+        except BaseException:  # nobody else ends it then
+            self.__exit__()
+            raise
+        return self
+
+    def _attach(self) -> None:
+        """To the one page that there is."""
         targets = self.call("Target.getTargets")["targetInfos"]
         page = next(target["targetId"] for target in targets if target["type"] == "page")
         self._session = self.call("Target.attachToTarget", targetId=page, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
-        return self
 
     def __exit__(self, *exception: object) -> None:
-        self._process.kill()
-        self._process.wait(timeout=20)
+        kill(self._process)  # and its own processes
+        self._process.wait()
         os.close(self._out)
         os.close(self._in)
         shutil.rmtree(self._profile, ignore_errors=True)
@@ -85,7 +95,7 @@ class Browser:
         self.call("Page.navigate", url=path.resolve().as_uri())
         self.wait("document.readyState === 'complete' && location.protocol === 'file:'")
 
-    def wait(self, condition: str, seconds: float = 15) -> None:
+    def wait(self, condition: str, seconds: float = HANG) -> None:
         """Until a JavaScript expression is true."""
         deadline = time.monotonic() + seconds
         while not self.evaluate(condition):
@@ -139,7 +149,7 @@ class Browser:
 
     def _receive(self) -> dict[str, Any]:
         while b"\0" not in self._buffer:
-            ready, _, _ = select.select([self._in], [], [], 30)
+            ready, _, _ = select.select([self._in], [], [], HANG)
             assert ready, "the browser does not answer"
             data = os.read(self._in, 1 << 20)
             assert data, "the browser has ended"

@@ -67,7 +67,7 @@ def check(kind: str, rank: int) -> None:
 
 def main(rank: int, file: str) -> None:
     torch.distributed.init_process_group(
-        "gloo", init_method=f"file://{file}", rank=rank, world_size=2, timeout=datetime.timedelta(seconds=90)
+        "gloo", init_method=f"file://{file}", rank=rank, world_size=2, timeout=datetime.timedelta(seconds=300)
     )
     try:
         for kind in KINDS:

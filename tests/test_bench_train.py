@@ -11,7 +11,9 @@ import pytest
 import torch
 from torch import nn
 
+from gradcheck_lm.bench import peak
 from gradcheck_lm.bench.flops import lstm_flops, step_flops, time_of_parts
+from gradcheck_lm.bench.peak import Peak, Probes, best_of, peak_flops_per_second
 from gradcheck_lm.bench.reference import load_reference
 from gradcheck_lm.bench.timing import Timings
 from gradcheck_lm.bench.train import STAGES, against_the_reference, run_train
@@ -21,6 +23,7 @@ from gradcheck_lm.errors import ArgumentError
 from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.htr.crnn import CRNN, CRNNConfig, build_crnn, count_parameters
 from gradcheck_lm.lab.lines.batches import BatchMaker
+from gradcheck_lm.lm import dtype as dtype_module
 
 CHARSET = Charset.standard()
 TINY = CRNNConfig(
@@ -29,7 +32,7 @@ TINY = CRNNConfig(
 )  # fmt: skip
 PLAN = Plan(
     torch.device("cpu"), 2, recogniser=TINY, laptop=TINY, batch=2, batches=3, buckets=2, steps=3, laptop_steps=3,
-    compile=False,
+    compile=False, probes=Probes(32, 1, 4, 8, 1),
 )  # fmt: skip
 
 # what a checkout looks like from outside: names, arguments and imports, with a network of ours behind them
@@ -222,11 +225,55 @@ def test_the_parts_together_are_the_step() -> None:
     torch.testing.assert_close(gradients[-1], {n: p.grad for n, p in model.named_parameters()}, rtol=1e-3, atol=1e-5)
 
 
+# ---------------------------------------------------------------------- the most of the device
+
+
+def test_a_work_that_would_take_too_long_is_left_out_unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
+    cpu, done = torch.device("cpu"), []
+    matmul = torch.matmul
+
+    def counted(one: torch.Tensor, two: torch.Tensor) -> torch.Tensor:
+        done.append(len(one))
+        return matmul(one, two)
+
+    monkeypatch.setattr(torch, "matmul", counted)
+    seconds = iter(range(1000))
+    monkeypatch.setattr(peak, "clock_of", lambda device: lambda: float(next(seconds)))  # every call takes a second
+    found = peak_flops_per_second(cpu, torch.float32, probes=Probes(32, 8, 4, 8, 2, seconds=100))
+    # the product has 8 * 8 * 8 times the operations of its small one, the convolution 8 * 8 times
+    assert found.left_out == {"matrix product": "one would take 512 s, more than the 100 s it may take"}
+    assert found.reached == {"convolution": 2 * 9 * 64 * 8 * 64 * 4 * 8}
+    assert done == [4, 4]
+    found = peak_flops_per_second(cpu, torch.float32, probes=Probes(32, 8, 4, 8, 2, seconds=600))
+    assert found.left_out == {}
+    assert done == [4, 4, 4, 4, 32, 32, 32]
+
+
+def test_a_work_is_repeated_until_its_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    times = iter(range(0, 10_000, 25))
+    monkeypatch.setattr(peak.time, "monotonic", lambda: float(next(times)))
+    calls: list[int] = []
+    found = peak._best(1.0, lambda: calls.append(1), repeats=6, seconds=60, device=torch.device("cpu"))
+    assert len(found) == len(calls) == 3
+
+
+def test_the_best_of_all_turns_is_kept_and_what_is_in_none_is_named() -> None:
+    one, two = Peak({"product": 3.0}, {"convolution": "slow"}), Peak({"product": 2.0, "convolution": 1.0}, {})
+    found = best_of({"float32": one, "bfloat16": one}, {"float32": two, "bfloat16": one})
+    assert found == {
+        "peak_flops_per_second": {"float32": {"product": 3.0, "convolution": 1.0}, "bfloat16": {"product": 3.0}},
+        "left_out": {"bfloat16 convolution": "slow"},
+    }
+
+
 # ---------------------------------------------------------------------- the page
 
 
-def test_the_whole_benchmark_on_a_tiny_recogniser(checkout: Path, tmp_path: Path) -> None:
+def test_the_whole_benchmark_on_a_tiny_recogniser(
+    checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     out = tmp_path / "out"
+    monkeypatch.setattr(dtype_module, "prefers_bfloat16", lambda: True)
     path = run_train(out, reference=checkout, device="cpu", repeats=2, progress=lambda _: None, plan=PLAN)
     report = json.loads((out / "train.json").read_text(encoding="utf-8"))
     text = path.read_text(encoding="utf-8")
@@ -238,6 +285,10 @@ def test_the_whole_benchmark_on_a_tiny_recogniser(checkout: Path, tmp_path: Path
     assert stages["reference"]["ratio"] == ratio
     assert f"| {ratio['median']:.2f} ({ratio['low']:.2f} to {ratio['high']:.2f}) |" in text
     assert set(stages["options"]["gains"]) == {"feature maps in rows", "fused", "bf16"}
+    works = {"matrix product", "convolution"}
+    measured = {kind: set(reached) for kind, reached in stages["flops"]["peak_flops_per_second"].items()}
+    assert measured == {"float32": works, "bfloat16": works}
+    assert "Left out" not in text
     data = lines_of(TINY, 6, buckets=2)
     make = BatchMaker(data, Contestant(build_crnn(TINY), data, PLAN).trainer.config)
     assert stages["buckets"]["widths"] == [make(step).images.shape[-1] for step in range(3, 6)]
@@ -251,7 +302,11 @@ def test_the_whole_benchmark_on_a_tiny_recogniser(checkout: Path, tmp_path: Path
     assert str(tmp_path) not in text + json.dumps(report)
 
 
-def test_one_stage_alone_and_without_a_reference_the_page_says_so(tmp_path: Path) -> None:
+def test_one_stage_alone_and_without_a_reference_the_page_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dtype_module, "prefers_bfloat16", lambda: False)
+
     def run(*only: str) -> str:
         path = run_train(
             tmp_path, reference=None, device="cpu", repeats=2, progress=lambda _: None, plan=PLAN, only=only
@@ -264,9 +319,14 @@ def test_one_stage_alone_and_without_a_reference_the_page_says_so(tmp_path: Path
     before = json.loads((tmp_path / "train.json").read_text(encoding="utf-8"))["stages"]
     text = run("reference")
     after = json.loads((tmp_path / "train.json").read_text(encoding="utf-8"))["stages"]
-    assert set(after["reference"]["rows"]) == {"ours", "ours, bf16"}
+    # a processor without instructions for bfloat16: nothing is timed in it, and the page says so
+    assert set(after["reference"]["rows"]) == {"ours"}
+    assert set(after["options"]["gains"]) == {"feature maps in rows", "fused"}
+    assert set(after["flops"]["peak_flops_per_second"]) == {"float32"}
+    for name in ("ours, bf16", "bfloat16", "bf16"):
+        assert f"Left out: {name} (no instructions for bfloat16 here: torch emulates them" in text
     assert "was not measured: no `--reference FOLDER` was given" in text
-    assert text.count("| not measured |") == 2
+    assert text.count("| not measured |") == 1
     assert [name for name in STAGES if before[name] != after[name]] == ["reference"]
     with pytest.raises(ArgumentError, match="there is no stage 'speed': choose of reference, flops, options"):
         run("speed")

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from child_processes import run_process
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -71,9 +72,9 @@ def test_version() -> None:
 
 
 def test_python_dash_m_is_the_same_program() -> None:
-    done = subprocess.run([sys.executable, "-m", "gradcheck_lm", "--version"], capture_output=True, text=True)
+    done = run_process([sys.executable, "-m", "gradcheck_lm", "--version"], capture_output=True, text=True)
     assert done.stdout.startswith("gradcheck_lm")
-    done = subprocess.run([sys.executable, "-m", "gradcheck_lm.bench", "--help"], capture_output=True, text=True)
+    done = run_process([sys.executable, "-m", "gradcheck_lm.bench", "--help"], capture_output=True, text=True)
     assert "gpu" in done.stdout
 
 
@@ -134,7 +135,7 @@ def test_doctor_asks_for_what_pyproject_names() -> None:
 
 def test_json_is_all_there_is_on_standard_output(folder: Path) -> None:
     command = [sys.executable, "-m", "gradcheck_lm", "evaluate", str(folder), "--lm", "char", "--json"]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = run_process(command, capture_output=True, text=True)
     assert done.returncode == 0
     assert json.loads(done.stdout)["lines"] == 6
     assert done.stderr == "loading the language model char\n"  # no library says anything

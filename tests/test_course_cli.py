@@ -11,6 +11,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from child_processes import run_process, start_process
 from course_folder import FOLDERS, LESSONS, NAMES, copy_course, environment
 from typer.testing import CliRunner
 
@@ -40,7 +41,10 @@ def course(tmp_path: Path) -> Path:
 
 
 def solve(course: Path, name: str) -> None:
-    (course / name / "exercise.py").write_bytes((course / name / "solution.py").read_bytes())
+    """At one moment: whoever looks sees the old file or the new one, and no half of it."""
+    whole = course / name / "exercise.py.new"
+    whole.write_bytes((course / name / "solution.py").read_bytes())
+    whole.replace(course / name / "exercise.py")
 
 
 def test_the_first_screen_says_that_red_is_expected_and_names_one_command(course: Path) -> None:
@@ -160,23 +164,29 @@ def test_watch_checks_at_each_change_and_never_goes_on(course: Path) -> None:
     assert checks == ["one!", "two", "three"]
 
 
+# a shell starts what runs in its background with SIGINT ignored, so do its children, and Python then leaves it so: in a
+# suite that runs there Ctrl-C would never come
+AT_A_TERMINAL = """
+import runpy, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+runpy.run_module("gradcheck_lm", run_name="__main__", alter_sys=True)
+"""
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")
 def test_watch_at_the_command_line(course: Path) -> None:
     import signal
 
-    process = subprocess.Popen(
-        [sys.executable, "-u", "-m", "gradcheck_lm", "lessons", "watch", "--lang", "en"], stdout=subprocess.PIPE,
-        env=environment(GRADCHECK_LM_LESSONS=str(course), PYTHONIOENCODING="utf-8"), text=True,
-    )  # fmt: skip
-    assert process.stdout is not None
-    _wait_for(process.stdout, "Ctrl-C ends")
-    solve(course, FIRST)
-    seen = _wait_for(process.stdout, "Ctrl-C ends")
-    assert "Passed" in seen
-    assert f"{FIRST}" in seen.splitlines()[-1] or "exercise.py" in seen.splitlines()[-1], "still the same lesson"
-    process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=60) == 0
-    process.stdout.close()
+    command = [sys.executable, "-u", "-c", AT_A_TERMINAL, "lessons", "watch", "--lang", "en"]
+    settings = environment(GRADCHECK_LM_LESSONS=str(course), PYTHONIOENCODING="utf-8")
+    with start_process(command, stdout=subprocess.PIPE, env=settings, text=True) as process:
+        _wait_for(process.stdout, "Ctrl-C ends")
+        solve(course, FIRST)
+        seen = _wait_for(process.stdout, "Ctrl-C ends")
+        assert "Passed" in seen
+        assert f"{FIRST}" in seen.splitlines()[-1] or "exercise.py" in seen.splitlines()[-1], "still the same lesson"
+        process.send_signal(signal.SIGINT)
+        assert process.wait() == 0
 
 
 def _wait_for(stream, mark: str) -> str:
@@ -290,7 +300,7 @@ def test_old_consoles(course: Path) -> None:
     for language, encoding in (("ja", "cp932"), ("ja", "ascii")):
         for command in ([], ["hint"], ["list", "--json"], ["init", str(course.parent / f"{language}-{encoding}")]):
             more = [] if command[:1] == ["list"] else ["--lang", language]
-            done = subprocess.run(
+            done = run_process(
                 [sys.executable, "-m", "gradcheck_lm", "lessons", *command, *more], capture_output=True,
                 env=environment(GRADCHECK_LM_LESSONS=str(course), PYTHONIOENCODING=encoding),
             )  # fmt: skip
@@ -310,7 +320,7 @@ def test_the_built_wheel_lays_the_course_out(tmp_path: Path) -> None:
     Progress(root / "lessons").mark_checked(FIRST, passed=True)
     solve(root / "lessons", SECOND)
     build = "from hatchling.build import build_wheel; import sys; print(build_wheel(sys.argv[1]))"
-    done = subprocess.run([sys.executable, "-c", build, str(tmp_path)], cwd=root, capture_output=True, text=True)
+    done = run_process([sys.executable, "-c", build, str(tmp_path)], cwd=root, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     wheel = tmp_path / done.stdout.split()[-1]
     inside = zipfile.ZipFile(wheel).namelist()
@@ -324,10 +334,10 @@ def test_the_built_wheel_lays_the_course_out(tmp_path: Path) -> None:
 
     def lessons(*arguments: str, place: Path) -> tuple[int, str]:
         command = [sys.executable, "-m", "gradcheck_lm", "lessons", *arguments]
-        done = subprocess.run(command, cwd=place, env=settings, capture_output=True, text=True, encoding="utf-8")
+        done = run_process(command, cwd=place, env=settings, capture_output=True, text=True, encoding="utf-8")
         return done.returncode, done.stdout + done.stderr
 
-    where = subprocess.run(
+    where = run_process(
         [sys.executable, "-c", "import gradcheck_lm; print(gradcheck_lm.__file__)"], cwd=tmp_path, env=settings,
         capture_output=True, text=True,
     )  # fmt: skip
@@ -342,7 +352,7 @@ def test_the_built_wheel_lays_the_course_out(tmp_path: Path) -> None:
     assert (code, "checks hold" in text) == (1, True)
     solve(mine, FIRST)
     assert lessons("check", "l01", place=mine)[0] == 0
-    script = subprocess.run(
+    script = run_process(
         [sys.executable, str(mine / FIRST / "lesson.py"), "--lang", "en", "--out", str(tmp_path / "pictures")],
         cwd=mine, env=settings, stdin=subprocess.DEVNULL, capture_output=True, text=True, encoding="utf-8",
     )  # fmt: skip

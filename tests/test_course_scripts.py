@@ -12,11 +12,11 @@ import time
 from pathlib import Path
 
 import pytest
+from child_processes import HANG, run_process, start_process
 from course_folder import NAMES, copy_course, environment
 
 from gradcheck_lm.course.beats import NAMES as BEATS
 
-HANG = 120  # seconds, so that a script that waits for something does not hold the suite; no measurement
 KANA = re.compile("[ぁ-んァ-ン]")
 CONSOLES = {  # encoding of the console, and what makes it a rich one
     "ascii": {},
@@ -38,8 +38,8 @@ def files(course: Path) -> set[Path]:
 
 
 def run(command: list[str], place: Path, **settings: str) -> bytes:
-    done = subprocess.run(
-        [sys.executable, "-W", "error", *command], stdin=subprocess.DEVNULL, capture_output=True, timeout=HANG,
+    done = run_process(
+        [sys.executable, "-W", "error", *command], stdin=subprocess.DEVNULL, capture_output=True,
         env=environment(PYTHONDONTWRITEBYTECODE="1", **settings), cwd=place,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr.decode("utf-8", "replace")
@@ -119,17 +119,17 @@ def test_at_a_terminal_a_lesson_waits_for_the_guess(course: Path, tmp_path: Path
 
     ours, theirs = pty.openpty()
     command = [sys.executable, str(course / NAMES[0] / "lesson.py"), "--lang", "ja", "--out", str(tmp_path / "out")]
-    process = subprocess.Popen(
-        command, stdin=theirs, stdout=theirs, stderr=theirs, close_fds=True,
-        env=environment(TERM="xterm-256color", PYTHONIOENCODING="utf-8"),
-    )  # fmt: skip
-    os.close(theirs)
-    seen = _read_until(ours, "あなたの予想")
-    assert "■ 見る" not in seen
-    os.write(ours, "変わらない\n".encode())
-    seen += _read_until(ours, None)
-    os.close(ours)
-    assert process.wait(timeout=HANG) == 0
+    settings = environment(TERM="xterm-256color", PYTHONIOENCODING="utf-8")
+    try:
+        with start_process(command, stdin=theirs, stdout=theirs, stderr=theirs, env=settings) as process:
+            os.close(theirs)
+            seen = _read_until(ours, "あなたの予想")
+            assert "■ 見る" not in seen
+            os.write(ours, "変わらない\n".encode())
+            seen += _read_until(ours, None)
+            assert process.wait() == 0
+    finally:
+        os.close(ours)
     assert "■ 見る" in seen
 
 

@@ -6,18 +6,22 @@ import dataclasses
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from child_processes import HANG
 from draw_samples import HOSTILE, broken, fixed, large, unreached
 from draw_story import ARMS, make
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradcheck_lm import diagnose
+from gradcheck_lm.draw import layout
 from gradcheck_lm.draw.folding import PAGE, fold_graph, unfolded
 from gradcheck_lm.draw.graph import flow_dot, save_graph, side_by_side
 from gradcheck_lm.draw.layout import picture
 from gradcheck_lm.draw.terminal import diagnosis_text
+from gradcheck_lm.errors import LayoutError
 from gradcheck_lm.flow.findings.model import Diagnosis, FlowGraph, FlowNode
 
 Golden = Callable[[str, str], None]
@@ -198,9 +202,6 @@ def test_any_text_at_all_can_be_in_a_label(text: str) -> None:
 
 
 def test_saving_folds_further_when_time_runs_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from gradcheck_lm.draw import layout
-    from gradcheck_lm.errors import LayoutError
-
     tried = []
 
     def slow_above_ten(text: str, path: Path, *, timeout: float) -> Path:
@@ -214,7 +215,17 @@ def test_saving_folds_further_when_time_runs_out(tmp_path: Path, monkeypatch: py
     assert tried[-1] <= 12 < tried[0]
 
 
-def test_saving_unfolded_falls_back_to_folding(tmp_path: Path) -> None:
-    diagnosis = dataclasses.replace(large(6000), notes=())
-    path = save_graph(diagnosis, tmp_path / "graph.svg", fold=False, timeout=6)
+def test_saving_unfolded_falls_back_to_folding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    draw, tried = layout.render, []
+
+    def slow_above_a_thousand(text: str, path: Path, **options: Any) -> Path:
+        tried.append(text.count("[id="))
+        if tried[-1] > 1000:
+            raise LayoutError("too slow")
+        return draw(text, path, **options)
+
+    monkeypatch.setattr(layout, "render", slow_above_a_thousand)
+    diagnosis = dataclasses.replace(large(2000), notes=())
+    path = save_graph(diagnosis, tmp_path / "graph.svg", fold=False, timeout=HANG)
+    assert tried[0] > 1000 > tried[-1]
     assert "nodes folded into" in path.read_text(encoding="utf-8")

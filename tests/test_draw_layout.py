@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import stat
 import struct
 import subprocess
 import sys
-import time
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from child_processes import run_process
 from draw_samples import broken
 
 from gradcheck_lm.draw import layout
@@ -109,7 +111,7 @@ def test_an_engine_that_fails_is_followed_by_the_next(tmp_path: Path, monkeypatc
 
 
 def test_the_time_bound_holds(monkeypatch: pytest.MonkeyPatch) -> None:
-    sleepy = Engine("sleepy", (sys.executable, "-c", "import time; time.sleep(60)"), "system", True)
+    sleepy = Engine("sleepy", (sys.executable, "-c", "import time; time.sleep(3600)"), "system", True)
     monkeypatch.setattr(layout, "engines", lambda: (sleepy,))
     with pytest.raises(LayoutError, match=r"sleepy did not lay out a graph of about .* within 0.3 seconds; fold it"):
         picture(DOT, "svg", timeout=0.3)
@@ -186,14 +188,21 @@ def test_fonts_have_sane_names_in_svg(tmp_path: Path) -> None:
     assert fonts == {"Helvetica", "Courier"}
 
 
-def test_nothing_is_left_of_a_process_that_was_stopped(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    mark = tmp_path / "alive"
-    program = f"import time, pathlib; time.sleep(1.5); pathlib.Path({str(mark)!r}).touch()"
-    monkeypatch.setattr(layout, "engines", lambda: (Engine("s", (sys.executable, "-c", program), "system", True),))
+@pytest.mark.skipif(sys.platform == "win32", reason="has no SIGKILL")
+def test_nothing_is_left_of_a_process_that_was_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[subprocess.Popen[bytes]] = []
+
+    class Noted(subprocess.Popen):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            begun.append(self)
+            super().__init__(*arguments, **options)
+
+    monkeypatch.setattr(subprocess, "Popen", Noted)
+    sleepy = Engine("s", (sys.executable, "-c", "import time; time.sleep(3600)"), "system", True)
+    monkeypatch.setattr(layout, "engines", lambda: (sleepy,))
     with pytest.raises(LayoutError):
         picture(DOT, "svg", timeout=0.2)
-    time.sleep(1.6)
-    assert not mark.exists()
+    assert [process.returncode for process in begun] == [-signal.SIGKILL]
 
 
 def test_pygraphviz_runs_in_a_process_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -204,7 +213,5 @@ def test_pygraphviz_runs_in_a_process_of_its_own(monkeypatch: pytest.MonkeyPatch
 
 def test_the_worker_is_a_script(tmp_path: Path) -> None:
     worker = Path(layout.__file__).with_name("pygraphviz_worker.py")
-    done = subprocess.run(
-        [sys.executable, str(worker), "-Tsvg"], input=b"digraph {{{", capture_output=True, check=False
-    )
+    done = run_process([sys.executable, str(worker), "-Tsvg"], input=b"digraph {{{", capture_output=True, check=False)
     assert done.returncode != 0

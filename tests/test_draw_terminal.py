@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import io
-import subprocess
 import sys
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from child_processes import run_process
 from draw_samples import broken, fixed, unreached
 from rich.cells import cell_len
 from rich.console import Console
@@ -90,7 +90,7 @@ def test_in_a_pipe_with_an_old_encoding(encoding: str) -> None:
         "from draw_samples import broken; from gradcheck_lm.draw import print_diagnosis; "
         "print_diagnosis(broken('訓練✓'))"
     )
-    done = subprocess.run(
+    done = run_process(
         [sys.executable, "-c", program], capture_output=True, check=False, cwd=Path(__file__).parent,
         env={"PYTHONIOENCODING": encoding, "PYTHONPATH": str(Path(__file__).parents[1]), "PATH": ""},
     )  # fmt: skip
@@ -134,7 +134,7 @@ def test_the_console_reads_no_markup(capsys: pytest.CaptureFixture[str]) -> None
 def test_importing_the_pictures_loads_nothing_heavy() -> None:
     heavy = ("rich", "graphviz", "torchviz", "jinja2", "matplotlib", "torch")
     program = f"import sys, gradcheck_lm.draw; print([m for m in {heavy} if m in sys.modules])"
-    done = subprocess.run(
+    done = run_process(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[1]
     )
     assert done.stdout.strip() == "[]"

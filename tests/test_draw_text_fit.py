@@ -8,6 +8,7 @@ import time
 from xml.etree import ElementTree
 
 import pytest
+from child_processes import HANG
 from draw_samples import broken
 
 from gradcheck_lm.draw import layout
@@ -24,7 +25,7 @@ def bundled() -> layout.Engine:
 
 
 def test_our_widths_are_the_layouts_own() -> None:
-    drawn = json.loads(layout._run(bundled(), flow_dot(broken(), title="all"), "json", time.monotonic() + 30))
+    drawn = json.loads(layout._run(bundled(), flow_dot(broken(), title="all"), "json", time.monotonic() + HANG))
     compared = 0
     for thing in [drawn, *drawn["objects"]]:
         face, size, bold = "", 0.0, False

@@ -224,7 +224,7 @@ def in_process(rank: int, folder: str) -> None:
 
 @pytest.mark.slow
 def test_two_processes(tmp_path: Path) -> None:
-    torch.multiprocessing.spawn(in_process, args=(str(tmp_path),), nprocs=2)
+    torch.multiprocessing.spawn(in_process, args=(str(tmp_path),), nprocs=2, daemon=True)
     first, second = (torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(2))
     torch.manual_seed(0)
     alone = nn.Sequential(nn.Linear(4, 3), nn.Tanh(), nn.Linear(3, 2))

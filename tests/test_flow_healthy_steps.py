@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 import threading
@@ -13,6 +14,7 @@ from pathlib import Path
 import numpy
 import pytest
 import torch
+from child_processes import run_process, start_process
 from torch import Tensor, nn
 
 from gradcheck_lm.errors import TraceError
@@ -148,20 +150,17 @@ def test_training_step(step: Callable[[nn.Module], Tensor]) -> None:
 @pytest.mark.skipif(not torch.distributed.is_available(), reason="torch was built without distributed")
 def test_two_processes(tmp_path: Path) -> None:
     script = Path(__file__).parent / "distributed_step.py"
-    ranks = [
-        subprocess.Popen(
-            [sys.executable, str(script), str(rank), str(tmp_path / "store")],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(2)
-    ]
-    try:
-        results = [rank.communicate(timeout=180) for rank in ranks]
-    finally:
-        for rank in ranks:
-            rank.kill()
+    with contextlib.ExitStack() as stack:
+        ranks = [
+            stack.enter_context(
+                start_process(
+                    [sys.executable, str(script), str(rank), str(tmp_path / "store")],
+                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                )
+            )
+            for rank in range(2)
+        ]  # fmt: skip
+        results = [rank.communicate() for rank in ranks]
     assert [out.strip() for out, _ in results] == ["same bits, no false alarm"] * 2, results[0][1]
 
 
@@ -226,7 +225,7 @@ with record() as run:
     pass
 assert torch.compile is original
 """
-    done = subprocess.run([sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, timeout=120)
+    done = run_process([sys.executable, "-W", "error", "-c", program], capture_output=True, text=True)
     assert done.stdout.split() == ["detach"], done.stderr
 
 

@@ -6,7 +6,6 @@ import functools
 import importlib.util
 import linecache
 import re
-import subprocess
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ from types import ModuleType
 
 import pytest
 import torch
+from child_processes import run_process
 from torch import Tensor, nn
 
 from gradcheck_lm.flow import Diagnosis, Finding, diagnose
@@ -197,7 +197,7 @@ def test_python_dash_c() -> None:
         "    return layer(torch.ones(1, 3)).argmax().float()\n"
         "print(gradcheck_lm.diagnose(loss, layer))\n"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    done = run_process([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert "<string>:4 in loss   [torch.Tensor.argmax]" in done.stdout
 
 

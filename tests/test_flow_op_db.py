@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from child_processes import run_process
 
 from gradcheck_lm.flow import diagnose, record
 from gradcheck_lm.flow.operations.derivatives import derivative_of
@@ -66,7 +66,7 @@ def sweep(folder: Path, *options: str) -> dict[str, Any]:
     """Run the sweep in a process of its own: importing torch's operator database changes torch."""
     path = folder / "report.json"
     command = [sys.executable, str(SWEEP), str(path), *options]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=1200)
+    done = run_process(command, capture_output=True, text=True, seconds=1200)
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(path.read_text())
 

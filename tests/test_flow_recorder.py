@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import subprocess
 import sys
 import textwrap
 import threading
@@ -11,6 +10,7 @@ import weakref
 
 import pytest
 import torch
+from child_processes import run_process
 from torch import nn
 
 from gradcheck_lm.flow import diagnose, record
@@ -162,7 +162,7 @@ def test_python_dash_c() -> None:
     finding = diagnose(loss, model).findings[0]
     print(finding.kind, finding.file, finding.line)
     """
-    done = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, timeout=120)
+    done = run_process([sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True)
     assert done.stdout.split() == ["discrete_op", "<string>", "6"], done.stderr
 
 

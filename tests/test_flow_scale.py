@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import textwrap
 import tracemalloc
@@ -11,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from child_processes import run_process
 from torch import nn
 
 from gradcheck_lm.flow import diagnose, record
@@ -122,7 +122,7 @@ def test_an_operation_takes_less_than_a_kilobyte(kind: str) -> None:
 def run(program: str, *, seconds: int = 500) -> str:
     """A program in a process of its own: a stack that overflows kills the process."""
     command = [sys.executable, "-c", textwrap.dedent(program)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=seconds)
+    done = run_process(command, capture_output=True, text=True, seconds=seconds)
     assert done.returncode == 0, (done.returncode, done.stderr[-2000:])
     return done.stdout
 

@@ -9,7 +9,6 @@ import os
 import pickle
 import random
 import re
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +17,7 @@ import numpy
 import pytest
 import torch
 import torch.nn.functional as F
+from child_processes import run_process
 from flow_story import Trainer, marked
 from torch import Tensor, nn
 from what_if_programs import (
@@ -362,7 +362,7 @@ def test_the_example_of_the_documentation_is_real(tmp_path: Path) -> None:
     section = page.split("## What if this cut let the gradient through?")[1].split("\n## ")[0]
     code, told = re.findall(r"```(?:python|text)\n(.*?)```", section, re.DOTALL)
     (tmp_path / "train_step.py").write_text(code)
-    done = subprocess.run(
+    done = run_process(
         [sys.executable, "train_step.py"], cwd=tmp_path, capture_output=True, text=True, check=True,
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
     )  # fmt: skip

@@ -185,6 +185,10 @@ def test_a_missing_font_package_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_line_takes_milliseconds() -> None:
     lines = SyntheticLines(TEXTS, count=70)
     [line.image for line in lines[:35]]  # fonts are read once
-    start = time.process_time()
-    [line.image for line in lines[35:]]
-    assert (time.process_time() - start) / 35 < 0.02  # about 0.003; the bound is for a busy machine
+    seconds = []
+    for line in lines[35:]:
+        start = time.process_time()
+        _ = line.image
+        seconds.append(time.process_time() - start)
+    # about 0.003; neighbours that share the caches lengthen many of them, and a tenfold slowdown all
+    assert sorted(seconds)[len(seconds) // 4] < 0.02

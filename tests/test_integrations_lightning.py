@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import subprocess
 import sys
 import warnings
 from pathlib import Path
 
 import pytest
 import torch
+from child_processes import run_process
 from torch import nn
 
 from gradcheck_lm.errors import GradientFlowError
@@ -221,7 +221,7 @@ def test_the_class_follows_the_package_that_the_program_uses() -> None:
         "print(issubclass(GradientFlowCallback, library.Callback))"
     )
     for package in ("pytorch_lightning", "lightning.pytorch"):
-        done = subprocess.run([sys.executable, "-c", code.format(package=package)], capture_output=True, text=True)
+        done = run_process([sys.executable, "-c", code.format(package=package)], capture_output=True, text=True)
         assert done.stdout.split()[-1:] == ["True"], done.stderr
 
 

@@ -9,11 +9,11 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from child_processes import start_process
 from test_compare import compare
 from tiny_runs import differences
 
@@ -66,18 +66,20 @@ def test_no_more_than_asked_run_at_a_time_and_each_has_its_share_of_cores(
 ) -> None:
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     program = (
-        "import os, time\n"
+        "import os, sys, time\n"
+        f"def running(): return len([n for n in os.listdir({str(tmp_path)!r}) if n.isdigit()])\n"
         f"place = {str(tmp_path)!r} + '/' + str(os.getpid())\n"
         "open(place, 'w').close()\n"
-        f"print(len([n for n in os.listdir({str(tmp_path)!r}) if n.isdigit()]), os.environ['OMP_NUM_THREADS'])\n"
-        "time.sleep(0.3)\nos.unlink(place)"
+        "print(running(), os.environ['OMP_NUM_THREADS'])\n"
     )
-    programs(monkeypatch, dict.fromkeys("abcde", program))
+    # the first stays until there is a second one: had they to be quick to meet, a busy machine would keep them apart
+    first = program + "while running() < 2: time.sleep(0.01)\nprint(running(), 0)\nos.unlink(place)"
+    programs(monkeypatch, {"a": first, **dict.fromkeys("bcde", program + "time.sleep(0.3)\nos.unlink(place)")})
     said: list[str] = []
     run_jobs(made(tmp_path, *"abcde"), at_once=2, folder=tmp_path / "logs", progress=said.append)
-    logs = [(tmp_path / "logs" / f"out-new_hand-{arm}.log").read_text().split() for arm in "abcde"]
-    assert max(int(running) for running, _ in logs) == 2
-    assert {int(threads) for _, threads in logs} == {max(1, cores() // 2)}
+    logs = ["".join((tmp_path / "logs" / f"out-new_hand-{arm}.log").read_text()).split() for arm in "abcde"]
+    assert max(int(running) for log in logs for running in log[::2]) == 2
+    assert {int(log[1]) for log in logs} == {max(1, cores() // 2)}
     assert said[0] == "0 of 5 jobs are done, 5 to run, 2 at a time"
     assert len(said) == 6
 
@@ -93,23 +95,30 @@ def test_one_that_fails_does_not_stop_the_others_and_is_told(tmp_path: Path, mon
 def test_a_signal_is_passed_on_and_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program = (
         "import signal, sys, time\n"
-        "def leave(*_):\n    print('saved'); sys.exit(143)\n"
+        "def leave(*_):\n    print('saved', flush=True); time.sleep(0.5); sys.exit(143)\n"
         "signal.signal(signal.SIGTERM, leave)\n"
-        f"open({str(tmp_path / 'ready')!r}, 'w').close()\ntime.sleep(60)"
+        f"open({str(tmp_path / 'ready')!r}, 'w').close()\nsys.stdin.read()"
     )
     programs(monkeypatch, {"a": program, "b": "raise SystemExit('must not start')"})
 
+    over = threading.Event()
+
     def ask() -> None:
         while not (tmp_path / "ready").exists():
-            time.sleep(0.05)
+            if over.wait(0.05):
+                return
         os.kill(os.getpid(), signal.SIGTERM)
 
     thread = threading.Thread(target=ask)
     thread.start()
-    with pytest.raises(RunStopped, match="stopped by SIGTERM; the jobs saved their states") as seen:
-        run_jobs(made(tmp_path, "a", "b"), at_once=1, folder=tmp_path / "logs", progress=lambda _: None)
-    thread.join()
+    try:
+        with pytest.raises(RunStopped, match="stopped by SIGTERM; the jobs saved their states") as seen:
+            run_jobs(made(tmp_path, "a", "b"), at_once=1, folder=tmp_path / "logs", progress=lambda _: None)
+    finally:
+        over.set()
+        thread.join()
     assert seen.value.signal_number == signal.SIGTERM
+    # told once: a second signal ends a job at once, with its last steps lost
     assert (tmp_path / "logs" / "out-new_hand-a.log").read_text() == "saved\n"
     assert not (tmp_path / "logs" / "out-new_hand-b.log").exists()
 
@@ -155,23 +164,18 @@ def test_jobs_find_to_the_bit_what_one_process_finds(tmp_path: Path) -> None:
 def test_a_job_whose_parent_dies_saves_and_leaves(tmp_path: Path) -> None:
     long = dataclasses.replace(CONFIG, steps=2000)
     job = Job(long, str(tmp_path), "new_hand", "ctc")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "gradcheck_lm.lab.comparing.job"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )  # fmt: skip
-    assert process.stdin is not None
-    assert process.stdout is not None
-    process.stdin.write(job.to_json().encode() + b"\n")
-    process.stdin.flush()
-    seen = b""
-    while b"step 3" not in seen:
-        line = process.stdout.readline()
-        assert line, seen.decode()
-        seen += line
-    process.stdin.close()
-    rest = process.stdout.read().decode()
-    process.stdout.close()
-    assert process.wait() == 143, rest
+    pipes: dict[str, int] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    with start_process([sys.executable, "-m", "gradcheck_lm.lab.comparing.job"], **pipes) as process:
+        process.stdin.write(job.to_json().encode() + b"\n")
+        process.stdin.flush()
+        seen = b""
+        while b"step 3" not in seen:
+            line = process.stdout.readline()
+            assert line, seen.decode()
+            seen += line
+        process.stdin.close()
+        rest = process.stdout.read().decode()
+        assert process.wait() == 143, rest
     assert "stopped by SIGTERM after step" in rest
     assert (tmp_path / "checkpoints" / "new_hand" / "ctc" / "state.safetensors").exists()
 

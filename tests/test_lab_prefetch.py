@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from child_processes import HANG
 from test_lab_survival import Vanishing
 from tiny_runs import differences, tiny_data, tiny_trainer
 
@@ -66,10 +67,10 @@ def test_the_next_ones_are_made_while_nobody_waits_and_no_more_than_asked(ahead:
 
     with Prefetch(make, range(9), ahead=ahead) as batches:
         batches.take(0)
-        assert all(started[step].wait(10) for step in range(1, 1 + ahead))
+        assert all(started[step].wait(HANG) for step in range(1, 1 + ahead))
         assert not started[1 + ahead].wait(0.05)
         batches.take(1)
-        assert started[1 + ahead].wait(10)
+        assert started[1 + ahead].wait(HANG)
     assert len(names) == 1
     assert threading.current_thread().name not in names
 
@@ -100,14 +101,14 @@ def test_leaving_waits_for_the_one_in_the_making_and_drops_the_rest() -> None:
     def make(step: int) -> int:
         if step:
             begun.set()
-            assert go_on.wait(10)
+            assert go_on.wait(HANG)
         made.append(step)
         return step
 
     def leave() -> None:
         with Prefetch(make, range(9), ahead=5) as batches:
             batches.take(0)
-            assert begun.wait(10)
+            assert begun.wait(HANG)
             threading.Timer(0.05, go_on.set).start()
             raise KeyboardInterrupt
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 import torch
+from child_processes import run_process, start_process
 from safetensors.torch import load_file
 from tiny_runs import CASES, Vowels, case_data, case_trainer, differences
 
@@ -28,20 +30,17 @@ TOLERANCE = {"rtol": 2e-4, "atol": 2e-6}
 def launch(tmp_path: Path, scenario: str) -> Path:
     script, folder = HERE / "two_processes.py", tmp_path / "out"
     folder.mkdir()
-    processes = [
-        subprocess.Popen(
-            [sys.executable, str(script), str(rank), str(tmp_path / "meeting"), str(folder), scenario],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        for rank in (0, 1)
-    ]
-    try:
-        texts = [process.communicate(timeout=300)[0] for process in processes]
-    finally:
-        for process in processes:
-            process.kill()
+    with contextlib.ExitStack() as stack:
+        processes = [
+            stack.enter_context(
+                start_process(
+                    [sys.executable, str(script), str(rank), str(tmp_path / "meeting"), str(folder), scenario],
+                    stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                )
+            )
+            for rank in (0, 1)
+        ]  # fmt: skip
+        texts = [process.communicate()[0] for process in processes]
     assert [process.returncode for process in processes] == [0, 0], "\n".join(texts)
     return folder
 
@@ -183,7 +182,7 @@ def test_accelerates_launcher_starts_two_processes_on_a_cpu(tmp_path: Path) -> N
                "--validation-every", "0", "--out", str(tmp_path)]  # fmt: skip
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     launcher = [sys.executable, "-m", "accelerate.commands.accelerate_cli", "launch"]
-    done = subprocess.run([*launcher, *command], capture_output=True, text=True, timeout=300, env=environment)
+    done = run_process([*launcher, *command], capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
     assert {"random.torch", "rank.1.random.torch"} <= load_file(tmp_path / "state.safetensors").keys()
     assert (tmp_path / "recogniser.safetensors").exists()

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from child_processes import run_process, start_process
 from safetensors.torch import load_file
 from tiny_runs import differences, tiny_data, tiny_model, tiny_trainer
 
@@ -121,7 +122,7 @@ def test_killed_in_the_middle_of_a_record_it_ends_with_the_same_bits(tmp_path: P
 @pytest.mark.slow
 def test_killed_at_ten_random_moments_it_ends_with_the_same_bits(tmp_path: Path) -> None:
     command = [sys.executable, str(HERE / "killed_runs.py"), str(tmp_path), "0"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=540)
+    done = run_process(command, capture_output=True, text=True, seconds=540)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "10 kills" in done.stdout
 
@@ -312,17 +313,14 @@ def test_a_stopped_command_leaves_with_128_and_the_signal() -> None:
 @pytest.fixture
 def other_process(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     program = (
-        "import sys, time\nfrom gradcheck_lm.lab.folder.folder_lock import locked\n"
-        "with locked(sys.argv[1]):\n    print('held', flush=True)\n    time.sleep(60)"
+        "import sys\nfrom gradcheck_lm.lab.folder.folder_lock import locked\n"
+        "with locked(sys.argv[1]):\n    print('held', flush=True)\n    sys.stdin.read()"
     )
-    process = subprocess.Popen(
-        [sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE, text=True, cwd=HERE.parent
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "held\n"
-    yield process
-    process.kill()
-    process.communicate()
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with start_process(command, **pipes, text=True, cwd=HERE.parent) as process:
+        assert process.stdout.readline() == "held\n"
+        yield process
 
 
 def test_two_runs_in_one_folder_are_refused_and_a_dead_one_is_not_in_the_way(

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 
 import pytest
+from child_processes import run_process
 
 HEAVY = ["transformers", "rich", "torchviz", "matplotlib", "accelerate", "PIL", "jinja2", "jiwer", "numpy.testing"]
 
 
 def loaded(statement: str) -> set[str]:
     code = f"import sys\n{statement}\nprint(*[name for name in {HEAVY!r} if name in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = run_process([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return set(done.stdout.split())
 
 
@@ -32,7 +32,7 @@ def test_no_heavy_package_is_loaded(statement: str) -> None:
 
 def test_importing_does_not_even_load_torch() -> None:
     code = "import sys, gradcheck_lm; print('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "False"
+    assert run_process([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "False"
 
 
 def test_this_test_can_fail() -> None:

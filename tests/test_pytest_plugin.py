@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from child_processes import run_process
 from torch import nn
 
 from gradcheck_lm.integrations.reports import safe_name
@@ -292,7 +292,7 @@ def test_start_up_imports_nothing_heavy(tmp_path: Path) -> None:
         "    print('LOADED', [name for name in ('torch', 'numpy', 'rich') if name in sys.modules], *sorted(ours))\n"
     )
     for arguments in (["--collect-only"], []):
-        done = subprocess.run(
+        done = run_process(
             [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments, str(tmp_path)],
             capture_output=True,
             text=True,

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from child_processes import run_process
 
 ROOT = Path(__file__).resolve().parents[1]
 NO_WAY = "http://127.0.0.1:9"  # a port where nothing listens
@@ -23,8 +24,8 @@ needs_zensical = pytest.mark.skipif(
 def build(docs: Path) -> subprocess.CompletedProcess[str]:
     proxies = {name: NO_WAY for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")}
     command = [sys.executable, "-m", "zensical", "build", "--strict", "--clean", "--config-file", "zensical.toml"]
-    return subprocess.run(
-        command, cwd=docs, text=True, encoding="utf-8", timeout=300, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    return run_process(
+        command, cwd=docs, text=True, encoding="utf-8", stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         env={**os.environ, **proxies, "NO_COLOR": "1"},
     )  # fmt: skip
 

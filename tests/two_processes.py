@@ -102,7 +102,7 @@ def main(rank: int, file: str, folder: Path, scenario: str) -> None:
     os.environ |= {"ACCELERATE_USE_CPU": "true", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "1"}
     torch.set_num_threads(1)
     dist.init_process_group(
-        "gloo", init_method=f"file://{file}", rank=rank, world_size=2, timeout=datetime.timedelta(seconds=120)
+        "gloo", init_method=f"file://{file}", rank=rank, world_size=2, timeout=datetime.timedelta(seconds=300)
     )
     try:
         {"gradients": gradients, "resumed": resumed, "together": together}[scenario](rank, folder)

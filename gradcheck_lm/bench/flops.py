@@ -1,4 +1,4 @@
-"""How much a training step of the recogniser computes, where its time goes, and how fast the device can be."""
+"""How much a training step of the recogniser computes, and where its time goes."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ import contextlib
 import copy
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -56,43 +54,6 @@ def clock_of(device: torch.device) -> Callable[[], float]:
     """Seconds so far: of a single thread on a processor its CPU time, which neighbours disturb less than the clock."""
     alone = device.type == "cpu" and torch.get_num_threads() == 1
     return time.process_time if alone else time.perf_counter
-
-
-@torch.no_grad()
-def peak_flops_per_second(
-    device: torch.device, dtype: torch.dtype, *, tf32: bool = False, repeats: int = 6
-) -> dict[str, float]:
-    """What the device reaches on large square matrices and on a large 3 x 3 convolution, each at its best.
-
-    Both, because torch hands them to different libraries, and on some processors the second is the faster one.
-
-    Args:
-        tf32: let a GPU round float32 to 10 bits first, as it does in convolutions and LSTMs by default.
-    """
-    size, lines = (8192, 64) if device.type == "cuda" else (2048, 8)
-    one, two = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
-    maps, kernel = torch.randn(lines, 64, 32, 512, device=device), torch.randn(64, 64, 3, 3, device=device)
-    maps, kernel = maps.to(dtype).contiguous(memory_format=torch.channels_last), kernel.to(dtype)
-    works: dict[str, tuple[float, Callable[[], Any]]] = {
-        "matrix product": (2 * size**3, lambda: torch.matmul(one, two)),
-        "convolution": (2 * 9 * 64 * maps.numel(), lambda: F.conv2d(maps, kernel, padding=1)),
-    }
-    found: dict[str, float] = {}
-    clock = clock_of(device)
-    before = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
-    torch.set_float32_matmul_precision("high" if tf32 else "highest")
-    torch.backends.cudnn.allow_tf32 = tf32
-    try:
-        for _ in range(repeats + 1):
-            for name, (count, work) in works.items():
-                began = clock()
-                work()
-                synchronise(device)
-                found[name] = max(found.get(name, 0.0), count / (clock() - began))
-    finally:
-        torch.set_float32_matmul_precision(before[0])
-        torch.backends.cudnn.allow_tf32 = before[1]
-    return found
 
 
 class _Clock:

@@ -13,7 +13,8 @@ from typing import Any
 
 import torch
 
-from gradcheck_lm.bench.flops import clock_of, peak_flops_per_second, step_flops, time_of_parts
+from gradcheck_lm.bench.flops import clock_of, step_flops, time_of_parts
+from gradcheck_lm.bench.peak import SLOW_BFLOAT16, Probes, best_of, fast_bfloat16, peaks_of
 from gradcheck_lm.bench.reference import NAME, Reference, load_reference
 from gradcheck_lm.bench.timing import Timings, interleaved
 from gradcheck_lm.bench.train_page import page
@@ -114,15 +115,18 @@ def against_the_reference(model: CRNN, data: LineData, folder: str | Path | None
                 "they cannot be compared; take config.yaml as it is in the repository"
             )
         contestants[THEIRS] = theirs.step
-    contestants[f"{OURS}, bf16"] = Contestant(
-        model, data, plan, mixed_precision="bf16"
-    ).step  # the last: see `by_option`
+    rounded = f"{OURS}, bf16"
+    if fast_bfloat16(plan.device):
+        contestants[rounded] = Contestant(model, data, plan, mixed_precision="bf16").step  # the last: see `by_option`
     timings = interleaved(contestants, repeats=plan.repeats, device=plan.device, clock=clock_of(plan.device))
-    found: dict[str, Any] = {"seconds": timings.seconds, "rows": rates(timings, plan.batch)}
+    found: dict[str, Any] = {"seconds": timings.seconds, "rows": rates(timings, plan.batch), "left_out": {}}
+    if rounded not in contestants:
+        found["left_out"][rounded] = SLOW_BFLOAT16
     if theirs is not None:
         found |= {"commit": theirs.commit, "lines": theirs.lines, "parameters": theirs.parameters}
         found["ratio"] = timings.ratio(THEIRS, OURS)
-        found["ratio_bf16"] = timings.ratio(THEIRS, f"{OURS}, bf16")
+        if rounded in contestants:
+            found["ratio_bf16"] = timings.ratio(THEIRS, rounded)
     return found
 
 
@@ -130,18 +134,12 @@ def against_the_device(model: CRNN, data: LineData, plan: Plan) -> dict[str, Any
     """FLOP/s of a float32 step against the most that the device reaches, and where the step's time goes."""
     contestant = Contestant(model, data, plan)
     flops = step_flops(model, plan.batch, plan.recogniser.width)
-    kinds = {"float32": (torch.float32, False), "bfloat16": (torch.bfloat16, False)}
-    if plan.device.type == "cuda":
-        kinds["tf32"] = (torch.float32, True)
-
-    def peaks() -> dict[str, dict[str, float]]:
-        return {name: peak_flops_per_second(plan.device, kind, tf32=tf32) for name, (kind, tf32) in kinds.items()}
-
-    before = peaks()
+    probes = plan.probes or Probes.of(plan.device)
+    before = peaks_of(plan.device, probes)
     timings = interleaved(
         {"step": contestant.step}, repeats=plan.repeats, device=plan.device, clock=clock_of(plan.device)
     )
-    after = peaks()
+    after = peaks_of(plan.device, probes)
     batch = data.take(range(plan.batch), plan.device)
     parts = time_of_parts(
         contestant.model, contestant.trainer.optimizer, batch.images, batch.texts or [], data.charset, plan.repeats
@@ -151,9 +149,7 @@ def against_the_device(model: CRNN, data: LineData, plan: Plan) -> dict[str, Any
         "step_seconds": timings.median("step"),
         "fastest_step_seconds": min(timings.seconds["step"]),
         "flops_per_second": sum(flops.values()) / min(timings.seconds["step"]),
-        "peak_flops_per_second": {
-            kind: {name: max(value, after[kind][name]) for name, value in peak.items()} for kind, peak in before.items()
-        },
+        **best_of(before, after),
         "part_seconds": parts,
         "part_flops_per_second": {name: flops[name] / parts[name] for name in flops},
     }
@@ -170,10 +166,12 @@ def by_option(model: CRNN, data: LineData, plan: Plan, progress: Callable[[str],
         "fused": Contestant(model, data, plan, fused=True),
     }
     # accelerate keeps one precision a process, and a trainer takes it when it is made: bf16 comes after the others
-    late: dict[str, dict[str, Any]] = {"bf16": {"mixed_precision": "bf16"}}
+    late: dict[str, dict[str, Any]] = {}
+    if fast_bfloat16(plan.device):
+        late["bf16"] = {"mixed_precision": "bf16"}
     if plan.compile:
         contestants["compile"] = Contestant(model, data, plan, compile=True)
-        if plan.device.type == "cuda":  # for a processor it takes minutes to compile
+        if late and plan.device.type == "cuda":  # for a processor it takes minutes to compile
             late["bf16, compile"] = {"mixed_precision": "bf16", "compile": True}
     contestants |= {name: Contestant(model, data, plan, **options) for name, options in late.items()}
     first: dict[str, float] = {}
@@ -189,7 +187,10 @@ def by_option(model: CRNN, data: LineData, plan: Plan, progress: Callable[[str],
         steps = {name: contestant.step for name, contestant in contestants.items()}
         timings = interleaved(steps, repeats=plan.repeats, device=plan.device, clock=clock_of(plan.device))
     gains = {name: timings.ratio("plain", name) for name in contestants if name != "plain"}
-    return {"seconds": timings.seconds, "rows": rates(timings, plan.batch), "gains": gains, "first_step": first}
+    return {
+        "seconds": timings.seconds, "rows": rates(timings, plan.batch), "gains": gains, "first_step": first,
+        "left_out": {} if "bf16" in late else {"bf16": SLOW_BFLOAT16},
+    }  # fmt: skip
 
 
 def by_width(model: CRNN, plan: Plan) -> dict[str, Any]:

@@ -57,6 +57,12 @@ def _ratio(found: dict[str, float]) -> str:
     return f"{found['median']:.2f} ({found['low']:.2f} to {found['high']:.2f})"
 
 
+def _left_out(found: dict[str, Any]) -> list[str]:
+    """A paragraph below the table; records from before left nothing out."""
+    reasons = found.get("left_out") or {}
+    return ["", f"Left out: {'; '.join(f'{name} ({why})' for name, why in reasons.items())}."] if reasons else []
+
+
 def _reference(report: dict[str, Any], found: dict[str, Any]) -> list[str]:
     lines = ["## Against the reference implementation", ""]
     if "commit" not in found:
@@ -73,7 +79,7 @@ def _reference(report: dict[str, Any], found: dict[str, Any]) -> list[str]:
         ratio = {"ours": "ratio", "ours, bf16": "ratio_bf16"}.get(name)
         shown = _ratio(found[ratio]) if ratio in found else "1" if name == "reference" else "not measured"
         lines.append(f"| {name} | {row['seconds']:.3f} | {row['lines_per_second']:.2f} | {shown} |")
-    return lines
+    return lines + _left_out(found)
 
 
 def _flops(found: dict[str, Any]) -> list[str]:
@@ -82,15 +88,21 @@ def _flops(found: dict[str, Any]) -> list[str]:
     shown = "; ".join(
         f"{kind}: " + ", ".join(f"{name} {value / 1e9:,.0f}" for name, value in peak.items())
         for kind, peak in peaks.items()
+        if peak
     )
     # a GPU rounds a step's float32 to TF32 where torch is left as it is
-    most = max(value for kind, peak in peaks.items() if kind != "bfloat16" for value in peak.values())
+    most = max((value for kind, peak in peaks.items() if kind != "bfloat16" for value in peak.values()), default=0.0)
+    share = (
+        f"{100 * rate / most:.0f} % of the most that a large matrix product or a large convolution reaches** (GFLOP/s, "
+        f"the best of up to 14 around the steps; {shown})"
+        if most
+        else "a share of the device's most that was not measured**"
+    )
     part = sum(found["part_seconds"].values())
     lines = [
         "## Against the device", "",
         f"A step is {total / 1e9:,.0f} GFLOP; at its fastest, {seconds:.3f} s (median {found['step_seconds']:.3f}), "
-        f"that is **{rate / 1e9:,.0f} GFLOP/s, {100 * rate / most:.0f} % of the most that a large matrix product or a "
-        f"large convolution reaches** (GFLOP/s, the best of 14 around the steps; {shown}). BatchNorm, activations, CTC "
+        f"that is **{rate / 1e9:,.0f} GFLOP/s, {share}. BatchNorm, activations, CTC "
         "and the optimizer are not counted as FLOP. Measured apart, each part waited for, at its fastest "
         + f"{_how(found)}:", "",
         "| part | GFLOP | seconds | share of the time | GFLOP/s |", "|---|---|---|---|---|",
@@ -101,7 +113,7 @@ def _flops(found: dict[str, Any]) -> list[str]:
         speed = f"{found['part_flops_per_second'][name] / 1e9:,.1f}" if flops else ""
         counted = f"{flops / 1e9:,.1f}" if flops else "not counted"
         lines.append(f"| {text} | {counted} | {seconds:.3f} | {100 * seconds / part:.1f} % | {speed} |")
-    return lines
+    return lines + _left_out(found)
 
 
 def _options(options: dict[str, Any]) -> list[str]:
@@ -113,7 +125,7 @@ def _options(options: dict[str, Any]) -> list[str]:
     for name, gain in options["gains"].items():
         seconds, first = options["rows"][name]["seconds"], options["first_step"][name]
         lines.append(f"| {_OPTIONS[name]} | {seconds:.3f} | {_ratio(gain)} | {first:.1f} |")
-    return lines
+    return lines + _left_out(options)
 
 
 def _buckets(found: dict[str, Any] | None) -> str:

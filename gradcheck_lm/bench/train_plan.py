@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from gradcheck_lm.bench.peak import Probes
 from gradcheck_lm.bench.timing import Timings
 from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.htr.crnn import CONFIGS, CRNN, CRNNConfig
@@ -35,6 +36,7 @@ class Plan:
     steps: int = 5  # of a run whose waiting is measured
     laptop_steps: int = 40
     compile: bool = True
+    probes: Probes | None = None  # None: large enough for the device
 
 
 class Contestant:

@@ -37,6 +37,7 @@ def run_jobs(jobs: Sequence[Job], *, at_once: int, folder: str | Path, progress:
     logs.mkdir(parents=True, exist_ok=True)
     running: dict[str, tuple[subprocess.Popen[bytes], int]] = {}
     failed: list[str] = []
+    told = False
     with StopSignals() as signals:
         try:
             while (waiting and not signals.number) or running:
@@ -44,7 +45,8 @@ def run_jobs(jobs: Sequence[Job], *, at_once: int, folder: str | Path, progress:
                     slot = min(set(range(at_once)) - {used for _, used in running.values()})
                     job = waiting.pop(0)
                     running[job.name] = _start(job, logs / f"{job.name}.log", _environment(at_once, slot)), slot
-                if signals.number:
+                if signals.number and not told:  # once: a second one would end a job in the middle of its step
+                    told = True
                     for process, _ in running.values():
                         process.terminate()
                 for name in [name for name, (process, _) in running.items() if process.poll() is not None]:
