@@ -11,7 +11,7 @@ help:
 	@echo "make test      install, then run the test suite"
 	@echo "make test-all  the suite with the slow, gpu and browser tests"
 	@echo "make test-browser  the pages in a headless Chromium; screenshots in $(SCREENSHOTS)"
-	@echo "make check     format, lint and types"
+	@echo "make check     format, lint and types, by two checkers"
 	@echo "make figures   draw every picture of README and docs anew, from real runs"
 	@echo "make docs      write the generated pages of docs anew, then build the site into build/site"
 	@echo "make site      build the site from the pages as they are"
@@ -44,6 +44,7 @@ check: install
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/pyright --pythonpath $(BIN)/python
 
 figures: install
 	$(BIN)/python -m gradcheck_lm.bench figures --out docs/figures
