@@ -5,13 +5,14 @@ BIN := $(VENV)/bin
 OUT ?= runs/demo
 SCREENSHOTS ?= build/screenshots
 
-.PHONY: help install demo test test-all test-browser check figures docs site lessons clean
+.PHONY: help install demo test test-all test-browser test-site check figures docs site lessons clean
 help:
 	@echo "make demo      install, then run the comparison on its defaults; ends with the path of its report"
 	@echo "make test      install, then run the test suite"
 	@echo "make test-all  the suite with the slow, gpu and browser tests"
 	@echo "make test-browser  the pages in a headless Chromium; screenshots in $(SCREENSHOTS)"
-	@echo "make check     format, lint and types"
+	@echo "make test-site  the documentation site: built strictly, looked through for what comes from elsewhere"
+	@echo "make check     format, lint and types, by two checkers"
 	@echo "make figures   draw every picture of README and docs anew, from real runs"
 	@echo "make docs      write the generated pages of docs anew, then build the site into build/site"
 	@echo "make site      build the site from the pages as they are"
@@ -40,10 +41,15 @@ test-all: install
 test-browser: install
 	GRADCHECK_LM_SCREENSHOTS=$(SCREENSHOTS) $(BIN)/python -m pytest -m browser
 
+# here the extra is installed, so that a test which would skip without it has to run
+test-site: $(VENV)/.installed-docs
+	GRADCHECK_LM_SKIP_NOTHING=1 $(BIN)/python -m pytest tests/test_site.py
+
 check: install
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/pyright --pythonpath $(BIN)/python
 
 figures: install
 	$(BIN)/python -m gradcheck_lm.bench figures --out docs/figures

@@ -1,32 +1,61 @@
 """gradcheck_lm: why does this gradient not arrive, on which line, and what do I use instead?"""
 
-from gradcheck_lm.errors import GradcheckLMError as GradcheckLMError
-from gradcheck_lm.errors import GradientFlowError as GradientFlowError
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from gradcheck_lm.errors import GradcheckLMError, GradientFlowError
+
+if TYPE_CHECKING:
+    from gradcheck_lm.flow import (
+        Attribution,
+        Attributor,
+        Comparison,
+        Diagnosis,
+        Finding,
+        GradientWatch,
+        Run,
+        Term,
+        WhatIf,
+        assert_gradient_flows,
+        attribute,
+        compare_gradients,
+        diagnose,
+        record,
+    )
 
 __version__ = "0.1.0"
 
-_FLOW = (
+# a type checker knows a name by the import above, the program by its place in this list
+__all__ = [
+    "Attribution",
     "Attributor",
+    "Comparison",
     "Diagnosis",
     "Finding",
+    "GradcheckLMError",
+    "GradientFlowError",
     "GradientWatch",
+    "Run",
     "Term",
+    "WhatIf",
+    "__version__",
     "assert_gradient_flows",
     "attribute",
     "compare_gradients",
     "diagnose",
     "record",
-)
-__all__ = ["GradcheckLMError", "GradientFlowError", "__version__", *_FLOW]
+]
 
+if not TYPE_CHECKING:  # or a checker would believe that every name exists
 
-def __getattr__(name: str) -> object:
-    # the debugger needs torch, which takes a second to import: it is loaded at the first use of a public name
-    if name in _FLOW:
-        from gradcheck_lm import flow
+    def __getattr__(name: str) -> Any:
+        # the debugger needs torch, which takes a second to import: it is loaded at the first use of a public name
+        if name in __all__:
+            from gradcheck_lm import flow
 
-        return getattr(flow, name)
-    raise AttributeError(f"module 'gradcheck_lm' has no attribute {name!r}")
+            return getattr(flow, name)
+        raise AttributeError(f"module 'gradcheck_lm' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import importlib.util
 import os
 from pathlib import Path
 
@@ -31,9 +33,25 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--overwrite", action="store_true", help="write golden files anew instead of comparing with them")
 
 
+def is_here(package: str) -> bool:
+    """Whether a package can be imported; "layout" is any engine that lays graphs out."""
+    if package == "layout":
+        from gradcheck_lm.draw.layout import engines
+
+        return bool(engines())
+    return importlib.util.find_spec(package) is not None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     import torch
 
+    here = functools.cache(is_here)
+    for item in items:
+        wanted = {name for mark in item.iter_markers("needs") for name in mark.args}
+        missing = sorted(name for name in wanted if not here(name))
+        # where all is meant to be installed, a missing package is a failure and not a skip
+        if missing and not os.environ.get("GRADCHECK_LM_SKIP_NOTHING"):
+            item.add_marker(pytest.mark.skip(reason=f"needs {', '.join(missing)}, not installed here"))
     if torch.cuda.is_available():
         return
     for item in items:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 import shutil
@@ -15,10 +14,7 @@ from child_processes import run_process
 
 ROOT = Path(__file__).resolve().parents[1]
 NO_WAY = "http://127.0.0.1:9"  # a port where nothing listens
-needs_zensical = pytest.mark.skipif(
-    importlib.util.find_spec("zensical") is None or importlib.util.find_spec("mkdocstrings") is None,
-    reason="the site is built by the extra: pip install 'gradcheck_lm[docs]'",
-)
+needs_zensical = pytest.mark.needs("zensical", "mkdocstrings")  # pip install 'gradcheck_lm[docs]'
 
 
 def build(docs: Path) -> subprocess.CompletedProcess[str]:
@@ -97,8 +93,8 @@ def test_every_page_can_be_reached() -> None:
     assert {path.relative_to(docs).as_posix() for path in pages} - reached == set()
 
 
+@pytest.mark.needs("griffe")
 def test_our_docstrings_become_sections() -> None:
-    pytest.importorskip("griffe", reason="the site is built by the extra: pip install 'gradcheck_lm[docs]'")
     from gradcheck_lm.bench.griffe_sections import with_blank_lines
 
     text = "One line.\n\nArgs:\n    a, b: two.\n    c: one.\nReturns:\n    A thing.\nGradient: exact."

@@ -14,8 +14,8 @@ from gradcheck_lm.draw.autograd import autograd_dot
 from gradcheck_lm.draw.curves import Panel, Series, save_curves
 from gradcheck_lm.draw.graph import flow_dot
 from gradcheck_lm.draw.layout import picture, render
-from gradcheck_lm.draw.side_by_side import side_by_side
 from gradcheck_lm.draw.terminal import diagnosis_text
+from gradcheck_lm.draw.two_graphs import side_by_side
 from gradcheck_lm.files import write_text_atomic
 from gradcheck_lm.flow.findings.model import Diagnosis
 from gradcheck_lm.htr.checkpoint import SYNTHETIC, checkpoint_path, load_recogniser

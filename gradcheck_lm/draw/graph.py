@@ -9,7 +9,7 @@ from gradcheck_lm.draw.folding import COLUMNS, PAGE, fold_graph, unfolded
 from gradcheck_lm.draw.layout import render_folding
 from gradcheck_lm.draw.nodes import attributes_text, edge_attributes, head, legend, node_attributes, widths
 from gradcheck_lm.draw.nodes import caption as text_above
-from gradcheck_lm.draw.side_by_side import side_by_side as side_by_side
+from gradcheck_lm.draw.two_graphs import side_by_side as side_by_side
 from gradcheck_lm.draw.words import verdict
 from gradcheck_lm.flow.findings.model import Diagnosis
 

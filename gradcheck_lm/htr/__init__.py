@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gradcheck_lm.htr.charset import Charset as Charset
@@ -57,11 +57,12 @@ _HOMES = {
 _MODULE = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = sorted(_MODULE)
 
+if not TYPE_CHECKING:  # or a checker would believe that every name exists
 
-def __getattr__(name: str) -> object:
-    if name in _MODULE:
-        return getattr(import_module(f"gradcheck_lm.htr.{_MODULE[name]}"), name)
-    raise AttributeError(f"module 'gradcheck_lm.htr' has no attribute {name!r}")
+    def __getattr__(name: str) -> Any:
+        if name in _MODULE:
+            return getattr(import_module(f"gradcheck_lm.htr.{_MODULE[name]}"), name)
+        raise AttributeError(f"module 'gradcheck_lm.htr' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
