@@ -18,11 +18,14 @@ from gradcheck_lm.foreign import check_regular, read_bytes
 ARRAYS = (".npy", ".npz")
 
 
-def load_arrays(path: Path, wanted: Collection[str] = ()) -> NDArray[Any] | dict[str, NDArray[Any]]:
+def load_arrays(
+    path: Path, wanted: Collection[str] = (), *, needed: str = ""
+) -> NDArray[Any] | dict[str, NDArray[Any]]:
     """The array of a .npy, or those of a .npz by name; pickled objects are refused: to read them is to run their code.
 
     Args:
         wanted: of a .npz, read these alone; empty: all.
+        needed: of a .npz, the one that must be there.
     Raises:
         DataError: the file is missing, too large, damaged, or holds objects.
     """
@@ -32,6 +35,9 @@ def load_arrays(path: Path, wanted: Collection[str] = ()) -> NDArray[Any] | dict
         if isinstance(loaded, np.ndarray):
             return loaded
         with loaded:
+            if needed and needed not in loaded.files:
+                there = ", ".join(loaded.files[:8]) or "nothing"
+                raise DataError(f"{path} holds {there}; {needed!r} is needed")
             names = [name for name in loaded.files if not wanted or name in wanted]
             members = {member.filename.removesuffix(".npy"): member.file_size for member in loaded.zip.infolist()}
             bounds.ARRAYS.hold(sum(members.get(name, 0) for name in names), str(path), verb="unpacks to")

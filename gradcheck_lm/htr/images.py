@@ -103,8 +103,8 @@ def _opened(path: Path | bytes, where: str) -> Image.Image:
     except UnidentifiedImageError as error:
         empty = not (len(path) if isinstance(path, bytes) else path.stat().st_size)
         raise DataError(
-            f"{lead} is {'an empty file' if empty else 'no image that can be read'} "
-            f"(read are {', '.join(FORMATS)}): replace it with a PNG, JPEG or TIFF"
+            f"{lead} is {'an empty file' if empty else 'no image that can be read'}: "
+            f"replace it with a PNG, JPEG or TIFF"
         ) from error
     except DataError:
         raise

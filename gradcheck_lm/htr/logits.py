@@ -147,10 +147,8 @@ def read_charset(path: str | Path | Charset) -> Charset:
 
 
 def _read_arrays(path: Path) -> dict[str, Any]:
-    loaded = load_arrays(path, _NAMES)
+    loaded = load_arrays(path, _NAMES, needed="logits")
     arrays = {"logits": loaded} if isinstance(loaded, np.ndarray) else loaded
-    if "logits" not in arrays:
-        raise DataError(f"{path} holds {', '.join(arrays) or 'none of these'}; 'logits' (T, N, C) is needed")
     found: dict[str, Any] = {"logits": arrays["logits"]}
     if "characters" in arrays:
         found["characters"] = Charset("".join(texts_of(arrays["characters"], f"'characters' of {path}")))

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from gradcheck_lm.errors import RunError
+from gradcheck_lm.foreign import parse_json
 
 LOCK = "run.lock"
 
@@ -67,7 +68,7 @@ def _busy(error: OSError) -> bool:
 def _holder(place: Path) -> str:
     """Who wrote the note in the lock, as far as it can be read."""
     try:
-        note = json.loads(place.read_bytes())
+        note = parse_json(place.read_bytes())
         return f"process {int(note['pid'])} on {note['host']} since {note['since']}"
     except (OSError, ValueError, KeyError, TypeError):
         return "another process"
