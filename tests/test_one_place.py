@@ -1,4 +1,4 @@
-"""What has one home in the package: opening pictures, writing files, reading other people's JSON. Read from the code."""
+"""What has one home in the package: opening pictures, writing files, parsing JSON of others. Read from the code."""
 
 from __future__ import annotations
 
@@ -26,6 +26,9 @@ WRITES = {
     "lm/cache.py:keep": "a folder of this moment that is then put in place in one step",
     "lm/hub.py:_write_copy": "the same folder",
 }
+WRITERS = ("write_text", "write_bytes", "copyfile", "copy2")
+SAVERS = ("savez", "savez_compressed", "savetxt", "savefig", "save_file", "save_model", "save_pretrained")
+LIBRARIES = ("torch.", "np.", "json.", "pickle.", "Image.", "image.")
 # reads JSON of ours
 JSON = {
     "bench": "figures that a benchmark wrote, in a checkout",
@@ -57,9 +60,8 @@ def calls(source: str) -> list[tuple[str, ast.Call, str]]:
 
 def opens_pictures(source: str) -> list[str]:
     """Calls that let Pillow (or another library) look at a file, and names of Pillow's `open` taken elsewhere."""
-    found = [
-        f"{inside}: {name}" for inside, _, name in calls(source) if name.endswith(("Image.open", "imread", "PIL.open"))
-    ]
+    opening = ("Image.open", "imread", "PIL.open")
+    found = [f"{inside}: {name}" for inside, _, name in calls(source) if name.endswith(opening)]
     for inside, node in functions(source):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("PIL"):
             found += [f"{inside}: from {node.module} import {a.name}" for a in node.names if a.name == "open"]
@@ -67,32 +69,17 @@ def opens_pictures(source: str) -> list[str]:
 
 
 def writes(source: str) -> list[str]:
-    """Functions that write a file by a path: open for writing, write_text, and the save functions of libraries."""
+    """Functions that write a file by a path: open for writing, write_text, copies, and the savers of libraries."""
     found = []
     for inside, call, name in calls(source):
         last = name.rpartition(".")[2]
-        texts = [
-            part.value for part in (*call.args, *(k.value for k in call.keywords)) if isinstance(part, ast.Constant)
-        ]
-        opening = last == "open" and any(
-            isinstance(text, str) and set(text) <= set("rwabxt+") and set(text) & set("wax+") for text in texts
-        )
+        given = (*call.args, *(keyword.value for keyword in call.keywords))
+        texts = [part.value for part in given if isinstance(part, ast.Constant) and isinstance(part.value, str)]
+        opening = last == "open" and any(set(text) <= set("rwabxt+") and set(text) & set("wax+") for text in texts)
+        saving = last in SAVERS or (last in ("save", "dump") and name.startswith(LIBRARIES))
         # into a stream in memory, whose name says so, a library may save
-        target = ast.unparse(call.args[0]) if call.args else ""
-        saving = last in (
-            "savez",
-            "savez_compressed",
-            "savetxt",
-            "savefig",
-            "save_file",
-            "save_model",
-            "save_pretrained",
-        )
-        saving |= last in ("save", "dump") and name.startswith(
-            ("torch.", "np.", "json.", "pickle.", "Image.", "picture.")
-        )
-        bare = saving and target != "stream"
-        if opening or last in ("write_text", "write_bytes", "copyfile", "copy2") or bare:
+        in_memory = bool(call.args) and ast.unparse(call.args[0]) == "stream"
+        if opening or last in WRITERS or (saving and not in_memory):
             found.append(inside)
     return found
 
@@ -156,6 +143,7 @@ def test_foreign_json_is_parsed_in_one_place() -> None:
         (writes, "torch.save(model, path)"),
         (writes, "figure.savefig(path, format='png')"),
         (writes, "save_file(tensors, str(path))"),
+        (writes, "shutil.copyfile(here, there)"),
         (parses_json, "json.loads(path.read_text())"),
         (parses_json, "json.load(stream)"),
     ],
