@@ -13,6 +13,8 @@ from gradcheck_lm import bounds
 from gradcheck_lm.bounds import Bound
 from gradcheck_lm.errors import DataError, GradcheckLMError
 
+_PIECE = 1 << 20  # bytes
+
 
 def check_regular(path: str | Path, *, error: type[GradcheckLMError] = DataError) -> int:
     """See that a path is a file with a content of its own, before a library opens it.
@@ -36,9 +38,13 @@ def read_bytes(path: str | Path, bound: Bound, *, error: type[GradcheckLMError] 
     # without O_NONBLOCK the opening of a pipe waits for its writer; what was opened is then looked at, not the name
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     with open(handle, "rb") as stream:
-        bound.hold(_size(os.fstat(handle), path, error), str(path), error=error)
-        data = stream.read(bound.most + 1)  # it may have grown
-    bound.hold(len(data), str(path), error=error)
+        size = _size(os.fstat(handle), path, error)
+        bound.hold(size, str(path), error=error)
+        data = stream.read(size + 1)
+        while len(data) > size:  # it has grown, or is one of the system's that do not know their size
+            size = len(data)
+            bound.hold(size, str(path), error=error)
+            data += stream.read(_PIECE)
     return data
 
 

@@ -191,7 +191,7 @@ class Diagnosis:
     def __str__(self) -> str:
         from gradcheck_lm.flow.report import diagnosis_text
 
-        return diagnosis_text(self)
+        return encodable(diagnosis_text(self))
 
     def _repr_html_(self) -> str:
         from gradcheck_lm.flow.report import diagnosis_html
