@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from data_samples import save, stroke
 from PIL import Image
 
+from gradcheck_lm import bounds
 from gradcheck_lm.errors import DataError, MissingPackageError
 from gradcheck_lm.htr import open_lines
 from gradcheck_lm.htr.hub import Row
@@ -101,7 +103,7 @@ def test_damaged_and_enormous_pictures_are_named(tmp_path: Path, monkeypatch: py
     lines = open_lines(tmp_path / "saved")
     with pytest.raises(DataError, match=r"saved, row 0 is no image that can be read"):
         lines[0].image  # noqa: B018
-    monkeypatch.setattr("gradcheck_lm.htr.images.LARGEST_IMAGE", 1000)
+    monkeypatch.setattr(bounds, "IMAGE", replace(bounds.IMAGE, most=1000))
     with pytest.raises(DataError, match=r"saved, row 1 has 90 x 32 pixels, at most"):
         lines[1].image  # noqa: B018
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
+from gradcheck_lm import bounds
 from gradcheck_lm.errors import ArgumentError, CharsetError, DataError
 from gradcheck_lm.htr import (
     Charset,
@@ -194,7 +196,7 @@ def test_bad_images_are_explained(folder: Path, monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(DataError, match=r"1\.png is damaged or cut short"):
         to_batch([line], CONFIG)
     image.write_bytes(whole)
-    monkeypatch.setattr("gradcheck_lm.htr.images.LARGEST_IMAGE", 3000)
+    monkeypatch.setattr(bounds, "IMAGE", replace(bounds.IMAGE, most=3000))
     with pytest.raises(DataError, match=r"0\.png has 100 x 32 pixels, at most .* cut the lines out of the page"):
         read_images([folder])
 

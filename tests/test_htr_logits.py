@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+from gradcheck_lm import bounds
 from gradcheck_lm.cli import app
 from gradcheck_lm.errors import ArgumentError, DataError
 from gradcheck_lm.htr import Charset, greedy_decode, read_logits
@@ -166,11 +168,11 @@ def test_no_pickle_is_ever_loaded(tmp_path: Path, form: str) -> None:
 def test_files_that_unpack_to_too_much_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     np.savez_compressed(tmp_path / "bomb.npz", logits=np.zeros((1000, 100, 5), np.float32))
     assert (tmp_path / "bomb.npz").stat().st_size < 10_000
-    monkeypatch.setattr("gradcheck_lm.htr.arrays.LARGEST", 1_000_000)
-    with pytest.raises(DataError, match=r"bomb\.npz unpacks to 0\.0 GB, at most 0 are read"):
+    monkeypatch.setattr(bounds, "ARRAYS", replace(bounds.ARRAYS, most=1_000_000))
+    with pytest.raises(DataError, match=r"bomb\.npz unpacks to 2 MB, at most 1 MB are read: cut it"):
         read_logits(tmp_path / "bomb.npz", charset=ABC)
     np.save(tmp_path / "large.npy", np.zeros((1000, 100, 5), np.float32))
-    with pytest.raises(DataError, match=r"large\.npy has 0\.0 GB"):
+    with pytest.raises(DataError, match=r"large\.npy has 2 MB, at most 1 MB"):
         read_logits(tmp_path / "large.npy", charset=ABC)
 
 

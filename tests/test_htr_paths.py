@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from data_samples import ALTO, PAGE, iam_lines, pages, save
 
+from gradcheck_lm import bounds
+from gradcheck_lm.bounds import Bound
 from gradcheck_lm.errors import DataError
+from gradcheck_lm.foreign import read_text
 from gradcheck_lm.htr import open_lines
-from gradcheck_lm.htr.paths import in_order, inside, read_utf8
+from gradcheck_lm.htr.paths import in_order, inside
 from gradcheck_lm.htr.xml import read_xml, root_name
 
 
@@ -127,9 +131,9 @@ def test_bad_xml_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
             read_xml(tmp_path / "x.xml")
     with pytest.raises(DataError, match="cannot read"):
         read_xml(tmp_path / "gone.xml")
-    monkeypatch.setattr("gradcheck_lm.htr.xml.LARGEST_XML", 3)
+    monkeypatch.setattr(bounds, "XML", replace(bounds.XML, most=3))
     (tmp_path / "x.xml").write_text("<a></a>")
-    with pytest.raises(DataError, match="at most 0 are read as XML"):
+    with pytest.raises(DataError, match="has 7 bytes, at most 3 bytes are read: cut it into parts"):
         read_xml(tmp_path / "x.xml")
 
 
@@ -176,9 +180,9 @@ def test_order_is_as_people_count(tmp_path: Path) -> None:
 
 def test_texts_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "x.txt").write_bytes(b"caf\xe9")
-    with pytest.raises(DataError, match=r"x\.txt is not UTF-8 near byte 3: save it as UTF-8"):
-        read_utf8(tmp_path / "x.txt")
-    with pytest.raises(DataError, match=r"x\.txt has 0 MB, at most 0 are read"):
-        read_utf8(tmp_path / "x.txt", largest=2)
+    with pytest.raises(DataError, match=r"x\.txt is not UTF-8 near byte 3 \(0xE9, in line 1\): save it as UTF-8"):
+        read_text(tmp_path / "x.txt")
+    with pytest.raises(DataError, match=r"x\.txt has 4 bytes, at most 2 bytes are read: cut it"):
+        read_text(tmp_path / "x.txt", Bound(2, "bytes", "cut it"))
     with pytest.raises(DataError, match="cannot read"):
-        read_utf8(tmp_path / "gone.txt")
+        read_text(tmp_path / "gone.txt")

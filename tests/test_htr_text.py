@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gradcheck_lm import bounds
 from gradcheck_lm.errors import ArgumentError, DataError, MissingPackageError
 from gradcheck_lm.htr import Charset, load_sentences
 from gradcheck_lm.htr import text as module
@@ -125,15 +127,15 @@ def test_bad_sources_are_explained(tmp_path: Path) -> None:
         load_sentences(short)
     latin = tmp_path / "latin.txt"
     latin.write_bytes("first\nsecond caf\u00e9".encode("latin1"))
-    with pytest.raises(DataError, match=r"latin\.txt is no UTF-8 text: byte 0xE9 in line 2.*iconv"):
+    with pytest.raises(DataError, match=r"latin\.txt is not UTF-8 near byte 16 \(0xE9, in line 2\).*iconv"):
         load_sentences(latin)
 
 
 def test_a_huge_file_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "huge.txt"
     file.write_text("x" * 100, encoding="utf-8")
-    monkeypatch.setattr(module, "_LARGEST_FILE", 50)
-    with pytest.raises(DataError, match="cut a part out"):
+    monkeypatch.setattr(bounds, "TEXT", replace(bounds.TEXT, most=50))
+    with pytest.raises(DataError, match=r"huge\.txt has 100 bytes, at most 50 bytes are read: cut it into parts"):
         load_sentences(file)
 
 

@@ -10,10 +10,12 @@ import pytest
 import gradcheck_lm
 
 PACKAGE = Path(gradcheck_lm.__file__).parent
-FOUNDATION = {"errors", "files"}
+FOUNDATION = {"errors", "files", "bounds", "foreign"}
 ALLOWED: dict[str, set[str]] = {
     "errors": set(),
     "files": set(),
+    "bounds": {"errors"},
+    "foreign": {"errors", "bounds"},
     "flow": FOUNDATION,
     "htr": FOUNDATION,
     "lm": FOUNDATION,

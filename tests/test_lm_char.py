@@ -106,7 +106,7 @@ def test_the_command_says_what_is_wrong_with_its_text(tmp_path: Path, capsys: py
     (tmp_path / "short.txt").write_text("too short", encoding="utf-8")
     for name, message in (
         ("missing.txt", "cannot read"),
-        ("latin.txt", "no UTF-8"),
+        ("latin.txt", "not UTF-8"),
         ("empty.txt", "holds no text"),
         ("short.txt", "too few for windows of 256"),
     ):

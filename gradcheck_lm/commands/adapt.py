@@ -10,6 +10,7 @@ import typer
 from gradcheck_lm.commands.common import StepProgress, note, say, show_json
 from gradcheck_lm.commands.data import LINES, Beam, FuseBonus, FuseName, FuseWeight, OkOnly, Split, Tags
 from gradcheck_lm.commands.readings import fusing
+from gradcheck_lm.draw.lettering import cell
 from gradcheck_lm.errors import ArgumentError
 
 
@@ -107,7 +108,7 @@ def adapt(
         return
     for row in most_changed(found["readings"])[:8]:
         old, new = marked(row["before"], row["after"])
-        say(f"{row['image']}\n  before  {old}\n  after   {new}")
+        say(f"{cell(row['image'])}\n  before  {cell(old)}\n  after   {cell(new)}")
     say(
         f"{found['changed']} of {found['lines']} readings changed (most changed first, changes in brackets); "
         f"all are in {found['readings_file']}, side by side in {out / 'readings.html'}"

@@ -13,6 +13,7 @@ from typing import Any, NoReturn, TypeVar
 import typer
 
 from gradcheck_lm.commands.checks import check_options
+from gradcheck_lm.draw.lettering import harmless, json_harmless
 from gradcheck_lm.errors import GradcheckLMError, RunStopped
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -43,7 +44,7 @@ def friendly(command: Command) -> Command:
             check_options(kwargs)
             return command(*args, **kwargs)
         except RunStopped as error:
-            typer.echo(f"gradcheck-lm: {error}", err=True)
+            typer.echo(f"gradcheck-lm: {harmless(str(error))}", err=True)
             raise typer.Exit(128 + error.signal_number) from None
         except GradcheckLMError as error:
             fail(str(error))
@@ -80,17 +81,18 @@ def explain(error: OSError) -> str:
 
 def fail(message: str) -> NoReturn:
     """Print what is wrong on standard error and leave with exit code 2."""
-    typer.echo(f"gradcheck-lm: {message}", err=True)
+    typer.echo(f"gradcheck-lm: {harmless(message)}", err=True)
     raise typer.Exit(2) from None
 
 
 def say(text: str) -> None:
-    """A line of the result; characters that the terminal cannot show are escaped instead of stopping the program.
+    """A line of the result; characters that the terminal cannot show, or that would steer it, are escaped.
 
     Of several processes of one run only the first speaks.
     """
     if not _speaks():
         return
+    text = harmless(text)
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     typer.echo(text.encode(encoding, "backslashreplace").decode(encoding))
 
@@ -99,7 +101,7 @@ def show_json(data: Any) -> None:
     """Print data as JSON for a program to read; numbers that JSON lacks become null."""
     if not _speaks():
         return
-    text = json.dumps(plain(data), indent=2, ensure_ascii=False)
+    text = json_harmless(json.dumps(plain(data), indent=2, ensure_ascii=False))
     try:
         text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
     except UnicodeEncodeError:
@@ -122,7 +124,7 @@ def note(message: str) -> None:
     """A line about what is going on, on standard error, so that standard output stays clean."""
     if not _speaks():
         return
-    typer.echo(message, err=True)
+    typer.echo(harmless(message), err=True)
 
 
 def _speaks() -> bool:

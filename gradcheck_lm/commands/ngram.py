@@ -9,6 +9,7 @@ import typer
 
 from gradcheck_lm.commands.common import note, say, show_json
 from gradcheck_lm.errors import ArgumentError, DataError
+from gradcheck_lm.foreign import read_text
 
 
 def train_ngram(
@@ -64,10 +65,7 @@ def _lines(name: str) -> list[str]:
         raise ArgumentError(
             f"--whole-lines reads files of lines, or a labels.tsv, and {name!r} is no file: leave that out"
         )
-    try:
-        content = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path} is no UTF-8 text (byte {error.start}); convert it first") from error
+    content = read_text(path)
     found = [line.split("\t", 1)[-1] if path.suffix == ".tsv" else line for line in content.splitlines()]
     if not any(map(str.strip, found)):
         raise DataError(f"{path} holds no text")

@@ -23,6 +23,7 @@ from gradcheck_lm.commands.data import (
     choose,
 )
 from gradcheck_lm.commands.readings import compare_logits, fusing, load, read_data, read_lines, read_logits
+from gradcheck_lm.draw.lettering import cell
 
 if TYPE_CHECKING:
     from gradcheck_lm.lab.measuring.scoring import ReadingChange
@@ -168,7 +169,7 @@ def transcribe(
         show_json([{"image": name, "text": text} for name, text in zip(names, readings, strict=True)])
         return
     for name, text in zip(names, readings, strict=True):
-        say(f"{name}\t{text}")
+        say(f"{cell(name)}\t{cell(text)}")
 
 
 def lm_table(
@@ -268,6 +269,7 @@ def mistakes(
 
 def _mark(text: str, kind: str, other: int) -> str:
     """Wrong stretches in brackets, padded so that label and reading stay one above the other."""
+    text = cell(text)
     if kind == "equal":
         return text
     return "[" + text.ljust(max(len(text), other), "_") + "]"

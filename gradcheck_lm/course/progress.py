@@ -7,9 +7,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from gradcheck_lm import bounds
 from gradcheck_lm.course.generator import exercise_text
 from gradcheck_lm.errors import DataError
-from gradcheck_lm.files import write_text_atomic
+from gradcheck_lm.files import write_bytes_atomic, write_text_atomic
+from gradcheck_lm.foreign import parse_json, read_bytes
 
 SCHEMA = 1
 STATES = ("new", "read", "red", "passed")
@@ -63,10 +65,13 @@ class Progress:
 
     def _read(self) -> dict[str, dict[str, Any]]:
         try:
-            content = json.loads(self.path.read_text(encoding="utf-8"))
+            content = parse_json(read_bytes(self.path, bounds.TEXT))
             lessons = content["lessons"]
             if content["schema"] != SCHEMA or not all(isinstance(entry, dict) for entry in lessons.values()):
                 raise ValueError(f"schema {content['schema']!r}")
+            hints = [entry.get("hints", 0) for entry in lessons.values()]
+            if not all(isinstance(seen, int) and not isinstance(seen, bool) for seen in hints):
+                raise ValueError("hints are no numbers")
         except FileNotFoundError:
             return {}
         except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -90,8 +95,7 @@ def reset(lesson_folder: Path) -> Path | None:
         text = exercise.read_bytes()
         if text != fresh.encode("utf-8"):
             kept = _backup_place(lesson_folder)
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            kept.write_bytes(text)
+            write_bytes_atomic(kept, text)
     write_text_atomic(exercise, fresh)
     return kept
 

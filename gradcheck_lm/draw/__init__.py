@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from gradcheck_lm.draw.graph import save_graph as save_graph
     from gradcheck_lm.draw.graph import side_by_side as side_by_side
     from gradcheck_lm.draw.layout import render as render
-    from gradcheck_lm.draw.page import Example as Example
-    from gradcheck_lm.draw.page import Experiment as Experiment
-    from gradcheck_lm.draw.page import Report as Report
     from gradcheck_lm.draw.page import save_page as save_page
+    from gradcheck_lm.draw.report import Example as Example
+    from gradcheck_lm.draw.report import Experiment as Experiment
+    from gradcheck_lm.draw.report import Report as Report
     from gradcheck_lm.draw.terminal import console as console
     from gradcheck_lm.draw.terminal import diagnosis_text as diagnosis_text
     from gradcheck_lm.draw.terminal import print_diagnosis as print_diagnosis
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from gradcheck_lm.draw.tree import autograd_tree as autograd_tree
 
 _HOMES = {
-    "Example": "page",
-    "Experiment": "page",
+    "Example": "report",
+    "Experiment": "report",
     "Panel": "curves",
-    "Report": "page",
+    "Report": "report",
     "FlowTree": "flow_tree",
     "Series": "curves",
     "autograd_dot": "autograd",

@@ -15,6 +15,9 @@ _PLAIN = {
 
 _STEERING = "\u202a\u202b\u202d\u202e\u2066\u2067\u2068\u2028\u2029"  # reverse the text or break the line
 
+# what can steer a terminal, hide or turn what stands there, or that no encoding has; private characters may be letters
+_HARMFUL = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff{_STEERING}]")
+
 _FORBIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 
 
@@ -40,6 +43,21 @@ def _shown_character(character: str, encoding: str) -> str:
     except UnicodeEncodeError:
         return _PLAIN.get(character) or _code_point(character)
     return character
+
+
+def harmless(text: str) -> str:
+    """`text` of a stranger for a terminal or a file: what steers or hides is written as its code, as in "\\x1b"."""
+    return _HARMFUL.sub(lambda match: _code_point(match.group()), text)
+
+
+def cell(text: str) -> str:
+    """`text` of a stranger for one cell of a table with tabs: `harmless`, and in one line without tabs."""
+    return harmless(text).replace("\t", "\\t").replace("\n", "\\n")
+
+
+def json_harmless(text: str) -> str:
+    """A JSON text with the same characters written as JSON's own escapes, so that it reads back as it was."""
+    return _HARMFUL.sub(lambda match: f"\\u{ord(match.group()):04x}", text)
 
 
 def _code_point(character: str) -> str:

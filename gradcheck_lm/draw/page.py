@@ -14,7 +14,7 @@ from gradcheck_lm.draw.japanese import heading_ja
 from gradcheck_lm.draw.report import Report
 from gradcheck_lm.draw.words import verdict
 from gradcheck_lm.errors import ArgumentError, MissingPackageError
-from gradcheck_lm.files import write_text_atomic
+from gradcheck_lm.files import encodable, write_text_atomic
 from gradcheck_lm.flow.findings.model import Diagnosis
 
 
@@ -55,7 +55,7 @@ def page_html(report: Report, *, timeout: float = 30.0) -> str:
     )
     environment.globals["japanese"] = heading_ja
     page = environment.get_template("report.html.j2")
-    return page.render(style=style, script=script, policy=policy, **_context(report, timeout))
+    return encodable(page.render(style=style, script=script, policy=policy, **_context(report, timeout)))
 
 
 def _report(report: Report | Diagnosis | Mapping[str, Any]) -> Report:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import string
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
+from gradcheck_lm import bounds
 from gradcheck_lm.errors import ArgumentError, CharsetError
 
 _SHOWN = 60  # longest piece of a text that an error message quotes
@@ -37,7 +39,8 @@ class Charset:
                 f"a charset needs at least one character, got {characters!r}: "
                 f'pass a string such as "abc ", or use Charset.standard()'
             )
-        twice = sorted({character for character in characters if characters.count(character) > 1})
+        bounds.CHARSET.hold(len(characters), "the charset", error=ArgumentError)
+        twice = sorted(character for character, times in Counter(characters).items() if times > 1)
         if twice:
             raise ArgumentError(
                 f"these characters occur more than once in the charset: {_show(twice)}; each class needs one character"

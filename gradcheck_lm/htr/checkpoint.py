@@ -13,6 +13,7 @@ from torch import Tensor
 
 from gradcheck_lm.errors import ArgumentError, CheckpointError, MissingPackageError
 from gradcheck_lm.files import write_bytes_atomic
+from gradcheck_lm.foreign import check_regular, parse_json
 from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.htr.crnn import CONFIGS, CRNN, CRNNConfig, build_crnn
 
@@ -134,6 +135,7 @@ def _check_file(place: Path, asked: str | Path) -> None:
                 f"DIR/recogniser.safetensors to {place}"
             )
         raise CheckpointError(f'there is no checkpoint {place}: name a file that `train` wrote, or "synthetic"')
+    check_regular(place, error=CheckpointError)
     with open(place, "rb") as stream:
         start = stream.read(8)
     if not start:
@@ -153,7 +155,7 @@ def _read_note(metadata: dict[str, str] | None, place: Path) -> tuple[CRNNConfig
             f"Name a file that save_checkpoint or `train` wrote"
         )
     try:
-        note: dict[str, Any] = json.loads(metadata[_KEY])
+        note: dict[str, Any] = parse_json(metadata[_KEY])
         if note["format"] != _FORMAT:
             raise CheckpointError(
                 f"{place} has the format {note['format']!r}, this version reads {_FORMAT!r}: update gradcheck_lm"

@@ -14,6 +14,7 @@ from gradcheck_lm.errors import DataError
 from gradcheck_lm.htr.images import Pixels, read_image
 
 SLIVER = 8.0  # pixels; a line that is thinner on average holds no writing that anyone could read
+_DRAWN = 4_000_000  # pixels of an outline's box; a newspaper's line has one million
 Polygon = tuple[tuple[float, float], ...]
 
 
@@ -59,8 +60,12 @@ def thickness(polygon: Sequence[tuple[float, float]], box: tuple[int, int, int, 
     width, height = box[2] - box[0], box[3] - box[1]
     if width <= 0 or height <= 0:
         return 0.0
-    # the area by pixels: the formula by corners cancels where an outline crosses itself
-    return float(_mask(tuple(polygon), box).sum()) / max(width, height)
+    # the area by pixels: the formula by corners cancels where an outline crosses itself. An outline around a whole page
+    # is drawn smaller: to draw takes corners times rows
+    scale = min(1.0, (_DRAWN / (width * height)) ** 0.5)
+    small = tuple(((x - box[0]) * scale, (y - box[1]) * scale) for x, y in polygon) if scale < 1 else tuple(polygon)
+    drawn = (0, 0, max(1, int(width * scale)), max(1, int(height * scale))) if scale < 1 else box
+    return float(_mask(small, drawn).sum()) / scale**2 / max(width, height)
 
 
 def _mask(polygon: Polygon, box: tuple[int, int, int, int]) -> np.ndarray:

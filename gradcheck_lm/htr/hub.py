@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-import json
+import glob
 import re
 import unicodedata
 from collections.abc import Iterator
@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from gradcheck_lm.errors import DataError, MissingPackageError
+from gradcheck_lm.foreign import check_regular, parse_json, read_text
 from gradcheck_lm.htr.images import Pixels, check_head, read_image
-from gradcheck_lm.htr.lines import Line, LineSet
-from gradcheck_lm.htr.paths import exists, in_order, inside, read_utf8
+from gradcheck_lm.htr.lines import Line, LineSet, first
+from gradcheck_lm.htr.paths import exists, in_order, inside
 
 IMAGE, TEXT, FILE = "image", "text", "file_name"
 METADATA = ("metadata.csv", "metadata.jsonl")
@@ -87,7 +88,11 @@ def read_saved(folder: str | Path, *, split: str | None = None) -> LineSet:
             inside(state.parent, name, str(state))
     if (folder / SAVED[0]).is_file():
         parts = _json(folder / SAVED[0]).get("splits", [])
-        chosen = _choose([str(part) for part in parts], split, folder)
+        if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):
+            raise DataError(
+                f"{folder / SAVED[0]}: 'splits' is {str(parts)[:80]}, expected names: save the data set again"
+            )
+        chosen = _choose(parts, split, folder)
         place = inside(folder, chosen, str(folder / SAVED[0]))
     else:
         place = folder
@@ -115,16 +120,24 @@ def read_parquet(source: str | Path, *, split: str | None = None) -> LineSet:
         parts.setdefault(part, []).append(inside(folder, file.relative_to(folder).as_posix(), str(source)))
     chosen = _choose(sorted(parts), split, source)
     try:
-        found = datasets.load_dataset("parquet", data_files=[str(file) for file in parts[chosen]], split="train")
+        for file in parts[chosen]:
+            check_regular(file)
+        # a name is taken for a pattern, in which brackets and stars mean others
+        named = [glob.escape(str(file)) for file in parts[chosen]]
+        found = datasets.load_dataset("parquet", data_files=named, split="train")
+    except DataError:
+        raise
     except Exception as error:  # Arrow and `datasets` raise many kinds for a damaged file
         raise DataError(f"{source} holds parquet that cannot be read ({error}): fetch it again") from error
     return _lines(found, str(source), folder)
 
 
-def read_image_folder(folder: str | Path, *, split: str | None = None) -> LineSet:
+def read_image_folder(
+    folder: str | Path, *, split: str | None = None, limit: int | None = None, labelled: bool = False
+) -> LineSet:
     """Lines of an image folder: metadata.csv or metadata.jsonl with `file_name` and `text`, beside the pictures.
 
-    Needs no package of the hub. With `split`, the folder of that name inside.
+    Needs no package of the hub. With `split`, the folder of that name inside; `limit` and `labelled` as `open_lines`.
 
     Raises:
         DataError: a malformed row, a picture that is missing, damaged or outside; the row is named.
@@ -134,7 +147,11 @@ def read_image_folder(folder: str | Path, *, split: str | None = None) -> LineSe
     table = next((folder / name for name in METADATA if (folder / name).is_file()), None)
     if table is None:
         raise DataError(f"{folder} has no {' or '.join(METADATA)} with {FILE} and {TEXT}")
-    lines = []
+    return LineSet(first(_listed(folder, table), limit, labelled=labelled), source=str(table))
+
+
+def _listed(folder: Path, table: Path) -> Iterator[Line]:
+    """The lines of a metadata file, each with the head of its picture looked at."""
     for where, row in _rows(table):
         name, text = row.get(FILE), row.get(TEXT)
         if not isinstance(name, str) or not name or not isinstance(text, str | None):
@@ -143,8 +160,7 @@ def read_image_folder(folder: str | Path, *, split: str | None = None) -> LineSe
         if not exists(path):
             raise DataError(f"{where}: the image {name!r} does not exist in {folder}: add it, or take the row out")
         check_head(path, where)
-        lines.append(Line(path, _clean(text), name, folder.name))
-    return LineSet(lines, source=str(table))
+        yield Line(path, _clean(text), name, folder.name)
 
 
 def _datasets(name: str | Path) -> Any:
@@ -174,12 +190,7 @@ def _choose(parts: list[str], split: str | None, name: str | Path) -> str:
 
 
 def _lines(table: Any, source: str, folder: Path | None) -> LineSet:
-    from datasets import Image
-
-    if IMAGE not in table.column_names:
-        raise DataError(f"{source} has the columns {', '.join(table.column_names)}; {IMAGE!r} and {TEXT!r} are read")
-    if isinstance(table.features[IMAGE], Image):
-        table = table.cast_column(IMAGE, Image(decode=False))  # bytes: decoded here, within the bound on pixels
+    table = _undecoded(table, source)
     texts = list(table[TEXT]) if TEXT in table.column_names else [None] * len(table)
     lines = []
     for index, text in enumerate(texts):
@@ -190,12 +201,30 @@ def _lines(table: Any, source: str, folder: Path | None) -> LineSet:
     return LineSet(lines, source=source)
 
 
+def _undecoded(table: Any, source: str) -> Any:
+    """The columns that are read, as bytes and text: the package datasets decodes every column of a row that it gives,
+    pictures of any format (PostScript too, which starts a program), sound, films and PDF."""
+    from datasets import Image, Value
+
+    if IMAGE not in table.column_names:
+        raise DataError(f"{source} has the columns {', '.join(table.column_names)}; {IMAGE!r} and {TEXT!r} are read")
+    table = table.with_format(None).select_columns([name for name in (IMAGE, TEXT) if name in table.column_names])
+    if isinstance(table.features[IMAGE], Image):
+        table = table.cast_column(IMAGE, Image(decode=False))  # decoded here, within the bound on pixels
+    for name, kind in table.features.items():
+        parts = kind.values() if isinstance(kind, dict) else [kind]
+        if not (name == IMAGE and isinstance(kind, Image)) and not all(isinstance(part, Value) for part in parts):
+            expected = "pictures, or their bytes" if name == IMAGE else "text"
+            raise DataError(f"{source}: the column {name!r} holds {str(kind)[:80]}, expected {expected}")
+    return table
+
+
 def _clean(text: str | None) -> str | None:
     return unicodedata.normalize("NFC", text) if text and text.strip() else None
 
 
 def _rows(table: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    text = read_utf8(table)
+    text = read_text(table)
     if table.suffix == ".csv":
         try:
             for number, row in enumerate(csv.DictReader(text.split("\n")), 2):
@@ -207,8 +236,8 @@ def _rows(table: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         if line.strip():
             where = f"{table}, line {number}"
             try:
-                row = json.loads(line)
-            except (ValueError, RecursionError) as error:
+                row = parse_json(line)
+            except ValueError as error:
                 raise DataError(f"{where} is no JSON: {error}") from error
             if not isinstance(row, dict):
                 raise DataError(f"{where}: expected {FILE} and {TEXT}, got {line[:80]}")
@@ -217,8 +246,8 @@ def _rows(table: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(read_utf8(path))
-    except (ValueError, RecursionError) as error:
+        found = parse_json(read_text(path))
+    except ValueError as error:
         raise DataError(f"{path} is no JSON ({error}): save the data set again") from error
     if not isinstance(found, dict):
         raise DataError(f"{path} is no JSON object: save the data set again")

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gradcheck_lm.errors import DataError
+from gradcheck_lm.foreign import read_text
 from gradcheck_lm.htr.crops import Crop
 from gradcheck_lm.htr.images import check_head
 from gradcheck_lm.htr.lines import Line, LineSet
-from gradcheck_lm.htr.paths import exists, in_order, inside, read_utf8
+from gradcheck_lm.htr.paths import exists, in_order, inside
 from gradcheck_lm.htr.xml import below, named, number, read_xml
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def read_iam_lines(folder: str | Path, *, split: str | Path | None = None, ok_on
     lines: list[Line] = []
     missing: list[str] = []
     left_out: Counter[str] = Counter()
-    for place, row in enumerate(read_utf8(table).split("\n"), 1):
+    for place, row in enumerate(read_text(table).split("\n"), 1):
         if not row.strip() or row.startswith("#"):
             continue
         where = f"{table}, line {place}"
@@ -134,7 +135,7 @@ def read_gt(folder: str | Path, *, split: str | Path | None = None) -> LineSet:
     lines: list[Line] = []
     missing: list[str] = []
     left_out: Counter[str] = Counter()
-    for place, row in enumerate(read_utf8(table).split("\n"), 1):
+    for place, row in enumerate(read_text(table).split("\n"), 1):
         if not row.strip():
             continue
         name, _, text = row.strip().partition(" ")
@@ -159,7 +160,7 @@ def read_split(path: str | Path) -> set[str]:
     """
     if not Path(path).is_file():
         raise DataError(f"there is no split {path}: a split of IAM is a file with the ids of forms or lines, one a row")
-    names = {row.strip() for row in read_utf8(path).split("\n") if row.strip() and not row.startswith("#")}
+    names = {row.strip() for row in read_text(path).split("\n") if row.strip() and not row.startswith("#")}
     if not names:
         raise DataError(f"the split {path} is empty: write ids of forms (a01-000u) or lines (a01-000u-00), one a row")
     return names
@@ -193,7 +194,7 @@ def _writers(table: Path) -> dict[str, str]:
     """Form to writer, from ascii/forms.txt where it is."""
     if not table.is_file():
         return {}
-    rows = (row.split() for row in read_utf8(table).split("\n") if row.strip() and not row.startswith("#"))
+    rows = (row.split() for row in read_text(table).split("\n") if row.strip() and not row.startswith("#"))
     return {row[0]: row[1] for row in rows if len(row) > 1}
 
 

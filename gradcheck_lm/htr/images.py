@@ -1,4 +1,4 @@
-"""Image files as grey values, and grey values as ink."""
+"""Image files as grey values, and grey values as ink. Nothing else in the package opens a picture."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import warnings
 from io import BytesIO
 from pathlib import Path
 
+from gradcheck_lm import bounds
 from gradcheck_lm.errors import DataError, MissingPackageError
+from gradcheck_lm.foreign import check_regular
 
 try:
     import numpy as np
@@ -15,7 +17,9 @@ try:
 except ImportError as error:
     raise MissingPackageError(f"line images need {error.name}: pip install 'gradcheck_lm[lab]'") from error
 
-LARGEST_IMAGE = 50_000_000  # pixels: a line has one or two million, a file that claims more is a page or an attack
+# what Pillow may take a file for, by its content and not by its name. All of these are decoded in this process: of the
+# others, PostScript starts the program Ghostscript on the file, and many have decoders that hardly anyone looks at
+FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP", "GIF", "PPM")
 _ORIENTATION = 0x0112  # EXIF's number for how a photograph is turned
 _PATCH = 64  # columns over which the paper's tone is taken as even
 
@@ -91,27 +95,28 @@ def _opened(path: Path | bytes, where: str) -> Image.Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the bound below is lower
-            picture = Image.open(BytesIO(path) if isinstance(path, bytes) else path)
+            if not isinstance(path, bytes):
+                check_regular(path)
+            picture = Image.open(BytesIO(path) if isinstance(path, bytes) else path, formats=FORMATS)
     except Image.DecompressionBombError as error:
-        raise DataError(_too_large(lead, "an enormous number of")) from error
+        raise DataError(bounds.IMAGE.sentence("an enormous number of", lead)) from error
     except UnidentifiedImageError as error:
         empty = not (len(path) if isinstance(path, bytes) else path.stat().st_size)
         raise DataError(
             f"{lead} is {'an empty file' if empty else 'no image that can be read'}: "
             f"replace it with a PNG, JPEG or TIFF"
         ) from error
-    except (OSError, ValueError, SyntaxError) as error:
+    except DataError:
+        raise
+    except Exception as error:  # a damaged head makes Pillow raise almost anything, too
         raise DataError(f"{lead} cannot be read: {getattr(error, 'strerror', None) or error}") from error
     width, height = picture.size
-    if width * height > LARGEST_IMAGE:
+    try:
+        bounds.IMAGE.hold(width * height, lead, shown=f"{width} x {height}")
+    except DataError:
         picture.close()
-        raise DataError(_too_large(lead, f"{width} x {height}"))
+        raise
     return picture
-
-
-def _too_large(lead: str, size: str) -> str:
-    most = f"{LARGEST_IMAGE / 1e6:.0f} million"
-    return f"{lead} has {size} pixels, at most {most} are read: cut the lines out of the page"
 
 
 def _from_deep(values: NDArray[np.float32]) -> Pixels:

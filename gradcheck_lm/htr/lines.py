@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any, overload
 
@@ -11,11 +12,12 @@ import torch
 from torch import Tensor
 
 from gradcheck_lm.errors import ArgumentError, CharsetError, DataError, MissingPackageError
-from gradcheck_lm.files import write_text_atomic
+from gradcheck_lm.files import write_bytes_atomic, write_text_atomic
+from gradcheck_lm.foreign import read_text
 from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.htr.crnn import CRNNConfig
 from gradcheck_lm.htr.images import Pixels, check_head, ink_of, read_image
-from gradcheck_lm.htr.paths import exists, in_order, inside, read_utf8
+from gradcheck_lm.htr.paths import exists, in_order, inside
 
 try:
     import numpy as np
@@ -145,11 +147,26 @@ class LineSet(Sequence[Line]):
         return f"LineSet({len(self)} lines{f' of {self.source}' if self.source else ''})"
 
 
-def read_labels_tsv(folder: str | Path) -> list[Line]:
+def first(lines: Iterable[Line], limit: int | None, *, labelled: bool = False) -> Iterator[Line]:
+    """The lines up to the `limit`-th, of those with a transcript where `labelled`; None: all.
+
+    Readers look at a picture's head as they come to its line: those behind the last are not opened.
+    """
+    left = -1 if limit is None else limit
+    for line in lines:
+        yield line
+        left -= line.text is not None or not labelled
+        if left == 0:
+            return
+
+
+def read_labels_tsv(folder: str | Path, *, limit: int | None = None) -> list[Line]:
     """The lines of a folder: its labels.tsv has one row per image: file, tab, transcript, in UTF-8.
 
     Every image's head is looked at, its pixels are read when they are asked for.
 
+    Args:
+        limit: read no further than to so many lines; None: all.
     Raises:
         DataError: the folder, labels.tsv or an image is missing, empty or malformed; the row is named.
     """
@@ -161,19 +178,27 @@ def read_labels_tsv(folder: str | Path) -> list[Line]:
     table = folder / LABELS
     if not table.is_file():
         raise DataError(f"{folder} has no {LABELS}: write one, with a row for each image: file, tab, text")
-    rows = read_utf8(table).split("\n")
-    lines = [_labelled(folder, row, f"{table}, line {number}") for number, row in enumerate(rows, 1) if row.strip()]
+    rows = read_text(table).split("\n")
+    every = (_labelled(folder, row, f"{table}, line {number}") for number, row in enumerate(rows, 1) if row.strip())
+    lines = list(first(every, limit))
     if not lines:
         raise DataError(f"{table} is empty: write a row for each image: file, tab, text")
     return lines
 
 
-def read_images(paths: Iterable[str | Path]) -> list[Line]:
+def read_images(paths: Iterable[str | Path], *, limit: int | None = None) -> list[Line]:
     """Lines without transcripts, from image files and from folders of them, each folder in order of its names.
 
+    Args:
+        limit: look at no more than so many; None: all.
     Raises:
         DataError: a path that is missing, a folder without images, or a file that is none.
     """
+    return list(first(each_image(paths), limit))
+
+
+def each_image(paths: Iterable[str | Path]) -> Iterator[Line]:
+    """As `read_images`, one at a time: the head of a picture is looked at when its line is asked for."""
     files: list[Path] = []
     for path in [Path(paths)] if isinstance(paths, str | Path) else [Path(path) for path in paths]:
         if path.is_dir():
@@ -189,7 +214,7 @@ def read_images(paths: Iterable[str | Path]) -> list[Line]:
         raise DataError("no images were named: name line images, or folders of them")
     for file in files:
         check_head(file, str(file))
-    return [Line(file, None, file.name, file.parent.name) for file in files]
+        yield Line(file, None, file.name, file.parent.name)
 
 
 def write_labels_tsv(lines: Iterable[Line], folder: str | Path) -> Path:
@@ -211,7 +236,9 @@ def write_labels_tsv(lines: Iterable[Line], folder: str | Path) -> Path:
             folder.mkdir(parents=True, exist_ok=True)
             if not rows:
                 (folder / LABELS).unlink(missing_ok=True)  # it would speak of other images
-            Image.fromarray(line.image).save(folder / name)
+            stream = BytesIO()
+            Image.fromarray(line.image).save(stream, "PNG")
+            write_bytes_atomic(folder / name, stream.getvalue())
         except OSError as error:
             raise DataError(f"cannot write {folder / name}: {error.strerror or error}") from error
         rows.append(f"{name}\t{line.text}\n")

@@ -10,15 +10,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gradcheck_lm import bounds
 from gradcheck_lm.errors import ArgumentError, DataError
-from gradcheck_lm.htr.arrays import ARRAYS, load_arrays, read_csv
+from gradcheck_lm.foreign import read_text
+from gradcheck_lm.htr.arrays import ARRAYS, load_arrays, read_csv, texts_of
 from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.htr.lines import LABELS
 from gradcheck_lm.htr.lines import SUFFIXES as PICTURES
-from gradcheck_lm.htr.paths import in_order, inside, read_utf8
+from gradcheck_lm.htr.paths import in_order, inside
 
 SUFFIXES = (*ARRAYS, ".csv")
 CHARSETS = ("charset.txt", "characters.txt", "chars.txt", "charList.txt")
+_NAMES = ("logits", "labels", "characters", "lengths", "blank")
 _CERTAIN = -1e4  # the logit of a class that padding cannot be: its probability is 0 in any float
 
 
@@ -106,7 +109,8 @@ def read_logits(
     if place not in ("first", "last"):
         raise ArgumentError(f"the blank of {path} is said to be {place!r}; it is 'first' or 'last'")
     if place == "last":
-        logits = logits.roll(1, dims=2)
+        for frame in logits:  # one by one: all at once would take the memory twice
+            frame.copy_(frame.roll(1, dims=1))
     for line, length in enumerate(lengths.tolist()):  # behind a line's end there is the blank, and nothing else
         logits[length:, line] = _CERTAIN
         logits[length:, line, 0] = 0
@@ -128,11 +132,11 @@ def read_charset(path: str | Path | Charset) -> Charset:
     path = Path(path)
     if path.suffix.lower() == ".npy":
         array = load_arrays(path)
-        if not isinstance(array, np.ndarray) or array.dtype.kind != "U":
+        if not isinstance(array, np.ndarray):
             raise DataError(f"{path} holds no array of characters: save one, or write them into a text file")
-        characters = "".join(str(one) for one in array.ravel())
+        characters = "".join(texts_of(array, f"the characters of {path}"))
     else:
-        rows = read_utf8(path).removesuffix("\n").split("\n")
+        rows = read_text(path).removesuffix("\n").split("\n")
         # a space is a character: rows are not stripped
         characters = "".join(rows) if len(rows) > 1 and all(len(row) == 1 for row in rows) else rows[0]
         if len(rows) > 1 and not all(len(row) == 1 for row in rows):
@@ -143,20 +147,27 @@ def read_charset(path: str | Path | Charset) -> Charset:
 
 
 def _read_arrays(path: Path) -> dict[str, Any]:
-    loaded = load_arrays(path)
+    loaded = load_arrays(path, _NAMES, needed="logits")
     arrays = {"logits": loaded} if isinstance(loaded, np.ndarray) else loaded
-    if "logits" not in arrays:
-        raise DataError(f"{path} holds {', '.join(arrays) or 'nothing'}; 'logits' (T, N, C) is needed")
     found: dict[str, Any] = {"logits": arrays["logits"]}
     if "characters" in arrays:
-        found["characters"] = Charset("".join(str(one) for one in np.atleast_1d(arrays["characters"]).ravel()))
+        found["characters"] = Charset("".join(texts_of(arrays["characters"], f"'characters' of {path}")))
     if "labels" in arrays:
-        found["labels"] = [str(text) for text in np.atleast_1d(arrays["labels"]).ravel()]
+        found["labels"] = texts_of(arrays["labels"], f"'labels' of {path}")
     if "blank" in arrays:
-        found["blank"] = str(arrays["blank"])
+        found["blank"] = "".join(texts_of(arrays["blank"], f"'blank' of {path}"))
     if "lengths" in arrays:
-        found["lengths"] = np.atleast_1d(arrays["lengths"]).ravel()
+        found["lengths"] = _whole_numbers(arrays["lengths"], path)
     return found
+
+
+def _whole_numbers(array: np.ndarray, path: Path) -> np.ndarray:
+    flat = np.atleast_1d(array).ravel()
+    if flat.dtype.kind not in "iuf" or not np.array_equal(flat, np.trunc(flat)) or np.abs(flat).max(initial=0) > 2**31:
+        raise ArgumentError(
+            f"{path}: 'lengths' are {flat.dtype} {flat[:8].tolist()}; wanted are whole numbers of frames"
+        )
+    return flat.astype(np.int64)
 
 
 def _files(folder: Path) -> list[Path]:
@@ -167,10 +178,14 @@ def _read_folder(folder: Path) -> dict[str, Any]:
     files = _files(folder)
     if not files:
         raise DataError(f"the folder {folder} holds no .npy or .csv files with logits, one a line")
-    lines = []
+    lines: list[np.ndarray] = []
+    longest = 0
     for file in files:
         inside(folder, file.name, str(folder))
-        lines.append(read_csv(file) if file.suffix.lower() == ".csv" else np.asarray(load_arrays(file)))
+        array = read_csv(file) if file.suffix.lower() == ".csv" else np.asarray(load_arrays(file))
+        lines.append(array)
+        longest = max(longest, array.nbytes)  # all are padded to the longest
+        bounds.ARRAYS.hold(longest * len(lines), str(folder), verb="unpacks to")
     found: dict[str, Any] = {"lines": lines, "names": [file.name for file in files]}
     texts = _texts(folder, files)
     if texts:
@@ -186,11 +201,11 @@ def _read_folder(folder: Path) -> dict[str, Any]:
 
 def _texts(folder: Path, files: list[Path]) -> dict[str, str]:
     if (folder / LABELS).is_file():
-        rows = (row.partition("\t") for row in read_utf8(folder / LABELS).split("\n") if row.strip())
+        rows = (row.partition("\t") for row in read_text(folder / LABELS).split("\n") if row.strip())
         return {name: text for name, tab, text in rows if tab}
     beside = {file.name: file.with_suffix(".txt") for file in files}
     found = {name: path for name, path in beside.items() if path.is_file() and path.name not in CHARSETS}
-    return {name: read_utf8(inside(folder, path.name, name)).strip("\n") for name, path in found.items()}
+    return {name: read_text(inside(folder, path.name, name)).strip("\n") for name, path in found.items()}
 
 
 def _stack(found: dict[str, Any], path: Path) -> tuple[Tensor, Tensor]:
@@ -208,7 +223,7 @@ def _stack(found: dict[str, Any], path: Path) -> tuple[Tensor, Tensor]:
     frames, count = logits.shape[:2]
     if "lengths" not in found:
         return logits, torch.full((count,), frames)
-    lengths = torch.from_numpy(np.asarray(found["lengths"]).astype(np.int64))
+    lengths = torch.from_numpy(found["lengths"])
     if len(lengths) != count or (count and not 1 <= int(lengths.min()) <= int(lengths.max()) <= frames):
         raise ArgumentError(f"{path}: 'lengths' are {lengths.tolist()[:8]}; wanted are {count} of 1 to T = {frames}")
     return logits, lengths
@@ -218,10 +233,13 @@ def _numbers(array: np.ndarray, path: Path, axes: int) -> Tensor:
     if array.ndim != axes or array.dtype.kind != "f" or not array.size:
         wanted = "(T, N, C), or (T, C) for one line" if axes == 3 else "(T, C)"
         raise ArgumentError(f"logits of {path} are {array.shape} {array.dtype}; wanted are floats {wanted}")
-    tensor = torch.from_numpy(array.astype(np.float32)).clamp_(min=_CERTAIN)  # log 0 is -inf in log-probabilities
-    if not torch.isfinite(tensor).all():
+    with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite, and is refused
+        values = np.require(array.astype(np.float32, copy=False), requirements="W")
+    tensor = torch.from_numpy(values).clamp_(min=_CERTAIN)  # log 0 is -inf in log-probabilities
+    low, high = tensor.aminmax()  # nan where there is one; isfinite would take the memory twice more
+    if not (torch.isfinite(low) and torch.isfinite(high)):
         raise ArgumentError(f"logits of {path} hold nan or infinite values: look for what made them")
-    if tensor.min() >= 0 and torch.allclose(tensor.sum(-1), torch.ones(()), atol=1e-3):
+    if low >= 0 and torch.allclose(tensor.sum(-1), torch.ones(()), atol=1e-3):
         raise ArgumentError(
             f"logits of {path} are probabilities (each frame sums to 1): give their logarithm, or what the softmax read"
         )

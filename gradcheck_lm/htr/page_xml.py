@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gradcheck_lm import bounds
 from gradcheck_lm.errors import DataError
 from gradcheck_lm.htr.crops import Polygon
 from gradcheck_lm.htr.xml import below, local, named, number, read_xml
@@ -17,7 +19,8 @@ if TYPE_CHECKING:
 
 ROOTS = ("PcGts", "alto")
 _NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?")
-_STRUCTURE = re.compile(r"structure\s*\{[^}]*?type\s*:\s*([^;}]+)")
+_ODD = re.compile(r"[^\d\s,.+-]")
+_SHORT = 60  # so much of an outline is quoted
 
 
 @dataclass(frozen=True)
@@ -61,22 +64,42 @@ def _page(root: Element, path: str) -> Page:
     size = None
     if page.get("imageHeight") and page.get("imageWidth"):
         size = number(page, "imageHeight", path), number(page, "imageWidth", path)
-    lines: list[PageLine] = []
-    _regions(page, (), path, lines)
-    return Page(page.get("imageFilename", ""), size, tuple(lines))
-
-
-def _regions(element: Element, tags: tuple[str, ...], path: str, lines: list[PageLine]) -> None:
-    """The lines of an element and of the regions within it: tables nest them."""
-    waiting = [(child, tags) for child in reversed(element)]
-    while waiting:
+    lines = _Lines(path)
+    waiting: list[tuple[Element, tuple[str, ...]]] = [(child, ()) for child in reversed(page)]
+    while waiting:  # regions nest: tables hold cells, and those regions
         child, tags = waiting.pop()
         kind = local(child)
         if kind == "TextLine":
-            lines.append(_page_line(child, tags, path))
+            lines.add(_page_line(child, tags, path))
         elif kind.endswith("Region") or kind == "TableCell":
-            inner = (*tags, *_page_tags(child))
+            inner = _joined(tags, _page_tags(child), path)
             waiting += [(part, inner) for part in reversed(child)]
+    return Page(page.get("imageFilename", ""), size, tuple(lines.found))
+
+
+class _Lines:
+    """The lines of a page, as long as it has no more of them and of their corners than a page can have."""
+
+    def __init__(self, path: str) -> None:
+        self.found: list[PageLine] = []
+        self._path = path
+        self._corners = 0
+
+    def add(self, line: PageLine) -> None:
+        self.found.append(line)
+        self._corners += len(line.polygon)
+        bounds.PAGE_LINES.hold(len(self.found), self._path)
+        bounds.PAGE_CORNERS.hold(self._corners, self._path)
+
+
+def _joined(tags: tuple[str, ...], own: Iterable[str], where: str) -> tuple[str, ...]:
+    """The tags of a region and of what it stands in, each once; the same tuple where nothing comes to them.
+
+    Each line holds them all, so that a bound on each is a bound on all.
+    """
+    joined = tuple(dict.fromkeys((*tags, *own)))
+    bounds.TAGS.hold(len(joined), where)
+    return tags if joined == tags else joined
 
 
 def _page_line(line: Element, tags: tuple[str, ...], path: str) -> PageLine:
@@ -89,7 +112,8 @@ def _page_line(line: Element, tags: tuple[str, ...], path: str) -> PageLine:
     if text is None:
         words = [word for word in (_equivalent(word) for word in named(line, "Word")) if word]
         text = " ".join(words) or None
-    return PageLine(name, _corners(points, f"{path}, line {name}"), text, (*tags, *_page_tags(line)))
+    where = f"{path}, line {name}"
+    return PageLine(name, _corners(points, where), text, _joined(tags, _page_tags(line), where))
 
 
 def _equivalent(element: Element) -> str | None:
@@ -104,12 +128,24 @@ def _equivalent(element: Element) -> str | None:
 
 
 def _index(text: str) -> int:
-    return int(text) if text.isdigit() else 0
+    """A whole number as XML has it; 0 for what is none, and for one that no reader of pages counts to."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
 
 
 def _page_tags(element: Element) -> tuple[str, ...]:
-    found = [element.get("type", ""), *_STRUCTURE.findall(element.get("custom", ""))]
+    found = [element.get("type", ""), *_structure_types(element.get("custom", ""))]
     return tuple(tag.strip() for tag in found if tag.strip())
+
+
+def _structure_types(custom: str) -> Iterator[str]:
+    """The types in `readingOrder {index:0;} structure {type:heading;}`: braces do not nest there."""
+    for part in custom.split("}"):
+        name, _, facts = part.partition("{")
+        if name.strip() == "structure":
+            for fact in facts.split(";"):
+                key, _, value = fact.partition(":")
+                if key.strip() == "type":
+                    yield value
 
 
 def _alto(root: Element, path: str) -> Page:
@@ -123,16 +159,17 @@ def _alto(root: Element, path: str) -> Page:
     size = None
     if page.get("HEIGHT") and page.get("WIDTH"):
         size = number(page, "HEIGHT", path), number(page, "WIDTH", path)
-    lines: list[PageLine] = []
+    lines = _Lines(path)
     waiting: list[tuple[Element, tuple[str, ...]]] = [(page, ())]
     while waiting:
         element, tags = waiting.pop()
-        tags = (*tags, *(labels.get(tag, tag) for tag in element.get("TAGREFS", "").split()))
+        if references := element.get("TAGREFS", ""):
+            tags = _joined(tags, (labels.get(tag, tag) for tag in references.split()), path)
         if local(element) == "TextLine":
-            lines.append(_alto_line(element, tags, path))
+            lines.add(_alto_line(element, tags, path))
         else:
             waiting += [(child, tags) for child in reversed(element)]
-    return Page((file.text or "").strip() if file is not None else "", size, tuple(lines))
+    return Page((file.text or "").strip() if file is not None else "", size, tuple(lines.found))
 
 
 def _alto_line(line: Element, tags: tuple[str, ...], path: str) -> PageLine:
@@ -144,22 +181,24 @@ def _alto_line(line: Element, tags: tuple[str, ...], path: str) -> PageLine:
     else:
         x, y, width, height = (number(line, key, where) for key in ("HPOS", "VPOS", "WIDTH", "HEIGHT"))
         polygon = ((x, y), (x + width, y), (x + width, y + height), (x, y + height))
-    text = ""
+    parts: list[str] = []
     for part in named(line, "String", "HYP"):
-        glue = " " if text and local(part) == "String" else ""
-        text += glue + part.get("CONTENT", "")
-    return PageLine(name, polygon, _clean(text) or None, tags)
+        parts += [" " if local(part) == "String" else "", part.get("CONTENT", "")]
+    return PageLine(name, polygon, _clean("".join(parts)) or None, tags)
 
 
 def _corners(points: str, where: str) -> Polygon:
     """Corners from "x,y x,y" or "x y x y": both are in use."""
-    if re.search(r"[^\d\s,.+-]", points):
-        raise DataError(f"{where}: the outline {points[:60]!r} holds more than numbers")
+    if _ODD.search(points):
+        raise DataError(f"{where}: the outline {points[:_SHORT]!r} holds more than numbers")
     numbers = [float(value) for value in _NUMBER.findall(points)]
+    bounds.CORNERS.hold(len(numbers) // 2, f"{where}: its outline")
     if len(numbers) % 2:
-        raise DataError(f"{where}: the outline {points[:60]!r} has {len(numbers)} numbers, expected pairs of x and y")
+        raise DataError(
+            f"{where}: the outline {points[:_SHORT]!r} has {len(numbers)} numbers, expected pairs of x and y"
+        )
     if any(abs(value) > 1e6 for value in numbers):
-        raise DataError(f"{where}: the outline {points[:60]!r} lies a million pixels away")
+        raise DataError(f"{where}: the outline {points[:_SHORT]!r} lies a million pixels away")
     return tuple(zip(numbers[::2], numbers[1::2], strict=True))
 
 

@@ -22,7 +22,19 @@ def find_pages(folder: str | Path) -> list[Path]:
 
     Where page/ and alto/ stand side by side with files of one name, as exports have them, the ALTO twin is left out.
     """
-    files = [file for file in in_order(Path(folder).rglob("*.xml")) if file.is_file() and root_name(file) in ROOTS]
+    files = []
+    for file in in_order(Path(folder).rglob("*.xml")):
+        if not file.is_file():
+            continue
+        root = root_name(file)
+        if root in ROOTS:
+            files.append(file)
+        elif not root and any(exists(file.with_suffix(suffix)) for suffix in SUFFIXES):
+            # passed over, its page would be read as one line
+            raise DataError(
+                f"{file} stands beside a picture and begins with no XML element (it has {file.stat().st_size} bytes): "
+                f"fetch it again, or take it away"
+            )
     paged = {(file.parent.parent, file.name) for file in files if file.parent.name == "page"}
     return [file for file in files if file.parent.name != "alto" or (file.parent.parent, file.name) not in paged]
 

@@ -29,7 +29,8 @@ def inside(folder: str | Path, name: str, where: str) -> Path:
     path = folder / parts
     try:
         real = path.resolve()
-    except (OSError, RuntimeError):  # a circle of links; a name too long for the system stands nowhere
+    except (OSError, RuntimeError, UnicodeEncodeError):
+        # a circle of links; a name too long for the system, or with half a character, stands nowhere
         return path
     if not real.is_relative_to(folder.resolve()):
         raise DataError(
@@ -50,25 +51,3 @@ def in_order(paths: Iterable[Path]) -> list[Path]:
 
 def _natural(name: str) -> list[tuple[int, int, str]]:
     return [(0, int(part), part) if part.isdigit() else (1, 0, part) for part in _NUMBERS.split(name) if part]
-
-
-def read_utf8(path: str | Path, *, largest: int = 200_000_000) -> str:
-    """The text of a UTF-8 file, without its byte order mark and with \\n at the line ends.
-
-    Raises:
-        DataError: the file is missing, too large, may not be read, or is not UTF-8.
-    """
-    path = Path(path)
-    try:
-        size = path.stat().st_size
-        if size > largest:
-            raise DataError(f"{path} has {size / 1e6:.0f} MB, at most {largest / 1e6:.0f} are read: cut it into parts")
-        data = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror or error}") from error
-    try:
-        return data.decode("utf-8-sig").replace("\r\n", "\n")
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"{path} is not UTF-8 near byte {error.start}: save it as UTF-8 (iconv -f LATIN1 -t UTF-8)"
-        ) from error

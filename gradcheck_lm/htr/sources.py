@@ -8,11 +8,12 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from gradcheck_lm.errors import ArgumentError, DataError
+from gradcheck_lm.foreign import read_text
 from gradcheck_lm.htr import hub, iam
-from gradcheck_lm.htr.lines import LABELS, SUFFIXES, Line, LineSet, read_images, read_labels_tsv
+from gradcheck_lm.htr.lines import LABELS, SUFFIXES, Line, LineSet, each_image, first, read_images, read_labels_tsv
 from gradcheck_lm.htr.page_xml import ROOTS
 from gradcheck_lm.htr.pages import find_pages, read_pages
-from gradcheck_lm.htr.paths import in_order, inside, read_utf8
+from gradcheck_lm.htr.paths import in_order, inside
 from gradcheck_lm.htr.xml import root_name
 
 HUB = "hub:"
@@ -37,6 +38,8 @@ def open_lines(
     split: str | None = None,
     ok_only: bool = False,
     tags: Collection[str] = (),
+    limit: int | None = None,
+    labelled: bool = False,
 ) -> LineSet:
     """Lines from whatever holds some; pictures are decoded when they are asked for, and the order is always the same.
 
@@ -47,6 +50,9 @@ def open_lines(
         split: the part to take: of IAM a file with ids, of the hub's layouts a name such as "train".
         ok_only: of IAM, leave out lines whose flag is "err".
         tags: of pages, lines with one of these tags; "!tag" leaves lines out.
+        limit: only so many lines are wanted: where each is a picture of its own, those behind them are not opened.
+            Other sources may give more.
+        labelled: with `limit`, that so many have a transcript.
     Returns:
         The lines; what was left out is in `notes`.
     Raises:
@@ -57,11 +63,13 @@ def open_lines(
     if not isinstance(source, str | Path):
         sources = list(source)
         if len(sources) == 1:
-            return open_lines(sources[0], split=split, ok_only=ok_only, tags=tags)
+            return open_lines(sources[0], split=split, ok_only=ok_only, tags=tags, limit=limit, labelled=labelled)
         if sources and all(Path(path).suffix.lower() in SUFFIXES for path in sources):
             _only(sources[0], split=split, ok_only=ok_only, tags=tags)
-            return LineSet(read_images(sources), source=_said(sources))
-        sets = [open_lines(one, split=split, ok_only=ok_only, tags=tags) for one in sources]
+            return LineSet(read_images(sources, limit=None if labelled else limit), source=_said(sources))
+        sets = [
+            open_lines(one, split=split, ok_only=ok_only, tags=tags, limit=limit, labelled=labelled) for one in sources
+        ]
         notes = [f"{one.source}: {note}" for one in sets for note in one.notes]
         return LineSet((line for one in sets for line in one), source=_said(sources) or "nothing", notes=notes)
     name, path = os.fspath(source), Path(source)
@@ -69,9 +77,9 @@ def open_lines(
         _only(source, "split", split=split, ok_only=ok_only, tags=tags)
         return hub.read_hub(name[len(HUB) :], split=split)
     if path.is_dir():
-        return _open_folder(path, split=split, ok_only=ok_only, tags=tags)
+        return _open_folder(path, split=split, ok_only=ok_only, tags=tags, limit=limit, labelled=labelled)
     if path.is_file():
-        return _open_file(path, split=split, ok_only=ok_only, tags=tags)
+        return _open_file(path, split=split, ok_only=ok_only, tags=tags, limit=limit, labelled=labelled)
     # a folder that is there and a file in it that is not is a slip of the pen, not a name on the hub
     if hub.HUB_NAME.fullmatch(path.as_posix()) and not path.parent.exists() and not path.suffix:
         _only(source, "split", split=split, ok_only=ok_only, tags=tags)
@@ -106,7 +114,9 @@ def kind_of(folder: str | Path) -> str | None:
     return None
 
 
-def _open_folder(folder: Path, *, split: str | None, ok_only: bool, tags: Collection[str]) -> LineSet:
+def _open_folder(
+    folder: Path, *, split: str | None, ok_only: bool, tags: Collection[str], limit: int | None, labelled: bool
+) -> LineSet:
     kind = kind_of(folder)
     if kind in ("iam", "iam_forms"):
         _only(folder, "split", "ok_only", split=split, ok_only=ok_only, tags=tags)
@@ -114,27 +124,29 @@ def _open_folder(folder: Path, *, split: str | None, ok_only: bool, tags: Collec
         return reader(folder, split=split, ok_only=ok_only)
     if kind in ("gt", "saved", "image_folder", "parquet"):
         _only(folder, "split", split=split, ok_only=ok_only, tags=tags)
-        return {
-            "gt": iam.read_gt,
-            "saved": hub.read_saved,
-            "image_folder": hub.read_image_folder,
-            "parquet": hub.read_parquet,
-        }[kind](folder, split=split)
+        if kind == "image_folder":
+            return hub.read_image_folder(folder, split=split, limit=limit, labelled=labelled)
+        return {"gt": iam.read_gt, "saved": hub.read_saved, "parquet": hub.read_parquet}[kind](folder, split=split)
     if kind == "pages":
         _only(folder, "tags", split=split, ok_only=ok_only, tags=tags)
         return read_pages(folder, tags=tags)
     if kind in (LABELS, "images"):
         _only(folder, split=split, ok_only=ok_only, tags=tags)
-        lines = read_labels_tsv(folder) if kind == LABELS else read_transcribed(folder)
+        if kind == LABELS:
+            lines = read_labels_tsv(folder, limit=limit)
+        else:
+            lines = read_transcribed(folder, limit=limit, labelled=labelled)
         return LineSet(lines, source=str(folder))
     looked = "; ".join(words for _, words in _KNOWN_BY)
     raise DataError(f"the folder {folder} holds no images or lines that are known. Looked for: {looked}")
 
 
-def _open_file(path: Path, *, split: str | None, ok_only: bool, tags: Collection[str]) -> LineSet:
+def _open_file(
+    path: Path, *, split: str | None, ok_only: bool, tags: Collection[str], limit: int | None, labelled: bool
+) -> LineSet:
     suffix = path.suffix.lower()
     if path.name == LABELS or path.name in hub.METADATA:
-        return _open_folder(path.parent, split=split, ok_only=ok_only, tags=tags)
+        return _open_folder(path.parent, split=split, ok_only=ok_only, tags=tags, limit=limit, labelled=labelled)
     if suffix == ".parquet":
         _only(path, "split", split=split, ok_only=ok_only, tags=tags)
         return hub.read_parquet(path, split=split)
@@ -147,26 +159,29 @@ def _open_file(path: Path, *, split: str | None, ok_only: bool, tags: Collection
     return LineSet(read_images([path]), source=str(path))
 
 
-def read_transcribed(folder: str | Path) -> list[Line]:
+def read_transcribed(folder: str | Path, *, limit: int | None = None, labelled: bool = False) -> list[Line]:
     """The images of a folder in order, each with the text of name.gt.txt or name.txt beside it, or None without.
 
+    Args:
+        limit, labelled: as `open_lines`.
     Raises:
         DataError: as `read_images`; a transcript that is no UTF-8 or has more than one line.
     """
-    lines = []
-    for line in read_images([folder]):
-        assert line.path is not None
-        text = None
-        for suffix in TRANSCRIPTS:
-            beside = line.path.with_suffix(suffix)
-            if beside.is_file():
-                inside(beside.parent, beside.name, str(line.path))
-                text = read_utf8(beside).strip("\n")
-                if "\n" in text:
-                    raise DataError(f"{beside} has {text.count(chr(10)) + 1} lines, a line's transcript has one")
-                break
-        lines.append(line.with_text(unicodedata.normalize("NFC", text) if text and text.strip() else None))
-    return lines
+    return list(first(map(_transcribed, each_image([folder])), limit, labelled=labelled))
+
+
+def _transcribed(line: Line) -> Line:
+    assert line.path is not None
+    text = None
+    for suffix in TRANSCRIPTS:
+        beside = line.path.with_suffix(suffix)
+        if beside.is_file():
+            inside(beside.parent, beside.name, str(line.path))
+            text = read_text(beside).strip("\n")
+            if "\n" in text:
+                raise DataError(f"{beside} has {text.count(chr(10)) + 1} lines, a line's transcript has one")
+            break
+    return line.with_text(unicodedata.normalize("NFC", text) if text and text.strip() else None)
 
 
 def _only(source: str | Path, *has: str, split: str | None, ok_only: bool, tags: Collection[str]) -> None:

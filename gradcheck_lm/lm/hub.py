@@ -15,7 +15,9 @@ from urllib.parse import urlsplit
 
 import torch
 
+from gradcheck_lm import bounds
 from gradcheck_lm.errors import LanguageModelError, MissingPackageError
+from gradcheck_lm.foreign import parse_json, read_text
 from gradcheck_lm.lm import cache, checks
 from gradcheck_lm.lm.dtype import choose_dtype
 from gradcheck_lm.lm.score import LanguageModel
@@ -118,6 +120,7 @@ def _read_model(
             source, dtype=dtype or torch.float32, trust_remote_code=False, output_loading_info=True, **options
         )
     checks.check_weights(set(report["missing_keys"]), name=name)
+    checks.check_left_over(set(report["unexpected_keys"]), model, name=name)
     if dtype is None:
         parameters = sum(parameter.numel() for parameter in model.parameters())
         model = model.to(choose_dtype(device, parameters))
@@ -135,13 +138,22 @@ def _character_tokens(folder: Path) -> Tokens | None:
     file = folder / CHARACTERS_FILE
     if not file.is_file():
         return None
-    return CharacterTokens(json.loads(file.read_text(encoding="utf-8"))["characters"])
+    try:
+        characters = parse_json(read_text(file, error=LanguageModelError))["characters"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise LanguageModelError(f"{file} does not hold its characters ({error}): copy the folder again") from error
+    if not isinstance(characters, str):
+        raise LanguageModelError(f"{file} holds {str(characters)[:60]}, expected a text: copy the folder again")
+    bounds.CHARSET.hold(len(characters), str(file), error=LanguageModelError)
+    if len(set(characters)) < len(characters):
+        raise LanguageModelError(f"{file} holds a character twice, and each token is one: copy the folder again")
+    return CharacterTokens(characters)
 
 
 def _assemble(model: torch.nn.Module, tokens: Tokens, *, name: str) -> LanguageModel:
     with _quiet():
         parts = checks.split(model, name=name)
-    checks.check_vocabulary(tokens.size, parts, name=name)
+    checks.check_vocabulary(tokens.size, parts, name=name, exact=isinstance(tokens, CharacterTokens))
     return LanguageModel(model, parts, tokens, name=name)
 
 

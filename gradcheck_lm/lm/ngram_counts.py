@@ -94,7 +94,7 @@ class Tables:
 
 def check_order(order: int, symbols: Symbols) -> None:
     """Raise ArgumentError where an n-gram of this order has no 63-bit code."""
-    if order < 1 or symbols.size**order >= 2**63:
+    if not 1 <= order < 63 or symbols.size**order >= 2**63:  # asked first: a power of a thousand million never ends
         longest = max(k for k in range(1, 64) if symbols.size**k < 2**63)
         raise ArgumentError(
             f"order is {order}: with {len(symbols.characters)} characters it may be 1 to {longest}; "

@@ -6,15 +6,17 @@ import hashlib
 import json
 import os
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from gradcheck_lm import bounds
 from gradcheck_lm.errors import GradcheckLMError, LanguageModelError, MissingPackageError
 from gradcheck_lm.files import write_bytes_atomic
+from gradcheck_lm.foreign import parse_json
 from gradcheck_lm.lm import cache
 from gradcheck_lm.lm.ngram import NgramConfig, NgramModel, train_ngram
 from gradcheck_lm.lm.ngram_counts import Symbols, Tables, check_order
@@ -116,13 +118,16 @@ def _read_note(metadata: dict[str, str] | None, place: Path) -> NgramConfig:
             "`train-ngram` wrote, or the folder of a causal model"
         )
     try:
-        note = json.loads(metadata[_KEY])
+        note = parse_json(metadata[_KEY])
         if note.pop("format") != _FORMAT:
             raise LanguageModelError(f"{place} is of another version of gradcheck_lm than this one: {_AGAIN}")
         config = NgramConfig(**note)
-        if not isinstance(config.order, int) or not isinstance(config.characters, str):
-            raise TypeError("order or characters")
-        check_order(config.order, Symbols(config.characters, bool(config.lines)))
+        for field in fields(NgramConfig):
+            kind = type(field.default)
+            if type(getattr(config, field.name)) is not kind:
+                raise TypeError(f"{field.name} is {getattr(config, field.name)!r:.60}, expected {kind.__name__}")
+        bounds.CHARSET.hold(len(config.characters), str(place), error=LanguageModelError)
+        check_order(config.order, Symbols(config.characters, config.lines))
     except LanguageModelError:
         raise
     except (ValueError, KeyError, TypeError, AttributeError, GradcheckLMError) as error:
@@ -135,6 +140,8 @@ def _checked(tensors: dict[str, Tensor], config: NgramConfig, place: Path) -> Ta
     order, symbols = config.order, Symbols(config.characters, config.lines)
     wanted = {f"{part}.{level}" for part in _PARTS for level in range(order)}
     faults = [f"{name} is missing" for name in sorted(wanted - tensors.keys())]
+    # a lower order in the metadata would score with a part of the model
+    faults += [f"{name} is of no order there" for name in sorted(tensors.keys() - wanted)]
     for level in range(order) if not faults else ():
         for keys, values, length in (("codes", "log_probs", level + 1), ("contexts", "backoffs", level)):
             key, value = tensors[f"{keys}.{level}"], tensors[f"{values}.{level}"]

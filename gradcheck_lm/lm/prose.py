@@ -8,8 +8,7 @@ import sysconfig
 from pathlib import Path
 
 from gradcheck_lm.errors import DataError
-
-_LARGEST_FILE = 200_000_000
+from gradcheck_lm.foreign import read_text
 
 
 def read_paragraphs(file: str | Path) -> list[str]:
@@ -19,14 +18,7 @@ def read_paragraphs(file: str | Path) -> list[str]:
         DataError: no such file, no UTF-8, over 200 MB, or nothing in it.
     """
     path = Path(file)
-    try:
-        if path.stat().st_size > _LARGEST_FILE:
-            raise DataError(f"{path} has {path.stat().st_size / 1e6:.0f} MB; at most 200 MB are read: cut a part out")
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise DataError(f"cannot read the text {path}: {error.strerror or error}; check the path") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path} is no UTF-8 text (byte {error.start}); convert it first") from error
+    text = read_text(path).replace("\r", "\n")
     paragraphs = [" ".join(block.split()) for block in re.split(r"\n\s*\n", text)]
     paragraphs = [paragraph for paragraph in paragraphs if paragraph]
     if not paragraphs:

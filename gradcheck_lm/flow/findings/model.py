@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gradcheck_lm.files import encodable, write_text_atomic
 from gradcheck_lm.flow.findings.kinds import KINDS as KINDS
 from gradcheck_lm.flow.findings.kinds import Kind as Kind
 
@@ -156,13 +157,13 @@ class Diagnosis:
 
     def to_json(self, *, indent: int | None = 2) -> str:
         """`to_dict` as JSON text."""
-        return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False, allow_nan=False)
+        return encodable(json.dumps(self.to_dict(), indent=indent, ensure_ascii=False, allow_nan=False))
 
     def to_sarif(self) -> str:
         """The findings as a SARIF 2.1.0 log (JSON text), as code hosts and editors read it."""
         from gradcheck_lm.flow.findings.report import sarif_log
 
-        return json.dumps(sarif_log(self), indent=2, ensure_ascii=False)
+        return encodable(json.dumps(sarif_log(self), indent=2, ensure_ascii=False))
 
     def save_graph(self, path: str | Path) -> Path:
         """Draw the data flow with its cuts; the ending decides: .svg .png .pdf .dot .html."""
@@ -176,8 +177,6 @@ class Diagnosis:
     def save(self, path: str | Path) -> Path:
         """Write the diagnosis; the ending decides: .html .json .sarif .txt, or a picture as `save_graph` does."""
         path = Path(path)
-        from gradcheck_lm.files import write_text_atomic
-
         if path.suffix == ".json":
             return write_text_atomic(path, self.to_json() + "\n")
         if path.suffix == ".sarif":
@@ -193,12 +192,12 @@ class Diagnosis:
     def __str__(self) -> str:
         from gradcheck_lm.flow.findings.report import diagnosis_text
 
-        return diagnosis_text(self)
+        return encodable(diagnosis_text(self))
 
     def _repr_html_(self) -> str:
         from gradcheck_lm.flow.findings.report import diagnosis_html
 
-        return diagnosis_html(self)
+        return encodable(diagnosis_html(self))
 
 
 def _json_ready(value: Any) -> Any:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from gradcheck_lm.draw.lettering import cell
 from gradcheck_lm.errors import ArgumentError
 from gradcheck_lm.files import write_text_atomic
 from gradcheck_lm.htr.checkpoint import checkpoint_path, load_recogniser, save_checkpoint
@@ -80,7 +81,7 @@ def adapt_folder(
             f"where it is, write its logits again, and hold them against these with: gradcheck-lm evaluate AFTER "
             f"--before {logits} --lm {lm}"
         )
-    source = open_lines(images, split=split, ok_only=ok_only, tags=tags)
+    source = open_lines(images, split=split, ok_only=ok_only, tags=tags, limit=limit)
     for sentence in source.notes:
         progress(sentence)
     lines = source[:limit]
@@ -115,7 +116,9 @@ def adapt_folder(
             "recogniser": recogniser,
             "recogniser_sha256": digest(recogniser),
             "lm": lm,
-            "lines_sha256": hashlib.sha256("\n".join(data.names).encode()).hexdigest(),  # each state holds it
+            "lines_sha256": hashlib.sha256(
+                "\n".join(data.names).encode("utf-8", "surrogatepass")
+            ).hexdigest(),  # each state holds it
             "rule": dataclasses.asdict(rule) if rule else None,
         },
         probe=watch.probe if watch else None,
@@ -147,7 +150,7 @@ def adapt_folder(
         found["fused"] = {**dataclasses.asdict(fuse), **change.to_dict()} if fuse else None
         for row, old, new in zip(found["readings"], fused_before, fused_after, strict=True):
             row |= {"fused_before": old, "fused_after": new}
-    rows = [f"{row['image']}\t{row['before']}\t{row['after']}" for row in found["readings"]]
+    rows = ["\t".join(cell(row[column]) for column in ("image", "before", "after")) for row in found["readings"]]
 
     def write() -> None:
         save_checkpoint(adapted_model, charset, target, extra={"adapted_from": recogniser, "lm": lm})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import platform
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
@@ -15,7 +14,7 @@ import torch
 
 from gradcheck_lm.draw.words import place
 from gradcheck_lm.errors import ArgumentError
-from gradcheck_lm.files import write_text_atomic
+from gradcheck_lm.files import write_bytes_atomic, write_text_atomic
 from gradcheck_lm.flow import Diagnosis
 from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.htr.checkpoint import load_recogniser, save_checkpoint
@@ -111,8 +110,7 @@ def _compare(config: ComparisonConfig, out: Path, *, progress: Callable[[str], N
             save_checkpoint(outcome.model, charset, out / "checkpoints" / experiment / f"{name}.safetensors")
             metrics = benches[experiment].folder(experiment, name) / METRICS
             if metrics.exists():
-                (out / "metrics").mkdir(exist_ok=True)
-                shutil.copyfile(metrics, out / "metrics" / f"{experiment}-{name}.jsonl")
+                write_bytes_atomic(out / "metrics" / f"{experiment}-{name}.jsonl", metrics.read_bytes())
     evaluation = benches["new_hand"].evaluation
     readings = outcomes["new_hand"]["ctc"].before.readings
     summary = summarise(config, outcomes, device, diagnoses)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gradcheck_lm.errors import CheckpointError, GradcheckLMError, RunStopped
+from gradcheck_lm.foreign import parse_json
 from gradcheck_lm.lab.comparing.compare import check_hand, make_bench, pick_arms
 from gradcheck_lm.lab.comparing.experiments import steps_of, train_arm
 from gradcheck_lm.lab.config import ComparisonConfig
@@ -49,7 +50,7 @@ class Job:
     @staticmethod
     def from_json(text: str) -> Job:
         """A job from `to_json`."""
-        found = json.loads(text)
+        found = parse_json(text)
         config = {**found["config"], "arms": tuple(found["config"]["arms"])}
         return Job(ComparisonConfig(**config), found["out"], found["experiment"], found["arm"])
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from gradcheck_lm.errors import RunError
+from gradcheck_lm.foreign import parse_json
 
 LOCK = "run.lock"
 HOLDER = "run.holder.json"  # beside the lock, whose own bytes belong to the system's locking
@@ -50,7 +51,7 @@ def locked(folder: str | Path) -> Iterator[Path]:
 def _holder(note_file: Path) -> str:
     """Who wrote the note beside the lock, as far as it can be read."""
     try:
-        note = json.loads(note_file.read_bytes())
+        note = parse_json(note_file.read_bytes())
         return f"process {int(note['pid'])} on {note['host']} since {note['since']}"
     except (OSError, ValueError, KeyError, TypeError):
         return "another process"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gradcheck_lm.files import write_bytes_atomic
+from gradcheck_lm.foreign import parse_json
 
 METRICS = "metrics.jsonl"
 
@@ -60,7 +61,7 @@ class MetricsFile:
 def _parsed(line: bytes) -> dict[str, Any] | None:
     """A whole record, or None for a line that was cut off."""
     try:
-        record = json.loads(line) if line.endswith(b"\n") else None
+        record = parse_json(line) if line.endswith(b"\n") else None
     except ValueError:
         return None
     return record if isinstance(record, dict) and isinstance(record.get("step"), int) else None

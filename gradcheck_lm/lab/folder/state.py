@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from gradcheck_lm.errors import CheckpointError
 from gradcheck_lm.files import write_bytes_atomic
+from gradcheck_lm.foreign import parse_json
 
 FORMAT = "gradcheck_lm run 1"
 
@@ -90,7 +91,7 @@ def load_state(
     data = path.read_bytes()
     metadata = read_metadata(data, path)
     mine = json.loads(json.dumps(dict(config), sort_keys=True))
-    theirs = json.loads(metadata["config"])
+    theirs = _parsed(metadata, "config", dict, path)
     different = sorted(key for key in {*mine, *theirs} if mine.get(key) != theirs.get(key))
     if different:
         rows = "; ".join(f"{key} was {theirs.get(key)!r}, is {mine.get(key)!r}" for key in different)
@@ -100,24 +101,41 @@ def load_state(
         )
     try:
         tensors = load_tensors(data)
-    except SafetensorError as error:
-        raise CheckpointError(f"{path} is damaged ({error}): delete it to start again") from error
+        _put_back(tensors, metadata, path, model, optimizer, generators, rank, scaler)
+    except torch.OutOfMemoryError:
+        raise
+    # RuntimeError: of torch, where a tensor has another shape than what it is for
+    except (SafetensorError, KeyError, ValueError, TypeError, IndexError, AttributeError, RuntimeError) as error:
+        said = " ".join(str(error).split())[:200]
+        raise CheckpointError(f"{path} is damaged ({said}): delete it to start again") from error
+    return int(metadata["step"])
+
+
+def _put_back(
+    tensors: dict[str, Tensor],
+    metadata: dict[str, str],
+    path: Path,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    generators: Mapping[str, torch.Generator],
+    rank: int,
+    scaler: Any,
+) -> None:
     model.load_state_dict(_under(tensors, "model."))
     slots: dict[int, dict[str, Tensor]] = {}
     for key, value in _under(tensors, "optimizer.").items():
         index, name = key.split(".", 1)
         slots.setdefault(int(index), {})[name] = value
-    optimizer.load_state_dict({"state": slots, "param_groups": json.loads(metadata["param_groups"])})
+    optimizer.load_state_dict({"state": slots, "param_groups": _parsed(metadata, "param_groups", list, path)})
     _set_random_state(_under(tensors, "random." if rank == 0 else f"rank.{rank}.random."))
-    if scaler is not None and (kept := json.loads(metadata.get("scaler", "{}"))):
+    if scaler is not None and (kept := _parsed({"scaler": "{}", **metadata}, "scaler", dict, path)):
         scaler.load_state_dict(kept)
     for name, generator in generators.items():
         generator.set_state(tensors[f"generator.{name}"])
-    kind, *rest = json.loads(metadata["numpy"])
+    kind, *rest = _parsed(metadata, "numpy", list, path)
     np.random.set_state((kind, tensors["random.numpy"].numpy().astype(np.uint32), *rest))
-    version, inner, gauss = json.loads(metadata["python"])
+    version, inner, gauss = _parsed(metadata, "python", list, path)
     random.setstate((version, tuple(inner), gauss))
-    return int(metadata["step"])
 
 
 def seed_all(seed: int, *, process: int = 0) -> None:
@@ -147,12 +165,26 @@ def read_metadata(data: bytes, path: Path) -> dict[str, str]:
     """The header of a state file, checked to be one of ours."""
     try:
         size = int.from_bytes(data[:8], "little")
-        header = json.loads(data[8 : 8 + size])["__metadata__"]
+        header = parse_json(data[8 : 8 + size])["__metadata__"]
         if header["format"] != FORMAT:
             raise KeyError("format")
-    except (ValueError, KeyError, TypeError) as error:
+        if not (header["step"].isascii() and header["step"].isdigit()):
+            raise ValueError("step")  # a step before the first would be gone on from
+        header["step"] = str(int(header["step"]))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{path} is not a run's state, or is damaged: delete it to start again") from error
     return header
+
+
+def _parsed(metadata: Mapping[str, str], key: str, kind: type, path: Path) -> Any:
+    """One entry of a state's header, which is a JSON text itself."""
+    try:
+        found = parse_json(metadata[key])
+        if not isinstance(found, kind):
+            raise TypeError(key)
+    except (ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{path} is damaged in its entry {key!r}: delete it to start again") from error
+    return found
 
 
 def _under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

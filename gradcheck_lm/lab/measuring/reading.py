@@ -42,7 +42,7 @@ def labelled_lines(
         CharsetError: labels hold other characters, which are named, and drop_unknown is False.
         DataError: as `open_lines`; or no line has a label, or none is left.
     """
-    found = open_lines(folder, split=split, ok_only=ok_only, tags=tags)
+    found = open_lines(folder, split=split, ok_only=ok_only, tags=tags, limit=limit, labelled=True)
     lines = [line for line in found if line.text is not None]
     if not lines:
         raise DataError(

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from difflib import SequenceMatcher
 from typing import Any
 
+from gradcheck_lm.files import encodable
+
 _PAGE = """<!doctype html>
 <html lang="en">
 <head>
@@ -63,7 +65,7 @@ def readings_page(rows: Sequence[dict[str, Any]]) -> str:
         new = "".join(_escaped(b) if a == b else _tag("ins", b) for a, b in runs)
         cells.append(f"<tr><td>{_escaped(str(row['image']))}</td><td>{old}</td><td>{new}</td></tr>")
     changed = sum(row["before"] != row["after"] for row in rows)
-    return _PAGE.format(changed=changed, lines=len(rows), rows="\n".join(cells))
+    return encodable(_PAGE.format(changed=changed, lines=len(rows), rows="\n".join(cells)))
 
 
 def _weight(before: str, after: str) -> int:
