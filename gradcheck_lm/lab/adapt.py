@@ -14,11 +14,12 @@ from torch import nn
 
 from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.htr.crnn import CRNN
-from gradcheck_lm.lab.accelerators import launched, make_accelerator
+from gradcheck_lm.lab.accelerators import make_accelerator
 from gradcheck_lm.lab.config import Arm, TrainingConfig
 from gradcheck_lm.lab.controls import Teacher, make_control
 from gradcheck_lm.lab.data import LineData
 from gradcheck_lm.lab.decoding import with_fusion
+from gradcheck_lm.lab.devices import launched
 from gradcheck_lm.lab.processes import shared_language_model
 from gradcheck_lm.lab.terms import unlabelled
 from gradcheck_lm.lab.trainer import Trainer, TrainingResult

@@ -15,12 +15,12 @@ from gradcheck_lm.files import write_text_atomic
 from gradcheck_lm.htr.checkpoint import checkpoint_path, save_checkpoint
 from gradcheck_lm.htr.logits import is_logits
 from gradcheck_lm.htr.sources import open_lines
-from gradcheck_lm.lab.accelerators import own_device
 from gradcheck_lm.lab.adapt import adapt, adaptation_config
 from gradcheck_lm.lab.compare import load_recogniser
 from gradcheck_lm.lab.config import Arm
 from gradcheck_lm.lab.data import LineData
 from gradcheck_lm.lab.decoding import Fusing
+from gradcheck_lm.lab.devices import own_device
 from gradcheck_lm.lab.drift import DriftWatch, StopRule
 from gradcheck_lm.lab.processes import on_main
 from gradcheck_lm.lab.reading import nats_per_character, read

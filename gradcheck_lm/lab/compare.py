@@ -24,6 +24,7 @@ from gradcheck_lm.htr.synthetic import HELD_OUT_HANDS, SyntheticLines
 from gradcheck_lm.htr.text import load_sentences
 from gradcheck_lm.lab.config import Arm, ComparisonConfig, new_hand_arms, with_labels_arms
 from gradcheck_lm.lab.data import LineData
+from gradcheck_lm.lab.devices import own_device
 from gradcheck_lm.lab.evidence import diagnose_arm, draw_arm
 from gradcheck_lm.lab.experiments import ArmOutcome, Bench, Progress, run_new_hand, run_with_labels
 from gradcheck_lm.lab.folder_lock import locked
@@ -81,7 +82,7 @@ def make_bench(
 ) -> tuple[dict[str, Bench], torch.device]:
     """Everything that the arms share, loaded and rendered."""
     progress(f"loading the recogniser {config.recogniser} and the language model {config.language_model}")
-    device = torch.device(config.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    device = own_device(config.device)
     recogniser, charset = load_recogniser(config.recogniser, seed=config.seed)
     recogniser.to(device).eval()
     language_model = load_language_model(config.language_model, device=device)
@@ -149,7 +150,7 @@ def load_recogniser(name: str, *, seed: int = 0) -> tuple[CRNN, Charset]:
     """A recogniser from a checkpoint, "synthetic" (the one that ships), or "full" or "small" with fresh weights."""
     if name in CONFIGS:
         state = torch.get_rng_state()
-        torch.manual_seed(seed)
+        torch.random.default_generator.manual_seed(seed)  # the processor's alone: a GPU's would not be put back
         model = build_crnn(name, classes=Charset.standard().size)
         torch.set_rng_state(state)
         return model, Charset.standard()

@@ -7,7 +7,7 @@ import dataclasses
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ from gradcheck_lm.lab.optimizers import make_optimizer
 from gradcheck_lm.lab.prefetch import Prefetch
 from gradcheck_lm.lab.processes import agree, gathered
 from gradcheck_lm.lab.run_folder import STATE, RunFolder
-from gradcheck_lm.lab.state import seed_all
+from gradcheck_lm.lab.state import random_state, seed_all, set_random_state
 from gradcheck_lm.lab.step_record import describe, measure_gradients
 from gradcheck_lm.lab.stop_signals import StopSignals, name_of
 from gradcheck_lm.lab.terms import StepTerms, TermFunction
@@ -187,7 +187,7 @@ class Trainer:
         rate = config.rate(step)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        before = torch.get_rng_state()
+        before = random_state(accelerator.device)
         try:
             with accelerator.autocast():
                 found = self.terms(self.model, batch)
@@ -209,7 +209,7 @@ class Trainer:
             self.optimizer.step()
         return describe(step, rate, found, gradients)
 
-    def _check_loss(self, step: int, batch: Batch, found: StepTerms, before: torch.Tensor) -> None:
+    def _check_loss(self, step: int, batch: Batch, found: StepTerms, before: Mapping[str, torch.Tensor]) -> None:
         """Stop where the loss is no number. Looking at it waits for a GPU, whose backward pass should be on its way."""
         loss = float(found.total.detach())
         if math.isfinite(loss):
@@ -250,9 +250,9 @@ class Trainer:
         if limit:  # only now: clipping by a norm that is no number would spread it to every parameter
             torch.nn.utils.clip_grads_with_norm_(parameters, limit, norm)
 
-    def _fault(self, batch: Batch, random_state: torch.Tensor) -> str | None:
+    def _fault(self, batch: Batch, before: Mapping[str, torch.Tensor]) -> str | None:
         """In words, where a forward pass of this batch goes wrong, with the dropout that it went wrong with."""
-        torch.set_rng_state(random_state)
+        set_random_state(before)
         with self.accelerator.autocast():
             found = find_fault(self.bare, batch.images)
         if found is None:
