@@ -131,3 +131,9 @@ def same_weights(a: nn.Module, b: nn.Module) -> bool:
     """Whether two modules hold the same weights and statistics, to the bit."""
     theirs = b.state_dict()
     return all(torch.equal(value, theirs[key]) for key, value in a.state_dict().items())
+
+
+def largest_difference(a: nn.Module, b: nn.Module) -> float:
+    """The largest difference between two modules' weights and statistics, place by place."""
+    theirs = b.state_dict()
+    return max(float((value.double() - theirs[key].double()).abs().max()) for key, value in a.state_dict().items())

@@ -14,6 +14,7 @@ from pathlib import Path
 from gradcheck_lm.errors import CheckpointError, GradcheckLMError, RunStopped
 from gradcheck_lm.lab.compare import check_hand, make_bench, pick_arms
 from gradcheck_lm.lab.config import ComparisonConfig
+from gradcheck_lm.lab.deterministic import deterministic
 from gradcheck_lm.lab.experiments import steps_of, train_arm
 from gradcheck_lm.lab.run_folder import STATE
 from gradcheck_lm.lab.state import read_metadata
@@ -63,9 +64,10 @@ class Job:
         def said(experiment: str, arm: str, record: dict) -> None:
             print(f"{experiment} {arm} step {record['step']}: {record['total']:.4f}", flush=True)
 
-        benches, _ = make_bench(self.config, Path(self.out), progress=print, step=said)
-        arms = pick_arms(self.config)[self.experiment]
-        train_arm(benches[self.experiment], self.experiment, arms[self.arm])
+        with deterministic(self.config.deterministic):
+            benches, _ = make_bench(self.config, Path(self.out), progress=print, step=said)
+            arms = pick_arms(self.config)[self.experiment]
+            train_arm(benches[self.experiment], self.experiment, arms[self.arm])
 
 
 def jobs_of(config: ComparisonConfig, out: str | Path) -> list[Job]:

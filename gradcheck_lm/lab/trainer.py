@@ -21,6 +21,7 @@ from gradcheck_lm.lab.batches import BatchMaker
 from gradcheck_lm.lab.compiled import check_compile, compiled_convolutions
 from gradcheck_lm.lab.config import TrainingConfig
 from gradcheck_lm.lab.data import Batch, LineData
+from gradcheck_lm.lab.deterministic import deterministic
 from gradcheck_lm.lab.fault import bad_gradient, find_fault
 from gradcheck_lm.lab.memory import peak_memory_mb, reset_peak_memory
 from gradcheck_lm.lab.metrics_file import METRICS
@@ -109,10 +110,11 @@ class Trainer:
             RunStopped: SIGTERM or Ctrl-C; the step was finished and its state saved.
         """
         try:
-            if self.folder is None:
-                return self._run(until, resume, None)
-            with self.folder.locked(), StopSignals() as signals:
-                return self._run(until, resume, signals)
+            with deterministic(self.config.deterministic):
+                if self.folder is None:
+                    return self._run(until, resume, None)
+                with self.folder.locked(), StopSignals() as signals:
+                    return self._run(until, resume, signals)
         finally:
             if self.config.trackers:
                 self.accelerator.end_training()
@@ -284,6 +286,8 @@ class Trainer:
             settings.pop(name)
         # states that were made before there were these options know nothing of them
         newer = {"fused": settings.pop("fused"), "compile": settings.pop("compile"), "buckets": self.data.buckets}
+        # on a processor the bits are the same without
+        newer["deterministic"] = settings.pop("deterministic") and self.accelerator.device.type != "cpu"
         given = {name: value for name, value in newer.items() if value}
         return {**settings, **given, "lines": len(self.data), **self.identity}
 
