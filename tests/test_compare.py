@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
+import torch
+from tiny_runs import contents, differences
 from typer.testing import CliRunner
 
 from gradcheck_lm.cli import app
@@ -40,7 +43,7 @@ def summary(run: tuple[Path, str]) -> dict:
 
 def test_the_summary_has_what_is_promised(summary: dict) -> None:
     assert {"with_labels", "new_hand", "device", "versions", "config"} <= set(summary)
-    assert set(summary["with_labels"]["arms"]) == ARMS
+    assert set(summary["with_labels"]["arms"]) == ARMS | {"ctc_again"}
     assert set(summary["new_hand"]["arms"]) == ARMS | {"batchnorm_only"}
     for experiment in ("with_labels", "new_hand"):
         for figures in summary[experiment]["arms"].values():
@@ -60,12 +63,27 @@ def test_the_broken_arm_has_no_gradient_and_the_fixed_ones_have(summary: dict, e
         assert -1 <= arms[name]["lm_ctc_cosine"] <= 1
 
 
-def test_the_broken_arm_is_ctc_alone_to_the_bit(summary: dict) -> None:
+def test_the_broken_arm_and_a_second_run_are_ctc_alone_to_the_bit(run: tuple[Path, str], summary: dict) -> None:
     arms = summary["with_labels"]["arms"]
+    same = ("ctc", "ctc_again", "argmax")
     assert {name: figures["identical_to_ctc_only"] for name, figures in arms.items()} == {
-        "ctc": True, "argmax": True, **dict.fromkeys(FIXED, False),
+        **dict.fromkeys(same, True), **dict.fromkeys(FIXED, False),
     }  # fmt: skip
+    assert {name for name, figures in arms.items() if figures["difference_to_ctc_only"] == 0} == {*same}
     assert arms["argmax"]["cer_after"] == arms["ctc"]["cer_after"]
+    ctc, again = (contents(run[0] / "checkpoints" / "with_labels" / name) for name in same[:2])
+    assert all(torch.equal(tensor, again[0][name]) for name, tensor in ctc[0].items())
+    assert ctc[2] == again[2]  # the records of its steps: it was trained, not copied
+
+
+def test_what_equality_to_the_bit_proves_is_said_everywhere(run: tuple[Path, str], summary: dict) -> None:
+    said = summary["same_bits"]
+    assert (said["ctc_again"], said["argmax"]) == (True, True)
+    assert said["words"].endswith("So did CTC with the broken penalty (argmax): the penalty changed nothing.")
+    assert said["words"] in " ".join(run[1].split())
+    page = " ".join((run[0] / "report.html").read_text().split())
+    assert said["words"] in page
+    assert said["words_ja"] in page
 
 
 def test_on_a_new_hand_the_broken_arm_cannot_move(summary: dict) -> None:
@@ -132,9 +150,14 @@ def test_curves_have_intervals_and_gradients_are_told_by_module(run: tuple[Path,
     assert "95 % interval" in page
 
 
-def test_called_again_it_goes_on_and_finds_the_same(run: tuple[Path, str], summary: dict) -> None:
+def test_called_again_it_goes_on_and_finds_the_same(run: tuple[Path, str], summary: dict, tmp_path: Path) -> None:
+    # as a folder from before CTC was run twice: that arm alone is run, and ends with the same state
+    folder, kept = run[0] / "checkpoints" / "with_labels" / "ctc_again", tmp_path / "kept"
+    shutil.move(folder, kept)
     compare(run[0], *SMALL)
+    assert differences(kept, folder) == []
     again = json.loads((run[0] / "summary.json").read_text())
+    assert again["same_bits"] == summary["same_bits"]
     for experiment in ("with_labels", "new_hand"):
         for name, figures in again[experiment]["arms"].items():
             assert figures["cer_after"] == summary[experiment]["arms"][name]["cer_after"]

@@ -34,10 +34,10 @@ OPTIONS = ("--lm", "char", "--arms", "policy_gradient", "--steps", "2", "--batch
 def test_a_comparison_is_one_job_an_arm_and_experiment(tmp_path: Path) -> None:
     found = jobs_of(CONFIG, tmp_path)
     assert [(job.experiment, job.arm) for job in found] == [
-        ("with_labels", "ctc"), ("with_labels", "policy_gradient"),
+        ("with_labels", "ctc"), ("with_labels", "ctc_again"), ("with_labels", "policy_gradient"),
         ("new_hand", "ctc"), ("new_hand", "policy_gradient"),
     ]  # fmt: skip
-    assert Job.from_json(found[1].to_json()) == found[1]
+    assert Job.from_json(found[2].to_json()) == found[2]
     assert not any(job.done for job in found)
 
 
@@ -146,7 +146,7 @@ def test_jobs_find_to_the_bit_what_one_process_finds(tmp_path: Path) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
     compare(one, *OPTIONS)
     compare(two, *OPTIONS, "--jobs", "2")
-    assert len(arm_folders(one)) == 4
+    assert len(arm_folders(one)) == 5
     assert arm_folders(one) == arm_folders(two)
     for folder in arm_folders(one):
         assert differences(one / folder, two / folder) == [], folder

@@ -19,7 +19,7 @@ from tiny_runs import CASES, Vowels, case_data, case_trainer, differences
 from gradcheck_lm.errors import ArgumentError
 from gradcheck_lm.lab.config import TrainingConfig
 from gradcheck_lm.lab.lines.augment import augment
-from gradcheck_lm.lab.machine.accelerators import make_accelerator, own_device
+from gradcheck_lm.lab.machine.accelerators import make_accelerator
 from gradcheck_lm.lab.machine.processes import agree, gathered, shared_language_model, striped, union_lines, union_texts
 
 HERE = Path(__file__).parent
@@ -152,18 +152,6 @@ def test_a_device_by_number_is_the_one_that_is_taken(fresh_accelerate: None, mon
     assert chosen == [torch.device("cuda:1"), torch.device("cuda:0")]
     assert make_accelerator(config, device="cpu").device == torch.device("cpu")
     assert "ACCELERATE_TORCH_DEVICE" not in os.environ
-
-
-def test_each_process_takes_the_gpu_of_its_rank(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert own_device("cpu") == torch.device("cpu")
-    assert own_device("cuda:1") == torch.device("cuda:1")
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
-    assert own_device() == torch.device("cuda")
-    monkeypatch.setenv("WORLD_SIZE", "8")
-    monkeypatch.setenv("LOCAL_RANK", "3")
-    assert own_device() == own_device("cuda") == torch.device("cuda:3")
-    assert own_device("cpu") == torch.device("cpu")
 
 
 def test_devices_that_cannot_be_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

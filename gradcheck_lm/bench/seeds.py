@@ -113,8 +113,8 @@ def page(table: dict[str, dict[str, Any]], summaries: list[dict[str, Any]]) -> s
         "",
         "## With labels",
         "",
-        f"{config['label_steps']} steps of {config['label_batch_size']} lines of CTC plus 0.1 times the penalty. The "
-        "broken arm's weights at the end are equal to those of CTC alone, to the bit.",
+        f"{config['label_steps']} steps of {config['label_batch_size']} lines of CTC plus 0.1 times the penalty. "
+        + " ".join(dict.fromkeys(summary["same_bits"]["words"] for summary in summaries if "same_bits" in summary)),
         "",
         "| arm | CER before | CER after | LM gradient norm | cosine to CTC | same bits as CTC alone |",
         "|---|---|---|---|---|---|",

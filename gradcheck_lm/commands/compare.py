@@ -21,7 +21,8 @@ def compare(
         str, typer.Option(help="'smollm2', 'gpt2', 'char', 'ngram', or a folder with a causal LM or an n-gram.")
     ] = "smollm2",
     arms: Annotated[
-        str, typer.Option(help="Arms, separated by commas; 'ctc' and the control 'batchnorm_only' are always there.")
+        str,
+        typer.Option(help="Arms, separated by commas; 'ctc', its second run and 'batchnorm_only' are always there."),
     ] = "ctc,argmax,soft_embedding,gumbel_softmax,policy_gradient",
     steps: Annotated[int | None, typer.Option(help="Steps of both experiments; by default each has its own.")] = None,
     batch_size: Annotated[int, typer.Option(help="Lines in a step.")] = 16,
@@ -35,6 +36,9 @@ def compare(
     seed: Annotated[int, typer.Option(help="Seed of lines, order and samples.")] = 0,
     device: Annotated[str | None, typer.Option(help="'cpu' or 'cuda'; by default the best there is.")] = None,
     mixed_precision: Annotated[str, typer.Option(help="'no', 'bf16' or 'fp16'.")] = "no",
+    deterministic: Annotated[
+        bool, typer.Option(help="Algorithms that give the same bits each time; only a GPU has others.")
+    ] = True,
     jobs: Annotated[int, typer.Option(help="Arms trained at a time, each in a process of its own.")] = 1,
     launcher: Annotated[
         str, typer.Option(help="Where they run: 'processes' on this machine, or 'slurm' through submitit.")
@@ -74,6 +78,7 @@ def compare(
         seed=seed,
         device=device,
         mixed_precision=mixed_precision,
+        deterministic=deterministic,
     )
     if steps is not None:
         config = dataclasses.replace(config, steps=steps, label_steps=steps)
@@ -131,3 +136,5 @@ def show(found: Any) -> None:
         columns, rows = short_rows(found.summary[experiment]["arms"], experiment)
         out.print()
         out.print(table(title, columns, rows))
+        if experiment == "with_labels":
+            out.print(found.summary["same_bits"]["words"])

@@ -128,7 +128,7 @@ def _engines() -> Iterator[Check]:
 
 
 def _fonts() -> Iterator[Check]:
-    missing = [name for name in FONTS if _version(name) is None]
+    missing = [name for name in ("fontpkg", *FONTS) if _version(name) is None]  # the finder, and each hand's own
     found = f"{len(FONTS)} packages fontpkg-*" if not missing else None
     yield Check("laboratory", "fonts" + (f" ({', '.join(missing)})" if missing else ""), found, LAB)
 

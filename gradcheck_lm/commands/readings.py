@@ -25,12 +25,11 @@ def fusing(name: str | None, weight: float, length_bonus: float, beam: int = 16)
 
 def load(recogniser: str, device: str | None) -> tuple[Any, Any]:
     """A recogniser on its device, and its charset."""
-    import torch
-
     from gradcheck_lm.htr.checkpoint import load_recogniser
+    from gradcheck_lm.lab.machine.devices import own_device
 
     model, charset = load_recogniser(recogniser)
-    return model.to(device or ("cuda" if torch.cuda.is_available() else "cpu")).eval(), charset
+    return model.to(own_device(device)).eval(), charset
 
 
 def read_data(

@@ -79,6 +79,10 @@ def train(
     compile_model: Annotated[
         bool, typer.Option("--compile", help="Use torch.compile for the convolutions. Starting takes a minute or more.")
     ] = False,
+    deterministic: Annotated[
+        bool,
+        typer.Option("--deterministic", help="Algorithms that give the same bits each time; only a GPU has others."),
+    ] = False,
     tracker: Annotated[
         list[str] | None,
         typer.Option(help="Also log to one of accelerate's trackers: 'tensorboard', 'wandb', ... Repeatable."),
@@ -131,6 +135,7 @@ def train(
         prefetch=prefetch,
         fused=fused,
         compile=compile_model,
+        deterministic=deterministic,
     )
     with progress("training", steps) as tick:
 

@@ -34,7 +34,7 @@ def load_recogniser(name: str, *, seed: int = 0) -> tuple[CRNN, Charset]:
     """A recogniser from a checkpoint, "synthetic" (the one that ships), or "full" or "small" with fresh weights."""
     if name in CONFIGS:
         state = torch.get_rng_state()
-        torch.manual_seed(seed)
+        torch.random.default_generator.manual_seed(seed)  # the processor's alone: a GPU's would not be put back
         model = build_crnn(name, classes=Charset.standard().size)
         torch.set_rng_state(state)
         return model, Charset.standard()

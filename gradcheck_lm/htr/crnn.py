@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, overload
+from typing import Any, Literal, overload
 
 import torch
 from torch import Tensor, nn
 
 from gradcheck_lm.errors import ArgumentError, ShapeError
+from gradcheck_lm.htr.recurrent import differentiable, in_one_piece
 
 STEM_STRIDE = (4, 2)  # rows, columns
 _LARGEST_SIDE = 16_384  # pixels; also bounds every count of a config, so that a damaged file cannot ask for terabytes
@@ -182,6 +183,12 @@ class CRNN(nn.Module):
         self.shortcut = nn.Sequential(
             nn.Dropout(config.head_dropout), nn.Conv1d(channels_in, config.classes, 3, padding=1)
         )
+        self.register_load_state_dict_post_hook(_loaded)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """What copy and pickle make a recogniser from: its weights were copied one by one."""
+        super().__setstate__(state)
+        in_one_piece(self.recurrent)
 
     @overload
     def forward(self, images: Tensor, *, with_shortcut: Literal[False] = False) -> Tensor: ...
@@ -200,7 +207,8 @@ class CRNN(nn.Module):
         Gradient: exact.
         """
         columns = self.columns(images)  # (T, N, channels)
-        states, _ = self.recurrent(columns)
+        with differentiable(self.recurrent):
+            states, _ = self.recurrent(columns)
         logits: Tensor = self.head(states)
         if not with_shortcut:
             return logits
@@ -233,6 +241,11 @@ class CRNN(nn.Module):
                 f"one in a batch; got (N, 1, H, W) = {shape}. "
                 f"Scale the lines with gradcheck_lm.htr.to_batch(lines, model.config)"
             )
+
+
+def _loaded(model: nn.Module, keys: Any) -> None:
+    assert isinstance(model, CRNN)
+    in_one_piece(model.recurrent)  # with `assign` the weights are others' tensors
 
 
 def build_crnn(config: str | CRNNConfig = "small", classes: int | None = None) -> CRNN:

@@ -12,10 +12,10 @@ from itertools import pairwise
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from gradcheck_lm.errors import ArgumentError, ShapeError
+from gradcheck_lm.htr.ctc_loss import ctc_losses, frames_needed
 from gradcheck_lm.htr.shapes import Characters, check_lengths, check_logits, check_targets, refuse_lines
 
 BLANK = 0
@@ -140,7 +140,7 @@ def string_log_prob(
     lengths: Tensor | Sequence[int] | None = None,
     temperature: float = 1.0,
 ) -> Tensor:
-    """Give log p(string | line): the sum over all paths that collapse to the string, by one call of `F.ctc_loss`.
+    """Give log p(string | line): the sum over all paths that collapse to the string, by one call of `ctc_losses`.
 
     Args:
         logits: (T, N, C) float, unnormalised; float16 and bfloat16 are computed in float32.
@@ -166,15 +166,15 @@ def string_log_prob(
         return log_probs.new_zeros(0)
     ids = ids if ids.shape[1] else ids.new_zeros(len(ids), 1)  # F.ctc_loss wants a column even for empty strings
     columns, frames = log_probs[:, lines], frames[lines]
-    impossible = _frames_needed(ids, target_lengths) > frames
+    impossible = frames_needed(ids, target_lengths) > frames
     # the empty string stands in for impossible ones: it is finite, and its gradient is multiplied by 0
     target_lengths = target_lengths.masked_fill(impossible, 0)
     if bool(log_probs.isneginf().any()):
         with torch.no_grad():
-            impossible = impossible | F.ctc_loss(columns, ids, frames, target_lengths, reduction="none").isinf()
+            impossible = impossible | ctc_losses(columns, ids, frames, target_lengths).isinf()
         target_lengths = target_lengths.masked_fill(impossible, 0)
         columns = columns.clamp_min(_LOG_OF_ZERO).masked_fill(impossible[None, :, None], 0.0)
-    log_prob = -F.ctc_loss(columns, ids, frames, target_lengths, reduction="none")
+    log_prob = -ctc_losses(columns, ids, frames, target_lengths)
     return log_prob.masked_fill(impossible, -math.inf)
 
 
@@ -278,12 +278,6 @@ def _emissions(paths: Tensor, lengths: Tensor | Sequence[int] | None) -> tuple[T
     kept = paths != BLANK
     kept[1:] &= paths[1:] != paths[:-1]
     return kept, paths
-
-
-def _frames_needed(ids: Tensor, target_lengths: Tensor) -> Tensor:
-    # between two equal characters CTC needs a blank
-    inside = torch.arange(1, ids.shape[1], device=ids.device) < target_lengths[:, None]
-    return target_lengths + ((ids[:, 1:] == ids[:, :-1]) & inside).sum(1)
 
 
 @lru_cache(maxsize=32)

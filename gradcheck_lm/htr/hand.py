@@ -80,9 +80,15 @@ def _hand(name: str) -> Hand:
     package = f"fontpkg-{name}"
     try:
         import fontpkg
-
+    except ImportError as error:  # the font finder itself; or, a module's name in the error, what it needs
+        missing = (error.name or "fontpkg").split(".")[0]
+        raise MissingPackageError(
+            f"the hand {name!r} needs the package {missing}, which finds the fonts of {package} and its like: "
+            "pip install 'gradcheck_lm[lab]'"
+        ) from error
+    try:
         family = fontpkg.family(_FAMILIES[name])
-    except (ImportError, LookupError) as error:  # the font finder itself, or this font
+    except LookupError as error:
         raise MissingPackageError(
             f"the hand {name!r} needs the font package {package}: pip install 'gradcheck_lm[lab]'"
         ) from error

@@ -32,6 +32,7 @@ class TrainingConfig:
     prefetch: int = 2  # batches that a thread makes ahead of their step; 0: none, each when it is needed
     fused: bool | None = None  # AdamW's update as one kernel; None: on a GPU
     compile: bool = False  # torch.compile for the convolutions
+    deterministic: bool = False  # algorithms whose sums have one order: a second run ends with the same bits
 
     def __post_init__(self) -> None:
         if self.schedule not in ("milestones", "one_cycle", "constant"):
@@ -79,6 +80,7 @@ class Arm:
 
 
 STORY = {"lm_sample_ratio": 0.25}  # the story looks at a quarter of the lines of each batch
+AGAIN = "ctc_again"  # the arm `ctc` a second time: what its equality proves depends on this one's
 ARM_NAMES = ("ctc", "argmax", "soft_embedding", "gumbel_softmax", "policy_gradient")
 
 
@@ -105,6 +107,7 @@ class ComparisonConfig:
     seed: int = 0
     device: str | None = None
     mixed_precision: str = "no"
+    deterministic: bool = True  # without it equality to the bit cannot be expected of a GPU
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
@@ -115,6 +118,7 @@ def with_labels_arms() -> dict[str, Arm]:
     """Arms of the experiment with labels: the story's penalty and weight, and its differentiable forms."""
     return {
         "ctc": Arm("ctc"),
+        AGAIN: Arm(AGAIN),
         "argmax": Arm("argmax", "argmax", 0.1, {"objective": "hinge", "reduction": "positive_mean", **STORY}),
         "soft_embedding": Arm("soft_embedding", "soft_embedding", 0.1, {"objective": "hinge"}),
         "gumbel_softmax": Arm("gumbel_softmax", "gumbel_softmax", 0.1, {"objective": "hinge"}),

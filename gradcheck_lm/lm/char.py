@@ -99,7 +99,7 @@ def train_char_model(
                 "text, with blank lines between its paragraphs"
             )
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
+        torch.random.default_generator.manual_seed(config.seed)  # a GPU's would not be put back
         module = build(config)
     curve = _fit(module, training, measuring, tokens, config, progress)
     model = LanguageModel(module, split(module, name="char"), tokens, name="char")

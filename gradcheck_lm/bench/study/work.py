@@ -13,6 +13,7 @@ import torch
 
 from gradcheck_lm.errors import DataError, GradcheckLMError
 from gradcheck_lm.files import write_text_atomic
+from gradcheck_lm.lab.machine.deterministic import deterministic
 
 RUNS = "runs"  # the folder of the records
 
@@ -60,7 +61,8 @@ def _one_thread() -> None:
 def _do(task: tuple[Any, str, Callable[[Any], dict[str, Any]]]) -> tuple[str, str | None]:
     item, path, function = task
     try:
-        record = function(item)
+        with deterministic():
+            record = function(item)
     except (GradcheckLMError, OSError) as error:  # one refused run must not lose the others
         return item.key, str(error)
     write_text_atomic(path, json.dumps(record) + "\n")

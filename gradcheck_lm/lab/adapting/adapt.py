@@ -16,7 +16,8 @@ from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.htr.crnn import CRNN
 from gradcheck_lm.lab.config import Arm, TrainingConfig
 from gradcheck_lm.lab.lines.data import LineData
-from gradcheck_lm.lab.machine.accelerators import launched, make_accelerator
+from gradcheck_lm.lab.machine.accelerators import make_accelerator
+from gradcheck_lm.lab.machine.devices import launched
 from gradcheck_lm.lab.machine.processes import shared_language_model
 from gradcheck_lm.lab.measuring.decoding import with_fusion
 from gradcheck_lm.lab.training.controls import Teacher, make_control
@@ -130,3 +131,9 @@ def same_weights(a: nn.Module, b: nn.Module) -> bool:
     """Whether two modules hold the same weights and statistics, to the bit."""
     theirs = b.state_dict()
     return all(torch.equal(value, theirs[key]) for key, value in a.state_dict().items())
+
+
+def largest_difference(a: nn.Module, b: nn.Module) -> float:
+    """The largest difference between two modules' weights and statistics, place by place."""
+    theirs = b.state_dict()
+    return max(float((value.double() - theirs[key].double()).abs().max()) for key, value in a.state_dict().items())

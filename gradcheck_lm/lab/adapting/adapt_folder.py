@@ -20,7 +20,7 @@ from gradcheck_lm.lab.adapting.adapt import adapt, adaptation_config
 from gradcheck_lm.lab.adapting.drift import DriftWatch, StopRule
 from gradcheck_lm.lab.config import Arm
 from gradcheck_lm.lab.lines.data import LineData
-from gradcheck_lm.lab.machine.accelerators import own_device
+from gradcheck_lm.lab.machine.devices import own_device
 from gradcheck_lm.lab.machine.processes import on_main
 from gradcheck_lm.lab.measuring.decoding import Fusing
 from gradcheck_lm.lab.measuring.reading import nats_per_character, read

@@ -23,9 +23,12 @@ from gradcheck_lm.htr.synthetic import HELD_OUT_HANDS, SyntheticLines
 from gradcheck_lm.htr.text import load_sentences
 from gradcheck_lm.lab.comparing.evidence import diagnose_arm, draw_arm
 from gradcheck_lm.lab.comparing.experiments import ArmOutcome, Bench, Progress, run_new_hand, run_with_labels
-from gradcheck_lm.lab.config import Arm, ComparisonConfig, new_hand_arms, with_labels_arms
+from gradcheck_lm.lab.comparing.same_bits import same_bits
+from gradcheck_lm.lab.config import AGAIN, Arm, ComparisonConfig, new_hand_arms, with_labels_arms
 from gradcheck_lm.lab.folder.folder_lock import locked
 from gradcheck_lm.lab.lines.data import LineData
+from gradcheck_lm.lab.machine.deterministic import deterministic
+from gradcheck_lm.lab.machine.devices import own_device
 from gradcheck_lm.lab.measuring.lm_table import LMTable, lm_table
 from gradcheck_lm.lab.measuring.mistakes import Mistakes, find_mistakes
 from gradcheck_lm.lab.training.trainer import METRICS
@@ -71,7 +74,7 @@ def compare(
     """
     pick_arms(config)  # what can be refused at once is, before anything is written
     check_hand(config)
-    with locked(out) as folder:
+    with locked(out) as folder, deterministic(config.deterministic):
         return _compare(config, folder, progress=progress, step=step)
 
 
@@ -80,7 +83,7 @@ def make_bench(
 ) -> tuple[dict[str, Bench], torch.device]:
     """Everything that the arms share, loaded and rendered."""
     progress(f"loading the recogniser {config.recogniser} and the language model {config.language_model}")
-    device = torch.device(config.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    device = own_device(config.device)
     recogniser, charset = load_recogniser(config.recogniser, seed=config.seed)
     recogniser.to(device).eval()
     language_model = load_language_model(config.language_model, device=device)
@@ -96,6 +99,8 @@ def _compare(config: ComparisonConfig, out: Path, *, progress: Callable[[str], N
     diagnoses: dict[str, Diagnosis] = {}
     graphs: dict[str, list[Path]] = {}
     for name, arm in arms["with_labels"].items():
+        if name == AGAIN:
+            continue  # the same program
         diagnoses[name], terms, model = diagnose_arm(benches["with_labels"], arm)
         graphs[name] = draw_arm(diagnoses[name], terms, model, out / "graphs", name)
         write_text_atomic(out / "graphs" / f"{name}.json", diagnoses[name].to_json())
@@ -129,7 +134,7 @@ def _compare(config: ComparisonConfig, out: Path, *, progress: Callable[[str], N
 
 
 def pick_arms(config: ComparisonConfig) -> dict[str, dict[str, Arm]]:
-    """The arms asked for; `ctc` is always there, because the others are held against it."""
+    """The arms asked for; `ctc` is always there, twice with labels, because the others are held against it."""
     tables = {"with_labels": with_labels_arms(), "new_hand": new_hand_arms(config.samples)}
     known = {name for table in tables.values() for name in table}
     unknown = [name for name in config.arms if name not in known]
@@ -137,7 +142,7 @@ def pick_arms(config: ComparisonConfig) -> dict[str, dict[str, Arm]]:
         raise ArgumentError(f"no arms were named; there are {', '.join(sorted(known))}")
     if unknown:
         raise ArgumentError(f"no arm is called {', '.join(unknown)}; there are {', '.join(sorted(known))}")
-    wanted = {"ctc", "batchnorm_only", *config.arms}
+    wanted = {"ctc", AGAIN, "batchnorm_only", *config.arms}
     return {
         experiment: {name: arm for name, arm in table.items() if name in wanted} for experiment, table in tables.items()
     }
@@ -186,6 +191,7 @@ def summarise(
         experiment: {"arms": {name: outcome.figures for name, outcome in found.items()}}
         for experiment, found in outcomes.items()
     }
+    summary["same_bits"] = same_bits(summary["with_labels"]["arms"])
     summary["verdict"] = verdict_of(diagnoses.get("argmax"))
     summary["cuts"] = {name: [finding_row(finding) for finding in d.findings] for name, d in diagnoses.items()}
     summary["device"] = device_name(device)

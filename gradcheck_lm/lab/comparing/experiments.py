@@ -16,7 +16,7 @@ from torch import nn
 from gradcheck_lm.flow import attribute
 from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.htr.crnn import CRNN
-from gradcheck_lm.lab.adapting.adapt import Adapted, adapt, adaptation_config, same_weights
+from gradcheck_lm.lab.adapting.adapt import Adapted, adapt, adaptation_config, largest_difference, same_weights
 from gradcheck_lm.lab.config import Arm, ComparisonConfig, TrainingConfig
 from gradcheck_lm.lab.lines.data import LineData
 from gradcheck_lm.lab.measuring.metrics import LineErrors, bootstrap_interval
@@ -93,11 +93,15 @@ def run_with_labels(bench: Bench, arms: dict[str, Arm]) -> dict[str, ArmOutcome]
     outcomes: dict[str, ArmOutcome] = {}
     for name, arm in arms.items():
         model, result = _train_with_labels(bench, arm)
-        outcomes[name] = _outcome(bench, arm, model, result, before)
+        reference = outcomes.get("ctc")
+        identical = reference is not None and same_weights(model, reference.model)
+        # equal weights read equally: they are not read with again
+        after = reference.after if reference is not None and identical else None
+        outcomes[name] = _outcome(bench, arm, model, result, before, after)
         figures = outcomes[name].figures
         figures["lm_ctc_cosine"] = result.median("lm", "cosine")
-        reference = outcomes.get("ctc")
-        figures["identical_to_ctc_only"] = None if reference is None else same_weights(model, reference.model)
+        figures["identical_to_ctc_only"] = name == "ctc" or (None if reference is None else identical)
+        figures["difference_to_ctc_only"] = largest_difference(model, (reference or outcomes[name]).model)
     return outcomes
 
 
@@ -143,6 +147,7 @@ def _train_with_labels(bench: Bench, arm: Arm) -> tuple[CRNN, TrainingResult]:
         attribute_every=max(1, steps // 4),
         checkpoint_every=max(1, steps // 10),
         mixed_precision=config.mixed_precision,
+        deterministic=config.deterministic,
     )
     penalty = bench.penalty(arm)
     trainer = Trainer(
@@ -166,6 +171,7 @@ def _train_new_hand(bench: Bench, arm: Arm, before: LineErrors) -> Adapted:
         adaptation_config(config.steps, config.batch_size, seed=config.seed, attribute_every=every),
         checkpoint_every=max(1, config.steps // 10),
         mixed_precision=config.mixed_precision,
+        deterministic=config.deterministic,
     )
     return adapt(
         bench.recogniser,
@@ -183,8 +189,10 @@ def _train_new_hand(bench: Bench, arm: Arm, before: LineErrors) -> Adapted:
     )
 
 
-def _outcome(bench: Bench, arm: Arm, model: CRNN, result: TrainingResult, before: Quality) -> ArmOutcome:
-    after = measure(model, bench.evaluation, bench.charset, bench.language_model)
+def _outcome(
+    bench: Bench, arm: Arm, model: CRNN, result: TrainingResult, before: Quality, after: Quality | None = None
+) -> ArmOutcome:
+    after = after or measure(model, bench.evaluation, bench.charset, bench.language_model)
     low, high = bootstrap_interval(before.characters, after.characters, seed=bench.config.seed)
     figures: dict[str, Any] = {
         "cer_before": before.cer,

@@ -18,6 +18,7 @@ from gradcheck_lm.lab.comparing.experiments import steps_of, train_arm
 from gradcheck_lm.lab.config import ComparisonConfig
 from gradcheck_lm.lab.folder.run_folder import STATE
 from gradcheck_lm.lab.folder.state import read_metadata
+from gradcheck_lm.lab.machine.deterministic import deterministic
 
 
 @dataclass(frozen=True)
@@ -64,9 +65,10 @@ class Job:
         def said(experiment: str, arm: str, record: dict) -> None:
             print(f"{experiment} {arm} step {record['step']}: {record['total']:.4f}", flush=True)
 
-        benches, _ = make_bench(self.config, Path(self.out), progress=print, step=said)
-        arms = pick_arms(self.config)[self.experiment]
-        train_arm(benches[self.experiment], self.experiment, arms[self.arm])
+        with deterministic(self.config.deterministic):
+            benches, _ = make_bench(self.config, Path(self.out), progress=print, step=said)
+            arms = pick_arms(self.config)[self.experiment]
+            train_arm(benches[self.experiment], self.experiment, arms[self.arm])
 
 
 def jobs_of(config: ComparisonConfig, out: str | Path) -> list[Job]:

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from gradcheck_lm.errors import CheckpointError
 from gradcheck_lm.files import write_bytes_atomic
 from gradcheck_lm.foreign import parse_json
+from gradcheck_lm.lab.machine.devices import with_index
 
 FORMAT = "gradcheck_lm run 1"
 
@@ -127,7 +128,7 @@ def _put_back(
         index, name = key.split(".", 1)
         slots.setdefault(int(index), {})[name] = value
     optimizer.load_state_dict({"state": slots, "param_groups": _parsed(metadata, "param_groups", list, path)})
-    _set_random_state(_under(tensors, "random." if rank == 0 else f"rank.{rank}.random."))
+    set_random_state(_under(tensors, "random." if rank == 0 else f"rank.{rank}.random."))
     if scaler is not None and (kept := _parsed({"scaler": "{}", **metadata}, "scaler", dict, path)):
         scaler.load_state_dict(kept)
     for name, generator in generators.items():
@@ -145,15 +146,19 @@ def seed_all(seed: int, *, process: int = 0) -> None:
     random.seed(seed)
 
 
-def random_state() -> dict[str, Tensor]:
-    """torch's random state in this process, on the processor and on every GPU."""
+def random_state(device: torch.device | None = None) -> dict[str, Tensor]:
+    """torch's random state in this process, on the processor and on every GPU; or on this device alone."""
     found = {"torch": torch.get_rng_state()}
-    if torch.cuda.is_available():
-        found |= {f"cuda.{device}": value for device, value in enumerate(torch.cuda.get_rng_state_all())}
+    if device is not None:
+        if (device := with_index(device)).type == "cuda":
+            found[f"cuda.{device.index}"] = torch.cuda.get_rng_state(device)
+    elif torch.cuda.is_available():
+        found |= {f"cuda.{number}": value for number, value in enumerate(torch.cuda.get_rng_state_all())}
     return found
 
 
-def _set_random_state(found: Mapping[str, Tensor]) -> None:
+def set_random_state(found: Mapping[str, Tensor]) -> None:
+    """Put back what `random_state` gave."""
     if "torch" in found:
         torch.set_rng_state(found["torch"])
     for key, value in _under(found, "cuda.").items():

@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from gradcheck_lm.lab.machine.devices import sent
+
 
 @dataclass(frozen=True)
 class Changes:
@@ -44,9 +46,11 @@ class Changes:
         theta[:, 1, 1] = self.scale_y
         theta[:, 1, 2] = self.shift_y
         # on the images' device: a grid is eight times as large as its picture's bytes, and would have to travel there
-        grid = F.affine_grid(theta.to(images.device), [count, 1, height, width], align_corners=False).to(images.dtype)
+        grid = F.affine_grid(sent(theta, images.device), [count, 1, height, width], align_corners=False).to(
+            images.dtype
+        )
         warped = F.grid_sample(images, grid, padding_mode="zeros", align_corners=False)
-        return (warped * self.ink.to(images.device, images.dtype)[:, None, None, None]).clamp(0, 1)
+        return (warped * sent(self.ink.to(images.dtype), images.device)[:, None, None, None]).clamp(0, 1)
 
     def reach(self, widths: Tensor, height: int) -> Tensor:
         """Columns that hold all of a line's ink once it is changed: what lies to the right of them is 0.

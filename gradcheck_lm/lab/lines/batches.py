@@ -8,6 +8,7 @@ from gradcheck_lm.lab.config import TrainingConfig
 from gradcheck_lm.lab.lines.augment import Changes, draw_changes
 from gradcheck_lm.lab.lines.buckets import batch_width
 from gradcheck_lm.lab.lines.data import Batch, LineData
+from gradcheck_lm.lab.machine.devices import with_index
 
 
 class BatchMaker:
@@ -26,11 +27,12 @@ class BatchMaker:
         device: torch.device | str = "cpu",
         process: tuple[int, int] = (0, 1),
     ) -> None:
-        self.data, self.config, self.device, self.process = data, config, torch.device(device), process
+        # by its number, found out here: in another thread the current GPU is another one
+        self.data, self.config, self.device, self.process = data, config, with_index(device), process
 
     def __call__(self, step: int) -> Batch:
         """Raises DataError or OSError where the lines cannot be read."""
-        if self.device.type == "cuda":
+        if self.device.index is not None and self.device.type == "cuda":
             torch.cuda.set_device(self.device)  # a thread begins with the first GPU, which is another process's
         config = self.config
         rank, world = self.process

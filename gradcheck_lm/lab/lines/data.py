@@ -15,6 +15,7 @@ from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.htr.crnn import CRNNConfig
 from gradcheck_lm.htr.lines import Line, to_batch
 from gradcheck_lm.lab.lines.buckets import bucketed, check_buckets, inked_columns
+from gradcheck_lm.lab.machine.devices import sent
 from gradcheck_lm.lab.machine.memory import free_memory
 
 KEPT = 4_000_000_000  # most bytes of pixels held in memory; see `room`
@@ -153,10 +154,7 @@ class LineData:
     def take(self, indices: Sequence[int], device: torch.device | str = "cpu") -> Batch:
         """A batch of the named lines."""
         picked = list(indices)
-        pixels = self.pixels(picked)
-        if torch.device(device).type == "cuda":
-            pixels = pixels.pin_memory()  # so that the copy does not hold up whoever asks for it
-        images = pixels.to(device, non_blocking=True).float() / 255
+        images = sent(self.pixels(picked), device).float() / 255
         return Batch(images, [self.texts[i] for i in picked] if self.labelled else None, picked)
 
     def batch(

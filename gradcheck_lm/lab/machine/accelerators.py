@@ -11,8 +11,8 @@ import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs
 from accelerate.state import AcceleratorState
 
-from gradcheck_lm.errors import ArgumentError
 from gradcheck_lm.lab.config import TrainingConfig
+from gradcheck_lm.lab.machine.devices import launched, wanted_device, with_index
 
 
 def make_accelerator(
@@ -33,7 +33,7 @@ def make_accelerator(
     Raises:
         ArgumentError: no device, or one GPU by number for several processes.
     """
-    wanted = _wanted(device)
+    wanted = wanted_device(device)
     if AcceleratorState._shared_state:
         # accelerate keeps one state a process and refuses another precision or device: start it anew
         present = AcceleratorState()
@@ -49,54 +49,24 @@ def make_accelerator(
         )
 
 
-def launched() -> int:
-    """How many processes `accelerate launch` or torchrun started, 1 without them."""
-    return int(os.environ.get("WORLD_SIZE", "1"))
-
-
-def own_device(device: torch.device | str | None = None) -> torch.device:
-    """The device that `make_accelerator` will take, for what is loaded before there is an accelerator."""
-    wanted = _wanted(device)
-    if wanted is None:
-        wanted = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if wanted.type == "cuda" and launched() > 1:
-        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")) % max(1, torch.cuda.device_count()))
-    return wanted
-
-
-def _wanted(device: torch.device | str | None) -> torch.device | None:
-    if device is None:
-        return None
-    try:
-        wanted = torch.device(device)
-    except RuntimeError as error:
-        raise ArgumentError(f"device is {device!r}; give cpu, cuda, cuda:1 or mps") from error
-    if launched() > 1 and wanted.type == "cuda" and wanted.index is not None:
-        # whoever passes a tensor's device on means its own GPU
-        if wanted.index == int(os.environ.get("LOCAL_RANK", "0")) % max(1, torch.cuda.device_count()):
-            return torch.device("cuda")
-        raise ArgumentError(
-            f"device is {device!r}, but {launched()} processes were launched, and each takes the GPU of its rank: "
-            "leave --device out, and choose the GPUs with CUDA_VISIBLE_DEVICES"
-        )
-    return wanted
-
-
 def _fits(present: torch.device, wanted: torch.device | None) -> bool:
     if wanted is None:
         return present.type != "cpu" or not torch.cuda.is_available()
     if present.type != wanted.type:
         return False
-    return wanted.index is None or wanted.index == (present.index or 0)
+    return wanted.index is None or wanted == with_index(present)
 
 
 @contextmanager
 def _chosen(wanted: torch.device | None) -> Iterator[None]:
     """accelerate reads a device by number from the environment and nowhere else."""
+    if wanted is None and torch.cuda.is_available():
+        wanted = torch.device("cuda")  # what accelerate would take, but by its number
     if wanted is None or wanted.type == "cpu" or launched() > 1:
         yield
         return
     name, before = "ACCELERATE_TORCH_DEVICE", os.environ.get("ACCELERATE_TORCH_DEVICE")
+    wanted = with_index(wanted)
     if wanted.type == "cuda" and wanted.index is not None:
         torch.cuda.set_device(wanted)  # for what is made without naming a device
     os.environ[name] = str(wanted)

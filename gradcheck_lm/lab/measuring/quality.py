@@ -234,7 +234,7 @@ def corrected_cosine(halves: list[Tensor], reference: Reference) -> tuple[float 
             (a * b).sum((0, 2))
             for a, b in ((mean, reference.mean), (halves[0], halves[1]), (reference.first, reference.second))
         ]
-    )
+    ).cpu()  # a few numbers, picked from a thousand times
     best = _ratio(shares.sum(1))
     if best is None:
         return None, None

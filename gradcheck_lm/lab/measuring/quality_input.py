@@ -18,6 +18,7 @@ from gradcheck_lm.htr.sources import open_lines
 from gradcheck_lm.htr.synthetic import HELD_OUT_HANDS, SyntheticLines
 from gradcheck_lm.htr.text import load_sentences
 from gradcheck_lm.lab.lines.data import LineData
+from gradcheck_lm.lab.machine.devices import own_device
 from gradcheck_lm.lab.measuring.reading import labelled_lines
 
 
@@ -49,7 +50,7 @@ def load_input(
     Raises:
         ArgumentError: logits that do not fit the charset; DataError, CheckpointError, CharsetError: with what to mend.
     """
-    target = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    target = own_device(device)
     if source is not None and is_logits(source):
         default = None if chosen.get("charset") else load_recogniser(recogniser)[1]
         found = read_logits(source, default=default, **chosen).first(lines)

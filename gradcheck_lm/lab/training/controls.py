@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from gradcheck_lm.errors import ArgumentError
 from gradcheck_lm.htr.charset import Charset
-from gradcheck_lm.htr.ctc import BLANK, greedy_decode
+from gradcheck_lm.htr.ctc import greedy_decode
+from gradcheck_lm.htr.ctc_loss import ctc_losses
+from gradcheck_lm.lab.machine.devices import sent
 from gradcheck_lm.penalties import Penalty, PenaltyOutput
 
 
@@ -68,10 +69,8 @@ class PseudoLabels(Control):
         """(N,) nats per character read; 0 where nothing is read."""
         targets, sizes = self.charset.encode_batch(readings)
         frames = torch.full((logits.shape[1],), logits.shape[0], dtype=torch.long)
-        losses = F.ctc_loss(
-            logits.log_softmax(-1), targets.to(logits.device), frames, sizes, blank=BLANK, reduction="none"
-        )
-        sizes = sizes.to(losses.device)
+        losses = ctc_losses(logits.log_softmax(-1), targets, frames, sizes)
+        sizes = sent(sizes, losses.device)
         return torch.where(sizes > 0, losses / sizes.clamp(min=1), 0.0)
 
 

@@ -7,13 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gradcheck_lm.errors import ArgumentError
 from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.htr.ctc import greedy_decode
+from gradcheck_lm.htr.ctc_loss import ctc_losses
 from gradcheck_lm.lab.lines.data import Batch
+from gradcheck_lm.lab.machine.devices import sent
 from gradcheck_lm.lab.machine.processes import union_lines, union_texts
 from gradcheck_lm.lab.measuring.metrics import t_interval
 from gradcheck_lm.lab.training.controls import Teacher
@@ -51,10 +52,8 @@ def ctc_term(logits: Tensor, texts: list[str], charset: Charset) -> Tensor:
     """
     targets, sizes = charset.encode_batch(texts)
     frames = torch.full((logits.shape[1],), logits.shape[0], dtype=torch.long)
-    losses = F.ctc_loss(
-        logits.float().log_softmax(-1), targets.to(logits.device), frames, sizes, reduction="none", zero_infinity=True
-    )
-    return (losses / sizes.clamp(min=1).to(losses.device)).mean()
+    losses = ctc_losses(logits.float().log_softmax(-1), targets, frames, sizes, zero_infinity=True)
+    return (losses / sent(sizes.clamp(min=1), losses.device)).mean()
 
 
 class _Divergence(torch.autograd.Function):

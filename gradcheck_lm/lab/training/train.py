@@ -24,6 +24,7 @@ from gradcheck_lm.htr.text import load_sentences
 from gradcheck_lm.lab.config import TrainingConfig
 from gradcheck_lm.lab.lines.buckets import frames_needed
 from gradcheck_lm.lab.lines.data import LineData
+from gradcheck_lm.lab.machine.deterministic import deterministic
 from gradcheck_lm.lab.machine.processes import on_main, shared_language_model
 from gradcheck_lm.lab.measuring.decoding import BONUS, WEIGHT, make_decoding
 from gradcheck_lm.lab.measuring.reading import Quality, labelled_lines, measure
@@ -101,7 +102,19 @@ def train(
         DataError, CharsetError, CheckpointError, LanguageModelError, RunError: with what to mend.
     """
     check_unlabelled(settings)
-    out = Path(out)
+    with deterministic(config.deterministic):
+        return _train(settings, config, Path(out), device=device, progress=progress, on_step=on_step)
+
+
+def _train(
+    settings: TrainSettings,
+    config: TrainingConfig,
+    out: Path,
+    *,
+    device: str | None,
+    progress: Callable[[str], None],
+    on_step: Callable[[dict[str, Any]], None] | None,
+) -> Trained:
     checkpoint = out / "recogniser.safetensors"
     if checkpoint.exists() and Path(settings.recogniser).exists() and checkpoint.samefile(settings.recogniser):
         raise ArgumentError(f"{checkpoint} is the recogniser to start from: give another --out, so that it is kept")

@@ -7,7 +7,7 @@ import dataclasses
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +19,14 @@ from gradcheck_lm.errors import ArgumentError, GradcheckLMError, RunError, RunSt
 from gradcheck_lm.lab.config import TrainingConfig
 from gradcheck_lm.lab.folder.metrics_file import METRICS
 from gradcheck_lm.lab.folder.run_folder import STATE, RunFolder
-from gradcheck_lm.lab.folder.state import seed_all
+from gradcheck_lm.lab.folder.state import random_state, seed_all, set_random_state
 from gradcheck_lm.lab.folder.stop_signals import StopSignals, name_of
 from gradcheck_lm.lab.lines.batches import BatchMaker
 from gradcheck_lm.lab.lines.data import Batch, LineData
 from gradcheck_lm.lab.lines.prefetch import Prefetch
 from gradcheck_lm.lab.machine.accelerators import make_accelerator
 from gradcheck_lm.lab.machine.compiled import check_compile, compiled_convolutions
+from gradcheck_lm.lab.machine.deterministic import deterministic
 from gradcheck_lm.lab.machine.fault import bad_gradient, find_fault
 from gradcheck_lm.lab.machine.memory import peak_memory_mb, reset_peak_memory
 from gradcheck_lm.lab.machine.optimizers import make_optimizer
@@ -109,10 +110,11 @@ class Trainer:
             RunStopped: SIGTERM or Ctrl-C; the step was finished and its state saved.
         """
         try:
-            if self.folder is None:
-                return self._run(until, resume, None)
-            with self.folder.locked(), StopSignals() as signals:
-                return self._run(until, resume, signals)
+            with deterministic(self.config.deterministic):
+                if self.folder is None:
+                    return self._run(until, resume, None)
+                with self.folder.locked(), StopSignals() as signals:
+                    return self._run(until, resume, signals)
         finally:
             if self.config.trackers:
                 self.accelerator.end_training()
@@ -187,7 +189,7 @@ class Trainer:
         rate = config.rate(step)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        before = torch.get_rng_state()
+        before = random_state(accelerator.device)
         try:
             with accelerator.autocast():
                 found = self.terms(self.model, batch)
@@ -209,7 +211,7 @@ class Trainer:
             self.optimizer.step()
         return describe(step, rate, found, gradients)
 
-    def _check_loss(self, step: int, batch: Batch, found: StepTerms, before: torch.Tensor) -> None:
+    def _check_loss(self, step: int, batch: Batch, found: StepTerms, before: Mapping[str, torch.Tensor]) -> None:
         """Stop where the loss is no number. Looking at it waits for a GPU, whose backward pass should be on its way."""
         loss = float(found.total.detach())
         if math.isfinite(loss):
@@ -250,9 +252,9 @@ class Trainer:
         if limit:  # only now: clipping by a norm that is no number would spread it to every parameter
             torch.nn.utils.clip_grads_with_norm_(parameters, limit, norm)
 
-    def _fault(self, batch: Batch, random_state: torch.Tensor) -> str | None:
+    def _fault(self, batch: Batch, before: Mapping[str, torch.Tensor]) -> str | None:
         """In words, where a forward pass of this batch goes wrong, with the dropout that it went wrong with."""
-        torch.set_rng_state(random_state)
+        set_random_state(before)
         with self.accelerator.autocast():
             found = find_fault(self.bare, batch.images)
         if found is None:
@@ -284,6 +286,8 @@ class Trainer:
             settings.pop(name)
         # states that were made before there were these options know nothing of them
         newer = {"fused": settings.pop("fused"), "compile": settings.pop("compile"), "buckets": self.data.buckets}
+        # on a processor the bits are the same without
+        newer["deterministic"] = settings.pop("deterministic") and self.accelerator.device.type != "cpu"
         given = {name: value for name, value in newer.items() if value}
         return {**settings, **given, "lines": len(self.data), **self.identity}
 
