@@ -10,12 +10,15 @@ _FLOW = (
     "Diagnosis",
     "Finding",
     "GradientWatch",
+    "StepReport",
     "Term",
     "assert_gradient_flows",
     "attribute",
     "compare_gradients",
     "diagnose",
+    "diagnose_step",
     "record",
+    "record_steps",
 )
 __all__ = ["GradcheckLMError", "GradientFlowError", "__version__", *_FLOW]
 

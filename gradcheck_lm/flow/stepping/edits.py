@@ -33,7 +33,6 @@ class Edits:
     def __init__(self, log: Log, number_of: Callable[[torch.optim.Optimizer | None], int | None]) -> None:
         self.log = log
         self.number_of = number_of
-        self._depth = 0
 
     def install(self, wraps: Wraps) -> None:
         """zero_grad by its classes; clipping by what torch's no_grad wrapper around it calls."""
@@ -47,12 +46,14 @@ class Edits:
 
     def _clearing(self, arguments: list[Any], keywords: dict[str, Any], frame: FrameType) -> Edit:
         self.log.settle()
+        self.log.editing += 1
         return Edit(self.log.place(frame), arguments[0], self.number_of(step_around(frame)), [])
 
     def _cleared(self, edit: Edit | None, result: Any) -> None:
         if edit is None:
             return
         accounts = self.log.accounts
+        self.log.editing -= 1
         difference = accounts.look()
         erased = dict(difference.gone)
         for index in difference.changed:  # set_to_none=False

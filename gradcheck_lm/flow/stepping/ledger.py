@@ -34,6 +34,7 @@ class Parameter:
     replaced: int = NOWHERE  # the place that put another in its stead
     container: int = NOWHERE  # the place that made the list or dict
     changed: bool = False  # its values changed, by an optimizer or by hand
+    order: int = 0  # among all that the modules have
     tie: int = NOWHERE  # another parameter that it was equal to, bit by bit, when first seen
     apart: bool = False  # and is not any more
 

@@ -26,6 +26,7 @@ class Log:
         self.sites: list[Site] = []
         self.running: list[Difference] = []  # of the backward() that runs, what it has made so far
         self.failures: list[str] = []
+        self.editing = 0  # inside how many calls that edit gradients
         self.hand = NOWHERE  # where gradients were last changed by hand, as far as that was seen
         self.time = -1
         self._site_index: dict[Site, int] = {}

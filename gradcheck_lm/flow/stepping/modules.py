@@ -29,6 +29,7 @@ class Modules:
         self.modes: dict[int, bool] = {}
         self._waiting: dict[int, tuple[int, int]] = {}  # loaded and not used yet: leaf -> version, place in the events
         self._hooks: list[Any] = []
+        self.ties: list[tuple[int, int]] = []  # an embedding and an output layer with equal numbers
         self._switched: dict[int, int] = {}  # where a module's mode was set last
 
     def install(self, wraps: Wraps) -> None:
@@ -82,6 +83,19 @@ class Modules:
             if isinstance(part, _MODAL):
                 place = self.log.place(frame) if place is None else place
                 self._switched[id(part)] = place
+
+    def note_ties(self) -> None:
+        """Before a first step: embeddings and linear layers whose weights are equal, and not one tensor."""
+        parts = [part for root in self.alive() for part in root.modules()]
+        embeddings = {part.weight for part in parts if isinstance(part, torch.nn.Embedding)}
+        outputs = {part.weight for part in parts if isinstance(part, torch.nn.Linear)}
+        for one in embeddings - outputs:
+            for two in outputs - embeddings:
+                if one.shape == two.shape and one.dtype == two.dtype and one.device == two.device:
+                    pair = self.log.accounts.of(one).index, self.log.accounts.of(two).index
+                    first = one.detach().flatten()[:1]
+                    if pair not in self.ties and torch.equal(one, two) and not bool((one.detach() == first).all()):
+                        self.ties.append(pair)
 
     # ------------------------------------------------------------------ replaced
 

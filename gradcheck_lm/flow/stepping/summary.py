@@ -38,7 +38,7 @@ class Summary:
         self.code = code
         self.places: list[Place] = [place_of(site) for site in log.sites]
         self.owners = Owners(modules.alive(), names)
-        self._gone = 0
+        self._order = {owner.name: place for place, owner in enumerate(self.owners.found.values())}
 
     def ledger(self, *, complete: bool) -> Ledger:
         """The whole of it."""
@@ -54,6 +54,11 @@ class Summary:
             held_by = tuple(by_parameter.get(account.index, ()))
             parameters.append(self._parameter(account.index, account.tensor, held_by, account.index in changed))
         events = tuple(self.log.events)
+        for one, two in self.modules.ties:
+            pair = self.log.accounts[one].tensor, self.log.accounts[two].tensor
+            if pair[0] is not None and pair[1] is not None:
+                apart = not torch.equal(pair[0], pair[1])
+                parameters[two] = replace(parameters[two], tie=one, apart=apart)
         ledger = Ledger(
             parameters=tuple(parameters), holders=tuple(holders), events=events, places=tuple(self.places),
             complete=complete,
@@ -120,6 +125,7 @@ class Summary:
         return replace(
             parameter,
             module=type(owner.module).__name__,
+            order=self._order[owner.name],
             root=owner.root,
             branch=title.split(".", 1)[0] if "." in title else "",
             ran=id(owner.module) in self.modules.ran or id(root) in self.modules.ran,

@@ -57,6 +57,7 @@ class Turns:
         self.log = log
         self.held: list[Held] = []
         self.on_step: OnStep | None = None
+        self.before_first_step: Callable[[], None] = lambda: None
         self._hooks: list[Any] = []
 
     def install(self, wraps: Wraps) -> None:
@@ -132,6 +133,7 @@ class Turns:
         held = self.held[index]
         if held.steps == 0:
             held.empty_state = not any(optimizer.state.values())
+            self.before_first_step()
         indices = self.indices(optimizer)
         tensors = [tensor for one in indices if (tensor := log.accounts[one].tensor) is not None]
         gradients = [tensor.grad for tensor in tensors]

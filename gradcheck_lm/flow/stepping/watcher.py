@@ -43,6 +43,7 @@ class Watcher:
         self.modules = Modules(self.log)
         self.scaling = Scaling(self.log, self.turns, self.passes.scaled)
         self.passes.on_backward, self.turns.on_step = on_backward, on_step
+        self.turns.before_first_step = self.modules.note_ties
         self._wraps = Wraps()
         self._given = list(modules), list(optimizers)
 
@@ -67,6 +68,8 @@ class Watcher:
 
     def hand(self, site: Site | None) -> None:
         """A gradient is about to be set or changed by hand at this line: a recorder of torch functions tells."""
+        if self.log.editing:
+            return  # zero_grad itself
         self.log.guarded(self.log.settle)()
         self.log.hand = self.log.intern(site)
 
