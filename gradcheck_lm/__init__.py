@@ -15,13 +15,17 @@ if TYPE_CHECKING:
         Finding,
         GradientWatch,
         Run,
+        StepReport,
+        StepRun,
         Term,
         WhatIf,
         assert_gradient_flows,
         attribute,
         compare_gradients,
         diagnose,
+        diagnose_step,
         record,
+        record_steps,
     )
 
 __version__ = "0.1.0"
@@ -37,6 +41,8 @@ __all__ = [
     "GradientFlowError",
     "GradientWatch",
     "Run",
+    "StepReport",
+    "StepRun",
     "Term",
     "WhatIf",
     "__version__",
@@ -44,7 +50,9 @@ __all__ = [
     "attribute",
     "compare_gradients",
     "diagnose",
+    "diagnose_step",
     "record",
+    "record_steps",
 ]
 
 if not TYPE_CHECKING:  # or a checker would believe that every name exists

@@ -175,3 +175,123 @@ _kind(
     ),
     "l04_three_illnesses",
 )
+
+
+# What can go wrong between backward() and the next step: asked of a ledger (flow/stepping), not of one backward pass.
+STEP_KINDS: dict[str, Kind] = {}
+
+
+def _step_kind(name: str, code: str, title: str, why: str, *cures: str) -> None:
+    STEP_KINDS[name] = Kind(name, code, title, why, cures, "l05_frozen_is_not_cut")
+
+
+_step_kind(
+    "not_held",
+    "GF701",
+    "a gradient arrives, and no optimizer holds the tensor",
+    "backward() fills .grad of every leaf that the loss reaches; only what was given to an optimizer is ever changed.",
+    "give it to the optimizer: torch.optim.Adam([*model.parameters(), *other.parameters()])",
+    "if it is meant to stay as it is: requires_grad_(False), which also saves the gradient",
+    "optimizer.add_param_group({'params': ...}) for what is made later",
+)
+_step_kind(
+    "stale",
+    "GF702",
+    "an optimizer holds tensors that no module uses any more",
+    "An optimizer keeps the tensors that it was given; a part that is replaced or copied afterwards is not among them.",
+    "make the optimizer after the last change of the model",
+    "keep the tensor and change its values: with torch.no_grad(): parameter.copy_(new)",
+)
+_step_kind(
+    "never_stepped",
+    "GF703",
+    "a gradient arrives, and no step moves the tensor",
+    "A gradient alone changes nothing: it takes a step() of the optimizer that holds the tensor, with a rate above 0.",
+    "call step() of this optimizer after backward()",
+    "look at the condition that the step stands under",
+)
+_step_kind(
+    "not_cleared",
+    "GF704",
+    "gradients that were used stay and are used again",
+    "backward() adds to .grad: what is not cleared is part of the next step too.",
+    "optimizer.zero_grad() once in every step: before backward(), or after step()",
+)
+_step_kind(
+    "cleared_early",
+    "GF705",
+    "gradients are cleared before a step uses them",
+    "What zero_grad() clears no later step() sees.",
+    "the order is zero_grad(), backward(), step()",
+)
+_step_kind(
+    "changed_too_late",
+    "GF706",
+    "gradients are clipped or scaled where it changes nothing",
+    "Clipping changes .grad as it stands at this moment: before backward() it is empty, after step() it is too late.",
+    "clip between backward() and step(), after scaler.unscale_(optimizer) where there is a GradScaler",
+)
+_step_kind(
+    "never_differentiated",
+    "GF707",
+    "a loss is computed, and never goes backward",
+    "Only what backward() is called on, and what that was computed from, sends a gradient.",
+    "call backward() on this sum and not on one of its terms",
+    "if it is only to be read: compute it under torch.no_grad(), or with .detach()",
+)
+_step_kind(
+    "climbs",
+    "GF708",
+    "the step goes up the loss",
+    "A step against the gradient makes the loss smaller; this one goes along it.",
+    "drop maximize=True, or give the loss a minus sign if it is a reward",
+    "in an optimizer of your own: parameter.sub_(rate * gradient)",
+)
+_step_kind(
+    "average_reversed",
+    "GF709",
+    "a moving average the wrong way round",
+    "The average follows the model; here the model is pulled back to the average.",
+    "average.lerp_(parameter, 1 - decay): the average is the one that changes",
+)
+_step_kind(
+    "overwritten",
+    "GF710",
+    "weights are overwritten",
+    "What was loaded or learnt is lost where other numbers are written over it.",
+    "load after the last initialisation, once, before the loop",
+)
+_step_kind(
+    "ties_apart",
+    "GF711",
+    "tied weights come apart",
+    "Two tensors with equal numbers are two tensors: each gets its own gradient and its own step.",
+    "share the tensor itself: output.weight = embedding.weight, before the optimizer is made",
+)
+_step_kind(
+    "state_not_restored",
+    "GF712",
+    "a checkpoint is loaded without its optimizer's state",
+    "Momentum and averages of squares are part of where training stood; without them it starts with a jolt.",
+    "optimizer.load_state_dict(checkpoint['optimizer']), after the model's",
+)
+_step_kind(
+    "mode_flips",
+    "GF713",
+    "a module changes its mode between two steps",
+    "In eval mode dropout is off and a batch norm uses its averages: the model that is trained is another one.",
+    "model.train() after every evaluation",
+)
+_step_kind(
+    "underflow",
+    "GF303",
+    "a half-precision gradient rounds to zero",
+    "float16 has no number between 0 and 6e-8: smaller gradients are exactly 0 there.",
+    "torch.amp.GradScaler: multiply the loss, divide the gradients",
+    "bfloat16, which has the range of float32",
+)
+
+
+def kind_named(name: str) -> Kind | None:
+    """A kind of either table."""
+    return KINDS.get(name) or STEP_KINDS.get(name)

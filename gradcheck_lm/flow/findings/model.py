@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from gradcheck_lm.files import encodable, write_text_atomic
 from gradcheck_lm.flow.findings.kinds import KINDS as KINDS
 from gradcheck_lm.flow.findings.kinds import Kind as Kind
+from gradcheck_lm.flow.findings.kinds import kind_named
 
 if TYPE_CHECKING:
     from gradcheck_lm.flow.bridging.what_if import WhatIf
@@ -38,7 +39,7 @@ class Finding:
     why: str
     cures: tuple[str, ...]
     certainty: str  # "certain" | "confirmed" | "likely"
-    severity: str  # "error" | "note"
+    severity: str  # "error" | "warning" | "note"
     scope: tuple[str, int] | None = None
     term: str | None = None
     node: int | None = None  # id of the FlowNode it marks
@@ -49,7 +50,8 @@ class Finding:
     @property
     def title(self) -> str:
         """The kind's title, for headings."""
-        return KINDS[self.kind].title if self.kind in KINDS else self.kind
+        kind = kind_named(self.kind)
+        return kind.title if kind is not None else self.kind
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gradcheck_lm.flow.findings.model import KINDS
+from gradcheck_lm.flow.findings.kinds import KINDS, STEP_KINDS
 from gradcheck_lm.flow.findings.paths import short_path
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def _term_lines(diagnosis: Diagnosis) -> list[str]:
 
 
 def _finding_text(number: int, finding: Finding) -> str:
-    marks = [finding.certainty] + ([finding.severity] if finding.severity == "note" else [])
+    marks = [finding.certainty] + ([finding.severity] if finding.severity != "error" else [])
     lines = [f"{number}. {finding.code} {finding.kind}: {finding.title} ({', '.join(marks)})"]
     where = f"   {short_path(finding.file)}:{finding.line}" if finding.line else "   (no line)"
     lines.append(where + (f" in {finding.function}" if finding.function else "") + f"   [{finding.op}]")
@@ -72,7 +72,8 @@ def _finding_text(number: int, finding: Finding) -> str:
     if finding.term is not None:
         lines.append(f"   on the way to term {finding.term!r}")
     if finding.tensors:
-        lines.append(_wrap(f"starves {_few(finding.tensors)}", "   "))
+        verb = "concerns" if finding.kind in STEP_KINDS else "starves"
+        lines.append(_wrap(f"{verb} {_few(finding.tensors)}", "   "))
     lines.append(_wrap(finding.why, "   "))
     if finding.severity != "note":  # a note is no fault: there is nothing to cure
         lines.extend(_wrap(cure, "   - ", "     ") for cure in finding.cures)
@@ -114,16 +115,17 @@ def _inline_svg(diagnosis: Diagnosis) -> str:
     return text[text.index("<svg") :]
 
 
-def sarif_log(diagnosis: Diagnosis) -> dict[str, Any]:
-    """A SARIF 2.1.0 log: one rule a kind, one result a finding."""
-    used = sorted({finding.kind for finding in diagnosis.findings}, key=lambda kind: KINDS[kind].code)
+def sarif_log(diagnosis: Any) -> dict[str, Any]:
+    """A SARIF 2.1.0 log of a Diagnosis or a StepReport: one rule a kind, one result a finding."""
+    kinds = {**KINDS, **STEP_KINDS}
+    used = sorted({finding.kind for finding in diagnosis.findings}, key=lambda kind: kinds[kind].code)
     rules = [
         {
-            "id": KINDS[kind].code,
+            "id": kinds[kind].code,
             "name": "".join(word.capitalize() for word in kind.split("_")),
-            "shortDescription": {"text": KINDS[kind].title},
-            "fullDescription": {"text": KINDS[kind].why},
-            "help": {"text": "\n".join(f"- {cure}" for cure in KINDS[kind].cures)},
+            "shortDescription": {"text": kinds[kind].title},
+            "fullDescription": {"text": kinds[kind].why},
+            "help": {"text": "\n".join(f"- {cure}" for cure in kinds[kind].cures)},
         }
         for kind in used
     ]

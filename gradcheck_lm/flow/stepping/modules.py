@@ -1,0 +1,177 @@
+"""The modules of a watch: which ran and in which mode, which of their tensors were replaced, and what was loaded."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Mapping
+from dataclasses import replace
+from types import FrameType
+from typing import Any
+
+import torch
+
+from gradcheck_lm.flow.stepping.accounts import version_of
+from gradcheck_lm.flow.stepping.ledger import Loading, Mode
+from gradcheck_lm.flow.stepping.log import Log
+from gradcheck_lm.flow.stepping.wraps import Wraps
+
+_MODAL = (torch.nn.modules.batchnorm._NormBase, torch.nn.modules.dropout._DropoutNd)
+
+
+class Modules:
+    """Sees every module that is called, tensors and modules put in the place of others, and load_state_dict."""
+
+    def __init__(self, log: Log) -> None:
+        self.log = log
+        self.ran: dict[int, weakref.ref[torch.nn.Module]] = {}
+        self.named: list[weakref.ref[torch.nn.Module]] = []
+        self.replaced: dict[int, tuple[weakref.ref[torch.Tensor], int]] = {}  # id of what was there -> by which line
+        self.modes: dict[int, bool] = {}
+        self._waiting: dict[int, tuple[int, int]] = {}  # loaded and not used yet: leaf -> version, place in the events
+        self._hooks: list[Any] = []
+        self.ties: list[tuple[int, int]] = []  # an embedding and an output layer with equal numbers
+        self._switched: dict[int, int] = {}  # where a module's mode was set last
+
+    def install(self, wraps: Wraps) -> None:
+        """A hook for calls; attributes of nn.Module for the rest."""
+        guarded, module = self.log.guarded, torch.nn.Module
+        self._hooks = [torch.nn.modules.module.register_module_forward_pre_hook(guarded(self._runs))]
+        nothing = guarded(lambda token, result: None)
+        wraps.attribute(module, "__setattr__", self._setting, nothing)
+        wraps.attribute(module, "register_parameter", self._setting, nothing)
+        wraps.attribute(module, "train", guarded(self._switching), nothing)
+        wraps.attribute(module, "load_state_dict", guarded(self._loading), guarded(self._loaded))
+        for name in ("_load", "_legacy_load"):
+            wraps.attribute(torch.serialization, name, guarded(self._reading), guarded(self._read))
+
+    def remove(self) -> None:
+        """Take the hooks away."""
+        for hook in self._hooks:
+            hook.remove()
+        self._hooks = []
+
+    def given(self, modules: list[torch.nn.Module]) -> None:
+        """Modules that are named beforehand: they are looked at whether they run or not."""
+        self.named = [weakref.ref(module) for module in modules]
+        for module in modules:
+            for tensor in module.parameters():
+                self.log.accounts.of(tensor)
+
+    def alive(self) -> list[torch.nn.Module]:
+        """The modules that ran, in the order of their first call."""
+        return [module for reference in (*self.named, *self.ran.values()) if (module := reference()) is not None]
+
+    # ------------------------------------------------------------------ called
+
+    def _runs(self, module: torch.nn.Module, inputs: Any) -> None:
+        key = id(module)
+        known = self.ran.get(key)
+        if known is None or known() is not module:
+            self.ran[key] = weakref.ref(module)
+        if self._waiting:
+            self._first_use()
+        if isinstance(module, _MODAL) and torch.is_grad_enabled():
+            before = self.modes.get(key)
+            self.modes[key] = module.training
+            if before is not None and before != module.training:
+                place = self._switched.get(key, self.log.place(None))
+                self.log.add(Mode(self.log.tick(), place, module=type(module).__name__, training=module.training))
+
+    def _switching(self, arguments: list[Any], keywords: dict[str, Any], frame: FrameType) -> None:
+        place = None
+        for part in arguments[0].modules():
+            if isinstance(part, _MODAL):
+                place = self.log.place(frame) if place is None else place
+                self._switched[id(part)] = place
+
+    def note_ties(self) -> None:
+        """Before a first step: embeddings and linear layers whose weights are equal, and not one tensor."""
+        parts = [part for root in self.alive() for part in root.modules()]
+        embeddings = {part.weight for part in parts if isinstance(part, torch.nn.Embedding)}
+        outputs = {part.weight for part in parts if isinstance(part, torch.nn.Linear)}
+        for one in embeddings - outputs:
+            for two in outputs - embeddings:
+                if one.shape == two.shape and one.dtype == two.dtype and one.device == two.device:
+                    pair = self.log.accounts.of(one).index, self.log.accounts.of(two).index
+                    first = one.detach().flatten()[:1]
+                    if pair not in self.ties and torch.equal(one, two) and not bool((one.detach() == first).all()):
+                        self.ties.append(pair)
+
+    # ------------------------------------------------------------------ replaced
+
+    def _setting(self, arguments: list[Any], keywords: dict[str, Any], frame: FrameType) -> None:
+        """Called for every attribute of every module: as short as can be."""
+        if len(arguments) < 3:
+            return
+        module, name, value = arguments[:3]
+        fields = module.__dict__
+        for held in (fields.get("_parameters"), fields.get("_modules")):
+            if held and name in held:
+                before = held[name]
+                if before is not None and before is not value:
+                    self._replaced(before, frame)
+
+    def _replaced(self, before: Any, frame: FrameType) -> None:
+        def note() -> None:
+            place = self.log.place(frame)
+            tensors = before.parameters() if isinstance(before, torch.nn.Module) else [before]
+            for tensor in tensors:
+                self.replaced[id(tensor)] = (weakref.ref(tensor), place)
+
+        self.log.guarded(note)()
+
+    # ------------------------------------------------------------------ loaded
+
+    def _loading(self, arguments: list[Any], keywords: dict[str, Any], frame: FrameType) -> Any:
+        module, state = arguments[0], arguments[1] if len(arguments) > 1 else keywords.get("state_dict")
+        expected = set(module.state_dict()) if isinstance(state, Mapping) else set()
+        return module, self.log.place(frame), expected, set(state) if isinstance(state, Mapping) else set()
+
+    def _loaded(self, token: Any, result: Any) -> None:
+        if token is None or result is None:
+            return
+        module, place, expected, given = token
+        accounts = self.log.accounts
+        accounts.look()
+        tensors = [parameter for name, parameter in module.named_parameters() if name in given]
+        indices = tuple(accounts.of(tensor).index for tensor in tensors)
+        event = Loading(
+            self.log.tick(),
+            place,
+            who=type(module).__name__,
+            tensors=indices,
+            matched=len(expected & given),
+            expected=len(expected),
+        )
+        number = len(self.log.events)
+        self.log.add(event)
+        self._waiting.update({accounts.of(tensor).index: (version_of(tensor), number) for tensor in tensors})
+
+    def _first_use(self) -> None:
+        """A module runs after weights were loaded: are they still what was loaded?"""
+        late: dict[int, list[int]] = {}
+        for index, (version, number) in self._waiting.items():
+            tensor = self.log.accounts[index].tensor
+            if tensor is not None and version_of(tensor) != version:
+                late.setdefault(number, []).append(index)
+        self._waiting = {}
+        for number, indices in late.items():
+            event = self.log.events[number]
+            assert isinstance(event, Loading)
+            self.log.events[number] = replace(event, overwritten=tuple(indices))
+
+    def _reading(self, arguments: list[Any], keywords: dict[str, Any], frame: FrameType) -> int:
+        return self.log.place(frame)
+
+    def _read(self, token: Any, result: Any) -> None:
+        if token is not None and result is not None:
+            self.log.add(Loading(self.log.tick(), token, what="file", has_state=has_optimizer_state(result)))
+
+
+def has_optimizer_state(content: Any, depth: int = 3) -> bool:
+    """Whether what was read from a file has the state of an optimizer in it that has stepped."""
+    if not isinstance(content, Mapping) or depth == 0:
+        return False
+    if isinstance(content.get("param_groups"), list) and content.get("state"):
+        return True
+    return any(has_optimizer_state(value, depth - 1) for value in list(content.values())[:50])

@@ -1,0 +1,153 @@
+"""Are gradients clipped while it still matters, and does the step go downhill?"""
+
+from __future__ import annotations
+
+from gradcheck_lm.flow.stepping.drafts import Draft, Reading
+from gradcheck_lm.flow.stepping.ledger import Change, Step
+
+_LOGGING = 1e6  # a limit this high is there to read the norm
+# autograd's nodes of losses that are made to be small
+_LOSSES = (
+    "NllLoss", "MseLoss", "L1Loss", "SmoothL1Loss", "HuberLoss", "BinaryCrossEntropy", "KlDiv", "CtcLoss",
+    "SoftMarginLoss", "MultiMarginLoss", "MultilabelMarginLoss",
+)  # fmt: skip
+_UPHILL, _SURELY_UPHILL = 0.2, 0.5  # cosine of gradient and movement; weight decay moves as well
+
+
+def ask(reading: Reading) -> list[Draft]:
+    """changed_too_late and climbs."""
+    return [*_too_late(reading), *_climbs(reading)]
+
+
+def _too_late(reading: Reading) -> list[Draft]:
+    drafts: dict[int, Draft] = {}
+    for event in reading.ledger.changes("clipped"):
+        if event.limit is not None and event.limit >= _LOGGING:
+            continue
+        why, cure = _what_is_wrong(reading, event)
+        if why and event.place not in drafts:
+            names = reading.names((*event.contents, *event.without))
+            drafts[event.place] = Draft(
+                "changed_too_late", event.place, why, "clip_grad", event.time, names, cures=(cure,)
+            )
+    for event in reading.ledger.changes("by hand"):
+        if _all_used(reading, event) and not _used_again(reading, event):
+            place = event.place if event.place >= 0 else _last_step(reading, event).place
+            why = "These gradients are changed after step() has used them, and cleared before the next one."
+            names = reading.names(event.contents)
+            draft = Draft("changed_too_late", place, why, ".grad", event.time, names)
+            drafts.setdefault(place, draft)
+    return list(drafts.values())
+
+
+def _what_is_wrong(reading: Reading, event: Change) -> tuple[str, str]:
+    if event.count == 0:
+        return (
+            "It is given no tensor at all: an empty list, or an iterator that was used up before, such as "
+            "model.parameters() kept in a variable and read by the optimizer.",
+            "call model.parameters() anew here, or keep list(model.parameters())",
+        )
+    if _all_used(reading, event):
+        step = _last_step(reading, event)
+        return (
+            f"step(){reading.said(step.place)} has already used these gradients, and no backward() came since: "
+            "clipping them now changes nothing.",
+            "clip between backward() and step()",
+        )
+    if not any(event.contents.values()) and (loss := _comes_later(reading, event)):
+        return (
+            f"No tensor that it is given has a gradient yet: backward(){reading.said(loss)} comes after it, and "
+            "step() uses that gradient as it is.",
+            "clip between backward() and step()",
+        )
+    unscaled = next(
+        (later for later in reading.ledger.changes("unscaled") if later.time > event.time and _shared(later, event)),
+        None,
+    )
+    if unscaled is not None:
+        return (
+            "These gradients are still multiplied by the GradScaler's factor, which is divided out only"
+            f"{reading.said(unscaled.place)}: the limit is met at a gradient some ten thousand times too small.",
+            "scaler.unscale_(optimizer) before clipping",
+        )
+    return "", ""
+
+
+def _shared(one: Change, two: Change) -> bool:
+    return any(contents and one.contents.get(index) == contents for index, contents in two.contents.items())
+
+
+def _all_used(reading: Reading, event: Change) -> bool:
+    """Every gradient in it was used by a step of somebody who holds the tensor, before the change."""
+    filled = {index: contents for index, contents in event.contents.items() if contents}
+    return bool(filled) and all(
+        any(
+            step.time < event.time and index in step.used and time in step.used[index]
+            for step in reading.users.get(time, [])
+        )
+        for index, contents in filled.items()
+        for time in contents
+    )
+
+
+def _used_again(reading: Reading, event: Change) -> bool:
+    """A later step uses what was changed, with more on top of it."""
+    return any(
+        step.time > event.time and set(contents) & set(step.used.get(index, ()))
+        for step in reading.steps
+        for index, contents in event.contents.items()
+    )
+
+
+def _last_step(reading: Reading, event: Change) -> Step:
+    times = {time for contents in event.contents.values() for time in contents}
+    return [step for time in times for step in reading.users.get(time, []) if step.time < event.time][-1]
+
+
+def _comes_later(reading: Reading, event: Change) -> int | None:
+    """The place of a backward() after the clipping whose gradient a step uses unclipped."""
+    given = {*event.contents, *event.without}
+    for step in reading.steps:
+        if step.time < event.time or step.skipped:
+            continue
+        for index in given & set(step.used):
+            late = [time for time in step.used[index] if time > event.time]
+            if late and not any(
+                min(late) < other.time < step.time and index in other.contents
+                for other in reading.ledger.changes("clipped")
+            ):
+                return reading.backwards[late[0]].place
+    return None
+
+
+# ---------------------------------------------------------------------- climbs
+
+
+def _climbs(reading: Reading) -> list[Draft]:
+    """At its first step an optimizer has no momentum that could excuse a movement along the gradient."""
+    drafts = []
+    for step in reading.steps:
+        if step.number or step.skipped or step.closure or step.cosine is None:
+            continue
+        holder = reading.ledger.holders[step.holder]
+        times = {time for contents in step.used.values() for time in contents}
+        limit = _SURELY_UPHILL if holder.weight_decay else _UPHILL
+        if step.cosine < limit or not times or _turned_by_hand(reading, step, times):
+            continue
+        losses = [reading.backwards[time] for time in times]
+        if holder.maximize and not all(loss.operation.startswith(_LOSSES) for loss in losses):
+            continue  # a reward, a likelihood: it is meant
+        how = "it was made with maximize=True" if holder.maximize else "its step adds what should be taken off"
+        if any(rate < 0 for rate in step.rates):
+            how = f"its rate is {min(step.rates):.3g}, below zero"
+        why = (
+            f"The first step of {holder.name} moves its tensors along the gradient and not against it (cosine "
+            f"{step.cosine:+.2f}): {how}, so the loss of backward(){reading.said(losses[0].place)} grows."
+        )
+        names = reading.names(step.norms)
+        drafts.append(Draft("climbs", reading.made(step.holder), why, holder.kind, step.time, names))
+    return drafts
+
+
+def _turned_by_hand(reading: Reading, step: Step, times: set[int]) -> bool:
+    return any(min(times) < event.time < step.time for event in reading.ledger.changes("by hand"))

@@ -1,0 +1,185 @@
+"""Is a gradient used twice, with another player's in it, or thrown away before anybody used it?"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from gradcheck_lm.flow.stepping.drafts import Draft, Reading, count, few
+from gradcheck_lm.flow.stepping.ledger import NOWHERE, Backward, Clearing, Step
+
+
+def ask(reading: Reading) -> list[Draft]:
+    """not_cleared and cleared_early."""
+    return [*_not_cleared(reading), *_in_a_closure(reading), *_cleared_early(reading)]
+
+
+# ---------------------------------------------------------------------- not cleared
+
+
+def _not_cleared(reading: Reading) -> list[Draft]:
+    """At each step: what of its gradient was used before, and is there something new on top of it?"""
+    own: dict[int, list[tuple[Step, int, int, int]]] = {}  # holder -> (step, parameter, old, new)
+    for step, index, contents in _uses(reading.steps):
+        if len(contents) < 2:
+            continue
+        for old in contents:
+            earlier = [
+                one
+                for one in reading.users.get(old, [])
+                if one.time < step.time
+                and ((one.holder == step.holder and index in one.used) or one.holder != step.holder)
+            ]
+            new = [time for time in contents if any(time > one.time for one in earlier)]
+            if new and not _changed_by_hand(reading, index, earlier[0].time, new[0]):
+                own.setdefault(step.holder, []).append((step, index, old, new[0]))
+                break
+    return [_twice(reading, holder, found) for holder, found in own.items()]
+
+
+def _uses(steps: Iterable[Step]) -> Iterator[tuple[Step, int, tuple[int, ...]]]:
+    for step in steps:
+        for index, contents in step.used.items():
+            yield step, index, contents
+
+
+def _changed_by_hand(reading: Reading, index: int, since: int, until: int) -> bool:
+    """A used gradient that is shrunk before the next one comes on top is kept on purpose: momentum by hand."""
+    return any(index in event.contents and since < event.time < until for event in reading.ledger.changes("by hand"))
+
+
+def _twice(reading: Reading, holder: int, found: list[tuple[Step, int, int, int]]) -> Draft:
+    step, _, old, new = found[0]
+    name = reading.ledger.holders[holder].name
+    first, second = reading.backwards[old], reading.backwards[new]
+    names = reading.names(index for _, index, _, _ in found)
+    users = [one.holder for one in reading.users[old] if one.time < step.time]
+    if holder in users:
+        why = (
+            f"The gradient of this backward() came on top of one that {name} had already used: nothing clears it "
+            "between its step() and the next backward(), so every step is taken along the sum of all gradients so far."
+        )
+        cures = (f"{name}.zero_grad() once in every step: before backward(), or after step()",)
+    else:
+        other = reading.ledger.holders[users[0]].name
+        why = (
+            f"{name} steps on the gradient of this backward() plus what backward(){reading.said(first.place)} had left "
+            f"in {few(names)}: that one was for {other}, which has stepped on it, and nothing cleared it here."
+        )
+        cures = (
+            f"{name}.zero_grad() right before this backward()",
+            f"keep the other loss from reaching them: .detach() what {name} trains where it is an input, or "
+            "requires_grad_(False) while the other one learns",
+        )
+    op = "Tensor.backward"
+    return Draft("not_cleared", second.place, why, op, second.time, names, cures=cures)
+
+
+def _in_a_closure(reading: Reading) -> list[Draft]:
+    """A closure that is called several times in one step() and clears nothing."""
+    for loss in reading.backwards.values():
+        if loss.inside is None:
+            continue
+        last = max((step.time for step in reading.steps if step.time < loss.time), default=-1)
+        again = {
+            index
+            for index, contents in loss.onto.items()
+            for time in contents
+            if time > last and reading.backwards[time].inside == loss.inside
+        }
+        if again:
+            name = reading.ledger.holders[loss.inside].name
+            why = (
+                f"{name} calls this closure several times in one step(), and each backward() comes on top of the one "
+                "before: the closure does not clear the gradients."
+            )
+            cures = (f"begin the closure with {name}.zero_grad()",)
+            return [
+                Draft("not_cleared", loss.place, why, "Tensor.backward", loss.time, reading.names(again), cures=cures)
+            ]
+    return []
+
+
+# ---------------------------------------------------------------------- cleared early
+
+
+def _cleared_early(reading: Reading) -> list[Draft]:
+    found = []
+    for number in range(len(reading.ledger.holders)):
+        draft = _all_of_it(reading, number) or _micro_batches(reading, number)
+        if draft is not None:
+            found.append(draft)
+    return found
+
+
+def _lost(reading: Reading, number: int, since: int, until: int) -> list[tuple[Clearing, Backward, int]]:
+    """What was cleared of an optimizer's tensors between two times, and no step of anybody ever used."""
+    own = set(reading.ledger.holders[number].holds)
+    found = []
+    for event in reading.ledger.clearings():
+        if not since < event.time < until or event.inside is not None:
+            continue
+        for index in own & set(event.erased):
+            if index in event.moved:
+                continue  # a line of the program has used it
+            for time in event.erased[index]:
+                loss = reading.backwards.get(time)
+                if loss is not None and time not in reading.users and not loss.bad and index not in loss.zero:
+                    found.append((event, loss, index))
+    return found
+
+
+def _spans(steps: list[Step]) -> Iterator[tuple[Step, int]]:
+    """Each step, and when the one before it ended."""
+    last = -1
+    for step in steps:
+        yield step, last
+        last = step.time
+
+
+def _all_of_it(reading: Reading, number: int) -> Draft | None:
+    """A step with no gradient at all, though there was one before it was cleared."""
+    holder = reading.ledger.holders[number]
+    for step, last in _spans(reading.stepped(number)):
+        if any(step.used.values()) or step.closure:
+            continue
+        lost = _lost(reading, number, last, step.began)
+        if not lost:
+            continue
+        event, loss, _ = lost[-1]
+        names = reading.names(index for _, _, index in lost)
+        by = "They are" if event.by_hand else "zero_grad() here is"
+        why = (
+            f"{by} between backward(){reading.said(loss.place)} and step(){reading.said(step.place)}: {holder.name} "
+            "steps without any gradient, and nothing is learnt."
+        )
+        place = event.place if event.place != NOWHERE else step.place
+        op = f"{event.who}.zero_grad" if event.who else ".grad"
+        return Draft("cleared_early", place, why, op, event.time, names)
+    return None
+
+
+def _micro_batches(reading: Reading, number: int) -> Draft | None:
+    """Several backwards of one loss between two steps, all but the last thrown away."""
+    holder = reading.ledger.holders[number]
+    steps: list[list[tuple[Clearing, Backward, int]]] = []
+    for step, last in _spans(reading.stepped(number)):
+        used = {reading.backwards[time].place for _, _, contents in _uses([step]) for time in contents}
+        lost = [one for one in _lost(reading, number, last, step.began) if one[1].place in used]
+        if lost:
+            steps.append(lost)
+    thrown = {loss.time for lost in steps for _, loss, _ in lost}
+    if len(steps) < 2 and len(thrown) < 2:
+        return None  # one step that was left out: a batch that somebody skipped
+    places = Counter(event.place for lost in steps for event, _, _ in lost)
+    place = places.most_common(1)[0][0]
+    event, loss, _ = next(one for lost in steps for one in lost if one[0].place == place)
+    names = reading.names(index for lost in steps for _, _, index in lost)
+    why = (
+        f"{count(len(thrown), 'gradient')} of backward(){reading.said(loss.place)} "
+        f"{'was' if len(thrown) == 1 else 'were'} cleared here before any step() used them: of each round only the "
+        f"last one reaches {holder.name}."
+    )
+    op = f"{event.who}.zero_grad" if event.who else ".grad"
+    cures = ("clear the gradients only where the optimizer has stepped: move zero_grad() next to step(), under its if",)
+    return Draft("cleared_early", place, why, op, event.time, names, cures=cures)

@@ -1,0 +1,99 @@
+"""A gradient arrives: does its optimizer step, and does the step move anything?"""
+
+from __future__ import annotations
+
+import math
+
+from gradcheck_lm.flow.stepping.drafts import Draft, Reading, few
+from gradcheck_lm.flow.stepping.ledger import Step
+
+
+def ask(reading: Reading) -> list[Draft]:
+    """never_stepped, one finding an optimizer."""
+    found = []
+    for number in range(len(reading.ledger.holders)):
+        turns = [step for step in reading.steps if step.holder == number]
+        taken = [step for step in turns if not step.skipped]
+        if not turns:
+            draft = _waits(reading, number)
+        elif not taken:
+            draft = _skipped(reading, number, turns)
+        else:
+            draft = _without_effect(reading, number, taken)
+        if draft is not None:
+            found.append(draft)
+    return found
+
+
+def _waits(reading: Reading, number: int) -> Draft | None:
+    """Never stepped: forgotten, or not its turn yet?"""
+    holder, ledger = reading.ledger.holders[number], reading.ledger
+    own = set(holder.holds)
+    others = {index for step in reading.steps for index in (*step.used, *step.moved)}
+    given = sorted(index for index in own if index in reading.fed)
+    if not given or own & others or any(ledger.parameters[index].changed for index in own):
+        return None  # nothing arrives, or somebody else moves them: another optimizer, or a line of the program
+    losses = [loss for loss in reading.backwards.values() if own & set(loss.given)]
+    alone = [loss for loss in losses if not others & set(loss.reached)]
+    most = max((len(reading.stepped(one)) for one in range(len(ledger.holders))), default=0)
+    if not reading.steps:
+        if not ledger.complete:
+            return None
+        severity, certainty = "error", "certain"
+    elif alone and (ledger.complete or most >= 2):
+        severity, certainty = "error", "certain"
+    elif ledger.complete and len(losses) >= 2:
+        severity, certainty = "warning", "likely"  # a discriminator that waits gets the generator's gradient too
+    else:
+        return None
+    names = reading.names(given)
+    loss = (alone or losses)[0]
+    why = (
+        f"{few(names)} get a gradient from backward(){reading.said(loss.place)}, and step() of {holder.name}, which "
+        "holds them, is never called."
+    )
+    return Draft("never_stepped", reading.made(number), why, holder.kind, holder.made, names, severity, certainty)
+
+
+def _skipped(reading: Reading, number: int, turns: list[Step]) -> Draft | None:
+    """The scaler skipped every turn; its factor falls with update(), so the first few are nothing to speak of."""
+    updates = [event for event in reading.ledger.changes("updated") if turns[0].time < event.time < turns[-1].time]
+    if len(turns) < 2 or updates:
+        return None
+    holder = reading.ledger.holders[number]
+    why = (
+        f"The GradScaler skipped all {len(turns)} steps of {holder.name}, for the gradients held infinity, and "
+        "scaler.update(), which would lower its factor, was never called."
+    )
+    names = reading.names(index for step in turns for index in step.used)
+    cures = ("call scaler.update() once after scaler.step(optimizer)",)
+    return Draft("never_stepped", turns[0].place, why, "GradScaler.step", turns[0].time, names, cures=cures)
+
+
+def _without_effect(reading: Reading, number: int, taken: list[Step]) -> Draft | None:
+    """Two steps with a gradient that is not zero, and not a bit of any tensor changed."""
+    pushed = [step for step in taken if any(norm > 0 and math.isfinite(norm) for norm in step.norms.values())]
+    if len(pushed) < 2 or any(moved != 0.0 for step in pushed for moved in step.moved.values()):
+        return None  # None: only a sample was compared
+    holder = reading.ledger.holders[number]
+    names = reading.names(index for step in pushed for index in step.norms)
+    if not any(rate for step in pushed for rate in step.rates):
+        why = f"{holder.name} stepped {len(pushed)} times with a rate of 0: gradients arrive and nothing moves."
+        cures = (
+            "look at what sets the rate: a scheduler's first factor, a warm-up that never counts, the lr given",
+            "a warm-up from 0 is well where the rate has grown by the second step",
+        )
+    else:
+        held = ", ".join(sorted({reading.ledger.parameters[index].dtype for step in pushed for index in step.norms}))
+        rate = max(rate for step in pushed for rate in step.rates) if pushed[0].rates else None
+        told = "" if rate is None else f" with a rate of {rate:.3g}"
+        why = (
+            f"{holder.name} stepped {len(pushed)} times{told}, and not a bit of what it holds ({held}) "
+            "changed: each update is smaller than the gap between two neighbouring numbers, or step() does nothing."
+        )
+        cures = (
+            "keep the weights in float32 and let autocast compute in half precision",
+            "a larger learning rate",
+            "in a class of your own: step() must change the parameters themselves, in place",
+        )
+    return Draft("never_stepped", reading.made(number), why, holder.kind, holder.made, names, cures=cures)

@@ -1,0 +1,177 @@
+"""What is said of watched steps: the findings of backward passes and of the steps, in one order."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from gradcheck_lm.flow.findings.kinds import STEP_KINDS
+from gradcheck_lm.flow.findings.model import Diagnosis, Finding, _json_ready
+from gradcheck_lm.flow.findings.report import _finding_text, _wrap, sarif_log
+from gradcheck_lm.flow.stepping.drafts import Draft, Reading
+from gradcheck_lm.flow.stepping.ledger import Ledger
+from gradcheck_lm.flow.stepping.questions import changing, clearing, holding, stepping, weights
+
+_SEVERITIES = ("error", "warning", "note")
+_FAMILIES = (holding, stepping, clearing, changing, weights)
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """What happens to every gradient from the losses to the weights.
+
+    `ok` is true where nothing of severity error was found: warnings are heuristics, notes are for the reader.
+    """
+
+    ok: bool
+    findings: tuple[Finding, ...]
+    ledger: Ledger = field(repr=False)
+    diagnoses: tuple[Diagnosis, ...] = field(default=(), repr=False)  # of each loss's first backward()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def errors(self) -> tuple[Finding, ...]:
+        """The findings of severity error."""
+        return tuple(finding for finding in self.findings if finding.severity == "error")
+
+    @property
+    def warnings(self) -> tuple[Finding, ...]:
+        """The findings of severity warning."""
+        return tuple(finding for finding in self.findings if finding.severity == "warning")
+
+    def without(self, *codes_or_kinds: str) -> StepReport:
+        """The report without some kinds, by code or name."""
+        kept = tuple(one for one in self.findings if one.code not in codes_or_kinds and one.kind not in codes_or_kinds)
+        ok = not any(one.severity == "error" for one in kept)
+        return StepReport(ok, kept, self.ledger, self.diagnoses, self.notes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain JSON types; numbers that JSON lacks (nan, inf) become None."""
+        return {
+            "ok": self.ok,
+            "findings": _json_ready([asdict(finding) for finding in self.findings]),
+            "ledger": ledger_dict(self.ledger),
+            "diagnoses": [diagnosis.to_dict() for diagnosis in self.diagnoses],
+            "notes": list(self.notes),
+            "schema": 1,
+        }
+
+    def to_json(self, *, indent: int | None = 2) -> str:
+        """`to_dict` as JSON text."""
+        return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False, allow_nan=False)
+
+    def to_sarif(self) -> str:
+        """The findings as a SARIF 2.1.0 log (JSON text), as code hosts and editors read it."""
+        return json.dumps(sarif_log(self), indent=2, ensure_ascii=False)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the report; the ending decides: .json .sarif .txt.
+
+        Raises:
+            ValueError: another ending.
+        """
+        from gradcheck_lm.files import write_text_atomic
+
+        path = Path(path)
+        texts = {".json": self.to_json, ".sarif": self.to_sarif, ".txt": self.__str__}
+        if path.suffix not in texts:
+            raise ValueError(f"a report of steps is saved as .json, .sarif or .txt, not {path.suffix or path.name!r}")
+        return write_text_atomic(path, texts[path.suffix]() + "\n")
+
+    def __str__(self) -> str:
+        parts = [headline(self)]
+        parts.extend(_finding_text(number, finding) for number, finding in enumerate(self.findings, 1))
+        if self.notes:
+            parts.append("\n".join(_wrap("note: " + note, "  ") for note in self.notes))
+        return "\n\n".join(parts)
+
+
+def headline(report: StepReport) -> str:
+    """One or two lines: is it well, and what was watched."""
+    ledger = report.ledger
+    watched = ", ".join(
+        f"{holder.name} stepped {_times(len([step for step in ledger.steps(number) if not step.skipped]))}"
+        for number, holder in enumerate(ledger.holders)
+    )
+    verdict = "ok. What arrives is used." if report.ok and ledger.steps() else "ok." if report.ok else "BROKEN"
+    if report.ok and report.warnings:
+        verdict = f"ok, with {len(report.warnings)} warning{'s' if len(report.warnings) > 1 else ''}."
+    lines = [f"training step: {verdict}"]
+    if watched:
+        lines.append(_wrap(f"watched: {watched}.", "  "))
+    return "\n".join(lines)
+
+
+def _times(number: int) -> str:
+    return {0: "never", 1: "once", 2: "twice"}.get(number, f"{number} times")
+
+
+def report_of(
+    ledger: Ledger, diagnoses: Sequence[Diagnosis] = (), *, drafts: Sequence[Draft] = (), notes: Sequence[str] = ()
+) -> StepReport:
+    """Ask a ledger everything.
+
+    Args:
+        diagnoses: of the losses' first backward(); their errors and warnings come before those of the step.
+        drafts: what was found by looking at more than the ledger.
+        notes: for the reader.
+    """
+    reading = Reading(ledger)
+    found = [draft for family in _FAMILIES for draft in family.ask(reading)] + list(drafts)
+    order = {kind: number for number, kind in enumerate(STEP_KINDS)}
+    found.sort(key=lambda draft: (order[draft.kind], draft.time))
+    made = [finding_of(draft, ledger) for draft in found]
+    passed = [finding for diagnosis in diagnoses for finding in diagnosis.findings]
+    findings = tuple(
+        finding for severity in _SEVERITIES for finding in (*passed, *made) if finding.severity == severity
+    )
+    findings = tuple(dict.fromkeys(findings))
+    ok = not any(finding.severity == "error" for finding in findings)
+    return StepReport(ok, findings, ledger, tuple(diagnoses), tuple(dict.fromkeys(notes)))
+
+
+def finding_of(draft: Draft, ledger: Ledger) -> Finding:
+    """A draft with its line and its kind's texts."""
+    kind, place = STEP_KINDS[draft.kind], ledger.place(draft.place)
+    return Finding(
+        kind=kind.name,
+        code=kind.code,
+        op=draft.op,
+        file=place.file if place is not None else "<unknown>",
+        line=place.line if place is not None else 0,
+        function=place.function if place is not None else "",
+        source=place.source if place is not None else "",
+        why=draft.why,
+        cures=draft.cures or kind.cures,
+        certainty=draft.certainty,
+        severity=draft.severity,
+        columns=place.columns if place is not None else None,
+        tensors=draft.tensors,
+    )
+
+
+def ledger_dict(ledger: Ledger) -> dict[str, Any]:
+    """A ledger as plain JSON types, its places written out."""
+    places = [{"file": place.file, "line": place.line} for place in ledger.places]
+
+    def plain(value: Any) -> dict[str, Any]:
+        content = asdict(value)
+        for name in ("place", "replaced", "container", "loss"):
+            if name in content:
+                content[name] = places[content[name]] if content[name] >= 0 else None
+        return content
+
+    events = [{"what": type(event).__name__.lower(), **plain(event)} for event in ledger.events]
+    for event, original in zip(events, ledger.events, strict=True):
+        if hasattr(original, "what"):
+            event["what"] = original.what
+    return {
+        "parameters": [_json_ready(plain(parameter)) for parameter in ledger.parameters],
+        "optimizers": [_json_ready(plain(holder)) for holder in ledger.holders],
+        "events": [_json_ready(event) for event in events],
+        "rows": [_json_ready(asdict(row)) for row in ledger.rows],
+        "complete": ledger.complete,
+    }

@@ -1,0 +1,207 @@
+"""A watch as plain data: who holds what, and one row for each parameter in each step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from types import CodeType
+
+import torch
+
+from gradcheck_lm.flow.stepping.ledger import (
+    NOWHERE,
+    Backward,
+    Clearing,
+    Event,
+    Holder,
+    Ledger,
+    Parameter,
+    Row,
+)
+from gradcheck_lm.flow.stepping.log import Log
+from gradcheck_lm.flow.stepping.modules import Modules
+from gradcheck_lm.flow.stepping.owners import Owner, Owners, constructor_place, container_place
+from gradcheck_lm.flow.stepping.turns import Held, Turns, rates_of
+from gradcheck_lm.flow.watching.sites import Place, place_of
+
+
+class Summary:
+    """Everything that needs the live objects, read off them once."""
+
+    def __init__(
+        self, log: Log, turns: Turns, modules: Modules, names: Mapping[int, str], code: CodeType | None
+    ) -> None:
+        self.log = log
+        self.turns = turns
+        self.modules = modules
+        self.names = names
+        self.code = code
+        self.places: list[Place] = [place_of(site) for site in log.sites]
+        self.owners = Owners(modules.alive(), names)
+        self._order = {owner.name: place for place, owner in enumerate(self.owners.found.values())}
+
+    def ledger(self, *, complete: bool) -> Ledger:
+        """The whole of it."""
+        holders = [self._holder(index, held) for index, held in enumerate(self.turns.held)]
+        holders = self._told_apart(holders)
+        changed = self.log.accounts.changed()
+        by_parameter: dict[int, list[int]] = {}
+        for number, holder in enumerate(holders):
+            for index in holder.holds:
+                by_parameter.setdefault(index, []).append(number)
+        parameters = []
+        for account in self.log.accounts:
+            held_by = tuple(by_parameter.get(account.index, ()))
+            parameters.append(self._parameter(account.index, account.tensor, held_by, account.index in changed))
+        events = tuple(self.log.events)
+        for one, two in self.modules.ties:
+            pair = self.log.accounts[one].tensor, self.log.accounts[two].tensor
+            if pair[0] is not None and pair[1] is not None:
+                apart = not torch.equal(pair[0], pair[1])
+                parameters[two] = replace(parameters[two], tie=one, apart=apart)
+        ledger = Ledger(
+            parameters=tuple(parameters), holders=tuple(holders), events=events, places=tuple(self.places),
+            complete=complete,
+        )  # fmt: skip
+        return replace(ledger, rows=tuple(rows_of(ledger)))
+
+    # ------------------------------------------------------------------ optimizers
+
+    def _holder(self, index: int, held: Held) -> Holder:
+        optimizer = held.reference()
+        place, name = held.place, ""
+        if optimizer is not None:
+            name = self.names.get(id(optimizer), "")
+        if place == NOWHERE:
+            place = self._add(constructor_place(held.kind, self.code, name))
+        holds: tuple[int, ...] = ()
+        rates: tuple[float, ...] = ()
+        decay, maximize = 0.0, False
+        if optimizer is not None:
+            holds, rates = tuple(self.turns.indices(optimizer)), rates_of(optimizer)
+            groups = optimizer.param_groups
+            decay = max((float(group.get("weight_decay") or 0.0) for group in groups), default=0.0)
+            maximize = any(bool(group.get("maximize")) for group in groups)
+        return Holder(
+            name or held.kind, held.kind, place, held.made, holds, rates, decay, maximize, held.restored,
+            held.empty_state,
+        )  # fmt: skip
+
+    @staticmethod
+    def _told_apart(holders: list[Holder]) -> list[Holder]:
+        names = [holder.name for holder in holders]
+        return [
+            replace(holder, name=f"{holder.name} ({names[: number + 1].count(holder.name)})")
+            if names.count(holder.name) > 1
+            else holder
+            for number, holder in enumerate(holders)
+        ]
+
+    # ------------------------------------------------------------------ parameters
+
+    def _parameter(self, index: int, tensor: torch.Tensor | None, held_by: tuple[int, ...], changed: bool) -> Parameter:
+        if tensor is None:
+            return Parameter(f"a tensor that is gone ({index})", (), "", False, "nowhere", held_by=held_by)
+        owner = self.owners.of(tensor)
+        seen = self.modules.replaced.get(id(tensor))
+        parameter = Parameter(
+            name=owner.name if owner is not None else self._unowned(index, tensor, held_by),
+            shape=tuple(tensor.shape),
+            dtype=str(tensor.dtype).removeprefix("torch."),
+            requires_grad=tensor.requires_grad,
+            owner="nowhere" if owner is None else owner.owner,
+            held_by=held_by,
+            replaced=seen[1] if seen is not None and seen[0]() is tensor and owner is None else NOWHERE,
+            declared=isinstance(tensor, torch.nn.Parameter),
+            changed=changed,
+        )
+        return parameter if owner is None else self._owned(parameter, owner)
+
+    def _owned(self, parameter: Parameter, owner: Owner) -> Parameter:
+        root = self.owners.roots[owner.root]
+        title = parameter.name
+        if len(self.owners.roots) > 1 and "." in title:
+            title = title.split(".", 1)[1]
+        return replace(
+            parameter,
+            module=type(owner.module).__name__,
+            order=self._order[owner.name],
+            root=owner.root,
+            branch=title.split(".", 1)[0] if "." in title else "",
+            ran=id(owner.module) in self.modules.ran or id(root) in self.modules.ran,
+            training=owner.module.training,
+            container=NOWHERE if owner.holder is None else self._add(container_place(owner.holder, owner.attribute)),
+        )
+
+    def _unowned(self, index: int, tensor: torch.Tensor, held_by: tuple[int, ...]) -> str:
+        name = self.names.get(id(tensor))
+        if name:
+            return name
+        size = "x".join(map(str, tensor.shape)) or "one number"
+        for number in held_by:
+            held = self.turns.held[number].reference()
+            if held is not None:
+                place = self.turns.indices(held).index(index)
+                return f"parameter {place} of {self.names.get(id(held), type(held).__name__)} ({size})"
+        return f"a tensor of no module ({size})"
+
+    def _add(self, place: Place | None) -> int:
+        if place is None:
+            return NOWHERE
+        if place not in self.places:
+            self.places.append(place)
+        return self.places.index(place)
+
+
+def rows_of(ledger: Ledger) -> list[Row]:
+    """One row for each parameter in each step of an optimizer that holds it, then those that nobody steps."""
+    backwards = {event.time: event for event in ledger.events if isinstance(event, Backward)}
+    rows = []
+    for step in ledger.steps():
+        holder = ledger.holders[step.holder]
+        for index in sorted({*step.used, *step.moved}):
+            contents = step.used.get(index, ())
+            since = min(contents, default=step.began)
+            clipped = [
+                ledger.where(event.place)
+                for event in ledger.changes("clipped")
+                if index in event.contents and since < event.time < step.time
+            ]
+            scaled = any(
+                index in event.contents and since < event.time < step.time for event in ledger.changes("unscaled")
+            )
+            rows.append(
+                Row(
+                    step=step.number,
+                    parameter=ledger.parameters[index].name,
+                    optimizer=holder.name,
+                    losses=tuple(ledger.where(backwards[time].place) for time in contents if time in backwards),
+                    gradient_norm=step.norms.get(index),
+                    cleared=_last_cleared(ledger.events, ledger, index, since),
+                    clipped=tuple(clipped),
+                    scaled=scaled,
+                    rate=max(step.rates, default=None),
+                    moved=step.moved.get(index),
+                )
+            )
+    return [*rows, *_unstepped(ledger, backwards)]
+
+
+def _last_cleared(events: tuple[Event, ...], ledger: Ledger, index: int, before: int) -> str:
+    found = ""
+    for event in events:
+        if isinstance(event, Clearing) and event.time < before and (index in event.erased or not event.erased):
+            found = ledger.where(event.place) or "by hand"
+    return found
+
+
+def _unstepped(ledger: Ledger, backwards: Mapping[int, Backward]) -> list[Row]:
+    stepped = {index for step in ledger.steps() for index in (*step.used, *step.moved)}
+    rows = []
+    for index, parameter in enumerate(ledger.parameters):
+        losses = [
+            ledger.where(event.place) for event in backwards.values() if event.accumulates and index in event.given
+        ]
+        if index not in stepped and losses:
+            rows.append(Row(0, parameter.name, "", tuple(dict.fromkeys(losses)), None, "", (), False, None, None))
+    return rows

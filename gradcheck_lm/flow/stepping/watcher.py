@@ -1,0 +1,87 @@
+"""A training step seen from outside: who gives, clears, clips, scales and uses each gradient, and on which line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import CodeType, TracebackType
+
+import torch
+
+from gradcheck_lm.flow.stepping.edits import Edits
+from gradcheck_lm.flow.stepping.ledger import NOWHERE, Ledger
+from gradcheck_lm.flow.stepping.log import Log
+from gradcheck_lm.flow.stepping.modules import Modules
+from gradcheck_lm.flow.stepping.passes import OnBackward, Passes
+from gradcheck_lm.flow.stepping.scaling import Scaling
+from gradcheck_lm.flow.stepping.summary import Summary
+from gradcheck_lm.flow.stepping.turns import OnStep, Turns
+from gradcheck_lm.flow.stepping.wraps import Wraps
+from gradcheck_lm.flow.watching.sites import Site
+
+
+class Watcher:
+    """Watches training steps between enter and exit; changes nothing, raises nothing, and keeps no tensor alive.
+
+    Args:
+        modules, optimizers: those that there are already; others are met when they are called or made.
+        on_backward: called before each backward() with the losses and the user's line. What it raises passes.
+        on_step: called after each step() with the optimizer.
+    """
+
+    def __init__(
+        self,
+        modules: Iterable[torch.nn.Module] = (),
+        optimizers: Iterable[torch.optim.Optimizer] = (),
+        *,
+        on_backward: OnBackward | None = None,
+        on_step: OnStep | None = None,
+    ) -> None:
+        self.log = Log()
+        self.turns = Turns(self.log)
+        self.passes = Passes(self.log, self.turns.number)
+        self.edits = Edits(self.log, self.turns.number)
+        self.modules = Modules(self.log)
+        self.scaling = Scaling(self.log, self.turns, self.passes.scaled)
+        self.passes.on_backward, self.turns.on_step = on_backward, on_step
+        self.turns.before_first_step = self.modules.note_ties
+        self._wraps = Wraps()
+        self._given = list(modules), list(optimizers)
+
+    def __enter__(self) -> Watcher:
+        modules, optimizers = self._given
+        for part in (self.passes, self.edits, self.turns, self.modules, self.scaling):
+            part.install(self._wraps)
+        with torch._C.DisableTorchFunction():
+            self.modules.given(modules)
+            for optimizer in optimizers:
+                self.turns.meet(optimizer, NOWHERE)
+        self._given = [], []
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._wraps.close()
+        self.turns.remove()
+        self.modules.remove()
+        self.log.guarded(self.log.settle)()
+
+    def hand(self, site: Site | None) -> None:
+        """A gradient is about to be set or changed by hand at this line: a recorder of torch functions tells."""
+        if self.log.editing:
+            return  # zero_grad itself
+        self.log.guarded(self.log.settle)()
+        self.log.hand = self.log.intern(site)
+
+    def ledger(
+        self, names: Mapping[int, str] | None = None, *, code: CodeType | None = None, complete: bool = False
+    ) -> Ledger:
+        """All that was seen so far, as plain data.
+
+        Args:
+            names: id -> name of modules, optimizers and tensors, as variables of the program.
+            code: of the program, to look up where an optimizer was made that is older than the watch.
+            complete: nothing comes after it: the program ended, or whole steps were watched.
+        """
+        with torch._C.DisableTorchFunction():
+            return Summary(self.log, self.turns, self.modules, names or {}, code).ledger(complete=complete)

@@ -1,0 +1,279 @@
+"""Whole training steps: what starves, and what happens to the gradients that arrive."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from types import CodeType, FrameType, TracebackType
+from typing import Any
+
+import torch
+
+from gradcheck_lm.errors import TraceError
+from gradcheck_lm.flow.asking.inquiry import Inquiry
+from gradcheck_lm.flow.findings.model import Diagnosis, Finding
+from gradcheck_lm.flow.gradients.subjects import loss_terms
+from gradcheck_lm.flow.scripts.session import ScriptRecorder
+from gradcheck_lm.flow.stepping.ledger import Backward, Event, Ledger, Step
+from gradcheck_lm.flow.stepping.owners import Owners
+from gradcheck_lm.flow.stepping.report import StepReport, report_of
+from gradcheck_lm.flow.stepping.watcher import Watcher
+from gradcheck_lm.flow.watching.sites import BOUNDARIES, Site, find_site
+
+_SET_GRADIENT = torch.Tensor.grad.__set__  # type: ignore[attr-defined, union-attr]
+
+
+class StepRecorder(ScriptRecorder):
+    """A recorder that also tells on which line a gradient is set by hand."""
+
+    hand: Callable[[Site | None], None] | None = None
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        if func == _SET_GRADIENT and self.hand is not None:
+            self.hand(find_site(sys._getframe(1)))
+        return super().__torch_function__(func, types, args, kwargs)
+
+
+class StepRun:
+    """Steps that are watched: `with record_steps(model, optimizer) as steps:`, then `steps.diagnose()`."""
+
+    def __init__(
+        self, modules: Sequence[torch.nn.Module], optimizers: Sequence[torch.optim.Optimizer], names: dict[int, str]
+    ) -> None:
+        self.names = names
+        self.code: CodeType | None = None
+        self.recorder = StepRecorder(lambda loss: None)
+        self.watcher = Watcher(modules, optimizers, on_backward=self._before_backward)
+        self.recorder.hand = self.watcher.hand
+        self._losses: dict[Site | None, Diagnosis] = {}
+        self._asked: dict[Site | None, int] = {}
+        self._notes: list[str] = []
+        self._complete = False
+
+    def __enter__(self) -> StepRun:
+        frame = sys._getframe(1)
+        self._learn_names(frame)
+        self.watcher.__enter__()
+        self.recorder.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.recorder.__exit__(kind, error, trace)
+        self.watcher.__exit__(kind, error, trace)
+        self._learn_names(sys._getframe(1))
+        self._ledger = self.watcher.ledger(self.names, code=self.code, complete=self._complete)
+
+    def diagnose(self) -> StepReport:
+        """Say what starves, and what happens to the gradients that arrive.
+
+        Raises:
+            TraceError: the block has not ended, or no backward() ran in it.
+        """
+        ledger = getattr(self, "_ledger", None)
+        if ledger is None:
+            raise TraceError(
+                "the steps are still being watched: call .diagnose() after the `with record_steps()` block."
+            )
+        if not any(True for _ in ledger.backwards()) and not ledger.steps():
+            raise TraceError(
+                "no backward() and no step() ran while the steps were watched: put the whole training step, from the "
+                "forward pass to optimizer.step(), into the block or function."
+            )
+        notes = [*self._notes, *(f"the watch missed something: {failure}" for failure in self.watcher.log.failures)]
+        diagnoses = [
+            settled(diagnosis, ledger, self.watcher.log.intern(site)) for site, diagnosis in self._losses.items()
+        ]
+        return report_of(ledger, diagnoses, notes=notes)
+
+    def _learn_names(self, frame: FrameType | None) -> None:
+        if frame is not None and frame.f_code not in BOUNDARIES:
+            self.code = self.code or frame.f_code
+            for name, value in {**frame.f_globals, **frame.f_locals}.items():
+                if isinstance(value, torch.nn.Module | torch.optim.Optimizer | torch.Tensor):
+                    self.names.setdefault(id(value), name)
+
+    def _before_backward(self, losses: Sequence[torch.Tensor], site: Site | None) -> None:
+        """Ask about a loss before its own backward() frees the graph: once for each line that calls it."""
+        times = self._asked[site] = self._asked.get(site, 0) + 1
+        several = len(self.watcher.turns.held) > 1
+        if len(losses) == 1 and losses[0].numel() == 1 and (times == 1 or (times == 2 and several)):
+            with torch._C.DisableTorchFunction():
+                try:
+                    self._losses[site] = self._ask(losses[0], self._players(site) if several else set())
+                except TraceError as error:
+                    self._notes.append(str(error))
+                except Exception as error:  # the program goes on without an answer
+                    self._notes.append(f"this loss could not be asked about: {type(error).__name__}: {error}")
+        self.recorder.forget()
+
+    def _players(self, site: Site | None) -> set[int]:
+        """The optimizers that have stepped on this loss so far: in a game each loss is for one of them."""
+        return players(self.watcher.log.events, self.watcher.log.intern(site))
+
+    def _ask(self, loss: torch.Tensor, holders: set[int]) -> Diagnosis:
+        terms, given = loss_terms(loss, source="the tensor that backward() is called on")
+        wrt = self._wrt(holders)
+        return Inquiry(self.recorder, wrt, terms, given=given, explicit=False).answer()
+
+    def _wrt(self, holders: set[int]) -> dict[str, torch.Tensor]:
+        """What optimizers hold and modules have; what was replaced is another question."""
+        owners = Owners(self.watcher.modules.alive(), self.names)
+        wanted: dict[str, torch.Tensor] = {}
+        for number, held in enumerate(self.watcher.turns.held):
+            optimizer = held.reference()
+            if optimizer is None or (holders and number not in holders):
+                continue
+            for tensor in (tensor for group in optimizer.param_groups for tensor in group["params"]):
+                owner, replaced = owners.of(tensor), id(tensor) in self.watcher.modules.replaced
+                name = owner.name if owner is not None else "" if replaced else self.names.get(id(tensor), "")
+                if name:
+                    wanted.setdefault(name, tensor)
+        if not wanted:  # no optimizer yet, or one that holds what nobody uses
+            for owner in owners.found.values():
+                if owner.owner == "module" and owner.name.rpartition(".")[2] in owner.module._parameters:
+                    wanted[owner.name] = owner.module._parameters[owner.name.rpartition(".")[2]]  # type: ignore[assignment]
+        if not wanted:
+            raise TraceError("no optimizer held a tensor of a module that runs when backward() was called")
+        return wanted
+
+
+def players(events: Sequence[Event], place: int) -> set[int]:
+    """The optimizers that use a gradient of backward() at a place, or step next after it."""
+    found: set[int] = set()
+    last: Backward | None = None
+    times: set[int] = set()
+    for event in events:
+        if isinstance(event, Backward) and event.accumulates:
+            last = event
+            if event.place == place:
+                times.add(event.time)
+        elif isinstance(event, Step):
+            if (last is not None and last.place == place) or times & {t for one in event.used.values() for t in one}:
+                found.add(event.holder)
+            if last is not None and last.inside is None:
+                last = None
+    return found
+
+
+def settled(diagnosis: Diagnosis, ledger: Ledger, place: int) -> Diagnosis:
+    """A diagnosis of one loss, seen from all the steps: what another loss feeds, or the next step, is a note."""
+    fed = {ledger.parameters[index].name for loss in ledger.backwards() for index in set(loss.given) - set(loss.zero)}
+
+    playing = {
+        ledger.parameters[index].name
+        for number in players(ledger.events, place)
+        for index in ledger.holders[number].holds
+    }
+
+    def seen(finding: Finding) -> Finding:
+        if finding.severity == "error" and finding.tensors and playing and not playing & set(finding.tensors):
+            return replace(finding, severity="note")  # it is not their turn
+        if finding.severity == "error" and finding.tensors and finding.term is None and fed.issuperset(finding.tensors):
+            return replace(finding, severity="note")
+        return finding
+
+    return replace(diagnosis, findings=tuple(seen(finding) for finding in diagnosis.findings))
+
+
+def record_steps(*models_and_optimizers: Any) -> StepRun:
+    """Watch training steps that you already have.
+
+    Args:
+        models_and_optimizers: modules and optimizers, in lists and dicts too; those that are called or made inside the
+            block are seen without being named here.
+    Returns:
+        A context manager; after its block, `.diagnose()` explains the steps. Weights, gradients and random numbers are
+        the same, to the bit, as without it, and no tensor is held after the block.
+    """
+    modules, optimizers, names = _sorted_out(models_and_optimizers)
+    return StepRun(modules, optimizers, names)
+
+
+def diagnose_step(step: Callable[[], Any], model: Any, optimizer: Any, *, steps: int = 2) -> StepReport:
+    """Run whole training steps under the recorder and say what starves and what happens to the gradients that arrive.
+
+    Args:
+        step: takes nothing and does one whole training step, backward() and optimizer.step() included.
+        model: a module, or several in a list or dict.
+        optimizer: an optimizer, or several in a list or dict.
+        steps: how many times `step` is called; the second one tells "not yet" from "never".
+    Returns:
+        StepReport: findings[0] is the first thing to mend. The steps are taken: the weights have moved.
+    Raises:
+        TraceError: no backward() ran, or step is no function. Errors of step itself pass as they are.
+    """
+    if not callable(step):
+        raise TraceError(
+            f"step is a {type(step).__name__}, not a function; pass a function of no arguments that does one whole "
+            "training step, e.g. lambda: train_on(batch). For steps in a loop: with record_steps(model, optimizer)."
+        )
+    if steps < 1:
+        raise TraceError(f"steps is {steps}; it is a number of training steps, at least 1 (2 tell more).")
+    modules, optimizers, names = _sorted_out((model, optimizer))
+    run = StepRun(modules, optimizers, names)
+    run._complete = True
+    _names_around(step, names)
+    run.code = getattr(step, "__code__", None)
+    with run:
+        for _ in range(steps):
+            step()
+    return run.diagnose()
+
+
+def _sorted_out(
+    given: Iterable[Any],
+) -> tuple[list[torch.nn.Module], list[torch.optim.Optimizer], dict[int, str]]:
+    modules: list[torch.nn.Module] = []
+    optimizers: list[torch.optim.Optimizer] = []
+    names: dict[int, str] = {}
+    for name, item in _items(given):
+        if isinstance(item, torch.nn.Module):
+            modules.append(item)
+        elif isinstance(item, torch.optim.Optimizer):
+            optimizers.append(item)
+        elif isinstance(getattr(item, "optimizer", None), torch.optim.Optimizer):  # a wrapper's, a scheduler's
+            optimizers.append(item.optimizer)
+        else:
+            raise TraceError(
+                f"record_steps and diagnose_step take modules and optimizers, alone or in lists and dicts; this is a "
+                f"{type(item).__name__}."
+            )
+        if name:
+            names[id(item)] = name
+    return modules, optimizers, names
+
+
+def _items(given: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(given, Mapping):
+        for key, item in given.items():
+            yield from _items(item, str(key))
+    elif isinstance(given, list | tuple | set):
+        for item in given:
+            yield from _items(item)
+    else:
+        yield name, given
+
+
+def _names_around(step: Callable[[], Any], names: dict[int, str]) -> None:
+    """Variables that a function can see, by their ids."""
+    function = getattr(step, "__func__", step)
+    seen = dict(getattr(function, "__globals__", {}))
+    code, closure = getattr(function, "__code__", None), getattr(function, "__closure__", None)
+    if code is not None and closure:
+        for name, cell in zip(code.co_freevars, closure, strict=True):
+            try:
+                seen[name] = cell.cell_contents
+            except ValueError:  # not yet filled
+                continue
+    seen.update(getattr(getattr(step, "__self__", None), "__dict__", {}))
+    for name, value in seen.items():
+        if isinstance(value, torch.nn.Module | torch.optim.Optimizer | torch.Tensor):
+            names.setdefault(id(value), name)
+
+
+BOUNDARIES.add(diagnose_step.__code__)
