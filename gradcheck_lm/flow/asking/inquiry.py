@@ -10,6 +10,7 @@ from gradcheck_lm.flow.asking.drafts import Chain, Draft, mark
 from gradcheck_lm.flow.asking.terms import Strand
 from gradcheck_lm.flow.asking.vanishing import Vanishing
 from gradcheck_lm.flow.findings.model import Diagnosis, Term
+from gradcheck_lm.flow.gradients.autograd import Autograd
 from gradcheck_lm.flow.operations.names import words
 from gradcheck_lm.flow.rerunning import links
 from gradcheck_lm.flow.rerunning.replay import Experiment
@@ -44,11 +45,13 @@ class Inquiry(Vanishing):
         given: bool,
         explicit: bool,
         experiment: Callable[[Callable[[str], None]], Experiment | None] | None = None,
+        autograd: Autograd | None = None,
     ) -> None:
         self.recording = recording
         self.names = list(wrt)
         self.tensors = list(wrt.values())
         self.given = given
+        self.autograd = autograd or Autograd()
         self.make_experiment = experiment
         self.notes: list[str] = []
         self.values = terms

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from gradcheck_lm.flow.gradients.autograd import Gradients, gradients
+from gradcheck_lm.flow.gradients.autograd import Autograd, Gradients
 from gradcheck_lm.flow.gradients.subjects import number_of
 from gradcheck_lm.flow.rerunning import links
 from gradcheck_lm.flow.rerunning.replay import Experiment
@@ -38,6 +38,7 @@ class TermReader:
     tensors: list[torch.Tensor]
     roots: list[int]
     notes: list[str]
+    autograd: Autograd
     make_experiment: Callable[[Callable[[str], None]], Experiment | None] | None
     _asked: Experiment | None
     _edges: tuple[Strand, dict[int, Any]] | None = None  # of the loss whose addends were looked for last
@@ -54,7 +55,7 @@ class TermReader:
             self.flow = Dataflow(self.recording, links.observed_links(self.recording))
             return Strand(name, token, value, False, nothing, None)
         token = self.recording.see(value)
-        found = gradients(value, self.tensors)
+        found = self.autograd.gradients(value, self.tensors)
         if found.note:
             self.notes.append(found.note)
         return Strand(name, token, number_of(value), value.requires_grad, found, value)
@@ -153,7 +154,7 @@ class TermReader:
         if self._edges is None or self._edges[0] is not loss:
             self._edges = loss, edges_of(loss.root, self.recording)
         edge = self._edges[1].get(made.producer) if made.requires_grad else None
-        found = gradients(loss.root, self.tensors, edge) if edge is not None else nothing
+        found = self.autograd.gradients(loss.root, self.tensors, edge) if edge is not None else nothing
         kept = self.recording.scalars.get(addend.token)
         value = float(kept) if kept is not None else float("nan")
         return Strand(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gradcheck_lm.flow.asking.drafts import Chain
 from gradcheck_lm.flow.asking.terms import Strand, TermReader
-from gradcheck_lm.flow.gradients.autograd import Death, deaths
+from gradcheck_lm.flow.gradients.autograd import Death
 from gradcheck_lm.flow.tracing.graph import Cut, Distances
 
 
@@ -33,7 +33,7 @@ class Vanishing(TermReader):
             wanted = list(dict.fromkeys(wanted))
             if not wanted:
                 continue
-            found = deaths(root, [self.tensors[p] for p in wanted], self.recording.call_of)
+            found = self.autograd.deaths(root, [self.tensors[p] for p in wanted], self.recording.call_of)
             for place, death in sorted(found.items()):
                 self._death(death, wanted[place], strand if dead and (self.given or len(strands) > 1) else None)
 

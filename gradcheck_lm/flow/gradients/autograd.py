@@ -208,6 +208,16 @@ def deaths(
     wanted = [tensor for tensor in tensors if tensor.requires_grad]
     with _watched(nodes, records):
         gradients(loss, wanted)
+    return deaths_in(nodes, records, tensors, call_of)
+
+
+def deaths_in(
+    nodes: Sequence[Any],
+    records: dict[Any, NodeRecord],
+    tensors: Sequence[torch.Tensor],
+    call_of: Callable[[Any], int | None],
+) -> dict[int, Death]:
+    """As `deaths`, from what passed the nodes in a pass that has run."""
     ordered = topological(nodes)
     calls = _nearest_calls(ordered, call_of)
     ordered.reverse()
@@ -260,3 +270,17 @@ def _death_of(
             python = isinstance(node, torch.autograd.function.BackwardCFunction)
             return Death(calls.get(node), node.name(), state, python, direct)
     return None if lost is None else Death(calls.get(lost), lost.name(), "zero", False, False)
+
+
+class Autograd:
+    """Autograd asked by backward passes of our own; a reader of the program's own pass answers the same questions."""
+
+    def gradients(self, loss: torch.Tensor, tensors: Sequence[torch.Tensor], edge: Any = None) -> Gradients:
+        """Gradients of `loss`, or of an `edge` in its graph."""
+        return gradients(loss, tensors, edge)
+
+    def deaths(
+        self, loss: torch.Tensor, tensors: Sequence[torch.Tensor], call_of: Callable[[Any], int | None]
+    ) -> dict[int, Death]:
+        """Where the gradient dies on its way to each tensor, by position."""
+        return deaths(loss, tensors, call_of)
