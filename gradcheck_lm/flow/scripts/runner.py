@@ -36,10 +36,11 @@ def run_script(
         Diagnosis: of its losses the first that is not well, or the last.
     Raises:
         TraceError: no such script or module; it ended without a backward().
-        Exception: errors of the script itself, SystemExit with a code other than 0 among them, pass as they are.
+        Exception: errors of the script itself, SystemExit with a code other than 0 among them, pass as they are; but
+            those of autograd that a finding explains do not.
     """
     seen = watch_script(path_or_module, argv, module=module, until=until)
-    if seen.error is not None:
+    if seen.error is not None and not seen.explained:
         raise seen.error
     assert seen.diagnosis is not None
     return seen.diagnosis

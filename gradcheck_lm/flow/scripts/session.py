@@ -20,7 +20,7 @@ from gradcheck_lm.flow.scripts.naming import parameters_of
 from gradcheck_lm.flow.scripts.players import Players
 from gradcheck_lm.flow.scripts.questions import Questions
 from gradcheck_lm.flow.scripts.recorder import ScriptRecorder as ScriptRecorder
-from gradcheck_lm.flow.scripts.refused import Refused, can_be_told, roots_of
+from gradcheck_lm.flow.scripts.refused import NO_GRAPH, Refused, can_be_told, roots_of
 from gradcheck_lm.flow.watching.sites import Site, find_site
 from gradcheck_lm.flow.watching.tensors import SEQUENCE
 
@@ -265,6 +265,8 @@ class Session:
         if not can_be_told(error):
             return False
         known = next((one for one in self.refused if one.error is error), None)
+        if known is not None and NO_GRAPH in str(error) and self.book.last_at(known.place) is not None:
+            return True  # it was told before autograd refused it
         refused = known or Refused(error, roots_of(error), None, kept=self._kept())
         found = self._guarded(lambda: self.questions.refused(refused, self.passed, self.written))
         if found is None:
