@@ -86,7 +86,7 @@ def call(*arguments: object) -> tuple[int, str, str]:
 # ---------------------------------------------------------------------- several losses and optimizers
 
 
-@pytest.mark.parametrize("until", ["first-backward", "end"])
+@pytest.mark.parametrize("until", ["two-steps", "backward", "end"])
 def test_the_two_players_of_a_gan_are_asked_about_apart(script: Path, until: str) -> None:
     diagnosis = run_script(write(script, GAN, cut=""), until=until)
     assert diagnosis.ok, str(diagnosis)
@@ -115,7 +115,7 @@ def test_two_optimizers_that_step_after_one_loss(script: Path) -> None:
             print("stepped")
         """,
     )
-    for until in ("first-backward", "end"):
+    for until in ("two-steps", "backward", "end"):
         diagnosis = run_script(script, until=until)
         assert len(diagnosis.unreached) == 2
         assert diagnosis.findings[0].kind == "detach"
@@ -138,7 +138,7 @@ def test_two_losses_before_two_steps(script: Path, capsys: pytest.CaptureFixture
         print("trained")
         """,
     )
-    assert run_script(script).ok
+    assert run_script(script, until="backward").ok
     assert run_script(script, until="end").ok
     assert capsys.readouterr().out == "trained\n"  # the first run stopped at the second backward()
 
@@ -263,7 +263,7 @@ def test_an_error_after_the_first_step_does_not_hide_the_diagnosis(script: Path)
     assert code == 1
     assert "The gradient flows" in out
     assert err.endswith("ValueError: the disk is full\n")
-    assert run_script(script).ok  # it was stopped before
+    assert run_script(script, until="backward").ok  # it was stopped before
 
 
 def test_exit_code_of_a_script_that_trained(script: Path) -> None:

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import linecache
 import sys
-import traceback
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from gradcheck_lm.commands.common import fail, note
-from gradcheck_lm.errors import ArgumentError, GradcheckLMError
+from gradcheck_lm.commands.common import note
+from gradcheck_lm.errors import ArgumentError
 
 if TYPE_CHECKING:
     from gradcheck_lm.flow.findings.model import Diagnosis
+    from gradcheck_lm.flow.scripts.runner import Seen
 
-_OURS = str(Path(__file__).resolve().parents[1])
-_WATCHING = tuple(
-    str(Path(_OURS, "flow", name)) for name in ("scripts/runner.py", "watching/recorder.py", "scripts/session.py")
-)
+_UNTIL = ("two-steps", "backward", "end", "first-backward")  # the last is the second's former name
+_STANDARD_OUTPUT = Path("-")
 
 
 def run(
@@ -30,84 +28,161 @@ def run(
     ],
     module: Annotated[bool, typer.Option("--module", "-m", help="SCRIPT is a module, as in python -m.")] = False,
     until: Annotated[
-        str, typer.Option(help="'first-backward': stop at the first backward(); 'end': let the script finish.")
-    ] = "first-backward",
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the diagnosis as JSON to this file.")] = None,
+        str,
+        typer.Option(
+            help="'two-steps': stop when each optimizer has stepped twice; 'backward': stop at the first backward(); "
+            "'end': let the script finish."
+        ),
+    ] = "two-steps",
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write what was found as JSON to this file; '-': standard output.")
+    ] = None,
     sarif: Annotated[Path | None, typer.Option(help="Write SARIF, for code scanning in CI, to this file.")] = None,
     explain: Annotated[
         bool,
         typer.Option(
             "--explain",
-            help="Let the script run as ever, and explain autograd's 'element 0 of tensors does not require grad'.",
+            help="Let the script run as ever, and explain what autograd refuses: 'element 0 of tensors does not require "
+            "grad', 'modified by an inplace operation', 'a second time' and their like.",
         ),
     ] = False,
     graph: Annotated[
         Path | None,
         typer.Option(help="Draw the flow of the gradient: .svg, .png, .dot, .html, or .pdf with Graphviz installed."),
     ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 for a warning as well.")] = False,
 ) -> None:
-    """Run a training script unchanged, up to its first backward(), and say which gradients do not arrive and why.
+    """Run a training script unchanged, for two steps of each optimizer, and say which gradients do not arrive and why.
 
     The parameters asked about are those that the script's optimizers hold. Options of this command stand before
     SCRIPT; all that follows it belongs to the script. What the script prints stays where it is.
 
     With --explain nothing is stopped: the script runs as without this command, to its end, and where autograd refuses
-    a loss that has no gradient at all, the line and the diagnosis stand in the place of the traceback.
+    a loss, the line and the diagnosis stand in the place of the traceback.
 
     Exit code: 0 all is well; 1 something is starved of gradient, or the script itself failed; 2 there is nothing to
     diagnose.
     """
-    from gradcheck_lm.draw.terminal import print_diagnosis
-    from gradcheck_lm.files import write_text_atomic
     from gradcheck_lm.flow.scripts.runner import watch_script
 
     _check(script, module, until, graph)
-    try:
-        seen = watch_script(script, list(context.args), module=module, until="refused" if explain else until)
-    except Exception as error:
-        _explain(error)
-        raise
-    diagnosis = seen.diagnosis
-    if diagnosis is None:
-        _leave(seen.error)
-    sys.stdout.flush()
-    if explain and seen.error is not None:
+    seen = watch_script(script, list(context.args), module=module, until="refused" if explain else until)
+    if seen.child:
+        _leave(seen)
+    for trouble in dict.fromkeys(seen.troubles):
+        note(f"not diagnosed: {trouble}")
+    if not seen.losses:
+        if seen.troubles and seen.error is not None and not isinstance(seen.error, SystemExit):
+            _show_error(seen)
+            raise typer.Exit(2)
+        _leave(seen)
+    _flush(sys.stdout)
+    if explain and seen.error is not None and seen.explained:
         _say_where(seen.error)
-    print_diagnosis(diagnosis)
+    _report(seen, on_error=json_file == _STANDARD_OUTPUT)
     if explain:
-        _say_lesson(diagnosis)
+        _say_lesson(seen.losses[0][1])
+    _write(seen, json_file, sarif, graph)
+    if seen.error is not None and not (explain and seen.explained):
+        _leave(seen)
+    raise typer.Exit(exit_code([diagnosis for _, diagnosis in seen.losses], strict=strict))
+
+
+def exit_code(diagnoses: list[Diagnosis], *, strict: bool = False) -> int:
+    """0 or 1; 1 only for a finding that has a line, or that says why it has none."""
+    severities = ("error", "warning") if strict else ("error",)
+    alarming = [finding for one in diagnoses for finding in one.findings if finding.severity in severities]
+    assert all(finding.line or finding.why for finding in alarming), "a finding without a line does not say why"
+    return 1 if alarming else 0
+
+
+def _report(seen: Seen, *, on_error: bool) -> None:
+    """What was found, for each loss that was asked about, on standard output or standard error."""
+    from gradcheck_lm.draw.terminal import make_console, print_diagnosis
+    from gradcheck_lm.flow.findings.paths import short_path
+
+    if _is_closed(sys.stderr if on_error else sys.stdout):  # by the script, or from the start
+        note("standard output is closed, so what was found is not shown: --json FILE writes it to a file")
+        return
+    console = make_console(stderr=on_error)
+    for place, ((file, line), diagnosis) in enumerate(seen.losses, 1):
+        if len(seen.losses) > 1:
+            where = f": backward() at {short_path(file)}:{line}" if file else ""
+            typer.echo(f"{chr(10) if place > 1 else ''}Loss {place} of {len(seen.losses)}{where}", err=on_error)
+        print_diagnosis(diagnosis, console)
+
+
+def _is_closed(stream: Any) -> bool:
+    return stream is None or getattr(stream, "closed", False)
+
+
+def _write(seen: Seen, json_file: Path | None, sarif: Path | None, graph: Path | None) -> None:
+    from gradcheck_lm.files import write_text_atomic
+
+    diagnosis = seen.diagnosis
+    assert diagnosis is not None
     if json_file is not None:
-        write_text_atomic(json_file, diagnosis.to_json() + "\n")
+        found = [one.to_dict() for _, one in seen.losses]
+        text = json.dumps(found[0] if len(found) == 1 else found, indent=2, ensure_ascii=False, allow_nan=False)
+        if json_file == _STANDARD_OUTPUT:
+            typer.echo(text)
+        else:
+            write_text_atomic(json_file, text + "\n")
     if sarif is not None:
-        write_text_atomic(sarif, diagnosis.to_sarif() + "\n")
+        write_text_atomic(sarif, _sarif([one for _, one in seen.losses]) + "\n")
     if graph is not None:
         diagnosis.save_graph(graph)
     for path in (json_file, sarif, graph):
-        if path is not None:
+        if path is not None and path != _STANDARD_OUTPUT:
             note(f"wrote {path}")
-    if not explain and seen.error is not None:
-        _leave(seen.error)
-    raise typer.Exit(0 if diagnosis.ok else 1)
 
 
-def _leave(error: BaseException | None) -> NoReturn:
+def _sarif(diagnoses: list[Diagnosis]) -> str:
+    """One log, with the results of all losses in its one run."""
+    logs = [json.loads(one.to_sarif()) for one in diagnoses]
+    for other in logs[1:]:
+        logs[0]["runs"][0]["results"] += other["runs"][0]["results"]
+    return json.dumps(logs[0], indent=2, ensure_ascii=False)
+
+
+def _leave(seen: Seen) -> NoReturn:
     """End as the script did."""
-    if error is None:
+    if seen.error is None:
         raise typer.Exit(0)
-    if isinstance(error, Exception):
-        _explain(error)
-    raise error
+    if not isinstance(seen.error, Exception):
+        raise seen.error
+    _show_error(seen)
+    raise typer.Exit(1)
+
+
+def _show_error(seen: Seen) -> None:
+    """The script's error as Python would have shown it: by the script's own excepthook, where it has one."""
+    assert seen.error is not None
+    _flush(sys.stdout)
+    hook = seen.excepthook or sys.__excepthook__
+    try:
+        hook(type(seen.error), seen.error, seen.error.__traceback__)
+    except SystemExit:
+        raise
+    except Exception as second:  # as Python does: both errors
+        sys.__excepthook__(type(second), second, second.__traceback__)
+        sys.__excepthook__(type(seen.error), seen.error, seen.error.__traceback__)
+
+
+def _flush(stream: Any) -> None:
+    if not _is_closed(stream):
+        stream.flush()
 
 
 def _say_where(error: BaseException) -> None:
     """The last line of the script that the error came through, and the error in one line."""
     from gradcheck_lm.flow.findings.paths import short_path
+    from gradcheck_lm.flow.scripts.frames import script_line
 
-    frames = [frame for frame in _frames(error) if not _is_ours(frame[0])]
-    theirs = [frame for frame in frames if "site-packages" not in frame[0]] or frames
-    file, function, line = theirs[-1]
-    inside = "" if function == "<module>" else f" in {function}"
-    typer.echo(f"{short_path(file)}:{line}{inside}\n    {linecache.getline(file, line).strip()}")
+    if (last := script_line(error)) is not None:
+        file, function, line = last
+        inside = "" if function == "<module>" else f" in {function}"
+        typer.echo(f"{short_path(file)}:{line}{inside}\n    {linecache.getline(file, line).strip()}")
     typer.echo(f"{type(error).__name__}: {error}\n")
 
 
@@ -122,57 +197,11 @@ def _say_lesson(diagnosis: Diagnosis) -> None:
 
 def _check(script: str, module: bool, until: str, graph: Path | None) -> None:
     """What cannot work is said before the script has run, which may take long."""
-    if until not in ("first-backward", "end"):
-        raise ArgumentError(f"--until is {until!r}; choose first-backward or end")
+    if until not in _UNTIL:
+        raise ArgumentError(f"--until is {until!r}; choose two-steps, backward or end")
     if graph is not None and graph.suffix.lower() not in (".svg", ".png", ".pdf", ".dot", ".html"):
         raise ArgumentError(f"--graph is {str(graph)!r}; its ending must be .svg, .png, .pdf, .dot or .html")
     if not module and not Path(script).is_file():
         raise ArgumentError(
             f"there is no script {script!r}: check the path; a module is run with: gradcheck-lm run -m NAME"
         )
-
-
-def _explain(error: Exception) -> None:
-    """Show an error of the script as Python would, and one of the diagnosis as a sentence; others are left."""
-    frames = list(_frames(error))
-    asked = [i for i, frame in enumerate(frames) if frame == (_WATCHING[2], "_ask", frame[2])]
-    theirs = [frame for frame in frames[: asked[0] if asked else None] if not _is_ours(frame[0])]
-    if not theirs:
-        return
-    if not asked:
-        _print_traceback(error)
-        raise typer.Exit(1) from None
-    if isinstance(error, GradcheckLMError):
-        file, _, line = next((frame for frame in reversed(theirs) if "site-packages" not in frame[0]), theirs[-1])
-        fail(f"{file}, line {line}: {error}")
-
-
-def _frames(error: BaseException) -> Iterator[tuple[str, str, int]]:
-    """File, function and line of each frame inside the runner."""
-    inside = False
-    for frame, line in traceback.walk_tb(error.__traceback__):
-        code = frame.f_code
-        inside = inside or (code.co_filename == _WATCHING[0] and code.co_name == "watch_script")
-        if inside:
-            yield code.co_filename, code.co_name, line
-
-
-def _is_ours(file: str) -> bool:
-    return file.startswith((_OURS, "<frozen"))
-
-
-def _print_traceback(error: Exception) -> None:
-    """The script's own traceback, without the frames of the command and of the recorder that looks on."""
-    shown = traceback.TracebackException.from_exception(error)
-    parts = [shown]
-    while parts:
-        part = parts.pop()
-        outer = [
-            i for i, frame in enumerate(part.stack) if (frame.filename, frame.name) == (_WATCHING[0], "watch_script")
-        ]
-        start = outer[0] if outer else -1
-        kept = [frame for frame in part.stack[start + 1 :] if frame.filename not in _WATCHING]
-        part.stack = traceback.StackSummary.from_list(kept)
-        parts += [other for other in (part.__cause__, part.__context__) if other is not None]
-    sys.stdout.flush()
-    typer.echo("".join(shown.format()), err=True, nl=False)

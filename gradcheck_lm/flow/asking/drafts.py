@@ -28,6 +28,7 @@ class Draft:
     why: str | None = None
     op: str | None = None
     site: Site | None = None
+    cures: tuple[str, ...] | None = None
 
 
 _SURENESS = {"certain": 0, "confirmed": 1, "likely": 2}
@@ -146,7 +147,7 @@ class Chain:
             function=place.function,
             source=place.source,
             why=draft.why or why,
-            cures=cures,
+            cures=draft.cures or cures,
             certainty=draft.certainty,
             severity=draft.severity,
             scope=scope,

@@ -10,7 +10,8 @@ import torch
 
 from gradcheck_lm.flow.asking.subjects import Subjects
 from gradcheck_lm.flow.asking.terms import Asker, MakeExperiment, Splitter, Strand, read_terms
-from gradcheck_lm.flow.gradients.deaths import Death, deaths
+from gradcheck_lm.flow.gradients.deaths import Death
+from gradcheck_lm.flow.gradients.engine import Engine
 from gradcheck_lm.flow.rerunning import links
 from gradcheck_lm.flow.tracing.graph import Dataflow, Distances
 from gradcheck_lm.flow.watching.recorder import Recorder
@@ -69,6 +70,7 @@ def gather(
     given: bool,
     explicit: bool,
     experiment: MakeExperiment | None = None,
+    autograd: Engine,
 ) -> Evidence:
     """Ask autograd, the recording and, where it is in doubt, the program itself.
 
@@ -76,20 +78,21 @@ def gather(
         wrt: the tensors asked about, by name. explicit: they were named one by one.
         values: the loss's terms by name. given: the caller named them; otherwise the addends of a sum are told apart.
         experiment: makes the experiment with which numbers that left torch are followed.
+        autograd: who answers what the gradients are: passes of our own, or the program's.
     """
     subjects = Subjects.of(recorder, wrt, explicit=explicit)
-    strands = read_terms(recorder, subjects, values)
+    strands = read_terms(recorder, subjects, values, autograd)
     recording = recorder.recording
     flow = Dataflow(recording, links.observed_links(recording))
     asker = Asker(experiment)
     notes = [strand.gradients.note for strand in strands if strand.gradients.note]
     if not given:
-        strands = Splitter(recorder, subjects, flow, asker, strands[0]).strands()
+        strands = Splitter(recorder, subjects, flow, asker, autograd, strands[0]).strands()
     unreached, zero, bad = _sorted(subjects, strands)
     distances = {strand.name: _ways_to(flow, subjects, strand, asker) for strand in strands}
     all_dead = all(strand.is_dead for strand in strands)
     ways = _ways_to_all(flow, subjects, strands, [] if all_dead else unreached, asker)
-    found = {strand.name: _deaths(recording, subjects, strand, (unreached, zero, bad)) for strand in strands}
+    found = {strand.name: _deaths(recording, subjects, strand, (unreached, zero, bad), autograd) for strand in strands}
     return Evidence(
         recording, subjects, flow, tuple(strands), given, distances, ways, found,
         tuple(unreached), tuple(zero), tuple(bad), (*notes, *asker.notes),
@@ -145,7 +148,11 @@ def _ways_to_all(
 
 
 def _deaths(
-    recording: Recording, subjects: Subjects, strand: Strand, lacking: tuple[list[int], list[int], list[int]]
+    recording: Recording,
+    subjects: Subjects,
+    strand: Strand,
+    lacking: tuple[list[int], list[int], list[int]],
+    autograd: Engine,
 ) -> dict[int, Death]:
     """Where the gradient of one term dies on its way to the tensors that lack it."""
     root, columns = strand.root, strand.gradients
@@ -159,5 +166,5 @@ def _deaths(
     wanted = list(dict.fromkeys(wanted))
     if not wanted:
         return {}
-    found = deaths(root, [subjects.tensors[place] for place in wanted], recording.call_of)
+    found = autograd.deaths(root, [subjects.tensors[place] for place in wanted], recording.call_of)
     return {wanted[position]: death for position, death in found.items()}

@@ -13,6 +13,7 @@ from gradcheck_lm.flow.asking.starved import explain_dead_terms, explain_unreach
 from gradcheck_lm.flow.asking.terms import MakeExperiment, Strand
 from gradcheck_lm.flow.asking.vanishing import explain_deaths, explain_shifts, harmless_zeros
 from gradcheck_lm.flow.findings.model import Diagnosis, Term
+from gradcheck_lm.flow.gradients.engine import Autograd, Engine
 from gradcheck_lm.flow.tracing.picture import flow_graph
 from gradcheck_lm.flow.watching.recorder import Recorder
 
@@ -39,6 +40,7 @@ class Inquiry:
         given: bool,
         explicit: bool,
         experiment: MakeExperiment | None = None,
+        autograd: Engine | None = None,
     ) -> None:
         self.recorder = recorder
         self.wrt = wrt
@@ -46,12 +48,14 @@ class Inquiry:
         self.given = given
         self.explicit = explicit
         self.experiment = experiment
+        self.autograd: Engine = autograd or Autograd()
 
     def answer(self) -> Diagnosis:
         """All questions in order."""
         evidence = gather(
-            self.recorder, self.wrt, self.terms, given=self.given, explicit=self.explicit, experiment=self.experiment
-        )
+            self.recorder, self.wrt, self.terms, given=self.given, explicit=self.explicit, experiment=self.experiment,
+            autograd=self.autograd,
+        )  # fmt: skip
         chain = Chain(evidence.recording)
         for step in STEPS:
             step(evidence, chain)

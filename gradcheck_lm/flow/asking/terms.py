@@ -9,7 +9,8 @@ from typing import Any
 import torch
 
 from gradcheck_lm.flow.asking.subjects import Subjects
-from gradcheck_lm.flow.gradients.autograd import Gradients, gradients
+from gradcheck_lm.flow.gradients.autograd import Gradients
+from gradcheck_lm.flow.gradients.engine import Engine
 from gradcheck_lm.flow.gradients.subjects import number_of
 from gradcheck_lm.flow.rerunning import links
 from gradcheck_lm.flow.rerunning.replay import Experiment
@@ -57,16 +58,18 @@ class Asker:
         links.ask(flow, roots, ends, self._experiment, adders or [])
 
 
-def read_terms(recorder: Recorder, subjects: Subjects, values: dict[str, torch.Tensor | float]) -> list[Strand]:
+def read_terms(
+    recorder: Recorder, subjects: Subjects, values: dict[str, torch.Tensor | float], autograd: Engine
+) -> list[Strand]:
     """The terms as they were given, with their gradients."""
-    return [_strand(recorder, subjects, name, value) for name, value in values.items()]
+    return [_strand(recorder, subjects, name, value, autograd) for name, value in values.items()]
 
 
-def _strand(recorder: Recorder, subjects: Subjects, name: str, value: torch.Tensor | float) -> Strand:
+def _strand(recorder: Recorder, subjects: Subjects, name: str, value: torch.Tensor | float, autograd: Engine) -> Strand:
     if not isinstance(value, torch.Tensor):
         return Strand(name, recorder.number(value), value, False, _nothing(subjects), None)
     token = recorder.see(value)
-    found = gradients(value, subjects.tensors)
+    found = autograd.gradients(value, subjects.tensors)
     return Strand(name, token, number_of(value), value.requires_grad, found, value)
 
 
@@ -78,12 +81,15 @@ def _nothing(subjects: Subjects) -> Gradients:
 class Splitter:
     """Tells the addends of one loss apart where one of them is dead and another is not."""
 
-    def __init__(self, recorder: Recorder, subjects: Subjects, flow: Dataflow, asker: Asker, loss: Strand) -> None:
+    def __init__(
+        self, recorder: Recorder, subjects: Subjects, flow: Dataflow, asker: Asker, autograd: Engine, loss: Strand
+    ) -> None:
         self.recorder = recorder
         self.recording = recorder.recording
         self.subjects = subjects
         self.flow = flow
         self.asker = asker
+        self.autograd = autograd
         self.loss = loss
         self._edges: dict[int, Any] | None = None  # of the loss's graph, by call
 
@@ -170,7 +176,9 @@ class Splitter:
         if self._edges is None:
             self._edges = edges_of(self.loss.root, self.recording)
         edge = self._edges.get(made.producer) if made.requires_grad else None
-        found = gradients(self.loss.root, self.subjects.tensors, edge) if edge is not None else _nothing(self.subjects)
+        found = _nothing(self.subjects)
+        if edge is not None:
+            found = self.autograd.gradients(self.loss.root, self.subjects.tensors, edge)
         kept = self.recording.scalars.get(addend.token)
         value = float(kept) if kept is not None else float("nan")
         root = self.loss.root if edge is not None else None

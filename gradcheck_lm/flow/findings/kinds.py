@@ -91,6 +91,31 @@ _kind(
     "l05_frozen_is_not_cut",
 )
 _kind(
+    "changed_in_place",
+    "GF106",
+    "overwritten before backward() needed it",
+    "An operation keeps this value for the backward pass, and it was overwritten in place before that: autograd refuses "
+    "to compute with the wrong numbers.",
+    (
+        "write out of place: x = x + y instead of x += y, torch.where instead of x[mask] = value",
+        "write before the operation that keeps the value, or into a clone: x = x.clone()",
+        "drop inplace=True of the activation",
+    ),
+    "l04_three_illnesses",
+)
+_kind(
+    "graph_used_up",
+    "GF107",
+    "a graph that backward() has used up",
+    "The first backward() through a graph frees what it kept; another one has nothing to compute with.",
+    (
+        "cut what is carried from one step to the next: state = state.detach()",
+        "add the losses and call backward() once",
+        "loss.backward(retain_graph=True) where the same graph is meant twice",
+    ),
+    "l04_three_illnesses",
+)
+_kind(
     "left_torch",
     "GF201",
     "the value left torch",

@@ -90,6 +90,16 @@ def deaths(
     wanted = [tensor for tensor in tensors if tensor.requires_grad]
     with _watched(nodes, records):
         gradients(loss, wanted)
+    return deaths_in(nodes, records, tensors, call_of)
+
+
+def deaths_in(
+    nodes: Sequence[Any],
+    records: dict[Any, NodeRecord],
+    tensors: Sequence[torch.Tensor],
+    call_of: Callable[[Any], int | None],
+) -> dict[int, Death]:
+    """As `deaths`, from what passed the nodes in a pass that has run."""
     ordered = topological(nodes)
     calls = _nearest_calls(ordered, call_of)
     ordered.reverse()

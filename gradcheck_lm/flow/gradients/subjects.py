@@ -180,5 +180,7 @@ def _instead(value: Any) -> str:
 def number_of(value: torch.Tensor | float) -> float:
     """The term's value as a Python number."""
     if isinstance(value, torch.Tensor):
+        if value.numel() != 1:
+            return float("nan")  # a vector that backward() was given weights for
         return float(value.detach().abs() if value.is_complex() else value.detach())
     return float(value)

@@ -1,197 +1,306 @@
-"""What is noted of a script while it runs: its optimizers, its backward() calls, and the diagnosis of its loss."""
+"""What is noted of a script while it runs: its optimizers, its backward passes, and the diagnoses of its losses."""
 
 from __future__ import annotations
 
-import functools
-import traceback
-import weakref
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
-from torch.optim.optimizer import register_optimizer_step_pre_hook
 
-from gradcheck_lm.errors import TraceError
-from gradcheck_lm.flow.asking.inquiry import Inquiry
+from gradcheck_lm.errors import GradcheckLMError
+from gradcheck_lm.flow.asking.scene import Passed, Written
 from gradcheck_lm.flow.findings.model import Diagnosis
-from gradcheck_lm.flow.gradients.subjects import loss_terms
-from gradcheck_lm.flow.watching.recorder import Recorder
+from gradcheck_lm.flow.scripts.engine import Engine, Started
+from gradcheck_lm.flow.scripts.looks import Answer, Book, Look
+from gradcheck_lm.flow.scripts.naming import parameters_of
+from gradcheck_lm.flow.scripts.players import Players
+from gradcheck_lm.flow.scripts.questions import Questions
+from gradcheck_lm.flow.scripts.recorder import ScriptRecorder as ScriptRecorder
+from gradcheck_lm.flow.scripts.refused import NO_GRAPH, Refused, can_be_told, roots_of
+from gradcheck_lm.flow.watching.sites import Site, find_site
+from gradcheck_lm.flow.watching.tensors import SEQUENCE
 
-REFUSED = "does not require grad and does not have a grad_fn"  # autograd's word for a loss without a graph
-_BACKWARD = torch.autograd.backward.__code__
-_GRAD = torch.autograd.grad.__code__
-_LOOKS = 20  # with until="end": at most so many backward passes are diagnosed
+UNTIL = ("two-steps", "backward", "end", "refused")
+_LOOKS = 20  # so many backward passes are diagnosed at most
+_PER_TURN = 2  # of one line with backward(), between two steps: micro-batches are alike
+_ENOUGH_STEPS = 50  # of one optimizer, while another has not stepped twice
+_LONG = 50_000  # calls, after which a recording starts again though not all optimizers have stepped
+Result = TypeVar("Result")
 
 
 class Enough(BaseException):
-    """The first backward() has been diagnosed: leave the script. Not an Exception, so `except Exception` lets it by."""
-
-
-class ScriptRecorder(Recorder):
-    """A recorder that is told of every backward() before it happens."""
-
-    def __init__(self, on_backward: Callable[[torch.Tensor], None]) -> None:
-        super().__init__()
-        self.on_backward = on_backward
-
-    def __torch_function__(
-        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
-    ) -> Any:
-        if func is torch.Tensor.backward:
-            self.on_backward(args[0])
-            return func(*args, **(kwargs or {}))
-        return super().__torch_function__(func, types, args, kwargs)
-
-    def leaves(self) -> list[torch.Tensor]:
-        """The tensors used so far that ask for a gradient and were not computed, in order."""
-        met = (tensor for reference, _ in list(self.book.known.values()) if (tensor := reference()) is not None)
-        return [tensor for tensor in met if tensor.is_leaf and tensor.requires_grad]
-
-    def forget(self) -> None:
-        """Start a new step: what was recorded so far belongs to the graph of the last one."""
-        self.start_again()
+    """What was asked has been seen: leave the script. Not an Exception, so `except Exception` lets it by."""
 
 
 class Session:
-    """One script's run: its optimizers and its diagnosis."""
+    """One script's run: its optimizers, its backward passes and their diagnoses.
+
+    Args:
+        until: "two-steps": until each optimizer has stepped twice; "backward": until the first loss is diagnosed;
+            "end": to the script's end, at full speed once the first two steps are seen; "refused": to its end, and
+            only what autograd refuses is diagnosed.
+    """
 
     def __init__(self, until: str) -> None:
         self.until = until
-        self.answer: Diagnosis | None = None
-        self.looks = 0
-        self.waiting: list[torch.optim.Optimizer] = []  # the last loss reached other optimizers' parameters alone
-        self.full: Diagnosis | None = None  # of that loss, with the parameters of those that wait
-        self.main: dict[str, Any] = {}
-        self.held: list[weakref.ref[torch.optim.Optimizer]] = []
-        self.recorder = ScriptRecorder(self._backward)
+        self.recorder = ScriptRecorder()
+        self.engine = Engine(self._around, self._packed)
+        self.players = Players(self._before_step, self._after_step)  # the step's ledger is to listen here as well
+        self.questions = Questions(self.recorder, self.players, self.engine)
+        self.book = Book()
+        self.aside = Book()  # of autograd.grad, which counts where no backward() is called
+        self.troubles: list[str] = []
+        self.enough = False
+        self.over = False  # the first steps were seen: the script runs at full speed
+        self.refused: list[Refused] = []
+        self.passed: list[Passed] = []
+        self.written: list[Written] = []
+        self._turn: list[Look] = []  # backward passes since the last steps
+        self._stepped: set[int] = set()  # optimizers, since the recording began
+        self._looks: Counter[tuple[str, int]] = Counter()  # in this turn, by line
+        self._seen: set[tuple[str, int]] = set()
+        self._total = self._passes = 0
+        self._packing = False
+        self._step_site: Site | None = None
+
+    @property
+    def main(self) -> dict[str, Any]:
+        """The script's own variables, by which its modules are called."""
+        return self.questions.variables
+
+    @main.setter
+    def main(self, variables: dict[str, Any]) -> None:
+        self.questions.variables = variables
 
     @contextmanager
     def optimizers(self) -> Iterator[None]:
-        """Note every optimizer that the script makes; torch is as before afterwards."""
-        original = torch.optim.Optimizer.__init__
-        held = self.held
-
-        @functools.wraps(original)
-        def noted(optimizer: torch.optim.Optimizer, *args: Any, **kwargs: Any) -> None:
-            original(optimizer, *args, **kwargs)
-            held.append(weakref.ref(optimizer))
-
-        torch.optim.Optimizer.__init__ = noted  # type: ignore[method-assign, assignment]
-        hook = register_optimizer_step_pre_hook(self._step)
+        """Note every optimizer and every backward pass of the script; torch is as before afterwards."""
         try:
-            yield
+            with self.players.watched(), self.engine.watched():
+                yield
         finally:
-            hook.remove()
-            torch.optim.Optimizer.__init__ = original  # type: ignore[method-assign]
+            if self.engine.is_home():
+                self._guarded(self._close_turn)
 
-    def _backward(self, loss: torch.Tensor) -> None:
+    def diagnoses(self) -> list[tuple[tuple[str, int], Diagnosis]]:
+        """For each loss that was asked about the line of its backward(), and its diagnosis."""
+        return self.book.diagnoses() if len(self.book) else self.aside.diagnoses()
+
+    @property
+    def answer(self) -> Diagnosis | None:
+        """The first diagnosis that is not well, or the last; None where nothing was asked."""
+        found = [diagnosis for _, diagnosis in self.diagnoses()]
+        return next((one for one in found if not one.ok), found[-1] if found else None)
+
+    # ------------------------------------------------------------------ backward passes
+
+    def _packed(self) -> None:
+        self._packing = True
+
+    def _around(self, started: Started, run: Callable[[], Any]) -> Any:
+        """Around a backward pass of the script."""
+        if self.enough:
+            raise Enough  # the script has caught the first one
+        if self.over and not self._wake(started):
+            return run()
+        was, self.recorder.paused = self.recorder.paused, True
+        look: Look | None = None
+        try:
+            look = self._guarded(lambda: self._begin(started))
+            with look.own.watched() if look is not None and look.own is not None else nullcontext():
+                result = run()
+        except RuntimeError as error:
+            kept = self._kept() if look is None else look.kept
+            own = None if look is None else look.own
+            self.refused.append(Refused(error, started.roots, started.site, own, kept, started.inputs))
+            raise
+        finally:
+            self.recorder.paused = was
+        if not started.retains:
+            self.passed = [*self.passed[-3:], Passed(started.site, SEQUENCE() if SEQUENCE is not None else 0)]
+        self._guarded(lambda: self._end(started, look, result))
+        return result
+
+    def _begin(self, started: Started) -> Look | None:
+        """Decide whether to look at a pass, and prepare to."""
         if self.until == "refused":
-            if loss.requires_grad:
-                self.recorder.forget()
+            return None
+        if started.accumulates:
+            self._passes += 1
+            if any(look.steppers for look in self._turn):
+                self._close_turn()
+                self._stop_at_first()
+            if self.until == "two-steps" and self._passes > 2 and not self.players.alive():
+                self._leave()
+        elif len(self.book) or self._turn or len(self.aside) >= 2 or not all(one.is_leaf for one in started.inputs):
+            return None
+        if self._total >= _LOOKS or self._looks[started.place] >= _PER_TURN:
+            return None
+        self._total += 1
+        self._looks[started.place] += 1
+        self._seen.add(started.place)
+        look = self.questions.look(started, self._kept())
+        if not any(root.requires_grad for root in started.roots):  # autograd will refuse it
+            self._answer(look)
+            self._stop_at_first()
+            return None
+        if (
+            self.until == "backward"
+            and not look.kept
+            and (exact := self._exact(look, self.players.alive())) is not None
+        ):
+            if not self.questions.missed(look, exact):
+                self.book.add(look.place, exact)
+                self._leave()
+        before = self.book.last_at(look.place)
+        if before is not None and len(before.diagnosis.terms) > 1 and not look.kept:
+            alive = [one for reference in before.optimizers if (one := reference()) is not None]
+            look.exact = self._exact(look, alive)
+        return look
+
+    def _exact(self, look: Look, optimizers: Sequence[torch.optim.Optimizer]) -> Answer | None:
+        """Asked by passes of our own, while the graph is there; None where autograd refuses, as it will the script."""
+        try:
+            return self.questions.answer(replace(look, own=None), optimizers)
+        except RuntimeError:
+            return None
+
+    def _end(self, started: Started, look: Look | None, result: Any) -> None:
+        """After a pass that came to its end."""
+        players = self.players.alive()
+        if look is not None:
+            if not started.accumulates:
+                assert look.own is not None
+                look.own.results = dict(zip(map(id, started.inputs), result, strict=True))
+                self.aside.add(look.place, self.questions.answer(look, []))
+                return
+            self._turn.append(look)
+        if not players and started.accumulates:
+            self._close_turn()
+            self._start_again()
+        if self.until == "backward" and self._turn and not self.questions.missed(self._turn[-1]):
+            self._close_turn()
+        self._stop_at_first()
+
+    def _stop_at_first(self) -> None:
+        if self.until == "backward" and len(self.book):
+            self._leave()
+
+    def _close_turn(self) -> None:
+        """The steps after some losses are over: now it is known for whom those were."""
+        looks, self._turn = self._turn, []
+        self._looks.clear()
+        for look in looks:
+            self._guarded(lambda look=look: self._answer(look))  # type: ignore[misc]
+
+    def _answer(self, look: Look) -> None:
+        answer = look.exact or self.questions.answer(look, look.steppers or self.questions.meant(look))
+        key = (look.place, tuple(sorted(self.players.number(one) for one in look.steppers)))
+        self.book.add(key, answer)
+
+    def _kept(self) -> str:
+        return self.recorder.touched or ("hooks on what is saved for the backward pass" if self._packing else "")
+
+    # ------------------------------------------------------------------ steps
+
+    def _before_step(self, optimizer: torch.optim.Optimizer, has_closure: bool) -> None:
+        if self.over or not self.engine.is_home():
             return
-        if self.waiting and self.until == "first-backward":
-            raise Enough
-        self.waiting = []
-        if self.looks >= _LOOKS or (self.answer is not None and not self.answer.ok):
-            self.recorder.forget()
+        if self.recorder.ready:
+            self._step_site = self._guarded(_caller)
+            self.recorder.paused = not has_closure  # what an optimizer computes is no part of any loss
+
+    def _after_step(self, optimizer: torch.optim.Optimizer) -> None:
+        if self.over or not self.engine.is_home():
             return
-        self.looks += 1
-        self.answer, self.waiting = self._ask(loss), []
-        self._spare_other_players(loss)
-        if self.until == "first-backward" and not self.waiting:
-            raise Enough
+        self.recorder.paused = False
+        self._guarded(lambda: self._stepped_by(optimizer))
+        steps = self.players.fewest_steps(), self.players.most_steps()
+        if self.until in ("two-steps", "end") and (steps[0] >= 2 or steps[1] >= _ENOUGH_STEPS):
+            self._guarded(self._close_turn)
+            self._leave()
+
+    def _stepped_by(self, optimizer: torch.optim.Optimizer) -> None:
+        parameters = parameters_of(optimizer)
+        tokens = frozenset(token for one in parameters if (token := self.recorder.token_of(one)) is not None)
+        title = f"torch.optim.{type(optimizer).__name__}.step"
+        self.written.append(Written(len(self.recorder.recording.calls), self._step_site, tokens, title))
+        self.recorder.renew(parameters)
+        for look in self._turn:
+            if all(one is not optimizer for one in look.steppers):
+                look.steppers.append(optimizer)
+        self._stepped.add(id(optimizer))
+        if self._stepped >= {id(one) for one in self.players.alive()} or len(self.recorder.recording.calls) > _LONG:
+            self._close_turn()
+            self._start_again()
+
+    def _start_again(self) -> None:
+        self._stepped.clear()
+        self._packing = False
+        self.written = [replace(one, call=-1, tokens=frozenset()) for one in self.written[-4:]]
         self.recorder.forget()
 
-    def _spare_other_players(self, loss: torch.Tensor) -> None:
-        """With several optimizers a loss is often for some of them alone, as in a GAN: which ones, their steps tell."""
-        optimizers = [optimizer for reference in self.held if (optimizer := reference()) is not None]
-        assert self.answer is not None
-        named, _ = self._wrt(optimizers)
-        reached = {id(named[name]) for name in named if name not in self.answer.unreached}
-        missed = [one for one in optimizers if not any(id(tensor) in reached for tensor in parameters_of(one))]
-        if missed and len(missed) < len(optimizers):
-            self.waiting, self.full = missed, self.answer
-            self.answer = self._ask(loss, [one for one in optimizers if one not in missed])
+    def _leave(self) -> None:
+        """What was asked has been seen: stop the script, or let it run on at full speed."""
+        if self.until != "end":
+            self.enough = True
+            raise Enough
+        self.over = True
+        self.recorder.leave()
 
-    def _step(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
-        """An optimizer steps without any gradient, after a loss that reached others alone: it was meant as well."""
-        if any(one is optimizer for one in self.waiting):
-            self.waiting = [one for one in self.waiting if one is not optimizer]
-            grads = [tensor.grad for tensor in parameters_of(optimizer) if tensor.grad is not None]
-            if not any(bool(grad.detach().any()) for grad in grads):
-                self.answer, self.waiting = self.full, []
-                if self.until == "first-backward":
-                    raise Enough
+    def _wake(self, started: Started) -> bool:
+        """A loss that was not seen before: watch again, from the step after it on."""
+        self.recorder.leave()  # where it could not before
+        if started.accumulates and started.place not in self._seen and self._total < _LOOKS:
+            self._seen.add(started.place)
+            self.over = False
+            self.players.start_again()
+            self.recorder.come_back()
+        return False
 
-    def refused(self, error: RuntimeError) -> None:
-        """Diagnose the loss that autograd refused; it is found in the frames that the error came through."""
-        for frame, _ in traceback.walk_tb(error.__traceback__):
-            if frame.f_code in (_BACKWARD, _GRAD):
-                given = frame.f_locals.get("tensors", frame.f_locals.get("outputs"))
-                losses = [given] if isinstance(given, torch.Tensor) else list(given or ())
-                self.answer = self._ask(next(loss for loss in losses if not loss.requires_grad))
-                return
+    # ------------------------------------------------------------------ errors
 
-    def _ask(self, loss: torch.Tensor, optimizers: list[torch.optim.Optimizer] | None = None) -> Diagnosis:
-        terms, given = loss_terms(loss, source="the tensor that backward() is called on")
-        if optimizers is None:
-            optimizers = [optimizer for reference in self.held if (optimizer := reference()) is not None]
-        wrt, notes = self._wrt(optimizers)
-        inquiry = Inquiry(self.recorder, wrt, terms, given=given, explicit=False)
-        answer = inquiry.answer()
-        if self.looks > 1 and answer.unreached:
-            notes.append(
-                "this is not the script's first backward(): what ran before the last one is out of sight, so a cut in "
-                "there is told as 'constant'"
+    def explain(self, error: BaseException) -> bool:
+        """Diagnose an error of autograd that ended the script; whether it could be told by the script's lines."""
+        if not can_be_told(error):
+            return False
+        known = next((one for one in self.refused if one.error is error), None)
+        if known is not None and NO_GRAPH in str(error) and self.book.last_at(known.place) is not None:
+            return True  # it was told before autograd refused it
+        refused = known or Refused(error, roots_of(error), None, kept=self._kept())
+        found = self._guarded(lambda: self.questions.refused(refused, self.passed, self.written))
+        if found is None:
+            return False
+        self.refused = [one for one in self.refused if one.error is not error]
+        self.book.put_first(Answer(found, refused.place, {}, stepped=False))
+        return True
+
+    def caught(self) -> None:
+        """Errors that the script caught itself are told as warnings."""
+        for refused in self.refused[:3]:
+            found = self._guarded(
+                lambda refused=refused: self.questions.refused(refused, self.passed, self.written, severity="warning")  # type: ignore[misc]
             )
-        return replace(answer, notes=(*notes, *answer.notes))
+            if found is not None:
+                self.book.add(("caught", refused.place), Answer(found, refused.place, {}, stepped=False))
+        self.refused = []
 
-    def _wrt(self, optimizers: list[torch.optim.Optimizer]) -> tuple[dict[str, torch.Tensor], list[str]]:
-        wanted = {id(tensor): tensor for optimizer in optimizers for tensor in parameters_of(optimizer)}
-        notes = []
-        names = self._names(set(wanted))
-        if not wanted:
-            notes.append("no optimizer was made before backward(): asked about all parameters of the modules that ran")
-            wanted = {key: tensor for key, (_, tensor) in names.items() if tensor.requires_grad}
-        if not wanted:
-            notes[:] = [
-                "no optimizer was made before backward() and no module ran: asked about the tensors with "
-                "requires_grad=True that were used"
-            ]
-            wanted = {id(tensor): tensor for tensor in self.recorder.leaves()}
-        if not wanted:
-            raise TraceError(
-                "backward() was called, and before it no optimizer was made, no module ran and no tensor with "
-                "requires_grad=True was used: there is nothing to ask about. Call gradcheck_lm.diagnose(fn, "
-                "wrt=tensors) with the tensors that should get a gradient."
+    def _guarded(self, do: Callable[[], Result]) -> Result | None:
+        """What looks on never raises into the script."""
+        try:
+            return do()
+        except GradcheckLMError as error:
+            self.troubles.append(str(error))
+        except Exception as error:
+            self.troubles.append(
+                f"{type(error).__name__}: {error}: this is a fault of gradcheck_lm's own, and the script is not to blame"
             )
-        for name, value in self.main.items():
-            if isinstance(value, torch.Tensor) and id(value) in wanted:
-                names.setdefault(id(value), (name, value))
-        named: dict[str, torch.Tensor] = {}
-        for place, (key, tensor) in enumerate(wanted.items()):
-            name = names[key][0] if key in names else f"parameter {place}"
-            named[name if name not in named else f"{name} ({place})"] = tensor
-        return named, notes
-
-    def _names(self, wanted: set[int]) -> dict[int, tuple[str, torch.Tensor]]:
-        roots = [module for reference in self.recorder.recording.roots if (module := reference()) is not None]
-        roots = list(dict.fromkeys(roots))
-        inner = {id(part) for root in roots for part in list(root.modules())[1:]}
-        roots = [root for root in roots if id(root) not in inner]
-        if wanted:
-            roots = [root for root in roots if any(id(tensor) in wanted for tensor in root.parameters())]
-        variables = {id(value): name for name, value in self.main.items() if isinstance(value, torch.nn.Module)}
-        found: dict[int, tuple[str, torch.Tensor]] = {}
-        for root in roots:
-            prefix = "" if len(roots) == 1 else variables.get(id(root), type(root).__name__) + "."
-            for name, tensor in root.named_parameters():
-                found.setdefault(id(tensor), (prefix + name, tensor))
-        return found
+        return None
 
 
-def parameters_of(optimizer: torch.optim.Optimizer) -> list[torch.Tensor]:
-    """All tensors that an optimizer holds."""
-    return [tensor for group in optimizer.param_groups for tensor in group["params"]]
+def _caller() -> Site | None:
+    return find_site(sys._getframe(1))

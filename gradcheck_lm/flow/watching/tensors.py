@@ -203,6 +203,10 @@ class TensorBook:
         calls.append(call)
         recording.ends.append(SEQUENCE())
 
+    def renew(self, tensor: torch.Tensor) -> int:
+        """New values were written into a tensor out of sight: what reads it from now on reads others than before."""
+        return self._new_token(tensor, -1)
+
     def _new_token(self, tensor: torch.Tensor, producer: int) -> int:
         number = len(self.recording.tokens)
         token = Token(tensor, producer)

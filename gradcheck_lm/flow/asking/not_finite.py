@@ -1,0 +1,89 @@
+"""A loss that is not finite: the first operation of the forward pass that makes NaN or infinity of finite numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from gradcheck_lm.flow.asking.drafts import Draft
+from gradcheck_lm.flow.gradients.nodes import topological, walk_nodes
+from gradcheck_lm.flow.watching.recorder import Recorder
+from gradcheck_lm.flow.watching.tape import Recording
+
+_READ = "_saved_"
+
+
+def first_not_finite(recorder: Recorder, roots: Sequence[torch.Tensor], *, may_unpack: bool) -> Draft | None:
+    """The finding, where the loss is not finite; None where it is.
+
+    Args:
+        recorder: of the forward pass; values of one number are in it.
+        roots: the loss.
+        may_unpack: the values that are saved for the backward pass may be looked at: no hook of the program's runs.
+            Call before the backward pass, which frees them.
+    """
+    if all(bool(torch.isfinite(root.detach()).all()) for root in roots):
+        return None
+    recording = recorder.recording
+    known = _recorded(recording)
+    ranges: dict[int, str] = {}
+    for root in roots if may_unpack else ():
+        _saved(recorder, root, known, ranges)
+    for index, call in enumerate(recording.calls):
+        if call.outputs and any(known.get(token) is False for token in call.outputs):
+            inputs = [token for token in call.inputs if token >= 0]
+            if any(known.get(token) is False for token in inputs):
+                continue
+            told = [ranges[token] for token in inputs if token in ranges]
+            entering = (
+                f" What enters it is finite ({'; '.join(told)})."
+                if told
+                else " What enters it, as far as seen, is finite."
+            )
+            why = "The value itself is NaN or infinite from here on, before any backward pass." + entering
+            return Draft("non_finite", index, "certain" if told else "likely", why=why)
+    producer = next(
+        (recording.tokens[token].producer for root in roots if (token := recorder.token_of(root)) is not None), -1
+    )
+    why = "The loss itself is NaN or infinite; which operation made it so first was not seen."
+    return Draft("non_finite", producer if producer >= 0 else None, "likely", why=why)
+
+
+def _recorded(recording: Recording) -> dict[int, bool]:
+    """token -> whether it is finite, for values of one number."""
+    return {token: bool(torch.isfinite(value)) for token, value in recording.scalars.items()}
+
+
+def _saved(recorder: Recorder, root: torch.Tensor, known: dict[int, bool], ranges: dict[int, str]) -> None:
+    """The same for the values that autograd has kept: each belongs to the call that made it."""
+    for node in reversed(topological(walk_nodes(root.grad_fn))):
+        for name in dir(node):
+            if not name.startswith(_READ):
+                continue
+            try:
+                value = getattr(node, name)
+            except RuntimeError:  # overwritten in place, or freed
+                continue
+            for tensor in value if isinstance(value, list | tuple) else (value,):
+                if isinstance(tensor, torch.Tensor) and (token := _token(recorder, node, name, tensor)) is not None:
+                    _note(tensor, token, known, ranges)
+
+
+def _token(recorder: Recorder, node: Any, name: str, tensor: torch.Tensor) -> int | None:
+    maker = node if name in ("_saved_result", "_saved_output") else tensor.grad_fn
+    if maker is not None and (call := recorder.recording.call_of(maker)) is not None:
+        outputs = recorder.recording.calls[call].outputs
+        return next((token for token in outputs if recorder.recording.tokens[token].shape == tensor.shape), None)
+    return recorder.token_of(tensor)
+
+
+def _note(tensor: torch.Tensor, token: int, known: dict[int, bool], ranges: dict[int, str]) -> None:
+    value = tensor.detach()
+    if not value.is_floating_point() or not value.numel() or (token in known and token in ranges):
+        return
+    known[token] = bool(torch.isfinite(value).all())
+    if known[token]:
+        low, high = (float(end) for end in torch.aminmax(value))
+        ranges[token] = f"{low:.3g} to {high:.3g}" if low != high else f"{low:.3g}"

@@ -1,0 +1,116 @@
+"""A value that backward() needs was overwritten: the line that reads it, and the line that writes it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from gradcheck_lm.flow.asking.drafts import Draft
+from gradcheck_lm.flow.asking.scene import Scene, where
+from gradcheck_lm.flow.operations.names import words
+from gradcheck_lm.flow.watching.tape import Recording
+
+_SAME_MEMORY = words(
+    """
+    view reshape view_as reshape_as transpose t permute squeeze unsqueeze select narrow expand expand_as chunk split
+    split_with_sizes tensor_split unbind __getitem__ T.__get__ mT.__get__ H.__get__ mH.__get__ flatten unflatten detach
+    data.__get__ diagonal swapaxes swapdims movedim moveaxis alias contiguous view_as_real view_as_complex real.__get__
+    imag.__get__ unfold as_strided squeeze_ unsqueeze_ transpose_ t_ ravel hsplit vsplit dsplit
+    """
+)
+
+
+def overwriting(scene: Scene) -> Draft:
+    """The finding on "modified by an inplace operation"."""
+    recording = scene.recording
+    reader = _reader(scene)
+    same = _memories(recording)
+    kept = _kept(scene, reader)
+    groups = {same(token) for token in kept}
+    start = -1 if reader is None else reader
+    read_site = recording.calls[reader].site if reader is not None else None
+    read_title = recording.calls[reader].operation.title if reader is not None else "an operation before this step"
+    for index in range(start + 1, len(recording.calls)):
+        call = recording.calls[index]
+        if not call.operation.in_place or call.operation.marks_leaf or not call.outputs:
+            continue
+        if same(call.outputs[0]) in groups:
+            why = f"{read_title} at {where(read_site)} keeps this value for the backward pass, and here it is overwritten."
+            return Draft("changed_in_place", index, "certain", why=why)
+    for written in scene.written:
+        if written.call > start and any(same(token) in groups for token in written.tokens):
+            why = (
+                f"{read_title} at {where(read_site)} keeps this weight for the backward pass, and here the optimizer "
+                "writes the next value into it, before that backward() has run."
+            )
+            cures = (
+                "call backward() on every loss of a step before the first optimizer steps",
+                "compute the second loss anew after the step, from a forward pass of its own",
+            )
+            return Draft("changed_in_place", None, "certain", site=written.site, op=written.title, why=why, cures=cures)
+    why = (
+        f"{read_title} keeps a value for the backward pass that was overwritten before it; the line that writes was not "
+        "seen: another thread, or a write through memory that is shared."
+    )
+    site = None if reader is not None else scene.site
+    return Draft(
+        "changed_in_place", reader, "likely", site=site, op=None if reader is not None else "backward", why=why
+    )
+
+
+def _reader(scene: Scene) -> int | None:
+    """The call whose saved value is stale: autograd itself says so when the value is asked for."""
+    for node in (*scene.unfinished, *scene.nodes) if scene.may_unpack else ():
+        if _is_stale(node) and (call := scene.call_of(node)) is not None:
+            return call
+    return scene.failing()
+
+
+def _is_stale(node: Any) -> bool:
+    for name in dir(node):
+        if name.startswith("_saved_"):
+            try:
+                getattr(node, name)
+            except RuntimeError as error:
+                if "modified by an inplace operation" in str(error):
+                    return True
+    return False
+
+
+def _kept(scene: Scene, reader: int | None) -> list[int]:
+    """The tokens that may be the value in question: of the shape that autograd names, at the reader or at its maker."""
+    recording, text = scene.recording, str(scene.error)
+    found = re.search(r"Tensor \[([\d, ]*)\]\]", text)
+    shape = [int(size) for size in found[1].split(",") if size.strip()] if found else None
+    if reader is None:
+        tokens = list(range(len(recording.tokens)))
+    else:
+        tokens = [*recording.calls[reader].outputs, *recording.calls[reader].inputs]
+    fitting = [
+        token for token in tokens if token >= 0 and (shape is None or list(recording.tokens[token].shape) == shape)
+    ]
+    return fitting or [token for token in tokens if token >= 0]
+
+
+def _memories(recording: Recording) -> Any:
+    """token -> a name for the memory that it lies in, as far as the recording tells."""
+    parent: dict[int, int] = {}
+
+    def find(token: int) -> int:
+        while (above := parent.get(token, token)) != token:
+            token = above
+        return token
+
+    for call in recording.calls:
+        inputs = [token for token in call.inputs if token >= 0]
+        if not inputs or not call.outputs:
+            continue
+        name = call.operation.name
+        if name in _SAME_MEMORY or call.operation.title in ("alias", "view"):
+            for output in call.outputs:
+                parent[find(output)] = find(inputs[0])
+        elif call.operation.in_place:  # the lists of a foreach operation have one output for each
+            for before, output in zip(inputs, call.outputs, strict=False):
+                if recording.tokens[before].shape == recording.tokens[output].shape:
+                    parent[find(output)] = find(before)
+    return find

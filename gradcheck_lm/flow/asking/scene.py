@@ -1,0 +1,72 @@
+"""What is known of a backward pass that autograd refused."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from gradcheck_lm.flow.findings.paths import short_path
+from gradcheck_lm.flow.gradients.nodes import walk_nodes
+from gradcheck_lm.flow.watching.sites import Site, line_of
+from gradcheck_lm.flow.watching.tape import Recording
+
+
+@dataclass(frozen=True)
+class Passed:
+    """An earlier backward pass."""
+
+    site: Site | None
+    sequence: int  # autograd's count of nodes when it began
+
+
+@dataclass(frozen=True)
+class Written:
+    """Values that an optimizer wrote, out of the recording's sight."""
+
+    call: int  # how many calls had been recorded
+    site: Site | None
+    tokens: frozenset[int]
+    title: str
+
+
+@dataclass
+class Scene:
+    """What is known of a refused backward pass.
+
+    All but the first three may be left out: the answer then names fewer lines.
+    """
+
+    recording: Recording
+    error: BaseException
+    roots: Sequence[torch.Tensor]
+    site: Site | None = None  # of the backward()
+    passed: Sequence[Passed] = ()
+    written: Sequence[Written] = ()
+    unfinished: Sequence[Any] = ()  # nodes that got a gradient and gave none
+    may_unpack: bool = True  # what is saved for the backward pass may be looked at: no hook of the program's runs
+    nodes: list[Any] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        seen: dict[Any, None] = {}
+        for root in self.roots:
+            seen.update(dict.fromkeys(walk_nodes(root.grad_fn)))
+        self.nodes = list(seen)
+
+    def call_of(self, node: Any) -> int | None:
+        """The recorded call that made a node."""
+        return self.recording.call_of(node)
+
+    def failing(self) -> int | None:
+        """The call whose backward step failed, where that is known."""
+        return next((call for node in self.unfinished if (call := self.call_of(node)) is not None), None)
+
+
+def where(site: Site | None) -> str:
+    """A line as one reads it."""
+    if site is None:
+        return "a line that was not seen"
+    file, line = line_of(site)
+    return f"{short_path(file)}:{line}"

@@ -1,0 +1,60 @@
+"""Which frames of an error are the script's own: tracebacks as Python would have shown them without us."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from collections.abc import Iterator
+from types import TracebackType
+
+from gradcheck_lm.flow.watching import recorder
+from gradcheck_lm.flow.watching.sites import frame_kind
+
+# the rooms whose frames stand between the script's own while it runs
+_LOOKING_ON = tuple(os.path.dirname(os.path.abspath(file)) + os.sep for file in (__file__, recorder.__file__))
+
+
+def is_looking_on(file: str) -> bool:
+    """Whether a frame is of the code that watches a script, and not of the script."""
+    return os.path.abspath(file).startswith(_LOOKING_ON) if not file.startswith("<") else False
+
+
+def without_ours(error: BaseException) -> BaseException:
+    """The same error with the script's own frames alone, and those of what it calls; so are the errors behind it."""
+    errors, seen = [error], set()
+    while errors:
+        one = errors.pop()
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        one.__traceback__ = _own(one.__traceback__)
+        errors += [other for other in (one.__cause__, one.__context__) if other is not None]
+        if isinstance(one, BaseExceptionGroup):
+            errors += one.exceptions
+    return error
+
+
+def _own(trace: TracebackType | None) -> TracebackType | None:
+    frames = []
+    while trace is not None:
+        frames.append(trace)
+        trace = trace.tb_next
+    ours = [place for place, one in enumerate(frames) if is_looking_on(one.tb_frame.f_code.co_filename)]
+    starts = [place for place in ours if frames[place].tb_frame.f_code.co_name == "watch_script"]
+    kept = [one for place, one in enumerate(frames) if place not in set(ours) and place > (starts[0] if starts else -1)]
+    for one, following in zip(kept, [*kept[1:], None], strict=True):
+        one.tb_next = following
+    return kept[0] if kept else None
+
+
+def script_line(error: BaseException) -> tuple[str, str, int] | None:
+    """(file, function, line) of the last line of the user's own that an error came through."""
+    frames = list(_frames(error))
+    own = [frame for frame, kind in frames if kind == 2] or [frame for frame, kind in frames if kind == 1]
+    return own[-1] if own else None
+
+
+def _frames(error: BaseException) -> Iterator[tuple[tuple[str, str, int], int]]:
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        code = frame.f_code
+        yield (code.co_filename, code.co_name, line), frame_kind(code)

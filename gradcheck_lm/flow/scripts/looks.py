@@ -1,0 +1,194 @@
+"""Backward passes that were looked at, and what several looks at one loss say together."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+
+from gradcheck_lm.flow.asking.drafts import Draft
+from gradcheck_lm.flow.findings.model import KINDS, Diagnosis, Finding, FlowGraph
+from gradcheck_lm.flow.gradients.own_pass import OwnPass
+from gradcheck_lm.flow.scripts.engine import Started
+
+
+@dataclass
+class Look:
+    """One backward pass of the script under inquiry."""
+
+    started: Started
+    terms: dict[str, torch.Tensor]
+    own: OwnPass | None  # None: asked by passes of our own
+    tokens: dict[int, Any]  # which values the tensors asked about were
+    kept: str = ""  # what of the script's own would run if it were asked again
+    value: float | None = None  # of a vector loss: its product with the vector
+    steppers: list[torch.optim.Optimizer] = field(default_factory=list)  # the optimizers that stepped after it
+    exact: Answer | None = None  # asked by passes of our own before the script's ran
+    not_finite: Draft | None = None
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """File and line of the backward()."""
+        return self.started.place
+
+
+@dataclass
+class Answer:
+    """What one look found."""
+
+    diagnosis: Diagnosis
+    place: tuple[str, int]
+    ids: dict[str, int]  # of the tensors asked about, by name
+    stepped: bool  # an optimizer stepped on it
+    exact: bool = False  # asked by passes of our own
+    optimizers: tuple[weakref.ref[torch.optim.Optimizer], ...] = ()
+
+    @property
+    def live(self) -> set[int]:
+        """The tensors that get a gradient which is not zero."""
+        return {self.ids[name] for term in self.diagnosis.terms.values() for name in term.reaches if name in self.ids}
+
+    def waiting(self, live: set[int]) -> set[str]:
+        """Names without a gradient here that are fed elsewhere."""
+        starved = (*self.diagnosis.unreached, *self.diagnosis.zero)
+        return {name for name in starved if self.ids.get(name) in live}
+
+
+Key = tuple[Any, ...]
+
+
+class Book:
+    """The answers for each loss of a script; a loss is a line with backward() and the optimizers that step after it."""
+
+    def __init__(self) -> None:
+        self._answers: dict[Key, list[Answer]] = {}
+
+    def add(self, key: Key, answer: Answer) -> None:
+        """Note an answer."""
+        self._answers.setdefault(key, []).append(answer)
+
+    def __len__(self) -> int:
+        return len(self._answers)
+
+    def last_at(self, place: tuple[str, int]) -> Answer | None:
+        """The newest answer for a loss whose backward() is called at a line."""
+        found = [answers[-1] for answers in self._answers.values() if answers[-1].place == place]
+        return found[-1] if found else None
+
+    def put_first(self, answer: Answer) -> None:
+        """Note the answer that matters most: for the loss that ended the script."""
+        self._answers = {("first",): [answer], **self._answers}
+
+    def diagnoses(self) -> list[tuple[tuple[str, int], Diagnosis]]:
+        """For each loss the line of its backward() and one diagnosis."""
+        live = {key for answers in self._answers.values() for answer in answers for key in answer.live}
+        return [(answers[0].place, accountable(settled(answers, live))) for answers in self._answers.values()]
+
+
+def settled(answers: Sequence[Answer], live: set[int]) -> Diagnosis:
+    """One diagnosis for a loss that was looked at several times: what is starved for good, not in one step alone.
+
+    Args:
+        answers: of that loss, in order.
+        live: tensors that some loss of the script feeds: a player waits for its turn, an expert for its tokens.
+    """
+    ranked = [(*_badness(answer, live), not answer.exact, -place) for place, answer in enumerate(answers)]
+    answer = answers[ranked.index(min(ranked))]
+    diagnosis = answer.diagnosis if answer.diagnosis.ok else _excused(answer, live)
+    notes = list(diagnosis.notes)
+    if any(_is_bad(one.diagnosis) for one in answers) and not _is_bad(diagnosis):
+        notes.append(
+            f"in one of the {len(answers)} steps looked at a gradient was not finite; with a GradScaler the first steps "
+            "may be so, and it skips them"
+        )
+    return replace(diagnosis, notes=tuple(dict.fromkeys(notes)))
+
+
+def _badness(answer: Answer, live: set[int]) -> tuple[int, int, int]:
+    found = answer.diagnosis
+    if found.ok:
+        return 0, 0, 0
+    starved = {*found.unreached, *found.zero} - answer.waiting(live)
+    return len(found.dead), _is_bad(found), 1 + len(starved)
+
+
+def _is_bad(diagnosis: Diagnosis) -> bool:
+    return any(finding.kind == "non_finite" for finding in diagnosis.errors)
+
+
+def _excused(answer: Answer, live: set[int]) -> Diagnosis:
+    """Without what another loss or another step feeds."""
+    diagnosis, waiting = answer.diagnosis, answer.waiting(live)
+    if not waiting:
+        return diagnosis
+    findings = []
+    for finding in diagnosis.findings:
+        left = tuple(name for name in finding.tensors if name not in waiting)
+        if finding.kind != "non_finite" and finding.tensors and finding.severity == "error":
+            finding = replace(finding, tensors=left or finding.tensors, severity="error" if left else "note")
+        findings.append(finding)
+    note = (
+        f"{len(waiting)} of {len(diagnosis.wrt)} tensors get nothing from this loss in this step, and something from "
+        "another loss or in another step: it was not their turn"
+    )
+    unreached = tuple(name for name in diagnosis.unreached if name not in waiting)
+    zero = tuple(name for name in diagnosis.zero if name not in waiting)
+    errors = [finding for finding in findings if finding.severity == "error"]
+    excused = replace(
+        diagnosis,
+        ok=not (diagnosis.dead or unreached or errors),
+        unreached=unreached,
+        zero=zero,
+        notes=(note, *diagnosis.notes),
+    )
+    # stable: errors first, each group as the data flows
+    order = sorted(range(len(findings)), key=lambda place: findings[place].severity != "error")
+    return with_findings(excused, [(place, findings[place]) for place in order])
+
+
+def with_findings(diagnosis: Diagnosis, findings: Sequence[tuple[int | None, Finding]]) -> Diagnosis:
+    """A diagnosis with other findings: (the place that each had, None for a new one; the finding)."""
+    places = {old: new for new, (old, _) in enumerate(findings) if old is not None}
+    nodes = tuple(
+        node if node.finding is None else replace(node, finding=places.get(node.finding))
+        for node in diagnosis.graph.nodes
+    )
+    graph = replace(diagnosis.graph, nodes=nodes)
+    return replace(diagnosis, findings=tuple(finding for _, finding in findings), graph=graph)
+
+
+def accountable(diagnosis: Diagnosis) -> Diagnosis:
+    """A diagnosis that alarms only with a finding which has a line, or says why there is none."""
+    if diagnosis.ok or any(finding.line or finding.why for finding in diagnosis.errors):
+        return diagnosis
+    if not diagnosis.dead and not diagnosis.unreached:  # zeros that no operation on the way makes
+        note = (
+            f"{len(diagnosis.zero)} tensors get a gradient of exactly 0, and no single operation makes it so: parts of "
+            "it cancel, as for the last bias of a Wasserstein critic, or a factor is 0 at this step; whether they move "
+            "in a later step would settle it"
+        )
+        return replace(diagnosis, ok=True, notes=(*diagnosis.notes, note))
+    finding = _without_line(
+        "constant",
+        "No line can be named: what runs between these tensors and the loss was out of the recorder's sight (another "
+        "thread, a compiled region, or code that ran before the watching began).",
+        tensors=diagnosis.unreached,
+        term=diagnosis.dead[0] if len(diagnosis.dead) == 1 else None,
+    )
+    return with_findings(diagnosis, [(None, finding), *enumerate(diagnosis.findings)])
+
+
+def _without_line(kind: str, why: str, *, tensors: tuple[str, ...] = (), term: str | None = None) -> Finding:
+    known = KINDS[kind]
+    return Finding(kind, known.code, "", "", 0, "", "", why, known.cures, "likely", "error", tensors=tensors, term=term)
+
+
+def plain(findings: Sequence[Finding], terms: dict[str, Any], names: Sequence[str], notes: Sequence[str]) -> Diagnosis:
+    """A diagnosis of a loss whose backward() does not come to its end: nothing arrives."""
+    return Diagnosis(
+        ok=False, findings=tuple(findings), terms=terms, unreached=(), zero=(), graph=FlowGraph(), notes=tuple(notes),
+        wrt=tuple(names),
+    )  # fmt: skip

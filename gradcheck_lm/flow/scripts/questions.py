@@ -1,0 +1,156 @@
+"""The questions to one backward pass of a script: about which tensors, under which names, answered by what."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from gradcheck_lm.flow.asking.drafts import Chain, Draft
+from gradcheck_lm.flow.asking.inquiry import Inquiry
+from gradcheck_lm.flow.asking.not_finite import first_not_finite
+from gradcheck_lm.flow.asking.scene import Passed, Written
+from gradcheck_lm.flow.findings.model import Diagnosis
+from gradcheck_lm.flow.gradients.own_pass import OwnPass
+from gradcheck_lm.flow.gradients.safety import own_code
+from gradcheck_lm.flow.scripts.engine import Engine, Started
+from gradcheck_lm.flow.scripts.looks import Answer, Look, accountable, with_findings
+from gradcheck_lm.flow.scripts.naming import asked_about, parameters_of
+from gradcheck_lm.flow.scripts.players import Optimizer, Players
+from gradcheck_lm.flow.scripts.recorder import ScriptRecorder
+from gradcheck_lm.flow.scripts.refused import NO_GRAPH, Refused, refused_diagnosis
+
+
+class Questions:
+    """Asks about a script's losses; nothing of the script runs again but operations of torch's own."""
+
+    def __init__(self, recorder: ScriptRecorder, players: Players, engine: Engine) -> None:
+        self.recorder, self.players, self.engine = recorder, players, engine
+        self.variables: dict[str, Any] = {}
+
+    def look(self, started: Started, kept: str) -> Look:
+        """Prepare to read a backward pass; `kept` says what of the script's own is known to be in its graph."""
+        several = len(started.roots) > 1
+        terms = {f"loss[{place}]" if several else "loss": root for place, root in enumerate(started.roots)}
+        own = OwnPass(started.roots, wanted := self._wanted(started))
+        kept = kept or own_code(started.roots, own.nodes)
+        look = Look(started, terms, own, self.recorder.tokens_now(wanted), kept)
+        with torch._C.DisableTorchFunction(), torch.no_grad():
+            look.not_finite = first_not_finite(self.recorder, started.roots, may_unpack=not kept)
+            if not several and started.roots[0].numel() != 1 and started.weights[0] is not None:
+                root, weight = started.roots[0].detach(), started.weights[0].detach()
+                look.value = float((root * weight).sum().abs() if root.is_complex() else (root * weight).sum())
+        return look
+
+    def _wanted(self, started: Started) -> list[torch.Tensor]:
+        if not started.accumulates:
+            return list(started.inputs)
+        return list(asked_about(self.players.alive(), self.recorder, self.variables)[0].values())
+
+    def answer(self, look: Look, optimizers: Sequence[Optimizer]) -> Answer:
+        """Say why the gradients of a loss arrive at the optimizers' tensors or do not.
+
+        Args:
+            look: of the loss.
+            optimizers: for whose tensors it is meant; none of them: all tensors that could learn.
+        Raises:
+            TraceError: there is nothing to ask about.
+            RuntimeError: autograd refuses another pass.
+        """
+        named, notes = self._named(look.started, optimizers)
+        with self.recorder.as_of(look.tokens), self.engine.quiet(), _random_state(look.own is None):
+            inquiry = Inquiry(
+                self.recorder, named, dict(look.terms), given=len(look.terms) > 1, explicit=False, autograd=look.own
+            )  # fmt: skip
+            found = inquiry.answer()
+        if self.recorder.before is not None and found.unreached:
+            notes.append(
+                "this is not the script's first backward(): what ran before the last one is out of sight, so a cut in "
+                "there is told as 'constant'"
+            )
+        if any(term.gradient_norm != term.gradient_norm for term in found.terms.values()) and look.not_finite is None:
+            again = look.kept or "the script's own pass was read, and nothing was run a second time"
+            notes.append(f"the gradient norms of single terms were not measured: {again}")
+        found = replace(found, notes=(*notes, *found.notes))
+        if look.value is not None:
+            found = replace(found, terms={name: replace(term, value=look.value) for name, term in found.terms.items()})
+        if look.not_finite is not None:
+            found = self._with(found, look.not_finite)
+        ids = {name: id(tensor) for name, tensor in named.items()}
+        return Answer(
+            found, look.place, ids, bool(look.steppers), look.own is None, tuple(map(weakref.ref, optimizers))
+        )
+
+    def _named(self, started: Started, optimizers: Sequence[Optimizer]) -> tuple[dict[str, torch.Tensor], list[str]]:
+        if not started.accumulates:
+            named, notes = asked_about([], self.recorder, self.variables)
+            only = {id(tensor): tensor for tensor in started.inputs}
+            notes = ["no backward() was called: asked about the tensors that torch.autograd.grad was asked about"]
+        else:
+            named, notes = asked_about(self.players.alive(), self.recorder, self.variables)
+            only = {id(tensor): tensor for one in optimizers for tensor in parameters_of(one)}
+        if started.inputs:  # backward(inputs=...) feeds these alone
+            only = {id(tensor): tensor for tensor in started.inputs if not only or id(tensor) in only}
+        if not only:
+            return named, notes
+        kept = {name: tensor for name, tensor in named.items() if id(tensor) in only}
+        missing = [tensor for key, tensor in only.items() if all(id(one) != key for one in kept.values())]
+        kept.update({f"input {place}": tensor for place, tensor in enumerate(missing)})
+        return kept, notes
+
+    def _with(self, found: Diagnosis, draft: Draft) -> Diagnosis:
+        """A diagnosis with the finding on a loss that is not finite in the place of those on its gradients."""
+        chain = Chain(self.recorder.recording)
+        chain.put(draft, key=("not finite",))
+        new = [(None, finding) for _, finding in chain.findings()]
+        old = [(place, one) for place, one in enumerate(found.findings) if one.kind != "non_finite"]
+        return replace(with_findings(found, [*new, *old]), ok=False)
+
+    def missed(self, look: Look, answer: Answer | None = None) -> list[Optimizer]:
+        """Optimizers that a loss feeds nothing at all, where it feeds others: it may not be meant for them."""
+        alive = self.players.alive()
+        if len(alive) < 2:
+            return []
+        if answer is not None:
+            fed = {answer.ids[name] for name in answer.ids if name not in answer.diagnosis.unreached}
+        else:
+            fed = look.own.fed() if look.own is not None else set()
+        missed = [one for one in alive if not any(id(tensor) in fed for tensor in parameters_of(one))]
+        return missed if len(missed) < len(alive) else []
+
+    def meant(self, look: Look) -> list[Optimizer]:
+        """For whom a loss is meant that no optimizer stepped after."""
+        missed = self.missed(look)
+        return [one for one in self.players.alive() if all(one is not other for other in missed)]
+
+    def refused(
+        self, refused: Refused, passed: Sequence[Passed], written: Sequence[Written], severity: str = "error"
+    ) -> Diagnosis | None:
+        """The diagnosis of a backward pass that autograd refused."""
+        if NO_GRAPH in str(refused.error):
+            if severity != "error":
+                return None  # told when it began
+            losses = [root for root in refused.roots if not root.requires_grad][:1]
+            started = Started(tuple(losses), (None,), (), True, refused.site, False)
+            return accountable(
+                self.answer(Look(started, {"loss": losses[0]}, None, {}), self.players.alive()).diagnosis
+            )
+        try:
+            names = list(asked_about(self.players.alive(), self.recorder, self.variables)[0])
+        except Exception:
+            names = []
+        return refused_diagnosis(self.recorder, refused, names, passed=passed, written=written, severity=severity)
+
+
+@contextmanager
+def _random_state(runs: bool) -> Iterator[None]:
+    """Around passes of our own: torch's own operations draw nothing on the way back, and what they do is undone."""
+    if not runs:
+        yield
+        return
+    with torch.random.fork_rng(devices=list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []):
+        yield
