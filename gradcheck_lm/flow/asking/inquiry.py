@@ -10,6 +10,8 @@ from gradcheck_lm.flow.asking.drafts import Chain, Draft, mark
 from gradcheck_lm.flow.asking.terms import Strand
 from gradcheck_lm.flow.asking.vanishing import Vanishing
 from gradcheck_lm.flow.findings.model import Diagnosis, Term
+from gradcheck_lm.flow.findings.notes import OPAQUE, OUT_OF_SIGHT
+from gradcheck_lm.flow.findings.registry import KINDS
 from gradcheck_lm.flow.operations.names import words
 from gradcheck_lm.flow.rerunning import links
 from gradcheck_lm.flow.rerunning.replay import Experiment
@@ -23,11 +25,6 @@ _ARITHMETIC = words(
     add sub mul div neg mean sum to float __rsub__ __radd__ __rmul__ add_ sub_ mul_ div_ clone
     """
 )
-_OUT_OF_SIGHT = (
-    "what runs in another thread or process or in a torch.jit script is out of the recorder's sight: if wrt reaches "
-    "the loss through one of them, look for the cut in there"
-)
-_NOTED = frozenset(["detach", "grad_disabled", "discrete_op", "integer_cast", "sampling", "new_leaf"])
 
 
 class Inquiry(Vanishing):
@@ -232,27 +229,19 @@ class Inquiry(Vanishing):
             if call.operation.name not in _ARITHMETIC or len(before) != 1:
                 break
             index = self.recording.tokens[before[0]].producer
-        why = None
+        cause = ""
         if names and root is not None:
-            used = self._used(root)
-            why = (
-                "It is used in this run, and nothing computed from it reaches the loss."
-                if used
-                else "No operation of this run uses it: its module is never called, or another object is trained."
-            )
+            cause = "used" if self._used(root) else "unused"
         elif not any(self._used(root) for root in self.roots):
-            why = "No operation of this run uses what wrt holds: its module is never called, or another object is used."
-        self.notes.append(_OUT_OF_SIGHT)
-        draft = Draft("constant", index if index >= 0 else None, "certain", why=why)
-        key = ("constant", index, why)
+            cause = "nothing_used"
+        self.notes.append(OUT_OF_SIGHT.told())
+        draft = Draft("constant", index if index >= 0 else None, "certain", cause=cause)
+        key = ("constant", index, cause)
         for name in names or (None,):
             self.chain.put(draft, key=key, term=term, tensor=name)
 
     def _opaque(self, strand: Strand, label: str | None) -> None:
-        self.notes.append(
-            f"term {strand.name!r} descends from wrt and no cut was seen on the way: look at custom "
-            "autograd.Functions, compiled regions and other threads, which the recorder cannot look into"
-        )
+        self.notes.append(OPAQUE.told(term=repr(strand.name)))
 
     # ------------------------------------------------------------------ notes
 
@@ -274,7 +263,7 @@ class Inquiry(Vanishing):
             for output in call.outputs:
                 kinds = self._cut_kinds(index, output, reached) if output in leading else ()
                 for kind in kinds:
-                    if kind in _NOTED and call.operation.name != "grad.__get__":  # an optimizer reads it
+                    if KINDS[kind].noted and call.operation.name != "grad.__get__":  # an optimizer reads it
                         most -= 1
                         self.chain.add(Cut(index, kind), certainty="certain", severity="note")
 

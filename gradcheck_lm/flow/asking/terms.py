@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from gradcheck_lm.flow.findings.notes import FREED, STOPS
 from gradcheck_lm.flow.gradients.autograd import Gradients, gradients
 from gradcheck_lm.flow.gradients.subjects import number_of
 from gradcheck_lm.flow.rerunning import links
@@ -56,7 +57,7 @@ class TermReader:
         token = self.recording.see(value)
         found = gradients(value, self.tensors)
         if found.note:
-            self.notes.append(found.note)
+            self.notes.append(STOPS.told(error=found.note) if found.refused else FREED.told())
         return Strand(name, token, number_of(value), value.requires_grad, found, value)
 
     def _split(self, loss: Strand) -> list[Strand]:

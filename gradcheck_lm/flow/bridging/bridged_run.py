@@ -14,12 +14,12 @@ from gradcheck_lm.flow.bridging.carrying import carry, map_tensors
 from gradcheck_lm.flow.bridging.returning import Returning
 from gradcheck_lm.flow.bridging.straight_through import Carrier, bridge, straight_through
 from gradcheck_lm.flow.findings.model import Finding
+from gradcheck_lm.flow.findings.registry import KINDS
 from gradcheck_lm.flow.operations.names import kind_of_cut
 from gradcheck_lm.flow.watching.sites import Site, line_of
 from gradcheck_lm.flow.watching.tape import FLOATS, IN_FUNCTION, OPEN, Call
 
 _NOT_MINE = object()
-_BY_NATURE = ("discrete_op", "integer_cast", "sampling", "zero_gradient")
 
 
 class Bridged(Returning):
@@ -121,7 +121,7 @@ class Bridged(Returning):
     ) -> Any:
         """Do the real operation, then hand the gradient past it: by a bridge, by carriers, from a number that left."""
         operation = call.operation
-        wanted = [finding for finding in here if finding.kind in _BY_NATURE]
+        wanted = [finding for finding in here if KINDS[finding.kind].bridge.at_the_operation]
         shadowed = any(self.carrier_of(tensor) is not None for tensor in _tensors((args, kwargs)))
         if operation.in_place:
             return self._in_place(call, wanted, func, args, kwargs)

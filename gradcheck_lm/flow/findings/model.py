@@ -8,24 +8,19 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from gradcheck_lm.flow.findings.kinds import KINDS as KINDS
-from gradcheck_lm.flow.findings.kinds import Kind as Kind
+from gradcheck_lm.flow.findings.kind import Kind as Kind
+from gradcheck_lm.flow.findings.registry import KINDS as KINDS
 
 if TYPE_CHECKING:
     from gradcheck_lm.flow.bridging.what_if import WhatIf
 
 
 @dataclass(frozen=True)
-class Scope:
-    """Where gradient was switched off: the line of the `with torch.no_grad()`, decorator or call."""
-
-    file: str
-    line: int
-
-
-@dataclass(frozen=True)
 class Finding:
-    """One place where a gradient stops, on the user's own line."""
+    """One place where a gradient stops, on the user's own line.
+
+    `why` and `cures` are what `cause` and `values` say in English; a renderer in another language asks its kind.
+    """
 
     kind: str
     code: str
@@ -37,13 +32,15 @@ class Finding:
     why: str
     cures: tuple[str, ...]
     certainty: str  # "certain" | "confirmed" | "likely"
-    severity: str  # "error" | "note"
+    severity: str  # "error" | "warning" | "note"
     scope: tuple[str, int] | None = None
     term: str | None = None
     node: int | None = None  # id of the FlowNode it marks
     columns: tuple[int, int] | None = None  # caret span in `source`, 0-based, end exclusive
     library: tuple[str, int] | None = None  # the library's line that did it, where the user's line only called it
     tensors: tuple[str, ...] = ()  # names in wrt that this cut starves; empty for a dead term
+    cause: str = ""  # id of the kind's cause that is told; "" is what it says where nothing more exact is known
+    values: tuple[tuple[str, str], ...] = ()  # (field, value) of the cause's sentences
 
     @property
     def title(self) -> str:
@@ -201,6 +198,8 @@ class Diagnosis:
 
 
 def _json_ready(value: Any) -> Any:
+    if isinstance(value, str):
+        return str(value)  # a note is more than a str
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, dict):

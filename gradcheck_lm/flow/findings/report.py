@@ -8,8 +8,8 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gradcheck_lm.flow.findings.model import KINDS
 from gradcheck_lm.flow.findings.paths import short_path
+from gradcheck_lm.flow.findings.registry import KINDS
 
 if TYPE_CHECKING:
     from gradcheck_lm.flow.findings.model import Diagnosis, Finding

@@ -16,6 +16,7 @@ from torch.optim.optimizer import register_optimizer_step_pre_hook
 from gradcheck_lm.errors import TraceError
 from gradcheck_lm.flow.asking.inquiry import Inquiry
 from gradcheck_lm.flow.findings.model import Diagnosis
+from gradcheck_lm.flow.findings.notes import NO_MODULE, NO_OPTIMIZER, NOT_THE_FIRST
 from gradcheck_lm.flow.gradients.subjects import loss_terms
 from gradcheck_lm.flow.watching.recorder import Recorder
 
@@ -150,24 +151,18 @@ class Session:
         inquiry = Inquiry(self.recorder, wrt, terms, given=given, explicit=False)
         answer = inquiry.answer()
         if self.looks > 1 and answer.unreached:
-            notes.append(
-                "this is not the script's first backward(): what ran before the last one is out of sight, so a cut in "
-                "there is told as 'constant'"
-            )
+            notes.append(NOT_THE_FIRST.told())
         return replace(answer, notes=(*notes, *answer.notes))
 
     def _wrt(self, optimizers: list[torch.optim.Optimizer]) -> tuple[dict[str, torch.Tensor], list[str]]:
         wanted = {id(tensor): tensor for optimizer in optimizers for tensor in parameters_of(optimizer)}
-        notes = []
+        notes: list[str] = []
         names = self._names(set(wanted))
         if not wanted:
-            notes.append("no optimizer was made before backward(): asked about all parameters of the modules that ran")
+            notes.append(NO_OPTIMIZER.told())
             wanted = {key: tensor for key, (_, tensor) in names.items() if tensor.requires_grad}
         if not wanted:
-            notes[:] = [
-                "no optimizer was made before backward() and no module ran: asked about the tensors with "
-                "requires_grad=True that were used"
-            ]
+            notes[:] = [NO_MODULE.told()]
             wanted = {id(tensor): tensor for tensor in self.recorder.leaves()}
         if not wanted:
             raise TraceError(
