@@ -1,123 +1,153 @@
-"""What the debugger says, in Japanese: every why, cure and note has its sentence, and the page's switch shows it."""
+"""What the debugger says, in Japanese: every why, cure and note has both languages, and the page's switch shows it."""
 
 from __future__ import annotations
 
-import ast
+import copy
 import dataclasses
-import inspect
+import json
+import pickle
 import re
-import textwrap
-from pathlib import Path
 
 import pytest
 import torch
 from draw_samples import broken, finding, large
 from draw_story import make
 
-from gradcheck_lm import diagnose, flow
+from gradcheck_lm import diagnose
+from gradcheck_lm.draw import folding
 from gradcheck_lm.draw.curves import Panel, Series
-from gradcheck_lm.draw.japanese import KINDS_JA, heading_ja, sentence_ja, wording_ja
-from gradcheck_lm.draw.japanese_sentences import PATTERNS_JA, SENTENCES_JA
-from gradcheck_lm.draw.page import page_html
-from gradcheck_lm.draw.report import Experiment, Report
-from gradcheck_lm.flow.asking import drafts as chain
-from gradcheck_lm.flow.asking import starved
-from gradcheck_lm.flow.findings.model import KINDS
-from gradcheck_lm.flow.operations import names as operations
+from gradcheck_lm.draw.japanese import heading_ja, sentence_ja, wording_ja
+from gradcheck_lm.draw.page import Experiment, Report, page_html
+from gradcheck_lm.flow.findings import notes
+from gradcheck_lm.flow.findings.kind import Cause
+from gradcheck_lm.flow.findings.messages import Message, Text, Told
+from gradcheck_lm.flow.findings.model import KINDS, Diagnosis, Finding
+
+MESSAGES = [one for room in (notes, folding) for one in vars(room).values() if isinstance(one, Message)]
+CAUSES = [(kind.name, cause) for kind in KINDS.values() for cause in (kind.about, *kind.causes)]
+FIELD = re.compile(r"\{([a-z_]+)\}")
 
 
 def japanese(text: str) -> bool:
     return any(ord(letter) > 0x3000 for letter in text)
 
 
-def literals(module: object) -> set[str]:
-    """Every text constant in a module's or function's source but docstrings, adjacent ones joined as Python does."""
-    tree = ast.parse(textwrap.dedent(inspect.getsource(module)))  # type: ignore[arg-type]
-    documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
-    docs = {ast.get_docstring(node, clean=False) for node in ast.walk(tree) if isinstance(node, documented)}
-    found = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
-    return found - docs
+def texts_of(cause: Cause) -> list[Text]:
+    return [cause.why, *cause.cures]
 
 
-def of_operations() -> set[str]:
-    tables = [*operations._BY_NAME.values(), operations._COMPARISON, operations._UNWRITTEN_ADVICE]
-    return {text for why, cures in tables for text in (why, *cures)}
+def both(text: Text) -> None:
+    """Said in two languages, with the same values in both."""
+    assert not japanese(text.en), text
+    assert japanese(text.ja), text
+    assert sorted(FIELD.findall(text.ja)) == sorted(FIELD.findall(text.en)), text
 
 
-def of_the_chain() -> set[str]:
-    return {chain._CHECKPOINT_WHY, *chain._CHECKPOINT_CURES} | {
-        text for text in literals(chain.Chain._finding) if text.endswith(".") and " " in text.strip()
-    }
+@pytest.mark.parametrize(("name", "cause"), CAUSES, ids=lambda value: getattr(value, "id", value))
+def test_every_cause_is_told_in_both_languages(name: str, cause: Cause) -> None:
+    for text in texts_of(cause):
+        both(text)
+    assert cause.why.en.endswith(".")
+    assert cause.why.ja.endswith("。")
+    assert cause.cures
 
 
-def of_constants() -> set[str]:
-    return {text for text in literals(starved._constant) if text.endswith(".") and " " in text}
+def test_every_heading_and_bridge_is_told_in_both_languages() -> None:
+    for kind in KINDS.values():
+        both(kind.heading)
+        assert kind.about.fields == frozenset(), f"{kind.name}: what is said of all its causes wants no values"
+        assert (kind.bridge.how is None) != (kind.bridge.cannot is None), kind.name
+        for text in (kind.bridge.how, kind.bridge.cannot):
+            if text is not None:
+                both(text)
 
 
-def test_every_kind_of_finding_is_translated() -> None:
-    assert set(KINDS_JA) == set(KINDS)
-    for name, kind in KINDS.items():
-        assert len(KINDS_JA[name].cures) == len(kind.cures), name
-        assert japanese(KINDS_JA[name].why)
-        assert all(map(japanese, KINDS_JA[name].cures)), name
+def test_every_note_is_told_in_both_languages() -> None:
+    assert len(MESSAGES) >= 15
+    assert len({message.id for message in MESSAGES}) == len(MESSAGES)
+    for message in MESSAGES:
+        both(message)
 
 
-def test_every_sentence_on_an_operation_is_translated() -> None:
-    assert len(of_operations()) > 30
-    assert len(of_constants()) == 3
-    assert " It was off already when the run began." in of_the_chain()
-    for english in of_operations() | of_the_chain() | of_constants() | {starved._OUT_OF_SIGHT}:
-        assert japanese(SENTENCES_JA.get(english, "")), english
-
-
-def test_every_translated_sentence_is_still_said() -> None:
-    said = of_operations()
-    for path in Path(flow.__file__).parent.rglob("*.py"):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        said |= {one.value for one in ast.walk(tree) if isinstance(one, ast.Constant) and isinstance(one.value, str)}
-    assert set(SENTENCES_JA) <= said, set(SENTENCES_JA) - said
-
-
-def test_no_number_or_name_is_lost_in_a_pattern() -> None:
-    told = {
-        "5001 nodes folded into 12 by module and source line": ("5001", "12"),
-        "term 'lm' descends from wrt and no cut was seen on the way: look at custom things": ("'lm'",),
-        "the gradient of lm at head.weight holds NaN or infinity": ("lm", "head.weight"),
-        "zero by construction: conv.bias; a normalisation takes its shift away, so this is no fault": ("conv.bias",),
-    }
-    assert len(told) == len(PATTERNS_JA)
-    for english, kept in told.items():
-        assert japanese(sentence_ja(english)), english
-        assert all(part in sentence_ja(english) for part in kept)
+def test_no_number_or_name_is_lost_in_a_note() -> None:
+    told = folding._FOLDED.told(nodes=5001, groups=12, by=folding._BY_DEPTH.told(depth=3))
+    assert told == "5001 nodes folded into 12 by modules 3 deep"
+    assert sentence_ja(told) == "5001 個のノードを深さ 3 までのモジュールごとに 12 個にまとめました"
+    assert "'lm'" in sentence_ja(notes.OPAQUE.told(term=repr("lm")))
     assert sentence_ja("a sentence that nobody knows") == "a sentence that nobody knows"
+
+
+def test_a_sentence_without_its_value_is_refused() -> None:
+    with pytest.raises(KeyError, match=r"wants \['term'\], and the values given are \['name'\]"):
+        notes.OPAQUE.told(name="lm")
+
+
+def test_braces_that_are_no_field_stay() -> None:
+    text = Text("call(module, {name: made}, {x})", "{名前: 作った重み} {x}")
+    assert text.fields == {"x"}
+    assert text.say("en", {"x": "1"}) == "call(module, {name: made}, 1)"
+
+
+def test_a_note_keeps_its_languages_where_it_is_copied_and_is_a_plain_text_in_json() -> None:
+    noted = dataclasses.replace(broken(), notes=(notes.OPAQUE.told(term="'lm'"),))
+    for twin in (copy.deepcopy(noted), pickle.loads(pickle.dumps(noted)), dataclasses.replace(noted, ok=False)):
+        assert japanese(sentence_ja(twin.notes[0]))
+    assert type(noted.to_dict()["notes"][0]) is str
+    assert json.loads(noted.to_json())["notes"] == [str(noted.notes[0])]
+    assert isinstance(noted.notes[0], Told)
 
 
 def test_the_storys_cut_is_told_in_japanese() -> None:
     model, step = make("argmax")
-    wording = wording_ja(diagnose(step, wrt=model).findings[0])
-    assert all(map(japanese, (wording.title, wording.why, *wording.cures)))
-
-
-def test_a_finding_of_each_operation_is_told_in_japanese() -> None:
-    for name, (why, cures) in operations._BY_NAME.items():
-        one = dataclasses.replace(finding("discrete_op", f"torch.{name}", 1, "", 0), why=why, cures=cures)
+    diagnosis = diagnose(step, wrt=model)
+    assert diagnosis.findings[0].cause == "argmax"
+    read = [Finding(**one) for one in json.loads(diagnosis.to_json())["findings"]]
+    for one in (diagnosis.findings[0], read[0]):  # ids and values go through a file
         wording = wording_ja(one)
-        assert japanese(wording.why), name
-        assert all(map(japanese, wording.cures)), name
+        assert wording.why.startswith("argmax は最大値の添字")
+        assert all(map(japanese, (wording.title, wording.why, *wording.cures)))
 
 
-def test_what_is_added_to_a_why_is_translated_too() -> None:
+def test_values_are_put_into_both_languages() -> None:
+    kind = KINDS["non_finite"]
+    values = (("value", "NaN"), ("inputs", "0 to 3"))
+    english = kind.say("forward", dict(values))
+    one = dataclasses.replace(
+        finding("non_finite", "torch.log", 1, "", 0), why=english.why, cures=english.cures, cause="forward",
+        values=values,
+    )  # fmt: skip
+    assert "NaN of inputs that are finite (0 to 3)" in one.why
+    assert "(0 to 3)から NaN を" in wording_ja(one).why
+
+
+def test_a_sentence_that_is_this_findings_own_stays() -> None:
+    own = dataclasses.replace(broken().findings[0], why="Because I say so.")
+    assert wording_ja(own).why == "Because I say so."
+    assert all(map(japanese, wording_ja(own).cures))
+    unknown = dataclasses.replace(own, cause="of another version")
+    assert wording_ja(unknown).title == KINDS[own.kind].heading.ja
+    assert wording_ja(unknown).cures == own.cures
+
+
+def test_what_was_off_before_the_run_is_told_so() -> None:
     weight = torch.ones(2, requires_grad=True)
     with torch.no_grad():
         (one,) = diagnose(lambda: (weight * 2).sum(), wrt={"weight": weight}).errors
     assert one.why.endswith("It was off already when the run began.")
     wording = wording_ja(one)
-    assert wording.why.startswith(KINDS_JA["grad_disabled"].why)
+    assert wording.why.startswith(KINDS["grad_disabled"].about.why.ja)
     assert wording.why.endswith("実行の開始時点ですでに無効でした。")
 
 
+def test_notes_of_a_real_diagnosis_are_told_in_japanese() -> None:
+    weight = torch.ones(2, requires_grad=True)
+    diagnosis: Diagnosis = diagnose(lambda: torch.zeros(()), wrt={"weight": weight})
+    assert diagnosis.notes
+    assert all(map(japanese, map(sentence_ja, diagnosis.notes)))
+
+
 def test_the_pages_switch_covers_notes_folds_headings_and_cells() -> None:
-    noted = dataclasses.replace(broken(), notes=(starved._OUT_OF_SIGHT,))
+    noted = dataclasses.replace(broken(), notes=(notes.OUT_OF_SIGHT.told(),))
     steps = Series([1, 2], [0.1, 0.2])
     text = page_html(
         Report(
@@ -128,7 +158,7 @@ def test_the_pages_switch_covers_notes_folds_headings_and_cells() -> None:
         )
     )
     for english, translated in (
-        (starved._OUT_OF_SIGHT.replace("'", "&#39;"), SENTENCES_JA[starved._OUT_OF_SIGHT]),
+        (notes.OUT_OF_SIGHT.en.replace("'", "&#39;"), notes.OUT_OF_SIGHT.ja),
         ("= CTC alone", "= CTC だけ"),
         ("arm", "手法"),
         ("argmax, by module", "argmax(モジュール別)"),

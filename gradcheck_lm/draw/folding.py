@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from gradcheck_lm.draw.chains import contract_chains
 from gradcheck_lm.draw.folded import FoldedGraph, Group
+from gradcheck_lm.flow.findings.messages import Message, Told
 from gradcheck_lm.flow.findings.model import FlowGraph, FlowNode
 
 PAGE = 40  # nodes that a reader takes in on one page
@@ -14,6 +15,16 @@ COLUMNS = 12  # nodes in a row that a page has room for
 _DRAFT = 12  # times as many nodes as wanted may be there before neighbours are joined
 _SPLIT = 3  # times as many groups as without splitting are worth it
 WRT_GROUPS = 10  # modules shown at the left edge
+_FOLDED = Message(
+    "{nodes} nodes folded into {groups} {by}", "{nodes} 個のノードを{by} {groups} 個にまとめました", id="folded"
+)
+_BY_MODULE_AND_LINE = Message("by module and source line", "モジュールとソース行ごとに", id="by_module_and_line")
+_BY_DEPTH_AND_LINE = Message(
+    "by modules {depth} deep and source line", "深さ {depth} までのモジュールとソース行ごとに", id="by_depth_and_line"
+)
+_BY_DEPTH = Message("by modules {depth} deep", "深さ {depth} までのモジュールごとに", id="by_depth")
+_BY_FILE = Message("by file", "ファイルごとに", id="by_file")
+_BY_STATE = Message("by what they carry", "何を運ぶかによって", id="by_state")
 
 
 def fold_graph(graph: FlowGraph, *, limit: int = PAGE, columns: int = COLUMNS) -> FoldedGraph:
@@ -47,13 +58,13 @@ def fold_graph(graph: FlowGraph, *, limit: int = PAGE, columns: int = COLUMNS) -
 
 def unfolded(graph: FlowGraph) -> FoldedGraph:
     """Each node by itself."""
-    folded = _folded(graph, lambda node: node.id, "")
+    folded = _folded(graph, lambda node: node.id, None)
     assert folded is not None
     return folded
 
 
 def _folded(
-    graph: FlowGraph, key_of: Callable[[FlowNode], Hashable], name: str, *, most: int | None = None
+    graph: FlowGraph, key_of: Callable[[FlowNode], Hashable], name: Told | None, *, most: int | None = None
 ) -> FoldedGraph | None:
     """Nodes with the same key together; with `most`, without circles, and None where that takes more groups."""
     nodes = sorted(graph.nodes, key=lambda node: node.id)
@@ -73,7 +84,9 @@ def _folded(
     group_of = {node.id: group.id for group in groups for node in group.members}
     edges = {(group_of[a], group_of[b]) for a, b in graph.edges if a in group_of and b in group_of}
     edges = {(a, b) for a, b in edges if a != b}
-    note = f"{len(nodes)} nodes folded into {len(groups)} {name}" if name and len(groups) < len(nodes) else ""
+    note = ""
+    if name is not None and len(groups) < len(nodes):
+        note = _FOLDED.told(nodes=len(nodes), groups=len(groups), by=name)
     return FoldedGraph(groups, tuple(sorted(edges)), note)
 
 
@@ -113,7 +126,7 @@ def _split_circles(graph: FlowGraph, keys: Mapping[int, Hashable], most: int) ->
 class _Level:
     """One way to fold: nodes with the same key become one."""
 
-    name: str
+    name: Told
     lines: bool
     key: Callable[[FlowNode], Hashable]
 
@@ -138,13 +151,13 @@ def _levels(nodes: Sequence[FlowNode]) -> list[_Level]:
 
         return key
 
-    levels = [_Level("by module and source line", True, level(deepest, True))]
+    levels = [_Level(_BY_MODULE_AND_LINE.told(), True, level(deepest, True))]
     for depth in range(deepest - 1, 0, -1):
-        levels.append(_Level(f"by modules {depth} deep and source line", True, level(depth, True)))
+        levels.append(_Level(_BY_DEPTH_AND_LINE.told(depth=depth), True, level(depth, True)))
     for depth in range(min(deepest, 3), 0, -1):
-        levels.append(_Level(f"by modules {depth} deep", False, level(depth, False)))
-    levels.append(_Level("by file", False, level(0, False)))
-    levels.append(_Level("by what they carry", False, lambda node: _coarsest(node, marked)))
+        levels.append(_Level(_BY_DEPTH.told(depth=depth), False, level(depth, False)))
+    levels.append(_Level(_BY_FILE.told(), False, level(0, False)))
+    levels.append(_Level(_BY_STATE.told(), False, lambda node: _coarsest(node, marked)))
     return levels
 
 

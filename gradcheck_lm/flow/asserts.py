@@ -11,6 +11,7 @@ import torch
 from gradcheck_lm.errors import GradientFlowError
 from gradcheck_lm.flow.diagnose import Run, diagnose
 from gradcheck_lm.flow.findings.model import Diagnosis
+from gradcheck_lm.flow.findings.notes import PASS_A_FUNCTION
 
 
 def assert_gradient_flows(fn_or_loss: Any, wrt: Any, *, counterfactual: bool = True) -> Diagnosis:
@@ -30,8 +31,7 @@ def assert_gradient_flows(fn_or_loss: Any, wrt: Any, *, counterfactual: bool = T
     __tracebackhide__ = True
     if isinstance(fn_or_loss, torch.Tensor | Mapping | int | float) or not callable(fn_or_loss):
         diagnosis = Run().diagnose(fn_or_loss, wrt)
-        hint = "for the line that cuts it, pass a function: assert_gradient_flows(lambda: step(batch), wrt)"
-        diagnosis = replace(diagnosis, notes=(*diagnosis.notes, hint))
+        diagnosis = replace(diagnosis, notes=(*diagnosis.notes, PASS_A_FUNCTION.told()))
     else:
         diagnosis = diagnose(fn_or_loss, wrt, counterfactual=counterfactual)
     if not diagnosis.ok:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from gradcheck_lm.flow.findings.model import KINDS, Finding
+from gradcheck_lm.flow.findings.model import Finding
+from gradcheck_lm.flow.findings.registry import KINDS
 from gradcheck_lm.flow.gradients.deaths import Death
-from gradcheck_lm.flow.operations.names import advice, kind_of_cut
+from gradcheck_lm.flow.operations.names import kind_of_cut
 from gradcheck_lm.flow.tracing.graph import Cut, Dataflow, Distances
 from gradcheck_lm.flow.watching.sites import Site, enclosing_switch, frame_kind, line_of, place_of, position
 from gradcheck_lm.flow.watching.tape import IN_CHECKPOINT, IN_FUNCTION, Call, Recording, Switch
@@ -25,9 +26,11 @@ class Draft:
     severity: str = "error"
     terms: set[str] = field(default_factory=set)
     tensors: dict[str, None] = field(default_factory=dict)
-    why: str | None = None
+    cause: str = ""  # one of the kind's causes; "": the one that fits the operation
+    values: dict[str, str] = field(default_factory=dict)  # for the fields of the cause's sentences
     op: str | None = None
     site: Site | None = None
+    why: str | None = None
     cures: tuple[str, ...] | None = None
 
 
@@ -124,12 +127,10 @@ class Chain:
         call = self.recording.calls[draft.call] if draft.call is not None else None
         site = draft.site or (_cut_site(call, draft.kind) if call is not None else None)
         place = place_of(site)
-        why, cures = kind.why, kind.cures
-        if call is not None and (own := advice(call.operation.name, draft.kind)) is not None:
-            why, cures = own
+        cause = draft.cause or (kind.cause_at(call.operation.name) if call is not None else "")
         op = draft.op or (call.operation.title if call is not None else "")
         if call is not None and call.scope == IN_CHECKPOINT and draft.kind == "grad_disabled":
-            why, cures, op = _CHECKPOINT_WHY, _CHECKPOINT_CURES, "torch.utils.checkpoint.checkpoint"
+            cause, op = "reentrant_checkpoint", "torch.utils.checkpoint.checkpoint"
         library = None
         if site is not None and site.library_code is not None:
             library = line_of(Site(site.library_code, site.library_instruction, None, 0))
@@ -137,7 +138,8 @@ class Chain:
         if draft.kind == "grad_disabled" and call is not None and call.scope >= 0:
             scope = switch_place(self.recording.switches[call.scope], call.site)
             if scope is None:
-                why += " It was off already when the run began."
+                cause = "off_already"
+        wording = kind.say(cause, draft.values)
         return Finding(
             kind=kind.name,
             code=kind.code,
@@ -146,8 +148,8 @@ class Chain:
             line=place.line,
             function=place.function,
             source=place.source,
-            why=draft.why or why,
-            cures=draft.cures or cures,
+            why=draft.why or wording.why,
+            cures=draft.cures or wording.cures,
             certainty=draft.certainty,
             severity=draft.severity,
             scope=scope,
@@ -155,17 +157,9 @@ class Chain:
             columns=place.columns,
             library=library,
             tensors=tuple(draft.tensors),
+            cause=cause,
+            values=tuple(draft.values.items()),
         )
-
-
-_CHECKPOINT_WHY = (
-    "Reentrant checkpointing runs this stretch with gradient off and ties its result to its inputs alone: none of them "
-    "asks for a gradient, so the weights inside get none."
-)
-_CHECKPOINT_CURES = (
-    "torch.utils.checkpoint.checkpoint(..., use_reentrant=False)",
-    "let the input ask for one: input.requires_grad_(True), or model.enable_input_require_grads() in transformers",
-)
 
 
 def _cut_site(call: Call, kind: str) -> Site | None:

@@ -10,6 +10,8 @@ import torch
 
 from gradcheck_lm.flow.asking.subjects import Subjects
 from gradcheck_lm.flow.asking.terms import Asker, MakeExperiment, Splitter, Strand, read_terms
+from gradcheck_lm.flow.findings.notes import FREED, STOPS
+from gradcheck_lm.flow.gradients.autograd import Gradients
 from gradcheck_lm.flow.gradients.deaths import Death
 from gradcheck_lm.flow.gradients.engine import Engine
 from gradcheck_lm.flow.rerunning import links
@@ -85,7 +87,7 @@ def gather(
     recording = recorder.recording
     flow = Dataflow(recording, links.observed_links(recording))
     asker = Asker(experiment)
-    notes = [strand.gradients.note for strand in strands if strand.gradients.note]
+    notes = [_told(strand.gradients) for strand in strands if strand.gradients.note]
     if not given:
         strands = Splitter(recorder, subjects, flow, asker, autograd, strands[0]).strands()
     unreached, zero, bad = _sorted(subjects, strands)
@@ -97,6 +99,10 @@ def gather(
         recording, subjects, flow, tuple(strands), given, distances, ways, found,
         tuple(unreached), tuple(zero), tuple(bad), (*notes, *asker.notes),
     )  # fmt: skip
+
+
+def _told(found: Gradients) -> str:
+    return STOPS.told(error=found.note) if found.refused else FREED.told() if found.freed else found.note
 
 
 def _sorted(subjects: Subjects, strands: list[Strand]) -> tuple[list[int], list[int], list[int]]:

@@ -13,6 +13,7 @@ from gradcheck_lm.flow.asking.starved import explain_dead_terms, explain_unreach
 from gradcheck_lm.flow.asking.terms import MakeExperiment, Strand
 from gradcheck_lm.flow.asking.vanishing import explain_deaths, explain_shifts, harmless_zeros
 from gradcheck_lm.flow.findings.model import Diagnosis, Term
+from gradcheck_lm.flow.findings.notes import BY_CONSTRUCTION
 from gradcheck_lm.flow.gradients.engine import Autograd, Engine
 from gradcheck_lm.flow.tracing.picture import flow_graph
 from gradcheck_lm.flow.watching.recorder import Recorder
@@ -101,8 +102,4 @@ def _norms(evidence: Evidence) -> list[float | None]:
 
 
 def _by_construction(evidence: Evidence) -> list[str]:
-    return [
-        f"zero by construction: {evidence.subjects.names[place]}; a normalisation takes its shift away, so this is no "
-        "fault"
-        for place in evidence.structural
-    ]
+    return [BY_CONSTRUCTION.told(tensor=evidence.subjects.names[place]) for place in evidence.structural]

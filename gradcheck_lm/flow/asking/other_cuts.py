@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from gradcheck_lm.flow.asking.drafts import Chain
 from gradcheck_lm.flow.asking.evidence import Evidence
+from gradcheck_lm.flow.findings.registry import KINDS
 from gradcheck_lm.flow.tracing.graph import Cut
 
-_NOTED = frozenset(["detach", "grad_disabled", "discrete_op", "integer_cast", "sampling", "new_leaf"])
 _MOST = 20
 
 
@@ -24,6 +24,6 @@ def note_other_cuts(evidence: Evidence, chain: Chain) -> None:
         sources = [token for token in call.inputs if token in reached and recording.tokens[token].requires_grad]
         for output in call.outputs if sources else ():
             for kind in evidence.flow.cuts(index, sources[0], output) if output in leading else ():
-                if kind in _NOTED and call.operation.name != "grad.__get__":  # an optimizer reads it
+                if KINDS[kind].noted and call.operation.name != "grad.__get__":  # an optimizer reads it
                     left -= 1
                     chain.add(Cut(index, kind), certainty="certain", severity="note")

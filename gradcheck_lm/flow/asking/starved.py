@@ -5,6 +5,7 @@ from __future__ import annotations
 from gradcheck_lm.flow.asking.drafts import Chain, Draft
 from gradcheck_lm.flow.asking.evidence import Evidence
 from gradcheck_lm.flow.asking.terms import Strand
+from gradcheck_lm.flow.findings.notes import OPAQUE, OUT_OF_SIGHT
 from gradcheck_lm.flow.operations.names import words
 from gradcheck_lm.flow.tracing.graph import Cut, Distances
 from gradcheck_lm.flow.watching.sites import Site
@@ -13,10 +14,6 @@ _ARITHMETIC = words(
     """
     add sub mul div neg mean sum to float __rsub__ __radd__ __rmul__ add_ sub_ mul_ div_ clone
     """
-)
-_OUT_OF_SIGHT = (
-    "what runs in another thread or process or in a torch.jit script is out of the recorder's sight: if wrt reaches "
-    "the loss through one of them, look for the cut in there"
 )
 _MOST_STARTS = 400  # tensors from which the ways to one dead term are followed
 
@@ -45,10 +42,7 @@ def _explain_dead(evidence: Evidence, chain: Chain, strand: Strand, ways: Distan
     nearest = [root for root in starts[:_MOST_STARTS] if ways.tokens[root][:3] == least]
     found = sum(chain.follow(ways, root, term=label) for root in nearest)
     if not found and all(subjects.tensors[place].requires_grad for place in subjects.wanted):
-        chain.note(
-            f"term {strand.name!r} descends from wrt and no cut was seen on the way: look at custom "
-            "autograd.Functions, compiled regions and other threads, which the recorder cannot look into"
-        )
+        chain.note(OPAQUE.told(term=repr(strand.name)))
 
 
 def _explain_refusal(evidence: Evidence, chain: Chain, strand: Strand, ways: Distances, label: str | None) -> bool:
@@ -108,19 +102,15 @@ def _constant(evidence: Evidence, chain: Chain, token: int, term: str | None, pl
     """The line that made a term without one of the tensors asked about, or without all of them."""
     index = _maker(evidence, token)
     roots = evidence.subjects.roots
-    why = None
+    cause = ""
     if place is not None:
-        why = (
-            "It is used in this run, and nothing computed from it reaches the loss."
-            if roots[place] in evidence.read
-            else "No operation of this run uses it: its module is never called, or another object is trained."
-        )
+        cause = "used" if roots[place] in evidence.read else "unused"
     elif not any(root in evidence.read for root in roots):
-        why = "No operation of this run uses what wrt holds: its module is never called, or another object is used."
-    chain.note(_OUT_OF_SIGHT)
-    draft = Draft("constant", index if index >= 0 else None, "certain", why=why)
+        cause = "nothing_used"
+    chain.note(OUT_OF_SIGHT.told())
+    draft = Draft("constant", index if index >= 0 else None, "certain", cause=cause)
     name = None if place is None else evidence.subjects.names[place]
-    chain.put(draft, key=("constant", index, why), term=term, tensor=name)
+    chain.put(draft, key=("constant", index, cause), term=term, tensor=name)
 
 
 def _maker(evidence: Evidence, token: int) -> int:

@@ -14,13 +14,13 @@ from gradcheck_lm.flow.bridging.carriers import Carriers
 from gradcheck_lm.flow.bridging.carrying import carry, map_tensors
 from gradcheck_lm.flow.bridging.straight_through import Carrier, bridge, straight_through
 from gradcheck_lm.flow.findings.model import Finding
+from gradcheck_lm.flow.findings.registry import KINDS
 from gradcheck_lm.flow.operations.names import kind_of_cut
 from gradcheck_lm.flow.watching.intervention import Intervention
 from gradcheck_lm.flow.watching.sites import Site, line_of
 from gradcheck_lm.flow.watching.tape import FLOATS, IN_FUNCTION, OPEN, Call, Recording
 
 _NOT_MINE = object()
-_BY_NATURE = ("discrete_op", "integer_cast", "sampling", "zero_gradient")
 
 
 class Bridges(Intervention):
@@ -137,7 +137,7 @@ class Bridges(Intervention):
     ) -> Any:
         """Do the real operation, then hand the gradient past it: by a bridge, by carriers, from a number that left."""
         operation = call.operation
-        wanted = [finding for finding in here if finding.kind in _BY_NATURE]
+        wanted = [finding for finding in here if KINDS[finding.kind].bridge.at_the_operation]
         shadowed = any(self.carriers.carrier_of(tensor) is not None for tensor in _tensors((args, kwargs)))
         if operation.in_place:
             return self._in_place(call, wanted, func, args, kwargs)

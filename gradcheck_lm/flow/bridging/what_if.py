@@ -14,6 +14,7 @@ from gradcheck_lm.errors import TraceError
 from gradcheck_lm.flow.bridging.bridged_run import Bridges
 from gradcheck_lm.flow.findings.model import Diagnosis, Finding
 from gradcheck_lm.flow.findings.paths import short_path
+from gradcheck_lm.flow.findings.registry import KINDS
 from gradcheck_lm.flow.gradients.autograd import gradient_values
 from gradcheck_lm.flow.gradients.subjects import loss_terms, number_of
 from gradcheck_lm.flow.watching.recorder import Recorder
@@ -24,23 +25,6 @@ if TYPE_CHECKING:
 PROBE = (
     "The bridge is a probe, not a fix: it shows where a gradient would go, and its direction need not lower the loss."
 )
-_HOW = {
-    "discrete_op": "the real operation's value forward, a soft form's gradient backward (straight-through)",
-    "integer_cast": "the cast's value forward, the gradient of its input backward (straight-through)",
-    "sampling": "the value drawn forward, the gradient of the distribution's parameters backward (straight-through)",
-    "zero_gradient": "the operation's value forward, the gradient of its input backward (straight-through)",
-    "detach": "the value kept its history (identity)",
-    "grad_disabled": "the operations in that scope ran with gradient on (identity)",
-    "left_torch": "where the same numbers came back, they came back with their gradient (identity)",
-    "new_leaf": "the fresh tensor kept the history of the numbers it was made of (identity)",
-    "frozen": "requires_grad was True during this run",
-}
-_CANNOT = {
-    "constant": "no value of what you train enters here, so there is nothing that a bridge could lead on",
-    "custom_function": "what the gradient should be is in your own backward: correct it there, and hold it against "
-    "finite differences with gradcheck_lm.compare_gradients",
-    "non_finite": "the gradient is not cut here but NaN or infinite: a bridge would hide the pole, not remove it",
-}
 _NO_WAY_BACK = (
     "no number that came back equals one that left, element by element: the program made something else of it (text, a "
     "table, arithmetic in Python or NumPy), and no gradient can be handed through that. For a score of decoded text "
@@ -67,7 +51,8 @@ class WhatIf:
         if not self.bridged:
             lines.append(f"This cut cannot be bridged: {self.note}.")
             return _paragraphs(lines)
-        lines.append(f"Bridged: {_HOW[self.finding.kind]}.")
+        how = KINDS[self.finding.kind].bridge.how
+        lines.extend([f"Bridged: {how.say()}."] if how is not None else [])
         if self.arrives:
             most = sorted(self.norms, key=lambda name: -self.norms[name])[:3]
             shown = ", ".join(f"{name} {self.norms[name]:.4g}" for name in most)
@@ -107,7 +92,8 @@ def what_if(diagnosis: Diagnosis, finding: Finding) -> WhatIf:
             f"the finding given ({_place(finding)}) is not one of this diagnosis' {len(diagnosis.findings)}; pass one "
             "of diagnosis.findings, e.g. diagnosis.what_if(diagnosis.findings[0])."
         )
-    reason = _CANNOT.get(finding.kind, "")
+    cannot = KINDS[finding.kind].bridge.cannot
+    reason = cannot.say() if cannot is not None else ""
     if not reason and finding.op == "torch.utils.checkpoint.checkpoint":
         reason = "a checkpoint recomputes itself: pass use_reentrant=False to it instead"
     if not reason and finding.op in ("torch.nn.Parameter", "torch.Tensor.__deepcopy__"):

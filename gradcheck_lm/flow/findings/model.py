@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gradcheck_lm.files import encodable, write_text_atomic
-from gradcheck_lm.flow.findings.kinds import KINDS as KINDS
-from gradcheck_lm.flow.findings.kinds import Kind as Kind
-from gradcheck_lm.flow.findings.kinds import kind_named
+from gradcheck_lm.flow.findings.kind import Kind as Kind
+from gradcheck_lm.flow.findings.registry import KINDS as KINDS
 
 if TYPE_CHECKING:
     from gradcheck_lm.flow.bridging.what_if import WhatIf
@@ -27,7 +26,10 @@ class Scope:
 
 @dataclass(frozen=True)
 class Finding:
-    """One place where a gradient stops, on the user's own line."""
+    """One place where a gradient stops, on the user's own line.
+
+    `why` and `cures` are what `cause` and `values` say in English; a renderer in another language asks its kind.
+    """
 
     kind: str
     code: str
@@ -46,12 +48,13 @@ class Finding:
     columns: tuple[int, int] | None = None  # caret span in `source`, 0-based, end exclusive
     library: tuple[str, int] | None = None  # the library's line that did it, where the user's line only called it
     tensors: tuple[str, ...] = ()  # names in wrt that this cut starves; empty for a dead term
+    cause: str = ""  # id of the kind's cause that is told; "" is what it says where nothing more exact is known
+    values: tuple[tuple[str, str], ...] = ()  # (field, value) of the cause's sentences
 
     @property
     def title(self) -> str:
         """The kind's title, for headings."""
-        kind = kind_named(self.kind)
-        return kind.title if kind is not None else self.kind
+        return KINDS[self.kind].title if self.kind in KINDS else self.kind
 
 
 @dataclass(frozen=True)

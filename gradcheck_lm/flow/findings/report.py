@@ -8,8 +8,8 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gradcheck_lm.flow.findings.kinds import KINDS, STEP_KINDS
 from gradcheck_lm.flow.findings.paths import short_path
+from gradcheck_lm.flow.findings.registry import KINDS
 
 if TYPE_CHECKING:
     from gradcheck_lm.flow.findings.model import Diagnosis, Finding
@@ -72,7 +72,7 @@ def _finding_text(number: int, finding: Finding) -> str:
     if finding.term is not None:
         lines.append(f"   on the way to term {finding.term!r}")
     if finding.tensors:
-        verb = "concerns" if finding.kind in STEP_KINDS else "starves"
+        verb = "concerns" if KINDS[finding.kind].asked_by == "diagnose_step" else "starves"
         lines.append(_wrap(f"{verb} {_few(finding.tensors)}", "   "))
     lines.append(_wrap(finding.why, "   "))
     if finding.severity != "note":  # a note is no fault: there is nothing to cure
@@ -117,15 +117,14 @@ def _inline_svg(diagnosis: Diagnosis) -> str:
 
 def sarif_log(diagnosis: Any) -> dict[str, Any]:
     """A SARIF 2.1.0 log of a Diagnosis or a StepReport: one rule a kind, one result a finding."""
-    kinds = {**KINDS, **STEP_KINDS}
-    used = sorted({finding.kind for finding in diagnosis.findings}, key=lambda kind: kinds[kind].code)
+    used = sorted({finding.kind for finding in diagnosis.findings}, key=lambda kind: KINDS[kind].code)
     rules = [
         {
-            "id": kinds[kind].code,
+            "id": KINDS[kind].code,
             "name": "".join(word.capitalize() for word in kind.split("_")),
-            "shortDescription": {"text": kinds[kind].title},
-            "fullDescription": {"text": kinds[kind].why},
-            "help": {"text": "\n".join(f"- {cure}" for cure in kinds[kind].cures)},
+            "shortDescription": {"text": KINDS[kind].title},
+            "fullDescription": {"text": KINDS[kind].why},
+            "help": {"text": "\n".join(f"- {cure}" for cure in KINDS[kind].cures)},
         }
         for kind in used
     ]

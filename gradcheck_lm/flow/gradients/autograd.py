@@ -19,7 +19,7 @@ class Gradients:
     norms: list[float | None]  # None: unreached
     zero: list[bool]
     finite: list[bool]
-    note: str = ""
+    note: str = ""  # that the graph was freed, or with what error backward() stops
     refused: bool = False  # backward() raises: torch has no derivative of an operation on the way
     freed: bool = False  # backward() has run: the norms are those left in .grad
     # places whose gradient is zero by construction, but for rounding: the node of the normalisation that makes it so
@@ -53,8 +53,8 @@ def gradients(loss: torch.Tensor, tensors: Sequence[torch.Tensor], edge: Any = N
         if graph_is_freed(error):
             return _structural(loss, tensors, edge)
         if lacks_derivative(error):
-            note, count = f"backward() stops with an error: {error}", len(tensors)
-            return Gradients([None] * count, [False] * count, [True] * count, note, refused=True)
+            count = len(tensors)
+            return Gradients([None] * count, [False] * count, [True] * count, str(error), refused=True)
         raise
 
 

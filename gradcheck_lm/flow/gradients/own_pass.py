@@ -122,7 +122,7 @@ class OwnPass:
         if start is None or not loss.requires_grad:
             return Gradients([None] * count, [False] * count, [True] * count)
         if self.error is not None:
-            note = f"backward() stops with an error: {self.error}"
+            note = str(self.error)
             refused = isinstance(self.error, RuntimeError) and lacks_derivative(self.error)
             return Gradients([None] * count, [False] * count, [True] * count, note, refused=refused)
         if self.results is not None:

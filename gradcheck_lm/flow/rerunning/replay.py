@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 
+from gradcheck_lm.flow.findings.notes import NOT_REPEATED, OUT_OF_TIME
 from gradcheck_lm.flow.rerunning.state import State
 from gradcheck_lm.flow.tracing.graph import HostLink
 from gradcheck_lm.flow.watching.intervention import Intervention
@@ -110,16 +111,14 @@ class Experiment:
             places.setdefault(site_key(self.first.calls[export]), export)
         control = self._replay(None, 0)
         if control is None or control.failed or not self._repeats(control.recording):
-            self.note(
-                "the program did not repeat itself when run again: values that left torch are matched by likeness"
-            )
+            self.note(NOT_REPEATED.told())
             return None
         self.control = control.recording
         found: list[HostLink] = []
         for place, export in places.items():
             for strength in (0,) if self.first.calls[export].branch_value else (0, 1):
                 if time.monotonic() > self.deadline:
-                    self.note("the time bound for changing values and running again was reached")
+                    self.note(OUT_OF_TIME.told())
                     return found
                 links = self._one(place, export, strength, receivers, ends)
                 found.extend(links)

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from gradcheck_lm.errors import TraceError
+from gradcheck_lm.flow.findings.notes import NO_MODULE, NO_OPTIMIZER
 from gradcheck_lm.flow.scripts.recorder import ScriptRecorder
 
 _MOST = 200  # things looked through for modules
@@ -31,16 +32,13 @@ def asked_about(
         TraceError: there is none.
     """
     wanted = {id(tensor): tensor for optimizer in optimizers for tensor in parameters_of(optimizer)}
-    notes = []
+    notes: list[str] = []
     names = _names(set(wanted), recorder, variables)
     if not wanted:
-        notes.append("no optimizer was made before backward(): asked about all parameters of the modules that ran")
+        notes.append(NO_OPTIMIZER.told())
         wanted = {key: tensor for key, (_, tensor) in names.items() if tensor.requires_grad}
     if not wanted:
-        notes[:] = [
-            "no optimizer was made before backward() and no module ran: asked about the tensors with "
-            "requires_grad=True that were used"
-        ]
+        notes[:] = [NO_MODULE.told()]
         wanted = {id(tensor): tensor for tensor in recorder.leaves()}
         names = _names(set(wanted), recorder, variables)
     if not wanted:

@@ -15,6 +15,7 @@ from gradcheck_lm.flow.asking.inquiry import Inquiry
 from gradcheck_lm.flow.asking.not_finite import first_not_finite
 from gradcheck_lm.flow.asking.scene import Passed, Written
 from gradcheck_lm.flow.findings.model import Diagnosis
+from gradcheck_lm.flow.findings.notes import NOT_THE_FIRST
 from gradcheck_lm.flow.gradients.own_pass import OwnPass
 from gradcheck_lm.flow.gradients.safety import own_code
 from gradcheck_lm.flow.scripts.engine import Engine, Started
@@ -68,10 +69,7 @@ class Questions:
             )  # fmt: skip
             found = inquiry.answer()
         if self.recorder.before is not None and found.unreached:
-            notes.append(
-                "this is not the script's first backward(): what ran before the last one is out of sight, so a cut in "
-                "there is told as 'constant'"
-            )
+            notes.append(NOT_THE_FIRST.told())
         if any(term.gradient_norm != term.gradient_norm for term in found.terms.values()) and look.not_finite is None:
             again = look.kept or "the script's own pass was read, and nothing was run a second time"
             notes.append(f"the gradient norms of single terms were not measured: {again}")

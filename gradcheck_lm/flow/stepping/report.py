@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gradcheck_lm.flow.findings.kinds import STEP_KINDS
 from gradcheck_lm.flow.findings.model import Diagnosis, Finding, _json_ready
+from gradcheck_lm.flow.findings.registry import KINDS
 from gradcheck_lm.flow.findings.report import _finding_text, _wrap, sarif_log
 from gradcheck_lm.flow.stepping.drafts import Draft, Reading
 from gradcheck_lm.flow.stepping.ledger import Ledger
@@ -121,7 +121,7 @@ def report_of(
     """
     reading = Reading(ledger)
     found = [draft for family in _FAMILIES for draft in family.ask(reading)] + list(drafts)
-    order = {kind: number for number, kind in enumerate(STEP_KINDS)}
+    order = {kind: number for number, kind in enumerate(KINDS)}
     found.sort(key=lambda draft: (order[draft.kind], draft.time))
     made = [finding_of(draft, ledger) for draft in found]
     passed = [finding for diagnosis in diagnoses for finding in diagnosis.findings]
@@ -135,7 +135,7 @@ def report_of(
 
 def finding_of(draft: Draft, ledger: Ledger) -> Finding:
     """A draft with its line and its kind's texts."""
-    kind, place = STEP_KINDS[draft.kind], ledger.place(draft.place)
+    kind, place = KINDS[draft.kind], ledger.place(draft.place)
     return Finding(
         kind=kind.name,
         code=kind.code,

@@ -1,0 +1,145 @@
+"""GF107 graph_used_up: backward() a second time, or through a state carried over from the step before: both lines."""
+
+from __future__ import annotations
+
+from gradcheck_lm.flow.findings.kind import Bridge, Cause, Kind, about
+from gradcheck_lm.flow.findings.messages import Text
+
+EXAMPLE = """\
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+model = nn.RNN(4, 3)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+inputs = torch.randn(5, 2, 4)
+state = torch.zeros(1, 2, 3)
+
+def step():
+    global state
+    optimizer.zero_grad()
+    outputs, state = model(inputs, state)
+    outputs.square().mean().backward()
+    optimizer.step()
+"""
+INSTEAD = """\
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+model = nn.RNN(4, 3)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+inputs = torch.randn(5, 2, 4)
+state = torch.zeros(1, 2, 3)
+
+def step():
+    global state
+    optimizer.zero_grad()
+    outputs, state = model(inputs, state.detach())
+    outputs.square().mean().backward()
+    optimizer.step()
+"""
+
+KIND = Kind(
+    code="GF107",
+    name="graph_used_up",
+    since="0.2.0",
+    lesson="l04_three_illnesses",
+    heading=Text(
+        "backward() through a graph that is used up",
+        "使い終わった計算グラフへの backward()",
+    ),
+    about=about(
+        Text(
+            "backward() frees what the graph kept; this loss leads into a graph that an earlier backward() has used "
+            "up.",
+            "backward() はグラフが保存した値を解放します。この損失は、以前の backward() "
+            "が使い終えたグラフにつながっています。",
+        ),
+        Text(
+            "add the losses of one graph and call backward() once: (a + b).backward()",
+            "1 つのグラフの損失は足して backward() を 1 回呼ぶ: (a + b).backward()",
+        ),
+        Text(
+            "a state carried from step to step: state = state.detach() where the new step begins",
+            "ステップ間で持ち越す状態は、新しいステップの始めで state = state.detach()",
+        ),
+        Text(
+            "what was computed once before the loop and is trained: compute it anew inside the loop",
+            "ループの前に一度だけ計算し、学習もするものは、ループの中で計算し直す",
+        ),
+        Text(
+            "retain_graph=True only where two backward passes over one graph are really meant",
+            "retain_graph=True は、1 つのグラフに 2 回の逆伝播が本当に必要なときだけ",
+        ),
+    ),
+    causes=(
+        Cause(
+            "twice",
+            Text(
+                "backward() ran over this graph at {line} already, and runs over it again here.",
+                "このグラフへの backward() は {line} ですでに実行され、ここで再び実行されています。",
+            ),
+            (
+                Text(
+                    "add the losses and call backward() once: (a + b).backward()",
+                    "損失を足して backward() を 1 回呼ぶ: (a + b).backward()",
+                ),
+                Text(
+                    "backward(retain_graph=True) at {line}, if both passes are meant",
+                    "両方の逆伝播が必要なら {line} で backward(retain_graph=True)",
+                ),
+            ),
+        ),
+        Cause(
+            "state_carried",
+            Text(
+                "{name} was made in the step before, at {line}, and carries that step's graph, which is used up, "
+                "into this one.",
+                "{name} は前のステップの {line} で作られ、使い終わったそのグラフをこのステップに持ち込んでいます。",
+            ),
+            (
+                Text(
+                    "cut the state where a step begins: {name} = {name}.detach() (truncated backpropagation through "
+                    "time)",
+                    "ステップの始めで状態を切る: {name} = {name}.detach() (打ち切り型 BPTT)",
+                ),
+                Text(
+                    "start each sequence with a fresh state",
+                    "系列ごとに新しい状態から始める",
+                ),
+                Text(
+                    "retain_graph=True is no cure: every step would go back over all steps before it",
+                    "retain_graph=True は解決にならない: 毎ステップ、過去の全ステップをさかのぼることになる",
+                ),
+            ),
+        ),
+        Cause(
+            "made_once",
+            Text(
+                "{name} was computed once, at {line}, outside the loop, and each step's backward() goes through it.",
+                "{name} はループの外の {line} で一度だけ計算され、各ステップの backward() がそこを通ります。",
+            ),
+            (
+                Text(
+                    "compute {name} inside the loop, so that each step has a graph of its own",
+                    "{name} をループの中で計算し、ステップごとに別のグラフにする",
+                ),
+                Text(
+                    "if it is not to be trained: compute it under torch.no_grad()",
+                    "学習しないものなら torch.no_grad() の中で計算する",
+                ),
+            ),
+        ),
+    ),
+    bridge=Bridge(
+        cannot=Text(
+            "what the graph kept is freed: no gradient can be led through it a second time",
+            "グラフが保存した値は解放済みで、勾配を 2 度通すことはできません",
+        )
+    ),
+    asked_by="diagnose_step",
+    decided=False,
+    example=EXAMPLE,
+    instead=INSTEAD,
+)

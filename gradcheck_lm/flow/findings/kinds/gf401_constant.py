@@ -1,0 +1,105 @@
+"""GF401 constant: the loss does not depend on what is trained: an early return, an empty sum, a part never called."""
+
+from __future__ import annotations
+
+from gradcheck_lm.flow.findings.kind import Bridge, Cause, Kind, about
+from gradcheck_lm.flow.findings.messages import Text
+
+EXAMPLE = """\
+import torch
+from torch import nn
+
+model = nn.Linear(4, 3)
+lengths = torch.tensor([0.0, 0.0])
+inputs = torch.ones(2, 4)
+
+def loss():
+    outputs = model(inputs)
+    if not lengths.any():
+        return torch.zeros(())
+    return outputs.square().mean()
+"""
+INSTEAD = """\
+import torch
+from torch import nn
+
+model = nn.Linear(4, 3)
+lengths = torch.tensor([0.0, 1.0])
+inputs = torch.ones(2, 4)
+
+def loss():
+    outputs = model(inputs)
+    return (outputs.square().mean(-1) * lengths).sum() / lengths.sum().clamp_min(1)
+"""
+_CALLED = Text(
+    "check that the module is called in forward and that its result is used",
+    "モジュールが forward で呼ばれ、その結果が使われているか確かめる",
+)
+_SAME = Text(
+    "check that the loss and the optimizer talk about the same model object",
+    "損失とオプティマイザが同じモデルを見ているか確かめる",
+)
+_BRANCH = Text(
+    "return something computed from the model's output on this branch too, e.g. output.sum() * 0",
+    "この分岐でもモデルの出力から計算した値を返す(例: output.sum() * 0)",
+)
+
+KIND = Kind(
+    code="GF401",
+    name="constant",
+    since="0.1.0",
+    lesson="l04_three_illnesses",
+    heading=Text("does not depend on what you train", "学習対象に依存していない"),
+    about=about(
+        Text(
+            "The loss was made without the tensors asked about: an early return, an empty sum, a part never called.",
+            "この損失は対象のテンソルを使わずに作られました: 早すぎる return、空の和、呼ばれなかった部品など。",
+        ),
+        _BRANCH,
+        _CALLED,
+        _SAME,
+    ),
+    causes=(
+        Cause(
+            "used",
+            Text(
+                "It is used in this run, and nothing computed from it reaches the loss.",
+                "この実行で使われていますが、そこから計算されたものは損失に届きません。",
+            ),
+            (
+                Text(
+                    "follow what is computed from it: a result that is overwritten, returned and not used, or left out "
+                    "of the sum",
+                    "そこから計算されたものを追う: 上書きされた、返されたが使われていない、和に入っていない結果",
+                ),
+                _BRANCH,
+                _SAME,
+            ),
+        ),
+        Cause(
+            "unused",
+            Text(
+                "No operation of this run uses it: its module is never called, or another object is trained.",
+                "この実行のどの演算も使っていません。モジュールが呼ばれていないか、別のオブジェクトを学習しています。",
+            ),
+            (_CALLED, _SAME, _BRANCH),
+        ),
+        Cause(
+            "nothing_used",
+            Text(
+                "No operation of this run uses what wrt holds: its module is never called, or another object is used.",
+                "この実行のどの演算も対象(wrt)を使っていません。"
+                "モジュールが呼ばれていないか、別のオブジェクトが使われています。",
+            ),
+            (_SAME, _CALLED, _BRANCH),
+        ),
+    ),
+    bridge=Bridge(
+        cannot=Text(
+            "no value of what you train enters here, so there is nothing that a bridge could lead on",
+            "学習対象の値はここに入ってこないため、橋が先へ導くものがありません",
+        )
+    ),
+    example=EXAMPLE,
+    instead=INSTEAD,
+)

@@ -1,0 +1,141 @@
+"""GF403 unread: an argument, a mask or labels that nothing reads."""
+
+from __future__ import annotations
+
+from gradcheck_lm.flow.findings.kind import Bridge, Cause, Kind, about
+from gradcheck_lm.flow.findings.messages import Text
+
+EXAMPLE = """\
+import torch
+from torch import nn
+
+model = nn.MultiheadAttention(4, 1)
+inputs = torch.ones(3, 2, 4)
+padding = torch.tensor([[False, False, True], [False, True, True]])
+
+def attend(values, mask):
+    return model(values, values, values)[0]
+
+def loss():
+    return attend(inputs, padding).square().mean()
+"""
+INSTEAD = """\
+import torch
+from torch import nn
+
+model = nn.MultiheadAttention(4, 1)
+inputs = torch.ones(3, 2, 4)
+padding = torch.tensor([[False, False, True], [False, True, True]])
+
+def attend(values, mask):
+    return model(values, values, values, key_padding_mask=mask)[0]
+
+def loss():
+    return attend(inputs, padding).square().mean()
+"""
+
+KIND = Kind(
+    code="GF403",
+    name="unread",
+    since="0.2.0",
+    lesson="l12_your_own_code",
+    heading=Text(
+        "an input that nothing reads",
+        "どこからも読まれない入力",
+    ),
+    about=about(
+        Text(
+            "A tensor was handed in and no operation read it: what it says cannot reach the loss.",
+            "渡されたテンソルをどの演算も読んでいません。その内容は損失に届きません。",
+        ),
+        Text(
+            "pass it on to where it is meant: a mask to the attention and to the loss, labels to the loss",
+            "本来使う場所に渡す: マスクは注意機構と損失に、ラベルは損失に",
+        ),
+        Text(
+            "look for a name that is written over, or a default that is used instead",
+            "上書きされた名前や、代わりに使われている既定値を探す",
+        ),
+        Text(
+            "drop the argument if it is not needed",
+            "不要なら引数をなくす",
+        ),
+    ),
+    causes=(
+        Cause(
+            "argument",
+            Text(
+                "{name}, an argument of {function}, is read by no operation.",
+                "{function} の引数 {name} を、どの演算も読んでいません。",
+            ),
+            (
+                Text(
+                    "use {name} in {function}, or drop it",
+                    "{function} の中で {name} を使うか、引数をなくす",
+                ),
+                Text(
+                    "look for a name that is written over before it is used",
+                    "使う前に上書きされた名前を探す",
+                ),
+            ),
+        ),
+        Cause(
+            "mask",
+            Text(
+                "The mask {name} is read by no operation: padding counts as data.",
+                "マスク {name} をどの演算も読んでいません。パディングがデータとして扱われます。",
+            ),
+            (
+                Text(
+                    "pass {name} on: key_padding_mask or attn_mask to the attention, and weigh the loss by it",
+                    "{name} を渡す: 注意機構には key_padding_mask や attn_mask として、損失には重みとして",
+                ),
+                Text(
+                    "divide a masked mean by {name}.sum(), not by the length",
+                    "マスク付き平均は長さではなく {name}.sum() で割る",
+                ),
+            ),
+        ),
+        Cause(
+            "labels",
+            Text(
+                "The labels {name} are read by no operation: the loss is about something else.",
+                "ラベル {name} をどの演算も読んでいません。損失は別のものについて計算されています。",
+            ),
+            (
+                Text(
+                    "compute the loss with {name}",
+                    "損失を {name} で計算する",
+                ),
+                Text(
+                    "check that the prediction is not compared with itself or with the input",
+                    "予測を自分自身や入力と比べていないか確かめる",
+                ),
+            ),
+        ),
+        Cause(
+            "multiplied_by_zero",
+            Text(
+                "{name} is read and changes nothing: with its samples in another order the loss is the same to the "
+                "bit.",
+                "{name} は読まれていますが何も変えません。並べ替えても損失は 1 ビットも変わりません。",
+            ),
+            (
+                Text(
+                    "look for a factor of 0, a mask that covers all, or an average taken too early",
+                    "0 の因子、全体を覆うマスク、早すぎる平均を探す",
+                ),
+            ),
+        ),
+    ),
+    bridge=Bridge(
+        cannot=Text(
+            "no value of what you train enters here, so there is nothing that a bridge could lead on",
+            "学習対象の値はここに入ってこないため、橋が先へ導くものがありません",
+        )
+    ),
+    severity="warning",
+    decided=False,
+    example=EXAMPLE,
+    instead=INSTEAD,
+)

@@ -1,0 +1,141 @@
+"""GF404 trained_or_frozen_by_mistake: requires_grad misspelt, a fresh layer frozen, a frozen one trained."""
+
+from __future__ import annotations
+
+from gradcheck_lm.flow.findings.kind import Cause, Kind, about
+from gradcheck_lm.flow.findings.messages import Text
+
+EXAMPLE = """\
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+model = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 3))
+model[0].requires_grad = False
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+inputs = torch.randn(2, 4)
+
+def step():
+    optimizer.zero_grad()
+    model(inputs).square().mean().backward()
+    optimizer.step()
+"""
+INSTEAD = """\
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+model = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 3))
+model[0].requires_grad_(False)
+optimizer = torch.optim.SGD(model[1].parameters(), lr=0.1)
+inputs = torch.randn(2, 4)
+
+def step():
+    optimizer.zero_grad()
+    model(inputs).square().mean().backward()
+    optimizer.step()
+"""
+
+KIND = Kind(
+    code="GF404",
+    name="trained_or_frozen_by_mistake",
+    since="0.2.0",
+    lesson="l05_frozen_is_not_cut",
+    heading=Text(
+        "trained or frozen by mistake",
+        "誤って学習または凍結されている",
+    ),
+    about=about(
+        Text(
+            "What is frozen and what is trained is very likely not what was meant.",
+            "凍結されているものと学習されるものが、意図と違う可能性がとても高いです。",
+        ),
+        Text(
+            "module.requires_grad_(False) freezes all parameters of a module; module.requires_grad = False only sets "
+            "an attribute",
+            "module.requires_grad_(False) は全パラメータを凍結する。module.requires_grad = False は属性を作るだけ",
+        ),
+        Text(
+            "parameter.requires_grad_(True) for a layer that was made new in this run",
+            "この実行で新しく作った層には parameter.requires_grad_(True)",
+        ),
+        Text(
+            "freeze by name, then print what is trained: [n for n, p in model.named_parameters() if p.requires_grad]",
+            "名前で凍結した後、学習対象を表示して確かめる: [n for n, p in model.named_parameters() if p.requires_grad]",
+        ),
+    ),
+    causes=(
+        Cause(
+            "misspelt",
+            Text(
+                "{name} was set on {owner}, and torch knows no such attribute: nothing was frozen by it.",
+                "{owner} に {name} が設定されましたが、torch にその属性はありません。何も凍結されていません。",
+            ),
+            (
+                Text(
+                    "requires_grad_(False), with an s and as a call: a misspelt call raises, a misspelt attribute "
+                    "does not",
+                    "s を付け、呼び出しとして requires_grad_(False) と書く: 呼び出しの綴り誤りはエラーになるが、"
+                    "属性ではならない",
+                ),
+            ),
+        ),
+        Cause(
+            "module_attribute",
+            Text(
+                "{owner} is a module, and requires_grad = False on a module sets an attribute that nothing reads: "
+                "its parameters are trained.",
+                "{owner} はモジュールです。モジュールへの requires_grad = False は誰も読まない属性を作るだけで、"
+                "パラメータは学習されます。",
+            ),
+            (
+                Text(
+                    "{owner}.requires_grad_(False)",
+                    "{owner}.requires_grad_(False) とする",
+                ),
+            ),
+        ),
+        Cause(
+            "fresh_and_frozen",
+            Text(
+                "{parameter} is frozen, was initialised at random in this run and never loaded: the loss goes "
+                "through noise that cannot learn.",
+                "{parameter} は凍結されていますが、この実行で乱数初期化され、読み込まれていません。"
+                "損失は学習できない乱数を通ります。",
+            ),
+            (
+                Text(
+                    "{parameter}.requires_grad_(True), or load its weights before freezing",
+                    "{parameter}.requires_grad_(True) とするか、凍結の前に重みを読み込む",
+                ),
+                Text(
+                    "freeze the backbone alone, before the new head is put in",
+                    "新しいヘッドを付ける前に、バックボーンだけを凍結する",
+                ),
+            ),
+        ),
+        Cause(
+            "trained_though_frozen",
+            Text(
+                "{parameter} was said to be frozen and is trained: {optimizer} changed it.",
+                "{parameter} は凍結するはずでしたが、{optimizer} が変更しています。",
+            ),
+            (
+                Text(
+                    "{parameter}.requires_grad_(False) before the optimizer is made, and give the optimizer only "
+                    "what asks for a gradient",
+                    "オプティマイザを作る前に {parameter}.requires_grad_(False) とし、勾配を求めるものだけを渡す",
+                ),
+                Text(
+                    "weight decay moves a parameter without gradient too: leave it out of the optimizer",
+                    "重み減衰は勾配のないパラメータも動かす: オプティマイザから外す",
+                ),
+            ),
+        ),
+    ),
+    severity="warning",
+    asked_by="diagnose_step",
+    decided=False,
+    example=EXAMPLE,
+    instead=INSTEAD,
+)

@@ -1,0 +1,87 @@
+"""GF501 custom_function: an autograd.Function whose backward gives None or zeros."""
+
+from __future__ import annotations
+
+from gradcheck_lm.flow.findings.kind import Bridge, Kind, about
+from gradcheck_lm.flow.findings.messages import Text
+
+EXAMPLE = """\
+import torch
+from torch import nn
+
+class Square(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x * x
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        return None
+
+model = nn.Linear(4, 3)
+inputs = torch.ones(2, 4)
+
+def loss():
+    return Square.apply(model(inputs)).mean()
+"""
+INSTEAD = """\
+import torch
+from torch import nn
+
+class Square(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x * x
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        (x,) = ctx.saved_tensors
+        return 2 * x * grad_output
+
+model = nn.Linear(4, 3)
+inputs = torch.ones(2, 4)
+
+def loss():
+    return Square.apply(model(inputs)).mean()
+"""
+
+KIND = Kind(
+    code="GF501",
+    name="custom_function",
+    since="0.1.0",
+    lesson="l08_straight_through",
+    heading=Text(
+        "a custom autograd.Function that gives no gradient",
+        "勾配を返さない自作の autograd.Function",
+    ),
+    about=about(
+        Text(
+            "Its backward returns None or zeros for this input, so autograd's chain ends in it.",
+            "backward がこの入力に None または 0 を返すため、逆伝播の連鎖がここで終わります。",
+        ),
+        Text(
+            "return the gradient for every tensor input of forward, in forward's order",
+            "forward のテンソル入力すべてに、同じ順序で勾配を返す",
+        ),
+        Text(
+            "check that backward uses grad_output and that ctx.needs_input_grad is not skipped",
+            "backward が grad_output を使い、ctx.needs_input_grad で飛ばしていないか確かめる",
+        ),
+        Text(
+            "hold it against finite differences: gradcheck_lm.compare_gradients(fn, wrt)",
+            "有限差分と比べる: gradcheck_lm.compare_gradients(fn, wrt)",
+        ),
+    ),
+    bridge=Bridge(
+        cannot=Text(
+            "what the gradient should be is in your own backward: correct it there, and hold it against finite "
+            "differences with gradcheck_lm.compare_gradients",
+            "勾配がどうあるべきかは自作の backward にあります。そこを直し、"
+            "gradcheck_lm.compare_gradients で有限差分と比べてください",
+        )
+    ),
+    example=EXAMPLE,
+    instead=INSTEAD,
+)

@@ -1,0 +1,165 @@
+"""GF601 non_finite: NaN or infinity first appears here, in the backward pass or already in the forward one."""
+
+from __future__ import annotations
+
+from gradcheck_lm.flow.findings.kind import Bridge, Cause, Kind, about
+from gradcheck_lm.flow.findings.messages import Text
+from gradcheck_lm.flow.operations.derivatives import words
+
+EXAMPLE = """\
+import torch
+from torch import nn
+
+model = nn.Linear(4, 3, bias=False)
+inputs = torch.zeros(2, 4)
+
+def loss():
+    return model(inputs).square().sum().sqrt()
+"""
+INSTEAD = """\
+import torch
+from torch import nn
+
+model = nn.Linear(4, 3)
+inputs = torch.ones(2, 4)
+
+def loss():
+    return (model(inputs).square().sum() + 1e-12).sqrt()
+"""
+_WHY = Text(
+    "The gradient that enters is finite and the one that leaves is not: a derivative that explodes at these values.",
+    "入ってくる勾配は有限なのに、出ていく勾配が有限ではありません。この値で微分が発散しています。",
+)
+_MASK = Text(
+    "mask before the operation, not after it: torch.where keeps the NaN gradient of the branch not taken",
+    "演算の後ではなく前でマスクする: torch.where は選ばれない側の NaN 勾配も通す",
+)
+_POLE = Text(
+    "keep away from the pole: x.clamp_min(1e-12).sqrt(), log_softmax for log(softmax)",
+    "特異点から離す: x.clamp_min(1e-12).sqrt()、log(softmax) の代わりに log_softmax",
+)
+_CTC = Text(
+    "CTC: zero_infinity=True where a target is longer than its frames",
+    "CTC: 目標がフレーム数より長いときは zero_infinity=True",
+)
+
+KIND = Kind(
+    code="GF601",
+    name="non_finite",
+    since="0.1.0",
+    lesson="l04_three_illnesses",
+    heading=Text("NaN or infinity in the backward pass", "逆伝播で NaN または無限大"),
+    about=about(_WHY, _POLE, _MASK, _CTC),
+    causes=(
+        Cause(
+            "root",
+            _WHY,
+            (
+                Text(
+                    "keep away from the pole at 0: (x + 1e-12).sqrt(), x.clamp_min(1e-12).sqrt()",
+                    "0 での特異点から離す: (x + 1e-12).sqrt()、x.clamp_min(1e-12).sqrt()",
+                ),
+                Text(
+                    "leave the root out: compare squared lengths",
+                    "根号を使わず、長さの 2 乗を比べる",
+                ),
+                _MASK,
+            ),
+            words("sqrt sqrt_ rsqrt pow __pow__ norm vector_norm cdist std std_mean"),
+        ),
+        Cause(
+            "logarithm",
+            _WHY,
+            (
+                Text(
+                    "log_softmax for log(softmax), logsigmoid for log(sigmoid), a loss that takes logits",
+                    "log(softmax) には log_softmax、log(sigmoid) には logsigmoid、ロジットを受け取る損失を使う",
+                ),
+                Text("keep away from 0: x.clamp_min(1e-12).log()", "0 から離す: x.clamp_min(1e-12).log()"),
+                _MASK,
+            ),
+            words("log log_ log2 log10 log1p logsumexp xlogy binary_cross_entropy kl_div logit"),
+        ),
+        Cause(
+            "division",
+            _WHY,
+            (
+                Text(
+                    "keep the divisor away from 0: x / (y + 1e-12), x / y.clamp_min(1e-12)",
+                    "除数を 0 から離す: x / (y + 1e-12)、x / y.clamp_min(1e-12)",
+                ),
+                Text(
+                    "mask the divisor before dividing, not the quotient: torch.where keeps the NaN gradient of the "
+                    "branch not taken",
+                    "商ではなく、割る前に除数をマスクする: torch.where は選ばれない側の NaN 勾配も通す",
+                ),
+            ),
+            words("div div_ divide true_divide __rdiv__ __rtruediv__ reciprocal"),
+        ),
+        Cause(
+            "exponential",
+            _WHY,
+            (
+                Text(
+                    "keep the exponent small: subtract the largest value first, or x.clamp_max(80).exp()",
+                    "指数を小さく保つ: 先に最大値を引くか、x.clamp_max(80).exp()",
+                ),
+                Text(
+                    "torch.logsumexp, torch.softmax and softplus do this themselves",
+                    "torch.logsumexp、torch.softmax、softplus は自分でこれを行う",
+                ),
+            ),
+            words("exp exp_ exp2 expm1 sinh cosh"),
+        ),
+        Cause(
+            "arc",
+            _WHY,
+            (
+                Text(
+                    "keep away from -1 and 1, where the derivative has no bound: x.clamp(-1 + 1e-6, 1 - 1e-6).acos()",
+                    "微分が発散する -1 と 1 から離す: x.clamp(-1 + 1e-6, 1 - 1e-6).acos()",
+                ),
+                Text(
+                    "torch.atan2(sine, cosine) for the angle between vectors",
+                    "ベクトルの間の角度には torch.atan2(sine, cosine)",
+                ),
+            ),
+            words("acos asin acosh atanh arccos arcsin arccosh arctanh erfinv"),
+        ),
+        Cause("ctc", _WHY, (_CTC, _MASK), words("ctc_loss _ctc_loss")),
+        Cause(
+            "forward",
+            Text(
+                "This operation made {value} of inputs that are finite ({inputs}): the loss was not a number before "
+                "any gradient.",
+                "この演算は有限の入力({inputs})から {value} を作りました。勾配より前に、損失が数でなくなっています。",
+            ),
+            (_POLE, _MASK, _CTC),
+        ),
+        Cause(
+            "all_ignored",
+            Text(
+                "Every label here is the ignored one ({ignored}): the mean over no label is 0 / 0.",
+                "ここのラベルはすべて無視される値({ignored})です。0 個の平均は 0 / 0 になります。",
+            ),
+            (
+                Text(
+                    "leave a batch without labels out, or sum and divide by labels.ne(ignore_index).sum().clamp_min(1)",
+                    "ラベルのないバッチは飛ばすか、和を labels.ne(ignore_index).sum().clamp_min(1) で割る",
+                ),
+                Text(
+                    "check how the labels are made: truncation often leaves the prompt alone",
+                    "ラベルの作り方を確かめる: 切り詰めるとプロンプトだけが残ることが多い",
+                ),
+            ),
+        ),
+    ),
+    bridge=Bridge(
+        cannot=Text(
+            "the gradient is not cut here but NaN or infinite: a bridge would hide the pole, not remove it",
+            "勾配はここで切れているのではなく NaN または無限大です。橋は特異点を隠すだけで、取り除きません",
+        )
+    ),
+    example=EXAMPLE,
+    instead=INSTEAD,
+)

@@ -1,0 +1,134 @@
+"""GF702 stale: an optimizer holds tensors that no module uses any more."""
+
+from __future__ import annotations
+
+from gradcheck_lm.flow.findings.kind import Cause, Kind, about
+from gradcheck_lm.flow.findings.messages import Text
+
+EXAMPLE = """\
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+model = nn.Linear(4, 3)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+model = nn.Linear(4, 3)
+inputs = torch.randn(8, 4)
+targets = torch.randn(8, 3)
+
+def step():
+    optimizer.zero_grad()
+    (model(inputs) - targets).square().mean().backward()
+    optimizer.step()
+"""
+INSTEAD = """\
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+model = nn.Linear(4, 3)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+inputs = torch.randn(8, 4)
+targets = torch.randn(8, 3)
+
+def step():
+    optimizer.zero_grad()
+    (model(inputs) - targets).square().mean().backward()
+    optimizer.step()
+"""
+
+KIND = Kind(
+    code="GF702",
+    name="stale",
+    since="0.2.0",
+    lesson="l12_your_own_code",
+    heading=Text(
+        "an optimizer holds what nobody uses",
+        "オプティマイザが誰も使わないものを持っている",
+    ),
+    about=about(
+        Text(
+            "The optimizer holds tensors that no module which runs has any more: it steps, and nothing that is used "
+            "moves.",
+            "オプティマイザが持つテンソルは、実行されるどのモジュールにももうありません。step しても、"
+            "使われるものは動きません。",
+        ),
+        Text(
+            "make the optimizer from the model as it is used: after replacing, pruning, casting, copying, wrapping",
+            "オプティマイザは、交換・枝刈り・型変換・コピー・ラップの後の、実際に使うモデルから作る",
+        ),
+        Text(
+            "to change a layer's values and keep the optimizer, write into it under no_grad: old.copy_(new)",
+            "オプティマイザを残したまま層の値を変えるには、no_grad の中で書き込む: old.copy_(new)",
+        ),
+        Text(
+            "load a checkpoint with load_state_dict, which writes into the tensors that are there",
+            "チェックポイントは、今あるテンソルに書き込む load_state_dict で読み込む",
+        ),
+    ),
+    causes=(
+        Cause(
+            "replaced",
+            Text(
+                "{optimizer} holds the old {parameter}; at {line} another tensor took its place.",
+                "{optimizer} は古い {parameter} を持っています。{line} で別のテンソルに置き換わりました。",
+            ),
+            (
+                Text(
+                    "make the optimizer after {line}",
+                    "{line} の後でオプティマイザを作る",
+                ),
+                Text(
+                    "or write into the old tensor under no_grad: old.copy_(new)",
+                    "または no_grad の中で古いテンソルに書き込む: old.copy_(new)",
+                ),
+            ),
+        ),
+        Cause(
+            "copied",
+            Text(
+                "{optimizer} holds the tensors of another copy of the model than the one that runs.",
+                "{optimizer} は、実行されるモデルとは別のコピーのテンソルを持っています。",
+            ),
+            (
+                Text(
+                    "make the optimizer from the copy that runs, or run the one it was made from",
+                    "実行するコピーからオプティマイザを作るか、作った元のモデルを実行する",
+                ),
+            ),
+        ),
+        Cause(
+            "converted",
+            Text(
+                "{optimizer} was made before the model's tensors were made anew at {line} (prepared, wrapped, moved "
+                "or cast).",
+                "{optimizer} は、{line} でモデルのテンソルが作り直される(prepare、ラップ、移動、型変換)"
+                "前に作られました。",
+            ),
+            (
+                Text(
+                    "make the optimizer after that line, or hand both to it together (accelerator.prepare(model, "
+                    "optimizer))",
+                    "その行の後で作るか、両方を一緒に渡す(accelerator.prepare(model, optimizer))",
+                ),
+            ),
+        ),
+        Cause(
+            "unused",
+            Text(
+                "{parameter} in {optimizer} belongs to no module that ran.",
+                "{optimizer} の {parameter} は、実行されたどのモジュールにも属していません。",
+            ),
+            (
+                Text(
+                    "leave it out of the optimizer, or call the module that it belongs to",
+                    "オプティマイザから外すか、それが属するモジュールを呼ぶ",
+                ),
+            ),
+        ),
+    ),
+    asked_by="diagnose_step",
+    decided=False,
+    example=EXAMPLE,
+    instead=INSTEAD,
+)

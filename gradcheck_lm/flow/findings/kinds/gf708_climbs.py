@@ -1,0 +1,107 @@
+"""GF708 climbs: the step goes up the loss: maximize, a wrong sign."""
+
+from __future__ import annotations
+
+from gradcheck_lm.flow.findings.kind import Cause, Kind, about
+from gradcheck_lm.flow.findings.messages import Text
+
+EXAMPLE = """\
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+model = nn.Linear(4, 3)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1, maximize=True)
+inputs = torch.randn(8, 4)
+targets = torch.randn(8, 3)
+
+def step():
+    optimizer.zero_grad()
+    (model(inputs) - targets).square().mean().backward()
+    optimizer.step()
+"""
+INSTEAD = """\
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+model = nn.Linear(4, 3)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+inputs = torch.randn(8, 4)
+targets = torch.randn(8, 3)
+
+def step():
+    optimizer.zero_grad()
+    (model(inputs) - targets).square().mean().backward()
+    optimizer.step()
+"""
+
+KIND = Kind(
+    code="GF708",
+    name="climbs",
+    since="0.2.0",
+    lesson="l12_your_own_code",
+    heading=Text(
+        "the step goes up the loss",
+        "損失を上る更新",
+    ),
+    about=about(
+        Text(
+            "The first step of this optimizer moves the parameters along the gradient, not against it: the loss that "
+            "was differentiated rises.",
+            "このオプティマイザの最初の step は、勾配の逆ではなく勾配の向きに動いています。微分した損失は増えます。",
+        ),
+        Text(
+            "loss.backward() with the loss to be made smaller; -reward.mean() for a reward",
+            "小さくしたい損失に loss.backward() を呼ぶ。報酬なら -reward.mean()",
+        ),
+        Text(
+            "leave maximize=True out, unless the number differentiated is to grow",
+            "微分する数を大きくしたいのでなければ maximize=True を外す",
+        ),
+        Text(
+            "in a hand-made step: parameter -= rate * grad",
+            "手書きの更新では parameter -= rate * grad",
+        ),
+    ),
+    causes=(
+        Cause(
+            "maximize",
+            Text(
+                "{optimizer} was made with maximize=True: it makes larger what backward() is called on.",
+                "{optimizer} は maximize=True で作られています。backward() した値を大きくします。",
+            ),
+            (
+                Text(
+                    "drop maximize=True for a loss",
+                    "損失なら maximize=True を外す",
+                ),
+                Text(
+                    "keep it for a reward, and do not negate the reward as well",
+                    "報酬なら残し、符号を重ねて反転しない",
+                ),
+            ),
+        ),
+        Cause(
+            "sign",
+            Text(
+                "The gradients of {parameter} change their sign between backward() and the step, at {line}.",
+                "{parameter} の勾配の符号が、backward() と step の間の {line} で反転しています。",
+            ),
+            (
+                Text(
+                    "take the sign away at that line, or negate the loss instead",
+                    "その行の符号を外すか、代わりに損失の符号を変える",
+                ),
+                Text(
+                    "for an adversary that is meant to climb, give it an optimizer of its own with maximize=True",
+                    "上らせるつもりの敵対側には、maximize=True の専用オプティマイザを使う",
+                ),
+            ),
+        ),
+    ),
+    asked_by="diagnose_step",
+    decided=False,
+    example=EXAMPLE,
+    instead=INSTEAD,
+)

@@ -1,0 +1,101 @@
+"""GF709 average_reversed: a moving average the wrong way: the trained model is pulled to its own average."""
+
+from __future__ import annotations
+
+from gradcheck_lm.flow.findings.kind import Cause, Kind, about
+from gradcheck_lm.flow.findings.messages import Text
+
+EXAMPLE = """\
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+model = nn.Linear(4, 3)
+average = nn.Linear(4, 3).requires_grad_(False)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+inputs = torch.randn(8, 4)
+targets = torch.randn(8, 3)
+
+def step():
+    optimizer.zero_grad()
+    (model(inputs) - targets).square().mean().backward()
+    optimizer.step()
+    with torch.no_grad():
+        for mean, trained in zip(average.parameters(), model.parameters()):
+            trained.mul_(0.01).add_(mean, alpha=0.99)
+"""
+INSTEAD = """\
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+model = nn.Linear(4, 3)
+average = nn.Linear(4, 3).requires_grad_(False)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+inputs = torch.randn(8, 4)
+targets = torch.randn(8, 3)
+
+def step():
+    optimizer.zero_grad()
+    (model(inputs) - targets).square().mean().backward()
+    optimizer.step()
+    with torch.no_grad():
+        for mean, trained in zip(average.parameters(), model.parameters()):
+            mean.mul_(0.99).add_(trained, alpha=0.01)
+"""
+
+KIND = Kind(
+    code="GF709",
+    name="average_reversed",
+    since="0.2.0",
+    lesson="l12_your_own_code",
+    heading=Text(
+        "a moving average the wrong way",
+        "逆向きの移動平均",
+    ),
+    about=about(
+        Text(
+            "Between two steps the trained parameters are overwritten from tensors that no optimizer holds: the "
+            "model follows its average, not the average the model.",
+            "2 回の step の間に、学習中のパラメータが、どのオプティマイザも持たないテンソルから上書きされています。"
+            "平均がモデルを追うのではなく、モデルが平均を追っています。",
+        ),
+        Text(
+            "write into the average: average.mul_(decay).add_(parameter, alpha=1 - decay)",
+            "平均の側に書き込む: average.mul_(decay).add_(parameter, alpha=1 - decay)",
+        ),
+        Text(
+            "torch.optim.swa_utils.AveragedModel does it in the right direction",
+            "torch.optim.swa_utils.AveragedModel は正しい向きで行う",
+        ),
+        Text(
+            "evaluate with the average, and put the trained weights back afterwards",
+            "評価は平均で行い、終わったら学習中の重みを戻す",
+        ),
+    ),
+    causes=(
+        Cause(
+            "reversed",
+            Text(
+                "{parameter} is written from {source} at {line}, after the step of {optimizer}: most of the step is "
+                "taken back.",
+                "{optimizer} の step の後、{line} で {parameter} に {source} が書き込まれています。"
+                "更新の大部分が取り消されます。",
+            ),
+            (
+                Text(
+                    "turn the copy round: {source} is to be written from {parameter}",
+                    "コピーの向きを逆にする: {source} に {parameter} を書き込む",
+                ),
+                Text(
+                    "swap the two arguments of the function that averages",
+                    "平均を取る関数の 2 つの引数を入れ替える",
+                ),
+            ),
+        ),
+    ),
+    asked_by="diagnose_step",
+    decided=False,
+    example=EXAMPLE,
+    instead=INSTEAD,
+)

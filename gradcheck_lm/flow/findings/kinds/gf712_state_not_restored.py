@@ -1,0 +1,118 @@
+"""GF712 state_not_restored: a checkpoint is loaded without its optimizer's state."""
+
+from __future__ import annotations
+
+from gradcheck_lm.flow.findings.kind import Cause, Kind, about
+from gradcheck_lm.flow.findings.messages import Text
+
+EXAMPLE = """\
+import io
+
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+model = nn.Linear(4, 3)
+inputs = torch.randn(8, 4)
+targets = torch.randn(8, 3)
+optimizer = torch.optim.Adam(model.parameters(), lr=0.1)
+(model(inputs) - targets).square().mean().backward()
+optimizer.step()
+file = io.BytesIO()
+torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict()}, file)
+file.seek(0)
+
+saved = torch.load(file)
+model = nn.Linear(4, 3)
+optimizer = torch.optim.Adam(model.parameters(), lr=0.1)
+model.load_state_dict(saved["model"])
+
+def step():
+    optimizer.zero_grad()
+    (model(inputs) - targets).square().mean().backward()
+    optimizer.step()
+"""
+INSTEAD = """\
+import io
+
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+model = nn.Linear(4, 3)
+inputs = torch.randn(8, 4)
+targets = torch.randn(8, 3)
+optimizer = torch.optim.Adam(model.parameters(), lr=0.1)
+(model(inputs) - targets).square().mean().backward()
+optimizer.step()
+file = io.BytesIO()
+torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict()}, file)
+file.seek(0)
+
+saved = torch.load(file)
+model = nn.Linear(4, 3)
+optimizer = torch.optim.Adam(model.parameters(), lr=0.1)
+model.load_state_dict(saved["model"])
+optimizer.load_state_dict(saved["optimizer"])
+
+def step():
+    optimizer.zero_grad()
+    (model(inputs) - targets).square().mean().backward()
+    optimizer.step()
+"""
+
+KIND = Kind(
+    code="GF712",
+    name="state_not_restored",
+    since="0.2.0",
+    lesson="l12_your_own_code",
+    heading=Text(
+        "a checkpoint loaded without its optimizer's state",
+        "オプティマイザの状態なしに読み込まれたチェックポイント",
+    ),
+    about=about(
+        Text(
+            "The file that was loaded holds an optimizer's state, and the optimizer that steps begins with none: "
+            "momentum and step counts are lost.",
+            "読み込んだファイルにはオプティマイザの状態がありますが、step するオプティマイザは空から始まっています。"
+            "モメンタムとステップ数が失われます。",
+        ),
+        Text(
+            'optimizer.load_state_dict(checkpoint["optimizer"]) after the model\'s',
+            'モデルの後に optimizer.load_state_dict(checkpoint["optimizer"]) を呼ぶ',
+        ),
+        Text(
+            "restore the scheduler, the scaler and the step count as well",
+            "スケジューラ、scaler、ステップ数も復元する",
+        ),
+        Text(
+            "if it is a new training from old weights, there is no fault here",
+            "古い重みから新しい学習を始めるだけなら誤りではない",
+        ),
+    ),
+    causes=(
+        Cause(
+            "optimizer",
+            Text(
+                "The file loaded at {line} holds the optimizer's state under {name}, and {optimizer} begins without "
+                "it.",
+                "{line} で読み込んだファイルには {name} にオプティマイザの状態がありますが、{optimizer} "
+                "はそれなしで始まっています。",
+            ),
+            (
+                Text(
+                    "optimizer.load_state_dict(checkpoint[{name}])",
+                    "optimizer.load_state_dict(checkpoint[{name}]) を呼ぶ",
+                ),
+                Text(
+                    "make the optimizer before loading its state, and not again after it",
+                    "状態を読み込む前にオプティマイザを作り、その後で作り直さない",
+                ),
+            ),
+        ),
+    ),
+    asked_by="diagnose_step",
+    decided=False,
+    example=EXAMPLE,
+    instead=INSTEAD,
+)

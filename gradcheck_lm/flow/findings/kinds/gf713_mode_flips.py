@@ -1,0 +1,122 @@
+"""GF713 mode_flips: evaluation left on, dropout on in evaluation, statistics learnt under no_grad."""
+
+from __future__ import annotations
+
+from gradcheck_lm.flow.findings.kind import Cause, Kind, about
+from gradcheck_lm.flow.findings.messages import Text
+
+EXAMPLE = """\
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+model = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Linear(8, 3))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+inputs = torch.randn(8, 4)
+targets = torch.randn(8, 3)
+
+def step():
+    optimizer.zero_grad()
+    (model(inputs) - targets).square().mean().backward()
+    optimizer.step()
+    model.eval()
+    with torch.no_grad():
+        return (model(inputs) - targets).square().mean().item()
+"""
+INSTEAD = """\
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+model = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Linear(8, 3))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+inputs = torch.randn(8, 4)
+targets = torch.randn(8, 3)
+
+def step():
+    model.train()
+    optimizer.zero_grad()
+    (model(inputs) - targets).square().mean().backward()
+    optimizer.step()
+    model.eval()
+    with torch.no_grad():
+        return (model(inputs) - targets).square().mean().item()
+"""
+
+KIND = Kind(
+    code="GF713",
+    name="mode_flips",
+    since="0.2.0",
+    lesson="l12_your_own_code",
+    heading=Text(
+        "training in the wrong mode",
+        "誤ったモードでの学習",
+    ),
+    about=about(
+        Text(
+            "A module that behaves differently in training and evaluation is in one mode in one training step and in "
+            "the other in a later one.",
+            "学習時と評価時で動作の異なるモジュールが、ある学習ステップと後の学習ステップで別のモードになっています。",
+        ),
+        Text(
+            "model.train() at the beginning of each training step, model.eval() around each evaluation",
+            "各学習ステップの始めに model.train()、評価の前後で model.eval()",
+        ),
+        Text(
+            "functional dropout takes the mode as an argument: F.dropout(x, p, training=self.training)",
+            "関数の dropout にはモードを渡す: F.dropout(x, p, training=self.training)",
+        ),
+    ),
+    causes=(
+        Cause(
+            "left_in_eval",
+            Text(
+                "{module} trained in train mode before, and is in evaluation mode here: eval() at {line} was never "
+                "undone.",
+                "{module} は以前は学習モードでしたが、ここでは評価モードです。{line} の eval() が戻されていません。",
+            ),
+            (
+                Text(
+                    "model.train() after the evaluation, or at the beginning of each training step",
+                    "評価の後、または各学習ステップの始めに model.train() を呼ぶ",
+                ),
+            ),
+        ),
+        Cause(
+            "dropout_in_eval",
+            Text(
+                "{function} drops values though {module} is in evaluation mode: functional dropout does not know the "
+                "module's mode.",
+                "{module} は評価モードなのに {function} が値を落としています。関数の dropout "
+                "はモジュールのモードを知りません。",
+            ),
+            (
+                Text(
+                    "F.dropout(x, p, training=self.training), or the module nn.Dropout",
+                    "F.dropout(x, p, training=self.training) とするか、モジュール nn.Dropout を使う",
+                ),
+            ),
+        ),
+        Cause(
+            "statistics_without_gradient",
+            Text(
+                "{module} learns its statistics at {line} under no_grad, from a pass that trains nothing.",
+                "{module} は {line} の no_grad の中で、何も学習しない実行から統計を学んでいます。",
+            ),
+            (
+                Text(
+                    "model.eval() around passes that are not for training",
+                    "学習用でない実行は model.eval() で囲む",
+                ),
+                Text(
+                    "if they are meant to be learnt there (a target network, update_bn), there is no fault",
+                    "そこで学ぶつもりなら(ターゲットネットワーク、update_bn)誤りではない",
+                ),
+            ),
+        ),
+    ),
+    asked_by="diagnose_step",
+    decided=False,
+    example=EXAMPLE,
+    instead=INSTEAD,
+)

@@ -1,0 +1,161 @@
+"""GF801 wrong_value: the backward pass gives another value than finite differences."""
+
+from __future__ import annotations
+
+from gradcheck_lm.flow.findings.kind import Bridge, Cause, Kind, about
+from gradcheck_lm.flow.findings.messages import Text
+
+EXAMPLE = """\
+import torch
+from torch import nn
+
+class Square(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x * x
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        (x,) = ctx.saved_tensors
+        return 2 * x
+
+model = nn.Linear(4, 3)
+inputs = torch.ones(2, 4)
+
+def loss():
+    return 0.5 * Square.apply(model(inputs)).mean()
+"""
+INSTEAD = """\
+import torch
+from torch import nn
+
+class Square(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x * x
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        (x,) = ctx.saved_tensors
+        return 2 * x * grad_output
+
+model = nn.Linear(4, 3)
+inputs = torch.ones(2, 4)
+
+def loss():
+    return 0.5 * Square.apply(model(inputs)).mean()
+"""
+
+KIND = Kind(
+    code="GF801",
+    name="wrong_value",
+    since="0.2.0",
+    lesson="l08_straight_through",
+    heading=Text(
+        "a gradient of the wrong value",
+        "値の誤った勾配",
+    ),
+    about=about(
+        Text(
+            "A gradient arrives and is not that of the loss: finite differences, or a second call, give another.",
+            "勾配は届きますが、損失の勾配ではありません。有限差分や 2 回目の呼び出しは別の値になります。",
+        ),
+        Text(
+            "hold it against finite differences: gradcheck_lm.compare_gradients(fn, wrt)",
+            "有限差分と比べる: gradcheck_lm.compare_gradients(fn, wrt)",
+        ),
+        Text(
+            "multiply by grad_output in a custom backward",
+            "自作の backward では grad_output を掛ける",
+        ),
+        Text(
+            "a surrogate that is meant (straight-through) differs on purpose: then there is no fault here",
+            "意図した代理勾配(straight-through)なら、異なるのは意図どおりで誤りではない",
+        ),
+    ),
+    causes=(
+        Cause(
+            "ignores_upstream",
+            Text(
+                "{function}'s backward gives the same gradient whatever comes in: it does not use grad_output.",
+                "{function} の backward は、何が入ってきても同じ勾配を返します。grad_output を使っていません。",
+            ),
+            (
+                Text(
+                    "return grad_output * local_derivative",
+                    "grad_output * local_derivative を返す",
+                ),
+                Text(
+                    "if the loss is always this function's own output, say so where it is defined",
+                    "常にこの関数の出力自体が損失なら、定義にそう書いておく",
+                ),
+            ),
+        ),
+        Cause(
+            "repeated_indices",
+            Text(
+                "{function} was given an index more than once: of the values that go to one place only one is kept, "
+                "and each is given a gradient.",
+                "{function} に同じ添字が複数回渡されています。1 か所に書かれる値は 1 つだけ残りますが、"
+                "勾配はどれにも渡されます。",
+            ),
+            (
+                Text(
+                    "index_add_, scatter_add_ or scatter_reduce where values are to be added up",
+                    "値を足し合わせるなら index_add_、scatter_add_、scatter_reduce を使う",
+                ),
+                Text(
+                    "make the indices unique",
+                    "添字を重複のないものにする",
+                ),
+            ),
+        ),
+        Cause(
+            "first_order",
+            Text(
+                "The inner step at {line} was made without create_graph=True: the outer gradient leaves the second "
+                "derivative out.",
+                "{line} の内側の更新は create_graph=True なしで行われました。外側の勾配から 2 階微分が抜けています。",
+            ),
+            (
+                Text(
+                    "torch.autograd.grad(..., create_graph=True) in the inner loop",
+                    "内側のループで torch.autograd.grad(..., create_graph=True)",
+                ),
+                Text(
+                    "if the first-order form is meant (FOMAML), there is no fault here",
+                    "1 次の形を意図しているなら(FOMAML)誤りではない",
+                ),
+            ),
+        ),
+        Cause(
+            "differs",
+            Text(
+                "For {parameter} autograd gives {computed}, and finite differences give {expected}.",
+                "{parameter} について、autograd は {computed}、有限差分は {expected} です。",
+            ),
+            (
+                Text(
+                    "look at the custom Functions and the in-place writes on the way",
+                    "途中の自作 Function と in-place の書き込みを調べる",
+                ),
+                Text(
+                    "check in double precision: model.double()",
+                    "倍精度で確かめる: model.double()",
+                ),
+            ),
+        ),
+    ),
+    bridge=Bridge(
+        cannot=Text(
+            "the gradient is not cut: it arrives with another value",
+            "勾配は切れておらず、別の値で届いています",
+        )
+    ),
+    asked_by="check_values",
+    decided=False,
+    example=EXAMPLE,
+    instead=INSTEAD,
+)

@@ -1,0 +1,133 @@
+"""GF802 suspicious_shape: a loss over all pairs, softmax before a loss that wants logits, all labels ignored."""
+
+from __future__ import annotations
+
+from gradcheck_lm.flow.findings.kind import Bridge, Cause, Kind, about
+from gradcheck_lm.flow.findings.messages import Text
+
+EXAMPLE = """\
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+model = nn.Linear(4, 1)
+inputs = torch.randn(8, 4)
+targets = torch.randn(8)
+
+def loss():
+    return (model(inputs) - targets).square().mean()
+"""
+INSTEAD = """\
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+model = nn.Linear(4, 1)
+inputs = torch.randn(8, 4)
+targets = torch.randn(8)
+
+def loss():
+    return (model(inputs).squeeze(-1) - targets).square().mean()
+"""
+
+KIND = Kind(
+    code="GF802",
+    name="suspicious_shape",
+    since="0.2.0",
+    lesson="l12_your_own_code",
+    heading=Text(
+        "shapes or values that a loss hardly wants",
+        "損失に渡すには疑わしい形や値",
+    ),
+    about=about(
+        Text(
+            "The loss is computed without an error, and very likely not of what was meant: its arguments do not fit "
+            "each other.",
+            "損失はエラーなく計算されますが、意図したものではない可能性がとても高いです。引数が互いに合っていません。",
+        ),
+        Text(
+            "print the shapes of both arguments: they should be equal",
+            "両方の引数の形を表示する: 等しいはず",
+        ),
+        Text(
+            "give cross_entropy and the ..._with_logits losses the logits themselves",
+            "cross_entropy や ..._with_logits の損失にはロジットをそのまま渡す",
+        ),
+    ),
+    causes=(
+        Cause(
+            "broadcast",
+            Text(
+                "{left} against {right} broadcasts to {result}: every prediction is compared with every target.",
+                "{left} と {right} は {result} にブロードキャストされます。"
+                "すべての予測がすべての目標と比べられています。",
+            ),
+            (
+                Text(
+                    "prediction.squeeze(-1), or target.unsqueeze(-1): one shape for both",
+                    "prediction.squeeze(-1) または target.unsqueeze(-1) で形をそろえる",
+                ),
+            ),
+        ),
+        Cause(
+            "softmax_twice",
+            Text(
+                "{loss} takes logits and applies a softmax itself, and what enters has gone through {function} at "
+                "{line}.",
+                "{loss} はロジットを受け取り自分で softmax を行いますが、入力は {line} の {function} を通っています。",
+            ),
+            (
+                Text(
+                    "drop the {function}, and use it for showing probabilities alone",
+                    "{function} を外し、確率を表示するときだけ使う",
+                ),
+                Text(
+                    "or nll_loss after log_softmax",
+                    "または log_softmax の後に nll_loss を使う",
+                ),
+            ),
+        ),
+        Cause(
+            "sigmoid_twice",
+            Text(
+                "{loss} takes logits and applies a sigmoid itself, and what enters has gone through {function} at "
+                "{line}.",
+                "{loss} はロジットを受け取り自分で sigmoid を行いますが、入力は {line} の {function} を通っています。",
+            ),
+            (
+                Text(
+                    "drop the {function}, or use binary_cross_entropy",
+                    "{function} を外すか、binary_cross_entropy を使う",
+                ),
+            ),
+        ),
+        Cause(
+            "all_ignored",
+            Text(
+                "{count} of {total} labels are the ignored one ({ignored}): next to nothing is learnt from this batch.",
+                "{total} 個のラベルのうち {count} 個が無視される値({ignored})です。"
+                "このバッチからはほとんど何も学習されません。",
+            ),
+            (
+                Text(
+                    "check how the labels are made: truncation often leaves the prompt alone",
+                    "ラベルの作り方を確かめる: 切り詰めるとプロンプトだけが残ることが多い",
+                ),
+                Text(
+                    "leave out samples without a label",
+                    "ラベルのないサンプルは飛ばす",
+                ),
+            ),
+        ),
+    ),
+    bridge=Bridge(
+        cannot=Text(
+            "no gradient is cut here: it is one of another loss than was meant",
+            "ここで勾配は切れていません。意図とは別の損失の勾配になっています",
+        )
+    ),
+    severity="warning",
+    decided=False,
+    example=EXAMPLE,
+    instead=INSTEAD,
+)
