@@ -17,14 +17,6 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Scope:
-    """Where gradient was switched off: the line of the `with torch.no_grad()`, decorator or call."""
-
-    file: str
-    line: int
-
-
-@dataclass(frozen=True)
 class Finding:
     """One place where a gradient stops, on the user's own line.
 
@@ -206,6 +198,8 @@ class Diagnosis:
 
 
 def _json_ready(value: Any) -> Any:
+    if isinstance(value, str):
+        return str(value)  # a note is more than a str
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, dict):

@@ -128,7 +128,6 @@ KIND = Kind(
         ),
     ),
     asked_by="diagnose_step",
-    decided=False,
     example=EXAMPLE,
     instead=INSTEAD,
 )
