@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import sys
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -60,15 +61,28 @@ def peak(work: Callable[[], Any]) -> int:
     """Bytes of Python's and NumPy's at the highest; torch's own are not seen (see `tensor_bytes`)."""
     work()
     least = sys.maxsize
-    for _ in range(3):  # what else happens in this process can only add to it
-        gc.collect()
-        tracemalloc.start()
-        try:
-            work()
-            least = min(least, tracemalloc.get_traced_memory()[1])
-        finally:
-            tracemalloc.stop()
+    with only_what_comes():
+        for _ in range(3):  # what else happens in this process can only add to it
+            gc.collect()
+            tracemalloc.start()
+            try:
+                work()
+                least = min(least, tracemalloc.get_traced_memory()[1])
+            finally:
+                tracemalloc.stop()
     return least
+
+
+@contextlib.contextmanager
+def only_what_comes() -> Iterator[None]:
+    """Collections look through what is made from now on: through all that a test process holds they take most of the
+    time of what is counted here. What is there already counts as no tensor either (see `tensor_bytes`)."""
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def tensor_bytes() -> int:

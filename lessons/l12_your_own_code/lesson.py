@@ -155,6 +155,7 @@ def outcome_of_test(folder):
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # other plugins of this installation are not our business
     options = ["-q", "--import-mode=importlib", "--assert=plain", "--capture=sys", f"--rootdir={folder}"]
     plugins = ["-p", "gradcheck_lm.integrations.pytest_plugin", "-p", "no:cacheprovider", "-p", "no:faulthandler"]
+    plugins += ["-p", "no:unraisableexception"]  # which walks all of memory, over and over
     try:
         with contextlib.redirect_stdout(io.StringIO()):
             ended = pytest.main([*options, *plugins, str(folder)])

@@ -53,6 +53,11 @@ class Bench:
     out: Path
     progress: Progress
 
+    @functools.cached_property
+    def before(self) -> Quality:
+        """How the starting recogniser reads the evaluation lines: all arms of both experiments start from there."""
+        return measure(self.recogniser, self.evaluation, self.charset, self.language_model)
+
     def folder(self, experiment: str, arm: str) -> Path:
         """Where an arm's state and metrics go."""
         return self.out / "checkpoints" / experiment / arm
@@ -89,7 +94,6 @@ class Bench:
 
 def run_with_labels(bench: Bench, arms: dict[str, Arm]) -> dict[str, ArmOutcome]:
     """CTC plus the weighted penalty, as in the story; every arm sees the same batches and the same dropout."""
-    before = measure(bench.recogniser, bench.evaluation, bench.charset, bench.language_model)
     outcomes: dict[str, ArmOutcome] = {}
     for name, arm in arms.items():
         model, result = _train_with_labels(bench, arm)
@@ -97,7 +101,7 @@ def run_with_labels(bench: Bench, arms: dict[str, Arm]) -> dict[str, ArmOutcome]
         identical = reference is not None and same_weights(model, reference.model)
         # equal weights read equally: they are not read with again
         after = reference.after if reference is not None and identical else None
-        outcomes[name] = _outcome(bench, arm, model, result, before, after)
+        outcomes[name] = _outcome(bench, arm, model, result, after)
         figures = outcomes[name].figures
         figures["lm_ctc_cosine"] = result.median("lm", "cosine")
         figures["identical_to_ctc_only"] = name == "ctc" or (None if reference is None else identical)
@@ -107,14 +111,16 @@ def run_with_labels(bench: Bench, arms: dict[str, Arm]) -> dict[str, ArmOutcome]
 
 def run_new_hand(bench: Bench, arms: dict[str, Arm]) -> dict[str, ArmOutcome]:
     """A hand never seen, no labels: the penalty alone, anchored to the starting reading."""
-    before = measure(bench.recogniser, bench.evaluation, bench.charset, bench.language_model)
     lines_before = measure(bench.recogniser, bench.train, bench.charset)
     outcomes: dict[str, ArmOutcome] = {}
     for name, arm in arms.items():
-        adapted = _train_new_hand(bench, arm, before.characters)
-        outcomes[name] = _outcome(bench, arm, adapted.model, adapted.result, before)
+        adapted = _train_new_hand(bench, arm, bench.before.characters)
+        known = bench.before if adapted.weights_unchanged else None
+        outcomes[name] = _outcome(bench, arm, adapted.model, adapted.result, known)
         figures = outcomes[name].figures
-        lines_after = measure(adapted.model, bench.train, bench.charset)
+        lines_after = lines_before
+        if not adapted.weights_unchanged:
+            lines_after = measure(adapted.model, bench.train, bench.charset)
         figures["adapted_lines"] = {"cer_before": lines_before.cer, "cer_after": lines_after.cer}
         figures["weights_unchanged"] = adapted.weights_unchanged
         figures["lm_ctc_cosine"] = _oracle_cosine(bench, arm)
@@ -189,10 +195,10 @@ def _train_new_hand(bench: Bench, arm: Arm, before: LineErrors) -> Adapted:
     )
 
 
-def _outcome(
-    bench: Bench, arm: Arm, model: CRNN, result: TrainingResult, before: Quality, after: Quality | None = None
-) -> ArmOutcome:
-    after = after or measure(model, bench.evaluation, bench.charset, bench.language_model)
+def _outcome(bench: Bench, arm: Arm, model: CRNN, result: TrainingResult, known: Quality | None) -> ArmOutcome:
+    """The figures of an arm; `known`: how its weights read, where others, equal to the bit, were measured before."""
+    before = bench.before
+    after = known or measure(model, bench.evaluation, bench.charset, bench.language_model)
     low, high = bootstrap_interval(before.characters, after.characters, seed=bench.config.seed)
     figures: dict[str, Any] = {
         "cer_before": before.cer,
