@@ -203,7 +203,7 @@ def test_encrypted_and_unknown_members_are_a_sentence(tmp_path: Path, offset: in
         data[start : start + 2] = value
     (tmp_path / "x.npz").write_bytes(bytes(data))
     with pytest.raises(
-        DataError, match="holds no arrays that can be read without running code: .*(encrypted|compress)"
+        DataError, match=r"holds no arrays that can be read without running code: .*(encrypted|compress)"
     ):
         load_arrays(tmp_path / "x.npz")
 

@@ -1,4 +1,4 @@
-"""Files that would give wrong figures without a word: labels as bytes, models that are cut, another model's characters."""
+"""Files that would give wrong figures without a word: labels as bytes, cut models, another model's characters."""
 
 from __future__ import annotations
 
@@ -151,3 +151,13 @@ def test_an_ngram_of_a_lower_order_than_its_tables_is_refused(tmp_path: Path) ->
     save_file(load_file(file), tmp_path / "x.safetensors", {key: "[" * 100_000})
     with pytest.raises(LanguageModelError, match=r"is damaged .*nested too deeply"):
         load_ngram(tmp_path / "x.safetensors")
+
+
+@pytest.mark.parametrize("number", [0x110000, 0xFFFFFFFF, 0xD800])
+def test_numbers_that_are_no_unicode_are_refused(tmp_path: Path, number: int) -> None:
+    """NumPy makes a str of them that Python cannot handle: to count its characters is a SystemError."""
+    for kind in ("<U1", ">U1"):
+        broken = np.array([97, number], kind.replace("U1", "u4")).view(kind)
+        for name, arrays in (("characters", {"characters": broken}), ("labels", {"labels": broken})):
+            with pytest.raises(DataError, match=f"'{name}' of .* hold numbers that are no Unicode"):
+                read_logits(npz(tmp_path, **arrays), charset=Charset("abc "))

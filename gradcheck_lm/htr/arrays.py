@@ -31,17 +31,9 @@ def load_arrays(
     """
     try:
         bounds.ARRAYS.hold(check_regular(path), str(path))
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return loaded
-        with loaded:
-            if needed and needed not in loaded.files:
-                there = ", ".join(loaded.files[:8]) or "nothing"
-                raise DataError(f"{path} holds {there}; {needed!r} is needed")
-            names = [name for name in loaded.files if not wanted or name in wanted]
-            members = {member.filename.removesuffix(".npy"): member.file_size for member in loaded.zip.infolist()}
-            bounds.ARRAYS.hold(sum(members.get(name, 0) for name in names), str(path), verb="unpacks to")
-            return {name: np.asarray(loaded[name]) for name in names}
+        with open(path, "rb") as stream:  # by its name, numpy would leave a damaged archive open
+            loaded = np.load(stream, allow_pickle=False)
+            return loaded if isinstance(loaded, np.ndarray) else _members(loaded, path, wanted, needed)
     except DataError:
         raise
     except FileNotFoundError:
@@ -49,6 +41,17 @@ def load_arrays(
     except Exception as error:  # a damaged or hostile head makes numpy, zipfile and the tokenizer raise almost anything
         said = " ".join(str(error).split())[:200] or type(error).__name__
         raise DataError(f"{path} holds no arrays that can be read without running code: {said}") from error
+
+
+def _members(archive: Any, path: Path, wanted: Collection[str], needed: str) -> dict[str, NDArray[Any]]:
+    with archive:
+        if needed and needed not in archive.files:
+            there = ", ".join(archive.files[:8]) or "nothing"
+            raise DataError(f"{path} holds {there}; {needed!r} is needed")
+        names = [name for name in archive.files if not wanted or name in wanted]
+        sizes = {member.filename.removesuffix(".npy"): member.file_size for member in archive.zip.infolist()}
+        bounds.ARRAYS.hold(sum(sizes.get(name, 0) for name in names), str(path), verb="unpacks to")
+        return {name: np.asarray(archive[name]) for name in names}
 
 
 def texts_of(array: NDArray[Any], where: str) -> list[str]:
@@ -59,6 +62,11 @@ def texts_of(array: NDArray[Any], where: str) -> list[str]:
     """
     if array.dtype.kind not in "UST":
         raise DataError(f"{where} are {array.dtype}, expected texts: save them as an array of str")
+    if array.dtype.kind == "U" and array.size and array.dtype.itemsize:
+        points = np.ascontiguousarray(array.astype(array.dtype.newbyteorder("="))).ravel().view(np.uint32)
+        # such a str would be one that Python cannot handle, or that no file can hold
+        if points.max() > 0x10FFFF or ((points >= 0xD800) & (points < 0xE000)).any():
+            raise DataError(f"{where} hold numbers that are no Unicode: save them as an array of str")
     try:
         return [one.decode("utf-8") if isinstance(one, bytes) else str(one) for one in np.atleast_1d(array).ravel()]
     except UnicodeDecodeError as error:
