@@ -88,6 +88,7 @@ def test_no_number_or_name_is_lost_in_a_pattern() -> None:
     assert sentence_ja("a sentence that nobody knows") == "a sentence that nobody knows"
 
 
+@pytest.mark.needs("numpy")
 def test_the_storys_cut_is_told_in_japanese() -> None:
     model, step = make("argmax")
     wording = wording_ja(diagnose(step, wrt=model).findings[0])
@@ -112,6 +113,7 @@ def test_what_is_added_to_a_why_is_translated_too() -> None:
     assert wording.why.endswith("実行の開始時点ですでに無効でした。")
 
 
+@pytest.mark.needs("layout")
 def test_the_pages_switch_covers_notes_folds_headings_and_cells() -> None:
     noted = dataclasses.replace(broken(), notes=(inquiry._OUT_OF_SIGHT,))
     steps = Series([1, 2], [0.1, 0.2])
