@@ -15,7 +15,7 @@ TOOLS := pytest pytest-xdist hypothesis expecttest
 OUT ?= runs/demo
 SCREENSHOTS ?= build/screenshots
 
-.PHONY: help install demo test test-all test-base test-browser test-site check figures docs site lessons clean
+.PHONY: help dist install demo test test-all test-base test-browser test-site check figures docs site lessons clean
 help:
 	@echo "make demo      install, then run the comparison on its defaults; ends with the path of its report"
 	@echo "make test      install, then run the test suite"
@@ -24,6 +24,7 @@ help:
 	@echo "make test-browser  the pages in a headless Chromium; screenshots in $(SCREENSHOTS)"
 	@echo "make test-site  the documentation site: built strictly, looked through for what comes from elsewhere"
 	@echo "make check     format, lint and types, by two checkers"
+	@echo "make dist      wheel and sdist into dist/, checked as an index would check them"
 	@echo "make figures   draw every picture of README and docs anew, from real runs"
 	@echo "make docs      write the generated pages of docs anew, then build the site into build/site"
 	@echo "make site      build the site from the pages as they are"
@@ -72,6 +73,12 @@ check: install
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/pyright --pythonpath $(BIN)/python
+
+dist: install
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist .
+	$(BIN)/twine check --strict dist/*
+	$(BIN)/check-wheel-contents dist/*.whl
 
 figures: install
 	$(BIN)/python -m gradcheck_lm.bench figures --out docs/figures
