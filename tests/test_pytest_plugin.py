@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch._dynamo  # noqa: F401  # pytester forgets what was first imported inside its runs, and this cannot be twice
 from torch import nn
 
 from gradcheck_lm.draw.layout import engines
