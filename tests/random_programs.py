@@ -6,6 +6,7 @@ any unit can follow any other. Units read values and never parameters, whose fir
 
 from __future__ import annotations
 
+import importlib.util
 import linecache
 import re
 from dataclasses import dataclass, field
@@ -111,6 +112,8 @@ CUTS = {  # and the kind of the first finding
     "{n} = torch.sort({a}, -1).indices.float()": "discrete_op",
     "{n} = {a}.detach().requires_grad_()": "detach",
 }
+if importlib.util.find_spec("numpy") is None:
+    CUTS = {cut: kind for cut, kind in CUTS.items() if "numpy" not in cut}
 
 
 @dataclass(frozen=True)

@@ -89,6 +89,7 @@ def story(tmp_path: Path) -> Path:
     return write(tmp_path / "story.py", STORY)
 
 
+@pytest.mark.needs("numpy")
 def test_the_silent_case_is_told_and_written(story: Path, tmp_path: Path) -> None:
     files = [tmp_path / name for name in ("flow.json", "flow.sarif", "flow.dot")]
     options = ("--until", "backward", "--json", files[0], "--sarif", files[1], "--graph", files[2])
@@ -122,6 +123,7 @@ def test_a_healthy_script_and_until_end(tmp_path: Path) -> None:
     assert out.startswith("after the step")
 
 
+@pytest.mark.needs("numpy")
 def test_a_module(story: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package = tmp_path / "story_package"
     package.mkdir()

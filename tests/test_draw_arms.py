@@ -7,6 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+pytest.importorskip("numpy", reason="needs gradcheck_lm[lab]")
+
 from draw_arms import ARMS, BROKEN, make, without_measurements
 from test_draw_layout import check
 

@@ -63,7 +63,9 @@ def small_step() -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
     return terms, {"head.weight": weight, "head.bias": bias}
 
 
-@pytest.mark.parametrize("torchviz", [True, False], ids=["torchviz", "own"])
+@pytest.mark.parametrize(
+    "torchviz", [pytest.param(True, marks=pytest.mark.needs("torchviz"), id="torchviz"), pytest.param(False, id="own")]
+)
 def test_dot_is_as_it_was(golden: Golden, torchviz: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     terms, params = small_step()
     if not torchviz:
@@ -71,11 +73,13 @@ def test_dot_is_as_it_was(golden: Golden, torchviz: bool, monkeypatch: pytest.Mo
     golden(f"autograd_{'torchviz' if torchviz else 'own'}.dot", autograd_dot(terms, params=params, title="small"))
 
 
+@pytest.mark.needs("torchviz", "numpy")
 def test_the_storys_broken_loss_is_a_lonely_box(golden: Golden) -> None:
     terms, params = story("argmax")
     golden("autograd_argmax.dot", autograd_dot(terms, params=params, title="argmax"))
 
 
+@pytest.mark.needs("torchviz", "numpy")
 @pytest.mark.parametrize("arm", ARMS)
 def test_without_torchviz_the_picture_is_the_same(arm: str, monkeypatch: pytest.MonkeyPatch) -> None:
     terms, params = story(arm)
@@ -87,6 +91,7 @@ def test_without_torchviz_the_picture_is_the_same(arm: str, monkeypatch: pytest.
     assert {"fillcolor=lightblue" in text for text in (ours.replace('"', ""), theirs)} == {arm != "argmax"}
 
 
+@pytest.mark.needs("torchviz")
 def test_torchviz_is_used_where_it_works(monkeypatch: pytest.MonkeyPatch) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -148,6 +153,7 @@ def same_picture(ours: str, theirs: str) -> bool:
     )
 
 
+@pytest.mark.needs("torchviz")
 def test_without_distutils_torchviz_fails_and_the_picture_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     terms, params = small_step()
     theirs = autograd_dot(terms, params=params)
@@ -158,6 +164,7 @@ def test_without_distutils_torchviz_fails_and_the_picture_stays(monkeypatch: pyt
     assert same_picture(autograd_dot(terms, params=params), theirs)
 
 
+@pytest.mark.needs("torchviz")
 def test_where_its_recursion_ends_the_same_picture_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     short, weight = chain(300)
     theirs = autograd_dot(short, params={"w": weight})
@@ -261,12 +268,14 @@ def test_folding_keeps_to_its_limit_and_makes_no_circle(limit: int) -> None:
     assert not order, "the boxes form a circle"
 
 
+@pytest.mark.needs("layout")
 def test_five_thousand_operations_are_drawn_folded(tmp_path: Path) -> None:
     loss, weight = chain(5000)
     path = save_autograd(loss, tmp_path / "graph.svg", params={"w": weight})
     assert "nodes folded into" in path.read_text(encoding="utf-8")
 
 
+@pytest.mark.needs("layout")
 @pytest.mark.parametrize("name", ['a"b', "日本語", "back\\slash\\N", "line\nbreak", "<b>&"])
 def test_any_name_can_be_drawn(name: str) -> None:
     weight = nn.Parameter(torch.ones(2))

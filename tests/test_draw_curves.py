@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -11,7 +12,7 @@ import pytest
 
 from gradcheck_lm.draw.charts import chart_svg
 from gradcheck_lm.draw.curves import PALETTE, Panel, Series, save_curves
-from gradcheck_lm.errors import ArgumentError
+from gradcheck_lm.errors import ArgumentError, MissingPackageError
 
 STEPS = list(range(20))
 LEVELS = [0.3 - 0.004 * x for x in STEPS]
@@ -22,28 +23,41 @@ ALIVE = Series(STEPS, [10.0 ** -(x % 4) for x in STEPS])
 NORMS = Panel("Gradient", "step", "norm", {"argmax": Series(STEPS, [0.0] * 20), "soft": ALIVE}, log_y=True)
 
 
+def test_without_matplotlib_the_error_says_what_to_type(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(
+        MissingPackageError, match=r"^curves need matplotlib; type: pip install 'gradcheck_lm\[draw\]'$"
+    ):
+        save_curves(tmp_path / "curves.png", [CER])
+
+
+@pytest.mark.needs("matplotlib")
 @pytest.mark.parametrize("ending", ["png", "svg", "pdf"])
 def test_curves_are_drawn(tmp_path: Path, ending: str) -> None:
     path = save_curves(tmp_path / f"curves.{ending}", [CER, NORMS])
     assert path.read_bytes()[:5] in (b"\x89PNG\r", b"<?xml", b"%PDF-")
 
 
+@pytest.mark.needs("matplotlib")
 def test_the_picture_says_what_is_what(tmp_path: Path) -> None:
     text = save_curves(tmp_path / "curves.svg", [CER]).read_text(encoding="utf-8")
     for part in ("CER on a new hand", "policy_gradient", "step"):
         assert part in text  # matplotlib writes each text as a comment beside its outline
 
 
+@pytest.mark.needs("matplotlib")
 @pytest.mark.parametrize("count", [1, 2, 4, 7])
 def test_any_number_of_panels_fits(tmp_path: Path, count: int) -> None:
     assert save_curves(tmp_path / "curves.png", [CER] * count).exists()
 
 
+@pytest.mark.needs("matplotlib")
 @pytest.mark.parametrize("text", ["$x_1$", "_hidden", "日本語", "100 %", "a\\b"])
 def test_any_text_can_be_in_a_picture(tmp_path: Path, text: str) -> None:
     assert save_curves(tmp_path / "curves.png", [Panel(text, text, text, {text: FLAT})]).exists()
 
 
+@pytest.mark.needs("matplotlib")
 def test_values_that_are_no_numbers_leave_gaps(tmp_path: Path) -> None:
     broken = Series([0, 1, 2], [1.0, math.nan, math.inf])
     assert save_curves(tmp_path / "curves.png", [Panel("x", "x", "y", {"a": broken, "empty": Series([], [])})]).exists()
@@ -124,6 +138,7 @@ SIZES = Panel("Growth", "lines", "s", {"a": Series([1000, 64_000], [0.5, 32.0]),
               log_y=True, log_x=True)  # fmt: skip
 
 
+@pytest.mark.needs("matplotlib")
 def test_sizes_on_logarithmic_axes_are_named_and_panels_may_have_legends_of_their_own(tmp_path: Path) -> None:
     text = save_curves(tmp_path / "curves.svg", [SIZES, CER], own_legends=True).read_text(encoding="utf-8")
     assert {"<!-- 1 k -->", "<!-- 64 k -->"} <= set(re.findall(r"<!-- .*? -->", text))

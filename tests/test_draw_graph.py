@@ -56,6 +56,7 @@ def test_dot_of_both_sides_is_as_it_was(golden: Golden) -> None:
     golden("side_by_side.dot", side_by_side(broken(), fixed(), titles=("argmax", "soft embeddings")))
 
 
+@pytest.mark.needs("numpy")
 @pytest.mark.parametrize("arm", ARMS)
 def test_the_story_is_drawn_and_told_as_it_was(
     golden: Golden, story: dict[str, Diagnosis], arm: str, monkeypatch: pytest.MonkeyPatch
@@ -65,6 +66,7 @@ def test_the_story_is_drawn_and_told_as_it_was(
     golden(f"story_{arm}.txt", without_measurements(diagnosis_text(story[arm])))
 
 
+@pytest.mark.needs("numpy")
 def test_the_broken_arm_shows_the_chain_of_cuts(story: dict[str, Diagnosis]) -> None:
     text = flow_dot(story["argmax"])
     cuts = re.findall(r"octagon.*?(GF\d+ \w+).*?<b>(\w+)", text)
@@ -76,6 +78,7 @@ def test_the_broken_arm_shows_the_chain_of_cuts(story: dict[str, Diagnosis]) -> 
     assert 'class="to-cut"' in text
 
 
+@pytest.mark.needs("numpy")
 @pytest.mark.parametrize("arm", STORY["alive"])
 def test_a_fixed_arm_shows_no_cut(story: dict[str, Diagnosis], arm: str) -> None:
     text = flow_dot(story[arm])
@@ -83,6 +86,7 @@ def test_a_fixed_arm_shows_no_cut(story: dict[str, Diagnosis], arm: str) -> None
     assert re.search(r'class="term live p-term".*<b>lm</b>', text)
 
 
+@pytest.mark.needs("numpy")
 def test_the_same_diagnosis_gives_the_same_text(story: dict[str, Diagnosis]) -> None:
     model, step = make("argmax")
     assert without_measurements(flow_dot(diagnose(step, wrt=model))) == without_measurements(flow_dot(story["argmax"]))
@@ -180,18 +184,21 @@ def test_side_by_side_has_the_same_places_on_both_sides() -> None:
     assert all(line.strip()[0] == "b" for line in new)
 
 
+@pytest.mark.needs("layout")
 def test_an_empty_graph_is_drawn() -> None:
     empty = Diagnosis(True, (), {}, (), ())
     for text in (flow_dot(empty), side_by_side(empty, empty)):
         assert b"<svg" in picture(text, "svg")
 
 
+@pytest.mark.needs("layout")
 @pytest.mark.parametrize("text", [HOSTILE, 'a"b\\', "日本語 & <b>", "\x00\x1b[31m", "]]>-->", "${x}%N\\N\\G"])
 def test_any_text_can_be_in_a_label(text: str) -> None:
     svg = picture(flow_dot(broken(text), title=text), "svg").decode()
     assert "<script" not in svg
 
 
+@pytest.mark.needs("layout")
 @given(st.text(max_size=12))
 @settings(max_examples=15, deadline=None)
 def test_any_text_at_all_can_be_in_a_label(text: str) -> None:
@@ -215,6 +222,7 @@ def test_saving_folds_further_when_time_runs_out(tmp_path: Path, monkeypatch: py
     assert tried[-1] <= 12 < tried[0]
 
 
+@pytest.mark.needs("layout")
 def test_saving_unfolded_falls_back_to_folding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     draw, tried = layout.render, []
 

@@ -98,6 +98,7 @@ def test_a_note_keeps_its_languages_where_it_is_copied_and_is_a_plain_text_in_js
     assert isinstance(noted.notes[0], Told)
 
 
+@pytest.mark.needs("numpy")
 def test_the_storys_cut_is_told_in_japanese() -> None:
     model, step = make("argmax")
     diagnosis = diagnose(step, wrt=model)
@@ -147,6 +148,7 @@ def test_notes_of_a_real_diagnosis_are_told_in_japanese() -> None:
     assert all(map(japanese, map(sentence_ja, diagnosis.notes)))
 
 
+@pytest.mark.needs("layout")
 def test_the_pages_switch_covers_notes_folds_headings_and_cells() -> None:
     noted = dataclasses.replace(broken(), notes=(notes.OUT_OF_SIGHT.told(),))
     steps = Series([1, 2], [0.1, 0.2])

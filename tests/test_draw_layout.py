@@ -60,6 +60,7 @@ def check(path: Path) -> None:
         assert data.rstrip().endswith(b"%%EOF")
 
 
+@pytest.mark.needs("layout")
 @pytest.mark.parametrize("kind", ["svg", "png"])
 @pytest.mark.usefixtures("no_dot")
 def test_every_format_without_dot_on_path(tmp_path: Path, kind: str) -> None:
@@ -97,6 +98,7 @@ def test_a_picture_that_is_the_same_everywhere_asks_for_the_bundled_fonts(monkey
     assert asked == ["graphviz-pure", "dot"]
 
 
+@pytest.mark.needs("layout")
 def test_an_engine_that_fails_is_followed_by_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     others = engines()
     crash = Engine("crash", (sys.executable, "-c", "import os; os.abort()"), "system", True)
@@ -136,16 +138,19 @@ def test_no_time_at_all_is_refused(tmp_path: Path) -> None:
         render(DOT, tmp_path / "graph.svg", timeout=0)
 
 
+@pytest.mark.needs("layout")
 def test_text_that_is_not_dot_is_refused(tmp_path: Path) -> None:
     with pytest.raises(LayoutError, match="no layout engine could draw"):
         render("digraph {{{", tmp_path / "graph.svg")
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.needs("layout")
 def test_an_ending_may_be_in_capitals(tmp_path: Path) -> None:
     assert render(DOT, tmp_path / "GRAPH.SVG").read_bytes().startswith(b"<?xml")
 
 
+@pytest.mark.needs("layout")
 def test_folding_goes_on_until_it_is_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
@@ -157,6 +162,7 @@ def test_folding_goes_on_until_it_is_in_time(tmp_path: Path, monkeypatch: pytest
     assert asked == [400, 120, 40]
 
 
+@pytest.mark.needs("layout")
 def test_japanese_stays_in_svg(tmp_path: Path) -> None:
     assert "訓練.py:22" in render(JAPANESE, tmp_path / "graph.svg").read_text(encoding="utf-8")
 
@@ -182,6 +188,7 @@ def test_letters_that_every_font_has_stay() -> None:
     assert ascii_fallback("τ = 訓") == "τ = u8A13"
 
 
+@pytest.mark.needs("layout")
 def test_fonts_have_sane_names_in_svg(tmp_path: Path) -> None:
     text = render(flow_dot(broken()), tmp_path / "graph.svg").read_text(encoding="utf-8")
     fonts = {part.split('"')[0].split(",")[0] for part in text.split('font-family="')[1:]}

@@ -41,6 +41,7 @@ def test_a_note_is_amber_and_a_cut_is_red() -> None:
     assert "amber octagon" in amber
 
 
+@pytest.mark.needs("layout")
 def test_a_note_is_told_without_a_cure() -> None:
     assert "cure:" in diagnosis_text(broken())
     assert "cure:" not in diagnosis_text(harmless())

@@ -65,6 +65,7 @@ def page() -> str:
     return page_html(full_report())
 
 
+@pytest.mark.needs("layout")
 def test_the_page_is_well_formed_and_ids_are_its_own(page: str) -> None:
     reader = read(page)
     ids = [attributes["id"] for _, attributes in reader.elements if attributes.get("id")]
@@ -74,6 +75,7 @@ def test_the_page_is_well_formed_and_ids_are_its_own(page: str) -> None:
         assert target is None or target in ids
 
 
+@pytest.mark.needs("layout")
 def test_nothing_is_loaded_from_anywhere(page: str) -> None:
     for tag, attributes in read(page).elements:
         assert tag not in ("link", "iframe", "object", "embed", "base", "foreignobject"), tag
@@ -85,6 +87,7 @@ def test_nothing_is_loaded_from_anywhere(page: str) -> None:
     assert "https://" not in page
 
 
+@pytest.mark.needs("layout")
 def test_the_policy_forbids_the_network_and_names_script_and_style_by_hash(page: str) -> None:
     reader = read(page)
     policy = next(a["content"] for _, a in reader.elements if a.get("http-equiv") == "Content-Security-Policy")
@@ -99,6 +102,7 @@ def test_the_policy_forbids_the_network_and_names_script_and_style_by_hash(page:
         assert rules[f"{kind}-src"] == f"'sha256-{digest}'"
 
 
+@pytest.mark.needs("layout")
 def test_hostile_text_is_shown_and_not_run(page: str) -> None:
     reader = read(page)
     assert len(reader.inner["script"]) == 1
@@ -108,6 +112,7 @@ def test_hostile_text_is_shown_and_not_run(page: str) -> None:
     assert shown.count(HOSTILE) > 20
 
 
+@pytest.mark.needs("layout")
 @pytest.mark.parametrize(
     "text", ['"><img src=x onerror=alert(1)>', "' onclick='alert(1)", "]]>", "{{ 7 * 7 }}", "\x00\x1b日本語"]
 )
@@ -118,6 +123,7 @@ def test_other_hostile_texts(text: str) -> None:
     assert {a.get("src", "data:")[:5] for tag, a in reader.elements if tag == "img"} == {"data:"}  # type: ignore[index]
 
 
+@pytest.mark.needs("layout")
 def test_every_part_is_there(page: str) -> None:
     shown = re.sub(r"\s+", " ", " ".join(read(page).texts))
     for part in (
@@ -156,6 +162,7 @@ def test_a_diagnosis_saves_itself_as_a_page(tmp_path: Path) -> None:
         read(path.read_text(encoding="utf-8"))
 
 
+@pytest.mark.needs("layout")
 def test_both_languages_are_always_there(page: str) -> None:
     reader = read(page)
     tongues = [attributes["lang"] for _, attributes in reader.elements if "lang" in attributes][1:]
@@ -165,6 +172,7 @@ def test_both_languages_are_always_there(page: str) -> None:
     assert '<html lang="ja" data-language="ja">' in japanese
 
 
+@pytest.mark.needs("layout")
 def test_a_click_can_show_every_node(page: str) -> None:
     reader = read(page)
     nodes = [a["data-node"] for tag, a in reader.elements if tag == "g" and "data-node" in a]

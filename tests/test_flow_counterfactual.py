@@ -5,10 +5,14 @@ from __future__ import annotations
 import random
 from types import SimpleNamespace
 
-import numpy
 import pytest
 import torch
 from torch import nn
+
+try:
+    import numpy
+except ImportError:  # the debugger does without
+    numpy = None
 
 from gradcheck_lm.flow import diagnose
 from gradcheck_lm.flow.rerunning import replay as experiments
@@ -18,6 +22,18 @@ from gradcheck_lm.flow.rerunning import replay as experiments
 def model() -> nn.Module:
     torch.manual_seed(0)
     return nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4), nn.Linear(4, 3))
+
+
+def seed_python(seed: int) -> None:
+    """Seed the generators outside torch; NumPy's where there is one."""
+    random.seed(seed)
+    if numpy is not None:
+        numpy.random.seed(seed)
+
+
+def python_draws() -> tuple[float, ...]:
+    """A number of each generator outside torch."""
+    return random.random(), *([] if numpy is None else [numpy.random.rand()])
 
 
 DATA = torch.arange(24.0).reshape(6, 4) / 10
@@ -55,30 +71,30 @@ def test_random_state_buffers_weights_and_gradients_are_put_back(model: nn.Modul
         parameter.grad = torch.full_like(parameter, 0.5)
 
     def loss() -> torch.Tensor:
-        torch.randn(3), random.random(), numpy.random.rand()
+        torch.randn(3), python_draws()
         value = model(DATA + torch.randn(6, 4))
         model(DATA).sum().backward()
         return torch.tensor(value.tolist()).mean()
 
-    torch.manual_seed(5), random.seed(5), numpy.random.seed(5)
+    torch.manual_seed(5), seed_python(5)
     loss()
     once = [value.clone() for value in model.state_dict().values()]
     grads = [parameter.grad.clone() for parameter in model.parameters()]
-    draws = torch.randn(2), random.random(), numpy.random.rand()
+    draws = torch.randn(2), *python_draws()
 
     torch.manual_seed(0)
     fresh = nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4), nn.Linear(4, 3))
     model.load_state_dict(fresh.state_dict())
     for parameter in model.parameters():
         parameter.grad = torch.full_like(parameter, 0.5)
-    torch.manual_seed(5), random.seed(5), numpy.random.seed(5)
+    torch.manual_seed(5), seed_python(5)
     diagnosis = diagnose(loss, model)
     assert "left_torch" in kinds(diagnosis)
     assert diagnosis.findings[0].certainty == "confirmed"
     assert all(torch.equal(one, two) for one, two in zip(once, model.state_dict().values(), strict=True))
     assert all(torch.equal(one, two.grad) for one, two in zip(grads, model.parameters(), strict=True))
     assert torch.equal(draws[0], torch.randn(2))
-    assert draws[1:] == (random.random(), numpy.random.rand())
+    assert draws[1:] == python_draws()
 
 
 def test_a_replay_that_breaks_off_leaves_no_trace(model: nn.Module) -> None:
@@ -89,23 +105,23 @@ def test_a_replay_that_breaks_off_leaves_no_trace(model: nn.Module) -> None:
         if first and number != first[0]:
             raise ValueError("another number")
         first.append(number)
-        model(DATA), torch.randn(3), random.random(), numpy.random.rand()
+        model(DATA), torch.randn(3), python_draws()
         return torch.tensor(number)
 
-    torch.manual_seed(5), random.seed(5), numpy.random.seed(5)
+    torch.manual_seed(5), seed_python(5)
     before = [value.clone() for value in model.state_dict().values()]
     loss()
     once = [value.clone() for value in model.state_dict().values()]
-    draws = torch.randn(2), random.random(), numpy.random.rand()
+    draws = torch.randn(2), *python_draws()
     for value, old in zip(model.state_dict().values(), before, strict=True):
         value.copy_(old)
     first.clear()
-    torch.manual_seed(5), random.seed(5), numpy.random.seed(5)
+    torch.manual_seed(5), seed_python(5)
     diagnosis = diagnose(loss, model)
     assert diagnosis.findings[0].certainty == "confirmed"
     assert all(torch.equal(one, two) for one, two in zip(once, model.state_dict().values(), strict=True))
     assert torch.equal(draws[0], torch.randn(2))
-    assert draws[1:] == (random.random(), numpy.random.rand())
+    assert draws[1:] == python_draws()
 
 
 def test_a_program_that_raises_when_a_value_changes_depends_on_it(model: nn.Module) -> None:
@@ -137,6 +153,7 @@ def test_a_program_that_does_not_repeat_is_told_as_likely(model: nn.Module) -> N
     assert any("did not repeat" in note for note in diagnosis.notes)
 
 
+@pytest.mark.needs("numpy")
 def test_shared_numpy_memory_is_certain(model: nn.Module) -> None:
     def loss() -> torch.Tensor:
         array = model(DATA).detach().numpy()

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import numpy
 import pytest
 import torch
-import transformers
-from tiny_models import BODY, IDS, MODELS, SMALL, Build, bert, llama
 from torch import Tensor, nn
 
-from gradcheck_lm.flow import diagnose, record
+transformers = pytest.importorskip("transformers", reason="the models are those of transformers")
+
+import numpy  # noqa: E402
+from tiny_models import BODY, IDS, MODELS, SMALL, Build, bert, llama  # noqa: E402
+
+from gradcheck_lm.flow import diagnose, record  # noqa: E402
 
 
 def built(build: Build) -> tuple[nn.Module, object]:

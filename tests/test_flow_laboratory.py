@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
+pytest.importorskip("transformers", reason="needs gradcheck_lm[lab]")
+
 import gradcheck_lm
 from gradcheck_lm.flow import Diagnosis
 from gradcheck_lm.htr import greedy_decode

@@ -363,6 +363,7 @@ def test_off_before_the_run_began() -> None:
 # ---------------------------------------------------------------------- in a notebook
 
 
+@pytest.mark.needs("layout")
 def test_a_diagnosis_shows_itself_with_its_picture() -> None:
     diagnosis = diagnose(lambda: (LAYER(DATA) > 0).float().sum(), LAYER)
     page = diagnosis._repr_html_()

@@ -43,7 +43,9 @@ CASES: dict[str, tuple[str, Callable[[Tensor], Tensor]]] = {
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.needs("numpy") if n == "numpy" else []) for n in CASES]
+)
 def test_verdicts(name: str, dtype: torch.dtype) -> None:
     verdict, function = CASES[name]
     weight = WEIGHT.clone().to(dtype).requires_grad_()

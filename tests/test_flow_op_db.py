@@ -89,16 +89,19 @@ def hold(report: dict[str, Any]) -> None:
     assert sum(fault[-1] for fault in report["faults"]) < 0.01 * report["outputs"]
 
 
+@pytest.mark.needs("numpy")
 def test_every_operation_once(quick: dict[str, Any]) -> None:
     assert len(quick["operations"]) > 600
     assert quick["variants"] > 1100
     hold(quick)
 
 
+@pytest.mark.needs("numpy")
 def test_every_operation_input_by_input(quick: dict[str, Any]) -> None:
     assert [pair for pair in quick["pairs"] if pair[0] not in ARGUMENTS] == []
 
 
+@pytest.mark.needs("numpy")
 @pytest.mark.slow
 def test_every_sample_of_every_operation(full: dict[str, Any]) -> None:
     assert full["samples"] > 20_000
@@ -106,6 +109,7 @@ def test_every_sample_of_every_operation(full: dict[str, Any]) -> None:
     assert {fault[0] for fault in full["faults"]} == set(EXCEPTIONS), "an exception that is none: take it off the list"
 
 
+@pytest.mark.needs("numpy")
 @pytest.mark.slow
 def test_every_sample_input_by_input(full: dict[str, Any]) -> None:
     assert [pair for pair in full["pairs"] if pair[0] not in ARGUMENTS] == []
@@ -124,6 +128,7 @@ OF_TYPE = {  # exceptions that one type of number adds
 }
 
 
+@pytest.mark.needs("numpy")
 @pytest.mark.slow
 @pytest.mark.parametrize("dtype", OF_TYPE)
 def test_other_types_of_number(dtype: str, tmp_path: Path) -> None:

@@ -60,6 +60,7 @@ def line_of(path: Path, mark: str) -> int:
     return next(number for number, line in enumerate(path.read_text().splitlines(), 1) if mark in line)
 
 
+@pytest.mark.needs("numpy")
 def test_the_silent_case_in_an_unchanged_script(script: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = torch.optim.Optimizer.__init__
     kept = sys.modules["__main__"], list(sys.argv), list(sys.path)
@@ -88,6 +89,7 @@ def test_the_silent_case_in_an_unchanged_script(script: Path, capsys: pytest.Cap
     assert torch.overrides._get_current_function_mode() is None
 
 
+@pytest.mark.needs("numpy")
 def test_until_end_runs_the_whole_script(script: Path, capsys: pytest.CaptureFixture[str]) -> None:
     diagnosis = run_script(script, ["a", "b"], until="end")
     assert diagnosis.dead == ("lm",)

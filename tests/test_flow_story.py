@@ -9,6 +9,8 @@ from flow_story import Trainer, marked
 
 from gradcheck_lm.flow import attribute, compare_gradients, diagnose, record
 
+pytestmark = pytest.mark.needs("transformers", "numpy")  # the story uses both
+
 CHAIN = ["discrete_op", "left_torch", "new_leaf", "grad_disabled"]
 LINES = [marked("argmax"), marked("argmax"), marked("reentry"), marked("switched off")]
 

@@ -13,7 +13,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy
 import pytest
 import torch
 import torch.nn.functional as F
@@ -60,6 +59,7 @@ def story() -> Diagnosis:
     return diagnose(trainer.terms, trainer.recogniser)
 
 
+@pytest.mark.needs("transformers", "numpy")
 def test_the_chain_of_the_story_one_cut_at_a_time(story: Diagnosis) -> None:
     argmax, left, fresh, switched = story.errors
     first = story.what_if(argmax)
@@ -79,6 +79,7 @@ def test_the_chain_of_the_story_one_cut_at_a_time(story: Diagnosis) -> None:
     assert [finding.kind for finding in last.diagnosis.errors] == ["discrete_op", "left_torch", "new_leaf"]
 
 
+@pytest.mark.needs("transformers", "numpy")
 def test_bridges_stay_in_place_when_the_answer_is_asked_again() -> None:
     trainer = Trainer()
     table = nn.Embedding(40, 4).requires_grad_(False)
@@ -143,6 +144,7 @@ def test_one_bridge_suffices_and_the_norm_is_right(
         assert answer.norms[name] == pytest.approx(norm_of(reference(), [tensor]), rel=1e-4)
 
 
+@pytest.mark.needs("numpy")
 def test_two_cuts_of_a_numpy_round_trip() -> None:
     diagnosis = diagnose(numpy_and_back, LAYER)
     assert [finding.kind for finding in diagnosis.errors] == ["grad_disabled", "left_torch", "new_leaf"]
@@ -273,7 +275,10 @@ def test_a_note_is_bridged_too_and_said_to_starve_nothing() -> None:
 # ---------------------------------------------------------------------- nothing is left behind
 
 
+@pytest.mark.needs("numpy")
 def test_everything_is_put_back() -> None:
+    import numpy
+
     model = nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4), nn.Dropout(0.5))
     for parameter in model.parameters():
         parameter.grad = torch.full_like(parameter, 0.25)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import sys
 import types
 from pathlib import Path
 
@@ -16,6 +17,19 @@ from gradcheck_lm.flow.gradients.subjects import named_tensors
 ZOO = Path(__file__).parent / "zoo"
 BROKEN = sorted((ZOO / "broken").glob("*.py"))
 HEALTHY = sorted((ZOO / "healthy").glob("*.py"))
+
+
+def cases(paths: list[Path]) -> list[object]:
+    """The programs as parameters, each with the packages that it needs beside torch."""
+    found = []
+    for path in paths:
+        text = path.read_text(encoding="utf-8")
+        wanted = set(re.findall(r"^\s*(?:import|from) (\w+)", text, re.MULTILINE))
+        if ".numpy()" in text or "from_numpy" in text:
+            wanted.add("numpy")
+        beside = sorted(wanted - sys.stdlib_module_names - {"torch"})
+        found.append(pytest.param(path, marks=[pytest.mark.needs(*beside)] if beside else [], id=path.stem))
+    return found
 
 
 def load(path: Path) -> types.ModuleType:
@@ -58,7 +72,7 @@ pytestmark = [
 ]
 
 
-@pytest.mark.parametrize("path", BROKEN, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", cases(BROKEN))
 def test_broken_program_is_named(path: Path) -> None:
     program = load(path)
     diagnosis = diagnose(program.loss, program.wrt)
@@ -74,7 +88,7 @@ def test_broken_program_is_named(path: Path) -> None:
     str(diagnosis)
 
 
-@pytest.mark.parametrize("path", HEALTHY, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", cases(HEALTHY))
 def test_healthy_program_has_no_error(path: Path) -> None:
     program = load(path)
     diagnosis = diagnose(program.loss, program.wrt)
@@ -87,7 +101,7 @@ def test_healthy_program_has_no_error(path: Path) -> None:
 NEEDS_ANOTHER_RUN = {"argmax_behind_a_guard"}
 
 
-@pytest.mark.parametrize("path", BROKEN, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", cases(BROKEN))
 def test_one_watched_run_names_the_first_cut_too(path: Path) -> None:
     program = load(path)
     with record() as run:
@@ -99,7 +113,7 @@ def test_one_watched_run_names_the_first_cut_too(path: Path) -> None:
     assert all(finding.certainty != "confirmed" for finding in diagnosis.findings)  # nothing was run again
 
 
-@pytest.mark.parametrize("path", HEALTHY, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", cases(HEALTHY))
 def test_one_watched_run_gives_no_false_alarm(path: Path) -> None:
     program = load(path)
     with record() as run:
@@ -127,7 +141,7 @@ def step(path: Path, *, watched: bool) -> tuple[list[torch.Tensor], list[torch.T
     return [torch.as_tensor(term).detach() for term in terms], [tensor.grad for tensor in tensors]
 
 
-@pytest.mark.parametrize("path", [*HEALTHY, *BROKEN], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", cases([*HEALTHY, *BROKEN]))
 def test_recorder_changes_no_bit(path: Path) -> None:
     plain, plain_gradients = step(path, watched=False)
     seen, seen_gradients = step(path, watched=True)
@@ -142,7 +156,7 @@ def same(one: torch.Tensor | None, two: torch.Tensor | None) -> bool:
     return torch.equal(one, two) or (one.isnan().any() and torch.equal(one.nan_to_num(7.0), two.nan_to_num(7.0)))
 
 
-@pytest.mark.parametrize("path", [*BROKEN, *HEALTHY], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", cases([*BROKEN, *HEALTHY]))
 def test_graph_is_well_formed(path: Path) -> None:
     program = load(path)
     graph = diagnose(program.loss, program.wrt, counterfactual=False).graph

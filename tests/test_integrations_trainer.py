@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 import torch
 from torch import nn
+
+pytest.importorskip("transformers", reason="the callback is for its Trainer: pip install transformers accelerate")
+
 from transformers import GPT2Config, GPT2LMHeadModel, Trainer, TrainingArguments
 
 from gradcheck_lm.errors import ArgumentError, GradientFlowError

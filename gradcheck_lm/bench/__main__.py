@@ -55,7 +55,7 @@ def docs(
     lessons: Annotated[bool, typer.Option(help="The lessons' pages too: runs every lesson once.")] = True,
     lesson: Annotated[list[str] | None, typer.Option(help="Of the lessons only this one; may be repeated.")] = None,
 ) -> None:
-    """The generated pages of docs: findings.md, and a page a lesson in both languages."""
+    """The generated pages of docs: findings.md, architecture.md, and a page a lesson in both languages."""
     quiet_libraries()
     from gradcheck_lm.bench.docs import write_docs
     from gradcheck_lm.bench.lesson_pages import write_lesson_pages, write_navigation

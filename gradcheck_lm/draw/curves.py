@@ -74,7 +74,7 @@ def save_curves(path: str | Path, panels: Sequence[Panel], *, dpi: int = 130, ow
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise MissingPackageError("curves need matplotlib; type: pip install 'gradcheck_lm[lab]'") from error
+        raise MissingPackageError("curves need matplotlib; type: pip install 'gradcheck_lm[draw]'") from error
 
     columns = min(3, len(panels))
     rows = math.ceil(len(panels) / columns)

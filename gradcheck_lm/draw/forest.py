@@ -71,7 +71,7 @@ def save_forest(path: str | Path, panels: Sequence[Forest], *, columns: int = 2,
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise MissingPackageError("forest plots need matplotlib; type: pip install 'gradcheck_lm[lab]'") from error
+        raise MissingPackageError("forest plots need matplotlib; type: pip install 'gradcheck_lm[draw]'") from error
     columns = min(columns, len(panels))
     lines = [panels[i : i + columns] for i in range(0, len(panels), columns)]
     heights = [0.9 + 0.27 * max(len(panel.rows) for panel in line) for line in lines]
