@@ -26,7 +26,9 @@ from gradcheck_lm.htr.text import load_sentences
 from gradcheck_lm.lab.compare import device_name, load_recogniser, make_benches, versions
 from gradcheck_lm.lab.config import ComparisonConfig, TrainingConfig, new_hand_arms, with_labels_arms
 from gradcheck_lm.lab.data import LineData
+from gradcheck_lm.lab.deterministic import deterministic
 from gradcheck_lm.lab.experiments import run_new_hand, run_with_labels
+from gradcheck_lm.lab.same_bits import same_bits
 from gradcheck_lm.lab.terms import labelled
 from gradcheck_lm.lab.trainer import Trainer, make_accelerator
 from gradcheck_lm.lm import AnyLanguageModel, load_language_model
@@ -121,13 +123,12 @@ def side_by_side(language_model: AnyLanguageModel, device: torch.device, out: Pa
     )
     model, charset = load_recogniser("full", seed=0)
     benches = make_benches(config, model.to(device).eval(), charset, language_model, out / "full", lambda *_: None)
-    outcomes = run_with_labels(benches["with_labels"], with_labels_arms())
-    keys = ("lm_gradient_norm", "lm_ctc_cosine", "identical_to_ctc_only", "seconds_per_step", "peak_memory_mb")
-    return {
-        "steps": steps,
-        "batch_size": size,
-        "arms": {name: {key: outcome.figures[key] for key in keys} for name, outcome in outcomes.items()},
-    }
+    with deterministic():
+        outcomes = run_with_labels(benches["with_labels"], with_labels_arms())
+    keys = ("lm_gradient_norm", "lm_ctc_cosine", "identical_to_ctc_only", "difference_to_ctc_only")
+    keys += ("seconds_per_step", "peak_memory_mb")
+    arms = {name: {key: outcome.figures[key] for key in keys} for name, outcome in outcomes.items()}
+    return {"steps": steps, "batch_size": size, "same_bits": same_bits(arms)["words"], "arms": arms}
 
 
 def training(
@@ -209,7 +210,8 @@ def new_hand(
         benches = make_benches(
             config, model.to(device).eval(), charset, language_model, out / f"seed-{seed}", lambda *_: None
         )
-        outcomes = run_new_hand(benches["new_hand"], new_hand_arms())
+        with deterministic():
+            outcomes = run_new_hand(benches["new_hand"], new_hand_arms())
         keys = ("cer_before", "cer_after", "cer_interval", "lm_gradient_norm", "seconds_per_step", "peak_memory_mb")
         rows.append({name: {key: o.figures[key] for key in keys} for name, o in outcomes.items()})
         if budget.left < 1.2 * (time.monotonic() - began):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
 from io import BytesIO
 from pathlib import Path
@@ -18,6 +19,8 @@ except ImportError as error:
 LARGEST_IMAGE = 50_000_000  # pixels: a line has one or two million, a file that claims more is a page or an attack
 _ORIENTATION = 0x0112  # EXIF's number for how a photograph is turned
 _PATCH = 64  # columns over which the paper's tone is taken as even
+
+_ONE_AT_A_TIME = threading.Lock()
 
 Pixels = NDArray[np.uint8]
 
@@ -89,7 +92,7 @@ def _opened(path: Path | bytes, where: str) -> Image.Image:
     """The image of a file, its size known and its pixels not yet read."""
     lead = where if isinstance(path, bytes) or where == str(path) else f"{where}: {path}"
     try:
-        with warnings.catch_warnings():
+        with _ONE_AT_A_TIME, warnings.catch_warnings():  # what is ignored is ignored in all threads
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the bound below is lower
             picture = Image.open(BytesIO(path) if isinstance(path, bytes) else path)
     except Image.DecompressionBombError as error:
