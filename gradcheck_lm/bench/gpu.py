@@ -125,8 +125,10 @@ def side_by_side(language_model: AnyLanguageModel, device: torch.device, out: Pa
     benches = make_benches(config, model.to(device).eval(), charset, language_model, out / "full", lambda *_: None)
     with deterministic():
         outcomes = run_with_labels(benches["with_labels"], with_labels_arms())
-    keys = ("lm_gradient_norm", "lm_ctc_cosine", "identical_to_ctc_only", "difference_to_ctc_only")
-    keys += ("seconds_per_step", "peak_memory_mb")
+    keys = (
+        "lm_gradient_norm", "lm_ctc_cosine", "identical_to_ctc_only", "difference_to_ctc_only", "seconds_per_step",
+        "peak_memory_mb",
+    )  # fmt: skip
     arms = {name: {key: outcome.figures[key] for key in keys} for name, outcome in outcomes.items()}
     return {"steps": steps, "batch_size": size, "same_bits": same_bits(arms)["words"], "arms": arms}
 
