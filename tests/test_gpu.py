@@ -29,7 +29,8 @@ def test_the_experiments_hold_on_the_device(outcome: dict) -> None:
     assert "CPU" not in outcome["device"]
     arms = outcome["with_labels"]["arms"]
     assert arms["argmax"]["lm_gradient_norm"] == 0.0
-    assert arms["argmax"]["identical_to_ctc_only"] is True
+    assert arms["ctc_again"]["identical_to_ctc_only"] is True, outcome["same_bits"]["words"]
+    assert arms["argmax"]["identical_to_ctc_only"] is True, outcome["same_bits"]["words"]
     for experiment in ("with_labels", "new_hand"):
         for name in ("soft_embedding", "gumbel_softmax", "policy_gradient"):
             assert outcome[experiment]["arms"][name]["lm_gradient_norm"] > 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,15 @@ import pytest
 import torch
 from child_processes import HANG
 from test_lab_survival import Vanishing
-from tiny_runs import differences, tiny_data, tiny_trainer
+from tiny_runs import CHARSET, SMALLEST, WORDS, differences, tiny_data, tiny_trainer
 
-from gradcheck_lm.errors import RunError, RunStopped
+from gradcheck_lm.errors import ArgumentError, RunError, RunStopped
+from gradcheck_lm.htr.lines import read_labels_tsv, write_labels_tsv
+from gradcheck_lm.htr.synthetic import TRAINING_HANDS, SyntheticLines
 from gradcheck_lm.lab.config import TrainingConfig
-from gradcheck_lm.lab.lines.prefetch import Prefetch
+from gradcheck_lm.lab.lines.data import LineData
+from gradcheck_lm.lab.lines.prefetch import Prefetch, workers_for
+from gradcheck_lm.lab.training.partly_labelled import PartlyLabelled
 from gradcheck_lm.lab.training.training_result import TrainingResult
 
 
@@ -36,6 +41,13 @@ def plain(tmp_path_factory: pytest.TempPathFactory, data: Any) -> Path:
     folder = tmp_path_factory.mktemp("plain")
     tiny_trainer(data, folder, prefetch=0).run()
     return folder
+
+
+def files(folder: Path, **options: Any) -> LineData:
+    """The lines of the tiny run as PNG files."""
+    if not (folder / "labels.tsv").exists():
+        write_labels_tsv(SyntheticLines(list(WORDS), TRAINING_HANDS, 12, 0), folder)
+    return LineData(read_labels_tsv(folder), SMALLEST, CHARSET, **options)
 
 
 # ---------------------------------------------------------------------- by itself
@@ -73,6 +85,41 @@ def test_the_next_ones_are_made_while_nobody_waits_and_no_more_than_asked(ahead:
         assert started[1 + ahead].wait(HANG)
     assert len(names) == 1
     assert threading.current_thread().name not in names
+
+
+def test_several_workers_make_several_at_once_and_each_step_still_gets_its_own() -> None:
+    together = threading.Barrier(3)
+
+    def make(step: int) -> int:
+        together.wait(10)  # goes on only when three are in the making
+        return step
+
+    with Prefetch(make, range(6), ahead=1, workers=3) as batches:
+        assert [batches.take(step) for step in range(6)] == list(range(6))
+    assert threads() == []
+
+
+@pytest.mark.parametrize(
+    ("wanted", "device", "found"), [(None, "cpu", 1), (3, "cpu", 3), (None, "cuda", 2), (3, "cuda", 3)]
+)
+def test_a_gpu_that_learns_from_files_gets_several(
+    wanted: int | None, device: str, found: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
+    place = torch.device(device)
+    assert workers_for(files(tmp_path, kept=0), wanted, place) == found
+    assert workers_for(files(tmp_path), wanted, place) == 1  # held in memory
+    drawn = LineData(SyntheticLines(list(WORDS), TRAINING_HANDS, 12, 0), SMALLEST, CHARSET, kept=0)
+    assert workers_for(drawn, wanted, place) == 1
+    some, others = files(tmp_path, kept=0).part([0, 1]), tiny_data().part([0, 1])
+    assert workers_for(PartlyLabelled(some, others), wanted, place) == found
+    assert workers_for(PartlyLabelled(others, others), wanted, place) == 1
+    assert workers_for(PartlyLabelled(some, drawn), wanted, place) == 1
+
+
+def test_no_worker_at_all_is_refused() -> None:
+    with pytest.raises(ArgumentError, match="workers is 0; it counts threads and must be at least 1"):
+        TrainingConfig(workers=0)
 
 
 def test_without_a_thread_the_caller_makes_them() -> None:
@@ -148,6 +195,16 @@ def test_lines_that_are_read_each_time_have_the_same_bits_too(tmp_path: Path, pl
     streamed = LineData(SyntheticLines(list(WORDS), TRAINING_HANDS, 12, 0), SMALLEST, CHARSET, kept=0)
     tiny_trainer(streamed, tmp_path).run()
     assert differences(plain, tmp_path) == []
+
+
+@pytest.mark.parametrize(("workers", "ahead"), [(1, 2), (4, 2), (3, 9), (4, 0)])
+def test_several_workers_read_files_to_the_same_bits(workers: int, ahead: int, tmp_path: Path) -> None:
+    tiny_trainer(files(tmp_path / "lines"), tmp_path / "kept", prefetch=0).run()
+    before = warnings.filters[:]
+    tiny_trainer(files(tmp_path / "lines", kept=0), tmp_path / "read", prefetch=ahead, workers=workers).run()
+    assert differences(tmp_path / "kept", tmp_path / "read") == []
+    assert warnings.filters == before
+    assert threads() == []
 
 
 def test_lines_that_cannot_be_read_stop_it_at_their_step_with_the_same_words(tmp_path: Path, data: Any) -> None:

@@ -26,8 +26,10 @@ from gradcheck_lm.htr.synthetic import TRAINING_HANDS, SyntheticLines
 from gradcheck_lm.htr.text import load_sentences
 from gradcheck_lm.lab.comparing.compare import device_name, make_benches, versions
 from gradcheck_lm.lab.comparing.experiments import run_new_hand, run_with_labels
+from gradcheck_lm.lab.comparing.same_bits import same_bits
 from gradcheck_lm.lab.config import ComparisonConfig, TrainingConfig, new_hand_arms, with_labels_arms
 from gradcheck_lm.lab.lines.data import LineData
+from gradcheck_lm.lab.machine.deterministic import deterministic
 from gradcheck_lm.lab.training.terms import labelled
 from gradcheck_lm.lab.training.trainer import Trainer, make_accelerator
 from gradcheck_lm.lm import AnyLanguageModel, load_language_model
@@ -122,13 +124,14 @@ def side_by_side(language_model: AnyLanguageModel, device: torch.device, out: Pa
     )
     model, charset = load_recogniser("full", seed=0)
     benches = make_benches(config, model.to(device).eval(), charset, language_model, out / "full", lambda *_: None)
-    outcomes = run_with_labels(benches["with_labels"], with_labels_arms())
-    keys = ("lm_gradient_norm", "lm_ctc_cosine", "identical_to_ctc_only", "seconds_per_step", "peak_memory_mb")
-    return {
-        "steps": steps,
-        "batch_size": size,
-        "arms": {name: {key: outcome.figures[key] for key in keys} for name, outcome in outcomes.items()},
-    }
+    with deterministic():
+        outcomes = run_with_labels(benches["with_labels"], with_labels_arms())
+    keys = (
+        "lm_gradient_norm", "lm_ctc_cosine", "identical_to_ctc_only", "difference_to_ctc_only", "seconds_per_step",
+        "peak_memory_mb",
+    )  # fmt: skip
+    arms = {name: {key: outcome.figures[key] for key in keys} for name, outcome in outcomes.items()}
+    return {"steps": steps, "batch_size": size, "same_bits": same_bits(arms)["words"], "arms": arms}
 
 
 def training(
@@ -210,7 +213,8 @@ def new_hand(
         benches = make_benches(
             config, model.to(device).eval(), charset, language_model, out / f"seed-{seed}", lambda *_: None
         )
-        outcomes = run_new_hand(benches["new_hand"], new_hand_arms())
+        with deterministic():
+            outcomes = run_new_hand(benches["new_hand"], new_hand_arms())
         keys = ("cer_before", "cer_after", "cer_interval", "lm_gradient_norm", "seconds_per_step", "peak_memory_mb")
         rows.append({name: {key: o.figures[key] for key in keys} for name, o in outcomes.items()})
         if budget.left < 1.2 * (time.monotonic() - began):

@@ -73,6 +73,10 @@ def train(
     prefetch: Annotated[
         int, typer.Option(help="Batches that a thread prepares ahead; 0: none. Changes no result.")
     ] = 2,
+    workers: Annotated[
+        int | None,
+        typer.Option(help="Threads that read lines from files; by default one, for a GPU several.", show_default=False),
+    ] = None,
     fused: Annotated[
         bool | None, typer.Option(help="The optimizer's update as one kernel; by default on a GPU.", show_default=False)
     ] = None,
@@ -133,6 +137,7 @@ def train(
         mixed_precision=mixed_precision,
         trackers=tuple(tracker or ()),
         prefetch=prefetch,
+        workers=workers,
         fused=fused,
         compile=compile_model,
         deterministic=deterministic,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
 from io import BytesIO
 from pathlib import Path
@@ -22,6 +23,8 @@ except ImportError as error:
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP", "GIF", "PPM")
 _ORIENTATION = 0x0112  # EXIF's number for how a photograph is turned
 _PATCH = 64  # columns over which the paper's tone is taken as even
+
+_ONE_AT_A_TIME = threading.Lock()
 
 Pixels = NDArray[np.uint8]
 
@@ -93,7 +96,7 @@ def _opened(path: Path | bytes, where: str) -> Image.Image:
     """The image of a file, its size known and its pixels not yet read."""
     lead = where if isinstance(path, bytes) or where == str(path) else f"{where}: {path}"
     try:
-        with warnings.catch_warnings():
+        with _ONE_AT_A_TIME, warnings.catch_warnings():  # what is ignored is ignored in all threads
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the bound below is lower
             if not isinstance(path, bytes):
                 check_regular(path)

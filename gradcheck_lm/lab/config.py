@@ -30,6 +30,7 @@ class TrainingConfig:
     mixed_precision: str = "no"  # "no", "bf16" or "fp16"
     trackers: tuple[str, ...] = ()  # accelerate's names: "tensorboard", "wandb", ...
     prefetch: int = 2  # batches that a thread makes ahead of their step; 0: none, each when it is needed
+    workers: int | None = None  # threads that make them, where lines are read from files; None: several for a GPU
     fused: bool | None = None  # AdamW's update as one kernel; None: on a GPU
     compile: bool = False  # torch.compile for the convolutions
     deterministic: bool = False  # algorithms whose sums have one order: a second run ends with the same bits
@@ -52,6 +53,8 @@ class TrainingConfig:
                 raise ArgumentError(f"{name} is {getattr(self, name)}; it counts steps and must be at least 0")
         if self.prefetch < 0:
             raise ArgumentError(f"prefetch is {self.prefetch}; it counts batches made ahead and must be at least 0")
+        if self.workers is not None and self.workers < 1:
+            raise ArgumentError(f"workers is {self.workers}; it counts threads and must be at least 1")
         if self.mixed_precision not in ("no", "bf16", "fp16"):
             raise ArgumentError(f"mixed_precision is {self.mixed_precision!r}; choose no, bf16 or fp16")
 

@@ -118,6 +118,11 @@ class LineData:
         # a byte a pixel: a fourth of the memory, and the rounding is finer than a scanner's noise
         return (to_batch([self._lines[i] for i in indices], self.config) * 255).round().to(torch.uint8)
 
+    @property
+    def from_files(self) -> bool:
+        """Whether lines are read from image files whenever they are taken: several threads may do that at once."""
+        return self._pixels is None and all(isinstance(line, Line) and line.path is not None for line in self._lines)
+
     def pixels(self, indices: Sequence[int]) -> Tensor:
         """Pictures as (N, 1, H, W) uint8, ink high."""
         if self._pixels is None:

@@ -1,4 +1,4 @@
-"""The next batches, made by a thread while the recogniser learns from the present one."""
+"""The next batches, made by threads while the recogniser learns from the present one."""
 
 from __future__ import annotations
 
@@ -7,24 +7,47 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Generic, TypeVar
 
+import torch
+
+from gradcheck_lm.lab.lines.data import LineData
+
 Item = TypeVar("Item")
+_MOST = 8  # more threads wait for one another's turn to run Python
+
+
+def workers_for(data: LineData, wanted: int | None, device: torch.device) -> int:
+    """How many threads make the batches.
+
+    Args:
+        wanted: as the user said; None: one, or where a GPU learns from files half of the cores that torch may use, for
+            there one thread does not keep up.
+        device: that learns.
+    """
+    if not data.from_files:
+        return 1  # pixels in memory are only copied, and what draws a line may not be made for several threads
+    if wanted is None:
+        return 1 if device.type == "cpu" else min(_MOST, max(1, torch.get_num_threads() // 2))
+    return wanted
 
 
 class Prefetch(Generic[Item]):
     """Gives what `make(step)` gives, step after step, made a few steps ahead of time.
 
-    A thread and no process: reading, scaling and augmenting run outside of Python's lock, nothing has to be copied or
-    pickled, and what kills the run kills the thread. An error is raised when its own step is asked for. Leaving the
+    Threads and no processes: reading, scaling and augmenting run outside of Python's lock, nothing has to be copied or
+    pickled, and what kills the run kills the threads. An error is raised when its own step is asked for. Leaving the
     block, in whatever way, waits for what is being made and drops the rest: nothing goes on behind the caller's back.
 
     Args:
         make: from a step to what it needs, and from nothing else: no global random numbers, no other thread's objects.
+            With several workers it runs for several steps at once.
         steps: the steps that will be asked for, in this order; none beyond them is made.
-        ahead: how many are made before they are asked for; 0: no thread, each is made when it is asked for.
+        ahead: how many are made before they are asked for, at least one for each worker; 0: no thread, each is made
+            when it is asked for.
+        workers: threads that make them.
     """
 
-    def __init__(self, make: Callable[[int], Item], steps: range, *, ahead: int) -> None:
-        self.make, self.ahead = make, ahead
+    def __init__(self, make: Callable[[int], Item], steps: range, *, ahead: int, workers: int = 1) -> None:
+        self.make, self.ahead, self.workers = make, ahead and max(ahead, workers), workers
         self.waited = 0.0
         """Seconds that the last `take` took."""
         self._steps = iter(steps)
@@ -33,7 +56,7 @@ class Prefetch(Generic[Item]):
 
     def __enter__(self) -> Prefetch[Item]:
         if self.ahead:
-            self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="batches")
+            self._pool = ThreadPoolExecutor(max_workers=self.workers, thread_name_prefix="batches")
             self._order_more()
         return self
 

@@ -52,6 +52,12 @@ class PartlyLabelled(LineData):
         self.names = [*labelled.names, *unlabelled.names]
         self.texts = [*labelled.texts, *([""] * len(unlabelled) if readings is None else readings)]
 
+    @property
+    def from_files(self) -> bool:
+        """Whether any line is read from a file, and none from elsewhere than from a file or the memory."""
+        files = [part.from_files for part in self.parts]
+        return any(files) and all(part.from_files or part._pixels is not None for part in self.parts)
+
     def pixels(self, indices: Sequence[int]) -> Tensor:
         """Pictures as (N, 1, H, W) uint8; indices count the labelled lines first, then the others."""
         shift = len(self.parts[0])
@@ -105,6 +111,6 @@ def partly_labelled(
             return StepTerms(found)
         out = penalty(logits[:, [i for i, text in enumerate(texts) if text is None]], None)
         found["lm"] = weight * out.loss
-        return StepTerms(found, float(out.value), out.lm_calls)
+        return StepTerms(found, out)
 
     return terms

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,20 +15,18 @@ from gradcheck_lm.htr.ctc_loss import ctc_losses
 from gradcheck_lm.lab.lines.data import Batch
 from gradcheck_lm.lab.machine.devices import sent
 from gradcheck_lm.lab.machine.processes import union_lines, union_texts
-from gradcheck_lm.lab.measuring.metrics import t_interval
 from gradcheck_lm.lab.training.controls import Teacher
 from gradcheck_lm.penalties import PenaltyOutput
 
 
 @dataclass(frozen=True)
 class StepTerms:
-    """The weighted terms of one step; the loss is their sum. `penalty_value` is what the story prints, and
-    `penalty_interval` the 95 % interval of its mean over the lines of the batch, where that is what it is."""
+    """The weighted terms of one step; the loss is their sum. `penalty` is what the penalty gave, and `is_mean` whether
+    its value is the mean over the lines of the batch. Nothing is read yet: a number that is read waits for a GPU."""
 
     terms: dict[str, Tensor]
-    penalty_value: float | None = None
-    lm_calls: int = 0
-    penalty_interval: tuple[float, float] | None = None
+    penalty: PenaltyOutput | None = None
+    is_mean: bool = False
 
     @property
     def total(self) -> Tensor:
@@ -106,7 +103,7 @@ def labelled(charset: Charset, penalty: Teacher | None, weight: float, *, shortc
             return StepTerms(found)
         out = penalty(logits, texts)
         found["lm"] = weight * out.loss
-        return StepTerms(found, float(out.value), out.lm_calls, _interval(penalty, out))
+        return StepTerms(found, out, penalty.reduction == "mean")
 
     return terms
 
@@ -127,13 +124,6 @@ def unlabelled(
             return StepTerms(found)
         out = penalty(logits, None)
         found["lm"] = weight * out.loss
-        return StepTerms(found, float(out.value), out.lm_calls, _interval(penalty, out))
+        return StepTerms(found, out, penalty.reduction == "mean")
 
     return terms
-
-
-def _interval(penalty: Teacher, out: PenaltyOutput) -> tuple[float, float] | None:
-    if penalty.reduction != "mean":
-        return None
-    low, high = t_interval(out.per_line.detach().flatten().tolist())
-    return (low, high) if math.isfinite(low) and math.isfinite(high) else None  # a single line has none

@@ -23,7 +23,7 @@ from gradcheck_lm.lab.folder.state import random_state, seed_all, set_random_sta
 from gradcheck_lm.lab.folder.stop_signals import StopSignals, name_of
 from gradcheck_lm.lab.lines.batches import BatchMaker
 from gradcheck_lm.lab.lines.data import Batch, LineData
-from gradcheck_lm.lab.lines.prefetch import Prefetch
+from gradcheck_lm.lab.lines.prefetch import Prefetch, workers_for
 from gradcheck_lm.lab.machine.accelerators import make_accelerator
 from gradcheck_lm.lab.machine.compiled import check_compile, compiled_convolutions
 from gradcheck_lm.lab.machine.deterministic import deterministic
@@ -31,8 +31,8 @@ from gradcheck_lm.lab.machine.fault import bad_gradient, find_fault
 from gradcheck_lm.lab.machine.memory import peak_memory_mb, reset_peak_memory
 from gradcheck_lm.lab.machine.optimizers import make_optimizer
 from gradcheck_lm.lab.machine.processes import agree, gathered
-from gradcheck_lm.lab.training.step_record import describe, measure_gradients
-from gradcheck_lm.lab.training.terms import StepTerms, TermFunction
+from gradcheck_lm.lab.training.step_record import StepNumbers, describe, gradient_norm, measure_gradients, read_numbers
+from gradcheck_lm.lab.training.terms import TermFunction
 from gradcheck_lm.lab.training.training_result import TrainingResult
 
 __all__ = ["METRICS", "STATE", "Trainer", "TrainingResult", "make_accelerator"]
@@ -130,8 +130,9 @@ class Trainer:
             device=accelerator.device,
             process=(accelerator.process_index, accelerator.num_processes),
         )
+        workers = workers_for(self.data, config.workers, accelerator.device)
         with (
-            Prefetch(make, range(start, last), ahead=config.prefetch) as batches,
+            Prefetch(make, range(start, last), ahead=config.prefetch, workers=workers) as batches,
             compiled_convolutions(self.bare, config.compile),
         ):
             self._steps(start, last, batches, result, signals)
@@ -199,24 +200,28 @@ class Trainer:
                 raise
             raise self._not_a_number(step, batch, "the loss cannot be computed", "", problem) from error
         gradients: dict[str, dict[str, Any]] = {}
+        total = found.total
         if config.attribute_every and step % config.attribute_every == 0:
-            self._check_loss(step, batch, found, before)
+            self._check_loss(step, batch, read_numbers(found, total), before)
             gradients = measure_gradients(found, self.bare)
         self.optimizer.zero_grad(set_to_none=True)
-        if found.total.requires_grad:
-            accelerator.backward(found.total)
-        self._check_loss(step, batch, found, before)
-        if found.total.requires_grad:
-            self._check_gradient(step, batch)
+        if total.requires_grad:
+            accelerator.backward(total)
+        # none with fp16, whose scaler leaves a bad step out and tries a smaller scale
+        norm = gradient_norm(self.model) if total.requires_grad and accelerator.scaler is None else None
+        read = read_numbers(found, total, norm)  # waits for a GPU, whose backward pass is on its way
+        self._check_loss(step, batch, read, before)
+        if total.requires_grad:
+            self._check_gradient(step, batch, norm, read.norm)
             self.optimizer.step()
-        return describe(step, rate, found, gradients)
+        return describe(step, rate, found, read, gradients)
 
-    def _check_loss(self, step: int, batch: Batch, found: StepTerms, before: Mapping[str, torch.Tensor]) -> None:
-        """Stop where the loss is no number. Looking at it waits for a GPU, whose backward pass should be on its way."""
-        loss = float(found.total.detach())
+    def _check_loss(self, step: int, batch: Batch, read: StepNumbers, before: Mapping[str, torch.Tensor]) -> None:
+        """Stop where the loss is no number."""
+        loss = read.total
         if math.isfinite(loss):
             return
-        bad = [name for name, term in found.terms.items() if not math.isfinite(float(term.detach()))]
+        bad = [name for name, value in read.terms.items() if not math.isfinite(value)]
         problem = self._fault(batch, before) or (
             f"pictures, weights and all modules' outputs are finite: the term {' and '.join(bad)} itself is not"
         )
@@ -238,17 +243,16 @@ class Trainer:
             agree(RunError(f"step {step + 1}: the lines cannot be read: {problem}{told}") if problem else None)
         return batch
 
-    def _check_gradient(self, step: int, batch: Batch) -> None:
+    def _check_gradient(self, step: int, batch: Batch, norm: torch.Tensor | None, read: float | None) -> None:
         """Clip, and stop before a gradient that is no number gets into the weights."""
         parameters, limit = list(self.model.parameters()), self.config.clip_norm
-        if self.accelerator.scaler is not None:  # fp16's scaler leaves such a step out and tries a smaller scale
+        if norm is None or read is None:
             if limit:
                 self.accelerator.clip_grad_norm_(parameters, limit)
             return
-        norm = torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
-        if not math.isfinite(float(norm)):
+        if not math.isfinite(read):
             where = f"first bad in the backward pass: {bad_gradient(self.bare)}"
-            raise self._not_a_number(step, batch, f"the gradient's norm is {float(norm)}", "", where)
+            raise self._not_a_number(step, batch, f"the gradient's norm is {read}", "", where)
         if limit:  # only now: clipping by a norm that is no number would spread it to every parameter
             torch.nn.utils.clip_grads_with_norm_(parameters, limit, norm)
 
@@ -282,7 +286,7 @@ class Trainer:
     def _identity(self) -> dict[str, Any]:
         """What a state must share with the run that resumes it; how often it is measured or saved does not matter."""
         settings = dataclasses.asdict(self.config)
-        for name in ("checkpoint_every", "attribute_every", "trackers", "prefetch"):
+        for name in ("checkpoint_every", "attribute_every", "trackers", "prefetch", "workers"):
             settings.pop(name)
         # states that were made before there were these options know nothing of them
         newer = {"fused": settings.pop("fused"), "compile": settings.pop("compile"), "buckets": self.data.buckets}
