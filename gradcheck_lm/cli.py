@@ -14,6 +14,7 @@ from gradcheck_lm.commands.adapt import adapt
 from gradcheck_lm.commands.common import friendly
 from gradcheck_lm.commands.compare import compare
 from gradcheck_lm.commands.doctor import doctor
+from gradcheck_lm.commands.explain import explain
 from gradcheck_lm.commands.ngram import train_ngram
 from gradcheck_lm.commands.quality import quality
 from gradcheck_lm.commands.read import evaluate, lm_table, mistakes, transcribe
@@ -54,6 +55,7 @@ add(
     run, DEBUGGER, "run train.py --epochs 1", "run --graph flow.svg --json flow.json train.py",
     "run -m my.package.train", context_settings=SCRIPT,
 )  # fmt: skip
+add(explain, DEBUGGER, "explain GF101", "explain left_torch --lang ja", "explain --json")
 add(compare, LABORATORY, "compare", "compare --lm char --steps 5 --out runs/quick")
 add(
     train, LABORATORY, "train --out runs/synthetic --lines 2000 --steps 300",

@@ -25,8 +25,8 @@ from gradcheck_lm.htr.crnn import build_crnn
 from gradcheck_lm.htr.synthetic import HELD_OUT_HANDS, render_line
 
 COMMANDS = (
-    "run", "compare", "train", "evaluate", "transcribe", "adapt", "lm-table", "mistakes", "train-lm", "train-ngram",
-    "doctor", "lessons",
+    "run", "explain", "compare", "train", "evaluate", "transcribe", "adapt", "lm-table", "mistakes", "train-lm",
+    "train-ngram", "doctor", "lessons",
 )  # fmt: skip
 
 

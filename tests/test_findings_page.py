@@ -1,4 +1,4 @@
-"""docs/findings.md is what the kinds table and the zoo make of it today."""
+"""docs/findings.md is what the kinds' files and the zoo make of it today."""
 
 from __future__ import annotations
 
@@ -21,6 +21,11 @@ def test_the_page_is_up_to_date() -> None:
 def test_every_kind_and_every_program_is_on_the_page() -> None:
     page = findings_page()
     assert re.findall(r"^## (GF\d+) (\w+):", page, re.M) == [(kind.code, name) for name, kind in KINDS.items()]
+    for kind in KINDS.values():
+        assert page.count(f'<a id="{kind.code}"></a>') == 1
+        assert f"](#{kind.code})" in page
+        assert kind.example in page
+        assert kind.instead in page
     for path in (ZOO / "broken").glob("*.py"):
         program = read_program(path)
         assert program.about.endswith("."), path.name

@@ -1,4 +1,4 @@
-"""The pages of docs/ that are generated: the kinds of finding from their table, with the zoo's programs as examples."""
+"""The pages of docs/ that are generated: the kinds of finding from their files, with the zoo's programs as examples."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from gradcheck_lm.bench.architecture import write_architecture
 from gradcheck_lm.errors import GradcheckLMError
 from gradcheck_lm.files import write_text_atomic
+from gradcheck_lm.flow.findings.explain import markdown
 from gradcheck_lm.flow.findings.model import KINDS
 
 ZOO = Path(__file__).resolve().parents[2] / "tests" / "zoo"
@@ -61,19 +62,25 @@ def findings_page(zoo: Path = ZOO) -> str:
     lines = [
         "# Kinds of finding",
         "",
-        "Generated from `gradcheck_lm/flow/findings/kinds.py` and the programs in `tests/zoo` by `make docs`. A code "
-        f"is stable for ever and never reused. {len(broken)} broken programs show the kinds, and the suite asserts "
-        f"that the line quoted here is the first one named; {len(healthy)} healthy look-alikes must give no error.",
+        "Generated from the files in `gradcheck_lm/flow/findings/kinds` and the programs in `tests/zoo` by `make docs`."
+        " A code is stable for ever and never reused; `gradcheck-lm explain GF101` prints a section of this page, in "
+        "Japanese with `--lang ja`. Of the two programs of each section the first gives its finding and the second "
+        f"none: the suite runs both. {len(broken)} broken programs show the kinds as people write them, and the suite "
+        "asserts that the line quoted here is the first one named; "
+        f"{len(healthy)} healthy look-alikes must give no error.",
         "",
         "| code | kind | what cut the gradient | programs |",
         "|---|---|---|---|",
     ]
     shown = {name: [program for program in broken if program.cuts[0][0] == name] for name in KINDS}
-    lines += [f"| {kind.code} | `{name}` | {kind.title} | {len(shown[name])} |" for name, kind in KINDS.items()]
+    lines += [
+        f"| [{kind.code}](#{kind.code}) | `{name}` | {kind.title} | {len(shown[name]) if kind.decided else 'to come'} |"
+        for name, kind in KINDS.items()
+    ]
     for name, kind in KINDS.items():
-        lines += ["", f"## {kind.code} {name}: {kind.title}", "", kind.why, "", "What to use instead:", ""]
-        lines += [f"- {cure}" for cure in kind.cures]
-        lines += ["", "As people write it:", ""]
+        lines += ["", markdown(kind).rstrip("\n")]
+        if shown[name]:
+            lines += ["", "**As people write it**", ""]
         for program in shown[name]:
             lines += _example(program)
     lines += ["", "## What is no finding", "", "These train as they should, and the debugger says so:", ""]

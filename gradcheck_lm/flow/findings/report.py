@@ -8,10 +8,12 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gradcheck_lm.flow.findings.explain import help_uri, markdown
 from gradcheck_lm.flow.findings.paths import short_path
 from gradcheck_lm.flow.findings.registry import KINDS
 
 if TYPE_CHECKING:
+    from gradcheck_lm.flow.findings.kind import Kind
     from gradcheck_lm.flow.findings.model import Diagnosis, Finding
 
 WIDTH = 80
@@ -118,16 +120,7 @@ def _inline_svg(diagnosis: Diagnosis) -> str:
 def sarif_log(diagnosis: Any) -> dict[str, Any]:
     """A SARIF 2.1.0 log of a Diagnosis or a StepReport: one rule a kind, one result a finding."""
     used = sorted({finding.kind for finding in diagnosis.findings}, key=lambda kind: KINDS[kind].code)
-    rules = [
-        {
-            "id": KINDS[kind].code,
-            "name": "".join(word.capitalize() for word in kind.split("_")),
-            "shortDescription": {"text": KINDS[kind].title},
-            "fullDescription": {"text": KINDS[kind].why},
-            "help": {"text": "\n".join(f"- {cure}" for cure in KINDS[kind].cures)},
-        }
-        for kind in used
-    ]
+    rules = [_sarif_rule(KINDS[kind]) for kind in used]
     results = [_sarif_result(finding, used.index(finding.kind)) for finding in diagnosis.findings]
     driver = {"name": "gradcheck_lm", "rules": rules}
     return {
@@ -135,6 +128,20 @@ def sarif_log(diagnosis: Any) -> dict[str, Any]:
         "version": "2.1.0",
         "runs": [{"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}],
     }
+
+
+def _sarif_rule(kind: Kind) -> dict[str, Any]:
+    rule: dict[str, Any] = {
+        "id": kind.code,
+        "name": "".join(word.capitalize() for word in kind.name.split("_")),
+        "shortDescription": {"text": kind.title},
+        "fullDescription": {"text": kind.why},
+        "help": {"text": "\n".join(f"- {cure}" for cure in kind.cures), "markdown": markdown(kind)},
+        "defaultConfiguration": {"level": kind.severity},
+    }
+    if (uri := help_uri(kind)) is not None:
+        rule["helpUri"] = uri
+    return rule
 
 
 def _sarif_result(finding: Finding, rule: int) -> dict[str, Any]:

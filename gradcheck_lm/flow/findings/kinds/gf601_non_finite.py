@@ -48,7 +48,7 @@ KIND = Kind(
     name="non_finite",
     since="0.1.0",
     lesson="l04_three_illnesses",
-    heading=Text("NaN or infinity in the backward pass", "逆伝播で NaN または無限大"),
+    heading=Text("NaN or infinity first appears here", "ここで初めて NaN または無限大が現れる"),
     about=about(_WHY, _POLE, _MASK, _CTC),
     causes=(
         Cause(
