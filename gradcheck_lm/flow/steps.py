@@ -52,10 +52,11 @@ class StepRun:
         self._asked: dict[Site | None, int] = {}
         self._notes: list[str] = []
         self._complete = False
+        self._ledger: Ledger | None = None
 
     def __enter__(self) -> StepRun:
         frame = sys._getframe(1)
-        self._learn_names(frame)
+        self._around(frame)
         self.watcher.__enter__()
         self.recorder.__enter__()
         return self
@@ -65,7 +66,8 @@ class StepRun:
     ) -> None:
         self.recorder.__exit__(kind, error, trace)
         self.watcher.__exit__(kind, error, trace)
-        self._learn_names(sys._getframe(1))
+        self.watcher.numbers(self.recorder)
+        self._around(sys._getframe(1))
         self._ledger = self.watcher.ledger(self.names, code=self.code, complete=self._complete)
 
     def diagnose(self) -> StepReport:
@@ -74,7 +76,7 @@ class StepRun:
         Raises:
             TraceError: the block has not ended, or no backward() ran in it.
         """
-        ledger = getattr(self, "_ledger", None)
+        ledger = self._ledger
         if ledger is None:
             raise TraceError(
                 "the steps are still being watched: call .diagnose() after the `with record_steps()` block."
@@ -90,12 +92,20 @@ class StepRun:
         ]
         return report_of(ledger, diagnoses, notes=notes)
 
-    def _learn_names(self, frame: FrameType | None) -> None:
+    def whole(self) -> None:
+        """Say that nothing comes after what is watched: an optimizer that never steps in here never does."""
+        self._complete = True
+
+    def learn_names(self, variables: Mapping[str, Any]) -> None:
+        """Name modules, optimizers and tensors as the variables of a program do."""
+        for name, value in variables.items():
+            if isinstance(value, torch.nn.Module | torch.optim.Optimizer | torch.Tensor):
+                self.names.setdefault(id(value), name)
+
+    def _around(self, frame: FrameType | None) -> None:
         if frame is not None and frame.f_code not in BOUNDARIES:
             self.code = self.code or frame.f_code
-            for name, value in {**frame.f_globals, **frame.f_locals}.items():
-                if isinstance(value, torch.nn.Module | torch.optim.Optimizer | torch.Tensor):
-                    self.names.setdefault(id(value), name)
+            self.learn_names({**frame.f_globals, **frame.f_locals})
 
     def _before_backward(self, losses: Sequence[torch.Tensor], site: Site | None) -> None:
         """Ask about a loss before its own backward() frees the graph: once for each line that calls it."""
@@ -109,11 +119,14 @@ class StepRun:
                     self._notes.append(str(error))
                 except Exception as error:  # the program goes on without an answer
                     self._notes.append(f"this loss could not be asked about: {type(error).__name__}: {error}")
+        self.watcher.numbers(self.recorder, losses)
         self.recorder.forget()
 
     def _players(self, site: Site | None) -> set[int]:
         """The optimizers that have stepped on this loss so far: in a game each loss is for one of them."""
-        return players(self.watcher.log.events, self.watcher.log.intern(site))
+        held = [one.reference() for one in self.watcher.turns.held]
+        holds = [frozenset() if one is None else frozenset(self.watcher.turns.indices(one)) for one in held]
+        return players(self.watcher.log.events, self.watcher.log.intern(site), holds)
 
     def _ask(self, loss: torch.Tensor, holders: set[int]) -> Diagnosis:
         terms, given = loss_terms(loss, source="the tensor that backward() is called on")
@@ -142,22 +155,19 @@ class StepRun:
         return wanted
 
 
-def players(events: Sequence[Event], place: int) -> set[int]:
-    """The optimizers that use a gradient of backward() at a place, or step next after it."""
-    found: set[int] = set()
-    last: Backward | None = None
-    times: set[int] = set()
-    for event in events:
-        if isinstance(event, Backward) and event.accumulates:
-            last = event
-            if event.place == place:
-                times.add(event.time)
-        elif isinstance(event, Step):
-            if (last is not None and last.place == place) or times & {t for one in event.used.values() for t in one}:
-                found.add(event.holder)
-            if last is not None and last.inside is None:
-                last = None
-    return found
+def players(ledger_events: Sequence[Event], place: int, holds: Sequence[frozenset[int]]) -> set[int]:
+    """The optimizers that a backward() at this place is for.
+
+    Those that use a gradient of it; else those whose tensors it reaches; else the one that steps next.
+    """
+    losses = [event for event in ledger_events if isinstance(event, Backward) and event.place == place]
+    times = {loss.time for loss in losses}
+    steps = [event for event in ledger_events if isinstance(event, Step)]
+    using = {step.holder for step in steps if times & {time for one in step.used.values() for time in one}}
+    reached = {index for loss in losses for index in loss.reached}
+    reaching = {number for number, held in enumerate(holds) if held & reached}
+    later = [step for step in steps if times and step.time > min(times)]
+    return using or reaching or {step.holder for step in later[:1]}
 
 
 def settled(diagnosis: Diagnosis, ledger: Ledger, place: int) -> Diagnosis:
@@ -166,7 +176,7 @@ def settled(diagnosis: Diagnosis, ledger: Ledger, place: int) -> Diagnosis:
 
     playing = {
         ledger.parameters[index].name
-        for number in players(ledger.events, place)
+        for number in players(ledger.events, place, [frozenset(holder.holds) for holder in ledger.holders])
         for index in ledger.holders[number].holds
     }
 
@@ -216,8 +226,8 @@ def diagnose_step(step: Callable[[], Any], model: Any, optimizer: Any, *, steps:
         raise TraceError(f"steps is {steps}; it is a number of training steps, at least 1 (2 tell more).")
     modules, optimizers, names = _sorted_out((model, optimizer))
     run = StepRun(modules, optimizers, names)
-    run._complete = True
-    _names_around(step, names)
+    run.whole()
+    _names_around(step, run)
     run.code = getattr(step, "__code__", None)
     with run:
         for _ in range(steps):
@@ -259,7 +269,7 @@ def _items(given: Any, name: str = "") -> Iterator[tuple[str, Any]]:
         yield name, given
 
 
-def _names_around(step: Callable[[], Any], names: dict[int, str]) -> None:
+def _names_around(step: Callable[[], Any], run: StepRun) -> None:
     """Variables that a function can see, by their ids."""
     function = getattr(step, "__func__", step)
     seen = dict(getattr(function, "__globals__", {}))
@@ -271,9 +281,7 @@ def _names_around(step: Callable[[], Any], names: dict[int, str]) -> None:
             except ValueError:  # not yet filled
                 continue
     seen.update(getattr(getattr(step, "__self__", None), "__dict__", {}))
-    for name, value in seen.items():
-        if isinstance(value, torch.nn.Module | torch.optim.Optimizer | torch.Tensor):
-            names.setdefault(id(value), name)
+    run.learn_names(seen)
 
 
 BOUNDARIES.add(diagnose_step.__code__)

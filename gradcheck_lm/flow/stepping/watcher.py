@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import CodeType, TracebackType
 
 import torch
@@ -10,12 +10,14 @@ import torch
 from gradcheck_lm.flow.stepping.edits import Edits
 from gradcheck_lm.flow.stepping.ledger import NOWHERE, Ledger
 from gradcheck_lm.flow.stepping.log import Log
+from gradcheck_lm.flow.stepping.losses import Losses
 from gradcheck_lm.flow.stepping.modules import Modules
 from gradcheck_lm.flow.stepping.passes import OnBackward, Passes
 from gradcheck_lm.flow.stepping.scaling import Scaling
 from gradcheck_lm.flow.stepping.summary import Summary
 from gradcheck_lm.flow.stepping.turns import OnStep, Turns
 from gradcheck_lm.flow.stepping.wraps import Wraps
+from gradcheck_lm.flow.watching.recorder import Recorder
 from gradcheck_lm.flow.watching.sites import Site
 
 
@@ -43,6 +45,7 @@ class Watcher:
         self.modules = Modules(self.log)
         self.scaling = Scaling(self.log, self.turns, self.passes.scaled)
         self.passes.on_backward, self.turns.on_step = on_backward, on_step
+        self.losses = Losses(self.log)
         self.turns.before_first_step = self.modules.note_ties
         self._wraps = Wraps()
         self._given = list(modules), list(optimizers)
@@ -73,6 +76,10 @@ class Watcher:
         self.log.guarded(self.log.settle)()
         self.log.hand = self.log.intern(site)
 
+    def numbers(self, recorder: Recorder, roots: Sequence[torch.Tensor] = ()) -> None:
+        """Before a backward() on these roots, and at the end: look for losses in what a recorder has seen since."""
+        self.log.guarded(self.losses.look)(recorder, roots)
+
     def ledger(
         self, names: Mapping[int, str] | None = None, *, code: CodeType | None = None, complete: bool = False
     ) -> Ledger:
@@ -84,4 +91,5 @@ class Watcher:
             complete: nothing comes after it: the program ended, or whole steps were watched.
         """
         with torch._C.DisableTorchFunction():
-            return Summary(self.log, self.turns, self.modules, names or {}, code).ledger(complete=complete)
+            summary = Summary(self.log, self.turns, self.modules, names or {}, code)
+            return summary.ledger(self.losses.events(), complete=complete)

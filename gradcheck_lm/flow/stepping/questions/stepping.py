@@ -56,17 +56,20 @@ def _waits(reading: Reading, number: int) -> Draft | None:
 
 
 def _skipped(reading: Reading, number: int, turns: list[Step]) -> Draft | None:
-    """The scaler skipped every turn; its factor falls with update(), so the first few are nothing to speak of."""
-    updates = [event for event in reading.ledger.changes("updated") if turns[0].time < event.time < turns[-1].time]
-    if len(turns) < 2 or updates:
+    """The scaler skipped every turn. Its factor falls each time, so the first few are nothing to speak of."""
+    factors = [step.factor for step in turns if step.factor is not None]
+    if len(factors) < 2 or factors[-1] < factors[0]:
         return None
     holder = reading.ledger.holders[number]
     why = (
-        f"The GradScaler skipped all {len(turns)} steps of {holder.name}, for the gradients held infinity, and "
-        "scaler.update(), which would lower its factor, was never called."
+        f"The GradScaler skipped all {len(turns)} steps of {holder.name}, for the gradients held infinity or NaN, and its "
+        f"factor stayed at {factors[-1]:.4g}: it will skip the next ones as well."
     )
     names = reading.names(index for step in turns for index in step.used)
-    cures = ("call scaler.update() once after scaler.step(optimizer)",)
+    cures = (
+        "scaler.update() without a number after each scaler.step(optimizer): it lowers the factor after a skipped step",
+        "look at the loss itself: where it is NaN no factor helps",
+    )
     return Draft("never_stepped", turns[0].place, why, "GradScaler.step", turns[0].time, names, cures=cures)
 
 
