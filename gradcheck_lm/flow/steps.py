@@ -18,22 +18,20 @@ from gradcheck_lm.flow.scripts.session import ScriptRecorder
 from gradcheck_lm.flow.stepping.ledger import Backward, Event, Ledger, Step
 from gradcheck_lm.flow.stepping.owners import Owners
 from gradcheck_lm.flow.stepping.report import StepReport, report_of
-from gradcheck_lm.flow.stepping.watcher import Watcher
-from gradcheck_lm.flow.watching.sites import BOUNDARIES, Site, find_site
-
-_SET_GRADIENT = torch.Tensor.grad.__set__  # type: ignore[attr-defined]
+from gradcheck_lm.flow.stepping.watcher import TOLD, Watcher
+from gradcheck_lm.flow.watching.sites import BOUNDARIES, Site
 
 
 class StepRecorder(ScriptRecorder):
-    """A recorder that also tells on which line a gradient is set by hand."""
+    """A recorder that also tells a watcher of gradients changed by hand and of numbers that are read."""
 
-    hand: Callable[[Site | None], None] | None = None
+    watcher: Watcher | None = None
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
-        if func == _SET_GRADIENT and self.hand is not None:
-            self.hand(find_site(sys._getframe(1)))
+        if func in TOLD and self.watcher is not None:
+            self.watcher.told(func, args, sys._getframe(1))
         return super().__torch_function__(func, types, args, kwargs)
 
 
@@ -47,9 +45,9 @@ class StepRun:
         self.code: CodeType | None = None
         self.recorder = StepRecorder(lambda loss: None)
         self.watcher = Watcher(modules, optimizers, on_backward=self._before_backward)
-        self.recorder.hand = self.watcher.hand
-        self._losses: dict[Site | None, Diagnosis] = {}
-        self._asked: dict[Site | None, int] = {}
+        self.recorder.watcher = self.watcher
+        self._losses: dict[tuple[int, int], Diagnosis] = {}
+        self._asked: dict[tuple[int, int], int] = {}
         self._notes: list[str] = []
         self._complete = False
         self._ledger: Ledger | None = None
@@ -87,9 +85,7 @@ class StepRun:
                 "forward pass to optimizer.step(), into the block or function."
             )
         notes = [*self._notes, *(f"the watch missed something: {failure}" for failure in self.watcher.log.failures)]
-        diagnoses = [
-            settled(diagnosis, ledger, self.watcher.log.intern(site)) for site, diagnosis in self._losses.items()
-        ]
+        diagnoses = [settled(diagnosis, ledger, loss) for loss, diagnosis in self._losses.items()]
         return report_of(ledger, diagnoses, notes=notes)
 
     def whole(self) -> None:
@@ -109,24 +105,25 @@ class StepRun:
 
     def _before_backward(self, losses: Sequence[torch.Tensor], site: Site | None) -> None:
         """Ask about a loss before its own backward() frees the graph: once for each line that calls it."""
-        times = self._asked[site] = self._asked.get(site, 0) + 1
+        self.watcher.numbers(self.recorder, losses)
+        loss = self.watcher.log.intern(site), self.watcher.log.loss
+        times = self._asked[loss] = self._asked.get(loss, 0) + 1
         several = len(self.watcher.turns.held) > 1
         if len(losses) == 1 and losses[0].numel() == 1 and (times == 1 or (times == 2 and several)):
             with torch._C.DisableTorchFunction():
                 try:
-                    self._losses[site] = self._ask(losses[0], self._players(site) if several else set())
+                    self._losses[loss] = self._ask(losses[0], self._players(loss) if several else set())
                 except TraceError as error:
                     self._notes.append(str(error))
                 except Exception as error:  # the program goes on without an answer
                     self._notes.append(f"this loss could not be asked about: {type(error).__name__}: {error}")
-        self.watcher.numbers(self.recorder, losses)
         self.recorder.forget()
 
-    def _players(self, site: Site | None) -> set[int]:
+    def _players(self, loss: tuple[int, int]) -> set[int]:
         """The optimizers that have stepped on this loss so far: in a game each loss is for one of them."""
         held = [one.reference() for one in self.watcher.turns.held]
         holds = [frozenset() if one is None else frozenset(self.watcher.turns.indices(one)) for one in held]
-        return players(self.watcher.log.events, self.watcher.log.intern(site), holds)
+        return players(self.watcher.log.events, loss, holds)
 
     def _ask(self, loss: torch.Tensor, holders: set[int]) -> Diagnosis:
         terms, given = loss_terms(loss, source="the tensor that backward() is called on")
@@ -155,28 +152,30 @@ class StepRun:
         return wanted
 
 
-def players(ledger_events: Sequence[Event], place: int, holds: Sequence[frozenset[int]]) -> set[int]:
-    """The optimizers that a backward() at this place is for.
+def players(events: Sequence[Event], loss: tuple[int, int], holds: Sequence[frozenset[int]]) -> set[int]:
+    """The optimizers that x.
 
     Those that use a gradient of it; else those whose tensors it reaches; else the one that steps next.
     """
-    losses = [event for event in ledger_events if isinstance(event, Backward) and event.place == place]
-    times = {loss.time for loss in losses}
-    steps = [event for event in ledger_events if isinstance(event, Step)]
+    losses = [event for event in events if isinstance(event, Backward) and (event.place, event.loss) == loss]
+    times = {event.time for event in losses}
+    steps = [event for event in events if isinstance(event, Step)]
     using = {step.holder for step in steps if times & {time for one in step.used.values() for time in one}}
-    reached = {index for loss in losses for index in loss.reached}
+    reached = {index for event in losses for index in event.reached}
     reaching = {number for number, held in enumerate(holds) if held & reached}
     later = [step for step in steps if times and step.time > min(times)]
     return using or reaching or {step.holder for step in later[:1]}
 
 
-def settled(diagnosis: Diagnosis, ledger: Ledger, place: int) -> Diagnosis:
+def settled(diagnosis: Diagnosis, ledger: Ledger, loss: tuple[int, int]) -> Diagnosis:
     """A diagnosis of one loss, seen from all the steps: what another loss feeds, or the next step, is a note."""
-    fed = {ledger.parameters[index].name for loss in ledger.backwards() for index in set(loss.given) - set(loss.zero)}
+    fed = {
+        ledger.parameters[index].name for event in ledger.backwards() for index in set(event.given) - set(event.zero)
+    }
 
     playing = {
         ledger.parameters[index].name
-        for number in players(ledger.events, place, [frozenset(holder.holds) for holder in ledger.holders])
+        for number in players(ledger.events, loss, [frozenset(holder.holds) for holder in ledger.holders])
         for index in ledger.holders[number].holds
     }
 

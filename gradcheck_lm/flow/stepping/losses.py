@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ import torch
 
 from gradcheck_lm.flow.gradients.nodes import reachable_leaves
 from gradcheck_lm.flow.operations.names import words
-from gradcheck_lm.flow.stepping.ledger import Forgotten
+from gradcheck_lm.flow.stepping.ledger import NOWHERE, Forgotten
 from gradcheck_lm.flow.stepping.log import Log
 from gradcheck_lm.flow.watching.recorder import Recorder
 
@@ -36,35 +37,54 @@ class Losses:
         self.log = log
         self.consumed: set[int] = set()  # places of losses and their addends
         self.seen: dict[int, Seen] = {}
+        # numbers that are still there: what is summed in each, and where it was made
+        self.pending: dict[int, tuple[weakref.ref[torch.Tensor], tuple[int, ...], int]] = {}
 
     def look(self, recorder: Recorder, roots: Sequence[torch.Tensor]) -> None:
         """Before a backward(), or at the end: what the recorder has seen since the last time."""
-        inputs = {token for call in recorder.calls for token in call.inputs}
-        exported = {token for index in recorder.exports for token in recorder.calls[index].inputs}
         own: set[int] = set()
         for root in roots:
             token = recorder.token_of(root)
-            if token is not None:
+            known = self.pending.get(id(root))
+            if known is not None and known[0]() is root:  # computed before the last backward()
+                self.consumed.update(known[1])
+                self.log.loss = known[2]
+            elif token is not None:
                 own |= self._ancestors(recorder, token)
                 self.consumed |= {place for place, _ in self._chain(recorder, token)}
-        numbers = [token for token in recorder.scalars if token not in own and recorder.tokens[token].requires_grad]
-        alive = {token: tensor for reference, token in recorder._known.values() if (tensor := reference()) is not None}
-        for token in numbers[-_MOST:]:
-            tensor = alive.get(token)
-            if tensor is None or not tensor.requires_grad or tensor.grad_fn is None:
-                continue
-            used = token in inputs and token not in exported
-            self._note(recorder, token, tensor, inside=used, read=token in exported)
+                producer = recorder.tokens[token].producer
+                self.log.loss = self.log.intern(recorder.calls[producer].site) if producer >= 0 else NOWHERE
+        inputs = {token for call in recorder.calls for token in call.inputs}
+        exported = {token for index in recorder.exports for token in recorder.calls[index].inputs}
+        self.pending = {key: entry for key, entry in self.pending.items() if entry[0]() is not None}
+        for token, tensor in self._numbers(recorder):
+            place = self.log.intern(recorder.calls[recorder.tokens[token].producer].site)
+            chain = self._chain(recorder, token)
+            self.pending[id(tensor)] = (weakref.ref(tensor), tuple(one for one, _ in chain), place)
+            if place >= 0 and token not in own and not (token in inputs and token not in exported):
+                self._note(place, {one for one, term in chain if term}, tensor, read=token in exported)
 
-    def _note(self, recorder: Recorder, token: int, tensor: torch.Tensor, *, inside: bool, read: bool) -> None:
-        place = self.log.intern(recorder.calls[recorder.tokens[token].producer].site)
-        if place < 0 or inside:
-            return  # part of a larger one, which is looked at itself
+    @staticmethod
+    def _numbers(recorder: Recorder) -> list[tuple[int, torch.Tensor]]:
+        alive = {token: tensor for reference, token in recorder._known.values() if (tensor := reference()) is not None}
+        found = []
+        for token in [token for token in recorder.scalars if recorder.tokens[token].requires_grad][-_MOST:]:
+            tensor = alive.get(token)
+            if tensor is not None and tensor.grad_fn is not None and recorder.tokens[token].producer >= 0:
+                found.append((token, tensor))
+        return found
+
+    def _note(self, place: int, terms: set[int], tensor: torch.Tensor, *, read: bool) -> None:
         leaves = tuple(self.log.accounts.of(leaf).index for leaf in reachable_leaves(tensor))
-        terms = {one for one, is_term in self._chain(recorder, token) if is_term}
         seen = self.seen.setdefault(place, Seen(terms, leaves, read, 0, self.log.tick()))
         seen.times += 1
         seen.read = seen.read or read
+
+    def read(self, tensor: torch.Tensor) -> None:
+        """A number is printed, or made a plain one."""
+        known = self.pending.get(id(tensor))
+        if known is not None and known[0]() is tensor and known[2] in self.seen:
+            self.seen[known[2]].read = True
 
     def events(self) -> list[Forgotten]:
         """Those that are still not differentiated."""

@@ -62,8 +62,8 @@ def _skipped(reading: Reading, number: int, turns: list[Step]) -> Draft | None:
         return None
     holder = reading.ledger.holders[number]
     why = (
-        f"The GradScaler skipped all {len(turns)} steps of {holder.name}, for the gradients held infinity or NaN, and its "
-        f"factor stayed at {factors[-1]:.4g}: it will skip the next ones as well."
+        f"The GradScaler skipped all {len(turns)} steps of {holder.name}, for the gradients held infinity or NaN, and "
+        f"its factor stayed at {factors[-1]:.4g}: it will skip the next ones as well."
     )
     names = reading.names(index for step in turns for index in step.used)
     cures = (
