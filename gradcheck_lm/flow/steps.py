@@ -13,6 +13,7 @@ import torch
 from gradcheck_lm.errors import TraceError
 from gradcheck_lm.flow.asking.inquiry import Inquiry
 from gradcheck_lm.flow.findings.model import Diagnosis, Finding
+from gradcheck_lm.flow.gradients.nodes import reachable_leaves
 from gradcheck_lm.flow.gradients.subjects import loss_terms
 from gradcheck_lm.flow.scripts.session import ScriptRecorder
 from gradcheck_lm.flow.stepping.ledger import Backward, Event, Ledger, Step
@@ -20,6 +21,10 @@ from gradcheck_lm.flow.stepping.owners import Owners
 from gradcheck_lm.flow.stepping.report import StepReport, report_of
 from gradcheck_lm.flow.stepping.watcher import TOLD, Watcher
 from gradcheck_lm.flow.watching.sites import BOUNDARIES, Site
+
+
+# a loss: the places of its backward() and of its making, and the optimizers that hold tensors which it reaches
+Key = tuple[int, int, tuple[int, ...]]
 
 
 class StepRecorder(ScriptRecorder):
@@ -46,8 +51,8 @@ class StepRun:
         self.recorder = StepRecorder(lambda loss: None)
         self.watcher = Watcher(modules, optimizers, on_backward=self._before_backward)
         self.recorder.watcher = self.watcher
-        self._losses: dict[tuple[int, int], Diagnosis] = {}
-        self._asked: dict[tuple[int, int], int] = {}
+        self._losses: dict[Key, Diagnosis] = {}
+        self._asked: dict[Key, int] = {}
         self._notes: list[str] = []
         self._complete = False
         self._ledger: Ledger | None = None
@@ -106,7 +111,7 @@ class StepRun:
     def _before_backward(self, losses: Sequence[torch.Tensor], site: Site | None) -> None:
         """Ask about a loss before its own backward() frees the graph: once for each line that calls it."""
         self.watcher.numbers(self.recorder, losses)
-        loss = self.watcher.log.intern(site), self.watcher.log.loss
+        loss = self._key(losses, site)
         times = self._asked[loss] = self._asked.get(loss, 0) + 1
         several = len(self.watcher.turns.held) > 1
         if len(losses) == 1 and losses[0].numel() == 1 and (times == 1 or (times == 2 and several)):
@@ -119,30 +124,40 @@ class StepRun:
                     self._notes.append(f"this loss could not be asked about: {type(error).__name__}: {error}")
         self.recorder.forget()
 
-    def _players(self, loss: tuple[int, int]) -> set[int]:
-        """The optimizers that have stepped on this loss so far: in a game each loss is for one of them."""
+    def _key(self, losses: Sequence[torch.Tensor], site: Site | None) -> Key:
+        log = self.watcher.log
+        accounts = [log.accounts.known(leaf) for loss in losses for leaf in reachable_leaves(loss)]
+        reached = {account.index for account in accounts if account is not None}
+        return log.intern(site), log.loss, reaching(reached, self._holds())
+
+    def _holds(self) -> list[frozenset[int]]:
         held = [one.reference() for one in self.watcher.turns.held]
-        holds = [frozenset() if one is None else frozenset(self.watcher.turns.indices(one)) for one in held]
-        return players(self.watcher.log.events, loss, holds)
+        return [frozenset() if one is None else frozenset(self.watcher.turns.indices(one)) for one in held]
+
+    def _players(self, loss: Key) -> set[int]:
+        """The optimizers that have stepped on this loss so far: in a game each loss is for one of them."""
+        return players(self.watcher.log.events, loss, self._holds())
 
     def _ask(self, loss: torch.Tensor, holders: set[int]) -> Diagnosis:
         terms, given = loss_terms(loss, source="the tensor that backward() is called on")
-        wrt = self._wrt(holders)
+        wrt = self._wrt(loss, holders)
         return Inquiry(self.recorder, wrt, terms, given=given, explicit=False).answer()
 
-    def _wrt(self, holders: set[int]) -> dict[str, torch.Tensor]:
+    def _wrt(self, loss: torch.Tensor, holders: set[int]) -> dict[str, torch.Tensor]:
         """What optimizers hold and modules have; what was replaced is another question."""
         owners = Owners(self.watcher.modules.alive(), self.names)
         wanted: dict[str, torch.Tensor] = {}
+        reached = {id(leaf) for leaf in reachable_leaves(loss)}
         for number, held in enumerate(self.watcher.turns.held):
             optimizer = held.reference()
             if optimizer is None or (holders and number not in holders):
                 continue
             for tensor in (tensor for group in optimizer.param_groups for tensor in group["params"]):
-                owner, replaced = owners.of(tensor), id(tensor) in self.watcher.modules.replaced
-                name = owner.name if owner is not None else "" if replaced else self.names.get(id(tensor), "")
-                if name:
-                    wanted.setdefault(name, tensor)
+                owner = owners.of(tensor)
+                if owner is not None:
+                    wanted.setdefault(owner.name, tensor)
+                elif id(tensor) in reached:  # a learnt number of no module; what nobody uses is told as stale
+                    wanted.setdefault(self.names.get(id(tensor)) or f"parameter {len(wanted)}", tensor)
         if not wanted:  # no optimizer yet, or one that holds what nobody uses
             for owner in owners.found.values():
                 if owner.owner == "module" and owner.name.rpartition(".")[2] in owner.module._parameters:
@@ -152,22 +167,29 @@ class StepRun:
         return wanted
 
 
-def players(events: Sequence[Event], loss: tuple[int, int], holds: Sequence[frozenset[int]]) -> set[int]:
-    """The optimizers that x.
+def reaching(leaves: set[int], holds: Sequence[frozenset[int]]) -> tuple[int, ...]:
+    """The optimizers that hold some of these leaves."""
+    return tuple(number for number, held in enumerate(holds) if held & leaves)
 
-    Those that use a gradient of it; else those whose tensors it reaches; else the one that steps next.
+
+def players(events: Sequence[Event], loss: Key, holds: Sequence[frozenset[int]]) -> set[int]:
+    """The optimizers that a loss is for: those that use a gradient of it.
+
+    Where none does: those whose tensors it reaches; else the one that steps next.
     """
-    losses = [event for event in events if isinstance(event, Backward) and (event.place, event.loss) == loss]
+    losses = [event for event in events if isinstance(event, Backward) and _is(event, loss, holds)]
     times = {event.time for event in losses}
     steps = [event for event in events if isinstance(event, Step)]
     using = {step.holder for step in steps if times & {time for one in step.used.values() for time in one}}
-    reached = {index for event in losses for index in event.reached}
-    reaching = {number for number, held in enumerate(holds) if held & reached}
-    later = [step for step in steps if times and step.time > min(times)]
-    return using or reaching or {step.holder for step in later[:1]}
+    later = [step.holder for step in steps if times and step.time > min(times)]
+    return using or set(loss[2]) or set(later[:1])
 
 
-def settled(diagnosis: Diagnosis, ledger: Ledger, loss: tuple[int, int]) -> Diagnosis:
+def _is(event: Backward, loss: Key, holds: Sequence[frozenset[int]]) -> bool:
+    return (event.place, event.loss) == loss[:2] and reaching(set(event.reached), holds) == loss[2]
+
+
+def settled(diagnosis: Diagnosis, ledger: Ledger, loss: Key) -> Diagnosis:
     """A diagnosis of one loss, seen from all the steps: what another loss feeds, or the next step, is a note."""
     fed = {
         ledger.parameters[index].name for event in ledger.backwards() for index in set(event.given) - set(event.zero)
