@@ -13,27 +13,29 @@ import torch
 from gradcheck_lm.errors import TraceError
 from gradcheck_lm.flow.asking.inquiry import Inquiry
 from gradcheck_lm.flow.findings.model import Diagnosis, Finding
+from gradcheck_lm.flow.gradients.nodes import reachable_leaves
 from gradcheck_lm.flow.gradients.subjects import loss_terms
 from gradcheck_lm.flow.scripts.session import ScriptRecorder
 from gradcheck_lm.flow.stepping.ledger import Backward, Event, Ledger, Step
 from gradcheck_lm.flow.stepping.owners import Owners
 from gradcheck_lm.flow.stepping.report import StepReport, report_of
-from gradcheck_lm.flow.stepping.watcher import Watcher
-from gradcheck_lm.flow.watching.sites import BOUNDARIES, Site, find_site
+from gradcheck_lm.flow.stepping.watcher import TOLD, Watcher
+from gradcheck_lm.flow.watching.sites import BOUNDARIES, Site
 
-_SET_GRADIENT = torch.Tensor.grad.__set__  # type: ignore[attr-defined, union-attr]
+# a loss: the places of its backward() and of its making, and the optimizers that hold tensors which it reaches
+Key = tuple[int, int, tuple[int, ...]]
 
 
 class StepRecorder(ScriptRecorder):
-    """A recorder that also tells on which line a gradient is set by hand."""
+    """A recorder that also tells a watcher of gradients changed by hand and of numbers that are read."""
 
-    hand: Callable[[Site | None], None] | None = None
+    watcher: Watcher | None = None
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
-        if func == _SET_GRADIENT and self.hand is not None:
-            self.hand(find_site(sys._getframe(1)))
+        if func in TOLD and self.watcher is not None:
+            self.watcher.told(func, args, sys._getframe(1))
         return super().__torch_function__(func, types, args, kwargs)
 
 
@@ -47,15 +49,16 @@ class StepRun:
         self.code: CodeType | None = None
         self.recorder = StepRecorder(lambda loss: None)
         self.watcher = Watcher(modules, optimizers, on_backward=self._before_backward)
-        self.recorder.hand = self.watcher.hand
-        self._losses: dict[Site | None, Diagnosis] = {}
-        self._asked: dict[Site | None, int] = {}
+        self.recorder.watcher = self.watcher
+        self._losses: dict[Key, Diagnosis] = {}
+        self._asked: dict[Key, int] = {}
         self._notes: list[str] = []
         self._complete = False
+        self._ledger: Ledger | None = None
 
     def __enter__(self) -> StepRun:
         frame = sys._getframe(1)
-        self._learn_names(frame)
+        self._around(frame)
         self.watcher.__enter__()
         self.recorder.__enter__()
         return self
@@ -65,7 +68,8 @@ class StepRun:
     ) -> None:
         self.recorder.__exit__(kind, error, trace)
         self.watcher.__exit__(kind, error, trace)
-        self._learn_names(sys._getframe(1))
+        self.watcher.numbers(self.recorder)
+        self._around(sys._getframe(1))
         self._ledger = self.watcher.ledger(self.names, code=self.code, complete=self._complete)
 
     def diagnose(self) -> StepReport:
@@ -74,7 +78,7 @@ class StepRun:
         Raises:
             TraceError: the block has not ended, or no backward() ran in it.
         """
-        ledger = getattr(self, "_ledger", None)
+        ledger = self._ledger
         if ledger is None:
             raise TraceError(
                 "the steps are still being watched: call .diagnose() after the `with record_steps()` block."
@@ -85,54 +89,74 @@ class StepRun:
                 "forward pass to optimizer.step(), into the block or function."
             )
         notes = [*self._notes, *(f"the watch missed something: {failure}" for failure in self.watcher.log.failures)]
-        diagnoses = [
-            settled(diagnosis, ledger, self.watcher.log.intern(site)) for site, diagnosis in self._losses.items()
-        ]
+        diagnoses = [settled(diagnosis, ledger, loss) for loss, diagnosis in self._losses.items()]
         return report_of(ledger, diagnoses, notes=notes)
 
-    def _learn_names(self, frame: FrameType | None) -> None:
+    def whole(self) -> None:
+        """Say that nothing comes after what is watched: an optimizer that never steps in here never does."""
+        self._complete = True
+
+    def learn_names(self, variables: Mapping[str, Any]) -> None:
+        """Name modules, optimizers and tensors as the variables of a program do."""
+        for name, value in variables.items():
+            if isinstance(value, torch.nn.Module | torch.optim.Optimizer | torch.Tensor):
+                self.names.setdefault(id(value), name)
+
+    def _around(self, frame: FrameType | None) -> None:
         if frame is not None and frame.f_code not in BOUNDARIES:
             self.code = self.code or frame.f_code
-            for name, value in {**frame.f_globals, **frame.f_locals}.items():
-                if isinstance(value, torch.nn.Module | torch.optim.Optimizer | torch.Tensor):
-                    self.names.setdefault(id(value), name)
+            self.learn_names({**frame.f_globals, **frame.f_locals})
 
     def _before_backward(self, losses: Sequence[torch.Tensor], site: Site | None) -> None:
         """Ask about a loss before its own backward() frees the graph: once for each line that calls it."""
-        times = self._asked[site] = self._asked.get(site, 0) + 1
+        self.watcher.numbers(self.recorder, losses)
+        loss = self._key(losses, site)
+        times = self._asked[loss] = self._asked.get(loss, 0) + 1
         several = len(self.watcher.turns.held) > 1
         if len(losses) == 1 and losses[0].numel() == 1 and (times == 1 or (times == 2 and several)):
             with torch._C.DisableTorchFunction():
                 try:
-                    self._losses[site] = self._ask(losses[0], self._players(site) if several else set())
+                    self._losses[loss] = self._ask(losses[0], self._players(loss) if several else set())
                 except TraceError as error:
                     self._notes.append(str(error))
                 except Exception as error:  # the program goes on without an answer
                     self._notes.append(f"this loss could not be asked about: {type(error).__name__}: {error}")
         self.recorder.forget()
 
-    def _players(self, site: Site | None) -> set[int]:
+    def _key(self, losses: Sequence[torch.Tensor], site: Site | None) -> Key:
+        log = self.watcher.log
+        accounts = [log.accounts.known(leaf) for loss in losses for leaf in reachable_leaves(loss)]
+        reached = {account.index for account in accounts if account is not None}
+        return log.intern(site), log.loss, reaching(reached, self._holds())
+
+    def _holds(self) -> list[frozenset[int]]:
+        held = [one.reference() for one in self.watcher.turns.held]
+        return [frozenset() if one is None else frozenset(self.watcher.turns.indices(one)) for one in held]
+
+    def _players(self, loss: Key) -> set[int]:
         """The optimizers that have stepped on this loss so far: in a game each loss is for one of them."""
-        return players(self.watcher.log.events, self.watcher.log.intern(site))
+        return players(self.watcher.log.events, loss, self._holds())
 
     def _ask(self, loss: torch.Tensor, holders: set[int]) -> Diagnosis:
         terms, given = loss_terms(loss, source="the tensor that backward() is called on")
-        wrt = self._wrt(holders)
+        wrt = self._wrt(loss, holders)
         return Inquiry(self.recorder, wrt, terms, given=given, explicit=False).answer()
 
-    def _wrt(self, holders: set[int]) -> dict[str, torch.Tensor]:
+    def _wrt(self, loss: torch.Tensor, holders: set[int]) -> dict[str, torch.Tensor]:
         """What optimizers hold and modules have; what was replaced is another question."""
         owners = Owners(self.watcher.modules.alive(), self.names)
         wanted: dict[str, torch.Tensor] = {}
+        reached = {id(leaf) for leaf in reachable_leaves(loss)}
         for number, held in enumerate(self.watcher.turns.held):
             optimizer = held.reference()
             if optimizer is None or (holders and number not in holders):
                 continue
             for tensor in (tensor for group in optimizer.param_groups for tensor in group["params"]):
-                owner, replaced = owners.of(tensor), id(tensor) in self.watcher.modules.replaced
-                name = owner.name if owner is not None else "" if replaced else self.names.get(id(tensor), "")
-                if name:
-                    wanted.setdefault(name, tensor)
+                owner = owners.of(tensor)
+                if owner is not None:
+                    wanted.setdefault(owner.name, tensor)
+                elif id(tensor) in reached:  # a learnt number of no module; what nobody uses is told as stale
+                    wanted.setdefault(self.names.get(id(tensor)) or f"parameter {len(wanted)}", tensor)
         if not wanted:  # no optimizer yet, or one that holds what nobody uses
             for owner in owners.found.values():
                 if owner.owner == "module" and owner.name.rpartition(".")[2] in owner.module._parameters:
@@ -142,31 +166,37 @@ class StepRun:
         return wanted
 
 
-def players(events: Sequence[Event], place: int) -> set[int]:
-    """The optimizers that use a gradient of backward() at a place, or step next after it."""
-    found: set[int] = set()
-    last: Backward | None = None
-    times: set[int] = set()
-    for event in events:
-        if isinstance(event, Backward) and event.accumulates:
-            last = event
-            if event.place == place:
-                times.add(event.time)
-        elif isinstance(event, Step):
-            if (last is not None and last.place == place) or times & {t for one in event.used.values() for t in one}:
-                found.add(event.holder)
-            if last is not None and last.inside is None:
-                last = None
-    return found
+def reaching(leaves: set[int], holds: Sequence[frozenset[int]]) -> tuple[int, ...]:
+    """The optimizers that hold some of these leaves."""
+    return tuple(number for number, held in enumerate(holds) if held & leaves)
 
 
-def settled(diagnosis: Diagnosis, ledger: Ledger, place: int) -> Diagnosis:
+def players(events: Sequence[Event], loss: Key, holds: Sequence[frozenset[int]]) -> set[int]:
+    """The optimizers that a loss is for: those that use a gradient of it.
+
+    Where none does: those whose tensors it reaches; else the one that steps next.
+    """
+    losses = [event for event in events if isinstance(event, Backward) and _is(event, loss, holds)]
+    times = {event.time for event in losses}
+    steps = [event for event in events if isinstance(event, Step)]
+    using = {step.holder for step in steps if times & {time for one in step.used.values() for time in one}}
+    later = [step.holder for step in steps if times and step.time > min(times)]
+    return using or set(loss[2]) or set(later[:1])
+
+
+def _is(event: Backward, loss: Key, holds: Sequence[frozenset[int]]) -> bool:
+    return (event.place, event.loss) == loss[:2] and reaching(set(event.reached), holds) == loss[2]
+
+
+def settled(diagnosis: Diagnosis, ledger: Ledger, loss: Key) -> Diagnosis:
     """A diagnosis of one loss, seen from all the steps: what another loss feeds, or the next step, is a note."""
-    fed = {ledger.parameters[index].name for loss in ledger.backwards() for index in set(loss.given) - set(loss.zero)}
+    fed = {
+        ledger.parameters[index].name for event in ledger.backwards() for index in set(event.given) - set(event.zero)
+    }
 
     playing = {
         ledger.parameters[index].name
-        for number in players(ledger.events, place)
+        for number in players(ledger.events, loss, [frozenset(holder.holds) for holder in ledger.holders])
         for index in ledger.holders[number].holds
     }
 
@@ -216,8 +246,8 @@ def diagnose_step(step: Callable[[], Any], model: Any, optimizer: Any, *, steps:
         raise TraceError(f"steps is {steps}; it is a number of training steps, at least 1 (2 tell more).")
     modules, optimizers, names = _sorted_out((model, optimizer))
     run = StepRun(modules, optimizers, names)
-    run._complete = True
-    _names_around(step, names)
+    run.whole()
+    _names_around(step, run)
     run.code = getattr(step, "__code__", None)
     with run:
         for _ in range(steps):
@@ -259,7 +289,7 @@ def _items(given: Any, name: str = "") -> Iterator[tuple[str, Any]]:
         yield name, given
 
 
-def _names_around(step: Callable[[], Any], names: dict[int, str]) -> None:
+def _names_around(step: Callable[[], Any], run: StepRun) -> None:
     """Variables that a function can see, by their ids."""
     function = getattr(step, "__func__", step)
     seen = dict(getattr(function, "__globals__", {}))
@@ -271,9 +301,7 @@ def _names_around(step: Callable[[], Any], names: dict[int, str]) -> None:
             except ValueError:  # not yet filled
                 continue
     seen.update(getattr(getattr(step, "__self__", None), "__dict__", {}))
-    for name, value in seen.items():
-        if isinstance(value, torch.nn.Module | torch.optim.Optimizer | torch.Tensor):
-            names.setdefault(id(value), name)
+    run.learn_names(seen)
 
 
 BOUNDARIES.add(diagnose_step.__code__)

@@ -43,6 +43,7 @@ class Accounts:
 
     def __init__(self) -> None:
         self.all: list[Account] = []
+        self.gradients: set[int] = set()  # ids of gradients, some of them of the past
         self._places: dict[int, int] = {}
 
     def of(self, tensor: torch.Tensor) -> Account:
@@ -86,6 +87,7 @@ class Accounts:
                 continue
             there = account.gradient is not None
             account.gradient, account.version = weakref.ref(gradient), version
+            self.gradients.add(id(gradient))
             (difference.changed if there else difference.new).append(account.index)
         return difference
 
@@ -95,7 +97,8 @@ class Accounts:
         for index in (*difference.new, *difference.changed):
             account = self.all[index]
             onto[index] = account.contents
-            account.contents = (*account.contents, time)
+            if time not in account.contents:
+                account.contents = (*account.contents, time)
             tensor = account.reference()
             account.values = None if tensor is None else fingerprint(tensor)
         return onto

@@ -114,6 +114,7 @@ class Step(Event):
     moved: Mapping[int, float | None] = field(default_factory=dict)  # None: only a sample was compared, and it stayed
     rates: tuple[float, ...] = ()
     skipped: bool = False
+    factor: float | None = None  # the GradScaler's, where it skipped the turn
     closure: bool = False
     cosine: float | None = None  # between gradient and movement, at an optimizer's first step: negative goes down
     began: int = 0  # the time at which it began: what is between is inside
@@ -139,6 +140,17 @@ class Mode(Event):
 
     module: str = ""
     training: bool = True
+
+
+@dataclass(frozen=True)
+class Forgotten(Event):
+    """A number with a graph that was computed and never went backward."""
+
+    missing: tuple[int, ...] = ()  # places of its addends that no backward() saw
+    taken: tuple[int, ...] = ()  # of those that one did
+    leaves: tuple[int, ...] = ()
+    read: bool = False  # printed, kept, or turned into a plain number
+    times: int = 1
 
 
 @dataclass(frozen=True)

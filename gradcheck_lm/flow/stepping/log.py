@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any, TypeVar
 
 import torch
 
-from gradcheck_lm.flow.stepping.accounts import Accounts, Difference
+from gradcheck_lm.flow.stepping.accounts import Accounts
 from gradcheck_lm.flow.stepping.ledger import NOWHERE, Change, Clearing, Event
 from gradcheck_lm.flow.watching.sites import Site, find_site
 
 _STEP = torch.optim.Optimizer.profile_hook_step(lambda self: None).__code__  # the frame around every step()
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+@dataclass
+class Running:
+    """The backward() that runs: what it has put into .grad so far, on top of what."""
+
+    time: int
+    onto: dict[int, tuple[int, ...]] = field(default_factory=dict)
 
 
 class Log:
@@ -24,7 +33,8 @@ class Log:
         self.accounts = Accounts()
         self.events: list[Event] = []
         self.sites: list[Site] = []
-        self.running: list[Difference] = []  # of the backward() that runs, what it has made so far
+        self.running: Running | None = None
+        self.loss = NOWHERE  # where the loss of the next backward() was computed, as far as a recorder told
         self.failures: list[str] = []
         self.editing = 0  # inside how many calls that edit gradients
         self.hand = NOWHERE  # where gradients were last changed by hand, as far as that was seen
@@ -56,10 +66,9 @@ class Log:
     def settle(self) -> None:
         """What has changed since the last look was done by the backward() that runs, or by hand."""
         difference = self.accounts.look()
-        if self.running:
-            made = self.running[-1]
-            made.new += difference.new
-            made.changed += difference.changed
+        if self.running is not None:
+            for index, before in self.accounts.deposit(difference, self.running.time).items():
+                self.running.onto.setdefault(index, before)
             return
         erased = {**difference.gone, **self.accounts.zeroed(difference)}
         if erased:

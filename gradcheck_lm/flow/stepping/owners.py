@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import ast
-import inspect
-import textwrap
+import linecache
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from types import CodeType
+from types import CodeType, FunctionType
 from typing import Any
 
 import torch
@@ -120,17 +119,32 @@ def container_place(holder: torch.nn.Module, attribute: str) -> Place | None:
     for kind in type(holder).__mro__:
         if kind.__module__.startswith("torch."):
             return None
-        try:
-            lines, start = inspect.getsourcelines(kind)
-            tree = ast.parse(textwrap.dedent("".join(lines)))
-            file = inspect.getsourcefile(kind) or ""
-        except (OSError, TypeError, SyntaxError):
+        code = next((value.__code__ for value in vars(kind).values() if isinstance(value, FunctionType)), None)
+        if code is None:
             continue
-        best = _filling(tree, attribute)
+        lines = linecache.getlines(code.co_filename)
+        best = next(
+            (
+                found
+                for definition in ast.walk(_parsed(lines))
+                if isinstance(definition, ast.ClassDef)
+                and definition.lineno <= code.co_firstlineno <= (definition.end_lineno or 0)
+                and definition.name == kind.__name__
+                and (found := _filling(definition, attribute)) is not None
+            ),
+            None,
+        )
         if best is not None:
-            source = lines[best.lineno - 1].strip()
-            return Place(file, start + best.lineno - 1, _function_of(tree, best.lineno), source, None)
+            function = _function_of(_parsed(lines), best.lineno)
+            return Place(code.co_filename, best.lineno, function, lines[best.lineno - 1].strip(), None)
     return None
+
+
+def _parsed(lines: list[str]) -> ast.AST:
+    try:
+        return ast.parse("".join(lines))
+    except (SyntaxError, ValueError):
+        return ast.Module([], [])
 
 
 def _filling(tree: ast.AST, attribute: str) -> ast.stmt | ast.expr | None:
@@ -166,13 +180,8 @@ def constructor_place(kind: str, code: CodeType | None, name: str = "") -> Place
     """Where a file calls an optimizer's class: the one line that does, or the one whose result has the `name`."""
     if code is None or code.co_filename.startswith("<"):
         return None
-    import linecache
-
     lines = linecache.getlines(code.co_filename)
-    try:
-        tree = ast.parse("".join(lines))
-    except (SyntaxError, ValueError):
-        return None
+    tree = _parsed(lines)
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and _called(node) == kind]
     named = [
         node.value

@@ -11,9 +11,9 @@ from typing import Any
 import torch
 
 from gradcheck_lm.flow.gradients.nodes import walk_nodes
-from gradcheck_lm.flow.stepping.accounts import Account, Difference, is_zero
-from gradcheck_lm.flow.stepping.ledger import Backward
-from gradcheck_lm.flow.stepping.log import Log, step_around
+from gradcheck_lm.flow.stepping.accounts import Account, is_zero
+from gradcheck_lm.flow.stepping.ledger import NOWHERE, Backward
+from gradcheck_lm.flow.stepping.log import Log, Running, step_around
 from gradcheck_lm.flow.stepping.moves import norms
 from gradcheck_lm.flow.stepping.wraps import Wraps
 from gradcheck_lm.flow.watching.sites import Site
@@ -27,11 +27,10 @@ _PASSED = ("MeanBackward", "DivBackward", "SumBackward", "AddBackward", "ToCopyB
 class Pass:
     """A backward() that runs."""
 
-    time: int
+    running: Running
     place: int
     roots: list[torch.Tensor]
     leaves: list[Account]
-    made: Difference
     accumulates: bool
     inside: int | None
     scaled: bool
@@ -71,17 +70,14 @@ class Passes:
             wanted = {id(tensor) for tensor in arguments[4] if isinstance(tensor, torch.Tensor)}
             leaves = [leaf for leaf in leaves if id(leaf) in wanted]
         accounts = [self.log.accounts.of(leaf) for leaf in leaves]
-        if self.log.running:  # of a checkpoint or a hook: part of the pass that runs
+        if self.log.running is not None:  # of a checkpoint or a hook: part of the pass that runs
             return None
         self.log.settle()
         scaled = any(reference() is root for reference in self.scaled for root in roots)
-        made = Difference()
-        self.log.running.append(made)
+        running = self.log.running = Running(self.log.tick())
         inside = self.number_of(step_around(frame))
-        return Pass(
-            self.log.tick(), self.log.place(frame), roots, accounts, made, accumulates, inside, scaled,
-            len(self.log.events),
-        )  # fmt: skip
+        before = len(self.log.events)
+        return Pass(running, self.log.place(frame), roots, accounts, accumulates, inside, scaled, before)
 
     @staticmethod
     def _leaves(roots: list[torch.Tensor], nodes: list[Any]) -> list[torch.Tensor]:
@@ -98,15 +94,12 @@ class Passes:
             return
         log = self.log
         log.settle()
-        log.running.clear()
-        made = running.made
-        made.new = list(dict.fromkeys(made.new))
-        made.changed = [index for index in dict.fromkeys(made.changed) if index not in set(made.new)]
-        onto = log.accounts.deposit(made, running.time)
+        log.running = None
+        onto = running.running.onto
         zero, bad = self._looked_at(onto)
         root = running.roots[0] if running.roots else None
         event = Backward(
-            running.time,
+            running.running.time,
             running.place,
             inside=running.inside,
             reached=tuple(account.index for account in running.leaves),
@@ -118,7 +111,9 @@ class Passes:
             scaled=running.scaled,
             zero=zero,
             bad=bad,
+            loss=log.loss,
         )
+        log.loss = NOWHERE
         log.events.insert(running.before, event)  # what hooks did inside it came later
         self.scaled[:] = [reference for reference in self.scaled if reference() is not None]
 

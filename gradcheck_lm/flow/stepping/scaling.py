@@ -69,16 +69,16 @@ class Scaling:
                 self._change(optimizer, token[1])
         index = self.turns.number(optimizer)
         steps = self.turns.held[index].steps if index is not None else 0
-        return optimizer, token[1], index, steps
+        return optimizer, token[1], index, steps, float(arguments[0].get_scale())
 
     def _stepped(self, token: Any, result: Any) -> None:
         if token is None or token[2] is None or self.turns.held[token[2]].steps > token[3]:
             return
-        optimizer, place, index, steps = token
+        optimizer, place, index, steps, factor = token
         used = {one: self.log.accounts[one].contents for one in self.turns.indices(optimizer)}
         used = {one: contents for one, contents in used.items() if contents}
         time = self.log.tick()
-        self.log.add(Step(time, place, holder=index, number=steps, used=used, skipped=True, began=time))
+        self.log.add(Step(time, place, holder=index, number=steps, used=used, skipped=True, factor=factor, began=time))
 
     def _updated(self, token: Any, result: Any) -> None:
         if token is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from types import CodeType
 
@@ -40,7 +40,7 @@ class Summary:
         self.owners = Owners(modules.alive(), names)
         self._order = {owner.name: place for place, owner in enumerate(self.owners.found.values())}
 
-    def ledger(self, *, complete: bool) -> Ledger:
+    def ledger(self, more: Iterable[Event] = (), *, complete: bool) -> Ledger:
         """The whole of it."""
         holders = [self._holder(index, held) for index, held in enumerate(self.turns.held)]
         holders = self._told_apart(holders)
@@ -53,7 +53,7 @@ class Summary:
         for account in self.log.accounts:
             held_by = tuple(by_parameter.get(account.index, ()))
             parameters.append(self._parameter(account.index, account.tensor, held_by, account.index in changed))
-        events = tuple(self.log.events)
+        events = (*self.log.events, *more)
         for one, two in self.modules.ties:
             pair = self.log.accounts[one].tensor, self.log.accounts[two].tensor
             if pair[0] is not None and pair[1] is not None:

@@ -107,7 +107,12 @@ class Turns:
     # ------------------------------------------------------------------ made and loaded
 
     def _making(self, arguments: list[Any], keywords: dict[str, Any], frame: FrameType) -> Any:
-        return arguments[0], self.log.place(frame)
+        walker: FrameType | None = frame
+        while (
+            walker is not None and walker.f_code.co_name == "__init__" and walker.f_locals.get("self") is arguments[0]
+        ):
+            walker = walker.f_back  # the constructor of a class of the user's own
+        return arguments[0], self.log.place(walker)
 
     def _made(self, token: Any, result: Any) -> None:
         if token is not None and hasattr(token[0], "param_groups"):

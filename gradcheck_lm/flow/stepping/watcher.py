@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from types import CodeType, TracebackType
+from collections.abc import Iterable, Mapping, Sequence
+from types import CodeType, FrameType, TracebackType
+from typing import Any
 
 import torch
 
 from gradcheck_lm.flow.stepping.edits import Edits
 from gradcheck_lm.flow.stepping.ledger import NOWHERE, Ledger
-from gradcheck_lm.flow.stepping.log import Log
+from gradcheck_lm.flow.stepping.log import Log, step_around
+from gradcheck_lm.flow.stepping.losses import Losses
 from gradcheck_lm.flow.stepping.modules import Modules
 from gradcheck_lm.flow.stepping.passes import OnBackward, Passes
 from gradcheck_lm.flow.stepping.scaling import Scaling
 from gradcheck_lm.flow.stepping.summary import Summary
 from gradcheck_lm.flow.stepping.turns import OnStep, Turns
 from gradcheck_lm.flow.stepping.wraps import Wraps
-from gradcheck_lm.flow.watching.sites import Site
+from gradcheck_lm.flow.watching.recorder import Recorder
+
+_TENSOR = torch.Tensor
+SET = _TENSOR.grad.__set__  # type: ignore[attr-defined, union-attr]
+READS = frozenset([_TENSOR.item, _TENSOR.__float__, _TENSOR.tolist, _TENSOR.numpy, _TENSOR.detach, _TENSOR.__format__])  # type: ignore[attr-defined]
+_IN_PLACE = (
+    "mul_ div_ clamp_ clip_ zero_ add_ sub_ neg_ copy_ fill_ nan_to_num_ __imul__ __itruediv__ __iadd__ __isub__"
+)
+# the functions that `Watcher.told` wants to hear of before they run
+TOLD = READS | {SET} | {getattr(_TENSOR, name) for name in _IN_PLACE.split() if hasattr(_TENSOR, name)}
 
 
 class Watcher:
@@ -43,6 +54,7 @@ class Watcher:
         self.modules = Modules(self.log)
         self.scaling = Scaling(self.log, self.turns, self.passes.scaled)
         self.passes.on_backward, self.turns.on_step = on_backward, on_step
+        self.losses = Losses(self.log)
         self.turns.before_first_step = self.modules.note_ties
         self._wraps = Wraps()
         self._given = list(modules), list(optimizers)
@@ -66,12 +78,22 @@ class Watcher:
         self.modules.remove()
         self.log.guarded(self.log.settle)()
 
-    def hand(self, site: Site | None) -> None:
-        """A gradient is about to be set or changed by hand at this line: a recorder of torch functions tells."""
-        if self.log.editing:
-            return  # zero_grad itself
-        self.log.guarded(self.log.settle)()
-        self.log.hand = self.log.intern(site)
+    def told(self, func: Any, args: tuple[Any, ...], frame: FrameType) -> None:
+        """A recorder hands over what it sees of `TOLD`: gradients changed by hand, numbers that are read."""
+        self.log.guarded(self._told)(func, args, frame)
+
+    def _told(self, func: Any, args: tuple[Any, ...], frame: FrameType) -> None:
+        if func in READS:
+            self.losses.read(args[0])
+            return
+        changes = func == SET or id(args[0]) in self.log.accounts.gradients
+        if changes and not self.log.editing and step_around(frame) is None:
+            self.log.settle()
+            self.log.hand = self.log.place(frame)
+
+    def numbers(self, recorder: Recorder, roots: Sequence[torch.Tensor] = ()) -> None:
+        """Before a backward() on these roots, and at the end: look for losses in what a recorder has seen since."""
+        self.log.guarded(self.losses.look)(recorder, roots)
 
     def ledger(
         self, names: Mapping[int, str] | None = None, *, code: CodeType | None = None, complete: bool = False
@@ -84,4 +106,5 @@ class Watcher:
             complete: nothing comes after it: the program ended, or whole steps were watched.
         """
         with torch._C.DisableTorchFunction():
-            return Summary(self.log, self.turns, self.modules, names or {}, code).ledger(complete=complete)
+            summary = Summary(self.log, self.turns, self.modules, names or {}, code)
+            return summary.ledger(self.losses.events(), complete=complete)

@@ -30,8 +30,9 @@ def _too_late(reading: Reading) -> list[Draft]:
             drafts[event.place] = Draft(
                 "changed_too_late", event.place, why, "clip_grad", event.time, names, cures=(cure,)
             )
+    kept = {event.place for event in reading.ledger.changes("by hand") if _used_again(reading, event)}
     for event in reading.ledger.changes("by hand"):
-        if _all_used(reading, event) and not _used_again(reading, event):
+        if event.place not in kept and _all_used(reading, event):
             place = event.place if event.place >= 0 else _last_step(reading, event).place
             why = "These gradients are changed after step() has used them, and cleared before the next one."
             names = reading.names(event.contents)

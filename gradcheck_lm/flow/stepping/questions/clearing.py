@@ -59,7 +59,7 @@ def _twice(reading: Reading, holder: int, found: list[tuple[Step, int, int, int]
             f"The gradient of this backward() came on top of one that {name} had already used: nothing clears it "
             "between its step() and the next backward(), so every step is taken along the sum of all gradients so far."
         )
-        cures = (f"{name}.zero_grad() once in every step: before backward(), or after step()",)
+        cures: tuple[str, ...] = (f"{name}.zero_grad() once in every step: before backward(), or after step()",)
     else:
         other = reading.ledger.holders[users[0]].name
         why = (
@@ -159,13 +159,18 @@ def _all_of_it(reading: Reading, number: int) -> Draft | None:
     return None
 
 
+def _loss(event: Backward) -> tuple[int, int]:
+    """Which loss: by the lines of backward() and of its making."""
+    return event.place, event.loss
+
+
 def _micro_batches(reading: Reading, number: int) -> Draft | None:
     """Several backwards of one loss between two steps, all but the last thrown away."""
     holder = reading.ledger.holders[number]
     steps: list[list[tuple[Clearing, Backward, int]]] = []
     for step, last in _spans(reading.stepped(number)):
-        used = {reading.backwards[time].place for _, _, contents in _uses([step]) for time in contents}
-        lost = [one for one in _lost(reading, number, last, step.began) if one[1].place in used]
+        used = {_loss(reading.backwards[time]) for _, _, contents in _uses([step]) for time in contents}
+        lost = [one for one in _lost(reading, number, last, step.began) if _loss(one[1]) in used]
         if lost:
             steps.append(lost)
     thrown = {loss.time for lost in steps for _, loss, _ in lost}

@@ -56,17 +56,20 @@ def _waits(reading: Reading, number: int) -> Draft | None:
 
 
 def _skipped(reading: Reading, number: int, turns: list[Step]) -> Draft | None:
-    """The scaler skipped every turn; its factor falls with update(), so the first few are nothing to speak of."""
-    updates = [event for event in reading.ledger.changes("updated") if turns[0].time < event.time < turns[-1].time]
-    if len(turns) < 2 or updates:
+    """The scaler skipped every turn. Its factor falls each time, so the first few are nothing to speak of."""
+    factors = [step.factor for step in turns if step.factor is not None]
+    if len(factors) < 2 or factors[-1] < factors[0]:
         return None
     holder = reading.ledger.holders[number]
     why = (
-        f"The GradScaler skipped all {len(turns)} steps of {holder.name}, for the gradients held infinity, and "
-        "scaler.update(), which would lower its factor, was never called."
+        f"The GradScaler skipped all {len(turns)} steps of {holder.name}, for the gradients held infinity or NaN, and "
+        f"its factor stayed at {factors[-1]:.4g}: it will skip the next ones as well."
     )
     names = reading.names(index for step in turns for index in step.used)
-    cures = ("call scaler.update() once after scaler.step(optimizer)",)
+    cures = (
+        "scaler.update() without a number after each scaler.step(optimizer): it lowers the factor after a skipped step",
+        "look at the loss itself: where it is NaN no factor helps",
+    )
     return Draft("never_stepped", turns[0].place, why, "GradScaler.step", turns[0].time, names, cures=cures)
 
 
@@ -79,7 +82,7 @@ def _without_effect(reading: Reading, number: int, taken: list[Step]) -> Draft |
     names = reading.names(index for step in pushed for index in step.norms)
     if not any(rate for step in pushed for rate in step.rates):
         why = f"{holder.name} stepped {len(pushed)} times with a rate of 0: gradients arrive and nothing moves."
-        cures = (
+        cures: tuple[str, ...] = (
             "look at what sets the rate: a scheduler's first factor, a warm-up that never counts, the lr given",
             "a warm-up from 0 is well where the rate has grown by the second step",
         )

@@ -49,9 +49,10 @@ def _undone(reading: Reading) -> list[Draft]:
     drafts = []
     for number, holder in enumerate(reading.ledger.holders):
         steps = reading.stepped(number)
-        for before, step in itertools.pairwise(steps):
-            if not step.undone or not any(before.moved.values()):
-                continue
+        pairs = list(itertools.pairwise(steps))
+        if not pairs or not all(step.undone and any(before.moved.values()) for before, step in pairs):
+            continue  # once is a step that somebody takes back
+        for before, step in pairs[:1]:
             between = [
                 event
                 for event in _loads(reading, "module")
@@ -64,7 +65,6 @@ def _undone(reading: Reading) -> list[Draft]:
             )
             op = "load_state_dict" if between else holder.kind
             drafts.append(Draft("overwritten", place, why, op, step.time, reading.names(step.norms)))
-            break
     return drafts
 
 

@@ -1,0 +1,62 @@
+"""Was every loss that is computed differentiated too, and the sum rather than one of its terms?"""
+
+from __future__ import annotations
+
+from gradcheck_lm.flow.stepping.drafts import Draft, Reading, few
+from gradcheck_lm.flow.stepping.ledger import Forgotten
+
+
+def ask(reading: Reading) -> list[Draft]:
+    """never_differentiated."""
+    drafts = []
+    for event in reading.ledger.events:
+        if isinstance(event, Forgotten):
+            draft = _sum(reading, event) or _other_player(reading, event) or _left_alone(reading, event)
+            if draft is not None:
+                drafts.append(draft)
+    return drafts
+
+
+def _sum(reading: Reading, event: Forgotten) -> Draft | None:
+    """A sum with one term that went backward and one that did not."""
+    if not event.taken or not event.missing or not _taught(reading, event):
+        return None
+    missing = " and ".join(reading.ledger.where(place) for place in event.missing[:2])
+    why = (
+        f"This sum never goes backward: backward() is called on its term from {reading.ledger.where(event.taken[0])} "
+        f"alone, and what {missing} adds teaches nothing."
+    )
+    return Draft("never_differentiated", event.place, why, "loss", event.time)
+
+
+def _other_player(reading: Reading, event: Forgotten) -> Draft | None:
+    """The only loss that reaches an optimizer's tensors."""
+    for holder in reading.ledger.holders:
+        reached = set(holder.holds) & set(event.leaves)
+        if not reached or any(index in reading.fed for index in holder.holds):
+            continue
+        names = reading.names(reached)
+        why = (
+            f"It reaches {few(names)}, which {holder.name} holds and no backward() gives a gradient: backward() is "
+            "never called on it."
+        )
+        cures = ("call backward() on it, before the step of its optimizer",)
+        return Draft("never_differentiated", event.place, why, "loss", event.time, names, cures=cures)
+    return None
+
+
+def _left_alone(reading: Reading, event: Forgotten) -> Draft | None:
+    """Computed in every step, and nobody even prints it."""
+    if event.read or event.times < 2 or event.taken or not _taught(reading, event):
+        return None
+    why = (
+        "It is computed with a graph in every step, and nothing reads it: it is part of no loss that goes backward, "
+        "and is not printed either."
+    )
+    cures = ("add it to the loss that backward() is called on", "if it is not needed: do not compute it")
+    return Draft("never_differentiated", event.place, why, "loss", event.time, (), "warning", "likely", cures)
+
+
+def _taught(reading: Reading, event: Forgotten) -> bool:
+    """It reaches something that an optimizer holds."""
+    return any(reading.ledger.parameters[index].held_by for index in event.leaves)
