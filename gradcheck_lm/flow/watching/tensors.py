@@ -16,6 +16,7 @@ from gradcheck_lm.flow.watching import numbers as host
 from gradcheck_lm.flow.watching.meeting import Meeting, storage_address
 from gradcheck_lm.flow.watching.sites import Site
 from gradcheck_lm.flow.watching.tape import FLOATS, OPEN, Call, Token, named_operation
+from gradcheck_lm.flow.watching.unseen import unseen
 
 _serial = itertools.count()
 # Autograd numbers its nodes: to read that count after each call is far cheaper than to write a mark on each node.
@@ -109,7 +110,8 @@ class Ledger(Meeting):
             outputs.append(token)
             kept = self.tokens[token]
             if not kept.shape and kept.is_float:
-                self.scalars[token] = tensor.detach().clone()
+                with unseen():
+                    self.scalars[token] = tensor.detach().clone()
             if SEQUENCE is None and kept.requires_grad and (node := tensor.grad_fn) is not None:
                 node.metadata[self.stamp] = index  # type: ignore[index]
             if position < changed and tensor.dtype in FLOATS and (address := storage_address(tensor)):
