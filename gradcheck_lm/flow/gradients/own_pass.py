@@ -13,11 +13,11 @@ from typing import Any
 
 import torch
 from torch.autograd.graph import get_gradient_edge
-from torch.utils._python_dispatch import _disable_current_modes
 
 from gradcheck_lm.flow.gradients.autograd import Gradients, lacks_derivative
 from gradcheck_lm.flow.gradients.deaths import Death, NodeRecord, deaths_in
 from gradcheck_lm.flow.gradients.nodes import walk_nodes
+from gradcheck_lm.flow.watching.unseen import unseen
 
 _MOST_NODES = 20_000  # of a larger graph only the leaves are read
 _Edge = tuple[Any, int]
@@ -104,12 +104,8 @@ class OwnPass:
     def _guarded(self, read: Callable[[], Any]) -> None:
         """What looks on never raises into the program, and no mode of the program sees it compute."""
         try:
-            with torch._C.DisableTorchFunction(), torch.no_grad():
-                if torch._C._len_torch_dispatch_stack():
-                    with _disable_current_modes():
-                        read()
-                else:
-                    read()
+            with torch._C.DisableTorchFunction(), torch.no_grad(), unseen():
+                read()
         except Exception as error:
             self.trouble = self.trouble or error
 

@@ -14,6 +14,7 @@ from torch.overrides import _len_torch_function_stack, _pop_mode, _push_mode
 from gradcheck_lm.flow.watching.recorder import Recorder
 from gradcheck_lm.flow.watching.tape import Recording
 
+_BACKWARD = torch.Tensor.backward
 _TOUCHING = {
     torch.Tensor.register_hook: "a hook on a tensor",
     torch.Tensor.register_post_accumulate_grad_hook: "a hook on a leaf",
@@ -39,12 +40,13 @@ class ScriptRecorder(Recorder):
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
-        if self.paused:
+        if self.paused and func is not torch.Tensor.backward:
             return func(*args, **(kwargs or {}))
         if func is torch.Tensor.backward:
-            if self.on_backward is not None:
+            if self.on_backward is not None and not self.paused:
                 self.on_backward(args[0])
-            return func(*args, **(kwargs or {}))
+            # where the script has put its own in the place of backward(), that has run already, and led here
+            return _BACKWARD(*args, **(kwargs or {}))
         if func in _TOUCHING:
             self.touched = self.touched or _TOUCHING[func]
         if types and any(issubclass(kind, UninitializedTensorMixin) for kind in types):

@@ -23,6 +23,7 @@ from gradcheck_lm.flow.scripts.recorder import ScriptRecorder as ScriptRecorder
 from gradcheck_lm.flow.scripts.refused import NO_GRAPH, Refused, can_be_told, roots_of
 from gradcheck_lm.flow.watching.sites import Site, find_site
 from gradcheck_lm.flow.watching.tensors import SEQUENCE
+from gradcheck_lm.flow.watching.unseen import unseen
 
 UNTIL = ("two-steps", "backward", "end", "refused")
 _LOOKS = 20  # so many backward passes are diagnosed at most
@@ -290,9 +291,10 @@ class Session:
         self.refused = []
 
     def _guarded(self, do: Callable[[], Result]) -> Result | None:
-        """What looks on never raises into the script."""
+        """What looks on never raises into the script, and no mode of the script sees what it computes."""
         try:
-            return do()
+            with torch._C.DisableTorchFunction(), unseen():
+                return do()
         except GradcheckLMError as error:
             self.troubles.append(str(error))
         except Exception as error:

@@ -7,6 +7,8 @@ from typing import Any
 
 import torch
 
+from gradcheck_lm.flow.watching.unseen import unseen
+
 _MOST = 4096  # longer values are compared by their hash
 
 
@@ -47,7 +49,8 @@ def _tensor_numbers(tensor: torch.Tensor) -> Any:
     if tensor.device.type != "cpu" or tensor.numel() > _MOST or tensor.layout is not torch.strided:
         return None
     try:
-        return _shorten(tensor.detach().reshape(-1).tolist())
+        with unseen():
+            return _shorten(tensor.detach().reshape(-1).tolist())
     except (RuntimeError, NotImplementedError):  # functorch's wrappers have no numbers
         return None
 

@@ -24,6 +24,7 @@ from gradcheck_lm.flow.watching.tape import (
     Token,
     named_operation,
 )
+from gradcheck_lm.flow.watching.unseen import unseen
 
 
 class TensorBook:
@@ -174,7 +175,8 @@ class TensorBook:
             outputs.append(token)
             kept = recording.tokens[token]
             if not kept.shape and kept.is_float:
-                recording.scalars[token] = tensor.detach().clone()
+                with unseen():
+                    recording.scalars[token] = tensor.detach().clone()
             if SEQUENCE is None and kept.requires_grad and (node := tensor.grad_fn) is not None:
                 node.metadata[recording.stamp] = index  # type: ignore[index]
             if position < changed and tensor.dtype in FLOATS and (address := storage_address(tensor)):

@@ -1,0 +1,28 @@
+# Warnings of torch, from C++ and from Python, at the script's lines and as often as without us.
+import warnings
+
+import torch
+
+torch.set_warn_always(True)
+model = torch.nn.Linear(2, 1)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+seen = []
+warnings.showwarning = lambda message, kind, file, line, *rest: seen.append((kind.__name__, file == __file__, line))
+for _ in range(3):
+    output = model(torch.ones(4, 2))
+    loss = torch.nn.functional.mse_loss(output, torch.ones(4))  # broadcasts: a warning from Python
+    loss = loss + 0 * output.sum().reshape(1).T.sum()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    output.grad  # of a tensor that is no leaf: a warning from C++
+    float(output.sum())
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    torch.nn.functional.mse_loss(torch.ones(2, 1), torch.ones(2))
+print(
+    seen,
+    [(one.filename == __file__, one.lineno) for one in caught],
+    sorted(k[2] for k in __warningregistry__ if k != "version"),
+)
+torch.set_warn_always(False)
