@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import linecache
+import os
 import sys
 import traceback
 from collections.abc import Iterator
@@ -127,6 +128,8 @@ def _check(script: str, module: bool, until: str, graph: Path | None) -> None:
         raise ArgumentError(
             f"there is no script {script!r}: check the path; a module is run with: gradcheck-lm run -m NAME"
         )
+    if not module and not os.access(script, os.R_OK):
+        raise ArgumentError(f"the script {script!r} may not be read: change its permissions")
 
 
 def _explain(error: Exception) -> None:
