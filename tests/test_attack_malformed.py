@@ -355,3 +355,23 @@ def test_errors_do_not_steer_the_terminal(tmp_path: Path) -> None:
     assert done.exit_code == 2
     assert "\\x1b]0;owned\\x07.png" in done.output
     assert not set(done.output) & {"\x1b", "\x07"}
+
+
+@posix
+@pytest.mark.slow
+def test_names_that_are_not_utf8_can_be_adapted_to(tmp_path: Path) -> None:
+    """`adapt` hashes the names, writes them into a table, a page and JSON, and prints them."""
+    lines, out = tmp_path / "lines", tmp_path / "out"
+    try:
+        save(lines / os.fsdecode(b"caf\xe9\t.png"))
+        save(lines / "b.png")
+    except (OSError, UnicodeError):
+        pytest.skip("this file system has no such names")
+    options = ["--out", str(out), "--lm", "char", "--steps", "1", "--batch-size", "2", "--look-every", "1"]
+    done = CliRunner().invoke(app, ["adapt", str(lines), *options])
+    assert done.exit_code == 0, done.output
+    rows = (out / "readings.tsv").read_text("utf-8").splitlines()
+    assert [row.split("\t")[0] for row in rows] == ["image", "b.png", "caf\\udce9\\t.png"]
+    assert all(row.count("\t") == 2 for row in rows)
+    assert json.loads((out / "adapt.json").read_text("utf-8"))["readings"][1]["image"] == "caf\udce9\t.png"
+    assert "caf\\udce9" in (out / "readings.html").read_text("utf-8")

