@@ -90,7 +90,7 @@ def test_a_kind_that_there_is_not(wrong: str, meant: str) -> None:
 def test_markdown_makes_no_markup_of_code() -> None:
     text = markdown(KINDS["not_held"])
     assert text.startswith('<a id="GF701"></a>\n\n## GF701 not_held: ')
-    assert r"[\*model.parameters(), \*other.parameters()]" in text
+    assert r"\[\*model.parameters(), \*other.parameters()\]" in text
     assert r"\<parameter> belongs to a module kept in a plain list" in text
     assert r"requires_grad\_(False)" in text
     for part in parts_of(KINDS["not_held"], "ja"):

@@ -126,7 +126,7 @@ def _cause_lines(causes: Iterable[tuple[str, tuple[str, ...]]]) -> list[str]:
 
 def _plain(text: str) -> str:
     """A text of which Markdown makes no markup: [*a, *b] and <name> stay as they are."""
-    return re.sub(r"([*<]|(?<!\w)_|_(?!\w))", r"\\\1", text)
+    return re.sub(r"([*<\[\]]|(?<!\w)_|_(?!\w))", r"\\\1", text)
 
 
 def _shown(text: Text, language: str) -> str:
