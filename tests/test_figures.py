@@ -54,6 +54,10 @@ def test_every_picture_in_readme_and_docs_comes_from_a_real_run() -> None:
                 assert one.name in FIGURES, f"{page} shows {one.name}, which make figures does not draw"
             elif one.is_relative_to(lessons):  # bench lesson pages, from the run of the lesson of that name
                 assert (ROOT / "lessons" / one.parent.name / "lesson.py").is_file(), one
+            elif (
+                one.parent == ROOT / "docs" / "architecture"
+            ):  # bench docs; held against the imports by a test of its own
+                assert page.name == "architecture.md"
             else:  # a benchmark's, beside the figures that it measured
                 assert one.parent == results, f"{page} shows {one}: draw it in make figures or in a benchmark"
                 assert one.with_suffix(".json").is_file(), one

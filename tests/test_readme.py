@@ -34,3 +34,10 @@ def test_the_first_example_prints_what_readme_says(tmp_path: Path) -> None:
 def test_it_comes_before_any_other_program() -> None:
     text = README.read_text(encoding="utf-8")
     assert text.index("```python") == text.index(f"```python\n{first_example()[1]}")
+
+
+def test_the_japanese_readme_has_the_same_program_and_output() -> None:
+    _, program, printed = first_example()
+    text = (README.parent / "docs" / "README.ja.md").read_text(encoding="utf-8")
+    assert f"```python\n{program}```" in text
+    assert f"```text\n{printed}```" in text

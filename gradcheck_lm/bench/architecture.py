@@ -15,7 +15,7 @@ from gradcheck_lm.errors import GradcheckLMError
 from gradcheck_lm.files import write_text_atomic
 
 PACKAGE = Path(__file__).resolve().parents[1]
-PAGE, FIGURES = "architecture.md", "figures"
+PAGE, FIGURES = "architecture.md", "architecture"
 Arrow = tuple[str, str]  # (importer, imported)
 INTRODUCTION = (
     "Drawn from the imports by `make docs`; `tests/test_layers.py` says which of them are allowed. An arrow leads from "
@@ -118,9 +118,9 @@ def stamp(dot_text: str) -> str:
 def houses(package: Path = PACKAGE) -> dict[str, House]:
     """The picture's name -> what is in it: the parts, and for each part with rooms of its own its rooms."""
     imports = list(imports_of(package))
-    found = {"architecture": _house(imports, package, ())}
+    found = {"parts": _house(imports, package, ())}
     for part in sorted(path for path in package.iterdir() if len(_rooms(path)) > 1):
-        found[f"architecture-{part.name}"] = _house(imports, part, (part.name,))
+        found[part.name] = _house(imports, part, (part.name,))
     return found
 
 
@@ -243,8 +243,7 @@ def architecture_page(package: Path = PACKAGE) -> str:
 
 
 def _section(name: str, house: House) -> list[str]:
-    part = name.removeprefix("architecture").removeprefix("-")
-    heading = f"The rooms of {part}" if part else "The parts"
+    heading = "The parts" if name == "parts" else f"The rooms of {name}"
     lines = ["", f"## {heading}", "", f"![{heading}, and who imports whom]({FIGURES}/{name}.svg)", ""]
     lines += ["| box | what it is | imports | only when used |", "|---|---|---|---|"]
     for box, sentence in house.boxes.items():
