@@ -78,6 +78,8 @@ class Chain:
         """Add the place where autograd's own gradient became zero, None or NaN."""
         if death.state == "bad":
             kind = "non_finite"
+        elif death.state == "cancels":
+            kind = "cancels" if "cancels" in KINDS else "zero_gradient"
         else:
             kind = "custom_function" if death.python or death.state == "none" else "zero_gradient"
             if death.call is not None and not death.python:

@@ -107,18 +107,18 @@ def _freezing(evidence: Evidence, root: int) -> tuple[Site | None, int | None]:
 def _constant(evidence: Evidence, chain: Chain, token: int, term: str | None, place: int | None = None) -> None:
     """The line that made a term without one of the tensors asked about, or without all of them."""
     index = _maker(evidence, token)
-    roots = evidence.subjects.roots
     why = None
     if place is not None:
         why = (
             "It is used in this run, and nothing computed from it reaches the loss."
-            if roots[place] in evidence.read
+            if place in evidence.used
             else "No operation of this run uses it: its module is never called, or another object is trained."
         )
-    elif not any(root in evidence.read for root in roots):
+    elif not evidence.used:
         why = "No operation of this run uses what wrt holds: its module is never called, or another object is used."
     chain.note(_OUT_OF_SIGHT)
-    draft = Draft("constant", index if index >= 0 else None, "certain", why=why)
+    # a value that no recorded call made may have been made of anything
+    draft = Draft("constant", index if index >= 0 else None, "certain" if index >= 0 else "likely", why=why)
     name = None if place is None else evidence.subjects.names[place]
     chain.put(draft, key=("constant", index, why), term=term, tensor=name)
 
