@@ -146,7 +146,7 @@ def predicted(program: Any, *inputs: torch.Tensor) -> list[list[bool]]:
     with record() as run:
         result = program(*inputs)
     outputs = [run.recorder.see(output) for output in (result if isinstance(result, tuple | list) else [result])]
-    flow = Dataflow(run.recorder, [])
+    flow = Dataflow(run.recorder.recording, [])
     roots = [run.recorder.token_of(tensor) for tensor in inputs]
     table = []
     for output in outputs:

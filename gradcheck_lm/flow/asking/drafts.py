@@ -82,6 +82,8 @@ class Chain:
         """Add the place where autograd's own gradient became zero, None or NaN."""
         if death.state == "bad":
             kind = "non_finite"
+        elif death.state == "cancels":
+            kind = "cancels"
         else:
             kind = "custom_function" if death.python or death.state == "none" else "zero_gradient"
             if death.call is not None and not death.python:

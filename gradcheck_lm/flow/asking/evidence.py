@@ -19,6 +19,8 @@ from gradcheck_lm.flow.tracing.graph import Dataflow, Distances
 from gradcheck_lm.flow.watching.recorder import Recorder
 from gradcheck_lm.flow.watching.tape import Recording
 
+_SAME_DATA = frozenset(["data.__get__", "detach", "alias"])  # how an initialisation gets at a parameter's values
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -55,9 +57,26 @@ class Evidence:
         return tuple(sorted(found - self.fed))
 
     @cached_property
-    def read(self) -> frozenset[int]:
-        """Tokens that any call reads."""
-        return frozenset(token for call in self.recording.calls for token in call.inputs)
+    def used(self) -> frozenset[int]:
+        """Places of tensors that an operation reads; to be given values, as by an initialisation, is no use."""
+        return frozenset(place for place in range(len(self.subjects)) if self._is_used(self.versions(place)))
+
+    def _is_used(self, versions: frozenset[int]) -> bool:
+        return any(
+            not versions.isdisjoint(call.inputs) and versions.isdisjoint(call.outputs) for call in self.recording.calls
+        )
+
+    def versions(self, place: int) -> frozenset[int]:
+        """Tokens of one tensor: as it was when the run began, and as it was after each change in place."""
+        found = {self.subjects.roots[place]}
+        for call in self.recording.calls:
+            if (
+                call.inputs
+                and call.inputs[0] in found
+                and (call.operation.in_place or call.operation.name in _SAME_DATA)
+            ):
+                found.update(call.outputs[:1])
+        return frozenset(found)
 
     def label(self, strand: Strand) -> str | None:
         """A term's name, None where the loss is not a sum of several."""
@@ -172,5 +191,5 @@ def _deaths(
     wanted = list(dict.fromkeys(wanted))
     if not wanted:
         return {}
-    found = autograd.deaths(root, [subjects.tensors[place] for place in wanted], recording.call_of)
+    found = autograd.deaths(root, [subjects.tensors[place] for place in wanted], recording.call_of, strand.edge)
     return {wanted[position]: death for position, death in found.items()}

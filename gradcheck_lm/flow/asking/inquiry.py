@@ -9,6 +9,7 @@ import torch
 from gradcheck_lm.flow.asking.drafts import Chain, mark
 from gradcheck_lm.flow.asking.evidence import Evidence, gather
 from gradcheck_lm.flow.asking.other_cuts import note_other_cuts
+from gradcheck_lm.flow.asking.rest import explain_rest
 from gradcheck_lm.flow.asking.starved import explain_dead_terms, explain_unreached, note_frozen
 from gradcheck_lm.flow.asking.terms import MakeExperiment, Strand
 from gradcheck_lm.flow.asking.vanishing import explain_deaths, explain_shifts, harmless_zeros
@@ -26,6 +27,7 @@ STEPS: tuple[Callable[[Evidence, Chain], None], ...] = (
     explain_shifts,
     note_frozen,
     note_other_cuts,
+    explain_rest,
 )
 
 
@@ -76,8 +78,10 @@ def _diagnosis(evidence: Evidence, chain: Chain) -> Diagnosis:
         norms=dict(zip(subjects.names, _norms(evidence), strict=True)),
     )
     starved = evidence.dead or evidence.unreached or evidence.bad
+    ok = not starved and harmless_zeros(evidence).issuperset(evidence.zero)
+    assert ok or any(finding.severity == "error" for _, finding in made), "a gradient is lost and no finding says why"
     return Diagnosis(
-        ok=not starved and harmless_zeros(evidence).issuperset(evidence.zero),
+        ok=ok,
         findings=mark([finding for _, finding in made], ids, [call for call, _ in made]),
         terms={strand.name: _term(evidence, strand) for strand in evidence.strands},
         unreached=tuple(subjects.names[place] for place in evidence.unreached),

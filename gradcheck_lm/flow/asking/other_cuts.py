@@ -15,6 +15,8 @@ def note_other_cuts(evidence: Evidence, chain: Chain) -> None:
     recording = evidence.recording
     reached, _ = evidence.flow.descendants(evidence.subjects.roots)
     leading = {token for ways in evidence.distances.values() for token in ways.tokens}
+    starved = [evidence.subjects.roots[place] for place in (*evidence.unreached, *evidence.zero)]
+    hungry = frozenset(evidence.flow.descendants(starved)[0]) if starved else frozenset[int]()
     left = _MOST
     for index, call in enumerate(recording.calls):
         if left == 0:
@@ -22,7 +24,9 @@ def note_other_cuts(evidence: Evidence, chain: Chain) -> None:
         if not call.live or call.site is None or call.site.library_code is not None:
             continue
         sources = [token for token in call.inputs if token in reached and recording.tokens[token].requires_grad]
-        for output in call.outputs if sources else ():
+        if not sources or not hungry.isdisjoint(call.inputs):
+            continue  # of what it cuts off nothing arrives by another way: no harmless cut
+        for output in call.outputs:
             for kind in evidence.flow.cuts(index, sources[0], output) if output in leading else ():
                 if KINDS[kind].noted and call.operation.name != "grad.__get__":  # an optimizer reads it
                     left -= 1

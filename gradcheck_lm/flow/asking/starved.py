@@ -101,14 +101,14 @@ def _freezing(evidence: Evidence, root: int) -> tuple[Site | None, int | None]:
 def _constant(evidence: Evidence, chain: Chain, token: int, term: str | None, place: int | None = None) -> None:
     """The line that made a term without one of the tensors asked about, or without all of them."""
     index = _maker(evidence, token)
-    roots = evidence.subjects.roots
     cause = ""
     if place is not None:
-        cause = "used" if roots[place] in evidence.read else "unused"
-    elif not any(root in evidence.read for root in roots):
+        cause = "used" if place in evidence.used else "unused"
+    elif not evidence.used:
         cause = "nothing_used"
     chain.note(OUT_OF_SIGHT.told())
-    draft = Draft("constant", index if index >= 0 else None, "certain", cause=cause)
+    # a value that no recorded call made may have been made of anything
+    draft = Draft("constant", index if index >= 0 else None, "certain" if index >= 0 else "likely", cause=cause)
     name = None if place is None else evidence.subjects.names[place]
     chain.put(draft, key=("constant", index, cause), term=term, tensor=name)
 

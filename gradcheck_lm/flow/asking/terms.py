@@ -15,7 +15,7 @@ from gradcheck_lm.flow.gradients.subjects import number_of
 from gradcheck_lm.flow.rerunning import links
 from gradcheck_lm.flow.rerunning.replay import Experiment
 from gradcheck_lm.flow.tracing.graph import Dataflow, HostLink
-from gradcheck_lm.flow.tracing.sums import Addend, addends_of, edges_of, fallback_name, number_adders
+from gradcheck_lm.flow.tracing.sums import Addend, addends_of, fallback_name, nodes_of, number_adders
 from gradcheck_lm.flow.watching.recorder import Recorder
 
 MakeExperiment = Callable[[Callable[[str], None]], Experiment | None]
@@ -31,6 +31,7 @@ class Strand:
     requires_grad: bool
     gradients: Gradients
     root: torch.Tensor | None  # None: a plain number
+    edge: Any = None  # its place in the root's graph, where it is an addend of the root
 
     @property
     def is_dead(self) -> bool:
@@ -91,7 +92,7 @@ class Splitter:
         self.asker = asker
         self.autograd = autograd
         self.loss = loss
-        self._edges: dict[int, Any] | None = None  # of the loss's graph, by call
+        self._nodes: dict[int, Any] | None = None  # of the loss's graph, by call
 
     def strands(self) -> list[Strand]:
         """The addends of the sum, those of one fate together; the loss as it is where all have the same."""
@@ -139,7 +140,7 @@ class Splitter:
         self, strand: Strand, leaf: Addend, reached: dict[int, int], tree: Addend, cache: dict[int, Strand]
     ) -> str:
         if strand.is_connected:
-            return "live"
+            return "dead" if strand.is_dead and self._is_cancelled(strand) else "live"
         if leaf.host_call is None and leaf.token not in reached:
             return "constant"
         if leaf.host_call is None:
@@ -148,6 +149,16 @@ class Splitter:
             if any(other in ways.tokens for other in others):
                 return "constant"  # surrogate + (value - surrogate).detach(): a live addend stands in for it
         return "dead"
+
+    def _is_cancelled(self, strand: Strand) -> bool:
+        """Its gradients arrive, and meet with opposite signs: not a term that is merely zero in this step."""
+        norms, tensors = strand.gradients.norms, self.subjects.tensors
+        reached = [tensor for norm, tensor in zip(norms, tensors, strict=True) if norm is not None]
+        assert strand.root is not None
+        found = self.autograd.deaths(strand.root, reached, self.recording.call_of, strand.edge)
+        return len(found) == len(reached) and any(
+            death.state == "cancels" and not death.gentle for death in found.values()
+        )
 
     def _stands_in(self, tree: Addend, fates: dict[int, str], cache: dict[int, Strand]) -> bool:
         """value.detach() + (surrogate - surrogate.detach()): every live addend is there for its gradient alone."""
@@ -173,16 +184,26 @@ class Splitter:
             return self._number(addend, addend.host_call)
         assert self.loss.root is not None
         made = self.recording.tokens[addend.token]
-        if self._edges is None:
-            self._edges = edges_of(self.loss.root, self.recording)
-        edge = self._edges.get(made.producer) if made.requires_grad else None
+        edge = self._edge(addend.token) if made.requires_grad else None
         found = _nothing(self.subjects)
         if edge is not None:
             found = self.autograd.gradients(self.loss.root, self.subjects.tensors, edge)
         kept = self.recording.scalars.get(addend.token)
         value = float(kept) if kept is not None else float("nan")
         root = self.loss.root if edge is not None else None
-        return Strand(addend.name, addend.token, value, made.requires_grad, found, root)
+        return Strand(addend.name, addend.token, value, made.requires_grad, found, root, edge)
+
+    def _edge(self, token: int) -> Any:
+        """The place of a value in the loss's graph; unbind and split give several values at one node."""
+        assert self.loss.root is not None
+        if self._nodes is None:
+            self._nodes = nodes_of(self.loss.root, self.recording)
+        producer = self.recording.tokens[token].producer
+        node = self._nodes.get(producer)
+        if node is None:
+            return None
+        place = self.recording.calls[producer].outputs.index(token)
+        return torch.autograd.graph.GradientEdge(node, place if place < len(node._input_metadata) else 0)
 
     def _number(self, addend: Addend, adder: int) -> Strand:
         """An addend that is a plain number, as a term with the links that lead to it."""

@@ -5,6 +5,14 @@ from __future__ import annotations
 from gradcheck_lm.flow.asking.drafts import Chain
 from gradcheck_lm.flow.asking.evidence import Evidence
 from gradcheck_lm.flow.gradients.deaths import Death
+from gradcheck_lm.flow.operations.names import words
+
+_PRODUCTS = words(
+    """
+    linear bilinear matmul __matmul__ __rmatmul__ mm bmm mv dot addmm baddbmm einsum mul mul_ __mul__ __rmul__ __imul__
+    multiply conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d
+    """
+)
 
 
 def explain_deaths(evidence: Evidence, chain: Chain) -> None:
@@ -18,7 +26,7 @@ def explain_deaths(evidence: Evidence, chain: Chain) -> None:
                 death,
                 term=strand.name if told_of else None,
                 tensor=evidence.subjects.names[place],
-                severity="note" if _is_gentle(evidence, death, place) else "error",
+                severity="note" if _is_gentle(evidence, death, place) and not strand.is_dead else "error",
             )
 
 
@@ -38,6 +46,8 @@ def harmless_zeros(evidence: Evidence) -> frozenset[int]:
         for place, death in deaths.items():
             if not _leads_elsewhere(death) and _is_gentle(evidence, death, place):
                 found.add(place)
+    told = {place for deaths in evidence.deaths.values() for place in deaths}
+    found.update(place for place in evidence.zero if place not in told and _waits(evidence, place))
     return frozenset(found)
 
 
@@ -47,19 +57,37 @@ def _leads_elsewhere(death: Death) -> bool:
 
 
 def _is_gentle(evidence: Evidence, death: Death, place: int) -> bool:
-    """A zero gradient at the parameter's own step, while its neighbours there learn: a bias before BatchNorm."""
-    return death.state == "zero" and (death.direct or _starts_at_zero(evidence, death, place))
+    """No fault: a shift whose gradients cancel, a factor of one that is zero still and learns."""
+    return death.gentle or (death.state == "zero" and _starts_at_zero(evidence, death, place))
 
 
 def _starts_at_zero(evidence: Evidence, death: Death, place: int) -> bool:
     """The other factor is a parameter that is all zero still and learns: LoRA's B, a residual gate."""
     if death.call is None:
         return False
-    subjects = evidence.subjects
-    inputs = set(evidence.recording.calls[death.call].inputs)
-    for other, root in enumerate(subjects.roots):
-        if other != place and root in inputs and subjects.tensors[other].requires_grad:
-            value = subjects.tensors[other].detach()
-            if value.numel() and not bool(value.any()) and other in evidence.fed:
-                return True
-    return False
+    inputs = evidence.recording.calls[death.call].inputs
+    waiting = (other for other in _zero_and_learning(evidence) if other != place)
+    return any(not evidence.versions(other).isdisjoint(inputs) for other in waiting)
+
+
+def _zero_and_learning(evidence: Evidence) -> list[int]:
+    """Places of tensors that are all zero still and get a gradient that is not."""
+    tensors = evidence.subjects.tensors
+    return [p for p in sorted(evidence.fed) if tensors[p].numel() and not bool(tensors[p].detach().any())]
+
+
+def _waits(evidence: Evidence, place: int) -> bool:
+    """Whether each recorded way to the loss passes a product with a tensor that is zero still and learns.
+
+    For what runs inside reentrant checkpointing, where no node of the graph is seen.
+    """
+    still = frozenset[int]().union(*(evidence.versions(other) for other in _zero_and_learning(evidence)))
+    reached, met = set(evidence.versions(place)), False
+    for call in evidence.recording.calls:
+        if reached.isdisjoint(call.inputs):
+            continue
+        if call.operation.name in _PRODUCTS and not still.isdisjoint(call.inputs):
+            met = True
+        else:
+            reached.update(call.outputs)
+    return met and reached.isdisjoint(strand.token for strand in evidence.strands)

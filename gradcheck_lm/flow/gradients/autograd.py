@@ -80,17 +80,25 @@ def gradient_values(loss: torch.Tensor, tensors: Sequence[torch.Tensor], edge: A
         return values
     root = loss if edge is None else edge
     if _checkpointed(loss.grad_fn if edge is None else edge.node):
-        return _by_backward(root, loss, tensors)
+        return _by_backward(root, _ones(loss, edge), loss, tensors)
     found = torch.autograd.grad(
         [root],
         [tensors[index] for index in asked],
-        grad_outputs=[torch.ones_like(loss)],
+        grad_outputs=[_ones(loss, edge)],
         allow_unused=True,
         retain_graph=True,
     )
     for index, value in zip(asked, found, strict=True):
         values[index] = value
     return values
+
+
+def _ones(loss: torch.Tensor, edge: Any) -> torch.Tensor:
+    """What a backward pass begins with: an addend of one element may have another shape than the sum it enters."""
+    if edge is None:
+        return torch.ones_like(loss)
+    made = edge.node._input_metadata[edge.output_nr]
+    return torch.ones(made.shape, dtype=made.dtype, device=made.device)
 
 
 def _checkpointed(root: Any) -> bool:
@@ -116,18 +124,26 @@ def _measure(values: Sequence[torch.Tensor | None], note: str) -> Gradients:
     return Gradients(norms, zero, finite, note)
 
 
-def _by_backward(root: Any, loss: torch.Tensor, tensors: Sequence[torch.Tensor]) -> list[torch.Tensor | None]:
+def _by_backward(
+    root: Any, start: torch.Tensor, loss: torch.Tensor, tensors: Sequence[torch.Tensor]
+) -> list[torch.Tensor | None]:
     """Run backward() itself, read .grad, put .grad back."""
     leaves = {id(leaf): leaf for leaf in [*reachable_leaves(loss), *tensors] if leaf.is_leaf and leaf.requires_grad}
     before = {key: leaf.grad for key, leaf in leaves.items()}
     try:
         for leaf in leaves.values():
             leaf.grad = None
-        torch.autograd.backward([root], [torch.ones_like(loss)], retain_graph=True)
+        torch.autograd.backward([root], [start], retain_graph=True)
         return [tensor.grad if tensor.is_leaf else None for tensor in tensors]
     finally:
         for key, leaf in leaves.items():
             leaf.grad = before[key]
+
+
+_FREED = (
+    "backward() had already freed the graph: norms are those left in .grad, with all that earlier backward passes left "
+    "there"
+)
 
 
 def _structural(loss: torch.Tensor, tensors: Sequence[torch.Tensor], edge: Any) -> Gradients:
@@ -138,6 +154,6 @@ def _structural(loss: torch.Tensor, tensors: Sequence[torch.Tensor], edge: Any) 
     for tensor in tensors:
         grad = tensor.grad if tensor.is_leaf else None
         values.append((grad if grad is not None else torch.ones(())) if id(tensor) in reached else None)
-    found = _measure(values, "backward() had already freed the graph: norms are those left in .grad")
+    found = _measure(values, _FREED)
     found.freed = True
     return found

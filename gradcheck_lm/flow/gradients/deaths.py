@@ -14,6 +14,7 @@ import torch
 
 from gradcheck_lm.flow.gradients.autograd import gradients
 from gradcheck_lm.flow.gradients.nodes import topological, walk_nodes
+from gradcheck_lm.flow.gradients.structural import is_product, is_shift
 
 
 @dataclass
@@ -76,20 +77,26 @@ class Death:
 
     call: int | None  # the recorded call nearest to it
     name: str  # the node's name
-    state: str  # "zero" | "none" | "bad"
+    state: str  # "zero" | "none" | "bad" | "cancels": live gradients meet behind it and their sum is zero
     python: bool  # a custom autograd.Function
-    direct: bool  # it hands the gradient to the tensor itself, and to others a live one
+    gentle: bool = False  # no fault: a shift whose gradients cancel, or a factor of one that is zero still and learns
 
 
 def deaths(
-    loss: torch.Tensor, tensors: Sequence[torch.Tensor], call_of: Callable[[Any], int | None]
+    loss: torch.Tensor,
+    tensors: Sequence[torch.Tensor],
+    call_of: Callable[[Any], int | None],
+    edge: Any = None,
 ) -> dict[int, Death]:
-    """For each tensor (by position): where the gradient on its way from `loss` becomes zero, None, or NaN."""
-    nodes = walk_nodes(loss.grad_fn)
+    """For each tensor (by position): where the gradient on its way from `loss` becomes zero, None, or NaN.
+
+    With an `edge` of the loss's graph: on its way from there.
+    """
+    nodes = walk_nodes(loss.grad_fn if edge is None else edge.node)
     records: dict[Any, NodeRecord] = {}
     wanted = [tensor for tensor in tensors if tensor.requires_grad]
     with _watched(nodes, records):
-        gradients(loss, wanted)
+        gradients(loss, wanted, edge)
     return deaths_in(nodes, records, tensors, call_of)
 
 
@@ -132,23 +139,84 @@ def _death_of(
         own = getattr(node, "variable", None) is tensor or (tensor.grad_fn is not None and node == tensor.grad_fn)
         if own or any(following in towards for following, _ in node.next_functions):
             towards.add(node)
-    lost = None
+    lost = next((node for node in nodes if node in towards), None)  # the tensor itself
     for node in nodes:
         if node not in towards:
             continue
-        if node in records and records[node].incoming == "zero":
-            lost = node  # the one nearest to the loss: gradients that cancel
         record = records.get(node)
+        if record is not None and record.incoming == "zero":
+            lost = node  # the one nearest to the loss
         if record is None or record.incoming not in ("live", "bad") or node == tensor.grad_fn:
             continue
-        edges = [(edge, state) for (edge, _), state in zip(node.next_functions, record.outgoing, strict=False)]
-        ahead = {state for edge, state in edges if edge in towards}
-        others = {state for edge, state in edges if edge not in towards}
+        edges = _given(node, record)
+        ahead = {state for _, following, state in edges if following in towards}
         state = "bad" if "bad" in ahead and record.incoming == "live" else None
         if state is None and ahead and ahead <= {"zero", "none"}:
             state = "zero" if "zero" in ahead else "none"
         if state is not None:
-            direct = any(getattr(edge, "variable", None) is tensor for edge, _ in edges) and "live" in others
-            python = isinstance(node, torch.autograd.function.BackwardCFunction)
-            return Death(calls.get(node), node.name(), state, python, direct)
-    return None if lost is None else Death(calls.get(lost), lost.name(), "zero", False, False)
+            gentle = state == "zero" and (
+                any(getattr(following, "variable", None) is tensor and is_shift(node, at) for at, following, _ in edges)
+                or _is_factor_that_waits(node, towards, records)
+            )
+            return Death(calls.get(node), node.name(), state, _is_python(node), gentle)
+    return None if lost is None else _cancelled(lost, nodes, records, calls)
+
+
+def _given(node: Any, record: NodeRecord) -> list[tuple[int, Any, str]]:
+    """(place, following node, state of what it was given) along a node's edges."""
+    edges = zip(node.next_functions, record.outgoing, strict=False)
+    return [(place, following, state) for place, ((following, _), state) in enumerate(edges) if following is not None]
+
+
+def _is_python(node: Any) -> bool:
+    return isinstance(node, torch.autograd.function.BackwardCFunction)
+
+
+def _is_factor_that_waits(node: Any, towards: set[Any], records: dict[Any, NodeRecord]) -> bool:
+    """A product whose other factor is zero at these values and gets a gradient that arrives: it will not stay so."""
+    if not is_product(node):
+        return False
+    given = _given(node, records[node])
+    stack = [edge for at, edge, state in given if edge not in towards and state == "live" and not is_shift(node, at)]
+    seen: set[Any] = set()
+    while stack:
+        behind = stack.pop()
+        if getattr(behind, "variable", None) is not None:
+            return True
+        if behind not in seen and (record := records.get(behind)) is not None:
+            seen.add(behind)
+            stack.extend(following for _, following, state in _given(behind, record) if state == "live")
+    return False
+
+
+def _cancelled(
+    lost: Any, nodes: Sequence[Any], records: dict[Any, NodeRecord], calls: dict[Any, int | None]
+) -> Death | None:
+    """Several live gradients come to a node and their sum is zero: the operation at which their ways had met."""
+    users: dict[Any, list[Any]] = {}
+    parts: list[tuple[Any, int]] = []  # (node, place) that gave a live one
+    for node in nodes:
+        for following, _ in node.next_functions:
+            if following is not None:
+                users.setdefault(following, []).append(node)
+        record = records.get(node)
+        for place, following, state in _given(node, record) if record is not None else ():
+            if following is lost and state == "live":
+                parts.append((node, place))
+    if len(parts) < 2:
+        return None
+    shift = getattr(lost, "variable", None) is not None and all(is_shift(*part) for part in parts)
+    above = [_above(node, users) for node, _ in parts]
+    meeting = next((node for node in nodes if sum(node in ways for ways in above) > 1), parts[-1][0])
+    return Death(calls.get(meeting), meeting.name(), "cancels", False, shift)
+
+
+def _above(node: Any, users: dict[Any, list[Any]]) -> set[Any]:
+    """A node and all that lie between it and the loss."""
+    seen, stack = {node}, [node]
+    while stack:
+        for user in users.get(stack.pop(), ()):
+            if user not in seen:
+                seen.add(user)
+                stack.append(user)
+    return seen

@@ -18,9 +18,13 @@ class Engine(Protocol):
         """Gradients of `loss`, or of an `edge` in its graph."""
 
     def deaths(
-        self, loss: torch.Tensor, tensors: Sequence[torch.Tensor], call_of: Callable[[Any], int | None]
+        self,
+        loss: torch.Tensor,
+        tensors: Sequence[torch.Tensor],
+        call_of: Callable[[Any], int | None],
+        edge: Any = None,
     ) -> dict[int, Death]:
-        """Where the gradient dies on its way to each tensor, by position."""
+        """Where the gradient of `loss`, or of an `edge` in its graph, dies on its way to each tensor, by position."""
 
 
 class Autograd:
@@ -31,7 +35,11 @@ class Autograd:
         return gradients(loss, tensors, edge)
 
     def deaths(
-        self, loss: torch.Tensor, tensors: Sequence[torch.Tensor], call_of: Callable[[Any], int | None]
+        self,
+        loss: torch.Tensor,
+        tensors: Sequence[torch.Tensor],
+        call_of: Callable[[Any], int | None],
+        edge: Any = None,
     ) -> dict[int, Death]:
-        """Where the gradient dies on its way to each tensor, by position."""
-        return deaths(loss, tensors, call_of)
+        """Where the gradient of `loss`, or of an `edge` in its graph, dies on its way to each tensor, by position."""
+        return deaths(loss, tensors, call_of, edge)

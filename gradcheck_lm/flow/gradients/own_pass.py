@@ -157,10 +157,14 @@ class OwnPass:
         return None if not norms else norms[0] if len(norms) == 1 else sum(norm * norm for norm in norms) ** 0.5
 
     def deaths(
-        self, loss: torch.Tensor, tensors: Sequence[torch.Tensor], call_of: Callable[[Any], int | None]
+        self,
+        loss: torch.Tensor,
+        tensors: Sequence[torch.Tensor],
+        call_of: Callable[[Any], int | None],
+        edge: Any = None,
     ) -> dict[int, Death]:
-        """As `autograd.deaths`."""
-        start = self.roots.get(id(loss))
+        """As `deaths.deaths`."""
+        start = edge.node if edge is not None else self.roots.get(id(loss))
         if start is None or self.error is not None or not self._incoming:
             return {}
         return deaths_in(walk_nodes(start), self._records(), tensors, call_of)

@@ -19,8 +19,12 @@ from gradcheck_lm.flow.gradients.subjects import unwrapped
 from gradcheck_lm.flow.operations.names import words
 
 # node name (without its number) -> the place of the added shift among its inputs; -1: any place
-_SHIFTS = {"ConvolutionBackward": 2, "AddmmBackward": 0, "LinearBackward": 2, "AddBackward": -1, "SubBackward": -1}
-_CASTS = ("ToCopyBackward",)
+_SHIFTS = {
+    "Convolution": 2, "Addmm": 0, "Baddbmm": 0, "Linear": 2, "Add": -1, "Sub": -1, "NativeLayerNorm": 2,
+    "NativeBatchNorm": 2, "CudnnBatchNorm": 2, "NativeGroupNorm": 2,
+}  # fmt: skip
+_CASTS = ("ToCopy",)
+_BILINEAR = words("Mul Mm Bmm Addmm Baddbmm Mv Dot Linear Convolution Addcmul Div")
 _PASSED = words(
     """
     ToCopy View UnsafeView Reshape ReshapeAlias Transpose T Permute Squeeze Unsqueeze Expand Clone Alias Contiguous
@@ -86,13 +90,22 @@ def shifts(root: Any, tensors: Mapping[Any, torch.Tensor]) -> list[Shift]:
 def _addition(leaf: Any, consumers: dict[Any, list[tuple[Any, int]]]) -> Any:
     """The one addition by which a parameter enters, or None."""
     uses = consumers.get(leaf, [])
-    while len(uses) == 1 and _stem(uses[0][0]) + "Backward" in _CASTS:
+    while len(uses) == 1 and _stem(uses[0][0]) in _CASTS:
         uses = consumers.get(uses[0][0], [])
     if len(uses) != 1:
         return None
     node, place = uses[0]
-    expected = _SHIFTS.get(_stem(node) + "Backward")
-    return node if expected is not None and expected in (-1, place) else None
+    return node if is_shift(node, place) else None
+
+
+def is_shift(node: Any, place: int) -> bool:
+    """Whether what enters a node at this place is added to something."""
+    return _SHIFTS.get(_stem(node)) in (-1, place)
+
+
+def is_product(node: Any) -> bool:
+    """Whether a node multiplies what enters it: the gradient of one factor is zero where the other is."""
+    return _stem(node) in _BILINEAR
 
 
 def _normalisations(start: Any, consumers: dict[Any, list[tuple[Any, int]]], *, scalar: bool) -> list[Any]:

@@ -53,7 +53,7 @@ def named_tensors(wrt: Any) -> tuple[dict[str, torch.Tensor], bool]:
                 named.update((f"[{position}].{inner}", tensor) for inner, tensor in inside)
             else:
                 named[f"[{position}]"] = item
-        return _checked(named), True
+        return _checked(named), not all(isinstance(item, torch.nn.Module) for item in items)
     raise TraceError(
         f"wrt is a {type(wrt).__name__}; pass the model (an nn.Module), a tensor, a list of tensors, or a dict "
         "from names to tensors."

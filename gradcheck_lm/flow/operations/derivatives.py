@@ -61,7 +61,8 @@ _SECOND_ALONE = words("igamma igamma_ igammac igammac_ gammainc gammaincc zeta")
 _BY_ARGUMENT = _DIVISIONS | _NORMS | _SCATTERS | _LOOKUPS | _SECOND_ALONE
 
 # Which of the tensors given have a say in the values of the result (all, where nothing is said).
-_FIRST_ONLY = words("expand_as view_as reshape_as type_as to resize_as_ max_pool2d_with_indices_backward")
+# A deep copy is told of all that was copied before it, its memo.
+_FIRST_ONLY = words("__deepcopy__ expand_as view_as reshape_as type_as to resize_as_ max_pool2d_with_indices_backward")
 _OVERWRITES = words("fill fill_ zero zero_ copy_")
 # Each output is its own input in another shape.
 _PAIRWISE = words("broadcast_tensors meshgrid atleast_1d atleast_2d atleast_3d")

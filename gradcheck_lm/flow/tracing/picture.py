@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections import Counter
 from typing import Any
 
 from gradcheck_lm.flow.findings.model import FlowGraph, FlowNode
@@ -17,10 +18,14 @@ def module_paths(recording: Recording) -> dict[int, str]:
     ids = {id(module): index for index, (ref, _) in enumerate(recording.modules) if (module := ref()) is not None}
     roots = list(dict.fromkeys(ref for ref in recording.roots if ref() is not None))
     inner = {id(part) for root in roots for part in list(_module(root).modules())[1:]}
+    tops: Counter[str] = Counter()
     for root in roots:
         if id(_module(root)) in inner:
             continue  # called on its own, yet a part of another: that one names it
         top = type(_module(root)).__name__
+        tops[top] += 1
+        if tops[top] > 1:  # a coarse and a fine network of one class
+            top = f"{top} #{tops[top]}"
         for name, part in _module(root).named_modules():
             if id(part) in ids:
                 paths.setdefault(ids[id(part)], f"{top}.{name}" if name else top)

@@ -242,14 +242,14 @@ def fallback_name(recording: Recording, token: int) -> str:
     return "loss" if site is None else f"line {line_of(site)[1]}"
 
 
-def edges_of(loss: torch.Tensor, recording: Recording) -> dict[int, Any]:
-    """Per call, the place of its result in the loss's own graph, where autograd knows it: one walk for all addends."""
-    edges: dict[int, Any] = {}
+def nodes_of(loss: torch.Tensor, recording: Recording) -> dict[int, Any]:
+    """Per call, the node of its result in the loss's own graph, where autograd knows it: one walk for all addends."""
+    found: dict[int, Any] = {}
     for node in walk_nodes(loss.grad_fn):
         call = recording.call_of(node)
         if call is None:
             continue
-        known = edges.get(call)  # an operation may make several nodes: its result's is the last
-        if known is None or node._sequence_nr() > known.node._sequence_nr():
-            edges[call] = torch.autograd.graph.GradientEdge(node, 0)
-    return edges
+        known = found.get(call)  # an operation may make several nodes: its result's is the last
+        if known is None or node._sequence_nr() > known._sequence_nr():
+            found[call] = node
+    return found

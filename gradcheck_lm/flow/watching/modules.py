@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import weakref
+from collections.abc import Callable
 from threading import get_ident as _thread_id
 from types import FrameType
 from typing import Any
@@ -14,9 +15,14 @@ from gradcheck_lm.flow.watching.sites import Site, above_module_call, find_site,
 
 
 class ModuleStack:
-    """Follows the modules of one thread through torch's global hooks while it is open."""
+    """Follows the modules of one thread through torch's global hooks while it is open.
 
-    def __init__(self) -> None:
+    Args:
+        on_parameter: told of each parameter that a module is given: no torch function makes one.
+    """
+
+    def __init__(self, on_parameter: Callable[[torch.nn.Parameter, FrameType], None]) -> None:
+        self._on_parameter = on_parameter
         self.ran: list[tuple[weakref.ref[torch.nn.Module], str]] = []  # with the name of its class
         self.roots: list[weakref.ref[torch.nn.Module]] = []  # called by no other module
         self.running: list[int] = []  # places in `ran`, outermost first
@@ -32,6 +38,7 @@ class ModuleStack:
         self.hooks = [
             register.register_module_forward_pre_hook(self._enter),
             register.register_module_forward_hook(self._leave, always_call=True),
+            register.register_module_parameter_registration_hook(self._given),
         ]
 
     def close(self) -> None:
@@ -59,6 +66,10 @@ class ModuleStack:
             self.roots.append(weakref.ref(module))
         self.sites.append(self.site(above_module_call(sys._getframe(1))))
         self.running.append(place)
+
+    def _given(self, module: torch.nn.Module, name: str, parameter: torch.nn.Parameter | None) -> None:
+        if parameter is not None and _thread_id() == self._thread:
+            self._on_parameter(parameter, sys._getframe(1))
 
     def _leave(self, module: torch.nn.Module, inputs: Any, output: Any) -> None:
         if self.running and _thread_id() == self._thread:

@@ -46,7 +46,7 @@ class Recorder(TorchFunctionMode):
     def __init__(self, intervention: Intervention | None = None) -> None:
         super().__init__()
         self.intervention = intervention
-        self.modules = ModuleStack()
+        self.modules = ModuleStack(lambda parameter, frame: self.book.register(parameter, frame))
         self.switches = Switches()
         self._operations: dict[Any, Operation] = {}  # of functions that are not torch's own
         self._compiler = EagerCompiler()

@@ -85,6 +85,11 @@ class TensorBook:
         self._addresses[address] = number
         return number
 
+    def register(self, parameter: torch.nn.Parameter, frame: FrameType) -> None:
+        """A module is given a parameter: one made of a value that was seen was made here, nn.Parameter(x)."""
+        if self.token_of(parameter) is None and address_of(parameter) in self._addresses:
+            self._meet(parameter, frame)
+
     def _meet(self, tensor: torch.Tensor, frame: FrameType) -> int:
         """A tensor that no recorded call made: a parameter, an input, from_numpy, FloatTensor, nn.Parameter(x)."""
         if tensor.grad_fn is not None:

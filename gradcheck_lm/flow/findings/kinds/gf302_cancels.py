@@ -118,7 +118,6 @@ KIND = Kind(
             "勾配は届いて打ち消し合っています。橋で越えるべき切断はありません",
         )
     ),
-    decided=False,
     example=EXAMPLE,
     instead=INSTEAD,
 )
