@@ -1,7 +1,9 @@
 # Hooks of every sort count, average and change gradients.
 import torch
 
-counts = dict.fromkeys(["tensor", "leaf", "accumulated", "module", "module_pre", "old", "node", "node_pre", "forward"], 0)
+counts = dict.fromkeys(
+    ["tensor", "leaf", "accumulated", "module", "module_pre", "old", "node", "node_pre", "forward"], 0
+)
 average = torch.zeros(3)
 
 

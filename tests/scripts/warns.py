@@ -15,10 +15,14 @@ for _ in range(3):
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
-    output.grad  # of a tensor that is no leaf: a warning from C++
+    _ = output.grad  # of a tensor that is no leaf: a warning from C++
     float(output.sum())
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
     torch.nn.functional.mse_loss(torch.ones(2, 1), torch.ones(2))
-print(seen, [(one.filename == __file__, one.lineno) for one in caught], sorted(k[2] for k in __warningregistry__ if k != "version"))
+print(
+    seen,
+    [(one.filename == __file__, one.lineno) for one in caught],
+    sorted(k[2] for k in __warningregistry__ if k != "version"),
+)
 torch.set_warn_always(False)

@@ -10,7 +10,7 @@ from gradcheck_lm.flow.asking.drafts import Chain, Draft, mark
 from gradcheck_lm.flow.asking.terms import Strand
 from gradcheck_lm.flow.asking.vanishing import Vanishing
 from gradcheck_lm.flow.findings.model import Diagnosis, Term
-from gradcheck_lm.flow.gradients.autograd import Autograd
+from gradcheck_lm.flow.gradients.autograd import Autograd, OurPasses
 from gradcheck_lm.flow.operations.names import words
 from gradcheck_lm.flow.rerunning import links
 from gradcheck_lm.flow.rerunning.replay import Experiment
@@ -51,7 +51,7 @@ class Inquiry(Vanishing):
         self.names = list(wrt)
         self.tensors = list(wrt.values())
         self.given = given
-        self.autograd = autograd or Autograd()
+        self.autograd = autograd or OurPasses()
         self.make_experiment = experiment
         self.notes: list[str] = []
         self.values = terms

@@ -35,10 +35,16 @@ def first_not_finite(recording: Recorder, roots: Sequence[torch.Tensor], *, may_
             if any(known.get(token) is False for token in inputs):
                 continue
             told = [ranges[token] for token in inputs if token in ranges]
-            entering = f" What enters it is finite ({'; '.join(told)})." if told else " What enters it, as far as seen, is finite."
+            entering = (
+                f" What enters it is finite ({'; '.join(told)})."
+                if told
+                else " What enters it, as far as seen, is finite."
+            )
             why = "The value itself is NaN or infinite from here on, before any backward pass." + entering
             return Draft("non_finite", index, "certain" if told else "likely", why=why)
-    producer = next((recording.tokens[token].producer for root in roots if (token := recording.token_of(root)) is not None), -1)
+    producer = next(
+        (recording.tokens[token].producer for root in roots if (token := recording.token_of(root)) is not None), -1
+    )
     why = "The loss itself is NaN or infinite; which operation made it so first was not seen."
     return Draft("non_finite", producer if producer >= 0 else None, "likely", why=why)
 
@@ -73,7 +79,7 @@ def _token(recording: Recorder, node: Any, name: str, tensor: torch.Tensor) -> i
 
 def _note(tensor: torch.Tensor, token: int, known: dict[int, bool], ranges: dict[int, str]) -> None:
     value = tensor.detach()
-    if not value.is_floating_point() or not value.numel() or token in known and token in ranges:
+    if not value.is_floating_point() or not value.numel() or (token in known and token in ranges):
         return
     known[token] = bool(torch.isfinite(value).all())
     if known[token]:

@@ -121,35 +121,39 @@ def _function(scene: Scene) -> list[Draft]:
 def _inference(scene: Scene) -> list[Draft]:
     """The value that was made under inference_mode."""
     recording = scene.recording
-    inside = [i for i, call in enumerate(recording.calls) if call.scope >= 0 and recording.switches[call.scope].inference]
+    inside = [
+        i for i, call in enumerate(recording.calls) if call.scope >= 0 and recording.switches[call.scope].inference
+    ]
     site = raised_at(scene.error)
-    why = f"It was made under inference_mode, and {where(site)} needs it for a backward pass: no tensor from there can be."
+    why = f"It was made under inference_mode, and {where(site)} needs it for a backward pass, which is not allowed."
     cures = ("torch.no_grad() instead of torch.inference_mode() where its results are used in training", "x.clone()")
     call = inside[-1] if inside else None
     return [Draft("grad_disabled", call, "certain", site=None if inside else site, why=why, cures=cures)]
 
 
 _UNUSED = (
-    "autograd.grad was asked about a tensor that the loss does not depend on: nothing computed from it reaches the loss, "
-    "or a copy of it is used."
+    "autograd.grad was asked about a tensor that the loss does not depend on: nothing computed from it reaches the "
+    "loss, or a copy of it is used."
 )
 _UNUSED_CURES = (
     "ask about the very tensor that the loss is computed from, not a copy or a view made for the asking",
     "allow_unused=True, and treat None as no gradient, where that is meant",
 )
-_LEAF = (
-    "A tensor that learns is written in place while autograd watches: its gradient would be that of the old value."
-)
+_LEAF = "A tensor that learns is written in place while autograd watches: its gradient would be that of the old value."
 _LEAF_CURES = (
     "with torch.no_grad(): around an update or an initialisation",
     "compute a new tensor instead: y = x + 1 rather than x += 1",
 )
-_VIEW = (
-    "A view is written in place, and autograd cannot follow the change into the tensor that it is a view of."
+_VIEW = "A view is written in place, and autograd cannot follow the change into the tensor that it is a view of."
+_VIEW_CURES = (
+    "clone the view before writing into it",
+    "write out of place and put the parts together: torch.cat, torch.stack",
 )
-_VIEW_CURES = ("clone the view before writing into it", "write out of place and put the parts together: torch.cat, torch.stack")
 _SHAPE = "backward() begins with one number: a loss of several has to be told what each of them counts."
-_SHAPE_CURES = ("loss.mean() or loss.sum() before backward()", "loss.backward(gradient=weights of the loss's own shape)")
+_SHAPE_CURES = (
+    "loss.mean() or loss.sum() before backward()",
+    "loss.backward(gradient=weights of the loss's own shape)",
+)
 _RECOMPUTED = (
     "A checkpoint computes this stretch a second time for the backward pass, and the second time came out different: "
     "what it reads was changed in between, or it does not do the same thing twice."
@@ -159,7 +163,10 @@ _RECOMPUTED_CURES = (
     "keep random numbers and autocast inside it: preserve_rng_state=True (the default)",
 )
 _EVAL = "cuDNN keeps what the backward pass of an RNN needs in training mode alone, and the RNN was in eval mode."
-_EVAL_CURES = ("rnn.train() before the forward pass; dropout=0.0 where only that was to be off", "torch.backends.cudnn.flags(enabled=False) around it")
+_EVAL_CURES = (
+    "rnn.train() before the forward pass; dropout=0.0 where only that was to be off",
+    "torch.backends.cudnn.flags(enabled=False) around it",
+)
 
 _EXPLAINED: tuple[tuple[str, Callable[[Scene], list[Draft]]], ...] = (
     ("modified by an inplace operation", _overwritten),
@@ -168,8 +175,14 @@ _EXPLAINED: tuple[tuple[str, Callable[[Scene], list[Draft]]], ...] = (
     ("implicitly created only for|Mismatch in shape: grad_output", _at_line("suspicious_shape", _SHAPE, _SHAPE_CURES)),
     ("returned an invalid gradient|returned an incorrect number of gradients", _function),
     ("[Ii]nference tensor", _inference),
-    ("view of a leaf Variable|leaf Variable that requires grad", _at_line("changed_in_place", _LEAF, _LEAF_CURES, "an operation in place")),
-    ("is a view and is being modified inplace|view was created in", _at_line("changed_in_place", _VIEW, _VIEW_CURES, "an operation in place")),
+    (
+        "view of a leaf Variable|leaf Variable that requires grad",
+        _at_line("changed_in_place", _LEAF, _LEAF_CURES, "an operation in place"),
+    ),
+    (
+        "is a view and is being modified inplace|view was created in",
+        _at_line("changed_in_place", _VIEW, _VIEW_CURES, "an operation in place"),
+    ),
     ("torch.utils.checkpoint|[Rr]ecomput", _at_node("changed_in_place", _RECOMPUTED, _RECOMPUTED_CURES)),
     ("RNN backward can only be called in training mode", _at_node("mode_flips", _EVAL, _EVAL_CURES)),
 )

@@ -94,8 +94,8 @@ _kind(
     "changed_in_place",
     "GF106",
     "overwritten before backward() needed it",
-    "An operation keeps this value for the backward pass, and it was overwritten in place before that: autograd refuses "
-    "to compute with the wrong numbers.",
+    "An operation keeps this value for the backward pass, and it was overwritten in place before that: autograd "
+    "refuses to compute with the wrong numbers.",
     (
         "write out of place: x = x + y instead of x += y, torch.where instead of x[mask] = value",
         "write before the operation that keeps the value, or into a clone: x = x.clone()",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
@@ -272,15 +272,27 @@ def _death_of(
     return None if lost is None else Death(calls.get(lost), lost.name(), "zero", False, False)
 
 
-class Autograd:
-    """Autograd asked by backward passes of our own; a reader of the program's own pass answers the same questions."""
+class Autograd(Protocol):
+    """Whoever knows a loss's gradients: passes of our own, or a reader of the program's."""
 
     def gradients(self, loss: torch.Tensor, tensors: Sequence[torch.Tensor], edge: Any = None) -> Gradients:
         """Gradients of `loss`, or of an `edge` in its graph."""
-        return gradients(loss, tensors, edge)
 
     def deaths(
         self, loss: torch.Tensor, tensors: Sequence[torch.Tensor], call_of: Callable[[Any], int | None]
     ) -> dict[int, Death]:
         """Where the gradient dies on its way to each tensor, by position."""
+
+
+class OurPasses:
+    """Autograd asked by backward passes of our own."""
+
+    def gradients(self, loss: torch.Tensor, tensors: Sequence[torch.Tensor], edge: Any = None) -> Gradients:
+        """As the function of this name."""
+        return gradients(loss, tensors, edge)
+
+    def deaths(
+        self, loss: torch.Tensor, tensors: Sequence[torch.Tensor], call_of: Callable[[Any], int | None]
+    ) -> dict[int, Death]:
+        """As the function of this name."""
         return deaths(loss, tensors, call_of)

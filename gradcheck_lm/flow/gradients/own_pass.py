@@ -1,7 +1,7 @@
 """A program's own backward pass, read while it runs: what arrives at each leaf, and what passes each node.
 
-Nothing is run again, so that a custom backward, a hook or a checkpoint runs exactly as often as without us. The hooks are
-autograd's own and are taken away as soon as the pass is over.
+Nothing is run again, so that a custom backward, a hook or a checkpoint runs exactly as often as without us. The hooks
+are autograd's own and are taken away as soon as the pass is over.
 """
 
 from __future__ import annotations
@@ -33,7 +33,9 @@ class OwnPass:
 
     def __init__(self, roots: Sequence[torch.Tensor], leaves: Sequence[torch.Tensor]) -> None:
         starts = [get_gradient_edge(root).node for root in roots if root.requires_grad]
-        self.roots = {id(root): start for root, start in zip((r for r in roots if r.requires_grad), starts, strict=True)}
+        self.roots = {
+            id(root): start for root, start in zip((r for r in roots if r.requires_grad), starts, strict=True)
+        }
         nodes: dict[Any, None] = {}
         for start in starts:
             nodes.update(dict.fromkeys(walk_nodes(start)))
@@ -167,7 +169,9 @@ class OwnPass:
         for node, arrived in self._incoming.items():
             states = {size.state for size in arrived}
             worst = next((state for state in ("bad", "live", "zero") if state in states), "none")
-            records[node] = NodeRecord(worst, [self.outgoing(node, place) for place in range(len(self._outgoing[node]))])
+            records[node] = NodeRecord(
+                worst, [self.outgoing(node, place) for place in range(len(self._outgoing[node]))]
+            )
         return records
 
     def outgoing(self, node: Any, place: int) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch.nn.parameter import UninitializedTensorMixin
+from torch.nn.parameter import UninitializedTensorMixin  # type: ignore[attr-defined]
 
 _PLAIN = (torch.Tensor, torch.nn.Parameter, torch.nn.Buffer)
 
@@ -23,17 +23,14 @@ def own_code(roots: Sequence[torch.Tensor], nodes: Sequence[Any]) -> str:
         return f"the loss is a {type(roots[0]).__name__}"
     for node in nodes:
         if isinstance(node, torch.autograd.function.BackwardCFunction):
-            return "a checkpoint" if "Checkpoint" in node.name() else f"the custom Function {_function_name(node)}"
+            name = type(node).__name__.removesuffix("Backward")
+            return "a checkpoint" if "Checkpoint" in name else f"the custom Function {name}"
         if "CppNode" in node.name() or type(node).__name__ == "CppFunction":
             return "an operation of an extension in C++"
         variable = getattr(node, "variable", None)
         if variable is not None and (found := _of_leaf(variable)):
             return found
     return ""
-
-
-def _function_name(node: Any) -> str:
-    return type(node).__name__.removesuffix("Backward")
 
 
 def _of_leaf(leaf: torch.Tensor) -> str:

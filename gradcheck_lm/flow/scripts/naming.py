@@ -109,7 +109,9 @@ def _modules_in(variables: Mapping[str, Any]) -> list[tuple[str, torch.nn.Module
         if isinstance(value, torch.nn.Module):
             found.append((name, value))
         elif type(value) in (list, tuple):
-            found += [(f"{name}[{i}]", part) for i, part in enumerate(value[:_MOST]) if isinstance(part, torch.nn.Module)]
+            found += [
+                (f"{name}[{i}]", part) for i, part in enumerate(value[:_MOST]) if isinstance(part, torch.nn.Module)
+            ]
         elif type(value) is dict and len(value) <= _MOST:
             found += [(f"{name}[{key!r}]", part) for key, part in value.items() if isinstance(part, torch.nn.Module)]
         elif type(value).__module__ == "__main__" and isinstance(getattr(value, "__dict__", None), dict):

@@ -81,11 +81,11 @@ class Questions:
         if look.not_finite is not None:
             found = self._with(found, look.not_finite)
         ids = {name: id(tensor) for name, tensor in named.items()}
-        return Answer(found, look.place, ids, bool(look.steppers), look.own is None, tuple(map(weakref.ref, optimizers)))
+        return Answer(
+            found, look.place, ids, bool(look.steppers), look.own is None, tuple(map(weakref.ref, optimizers))
+        )
 
-    def _named(
-        self, started: Started, optimizers: Sequence[Optimizer]
-    ) -> tuple[dict[str, torch.Tensor], list[str]]:
+    def _named(self, started: Started, optimizers: Sequence[Optimizer]) -> tuple[dict[str, torch.Tensor], list[str]]:
         if not started.accumulates:
             named, notes = asked_about([], self.recorder, self.variables)
             only = {id(tensor): tensor for tensor in started.inputs}
@@ -136,7 +136,9 @@ class Questions:
                 return None  # told when it began
             losses = [root for root in refused.roots if not root.requires_grad][:1]
             started = Started(tuple(losses), (None,), (), True, refused.site, False)
-            return accountable(self.answer(Look(started, {"loss": losses[0]}, None, {}), self.players.alive()).diagnosis)
+            return accountable(
+                self.answer(Look(started, {"loss": losses[0]}, None, {}), self.players.alive()).diagnosis
+            )
         try:
             names = list(asked_about(self.players.alive(), self.recorder, self.variables)[0])
         except Exception:

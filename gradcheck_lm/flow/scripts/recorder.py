@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any
 
 import torch
-from torch.nn.parameter import UninitializedTensorMixin
+from torch.nn.parameter import UninitializedTensorMixin  # type: ignore[attr-defined]
 from torch.overrides import _len_torch_function_stack, _pop_mode, _push_mode
 
 from gradcheck_lm.flow.watching.recorder import Recorder
@@ -25,7 +25,7 @@ _BACKWARD = torch.Tensor.backward
 _TOUCHING = {
     torch.Tensor.register_hook: "a hook on a tensor",
     torch.Tensor.register_post_accumulate_grad_hook: "a hook on a leaf",
-    torch.Tensor.grad_fn.__get__: "code that reads grad_fn, and so may have put a hook on a node",  # type: ignore[attr-defined]
+    torch.Tensor.grad_fn.__get__: "code that reads grad_fn, and so may have put a hook on a node",  # type: ignore[attr-defined, union-attr]
 }
 
 

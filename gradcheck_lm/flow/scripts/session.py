@@ -15,7 +15,7 @@ from gradcheck_lm.errors import GradcheckLMError
 from gradcheck_lm.flow.asking.scene import Passed, Written
 from gradcheck_lm.flow.findings.model import Diagnosis
 from gradcheck_lm.flow.scripts.engine import Engine, Started
-from gradcheck_lm.flow.scripts.looks import Answer, Book, Look, accountable
+from gradcheck_lm.flow.scripts.looks import Answer, Book, Look
 from gradcheck_lm.flow.scripts.naming import parameters_of
 from gradcheck_lm.flow.scripts.players import Players
 from gradcheck_lm.flow.scripts.questions import Questions
@@ -149,10 +149,14 @@ class Session:
             self._answer(look)
             self._stop_at_first()
             return None
-        if self.until == "backward" and not look.kept and (exact := self._exact(look, self.players.alive())) is not None:
-            if not self.questions.missed(look, exact):
-                self.book.add(look.place, exact)
-                self._leave()
+        if (
+            self.until == "backward"
+            and not look.kept
+            and (exact := self._exact(look, self.players.alive())) is not None
+            and not self.questions.missed(look, exact)
+        ):
+            self.book.add(look.place, exact)
+            self._leave()
         before = self.book.last_at(look.place)
         if before is not None and len(before.diagnosis.terms) > 1 and not look.kept:
             alive = [one for reference in before.optimizers if (one := reference()) is not None]
@@ -295,7 +299,7 @@ class Session:
             self.troubles.append(str(error))
         except Exception as error:
             self.troubles.append(
-                f"{type(error).__name__}: {error}: this is a fault of gradcheck_lm's own, and the script is not to blame"
+                f"{type(error).__name__}: {error}: this is a fault of gradcheck_lm, the script is not to blame"
             )
         return None
 
