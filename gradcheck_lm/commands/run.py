@@ -42,8 +42,8 @@ def run(
         bool,
         typer.Option(
             "--explain",
-            help="Let the script run as ever, and explain what autograd refuses: 'element 0 of tensors does not require "
-            "grad', 'modified by an inplace operation', 'a second time' and their like.",
+            help="Let the script run as ever, and explain what autograd refuses: 'element 0 of tensors does not "
+            "require grad', 'modified by an inplace operation', 'a second time' and their like.",
         ),
     ] = False,
     graph: Annotated[

@@ -15,7 +15,7 @@ for _ in range(3):
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
-    output.grad  # of a tensor that is no leaf: a warning from C++
+    _ = output.grad  # of a tensor that is no leaf: a warning from C++
     float(output.sum())
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")

@@ -35,7 +35,7 @@ def overwriting(scene: Scene) -> Draft:
         if not call.operation.in_place or call.operation.marks_leaf or not call.outputs:
             continue
         if same(call.outputs[0]) in groups:
-            why = f"{read_title} at {where(read_site)} keeps this value for the backward pass, and here it is overwritten."
+            why = f"{read_title} at {where(read_site)} keeps this value for the backward pass; here it is overwritten."
             return Draft("changed_in_place", index, "certain", why=why)
     for written in scene.written:
         if written.call > start and any(same(token) in groups for token in written.tokens):
@@ -49,8 +49,8 @@ def overwriting(scene: Scene) -> Draft:
             )
             return Draft("changed_in_place", None, "certain", site=written.site, op=written.title, why=why, cures=cures)
     why = (
-        f"{read_title} keeps a value for the backward pass that was overwritten before it; the line that writes was not "
-        "seen: another thread, or a write through memory that is shared."
+        f"{read_title} keeps a value for the backward pass that was overwritten before it; the line that writes was "
+        "not seen: another thread, or a write through memory that is shared."
     )
     site = None if reader is not None else scene.site
     return Draft(

@@ -125,15 +125,15 @@ def _inference(scene: Scene) -> list[Draft]:
         i for i, call in enumerate(recording.calls) if call.scope >= 0 and recording.switches[call.scope].inference
     ]
     site = raised_at(scene.error)
-    why = f"It was made under inference_mode, and {where(site)} needs it for a backward pass: no tensor from there can be."
+    why = f"It was made under inference_mode, and {where(site)} needs it for a backward pass, which is not allowed."
     cures = ("torch.no_grad() instead of torch.inference_mode() where its results are used in training", "x.clone()")
     call = inside[-1] if inside else None
     return [Draft("grad_disabled", call, "certain", site=None if inside else site, why=why, cures=cures)]
 
 
 _UNUSED = (
-    "autograd.grad was asked about a tensor that the loss does not depend on: nothing computed from it reaches the loss, "
-    "or a copy of it is used."
+    "autograd.grad was asked about a tensor that the loss does not depend on: nothing computed from it reaches the "
+    "loss, or a copy of it is used."
 )
 _UNUSED_CURES = (
     "ask about the very tensor that the loss is computed from, not a copy or a view made for the asking",

@@ -1,7 +1,7 @@
 """A program's own backward pass, read while it runs: what arrives at each leaf, and what passes each node.
 
-Nothing is run again, so that a custom backward, a hook or a checkpoint runs exactly as often as without us. The hooks are
-autograd's own and are taken away as soon as the pass is over.
+Nothing is run again, so that a custom backward, a hook or a checkpoint runs exactly as often as without us. The hooks
+are autograd's own and are taken away as soon as the pass is over.
 """
 
 from __future__ import annotations

@@ -23,19 +23,14 @@ def own_code(roots: Sequence[torch.Tensor], nodes: Sequence[Any]) -> str:
         return f"the loss is a {type(roots[0]).__name__}"
     for node in nodes:
         if isinstance(node, torch.autograd.function.BackwardCFunction):
-            return (
-                "a checkpoint" if "Checkpoint" in type(node).__name__ else f"the custom Function {_function_name(node)}"
-            )
-        if "CppNode" in type(node).__name__ or type(node).__name__ == "CppFunction":
+            name = type(node).__name__.removesuffix("Backward")
+            return "a checkpoint" if "Checkpoint" in name else f"the custom Function {name}"
+        if "CppNode" in node.name() or type(node).__name__ == "CppFunction":
             return "an operation of an extension in C++"
         variable = getattr(node, "variable", None)
         if variable is not None and (found := _of_leaf(variable)):
             return found
     return ""
-
-
-def _function_name(node: Any) -> str:
-    return type(node).__name__.removesuffix("Backward")
 
 
 def _of_leaf(leaf: torch.Tensor) -> str:

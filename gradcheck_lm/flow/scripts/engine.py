@@ -91,12 +91,13 @@ class Engine:
             self._inside = before
 
     def _pass(self, original: Callable[..., Any], outputs: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if self._inside or not self.is_home():  # a checkpoint's, or another thread's
+        # a checkpoint's, another thread's, or a step of torch.func on wrappers that have no values
+        if self._inside or not self.is_home() or torch._C._are_functorch_transforms_active():
             self.elsewhere = self.elsewhere or get_ident() != self._thread
             return original(outputs, *args, **kwargs)
         started = Started(
-            _tensors(outputs), tuple(args[0]), _tensors(args[3]), kwargs["accumulate_grad"], find_site(sys._getframe(2)),
-            bool(args[1]),
+            _tensors(outputs), tuple(args[0]), _tensors(args[3]), kwargs["accumulate_grad"],
+            find_site(sys._getframe(2)), bool(args[1]),
         )  # fmt: skip
         self._inside = True
         try:

@@ -12,6 +12,7 @@ from gradcheck_lm.flow.watching.sites import frame_kind
 
 # the rooms whose frames stand between the script's own while it runs
 _LOOKING_ON = tuple(os.path.dirname(os.path.abspath(file)) + os.sep for file in (__file__, recorder.__file__))
+DETOUR = "handle_torch_function"  # by which torch leads a call to the mode that watches it
 
 
 def is_looking_on(file: str) -> bool:
@@ -39,9 +40,12 @@ def _own(trace: TracebackType | None) -> TracebackType | None:
     while trace is not None:
         frames.append(trace)
         trace = trace.tb_next
-    ours = [place for place, one in enumerate(frames) if is_looking_on(one.tb_frame.f_code.co_filename)]
-    starts = [place for place in ours if frames[place].tb_frame.f_code.co_name == "watch_script"]
-    kept = [one for place, one in enumerate(frames) if place not in set(ours) and place > (starts[0] if starts else -1)]
+    codes = [one.tb_frame.f_code for one in frames]
+    ours = {place for place, code in enumerate(codes) if is_looking_on(code.co_filename)}
+    start = next((place for place in sorted(ours) if codes[place].co_name == "watch_script"), -1)
+    detours = {place for place, code in enumerate(codes) if place + 1 in ours and code.co_name == DETOUR}
+    detours |= {place - 1 for place in detours if place and codes[place - 1] in codes[place:]}  # the function, twice
+    kept = [one for place, one in enumerate(frames) if place > start and place not in ours | detours]
     for one, following in zip(kept, [*kept[1:], None], strict=True):
         one.tb_next = following
     return kept[0] if kept else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -51,10 +52,31 @@ class Answer:
         """The tensors that get a gradient which is not zero."""
         return {self.ids[name] for term in self.diagnosis.terms.values() for name in term.reaches if name in self.ids}
 
-    def waiting(self, live: set[int]) -> set[str]:
-        """Names without a gradient here that are fed elsewhere."""
-        starved = (*self.diagnosis.unreached, *self.diagnosis.zero)
-        return {name for name in starved if self.ids.get(name) in live}
+    @property
+    def starved(self) -> tuple[str, ...]:
+        """Names without a gradient, or with one of exactly 0."""
+        return *self.diagnosis.unreached, *self.diagnosis.zero
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """What the other looks at a script say of a tensor that one loss, in one step, gives nothing."""
+
+    live: set[int]  # some loss feeds them: a player waits for its turn
+    families: set[str]  # names, without their numbers, of which one was fed in one step and not in another
+
+    def waiting(self, answer: Answer) -> set[str]:
+        """Names that are fed by another loss or in another step."""
+        return {name for name in answer.starved if answer.ids.get(name) in self.live}
+
+    def by_chance(self, answer: Answer) -> set[str]:
+        """Names of layers or experts that were idle in every step seen, where their like were idle in some."""
+        waiting = self.waiting(answer)
+        return {name for name in answer.starved if name not in waiting and _family(name) in self.families}
+
+
+def _family(name: str) -> str:
+    return re.sub(r"\d+", "#", name)
 
 
 Key = tuple[Any, ...]
@@ -85,33 +107,39 @@ class Book:
     def diagnoses(self) -> list[tuple[tuple[str, int], Diagnosis]]:
         """For each loss the line of its backward() and one diagnosis."""
         live = {key for answers in self._answers.values() for answer in answers for key in answer.live}
-        return [(answers[0].place, accountable(settled(answers, live))) for answers in self._answers.values()]
+        found = []
+        for answers in self._answers.values():
+            fed = {key for answer in answers for key in answer.live}  # by this very loss
+            changing = {name for answer in answers for name in answer.starved if answer.ids.get(name) in fed}
+            elsewhere = Elsewhere(live, {_family(name) for name in changing if _family(name) != name})
+            found.append((answers[0].place, accountable(settled(answers, elsewhere))))
+        return found
 
 
-def settled(answers: Sequence[Answer], live: set[int]) -> Diagnosis:
+def settled(answers: Sequence[Answer], elsewhere: Elsewhere) -> Diagnosis:
     """One diagnosis for a loss that was looked at several times: what is starved for good, not in one step alone.
 
     Args:
         answers: of that loss, in order.
-        live: tensors that some loss of the script feeds: a player waits for its turn, an expert for its tokens.
+        elsewhere: what the other looks say.
     """
-    ranked = [(*_badness(answer, live), not answer.exact, -place) for place, answer in enumerate(answers)]
+    ranked = [(*_badness(answer, elsewhere), not answer.exact, -place) for place, answer in enumerate(answers)]
     answer = answers[ranked.index(min(ranked))]
-    diagnosis = answer.diagnosis if answer.diagnosis.ok else _excused(answer, live)
+    diagnosis = answer.diagnosis if answer.diagnosis.ok else _excused(answer, elsewhere)
     notes = list(diagnosis.notes)
     if any(_is_bad(one.diagnosis) for one in answers) and not _is_bad(diagnosis):
         notes.append(
-            f"in one of the {len(answers)} steps looked at a gradient was not finite; with a GradScaler the first steps "
-            "may be so, and it skips them"
+            f"in one of the {len(answers)} steps looked at a gradient was not finite; with a GradScaler the first "
+            "steps may be so, and it skips them"
         )
     return replace(diagnosis, notes=tuple(dict.fromkeys(notes)))
 
 
-def _badness(answer: Answer, live: set[int]) -> tuple[int, int, int]:
+def _badness(answer: Answer, elsewhere: Elsewhere) -> tuple[int, int, int]:
     found = answer.diagnosis
     if found.ok:
         return 0, 0, 0
-    starved = {*found.unreached, *found.zero} - answer.waiting(live)
+    starved = set(answer.starved) - elsewhere.waiting(answer) - elsewhere.by_chance(answer)
     return len(found.dead), _is_bad(found), 1 + len(starved)
 
 
@@ -119,21 +147,29 @@ def _is_bad(diagnosis: Diagnosis) -> bool:
     return any(finding.kind == "non_finite" for finding in diagnosis.errors)
 
 
-def _excused(answer: Answer, live: set[int]) -> Diagnosis:
+def _excused(answer: Answer, elsewhere: Elsewhere) -> Diagnosis:
     """Without what another loss or another step feeds."""
-    diagnosis, waiting = answer.diagnosis, answer.waiting(live)
-    if not waiting:
+    diagnosis, waiting, by_chance = answer.diagnosis, elsewhere.waiting(answer), elsewhere.by_chance(answer)
+    if not waiting and not by_chance:
         return diagnosis
+    notes = []
+    if waiting:
+        notes.append(
+            f"{len(waiting)} of {len(diagnosis.wrt)} tensors get nothing from this loss in this step, and something "
+            "from another loss or in another step: it was not their turn"
+        )
+    if by_chance:
+        notes.append(
+            f"{len(by_chance)} of {len(diagnosis.wrt)} tensors get nothing in any step looked at, as others of their "
+            "kind do in one of them: layers or experts that are chosen at random; a look at more steps would settle it"
+        )
+    waiting |= by_chance
     findings = []
     for finding in diagnosis.findings:
         left = tuple(name for name in finding.tensors if name not in waiting)
         if finding.kind != "non_finite" and finding.tensors and finding.severity == "error":
             finding = replace(finding, tensors=left or finding.tensors, severity="error" if left else "note")
         findings.append(finding)
-    note = (
-        f"{len(waiting)} of {len(diagnosis.wrt)} tensors get nothing from this loss in this step, and something from "
-        "another loss or in another step: it was not their turn"
-    )
     unreached = tuple(name for name in diagnosis.unreached if name not in waiting)
     zero = tuple(name for name in diagnosis.zero if name not in waiting)
     errors = [finding for finding in findings if finding.severity == "error"]
@@ -142,7 +178,7 @@ def _excused(answer: Answer, live: set[int]) -> Diagnosis:
         ok=not (diagnosis.dead or unreached or errors),
         unreached=unreached,
         zero=zero,
-        notes=(note, *diagnosis.notes),
+        notes=(*notes, *diagnosis.notes),
     )
     # stable: errors first, each group as the data flows
     order = sorted(range(len(findings)), key=lambda place: findings[place].severity != "error")

@@ -91,7 +91,8 @@ def refused_diagnosis(
     note = f"backward() stops with an error: {str(refused.error).split(' Hint:')[0]}"
     caught = severity != "error"
     return Diagnosis(
-        ok=caught, findings=findings, terms={} if caught else terms, unreached=(), zero=(), notes=(note,), wrt=tuple(names)
+        ok=caught, findings=findings, terms={} if caught else terms, unreached=(), zero=(), notes=(note,),
+        wrt=tuple(names),
     )  # fmt: skip
 
 

@@ -71,7 +71,7 @@ def watch_script(
 
     Args:
         until: also "refused": run on to where autograd refuses a loss ("element 0 of tensors does not require grad", "a
-            second time" and their like), and diagnose that loss alone; there is no diagnosis where this does not happen.
+            second time" and their like), and diagnose that loss alone; there is no diagnosis where it does not happen.
     Raises:
         TraceError: as `run_script`.
     """
@@ -113,8 +113,8 @@ def _nothing(name: str, session: Session) -> str:
         return f"{name} was not diagnosed: {session.troubles[0]}"
     if session.engine.elsewhere:
         return (
-            f"{name} called backward() in another thread or process only: the recorder sees the main thread alone. Call "
-            "gradcheck_lm.diagnose(fn, wrt=model) in that thread."
+            f"{name} called backward() in another thread or process only: the recorder sees the main thread alone. "
+            "Call gradcheck_lm.diagnose(fn, wrt=model) in that thread."
         )
     return (
         f"{name} ended without calling backward(): there is no loss to diagnose. Give it the arguments "

@@ -153,10 +153,10 @@ class Session:
             self.until == "backward"
             and not look.kept
             and (exact := self._exact(look, self.players.alive())) is not None
+            and not self.questions.missed(look, exact)
         ):
-            if not self.questions.missed(look, exact):
-                self.book.add(look.place, exact)
-                self._leave()
+            self.book.add(look.place, exact)
+            self._leave()
         before = self.book.last_at(look.place)
         if before is not None and len(before.diagnosis.terms) > 1 and not look.kept:
             alive = [one for reference in before.optimizers if (one := reference()) is not None]
@@ -299,7 +299,7 @@ class Session:
             self.troubles.append(str(error))
         except Exception as error:
             self.troubles.append(
-                f"{type(error).__name__}: {error}: this is a fault of gradcheck_lm's own, and the script is not to blame"
+                f"{type(error).__name__}: {error}: this is a fault of gradcheck_lm, the script is not to blame"
             )
         return None
 

@@ -10,10 +10,9 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-from gradcheck_lm.flow.scripts.frames import is_looking_on
+from gradcheck_lm.flow.scripts.frames import DETOUR, is_looking_on
 from gradcheck_lm.flow.watching import recorder
 
-_HANDLES = "handle_torch_function"  # torch's frame between a function and the mode that watches it
 _SHOW = "_showwarnmsg"  # what both of Python's implementations call with a warning that is to be shown
 
 
@@ -67,7 +66,7 @@ def _caller(file: str) -> FrameType | None:
         frame = frame.f_back
     while frame is not None and is_looking_on(frame.f_code.co_filename):
         frame = frame.f_back
-    if frame is not None and frame.f_code.co_name == _HANDLES:
+    if frame is not None and frame.f_code.co_name == DETOUR:
         frame = frame.f_back  # the function itself, once more, on its way to the mode
         frame = frame.f_back if frame is not None else None
     return frame
