@@ -108,7 +108,8 @@ class Losses:
     def _chain(self, recorder: Recorder, token: int) -> list[tuple[int, bool]]:
         """(place, whether it is an addend) of a number and all that is summed in it."""
         found: list[tuple[int, bool]] = []
-        stack, done = [token], set()
+        stack = [token]
+        done: set[int] = set()
         while stack and len(done) < 200:
             current = stack.pop()
             if current in done or current < 0:

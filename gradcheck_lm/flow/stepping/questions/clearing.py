@@ -59,7 +59,7 @@ def _twice(reading: Reading, holder: int, found: list[tuple[Step, int, int, int]
             f"The gradient of this backward() came on top of one that {name} had already used: nothing clears it "
             "between its step() and the next backward(), so every step is taken along the sum of all gradients so far."
         )
-        cures = (f"{name}.zero_grad() once in every step: before backward(), or after step()",)
+        cures: tuple[str, ...] = (f"{name}.zero_grad() once in every step: before backward(), or after step()",)
     else:
         other = reading.ledger.holders[users[0]].name
         why = (

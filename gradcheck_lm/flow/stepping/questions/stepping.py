@@ -82,7 +82,7 @@ def _without_effect(reading: Reading, number: int, taken: list[Step]) -> Draft |
     names = reading.names(index for step in pushed for index in step.norms)
     if not any(rate for step in pushed for rate in step.rates):
         why = f"{holder.name} stepped {len(pushed)} times with a rate of 0: gradients arrive and nothing moves."
-        cures = (
+        cures: tuple[str, ...] = (
             "look at what sets the rate: a scheduler's first factor, a warm-up that never counts, the lr given",
             "a warm-up from 0 is well where the rate has grown by the second step",
         )
