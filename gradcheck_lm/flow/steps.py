@@ -70,6 +70,7 @@ class StepRun:
         self.watcher.__exit__(kind, error, trace)
         self.watcher.numbers(self.recorder)
         self._around(sys._getframe(1))
+        self._complete = self._complete and error is None  # what an error cut short tells nothing of what never comes
         self._ledger = self.watcher.ledger(self.names, code=self.code, complete=self._complete)
 
     def diagnose(self) -> StepReport:
@@ -83,12 +84,15 @@ class StepRun:
             raise TraceError(
                 "the steps are still being watched: call .diagnose() after the `with record_steps()` block."
             )
+        failures = self.watcher.log.failures
         if not any(True for _ in ledger.backwards()) and not ledger.steps():
+            if failures:
+                raise TraceError(f"the watch could not follow these steps: {failures[0]}")
             raise TraceError(
                 "no backward() and no step() ran while the steps were watched: put the whole training step, from the "
                 "forward pass to optimizer.step(), into the block or function."
             )
-        notes = [*self._notes, *(f"the watch missed something: {failure}" for failure in self.watcher.log.failures)]
+        notes = [*self._notes, *(f"the watch missed something: {failure}" for failure in failures)]
         diagnoses = [settled(diagnosis, ledger, loss) for loss, diagnosis in self._losses.items()]
         return report_of(ledger, diagnoses, notes=notes)
 

@@ -61,6 +61,8 @@ class Passes:
         wraps.attribute(torch.autograd, "_engine_run_backward", before, finish)
 
     def _begin(self, arguments: list[Any], keywords: dict[str, Any], frame: FrameType) -> Pass | None:
+        if torch._C._functorch.peek_interpreter_stack() is not None:
+            return None  # under vmap or grad no tensor can be read
         accumulates = bool(keywords.get("accumulate_grad", False))
         outputs = list(arguments[0]) if arguments else []
         roots = [root for root in outputs if isinstance(root, torch.Tensor)]

@@ -21,7 +21,7 @@ from gradcheck_lm.flow.stepping.wraps import Wraps
 from gradcheck_lm.flow.watching.recorder import Recorder
 
 _TENSOR = torch.Tensor
-SET = _TENSOR.grad.__set__  # type: ignore[attr-defined, union-attr]
+SET: Any = _TENSOR.grad.__set__  # type: ignore[union-attr]
 READS = frozenset([_TENSOR.item, _TENSOR.__float__, _TENSOR.tolist, _TENSOR.numpy, _TENSOR.detach, _TENSOR.__format__])  # type: ignore[attr-defined]
 _IN_PLACE = (
     "mul_ div_ clamp_ clip_ zero_ add_ sub_ neg_ copy_ fill_ nan_to_num_ __imul__ __itruediv__ __iadd__ __isub__"
