@@ -77,7 +77,7 @@ def test_without_a_code_all_are_listed() -> None:
     assert [line.split()[:2] for line in lines] == [[kind.code, kind.name] for kind in KINDS.values()]
 
 
-@pytest.mark.parametrize(("wrong", "meant"), [("discret_op", "discrete_op"), ("GF1O1", "GF101"), ("zzz", "")])
+@pytest.mark.parametrize(("wrong", "meant"), [("discret_op", "discrete_op"), ("left_troch", "left_torch"), ("zzz", "")])
 def test_a_kind_that_there_is_not(wrong: str, meant: str) -> None:
     code, out, err = call(wrong)
     assert code == 2

@@ -14,6 +14,7 @@ model = nn.Linear(4, 3)
 table = nn.Embedding(3, 5).requires_grad_(False)
 inputs = torch.ones(2, 4)
 
+
 def loss():
     return table(model(inputs).argmax(-1)).square().mean()
 """
@@ -24,6 +25,7 @@ from torch import nn
 model = nn.Linear(4, 3)
 table = nn.Embedding(3, 5).requires_grad_(False)
 inputs = torch.ones(2, 4)
+
 
 def loss():
     return (model(inputs).softmax(-1) @ table.weight).square().mean()

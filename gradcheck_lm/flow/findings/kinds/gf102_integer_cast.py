@@ -12,6 +12,7 @@ from torch import nn
 model = nn.Linear(4, 3)
 inputs = torch.ones(2, 4)
 
+
 def loss():
     levels = (model(inputs) * 10).long()
     return (levels / 10).square().mean()
@@ -22,6 +23,7 @@ from torch import nn
 
 model = nn.Linear(4, 3)
 inputs = torch.ones(2, 4)
+
 
 def loss():
     return model(inputs).square().mean()

@@ -13,6 +13,7 @@ from torch import nn
 model = nn.Linear(4, 3)
 inputs = torch.ones(2, 4)
 
+
 def loss():
     return torch.distributions.Normal(model(inputs), 1.0).sample().square().mean()
 """
@@ -22,6 +23,7 @@ from torch import nn
 
 model = nn.Linear(4, 3)
 inputs = torch.ones(2, 4)
+
 
 def loss():
     return torch.distributions.Normal(model(inputs), 1.0).rsample().square().mean()

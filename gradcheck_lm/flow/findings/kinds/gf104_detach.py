@@ -13,6 +13,7 @@ from torch import nn
 model = nn.Linear(4, 3)
 inputs = torch.ones(2, 4)
 
+
 def loss():
     features = model(inputs).detach()
     return features.square().mean()
@@ -23,6 +24,7 @@ from torch import nn
 
 model = nn.Linear(4, 3)
 inputs = torch.ones(2, 4)
+
 
 def loss():
     features = model(inputs)

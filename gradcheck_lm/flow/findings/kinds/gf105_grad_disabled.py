@@ -13,6 +13,7 @@ model = nn.Linear(4, 3)
 critic = nn.Linear(3, 1).requires_grad_(False)
 inputs = torch.ones(2, 4)
 
+
 def loss():
     with torch.no_grad():
         score = critic(model(inputs))
@@ -25,6 +26,7 @@ from torch import nn
 model = nn.Linear(4, 3)
 critic = nn.Linear(3, 1).requires_grad_(False)
 inputs = torch.ones(2, 4)
+
 
 def loss():
     return critic(model(inputs)).mean()

@@ -12,6 +12,7 @@ from torch import nn
 model = nn.Linear(4, 3)
 inputs = torch.ones(2, 4)
 
+
 def loss():
     hidden = model(inputs).sigmoid()
     hidden += 1
@@ -23,6 +24,7 @@ from torch import nn
 
 model = nn.Linear(4, 3)
 inputs = torch.ones(2, 4)
+
 
 def loss():
     hidden = model(inputs).sigmoid()

@@ -15,6 +15,7 @@ optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
 inputs = torch.randn(5, 2, 4)
 state = torch.zeros(1, 2, 3)
 
+
 def step():
     global state
     optimizer.zero_grad()
@@ -31,6 +32,7 @@ model = nn.RNN(4, 3)
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
 inputs = torch.randn(5, 2, 4)
 state = torch.zeros(1, 2, 3)
+
 
 def step():
     global state

@@ -16,6 +16,7 @@ model = nn.Linear(4, 1)
 inputs = torch.ones(1, 4)
 factor = torch.ones(())
 
+
 def loss():
     return factor * math.exp(model(inputs).item())
 """
@@ -26,6 +27,7 @@ from torch import nn
 model = nn.Linear(4, 1)
 inputs = torch.ones(1, 4)
 factor = torch.ones(())
+
 
 def loss():
     return factor * torch.exp(model(inputs)).sum()

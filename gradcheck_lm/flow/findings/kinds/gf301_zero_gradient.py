@@ -13,6 +13,7 @@ from torch import nn
 model = nn.Linear(4, 3)
 inputs = torch.ones(2, 4)
 
+
 def loss():
     return (model(inputs) * 10).round().square().mean()
 """
@@ -22,6 +23,7 @@ from torch import nn
 
 model = nn.Linear(4, 3)
 inputs = torch.ones(2, 4)
+
 
 def loss():
     return (model(inputs) * 10).square().mean()

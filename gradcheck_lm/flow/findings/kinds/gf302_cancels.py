@@ -12,6 +12,7 @@ from torch import nn
 model = nn.Linear(4, 3)
 inputs = torch.ones(2, 4)
 
+
 def loss():
     features = model(inputs)
     copy = features * 1.0
@@ -24,6 +25,7 @@ from torch import nn
 model = nn.Linear(4, 3)
 inputs = torch.ones(2, 4)
 target = torch.zeros(2, 3)
+
 
 def loss():
     features = model(inputs)

@@ -13,6 +13,7 @@ torch.manual_seed(0)
 model = nn.Linear(4, 3).half()
 inputs = torch.ones(2, 4).half()
 
+
 def loss():
     return (model(inputs) * 1e-6).float().square().sum()
 """
@@ -23,6 +24,7 @@ from torch import nn
 torch.manual_seed(0)
 model = nn.Linear(4, 3).bfloat16()
 inputs = torch.ones(2, 4).bfloat16()
+
 
 def loss():
     return (model(inputs) * 1e-6).float().square().sum()

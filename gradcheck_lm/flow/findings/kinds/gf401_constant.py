@@ -13,6 +13,7 @@ model = nn.Linear(4, 3)
 lengths = torch.tensor([0.0, 0.0])
 inputs = torch.ones(2, 4)
 
+
 def loss():
     outputs = model(inputs)
     if not lengths.any():
@@ -26,6 +27,7 @@ from torch import nn
 model = nn.Linear(4, 3)
 lengths = torch.tensor([0.0, 1.0])
 inputs = torch.ones(2, 4)
+
 
 def loss():
     outputs = model(inputs)

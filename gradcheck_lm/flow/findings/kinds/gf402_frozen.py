@@ -14,6 +14,7 @@ model.weight.requires_grad_(False)
 wrt = dict(model.named_parameters())
 inputs = torch.ones(2, 4)
 
+
 def loss():
     return model(inputs).square().mean()
 """
@@ -24,6 +25,7 @@ from torch import nn
 model = nn.Linear(4, 3)
 wrt = dict(model.named_parameters())
 inputs = torch.ones(2, 4)
+
 
 def loss():
     return model(inputs).square().mean()

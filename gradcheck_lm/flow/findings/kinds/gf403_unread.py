@@ -13,8 +13,10 @@ model = nn.MultiheadAttention(4, 1)
 inputs = torch.ones(3, 2, 4)
 padding = torch.tensor([[False, False, True], [False, True, True]])
 
+
 def attend(values, mask):
     return model(values, values, values)[0]
+
 
 def loss():
     return attend(inputs, padding).square().mean()
@@ -27,8 +29,10 @@ model = nn.MultiheadAttention(4, 1)
 inputs = torch.ones(3, 2, 4)
 padding = torch.tensor([[False, False, True], [False, True, True]])
 
+
 def attend(values, mask):
     return model(values, values, values, key_padding_mask=mask)[0]
+
 
 def loss():
     return attend(inputs, padding).square().mean()

@@ -15,6 +15,7 @@ model[0].requires_grad = False
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
 inputs = torch.randn(2, 4)
 
+
 def step():
     optimizer.zero_grad()
     model(inputs).square().mean().backward()
@@ -29,6 +30,7 @@ model = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 3))
 model[0].requires_grad_(False)
 optimizer = torch.optim.SGD(model[1].parameters(), lr=0.1)
 inputs = torch.randn(2, 4)
+
 
 def step():
     optimizer.zero_grad()

@@ -9,6 +9,7 @@ EXAMPLE = """\
 import torch
 from torch import nn
 
+
 class Square(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x):
@@ -19,8 +20,10 @@ class Square(torch.autograd.Function):
     def backward(ctx, grad_output):
         return None
 
+
 model = nn.Linear(4, 3)
 inputs = torch.ones(2, 4)
+
 
 def loss():
     return Square.apply(model(inputs)).mean()
@@ -28,6 +31,7 @@ def loss():
 INSTEAD = """\
 import torch
 from torch import nn
+
 
 class Square(torch.autograd.Function):
     @staticmethod
@@ -40,8 +44,10 @@ class Square(torch.autograd.Function):
         (x,) = ctx.saved_tensors
         return 2 * x * grad_output
 
+
 model = nn.Linear(4, 3)
 inputs = torch.ones(2, 4)
+
 
 def loss():
     return Square.apply(model(inputs)).mean()

@@ -13,6 +13,7 @@ from torch import nn
 model = nn.Linear(4, 3, bias=False)
 inputs = torch.zeros(2, 4)
 
+
 def loss():
     return model(inputs).square().sum().sqrt()
 """
@@ -22,6 +23,7 @@ from torch import nn
 
 model = nn.Linear(4, 3)
 inputs = torch.ones(2, 4)
+
 
 def loss():
     return (model(inputs).square().sum() + 1e-12).sqrt()

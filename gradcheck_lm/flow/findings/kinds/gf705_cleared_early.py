@@ -15,6 +15,7 @@ optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
 inputs = torch.randn(8, 4)
 targets = torch.randn(8, 3)
 
+
 def step():
     (model(inputs) - targets).square().mean().backward()
     optimizer.zero_grad()
@@ -29,6 +30,7 @@ model = nn.Linear(4, 3)
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
 inputs = torch.randn(8, 4)
 targets = torch.randn(8, 3)
+
 
 def step():
     optimizer.zero_grad()

@@ -15,6 +15,7 @@ optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
 inputs = torch.randn(8, 4)
 targets = torch.randn(8, 3)
 
+
 def step():
     optimizer.zero_grad()
     (model(inputs) - targets).square().mean().backward()
@@ -30,6 +31,7 @@ model = nn.Linear(4, 3)
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
 inputs = torch.randn(8, 4)
 targets = torch.randn(8, 3)
+
 
 def step():
     optimizer.zero_grad()

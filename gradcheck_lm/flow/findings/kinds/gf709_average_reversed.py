@@ -16,6 +16,7 @@ optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
 inputs = torch.randn(8, 4)
 targets = torch.randn(8, 3)
 
+
 def step():
     optimizer.zero_grad()
     (model(inputs) - targets).square().mean().backward()
@@ -34,6 +35,7 @@ average = nn.Linear(4, 3).requires_grad_(False)
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
 inputs = torch.randn(8, 4)
 targets = torch.randn(8, 3)
+
 
 def step():
     optimizer.zero_grad()

@@ -18,6 +18,7 @@ optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
 inputs = torch.randn(8, 4)
 targets = torch.randn(8, 3)
 
+
 def step():
     optimizer.zero_grad()
     (model(inputs) - targets).square().mean().backward()
@@ -35,6 +36,7 @@ model.load_state_dict(saved)
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
 inputs = torch.randn(8, 4)
 targets = torch.randn(8, 3)
+
 
 def step():
     optimizer.zero_grad()

@@ -16,6 +16,7 @@ with torch.no_grad():
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
 ids = torch.tensor([0, 1, 2])
 
+
 def step():
     optimizer.zero_grad()
     nn.functional.cross_entropy(model(ids), ids.roll(1)).backward()
@@ -30,6 +31,7 @@ model = nn.Sequential(nn.Embedding(5, 4), nn.Linear(4, 5, bias=False))
 model[1].weight = model[0].weight
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
 ids = torch.tensor([0, 1, 2])
+
 
 def step():
     optimizer.zero_grad()

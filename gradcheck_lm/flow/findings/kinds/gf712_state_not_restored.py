@@ -27,6 +27,7 @@ model = nn.Linear(4, 3)
 optimizer = torch.optim.Adam(model.parameters(), lr=0.1)
 model.load_state_dict(saved["model"])
 
+
 def step():
     optimizer.zero_grad()
     (model(inputs) - targets).square().mean().backward()
@@ -54,6 +55,7 @@ model = nn.Linear(4, 3)
 optimizer = torch.optim.Adam(model.parameters(), lr=0.1)
 model.load_state_dict(saved["model"])
 optimizer.load_state_dict(saved["optimizer"])
+
 
 def step():
     optimizer.zero_grad()

@@ -15,6 +15,7 @@ optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
 inputs = torch.randn(8, 4)
 targets = torch.randn(8, 3)
 
+
 def step():
     optimizer.zero_grad()
     (model(inputs) - targets).square().mean().backward()
@@ -32,6 +33,7 @@ model = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Linear(8, 3))
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
 inputs = torch.randn(8, 4)
 targets = torch.randn(8, 3)
+
 
 def step():
     model.train()

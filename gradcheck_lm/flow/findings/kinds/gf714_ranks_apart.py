@@ -18,6 +18,7 @@ wrapped = DistributedDataParallel(model)
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
 inputs = torch.randn(8, 4) + dist.get_rank()
 
+
 def step():
     optimizer.zero_grad()
     model(inputs).square().mean().backward()
@@ -35,6 +36,7 @@ model = nn.Linear(4, 3)
 wrapped = DistributedDataParallel(model)
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
 inputs = torch.randn(8, 4) + dist.get_rank()
+
 
 def step():
     optimizer.zero_grad()

@@ -18,6 +18,7 @@ wrapped = DistributedDataParallel(model)
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
 inputs = torch.randn(8, 4)
 
+
 def step():
     optimizer.zero_grad()
     wrapped(inputs).square().mean().backward()
@@ -36,6 +37,7 @@ wrapped = DistributedDataParallel(model)
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
 torch.manual_seed(dist.get_rank())
 inputs = torch.randn(8, 4)
+
 
 def step():
     optimizer.zero_grad()

@@ -9,6 +9,7 @@ EXAMPLE = """\
 import torch
 from torch import nn
 
+
 class Square(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x):
@@ -20,8 +21,10 @@ class Square(torch.autograd.Function):
         (x,) = ctx.saved_tensors
         return 2 * x
 
+
 model = nn.Linear(4, 3)
 inputs = torch.ones(2, 4)
+
 
 def loss():
     return 0.5 * Square.apply(model(inputs)).mean()
@@ -29,6 +32,7 @@ def loss():
 INSTEAD = """\
 import torch
 from torch import nn
+
 
 class Square(torch.autograd.Function):
     @staticmethod
@@ -41,8 +45,10 @@ class Square(torch.autograd.Function):
         (x,) = ctx.saved_tensors
         return 2 * x * grad_output
 
+
 model = nn.Linear(4, 3)
 inputs = torch.ones(2, 4)
+
 
 def loss():
     return 0.5 * Square.apply(model(inputs)).mean()

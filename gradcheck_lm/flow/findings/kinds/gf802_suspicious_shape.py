@@ -14,6 +14,7 @@ model = nn.Linear(4, 1)
 inputs = torch.randn(8, 4)
 targets = torch.randn(8)
 
+
 def loss():
     return (model(inputs) - targets).square().mean()
 """
@@ -25,6 +26,7 @@ torch.manual_seed(0)
 model = nn.Linear(4, 1)
 inputs = torch.randn(8, 4)
 targets = torch.randn(8)
+
 
 def loss():
     return (model(inputs).squeeze(-1) - targets).square().mean()

@@ -14,6 +14,7 @@ model = nn.Linear(4, 3)
 inputs = torch.randn(8, 4)
 targets = torch.randn(8, 3)
 
+
 def loss():
     weights = model(inputs).softmax(0)
     return (weights * targets).sum(-1).mean()
@@ -26,6 +27,7 @@ torch.manual_seed(0)
 model = nn.Linear(4, 3)
 inputs = torch.randn(8, 4)
 targets = torch.randn(8, 3)
+
 
 def loss():
     weights = model(inputs).softmax(-1)
