@@ -9,8 +9,7 @@ TORCH ?= torch
 CONSTRAINTS ?= -c constraints.txt
 # the debugger's: they need the base dependencies and what is named here
 BASE_TESTS := $(wildcard tests/test_flow_*.py tests/test_draw_*.py tests/test_integrations_*.py) \
-  tests/test_pytest_plugin.py tests/test_cli_run.py tests/test_layers.py tests/test_light_import.py tests/test_files.py \
-  tests/test_types.py
+  tests/test_pytest_plugin.py tests/test_cli_run.py tests/test_light_import.py tests/test_types.py
 TOOLS := pytest pytest-xdist hypothesis expecttest
 OUT ?= runs/demo
 SCREENSHOTS ?= build/screenshots

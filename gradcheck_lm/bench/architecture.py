@@ -186,8 +186,8 @@ def _house(imports: Iterable[Import], folder: Path, inside: tuple[str, ...]) -> 
         return folder.name if name == "__init__" else name
 
     boxes = {name for path in sorted(folder.rglob("*.py")) if (name := box(_parts(path, folder, inside)))}
-    now: set[tuple[str, str]] = set()
-    late: set[tuple[str, str]] = set()
+    now: set[Arrow] = set()
+    late: set[Arrow] = set()
     for one in imports:
         pair = box(one.importer), box(one.imported)
         if pair[0] is not None and pair[1] is not None and pair[0] != pair[1]:
