@@ -56,7 +56,18 @@ class Reader:
     words: tuple[bytes, ...] = ()
 
 
-NUMBERS = (b"-1", b"0", b"99999999999999999999", b"1e400", b"nan", b"null", b"true", b"\xff", b"\x00" * 8, b"\xff" * 8)
+NUMBERS = (
+    b"-1",
+    b"0",
+    b"99999999999999999999",
+    b"1e400",
+    b"Infinity",
+    b"null",
+    b"true",
+    b"\xff",
+    b"\x00" * 8,
+    b"\xff" * 8,
+)
 JSON_WORDS = (*NUMBERS, b"[", b"]", b"{", b"}", b'"', b":", b",", b"[" * 3000, b'"\\ud800"', b"{}", b"[]", b'"x"')
 XML_WORDS = (
     *NUMBERS,

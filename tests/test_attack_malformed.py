@@ -238,6 +238,30 @@ def test_a_checkpoint_whose_note_is_too_deep(tmp_path: Path) -> None:
         load_checkpoint(tmp_path / "x.safetensors")
 
 
+def test_a_checkpoint_whose_sizes_are_no_numbers(tmp_path: Path) -> None:
+    from safetensors.torch import save_file
+
+    config = {"name": "x", "height": 32, "width": 64, "stem_channels": 4, "lstm_layers": 1, "lstm_hidden": 8}
+    config |= {"lstm_dropout": 0.0, "head_dropout": 0.0, "classes": 3}
+    for groups in ([[float("inf"), 8]], [[float("nan"), 8]], [["x", 8]], [[1]], 5, [[10**400, 8]]):
+        note = {"format": "recogniser/1", "config": config | {"groups": groups}, "characters": "ab", "extra": {}}
+        save_file({"x": torch.zeros(1)}, tmp_path / "x.safetensors", {"gradcheck_lm": json.dumps(note)})
+        with pytest.raises(CheckpointError, match=r"the metadata of .* is damaged"):
+            load_checkpoint(tmp_path / "x.safetensors")
+
+
+def test_random_numbers_of_a_state_that_are_none(tmp_path: Path) -> None:
+    file, parts = state(tmp_path)
+    kept = torch.get_rng_state()
+    version, inner, gauss = json.loads(read_metadata(file.read_bytes(), file)["python"])
+    broken = json.dumps([version, [-5, *inner[1:]], gauss])
+    try:
+        with pytest.raises(CheckpointError, match=r"is damaged .*: delete it to start again"):
+            load_state(forged(file, python=broken), config={"a": 1}, **parts)
+    finally:
+        torch.set_rng_state(kept)
+
+
 def state(folder: Path) -> tuple[Path, dict]:
     model = torch.nn.Linear(2, 2)
     parts = {"model": model, "optimizer": torch.optim.Adam(model.parameters()), "generators": {"g": torch.Generator()}}

@@ -169,7 +169,7 @@ def _read_note(metadata: dict[str, str] | None, place: Path) -> tuple[CRNNConfig
             raise ArgumentError(f"more than {_MOST_LAYERS} LSTM layers or {_MOST_BLOCKS} residual blocks")
         if config.classes != charset.size:
             raise ArgumentError(f"{config.classes} classes and a charset of {charset.size}")
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:  # JSON has Infinity, int has none
         raise CheckpointError(f"the metadata of {place} is damaged ({error}): fetch or write the file again") from error
     return config, charset, extra
 

@@ -21,6 +21,10 @@ from gradcheck_lm.foreign import parse_json
 from gradcheck_lm.lab.machine.devices import with_index
 
 FORMAT = "gradcheck_lm run 1"
+# RuntimeError: of torch, where a tensor has another shape than what it is for; OverflowError: a number of random's
+_DAMAGED = (
+    SafetensorError, KeyError, ValueError, TypeError, IndexError, AttributeError, OverflowError, RuntimeError,
+)  # fmt: skip
 
 
 def save_state(
@@ -105,8 +109,7 @@ def load_state(
         _put_back(tensors, metadata, path, model, optimizer, generators, rank, scaler)
     except torch.OutOfMemoryError:
         raise
-    # RuntimeError: of torch, where a tensor has another shape than what it is for
-    except (SafetensorError, KeyError, ValueError, TypeError, IndexError, AttributeError, RuntimeError) as error:
+    except _DAMAGED as error:
         said = " ".join(str(error).split())[:200]
         raise CheckpointError(f"{path} is damaged ({said}): delete it to start again") from error
     return int(metadata["step"])
