@@ -18,7 +18,17 @@ from gradcheck_lm.draw.consoles import progress as progress
 from gradcheck_lm.draw.consoles import table as table
 from gradcheck_lm.draw.flow_tree import FlowTree, legend
 from gradcheck_lm.draw.lettering import shown
-from gradcheck_lm.draw.words import by_module, few, number, place, short_path, term_verdict, verdict, wrt_count
+from gradcheck_lm.draw.words import (
+    by_module,
+    few,
+    is_of_the_step,
+    number,
+    place,
+    short_path,
+    term_verdict,
+    verdict,
+    wrt_count,
+)
 from gradcheck_lm.flow.findings.model import Diagnosis, Finding
 
 
@@ -45,17 +55,24 @@ def print_diagnosis(diagnosis: Diagnosis, console: Console | None = None) -> Non
 def diagnosis_view(diagnosis: Diagnosis, *, encoding: str = "utf-8") -> RenderableType:
     """A diagnosis as something rich can print."""
     parts: list[RenderableType] = [_text(verdict(diagnosis), encoding, "bold green" if diagnosis.ok else "bold red")]
-    errors = [finding for finding in diagnosis.findings if finding.severity == "error"]
-    others = [finding for finding in diagnosis.findings if finding.severity != "error"]
+    found = list(enumerate(diagnosis.findings, 1))
+    errors = [one for one in found if one[1].severity == "error" and not is_of_the_step(one[1])]
+    steps = [one for one in found if one[1].severity == "error" and is_of_the_step(one[1])]
+    warnings = [one for one in found if one[1].severity == "warning"]
+    others = [one for one in found if one[1].severity == "note"]
     if any(node.role == "term" for node in diagnosis.graph.nodes):
         marks = _text(legend(diagnosis, encoding=encoding), encoding, "dim")
         parts += [_heading("The way of the data"), FlowTree(diagnosis, encoding=encoding), marks]
     if errors:
         title = "The cut" if len(errors) == 1 else "The cuts, in the order in which the data flows"
-        parts += [_heading(title), *(_finding(i, finding, encoding) for i, finding in enumerate(errors, 1))]
-    if others:
-        parts.append(_heading("Also seen, and harmless here: another path carries the gradient"))
-        parts += [_finding(i, finding, encoding) for i, finding in enumerate(others, len(errors) + 1)]
+        parts += [_heading(title), *(_finding(i, finding, encoding) for i, finding in errors)]
+    for title, group in (
+        ("Between backward() and the next step", steps),
+        ("Very likely not meant", warnings),
+        ("Also seen, and harmless here: another path carries the gradient", others),
+    ):
+        if group:
+            parts += [_heading(title), *(_finding(i, finding, encoding) for i, finding in group)]
     if diagnosis.terms:
         parts.append(_terms(diagnosis, encoding))
     for title, names in (("No gradient", diagnosis.unreached), ("A gradient of exactly 0", diagnosis.zero)):
@@ -92,8 +109,8 @@ def _finding(index: int, finding: Finding, encoding: str) -> RenderableType:
         body.append(_text(f"inside a library, at {short_path(finding.library[0])}:{finding.library[1]}", encoding))
     body.append(_labelled("why", finding.why, encoding))
     if finding.tensors:
-        body.append(_labelled("loses", few(finding.tensors), encoding))
-    if finding.cures and finding.severity == "error":  # what does no harm needs no cure
+        body.append(_labelled("of" if is_of_the_step(finding) else "loses", few(finding.tensors), encoding))
+    if finding.cures and finding.severity != "note":  # what does no harm needs no cure
         body.append(_labelled("cure", finding.cures[0], encoding))
     return Padding(Group(head, *(Padding(part, (0, 0, 0, 3)) for part in body)), (0, 0, 0, 1))
 

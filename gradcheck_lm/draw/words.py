@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from gradcheck_lm.flow.findings.model import Diagnosis, Finding, Term
+from gradcheck_lm.flow.findings.model import KINDS, Diagnosis, Finding, Term
 from gradcheck_lm.flow.findings.paths import short_path
 
 
@@ -18,8 +18,9 @@ def verdict(diagnosis: Diagnosis, language: str = "en") -> str:
 def _verdict_en(diagnosis: Diagnosis) -> str:
     total = wrt_count(diagnosis)
     if diagnosis.ok:
-        every = "The one tensor asked about gets" if total == 1 else f"All {total} tensors asked about get"
-        return f"The gradient flows: {every} a gradient that is not zero, and no loss term is dead."
+        return _flows_en(diagnosis, total)
+    if (step := first_of_the_step(diagnosis)) is not None and not _starves(diagnosis):
+        return f"Gradients arrive, and what becomes of them is wrong: {step.title}, at {_brief(step)}."
     dead = [term.name for term in diagnosis.terms.values() if term.dead]
     alive = [term.name for term in diagnosis.terms.values() if not term.dead]
     first = first_cut(diagnosis)
@@ -37,11 +38,49 @@ def _verdict_en(diagnosis: Diagnosis) -> str:
     return f"{' and '.join(parts) or 'A gradient is lost'}.{cause}"
 
 
+def _flows_en(diagnosis: Diagnosis, total: int) -> str:
+    idle = len({*diagnosis.unreached, *diagnosis.zero})
+    if idle:
+        rest = (
+            f"{total - idle} of {total} tensors asked about get a gradient that is not zero, the others are told below"
+        )
+    else:
+        every = "The one tensor asked about gets" if total == 1 else f"All {total} tensors asked about get"
+        rest = f"{every} a gradient that is not zero"
+    return f"The gradient flows: {rest}, and no loss term is dead.{_warned_en(diagnosis)}"
+
+
+def _warned_en(diagnosis: Diagnosis) -> str:
+    warnings = [finding for finding in diagnosis.findings if finding.severity == "warning"]
+    if not warnings:
+        return ""
+    return f" Very likely not meant: {warnings[0].title}, at {_brief(warnings[0])}."
+
+
+def first_of_the_step(diagnosis: Diagnosis) -> Finding | None:
+    """The first error that lies between backward() and the next step."""
+    return next((one for one in diagnosis.findings if one.severity == "error" and is_of_the_step(one)), None)
+
+
+def is_of_the_step(finding: Finding) -> bool:
+    """Whether it tells what becomes of gradients that arrive."""
+    return finding.code.startswith("GF7")
+
+
+def _starves(diagnosis: Diagnosis) -> bool:
+    return any(finding.severity == "error" and not is_of_the_step(finding) for finding in diagnosis.findings)
+
+
 def _verdict_ja(diagnosis: Diagnosis) -> str:
     total = wrt_count(diagnosis)
     if diagnosis.ok:
+        idle = len({*diagnosis.unreached, *diagnosis.zero})
         every = f"対象の {total} 個のテンソルすべてが 0 でない勾配を受け取り"
+        if idle:
+            every = f"対象の {total} 個のテンソルのうち {total - idle} 個が 0 でない勾配を受け取り(残りは下に示します)"
         return f"勾配は届いています: {every}、死んだ損失項はありません。"
+    if (step := first_of_the_step(diagnosis)) is not None and not _starves(diagnosis):
+        return f"勾配は届いていますが、その後の扱いに誤りがあります: {title_ja(step)}({_brief(step)})。"
     dead = [term.name for term in diagnosis.terms.values() if term.dead]
     alive = [term.name for term in diagnosis.terms.values() if not term.dead]
     first = first_cut(diagnosis)
@@ -57,9 +96,15 @@ def _verdict_ja(diagnosis: Diagnosis) -> str:
     return f"{'。'.join(parts) or '勾配が失われています'}。{cause}"
 
 
+def title_ja(finding: Finding) -> str:
+    """The title of a finding's kind in Japanese."""
+    return KINDS[finding.kind].heading.say("ja") if finding.kind in KINDS else finding.kind
+
+
 def first_cut(diagnosis: Diagnosis) -> Finding | None:
     """The first finding that starves something, as the data flows."""
-    return next((finding for finding in diagnosis.findings if finding.severity == "error"), None)
+    errors = (finding for finding in diagnosis.findings if finding.severity == "error")
+    return next((finding for finding in errors if not is_of_the_step(finding)), None)
 
 
 def wrt_count(diagnosis: Diagnosis) -> int:

@@ -19,24 +19,11 @@ from gradcheck_lm.flow.scripts.session import ScriptRecorder
 from gradcheck_lm.flow.stepping.ledger import Backward, Event, Ledger, Step
 from gradcheck_lm.flow.stepping.owners import Owners
 from gradcheck_lm.flow.stepping.report import StepReport, report_of
-from gradcheck_lm.flow.stepping.watcher import TOLD, Watcher
+from gradcheck_lm.flow.stepping.watcher import Watcher
 from gradcheck_lm.flow.watching.sites import BOUNDARIES, Site
 
 # a loss: the places of its backward() and of its making, and the optimizers that hold tensors which it reaches
 Key = tuple[int, int, tuple[int, ...]]
-
-
-class StepRecorder(ScriptRecorder):
-    """A recorder that also tells a watcher of gradients changed by hand and of numbers that are read."""
-
-    watcher: Watcher | None = None
-
-    def __torch_function__(
-        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
-    ) -> Any:
-        if func in TOLD and self.watcher is not None:
-            self.watcher.told(func, args, sys._getframe(1))
-        return super().__torch_function__(func, types, args, kwargs)
 
 
 class StepRun:
@@ -47,7 +34,7 @@ class StepRun:
     ) -> None:
         self.names = names
         self.code: CodeType | None = None
-        self.recorder = StepRecorder(lambda loss: None)
+        self.recorder = ScriptRecorder(lambda loss: None)
         self.watcher = Watcher(modules, optimizers, on_backward=self._before_backward)
         self.recorder.watcher = self.watcher
         self._losses: dict[Key, Diagnosis] = {}

@@ -6,7 +6,7 @@ import functools
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from threading import get_ident
 from typing import Any
@@ -45,10 +45,17 @@ class Engine:
     Args:
         around: called with the pass and a function that runs it; gives what that function gives.
         packed: called whenever hooks on what is saved for the backward pass are switched on.
+        aside: gives what else is to stand around passes of our own.
     """
 
-    def __init__(self, around: Around, packed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        around: Around,
+        packed: Callable[[], None],
+        aside: Callable[[], AbstractContextManager[None]] | None = None,
+    ) -> None:
         self._around = around
+        self._aside = aside or nullcontext
         self._packed = packed
         self._inside = False
         self._process, self._thread = os.getpid(), get_ident()
@@ -86,7 +93,8 @@ class Engine:
         """Passes of our own are none of the script's."""
         before, self._inside = self._inside, True
         try:
-            yield
+            with self._aside():
+                yield
         finally:
             self._inside = before
 

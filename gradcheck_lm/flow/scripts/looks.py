@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -63,11 +63,12 @@ class Elsewhere:
     """What the other looks at a script say of a tensor that one loss, in one step, gives nothing."""
 
     live: set[int]  # some loss feeds them: a player waits for its turn
+    idle: set[int]  # an optimizer holds them and no module has them any more: told with its steps
     families: set[str]  # names, without their numbers, of which one was fed in one step and not in another
 
     def waiting(self, answer: Answer) -> set[str]:
         """Names that are fed by another loss or in another step."""
-        return {name for name in answer.starved if answer.ids.get(name) in self.live}
+        return {name for name in answer.starved if answer.ids.get(name) in self.live | self.idle}
 
     def by_chance(self, answer: Answer) -> set[str]:
         """Names of layers or experts that were idle in every step seen, where their like were idle in some."""
@@ -80,6 +81,7 @@ def _family(name: str) -> str:
 
 
 Key = tuple[Any, ...]
+_SEVERITIES = ("error", "warning", "note")
 
 
 class Book:
@@ -104,14 +106,18 @@ class Book:
         """Note the answer that matters most: for the loss that ended the script."""
         self._answers = {("first",): [answer], **self._answers}
 
-    def diagnoses(self) -> list[tuple[tuple[str, int], Diagnosis]]:
-        """For each loss the line of its backward() and one diagnosis."""
+    def diagnoses(self, idle: Iterable[int] = ()) -> list[tuple[tuple[str, int], Diagnosis]]:
+        """For each loss the line of its backward() and one diagnosis.
+
+        Args:
+            idle: ids of tensors of which something else is told.
+        """
         live = {key for answers in self._answers.values() for answer in answers for key in answer.live}
         found = []
         for answers in self._answers.values():
             fed = {key for answer in answers for key in answer.live}  # by this very loss
             changing = {name for answer in answers for name in answer.starved if answer.ids.get(name) in fed}
-            elsewhere = Elsewhere(live, {_family(name) for name in changing if _family(name) != name})
+            elsewhere = Elsewhere(live, set(idle), {_family(name) for name in changing if _family(name) != name})
             found.append((answers[0].place, accountable(settled(answers, elsewhere))))
         return found
 
@@ -153,10 +159,16 @@ def _excused(answer: Answer, elsewhere: Elsewhere) -> Diagnosis:
     if not waiting and not by_chance:
         return diagnosis
     notes = []
-    if waiting:
+    replaced = {name for name in waiting if answer.ids.get(name) in elsewhere.idle}
+    if replaced:
         notes.append(
-            f"{len(waiting)} of {len(diagnosis.wrt)} tensors get nothing from this loss in this step, and something "
-            "from another loss or in another step: it was not their turn"
+            f"{len(replaced)} of {len(diagnosis.wrt)} tensors that the optimizers hold are part of no module any more: "
+            "see what is told of the step"
+        )
+    if waiting - replaced:
+        notes.append(
+            f"{len(waiting - replaced)} of {len(diagnosis.wrt)} tensors get nothing from this loss in this step, and "
+            "something from another loss or in another step: it was not their turn"
         )
     if by_chance:
         notes.append(
@@ -164,10 +176,12 @@ def _excused(answer: Answer, elsewhere: Elsewhere) -> Diagnosis:
             "kind do in one of them: layers or experts that are chosen at random; a look at more steps would settle it"
         )
     waiting |= by_chance
+    only_replaced = bool(answer.ids) and elsewhere.idle.issuperset(answer.ids.values())
     findings = []
     for finding in diagnosis.findings:
         left = tuple(name for name in finding.tensors if name not in waiting)
-        if finding.kind != "non_finite" and finding.tensors and finding.severity == "error":
+        of_them = finding.tensors or only_replaced  # a loss is dead for tensors that nothing uses
+        if finding.kind != "non_finite" and of_them and finding.severity == "error":
             finding = replace(finding, tensors=left or finding.tensors, severity="error" if left else "note")
         findings.append(finding)
     unreached = tuple(name for name in diagnosis.unreached if name not in waiting)
@@ -175,7 +189,7 @@ def _excused(answer: Answer, elsewhere: Elsewhere) -> Diagnosis:
     errors = [finding for finding in findings if finding.severity == "error"]
     excused = replace(
         diagnosis,
-        ok=not (diagnosis.dead or unreached or errors),
+        ok=not ((diagnosis.dead and not only_replaced) or unreached or errors),
         unreached=unreached,
         zero=zero,
         notes=(*notes, *diagnosis.notes),
@@ -194,6 +208,21 @@ def with_findings(diagnosis: Diagnosis, findings: Sequence[tuple[int | None, Fin
     )
     graph = replace(diagnosis.graph, nodes=nodes)
     return replace(diagnosis, findings=tuple(finding for _, finding in findings), graph=graph)
+
+
+def with_steps(
+    losses: Sequence[tuple[tuple[str, int], Diagnosis]], findings: Sequence[Finding]
+) -> list[tuple[tuple[str, int], Diagnosis]]:
+    """The diagnoses with what becomes of the gradients: at the loss on whose line it is told, else at the first."""
+    found = list(losses)
+    places = [place for place, _ in found]
+    for finding in findings if found else ():
+        number = places.index((finding.file, finding.line)) if (finding.file, finding.line) in places else 0
+        place, diagnosis = found[number]
+        told = [*enumerate(diagnosis.findings), (None, finding)]
+        told.sort(key=lambda one: _SEVERITIES.index(one[1].severity))  # stable: those of the loss itself come first
+        found[number] = place, with_findings(replace(diagnosis, ok=diagnosis.ok and finding.severity != "error"), told)
+    return found
 
 
 def accountable(diagnosis: Diagnosis) -> Diagnosis:

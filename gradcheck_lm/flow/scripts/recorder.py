@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import TracebackType
@@ -11,6 +12,7 @@ import torch
 from torch.nn.parameter import UninitializedTensorMixin  # type: ignore[attr-defined]
 from torch.overrides import _len_torch_function_stack, _pop_mode, _push_mode
 
+from gradcheck_lm.flow.stepping.watcher import TOLD, Watcher
 from gradcheck_lm.flow.watching.recorder import Recorder
 from gradcheck_lm.flow.watching.tape import Recording
 
@@ -34,6 +36,7 @@ class ScriptRecorder(Recorder):
         self.before: Recording | None = None  # what was recorded before it last started again
         super().__init__()
         self.on_backward = on_backward
+        self.watcher: Watcher | None = None  # told of gradients changed by hand and of numbers that are read
         self.paused = False
         self.ready = False  # it stands on the stack of modes, or is just handling a call
 
@@ -47,6 +50,8 @@ class ScriptRecorder(Recorder):
                 self.on_backward(args[0])
             # where the script has put its own in the place of backward(), that has run already, and led here
             return _BACKWARD(*args, **(kwargs or {}))
+        if self.watcher is not None and func in TOLD:
+            self.watcher.told(func, args, sys._getframe(1))
         if func in _TOUCHING:
             self.touched = self.touched or _TOUCHING[func]
         if types and any(issubclass(kind, UninitializedTensorMixin) for kind in types):

@@ -13,14 +13,15 @@ import torch
 
 from gradcheck_lm.errors import GradcheckLMError
 from gradcheck_lm.flow.asking.scene import Passed, Written
-from gradcheck_lm.flow.findings.model import Diagnosis
+from gradcheck_lm.flow.findings.model import Diagnosis, Finding
 from gradcheck_lm.flow.scripts.engine import Engine, Started
-from gradcheck_lm.flow.scripts.looks import Answer, Book, Look
+from gradcheck_lm.flow.scripts.looks import Answer, Book, Look, with_steps
 from gradcheck_lm.flow.scripts.naming import parameters_of
 from gradcheck_lm.flow.scripts.players import Players
 from gradcheck_lm.flow.scripts.questions import Questions
 from gradcheck_lm.flow.scripts.recorder import ScriptRecorder as ScriptRecorder
 from gradcheck_lm.flow.scripts.refused import NO_GRAPH, Refused, can_be_told, roots_of
+from gradcheck_lm.flow.scripts.step_watch import StepWatch
 from gradcheck_lm.flow.watching.sites import Site, find_site
 from gradcheck_lm.flow.watching.tensors import SEQUENCE
 from gradcheck_lm.flow.watching.unseen import unseen
@@ -49,8 +50,13 @@ class Session:
     def __init__(self, until: str) -> None:
         self.until = until
         self.recorder = ScriptRecorder()
-        self.engine = Engine(self._around, self._packed)
-        self.players = Players(self._before_step, self._after_step)  # the step's ledger is to listen here as well
+        self.steps: StepWatch | None = None
+        if until in ("two-steps", "end"):
+            self.steps = StepWatch(self.recorder, lambda: self.main)
+            self.recorder.watcher = self.steps.watcher
+        self.engine = Engine(self._around, self._packed, self.steps.aside if self.steps is not None else None)
+        self.players = Players(self._before_step, self._after_step)
+        self._step_findings: tuple[Finding, ...] = ()
         self.questions = Questions(self.recorder, self.players, self.engine)
         self.book = Book()
         self.aside = Book()  # of autograd.grad, which counts where no backward() is called
@@ -58,6 +64,7 @@ class Session:
         self.enough = False
         self.over = False  # the first steps were seen: the script runs at full speed
         self.refused: list[Refused] = []
+        self._idle: set[int] = set()  # tensors that optimizers hold and no module has any more
         self.passed: list[Passed] = []
         self.written: list[Written] = []
         self._turn: list[Look] = []  # backward passes since the last steps
@@ -81,15 +88,24 @@ class Session:
     def optimizers(self) -> Iterator[None]:
         """Note every optimizer and every backward pass of the script; torch is as before afterwards."""
         try:
+            if self.steps is not None:
+                self.steps.open()
             with self.players.watched(), self.engine.watched():
                 yield
         finally:
             if self.engine.is_home():
                 self._guarded(self._close_turn)
+                self._guarded(lambda: self._close_steps(complete=True))
+            elif self.steps is not None:
+                self.steps.close()
 
     def diagnoses(self) -> list[tuple[tuple[str, int], Diagnosis]]:
-        """For each loss that was asked about the line of its backward(), and its diagnosis."""
-        return self.book.diagnoses() if len(self.book) else self.aside.diagnoses()
+        """For each loss that was asked about the line of its backward(), and its diagnosis.
+
+        What becomes of the gradients that arrive stands with the first loss, or with the one on whose line it is.
+        """
+        found = self.book.diagnoses(self._idle) if len(self.book) else self.aside.diagnoses()
+        return with_steps(found, self._step_findings)
 
     @property
     def answer(self) -> Diagnosis | None:
@@ -111,6 +127,8 @@ class Session:
         was, self.recorder.paused = self.recorder.paused, True
         look: Look | None = None
         try:
+            if self.steps is not None and started.accumulates:
+                self.steps.before(started.roots)
             look = self._guarded(lambda: self._begin(started))
             with look.own.watched() if look is not None and look.own is not None else nullcontext():
                 result = run()
@@ -220,6 +238,8 @@ class Session:
             return
         self.recorder.paused = False
         self._guarded(lambda: self._stepped_by(optimizer))
+        if self.steps is not None:
+            self._guarded(self.steps.after_step)
         steps = self.players.fewest_steps(), self.players.most_steps()
         if self.until in ("two-steps", "end") and (steps[0] >= 2 or steps[1] >= _ENOUGH_STEPS):
             self._guarded(self._close_turn)
@@ -245,8 +265,20 @@ class Session:
         self.written = [replace(one, call=-1, tokens=frozenset()) for one in self.written[-4:]]
         self.recorder.forget()
 
+    def _close_steps(self, *, complete: bool) -> None:
+        """No more steps are watched; complete: the script has come to its end."""
+        steps, self.steps = self.steps, None
+        if steps is None:
+            return
+        self.recorder.watcher = None
+        steps.close()
+        self._step_findings = steps.findings(complete=complete)
+        self._idle = steps.idle(self._step_findings)
+        self.troubles += [f"a step was not seen whole: {failure}" for failure in steps.watcher.log.failures]
+
     def _leave(self) -> None:
         """What was asked has been seen: stop the script, or let it run on at full speed."""
+        self._guarded(lambda: self._close_steps(complete=False))
         if self.until != "end":
             self.enough = True
             raise Enough

@@ -39,6 +39,7 @@ class Losses:
         self.seen: dict[int, Seen] = {}
         # numbers that are still there: what is summed in each, and where it was made
         self.pending: dict[int, tuple[weakref.ref[torch.Tensor], tuple[int, ...], int]] = {}
+        self._told: set[tuple[str, int]] = set()  # (recording, token) counted already: it may be looked at again
 
     def look(self, recorder: Recorder, roots: Sequence[torch.Tensor]) -> None:
         """Before a backward(), or at the end: what the recorder has seen since the last time."""
@@ -61,7 +62,9 @@ class Losses:
             place = self.log.intern(recorder.recording.calls[recorder.recording.tokens[token].producer].site)
             chain = self._chain(recorder, token)
             self.pending[id(tensor)] = (weakref.ref(tensor), tuple(one for one, _ in chain), place)
-            if place >= 0 and token not in own and not (token in inputs and token not in exported):
+            known_before = (recorder.recording.stamp, token) in self._told
+            if not known_before and place >= 0 and token not in own and not (token in inputs and token not in exported):
+                self._told.add((recorder.recording.stamp, token))
                 self._note(place, {one for one, term in chain if term}, tensor, read=token in exported)
 
     @staticmethod
