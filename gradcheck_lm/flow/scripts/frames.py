@@ -7,11 +7,14 @@ import traceback
 from collections.abc import Iterator
 from types import TracebackType
 
+from gradcheck_lm.flow.stepping import wraps
 from gradcheck_lm.flow.watching import recorder
 from gradcheck_lm.flow.watching.sites import frame_kind
 
 # the rooms whose frames stand between the script's own while it runs
-_LOOKING_ON = tuple(os.path.dirname(os.path.abspath(file)) + os.sep for file in (__file__, recorder.__file__))
+_LOOKING_ON = tuple(
+    os.path.dirname(os.path.abspath(file)) + os.sep for file in (__file__, recorder.__file__, wraps.__file__)
+)
 DETOUR = "handle_torch_function"  # by which torch leads a call to the mode that watches it
 
 

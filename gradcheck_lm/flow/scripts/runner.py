@@ -92,6 +92,7 @@ def watch_script(
             failure = leaving if leaving.code not in (None, 0) else None
         except Exception as error:
             failure = error
+            session.failed = True
         excepthook = sys.excepthook
         if os.getpid() != process:
             return Seen([], failure and without_ours(failure), child=True, excepthook=excepthook)

@@ -62,6 +62,7 @@ class Session:
         self.aside = Book()  # of autograd.grad, which counts where no backward() is called
         self.troubles: list[str] = []
         self.enough = False
+        self.failed = False  # the script has ended by an error
         self.over = False  # the first steps were seen: the script runs at full speed
         self.refused: list[Refused] = []
         self._idle: set[int] = set()  # tensors that optimizers hold and no module has any more
@@ -95,7 +96,7 @@ class Session:
         finally:
             if self.engine.is_home():
                 self._guarded(self._close_turn)
-                self._guarded(lambda: self._close_steps(complete=True))
+                self._guarded(lambda: self._close_steps(complete=not self.failed))
             elif self.steps is not None:
                 self.steps.close()
 
