@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import re
+import subprocess
+import sys
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from gradcheck_lm.cli import app
+from gradcheck_lm.commands.run import exit_code
+from gradcheck_lm.flow import Diagnosis
+from gradcheck_lm.flow.scripts.looks import accountable
 
 STORY = """
     import sys
@@ -181,3 +190,129 @@ def test_exit_codes(text: str, code: int, told: str, tmp_path: Path) -> None:
     found, _, err = call(write(tmp_path / "script.py", text))
     assert (found, told in err) == (code, True), err
     assert ("Traceback" in err) == (code == 1 and bool(told))
+
+
+GAN = """
+    import torch
+    from torch import nn
+
+    torch.manual_seed(0)
+    maker, critic = nn.Linear(3, 4), nn.Linear(4, 1)
+    slow, fast = torch.optim.SGD(maker.parameters(), lr=0.1), torch.optim.SGD(critic.parameters(), lr=0.1)
+    for step in range(5):
+        fake = maker(torch.randn(6, 3))
+        fast.zero_grad()
+        critic(fake.detach()).square().mean().backward()
+        fast.step()
+        slow.zero_grad()
+        critic(fake{cut}).mean().backward()
+        slow.step()
+        print("step", step)
+"""
+
+
+def test_one_report_for_each_loss_and_json_of_both(tmp_path: Path) -> None:
+    script = write(tmp_path / "gan.py", GAN.format(cut=".detach()"))
+    code, out, _ = call("--json", tmp_path / "flow.json", script)
+    assert code == 1
+    assert "step 0\n" in out
+    assert "step 2" not in out  # two steps of each optimizer
+    assert re.search(r"Loss 1 of 2: backward\(\) at .*gan.py:10\nThe gradient flows", out)
+    assert re.search(r"Loss 2 of 2: backward\(\) at .*gan.py:13\nloss is dead", out)
+    found = json.loads((tmp_path / "flow.json").read_text())
+    assert [one["ok"] for one in found] == [True, False]
+    assert (found[1]["findings"][0]["kind"], found[1]["findings"][0]["line"]) == ("detach", 13)
+    code, out, err = call("--json", "-", "--sarif", tmp_path / "flow.sarif", "--until", "end", script)
+    assert code == 1
+    printed, _, written = out.partition("step 4\n")
+    assert printed.count("step") == 4
+    assert [one["ok"] for one in json.loads(written)] == [True, False]  # nothing else on standard output
+    assert "Loss 2 of 2" in err
+    results = json.loads((tmp_path / "flow.sarif").read_text())["runs"][0]["results"]
+    assert {one["ruleId"] for one in results} == {"GF104"}
+    code, out, _ = call(write(tmp_path / "gan.py", GAN.format(cut="")))
+    assert code == 0
+
+
+def test_one_loss_is_one_object(tmp_path: Path) -> None:
+    code, out, err = call("--json", "-", write(tmp_path / "healthy.py", HEALTHY))
+    assert code == 0
+    assert json.loads(out.removeprefix("after the step\n"))["ok"] is True
+    assert "The gradient flows" in err
+
+
+def test_a_loss_that_is_not_finite_is_told_by_its_line(tmp_path: Path) -> None:
+    script = write(
+        tmp_path / "script.py",
+        """
+        import torch
+        model = torch.nn.Linear(2, 1)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        for step in range(3):
+            hidden = model(torch.ones(1, 2)).abs()
+            score = (hidden - hidden - 1).log()
+            score.sum().backward()
+            optimizer.step()
+            print("step", step)
+        """,
+    )
+    code, out, err = call("--until", "end", script)
+    assert (code, err) == (1, "")
+    assert out.startswith("step 0\nstep 1\nstep 2\n")
+    assert re.search(r"script.py:6 +torch.Tensor.log", out)
+    assert "finite (-1)" in out
+
+
+HOOKED = """
+    import sys
+    import torch
+    sys.excepthook = lambda kind, error, trace: print("mine:", kind.__name__, error, trace.tb_frame.f_code.co_name)
+    model = torch.nn.Linear(2, 1)
+    model(torch.ones(1, 2)).sum().backward()
+    raise ValueError("the end")
+"""
+
+
+def test_the_scripts_own_excepthook_is_called(tmp_path: Path) -> None:
+    before = sys.excepthook
+    code, out, err = call("--until", "end", write(tmp_path / "hooked.py", HOOKED))
+    assert (code, err) == (1, "")
+    assert out.rstrip().endswith("mine: ValueError the end <module>")
+    assert sys.excepthook is before
+
+
+def test_standard_output_that_is_closed(tmp_path: Path) -> None:
+    script = write(tmp_path / "closing.py", HEALTHY + "\n    import sys\n    sys.stdout and sys.stdout.close()\n")
+    command = f"{sys.executable} -m gradcheck_lm run --json {tmp_path}/flow.json {script}"
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    for redirection in ("", " >&-"):
+        done = subprocess.run(command + redirection, shell=True, capture_output=True, text=True, env=environment)
+        assert done.returncode == 0, done.stderr
+        assert done.stderr.splitlines()[0].startswith("standard output is closed")
+        assert "Traceback" not in done.stderr
+        assert json.loads((tmp_path / "flow.json").read_text())["ok"] is True
+
+
+def test_a_script_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> bytes:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    script = write(tmp_path / "secret.py", HEALTHY)
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    code, _, err = call(script)
+    assert code == 2
+    assert "secret.py cannot be read: Permission denied; check its permissions." in err
+
+
+def test_no_exit_code_1_without_a_word(tmp_path: Path) -> None:
+    finding = accountable(Diagnosis(False, (), {}, ("weight",), ())).findings[0]
+    assert finding.severity == "error"
+    assert finding.why.startswith("No line can be named")
+    assert exit_code([Diagnosis(False, (finding,), {}, (), ())]) == 1
+    assert exit_code([Diagnosis(True, (replace(finding, severity="warning"),), {}, (), ())]) == 0
+    assert exit_code([Diagnosis(True, (replace(finding, severity="warning"),), {}, (), ())], strict=True) == 1
+    with pytest.raises(AssertionError, match="does not say why"):
+        exit_code([Diagnosis(False, (replace(finding, why=""),), {}, (), ())])
+    zero = accountable(Diagnosis(False, (), {}, (), ("bias",)))
+    assert zero.ok
+    assert "exactly 0, and no single operation makes it so" in zero.notes[0]

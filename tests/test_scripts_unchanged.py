@@ -1,8 +1,9 @@
-"""What a script does is its own: the same output, weights, counts, random state and end with the debugger and without."""
+"""What a script does is its own: same output, weights, counts, random state and end with the debugger and without."""
 
 from __future__ import annotations
 
 import contextlib
+import difflib
 import io
 import os
 import random
@@ -94,11 +95,18 @@ def watched(path: Path, until: str = "end") -> tuple[tuple[Any, ...], Seen]:
     return (shown(seen.error, seen.excepthook, out), out.getvalue(), state()), seen
 
 
+def assert_same(found: tuple[Any, ...], expected: tuple[Any, ...]) -> None:
+    """As `assert found == expected`, with the lines that differ."""
+    if found != expected:
+        lines = difflib.unified_diff(expected[1].splitlines(), found[1].splitlines(), "alone", "watched", lineterm="")
+        pytest.fail("\n".join([f"exit {expected[0]} alone, {found[0]} watched", *lines][:60]), pytrace=False)
+
+
 @pytest.mark.parametrize("path", [path for path in SCRIPTS if path.stem != "forks"], ids=lambda path: path.stem)
 def test_a_script_does_what_it_does_alone(path: Path) -> None:
     expected = alone(path)
     found, seen = watched(path)
-    assert found == expected
+    assert_same(found, expected)
     assert seen.troubles == []
     assert seen.losses, "nothing was asked"
     assert torch.overrides._get_current_function_mode() is None
@@ -117,7 +125,7 @@ def test_the_zoo_trained_for_three_steps(path: Path, tmp_path: Path) -> None:
     script.write_text(path.read_text(encoding="utf-8") + THREE_STEPS, encoding="utf-8")
     expected = alone(script)
     found, seen = watched(script)
-    assert found == expected
+    assert_same(found, expected)
     assert seen.troubles == []
 
 

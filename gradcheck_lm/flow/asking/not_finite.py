@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from gradcheck_lm.flow.asking.drafts import Draft
+from gradcheck_lm.flow.asking.origin import origin
 from gradcheck_lm.flow.gradients.nodes import topological, walk_nodes
 from gradcheck_lm.flow.watching.recorder import Recorder
 from gradcheck_lm.flow.watching.tape import Recording
@@ -31,24 +32,18 @@ def first_not_finite(recorder: Recorder, roots: Sequence[torch.Tensor], *, may_u
     ranges: dict[int, str] = {}
     for root in roots if may_unpack else ():
         _saved(recorder, root, known, ranges)
-    for index, call in enumerate(recording.calls):
-        if call.outputs and any(known.get(token) is False for token in call.outputs):
-            inputs = [token for token in call.inputs if token >= 0]
-            if any(known.get(token) is False for token in inputs):
-                continue
-            told = [ranges[token] for token in inputs if token in ranges]
-            entering = (
-                f" What enters it is finite ({'; '.join(told)})."
-                if told
-                else " What enters it, as far as seen, is finite."
-            )
-            why = "The value itself is NaN or infinite from here on, before any backward pass." + entering
-            return Draft("non_finite", index, "certain" if told else "likely", why=why)
-    producer = next(
-        (recording.tokens[token].producer for root in roots if (token := recorder.token_of(root)) is not None), -1
-    )
-    why = "The loss itself is NaN or infinite; which operation made it so first was not seen."
-    return Draft("non_finite", producer if producer >= 0 else None, "likely", why=why)
+    tokens = [token for root in roots if (token := recorder.token_of(root)) is not None]
+    index, certain = origin(recording, tokens, known)
+    if index is None:
+        why = "The loss itself is NaN or infinite; which operation made it so first was not seen."
+        return Draft("non_finite", None, "likely", why=why)
+    inputs = [token for token in recording.calls[index].inputs if token >= 0]
+    why = "The value itself is NaN or infinite from here on, before any backward pass."
+    if any(known.get(token) is False for token in inputs):
+        why += " A weight or an input that enters it is so already."
+    elif told := [ranges[token] for token in inputs if token in ranges]:
+        why += f" What enters it is finite ({'; '.join(told)})."
+    return Draft("non_finite", index, "certain" if certain else "likely", why=why)
 
 
 def _recorded(recording: Recording) -> dict[int, bool]:

@@ -8,6 +8,7 @@ from typing import Any
 from gradcheck_lm.flow.asking.drafts import Draft
 from gradcheck_lm.flow.asking.scene import Scene, where
 from gradcheck_lm.flow.operations.names import words
+from gradcheck_lm.flow.watching.sites import Site
 from gradcheck_lm.flow.watching.tape import Recording
 
 _SAME_MEMORY = words(
@@ -28,15 +29,17 @@ def overwriting(scene: Scene) -> Draft:
     kept = _kept(scene, reader)
     groups = {same(token) for token in kept}
     start = -1 if reader is None else reader
-    read_site = recording.calls[reader].site if reader is not None else None
-    read_title = recording.calls[reader].operation.title if reader is not None else "an operation before this step"
     for index in range(start + 1, len(recording.calls)):
         call = recording.calls[index]
         if not call.operation.in_place or call.operation.marks_leaf or not call.outputs:
+            if reader is None and call.live and any(same(token) in groups for token in call.inputs):
+                reader = index  # autograd does not say which: the first that may have kept it
             continue
-        if same(call.outputs[0]) in groups:
+        if reader is not None and same(call.outputs[0]) in groups:
+            read_title, read_site = _read_by(recording, reader)
             why = f"{read_title} at {where(read_site)} keeps this value for the backward pass; here it is overwritten."
             return Draft("changed_in_place", index, "certain", why=why)
+    read_title, read_site = _read_by(recording, reader)
     for written in scene.written:
         if written.call > start and any(same(token) in groups for token in written.tokens):
             why = (
@@ -64,6 +67,12 @@ def _reader(scene: Scene) -> int | None:
         if _is_stale(node) and (call := scene.call_of(node)) is not None:
             return call
     return scene.failing()
+
+
+def _read_by(recording: Recording, reader: int | None) -> tuple[str, Site | None]:
+    if reader is None:
+        return "an operation before this step", None
+    return recording.calls[reader].operation.title, recording.calls[reader].site
 
 
 def _is_stale(node: Any) -> bool:

@@ -125,13 +125,9 @@ class Questions:
         missed = self.missed(look)
         return [one for one in self.players.alive() if all(one is not other for other in missed)]
 
-    def refused(
-        self, refused: Refused, passed: Sequence[Passed], written: Sequence[Written], severity: str = "error"
-    ) -> Diagnosis | None:
+    def refused(self, refused: Refused, passed: Sequence[Passed], written: Sequence[Written]) -> Diagnosis | None:
         """The diagnosis of a backward pass that autograd refused."""
         if NO_GRAPH in str(refused.error):
-            if severity != "error":
-                return None  # told when it began
             losses = [root for root in refused.roots if not root.requires_grad][:1]
             started = Started(tuple(losses), (None,), (), True, refused.site, False)
             return accountable(
@@ -141,7 +137,7 @@ class Questions:
             names = list(asked_about(self.players.alive(), self.recorder, self.variables)[0])
         except Exception:
             names = []
-        return refused_diagnosis(self.recorder, refused, names, passed=passed, written=written, severity=severity)
+        return refused_diagnosis(self.recorder, refused, names, passed=passed, written=written)
 
 
 @contextmanager

@@ -22,6 +22,7 @@ _TOUCHING = {
     torch.Tensor.register_post_accumulate_grad_hook: "a hook on a leaf",
     torch.Tensor.grad_fn.__get__: "code that reads grad_fn, and so may have put a hook on a node",  # type: ignore[attr-defined, union-attr]
 }
+_READING = frozenset([torch.Tensor.grad_fn.__get__])  # type: ignore[attr-defined, union-attr]
 
 
 class ScriptRecorder(Recorder):
@@ -43,7 +44,8 @@ class ScriptRecorder(Recorder):
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
-        if self.paused and func is not torch.Tensor.backward:
+        # torch.jit.trace runs a function twice and compares the lines that its operations come from: one line, then
+        if (self.paused or torch._C._get_tracing_state() is not None) and func is not torch.Tensor.backward:
             return func(*args, **(kwargs or {}))
         if func is torch.Tensor.backward:
             if self.on_backward is not None and not self.paused:
@@ -52,7 +54,8 @@ class ScriptRecorder(Recorder):
             return _BACKWARD(*args, **(kwargs or {}))
         if self.watcher is not None and func in TOLD:
             self.watcher.told(func, args, sys._getframe(1))
-        if func in _TOUCHING:
+        # registering a parameter reads its grad_fn too, which is None
+        if func in _TOUCHING and (func not in _READING or args[0].grad_fn is not None):
             self.touched = self.touched or _TOUCHING[func]
         if types and any(issubclass(kind, UninitializedTensorMixin) for kind in types):
             return func(*args, **(kwargs or {}))  # a lazy module's: it has no shape, no memory, and no value yet

@@ -32,7 +32,7 @@ class Refused:
     site: Site | None
     own: OwnPass | None = None
     kept: str = ""  # what of the script's own would run if the graph were looked into
-    inputs: tuple[torch.Tensor, ...] = ()
+    told: bool = False  # it has been diagnosed
 
     @property
     def place(self) -> tuple[str, int]:
@@ -63,13 +63,8 @@ def refused_diagnosis(
     *,
     passed: Sequence[Passed],
     written: Sequence[Written],
-    severity: str = "error",
 ) -> Diagnosis | None:
-    """The diagnosis of a backward pass that raised; None where its error cannot be explained.
-
-    Args:
-        severity: "warning" where the script caught the error and went on.
-    """
+    """The diagnosis of a backward pass that raised; None where its error cannot be explained."""
     scene = Scene(
         recorder.recording,
         refused.error,
@@ -82,16 +77,14 @@ def refused_diagnosis(
     )
     chain = Chain(recorder.recording)
     for draft in refusal(scene):
-        draft.severity = severity
         chain.put(draft, key=(draft.kind, draft.call, draft.site))
     findings = tuple(finding for _, finding in chain.findings())
     if not findings:
         return None
     terms = {name: Term(name, _value(root), root.requires_grad, (), True, 0.0) for name, root in _named(refused.roots)}
     note = f"backward() stops with an error: {str(refused.error).split(' Hint:')[0]}"
-    caught = severity != "error"
     return Diagnosis(
-        ok=caught, findings=findings, terms={} if caught else terms, unreached=(), zero=(), notes=(note,),
+        ok=False, findings=findings, terms=terms, unreached=(), zero=(), notes=(note,),
         wrt=tuple(names),
     )  # fmt: skip
 

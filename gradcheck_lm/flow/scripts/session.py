@@ -27,6 +27,7 @@ from gradcheck_lm.flow.watching.tensors import SEQUENCE
 from gradcheck_lm.flow.watching.unseen import unseen
 
 UNTIL = ("two-steps", "backward", "end", "refused")
+_TOLD = 3  # errors that the script catches itself
 _LOOKS = 20  # so many backward passes are diagnosed at most
 _PER_TURN = 2  # of one line with backward(), between two steps: micro-batches are alike
 _ENOUGH_STEPS = 50  # of one optimizer, while another has not stepped twice
@@ -64,8 +65,9 @@ class Session:
         self.enough = False
         self.failed = False  # the script has ended by an error
         self.over = False  # the first steps were seen: the script runs at full speed
-        self.refused: list[Refused] = []
         self._idle: set[int] = set()  # tensors that optimizers hold and no module has any more
+        self.refused: Refused | None = None  # the last backward pass, where it raised
+        self._told: list[tuple[tuple[str, int], Diagnosis]] = []  # what autograd refused, while it was all there
         self.passed: list[Passed] = []
         self.written: list[Written] = []
         self._turn: list[Look] = []  # backward passes since the last steps
@@ -126,6 +128,7 @@ class Session:
         if self.over and not self._wake(started):
             return run()
         was, self.recorder.paused = self.recorder.paused, True
+        self.refused = None  # the script has caught that error
         look: Look | None = None
         try:
             if self.steps is not None and started.accumulates:
@@ -134,9 +137,7 @@ class Session:
             with look.own.watched() if look is not None and look.own is not None else nullcontext():
                 result = run()
         except RuntimeError as error:
-            kept = self._kept() if look is None else look.kept
-            own = None if look is None else look.own
-            self.refused.append(Refused(error, started.roots, started.site, own, kept, started.inputs))
+            self._tell(error, started, look)
             raise
         finally:
             self.recorder.paused = was
@@ -298,30 +299,40 @@ class Session:
 
     # ------------------------------------------------------------------ errors
 
+    def _tell(self, error: RuntimeError, started: Started, look: Look | None) -> None:
+        """Explain a pass that raised at once: if the script goes on, what it was about is soon out of sight."""
+        kept, own = (self._kept(), None) if look is None else (look.kept, look.own)
+        self.refused = refused = Refused(error, started.roots, started.site, own, kept)
+        if can_be_told(error) and NO_GRAPH not in str(error) and len(self._told) < _TOLD:
+            found = self._guarded(lambda: self.questions.refused(refused, self.passed, self.written))
+            if found is not None:
+                refused.told = True
+                self._told.append((refused.place, found))
+
     def explain(self, error: BaseException) -> bool:
         """Diagnose an error of autograd that ended the script; whether it could be told by the script's lines."""
         if not can_be_told(error):
             return False
-        known = next((one for one in self.refused if one.error is error), None)
+        known = self.refused if self.refused is not None and self.refused.error is error else None
         if known is not None and NO_GRAPH in str(error) and self.book.last_at(known.place) is not None:
             return True  # it was told before autograd refused it
         refused = known or Refused(error, roots_of(error), None, kept=self._kept())
-        found = self._guarded(lambda: self.questions.refused(refused, self.passed, self.written))
+        found: Diagnosis | None
+        if refused.told:
+            found = self._told.pop()[1]
+        else:
+            found = self._guarded(lambda: self.questions.refused(refused, self.passed, self.written))
         if found is None:
             return False
-        self.refused = [one for one in self.refused if one.error is not error]
         self.book.put_first(Answer(found, refused.place, {}, stepped=False))
         return True
 
     def caught(self) -> None:
         """Errors that the script caught itself are told as warnings."""
-        for refused in self.refused[:3]:
-            found = self._guarded(
-                lambda refused=refused: self.questions.refused(refused, self.passed, self.written, severity="warning")  # type: ignore[misc]
-            )
-            if found is not None:
-                self.book.add(("caught", refused.place), Answer(found, refused.place, {}, stepped=False))
-        self.refused = []
+        for place, found in self._told:
+            findings = tuple(replace(finding, severity="warning") for finding in found.findings)
+            found = replace(found, ok=True, terms={}, findings=findings)
+            self.book.add(("caught", place), Answer(found, place, {}, stepped=False))
 
     def _guarded(self, do: Callable[[], Result]) -> Result | None:
         """What looks on never raises into the script, and no mode of the script sees what it computes."""
