@@ -78,6 +78,7 @@ class Backward(Event):
     loss: int = NOWHERE  # where the loss was computed
     zero: tuple[int, ...] = ()  # those given nothing but zeros
     bad: bool = False  # it left NaN or infinity
+    norm: float = 0.0  # of all that stands in .grad of those given
 
 
 @dataclass(frozen=True)
