@@ -242,7 +242,7 @@ def test_bits_are_equal(optimizer: Any) -> None:
 def test_a_failure_of_the_watch_stays_inside_and_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     program = Program()
     steps = record_steps(program.model, program.optimizer)
-    monkeypatch.setattr(steps.watcher.log.accounts, "deposit", lambda *_: 1 / 0)
+    monkeypatch.setattr(steps.watcher.log.accounts, "moved", lambda *_: 1 / 0)
     with steps:
         program.step()
         program.step()

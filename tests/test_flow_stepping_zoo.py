@@ -114,5 +114,5 @@ def test_watching_changes_no_bit(path: Path) -> None:
 
 
 def test_there_are_enough_of_them() -> None:
-    assert len(BROKEN) >= 20
-    assert len(HEALTHY) >= 20
+    assert len(BROKEN) >= 60
+    assert len(HEALTHY) >= 60

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -12,9 +13,10 @@ import torch
 
 from gradcheck_lm.errors import TraceError
 from gradcheck_lm.flow.asking.inquiry import Inquiry
-from gradcheck_lm.flow.findings.model import Diagnosis, Finding
+from gradcheck_lm.flow.findings.model import Diagnosis, Finding, Term
 from gradcheck_lm.flow.gradients.nodes import reachable_leaves
 from gradcheck_lm.flow.gradients.subjects import loss_terms
+from gradcheck_lm.flow.operations.names import words
 from gradcheck_lm.flow.scripts.session import ScriptRecorder
 from gradcheck_lm.flow.stepping.ledger import Backward, Event, Ledger, Step
 from gradcheck_lm.flow.stepping.owners import Owners
@@ -22,6 +24,14 @@ from gradcheck_lm.flow.stepping.report import StepReport, report_of
 from gradcheck_lm.flow.stepping.watcher import Watcher
 from gradcheck_lm.flow.watching.sites import BOUNDARIES, Site
 
+_FLAT = words("round floor ceil trunc fix sign sgn heaviside floor_divide")  # derivative 0 everywhere
+# 0 for some values: a term of a sum that stands in such a place is dead, and its parameters live by the other terms
+_SATURATING = words(
+    """
+    clamp clamp_min clamp_max clip relu relu6 hardtanh threshold maximum minimum max min amax amin where softmax
+    margin_ranking_loss triplet_margin_loss hinge_embedding_loss cosine_embedding_loss nan_to_num masked_fill
+    """
+)
 # a loss: the places of its backward() and of its making, and the optimizers that hold tensors which it reaches
 Key = tuple[int, int, tuple[int, ...]]
 
@@ -33,12 +43,14 @@ class StepRun:
         self, modules: Sequence[torch.nn.Module], optimizers: Sequence[torch.optim.Optimizer], names: dict[int, str]
     ) -> None:
         self.names = names
+        self.always = False
         self.code: CodeType | None = None
         self.recorder = ScriptRecorder(lambda loss: None)
         self.watcher = Watcher(modules, optimizers, on_backward=self._before_backward)
         self.recorder.watcher = self.watcher
         self._losses: dict[Key, Diagnosis] = {}
         self._asked: dict[Key, int] = {}
+        self._quiet: dict[Key, tuple[str, ...]] = {}  # what each loss was to be asked about
         self._notes: list[str] = []
         self._complete = False
         self._ledger: Ledger | None = None
@@ -80,7 +92,14 @@ class StepRun:
                 "forward pass to optimizer.step(), into the block or function."
             )
         notes = [*self._notes, *(f"the watch missed something: {failure}" for failure in failures)]
-        diagnoses = [settled(diagnosis, ledger, loss) for loss, diagnosis in self._losses.items()]
+        diagnoses = []
+        for loss, names in self._quiet.items():
+            asked = self._losses.get(loss)
+            quiet = quiet_diagnosis(ledger, loss, names)
+            if asked is not None:
+                diagnoses.append(settled(asked, ledger, loss))
+            elif quiet is not None:
+                diagnoses.append(quiet)
         return report_of(ledger, diagnoses, notes=notes)
 
     def whole(self) -> None:
@@ -102,12 +121,11 @@ class StepRun:
         """Ask about a loss before its own backward() frees the graph: once for each line that calls it."""
         self.watcher.numbers(self.recorder, losses)
         loss = self._key(losses, site)
-        times = self._asked[loss] = self._asked.get(loss, 0) + 1
-        several = len(self.watcher.turns.held) > 1
-        if len(losses) == 1 and losses[0].numel() == 1 and (times == 1 or (times == 2 and several)):
+        self._asked[loss] = self._asked.get(loss, 0) + 1
+        if len(losses) == 1 and losses[0].numel() == 1 and self._asked[loss] <= 2:
             with torch._C.DisableTorchFunction():
                 try:
-                    self._losses[loss] = self._ask(losses[0], self._players(loss) if several else set())
+                    self._look_at(losses[0], loss)
                 except TraceError as error:
                     self._notes.append(str(error))
                 except Exception as error:  # the program goes on without an answer
@@ -128,10 +146,31 @@ class StepRun:
         """The optimizers that have stepped on this loss so far: in a game each loss is for one of them."""
         return players(self.watcher.log.events, loss, self._holds())
 
-    def _ask(self, loss: torch.Tensor, holders: set[int]) -> Diagnosis:
-        terms, given = loss_terms(loss, source="the tensor that backward() is called on")
+    def _look_at(self, loss: torch.Tensor, key: Key) -> None:
+        """Ask about a loss, with backward passes of its own, where something may be amiss: else its own one tells."""
+        again = self._asked[key] == 2
+        holders = self._players(key) if again and len(self.watcher.turns.held) > 1 else set()
         wrt = self._wrt(loss, holders)
-        return Inquiry(self.recorder, wrt, terms, given=given, explicit=False).answer()
+        reached = {id(leaf) for leaf in reachable_leaves(loss)}
+        missing = any(tensor.requires_grad and id(tensor) not in reached for tensor in wrt.values())
+        doubtful = self.always or missing or loses_gradient(self.recorder, loss)
+        if again and not holders and not (key not in self._losses and self._was_zero(key)):
+            return  # the answer of the first time stands
+        if doubtful or (again and self._was_zero(key)):
+            terms, given = loss_terms(loss, source="the tensor that backward() is called on")
+            self._losses[key] = Inquiry(self.recorder, wrt, terms, given=given, explicit=False).answer()
+        elif again:
+            self._losses.pop(key, None)  # for its players all is well
+        if not again or key not in self._quiet:
+            self._quiet[key] = tuple(wrt)
+
+    def _was_zero(self, key: Key) -> bool:
+        """Whether this loss left zeros, NaN or infinity the time before."""
+        holds = self._holds()
+        return any(
+            isinstance(event, Backward) and _is(event, key, holds) and (event.zero or event.bad)
+            for event in self.watcher.log.events
+        )
 
     def _wrt(self, loss: torch.Tensor, holders: set[int]) -> dict[str, torch.Tensor]:
         """What optimizers hold and modules have; what was replaced is another question."""
@@ -177,6 +216,49 @@ def players(events: Sequence[Event], loss: Key, holds: Sequence[frozenset[int]])
 
 def _is(event: Backward, loss: Key, holds: Sequence[frozenset[int]]) -> bool:
     return (event.place, event.loss) == loss[:2] and reaching(set(event.reached), holds) == loss[2]
+
+
+def loses_gradient(recorder: ScriptRecorder, loss: torch.Tensor) -> bool:
+    """Whether anything that leads to a loss lost its gradient on the way, as far as the recording alone can tell.
+
+    True also where it is meant (a mask, a target) and where values left torch: then autograd has the word.
+    """
+    token = recorder.token_of(loss)
+    if token is None or any(recorder.calls[index].live for index in recorder.exports):
+        return True
+    seen: set[int] = set()
+    stack = [token]
+    while stack:
+        current = stack.pop()
+        if current in seen or current < 0:
+            continue
+        seen.add(current)
+        producer = recorder.tokens[current].producer
+        if producer >= 0:
+            call = recorder.calls[producer]
+            name, in_loss = call.operation.name, call.module < 0
+            if call.live and not recorder.tokens[current].requires_grad:
+                return True
+            if call.function_site is not None or name in _FLAT or (in_loss and name in _SATURATING):
+                return True
+            stack.extend(call.inputs)
+    return False
+
+
+def quiet_diagnosis(ledger: Ledger, loss: Key, names: tuple[str, ...]) -> Diagnosis | None:
+    """Of a loss that nothing was amiss with: read off the program's own backward(), and without a picture."""
+    holds = [frozenset(holder.holds) for holder in ledger.holders]
+    events = [one for one in ledger.backwards() if _is(one, loss, holds)]
+    if not events:
+        return None
+    event = events[0]
+    live = {ledger.parameters[index].name for one in events for index in set(one.given) - set(one.zero)}
+    reaches = tuple(name for name in names if name in live)
+    value = math.nan if event.value is None else event.value
+    term = Term("loss", value, True, reaches, not reaches, event.norm)
+    zero = tuple(name for name in names if name not in live)
+    note = "read off the program's own backward(): nothing on the way to the loss gave a reason to ask further"
+    return Diagnosis(not zero, (), {"loss": term}, (), zero, notes=(note,), wrt=names)
 
 
 def settled(diagnosis: Diagnosis, ledger: Ledger, loss: Key) -> Diagnosis:
@@ -238,6 +320,7 @@ def diagnose_step(step: Callable[[], Any], model: Any, optimizer: Any, *, steps:
     modules, optimizers, names = _sorted_out((model, optimizer))
     run = StepRun(modules, optimizers, names)
     run.whole()
+    run.always = steps == 1  # there is no second time at which to ask about what was zero at the first
     _names_around(step, run)
     run.code = getattr(step, "__code__", None)
     with run:

@@ -64,6 +64,18 @@ class Accounts:
         place = self._places.get(id(tensor))
         return self.all[place] if place is not None and self.all[place].reference() is tensor else None
 
+    def at(self, tensor: torch.Tensor) -> int | None:
+        """The leaf that a tensor is, or whose memory it shares as `leaf.data` does; None where there is none."""
+        known = self.known(tensor)
+        if known is not None:
+            return known.index
+        address = tensor.data_ptr() if tensor.layout is torch.strided else 0
+        if not address:
+            return None
+        return next(
+            (one.index for one in self.all if (leaf := one.tensor) is not None and _starts_at(leaf, address)), None
+        )
+
     def __iter__(self) -> Iterator[Account]:
         return iter(self.all)
 
@@ -130,6 +142,10 @@ class Accounts:
             for account in self.all
             if (tensor := account.reference()) is not None and not unchanged(tensor, account.first)
         }
+
+
+def _starts_at(leaf: torch.Tensor, address: int) -> bool:
+    return leaf.layout is torch.strided and leaf.data_ptr() == address
 
 
 def gradient_of(tensor: torch.Tensor) -> torch.Tensor | None:

@@ -78,6 +78,7 @@ class Backward(Event):
     loss: int = NOWHERE  # where the loss was computed
     zero: tuple[int, ...] = ()  # those given nothing but zeros
     bad: bool = False  # it left NaN or infinity
+    norm: float = 0.0  # of all that stands in .grad of those given
 
 
 @dataclass(frozen=True)
@@ -93,9 +94,9 @@ class Clearing(Event):
 
 @dataclass(frozen=True)
 class Change(Event):
-    """Gradients clipped, divided by the scaler's factor, or changed by hand."""
+    """Gradients clipped, divided by the scaler's factor or changed by hand, or weights pulled to those of a copy."""
 
-    what: str = "clipped"  # "clipped" | "unscaled" | "by hand"
+    what: str = "clipped"  # "clipped" | "unscaled" | "updated" (the scaler) | "by hand" | "pulled" (the weights)
     count: int = 0  # tensors that it was given
     contents: Mapping[int, tuple[int, ...]] = field(default_factory=dict)  # those with a gradient, and what is in it
     without: tuple[int, ...] = ()  # those without

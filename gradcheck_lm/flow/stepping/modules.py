@@ -61,6 +61,10 @@ class Modules:
         """The modules that ran, in the order of their first call."""
         return [module for reference in (*self.named, *self.ran.values()) if (module := reference()) is not None]
 
+    def parameters(self) -> list[torch.Tensor]:
+        """All parameters of the modules that ran or were named."""
+        return [tensor for module in self.alive() for tensor in module.parameters()]
+
     # ------------------------------------------------------------------ called
 
     def _runs(self, module: torch.nn.Module, inputs: Any) -> None:
@@ -68,6 +72,9 @@ class Modules:
         known = self.ran.get(key)
         if known is None or known() is not module:
             self.ran[key] = weakref.ref(module)
+            for tensor in module._parameters.values():
+                if tensor is not None and not isinstance(tensor, torch.nn.UninitializedParameter):
+                    self.log.accounts.of(tensor)
         if self._waiting:
             self._first_use()
         if isinstance(module, _MODAL) and torch.is_grad_enabled():

@@ -52,6 +52,19 @@ def unchanged(tensor: torch.Tensor, before: torch.Tensor | None) -> bool:
     return now.shape == before.shape and now.dtype == before.dtype and _same(now, before)
 
 
+def share_of(before: torch.Tensor, now: torch.Tensor, other: torch.Tensor) -> float | None:
+    """w where `now` is (1 - w) * before + w * other, 0 < w < 1; None where it is not. All three are fingerprints."""
+    if not before.shape == now.shape == other.shape or before.numel() < 4 or before.is_complex():
+        return None
+    way, whole = (now - before).double().flatten(), (other - before).double().flatten()
+    length = float(whole @ whole)
+    if length == 0.0:
+        return None
+    share = float(way @ whole) / length
+    rest = float((way - share * whole).norm())
+    return share if 0.0 < share < 0.999 and rest <= 1e-3 * float(way.norm()) else None
+
+
 def _same(one: torch.Tensor, two: torch.Tensor) -> bool:
     return torch.equal(one, two) or bool(((one == two) | (one.isnan() & two.isnan())).all())
 

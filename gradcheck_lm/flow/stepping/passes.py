@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -98,7 +99,7 @@ class Passes:
         log.settle()
         log.running = None
         onto = running.running.onto
-        zero, bad = self._looked_at(onto)
+        zero, norm = self._looked_at(onto)
         root = running.roots[0] if running.roots else None
         event = Backward(
             running.running.time,
@@ -112,15 +113,16 @@ class Passes:
             accumulates=running.accumulates,
             scaled=running.scaled,
             zero=zero,
-            bad=bad,
+            bad=not math.isfinite(norm),
+            norm=norm,
             loss=log.loss,
         )
         log.loss = NOWHERE
         log.events.insert(running.before, event)  # what hooks did inside it came later
         self.scaled[:] = [reference for reference in self.scaled if reference() is not None]
 
-    def _looked_at(self, onto: dict[int, tuple[int, ...]]) -> tuple[tuple[int, ...], bool]:
-        """Those that hold nothing but zeros now, and whether any holds NaN or infinity."""
+    def _looked_at(self, onto: dict[int, tuple[int, ...]]) -> tuple[tuple[int, ...], float]:
+        """Those that hold nothing but zeros now, and the norm of all: NaN or infinite where one of them is."""
         found = []
         for index in onto:
             account = self.log.accounts[index]
@@ -133,7 +135,7 @@ class Passes:
             for (index, gradient), size in zip(found, sizes, strict=True)
             if size == 0.0 and is_zero(gradient)  # a norm of tiny numbers rounds to 0
         ]
-        return tuple(zero), any(size != size or size == float("inf") for size in sizes)
+        return tuple(zero), math.sqrt(sum(size * size for size in sizes))
 
 
 def _value(root: torch.Tensor | None) -> float | None:

@@ -13,9 +13,9 @@ import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 from gradcheck_lm.flow.stepping.accounts import gradient_of
-from gradcheck_lm.flow.stepping.ledger import NOWHERE, Loading, Step
+from gradcheck_lm.flow.stepping.ledger import NOWHERE, Change, Loading, Step
 from gradcheck_lm.flow.stepping.log import Log
-from gradcheck_lm.flow.stepping.moves import Copies, fingerprint, norms, unchanged
+from gradcheck_lm.flow.stepping.moves import Copies, fingerprint, norms, share_of, unchanged
 from gradcheck_lm.flow.stepping.wraps import Wraps
 
 OnStep = Callable[[torch.optim.Optimizer], None]
@@ -46,6 +46,7 @@ class Held:
     steps: int = 0
     turn: Turn | None = None
     last: list[torch.Tensor | None] | None = field(default=None, repr=False)  # a few values from before its last step
+    after: list[torch.Tensor | None] | None = field(default=None, repr=False)  # and from after it
     restored: bool = False
     empty_state: bool = True
 
@@ -57,6 +58,7 @@ class Turns:
         self.log = log
         self.held: list[Held] = []
         self.on_step: OnStep | None = None
+        self.others: Callable[[], list[torch.Tensor]] = list  # all parameters of the modules that ran
         self.before_first_step: Callable[[], None] = lambda: None
         self._hooks: list[Any] = []
 
@@ -145,6 +147,8 @@ class Turns:
         there = [(one, gradient) for one, gradient in zip(indices, gradients, strict=True) if gradient is not None]
         values = [fingerprint(tensor) for tensor in tensors]
         undone = held.last is not None and len(held.last) == len(tensors) and all(map(unchanged, tensors, held.last))
+        if held.after is not None and len(held.after) == len(tensors):
+            self._look_for_pulls(index, indices, values, held.after)
         held.last = values
         held.turn = Turn(
             began=log.tick(),
@@ -184,7 +188,42 @@ class Turns:
             )
         )
         held.steps += 1
+        held.after = [
+            None if (tensor := log.accounts[one].tensor) is None else fingerprint(tensor) for one in turn.indices
+        ]
         held.turn = None
+
+    def _look_for_pulls(
+        self, holder: int, indices: list[int], now: list[torch.Tensor | None], after: list[torch.Tensor | None]
+    ) -> None:
+        """Since its last step: were its tensors drawn towards others of the same shapes that do not move?"""
+        log = self.log
+        moved = [
+            (index, one, two)
+            for index, one, two in zip(indices, after, now, strict=True)
+            if one is not None and two is not None and one.numel() >= 4 and not torch.equal(one, two)
+        ]
+        if not moved:
+            return
+        held = {index for one in self.held if (optimizer := one.reference()) for index in self.indices(optimizer)}
+        others = [log.accounts.of(tensor) for tensor in self.others()]
+        still = [
+            (tensor.shape, account.first)
+            for account in others
+            if account.index not in held
+            and (tensor := account.tensor) is not None
+            and account.first is not None
+            and unchanged(tensor, account.first)
+        ]
+        pulled = [
+            index
+            for index, one, two in moved
+            if any(shape == _shape(log, index) and share_of(one, two, first) is not None for shape, first in still)
+        ]
+        if len(pulled) * 2 > len(moved):
+            place = next((log.writes[index] for index in pulled if index in log.writes), NOWHERE)
+            contents: dict[int, tuple[int, ...]] = dict.fromkeys(pulled, ())
+            log.add(Change(log.tick(), place, what="pulled", count=len(pulled), contents=contents, holder=holder))
 
     def _norms(self, indices: list[int]) -> dict[int, float]:
         found = []
@@ -193,6 +232,11 @@ class Turns:
             if tensor is not None and (gradient := gradient_of(tensor)) is not None:
                 found.append((one, gradient))
         return dict(zip((one for one, _ in found), norms([gradient for _, gradient in found]), strict=True))
+
+
+def _shape(log: Log, index: int) -> torch.Size | None:
+    tensor = log.accounts[index].tensor
+    return None if tensor is None else tensor.shape
 
 
 def rates_of(optimizer: torch.optim.Optimizer) -> tuple[float, ...]:

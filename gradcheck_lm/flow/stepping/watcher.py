@@ -24,7 +24,7 @@ _TENSOR = torch.Tensor
 SET: Any = _TENSOR.grad.__set__  # type: ignore[union-attr]
 READS = frozenset([_TENSOR.item, _TENSOR.__float__, _TENSOR.tolist, _TENSOR.numpy, _TENSOR.detach, _TENSOR.__format__])  # type: ignore[attr-defined]
 _IN_PLACE = (
-    "mul_ div_ clamp_ clip_ zero_ add_ sub_ neg_ copy_ fill_ nan_to_num_ __imul__ __itruediv__ __iadd__ __isub__"
+    "lerp_ mul_ div_ clamp_ clip_ zero_ add_ sub_ neg_ copy_ fill_ nan_to_num_ __imul__ __itruediv__ __iadd__ __isub__"
 )
 # the functions that `Watcher.told` wants to hear of before they run
 TOLD = READS | {SET} | {getattr(_TENSOR, name) for name in _IN_PLACE.split() if hasattr(_TENSOR, name)}
@@ -56,6 +56,7 @@ class Watcher:
         self.passes.on_backward, self.turns.on_step = on_backward, on_step
         self.losses = Losses(self.log)
         self.turns.before_first_step = self.modules.note_ties
+        self.turns.others = self.modules.parameters
         self._wraps = Wraps()
         self._given = list(modules), list(optimizers)
 
@@ -86,10 +87,13 @@ class Watcher:
         if func in READS:
             self.losses.read(args[0])
             return
-        changes = func == SET or id(args[0]) in self.log.accounts.gradients
-        if changes and not self.log.editing and step_around(frame) is None:
+        if self.log.editing or step_around(frame) is not None:
+            return
+        if func == SET or id(args[0]) in self.log.accounts.gradients:
             self.log.settle()
             self.log.hand = self.log.place(frame)
+        elif args[0].grad_fn is None and (index := self.log.accounts.at(args[0])) is not None:
+            self.log.writes[index] = self.log.place(frame)
 
     def numbers(self, recorder: Recorder, roots: Sequence[torch.Tensor] = ()) -> None:
         """Before a backward() on these roots, and at the end: look for losses in what a recorder has seen since."""

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import itertools
 
-from gradcheck_lm.flow.stepping.drafts import Draft, Reading, count
+from gradcheck_lm.flow.stepping.drafts import Draft, Reading, count, few
 from gradcheck_lm.flow.stepping.ledger import Loading, Mode
 
 
 def ask(reading: Reading) -> list[Draft]:
-    """overwritten, state_not_restored, mode_flips and ties_apart."""
-    return [*_loading(reading), *_undone(reading), *_without_state(reading), *_modes(reading), *_ties(reading)]
+    """overwritten, average_reversed, state_not_restored, mode_flips and ties_apart."""
+    return [
+        *_loading(reading),
+        *_undone(reading),
+        *_pulled(reading),
+        *_without_state(reading),
+        *_modes(reading),
+        *_ties(reading),
+    ]
 
 
 def _loads(reading: Reading, what: str) -> list[Loading]:
@@ -66,6 +73,24 @@ def _undone(reading: Reading) -> list[Draft]:
             op = "load_state_dict" if between else holder.kind
             drafts.append(Draft("overwritten", place, why, op, step.time, reading.names(step.norms)))
     return drafts
+
+
+def _pulled(reading: Reading) -> list[Draft]:
+    """Weights that are drawn, between steps, towards a copy that itself never moves."""
+    drafts: dict[int | None, Draft] = {}
+    for event in reading.ledger.changes("pulled"):
+        if event.holder is None or event.holder in drafts:
+            continue
+        holder = reading.ledger.holders[event.holder]
+        names = reading.names(event.contents)
+        place = event.place if event.place >= 0 else reading.made(event.holder)
+        why = (
+            f"Between two steps of {holder.name} {few(names)} are moved towards the weights of another module, which "
+            "no optimizer holds and which stay as they are: the average should follow the model, and here the model "
+            "is drawn back to the average."
+        )
+        drafts[event.holder] = Draft("average_reversed", place, why, "average", event.time, names, "warning", "likely")
+    return list(drafts.values())
 
 
 def _without_state(reading: Reading) -> list[Draft]:
