@@ -95,8 +95,10 @@ def deaths(
     nodes = walk_nodes(loss.grad_fn if edge is None else edge.node)
     records: dict[Any, NodeRecord] = {}
     wanted = [tensor for tensor in tensors if tensor.requires_grad]
+    known = {id(tensor) for tensor in wanted}
+    leaves = [leaf for node in nodes if (leaf := getattr(node, "variable", None)) is not None and id(leaf) not in known]
     with _watched(nodes, records):
-        gradients(loss, wanted, edge)
+        gradients(loss, [*wanted, *leaves], edge)  # all of them: whether a neighbour learns tells a start from an end
     ordered = topological(nodes)
     calls = _nearest_calls(ordered, call_of)
     ordered.reverse()
