@@ -80,6 +80,28 @@ def test_both_factors_at_zero_wait_for_ever() -> None:
     assert diagnosis.errors
 
 
+def test_both_factors_filled_with_zeros_are_told_where_they_were_filled() -> None:
+    data = torch.randn(5, 4)
+
+    class Adapter(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.down, self.up = nn.Linear(4, 2, bias=False), nn.Linear(2, 4, bias=False)
+            for part in (self.down, self.up):
+                nn.init.zeros_(part.weight)  # here
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x + self.up(self.down(x))
+
+    with record() as run:
+        adapter = Adapter()
+        loss = adapter(data).square().mean()
+    diagnosis = run.diagnose(loss, adapter)
+    assert diagnosis.zero == ("down.weight", "up.weight")
+    assert {finding.line for finding in diagnosis.errors} == {line_of(Adapter, "# here")}
+    assert {name for finding in diagnosis.errors for name in finding.tensors} == {"down.weight", "up.weight"}
+
+
 def test_to_be_initialised_is_not_to_be_used() -> None:
     kept = nn.Linear(3, 3)
     data = torch.randn(2, 3)
