@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import inspect
 from collections.abc import Callable
 
 import pytest
@@ -15,8 +17,6 @@ CANCELS = "cancels" if "cancels" in KINDS else "zero_gradient"
 
 
 def line_of(function: Callable[[], object], text: str) -> int:
-    import inspect
-
     lines, first = inspect.getsourcelines(function)
     return first + next(number for number, line in enumerate(lines) if text in line)
 
@@ -159,6 +159,19 @@ def test_a_cut_of_what_gets_nothing_is_not_called_harmless() -> None:
 
     diagnosis = diagnose(loss, {"weight": weight, "other": other})
     assert [finding.severity for finding in diagnosis.findings] == ["error"] * len(diagnosis.findings)
+
+
+def test_a_model_that_is_copied_or_cast_is_no_cut_to_be_noted() -> None:
+    student, data = nn.Linear(3, 3), torch.randn(4, 3)
+
+    def loss() -> torch.Tensor:
+        teacher = copy.deepcopy(student).double()
+        with torch.no_grad():
+            goal = teacher(data.double()).float()
+        return (student(data) - goal).square().mean()
+
+    lines = {finding.line for finding in diagnose(loss, student).findings}
+    assert line_of(loss, "deepcopy") not in lines
 
 
 class Silent(torch.autograd.Function):
