@@ -181,6 +181,9 @@ def _is_factor_that_waits(node: Any, towards: set[Any], records: dict[Any, NodeR
     return False
 
 
+_MOST_PARTS = 8  # of the gradients that cancel at one node: their ways are followed towards the loss
+
+
 def _cancelled(
     lost: Any, nodes: Sequence[Any], records: dict[Any, NodeRecord], calls: dict[Any, int | None]
 ) -> Death | None:
@@ -198,7 +201,7 @@ def _cancelled(
     if len(parts) < 2:
         return None
     shift = getattr(lost, "variable", None) is not None and all(is_shift(*part) for part in parts)
-    above = [_above(node, users) for node, _ in parts]
+    above = [_above(node, users) for node, _ in parts[:_MOST_PARTS]]
     meeting = next((node for node in nodes if sum(node in ways for ways in above) > 1), parts[-1][0])
     return Death(calls.get(meeting), meeting.name(), "cancels", False, shift)
 
