@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import inspect
 from collections.abc import Callable
 
 import pytest
@@ -15,8 +17,6 @@ CANCELS = "cancels" if "cancels" in KINDS else "zero_gradient"
 
 
 def line_of(function: Callable[[], object], text: str) -> int:
-    import inspect
-
     lines, first = inspect.getsourcelines(function)
     return first + next(number for number, line in enumerate(lines) if text in line)
 
@@ -80,6 +80,28 @@ def test_both_factors_at_zero_wait_for_ever() -> None:
     assert diagnosis.errors
 
 
+def test_both_factors_filled_with_zeros_are_told_where_they_were_filled() -> None:
+    data = torch.randn(5, 4)
+
+    class Adapter(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.down, self.up = nn.Linear(4, 2, bias=False), nn.Linear(2, 4, bias=False)
+            for part in (self.down, self.up):
+                nn.init.zeros_(part.weight)  # here
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x + self.up(self.down(x))
+
+    with record() as run:
+        adapter = Adapter()
+        loss = adapter(data).square().mean()
+    diagnosis = run.diagnose(loss, adapter)
+    assert diagnosis.zero == ("down.weight", "up.weight")
+    assert {finding.line for finding in diagnosis.errors} == {line_of(Adapter, "# here")}
+    assert {name for finding in diagnosis.errors for name in finding.tensors} == {"down.weight", "up.weight"}
+
+
 def test_to_be_initialised_is_not_to_be_used() -> None:
     kept = nn.Linear(3, 3)
     data = torch.randn(2, 3)
@@ -137,6 +159,19 @@ def test_a_cut_of_what_gets_nothing_is_not_called_harmless() -> None:
 
     diagnosis = diagnose(loss, {"weight": weight, "other": other})
     assert [finding.severity for finding in diagnosis.findings] == ["error"] * len(diagnosis.findings)
+
+
+def test_a_model_that_is_copied_or_cast_is_no_cut_to_be_noted() -> None:
+    student, data = nn.Linear(3, 3), torch.randn(4, 3)
+
+    def loss() -> torch.Tensor:
+        teacher = copy.deepcopy(student).double()
+        with torch.no_grad():
+            goal = teacher(data.double()).float()
+        return (student(data) - goal).square().mean()
+
+    lines = {finding.line for finding in diagnose(loss, student).findings}
+    assert line_of(loss, "deepcopy") not in lines
 
 
 class Silent(torch.autograd.Function):

@@ -57,26 +57,38 @@ class Evidence:
         return tuple(sorted(found - self.fed))
 
     @cached_property
+    def owners(self) -> Mapping[int, tuple[int, ...]]:
+        """Token -> places of the tensors that it is a state of: as the run began, and after each change in place."""
+        found: dict[int, tuple[int, ...]] = {}
+        for place, root in enumerate(self.subjects.roots):
+            found[root] = (*found.get(root, ()), place)
+        for call in self.recording.calls:
+            if not call.inputs or call.inputs[0] not in found:
+                continue
+            if call.operation.in_place or call.operation.name in _SAME_DATA:
+                found.update((token, found[call.inputs[0]]) for token in call.outputs[:1])
+        return found
+
+    @cached_property
     def used(self) -> frozenset[int]:
         """Places of tensors that an operation reads; to be given values, as by an initialisation, is no use."""
-        return frozenset(place for place in range(len(self.subjects)) if self._is_used(self.versions(place)))
+        found: set[int] = set()
+        for call in self.recording.calls:
+            written = {place for token in call.outputs for place in self.owners.get(token, ())}
+            found.update(place for token in call.inputs for place in self.owners.get(token, ()) if place not in written)
+        return frozenset(found)
 
-    def _is_used(self, versions: frozenset[int]) -> bool:
-        return any(
-            not versions.isdisjoint(call.inputs) and versions.isdisjoint(call.outputs) for call in self.recording.calls
-        )
+    @cached_property
+    def _versions(self) -> tuple[frozenset[int], ...]:
+        found: list[set[int]] = [set() for _ in self.subjects.roots]
+        for token, places in self.owners.items():
+            for place in places:
+                found[place].add(token)
+        return tuple(map(frozenset, found))
 
     def versions(self, place: int) -> frozenset[int]:
         """Tokens of one tensor: as it was when the run began, and as it was after each change in place."""
-        found = {self.subjects.roots[place]}
-        for call in self.recording.calls:
-            if (
-                call.inputs
-                and call.inputs[0] in found
-                and (call.operation.in_place or call.operation.name in _SAME_DATA)
-            ):
-                found.update(call.outputs[:1])
-        return frozenset(found)
+        return self._versions[place]
 
     def label(self, strand: Strand) -> str | None:
         """A term's name, None where the loss is not a sum of several."""

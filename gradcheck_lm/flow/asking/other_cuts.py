@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import torch
+
 from gradcheck_lm.flow.asking.drafts import Chain
 from gradcheck_lm.flow.asking.evidence import Evidence
 from gradcheck_lm.flow.findings.registry import KINDS
 from gradcheck_lm.flow.tracing.graph import Cut
+from gradcheck_lm.flow.watching.tape import Call
 
 _MOST = 20
+_APPLIES = torch.nn.Module._apply.__code__  # model.double(), .to(...): all of its tensors are made anew
 
 
 def note_other_cuts(evidence: Evidence, chain: Chain) -> None:
@@ -26,8 +30,17 @@ def note_other_cuts(evidence: Evidence, chain: Chain) -> None:
         sources = [token for token in call.inputs if token in reached and recording.tokens[token].requires_grad]
         if not sources or not hungry.isdisjoint(call.inputs):
             continue  # of what it cuts off nothing arrives by another way: no harmless cut
+        if _makes_model(evidence, call):
+            continue
         for output in call.outputs:
             for kind in evidence.flow.cuts(index, sources[0], output) if output in leading else ():
                 if KINDS[kind].noted and call.operation.name != "grad.__get__":  # an optimizer reads it
                     left -= 1
                     chain.add(Cut(index, kind), certainty="certain", severity="note")
+
+
+def _makes_model(evidence: Evidence, call: Call) -> bool:
+    """A model that is copied or cast: its parameters are made, not used."""
+    if call.operation.name == "__deepcopy__":
+        return True
+    return call.scope >= 0 and any(code is _APPLIES for code, _ in evidence.recording.switches[call.scope].stack)

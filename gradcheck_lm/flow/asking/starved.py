@@ -101,6 +101,8 @@ def _freezing(evidence: Evidence, root: int) -> tuple[Site | None, int | None]:
 def _constant(evidence: Evidence, chain: Chain, token: int, term: str | None, place: int | None = None) -> None:
     """The line that made a term without one of the tensors asked about, or without all of them."""
     index = _maker(evidence, token)
+    if place is not None and (end := _thrown_away(evidence, place)) is not None:
+        index = end
     cause = ""
     if place is not None:
         cause = "used" if place in evidence.used else "unused"
@@ -111,6 +113,21 @@ def _constant(evidence: Evidence, chain: Chain, token: int, term: str | None, pl
     draft = Draft("constant", index if index >= 0 else None, "certain" if index >= 0 else "likely", cause=cause)
     name = None if place is None else evidence.subjects.names[place]
     chain.put(draft, key=("constant", index, cause), term=term, tensor=name)
+
+
+def _thrown_away(evidence: Evidence, place: int) -> int | None:
+    """The last call that a gradient could come back from to a tensor: what it gave was used no further."""
+    tokens, last = evidence.recording.tokens, None
+    versions = evidence.versions(place)
+    reached = set(versions)
+    for index, call in enumerate(evidence.recording.calls):
+        sources = [token for token in call.inputs if token in reached and tokens[token].requires_grad]
+        for output in call.outputs if sources else ():
+            carries = tokens[output].requires_grad and output not in versions
+            if carries and any(not evidence.flow.cuts(index, source, output) for source in sources):
+                reached.add(output)
+                last = index
+    return last
 
 
 def _maker(evidence: Evidence, token: int) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from gradcheck_lm.flow.asking.drafts import Chain
 from gradcheck_lm.flow.asking.evidence import Evidence
 from gradcheck_lm.flow.gradients.deaths import Death
@@ -22,8 +24,9 @@ def explain_deaths(evidence: Evidence, chain: Chain) -> None:
         for place, death in evidence.deaths[strand.name].items():
             if _leads_elsewhere(death):
                 continue
+            made_zero = _made_zero(evidence, death, place)
             chain.death(
-                death,
+                death if made_zero is None else replace(death, call=made_zero),
                 term=strand.name if told_of else None,
                 tensor=evidence.subjects.names[place],
                 severity="note" if _is_gentle(evidence, death, place) and not strand.is_dead else "error",
@@ -68,6 +71,33 @@ def _starts_at_zero(evidence: Evidence, death: Death, place: int) -> bool:
     inputs = evidence.recording.calls[death.call].inputs
     waiting = (other for other in _zero_and_learning(evidence) if other != place)
     return any(not evidence.versions(other).isdisjoint(inputs) for other in waiting)
+
+
+def _made_zero(evidence: Evidence, death: Death, place: int) -> int | None:
+    """The call that filled the other factor with zeros, where that one does not learn either: both wait for ever."""
+    if death.state != "zero" or death.call is None:
+        return None
+    call, tensors = evidence.recording.calls[death.call], evidence.subjects.tensors
+    if call.operation.name not in _PRODUCTS:
+        return None
+    factors = set(call.inputs)
+    for token in call.inputs:  # a factor may itself be the product of a tensor that is all zero: LoRA's first half
+        producer = evidence.recording.tokens[token].producer
+        if producer >= 0 and (made := evidence.recording.calls[producer]).operation.name in _PRODUCTS:
+            factors.update(made.inputs)
+    for other in range(len(tensors)):
+        idle = other != place and other not in evidence.fed and tensors[other].numel() > 0
+        if idle and not evidence.versions(other).isdisjoint(factors) and not bool(tensors[other].detach().any()):
+            return _last_change(evidence, other)
+    return None
+
+
+def _last_change(evidence: Evidence, place: int) -> int | None:
+    """The last call that wrote into a tensor."""
+    versions = evidence.versions(place)
+    writers = (evidence.recording.tokens[version].producer for version in versions)
+    written = [index for index in writers if index >= 0 and evidence.recording.calls[index].operation.in_place]
+    return max(written, default=None)
 
 
 def _zero_and_learning(evidence: Evidence) -> list[int]:

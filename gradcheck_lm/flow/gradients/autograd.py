@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from torch.autograd.graph import _engine_run_backward
+from torch.overrides import TorchFunctionMode
 
 from gradcheck_lm.flow.gradients.nodes import reachable_leaves, walk_nodes
 from gradcheck_lm.flow.gradients.structural import cancels, measured, shifts
+from gradcheck_lm.flow.watching.tensors import collect
 
 
 @dataclass
@@ -124,20 +127,43 @@ def _measure(values: Sequence[torch.Tensor | None], note: str) -> Gradients:
     return Gradients(norms, zero, finite, note)
 
 
+class _Emptied(TorchFunctionMode):
+    """Takes the `.grad` of leaves away and gives it back; what a checkpoint recomputes with is met while it runs."""
+
+    def __init__(self, leaves: Iterable[torch.Tensor]) -> None:
+        super().__init__()
+        self.before: dict[int, tuple[torch.Tensor, torch.Tensor | None]] = {}
+        self._take(leaves)
+
+    def _take(self, tensors: Iterable[torch.Tensor]) -> None:
+        for tensor in tensors:
+            if tensor.requires_grad and tensor.is_leaf and id(tensor) not in self.before:
+                self.before[id(tensor)] = tensor, tensor.grad
+                tensor.grad = None
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        met: list[torch.Tensor] = []
+        collect((args, kwargs), met)
+        self._take(met)
+        return func(*args, **(kwargs or {}))
+
+    def give_back(self) -> None:
+        """As it was."""
+        for tensor, grad in self.before.values():
+            tensor.grad = grad
+
+
 def _by_backward(
     root: Any, start: torch.Tensor, loss: torch.Tensor, tensors: Sequence[torch.Tensor]
 ) -> list[torch.Tensor | None]:
     """Run backward() itself, read .grad, put .grad back."""
-    leaves = {id(leaf): leaf for leaf in [*reachable_leaves(loss), *tensors] if leaf.is_leaf and leaf.requires_grad}
-    before = {key: leaf.grad for key, leaf in leaves.items()}
+    emptied = _Emptied([*reachable_leaves(loss), *tensors])
     try:
-        for leaf in leaves.values():
-            leaf.grad = None
-        torch.autograd.backward([root], [start], retain_graph=True)
+        with emptied:  # torch.autograd.backward itself would hide what runs inside it from a function mode
+            _engine_run_backward((root,), (start,), True, False, (), allow_unreachable=True, accumulate_grad=True)
         return [tensor.grad if tensor.is_leaf else None for tensor in tensors]
     finally:
-        for key, leaf in leaves.items():
-            leaf.grad = before[key]
+        emptied.give_back()
 
 
 _FREED = (

@@ -95,8 +95,10 @@ def deaths(
     nodes = walk_nodes(loss.grad_fn if edge is None else edge.node)
     records: dict[Any, NodeRecord] = {}
     wanted = [tensor for tensor in tensors if tensor.requires_grad]
+    known = {id(tensor) for tensor in wanted}
+    leaves = [leaf for node in nodes if (leaf := getattr(node, "variable", None)) is not None and id(leaf) not in known]
     with _watched(nodes, records):
-        gradients(loss, wanted, edge)
+        gradients(loss, [*wanted, *leaves], edge)  # all of them: whether a neighbour learns tells a start from an end
     return deaths_in(nodes, records, tensors, call_of)
 
 
@@ -189,6 +191,9 @@ def _is_factor_that_waits(node: Any, towards: set[Any], records: dict[Any, NodeR
     return False
 
 
+_MOST_PARTS = 8  # of the gradients that cancel at one node: their ways are followed towards the loss
+
+
 def _cancelled(
     lost: Any, nodes: Sequence[Any], records: dict[Any, NodeRecord], calls: dict[Any, int | None]
 ) -> Death | None:
@@ -206,7 +211,7 @@ def _cancelled(
     if len(parts) < 2:
         return None
     shift = getattr(lost, "variable", None) is not None and all(is_shift(*part) for part in parts)
-    above = [_above(node, users) for node, _ in parts]
+    above = [_above(node, users) for node, _ in parts[:_MOST_PARTS]]
     meeting = next((node for node in nodes if sum(node in ways for ways in above) > 1), parts[-1][0])
     return Death(calls.get(meeting), meeting.name(), "cancels", False, shift)
 

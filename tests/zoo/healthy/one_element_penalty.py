@@ -1,5 +1,5 @@
 # expected: ok
-# The sum of a loss of shape [1, 1], taken apart by unbind, and one that was logged.
+# Two terms stacked and taken apart by unbind; one has one element in two dimensions when they are added.
 import torch
 
 model = torch.nn.Linear(6, 2)
@@ -10,5 +10,4 @@ data = torch.randn(7, 6)
 def loss():
     output = model(data)
     fit, smooth = torch.stack([output.square().mean(), output.diff(dim=0).abs().mean()]).unbind()
-    print("", end=f"{fit.item():.0f}"[:0])
-    return fit.reshape(1, 1).squeeze(0) + 0.1 * smooth + 0.0123 * float(fit.detach())
+    return fit.reshape(1, 1).squeeze(0) + 0.1 * smooth
