@@ -19,7 +19,7 @@ FIGURES = {
     "cer_before", "cer_after", "cer_interval", "lm_before", "lm_after", "length_ratio", "lm_gradient_norm",
     "lm_ctc_cosine", "seconds_per_step", "peak_memory_mb",
 }  # fmt: skip
-SMALL = ("--lm", "char", "--steps", "3", "--batch-size", "4", "--adapt-lines", "8", "--evaluation-lines", "9")
+SMALL = ("--lm", "char", "--steps", "2", "--batch-size", "4", "--adapt-lines", "8", "--evaluation-lines", "9")
 
 
 def compare(out: Path, *more: str) -> str:
@@ -168,7 +168,7 @@ def test_other_settings_in_the_same_folder_are_refused(run: tuple[Path, str]) ->
                  "--evaluation-lines", "9", "--batch-size", "4", "--device", "cpu"]  # fmt: skip
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 2
-    assert "steps was 3, is 4" in result.stderr
+    assert "steps was 2, is 4" in result.stderr
 
 
 def test_other_texts_are_other_lines_and_refused_too(run: tuple[Path, str]) -> None:

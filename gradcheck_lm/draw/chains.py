@@ -35,6 +35,8 @@ class _Contraction:
 
     def __init__(self, folded: FoldedGraph) -> None:
         self.groups = {group.id: group for group in folded.groups}
+        # of all members: collected once, for every pair is asked about again after each joining
+        self.terms = {group.id: frozenset(group.terms) for group in folded.groups}
         self.after: dict[int, set[int]] = {name: set() for name in self.groups}
         self.before: dict[int, set[int]] = {name: set() for name in self.groups}
         for tail, head in folded.edges:
@@ -51,12 +53,13 @@ class _Contraction:
 
     def _may_join(self, a: int, b: int) -> bool:
         first, second = self.groups[a], self.groups[b]
-        if {first.role, second.role} - {"op", "source"} or "cut" in (first.state, second.state):
+        if first.state != second.state or first.state == "cut" or self.terms[a] != self.terms[b]:
             return False
-        if first.state != second.state or set(first.terms) != set(second.terms):
+        if first.role not in ("op", "source") or second.role not in ("op", "source"):
             return False
-        ways_in = {name for name in self.before[b] if self.groups[name].role != "wrt"}
-        return self.after[a] == {b} or ways_in == {a}
+        if len(self.after[a]) == 1:
+            return True
+        return all(name == a or self.groups[name].role == "wrt" for name in self.before[b])
 
     def _join(self, a: int, b: int) -> None:
         first, second = self.groups[a], self.groups.pop(b)
