@@ -224,7 +224,7 @@ def loses_gradient(recorder: ScriptRecorder, loss: torch.Tensor) -> bool:
     True also where it is meant (a mask, a target) and where values left torch: then autograd has the word.
     """
     token = recorder.token_of(loss)
-    if token is None or any(recorder.calls[index].live for index in recorder.exports):
+    if token is None or any(recorder.recording.calls[index].live for index in recorder.recording.exports):
         return True
     seen: set[int] = set()
     stack = [token]
@@ -233,11 +233,11 @@ def loses_gradient(recorder: ScriptRecorder, loss: torch.Tensor) -> bool:
         if current in seen or current < 0:
             continue
         seen.add(current)
-        producer = recorder.tokens[current].producer
+        producer = recorder.recording.tokens[current].producer
         if producer >= 0:
-            call = recorder.calls[producer]
+            call = recorder.recording.calls[producer]
             name, in_loss = call.operation.name, call.module < 0
-            if call.live and not recorder.tokens[current].requires_grad:
+            if call.live and not recorder.recording.tokens[current].requires_grad:
                 return True
             if call.function_site is not None or name in _FLAT or (in_loss and name in _SATURATING):
                 return True
