@@ -98,8 +98,8 @@ class Session:
         finally:
             if self.engine.is_home():
                 self._guarded(self._close_turn)
-                self._guarded(lambda: self._close_steps(complete=not self.failed))
-            elif self.steps is not None:
+                self._guarded(lambda: self._stop_steps(complete=not self.failed))
+            if self.steps is not None:
                 self.steps.close()
 
     def diagnoses(self) -> list[tuple[tuple[str, int], Diagnosis]]:
@@ -267,20 +267,19 @@ class Session:
         self.written = [replace(one, call=-1, tokens=frozenset()) for one in self.written[-4:]]
         self.recorder.forget()
 
-    def _close_steps(self, *, complete: bool) -> None:
+    def _stop_steps(self, *, complete: bool) -> None:
         """No more steps are watched; complete: the script has come to its end."""
-        steps, self.steps = self.steps, None
-        if steps is None:
+        if self.steps is None or self.recorder.watcher is None:
             return
         self.recorder.watcher = None
-        steps.close()
-        self._step_findings = steps.findings(complete=complete)
-        self._idle = steps.idle(self._step_findings)
-        self.troubles += [f"a step was not seen whole: {failure}" for failure in steps.watcher.log.failures]
+        self.steps.stop()
+        self._step_findings = self.steps.findings(complete=complete)
+        self._idle = self.steps.idle(self._step_findings)
+        self.troubles += [f"a step was not seen whole: {failure}" for failure in self.steps.watcher.log.failures]
 
     def _leave(self) -> None:
         """What was asked has been seen: stop the script, or let it run on at full speed."""
-        self._guarded(lambda: self._close_steps(complete=False))
+        self._guarded(lambda: self._stop_steps(complete=False))
         if self.until != "end":
             self.enough = True
             raise Enough

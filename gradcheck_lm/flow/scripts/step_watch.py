@@ -44,12 +44,17 @@ class StepWatch:
         self._open = True
         self.watcher.__enter__()
 
-    def close(self) -> None:
-        """Leave torch as it was before; again, nothing."""
+    def stop(self) -> None:
+        """See nothing more; the script may run on at full speed."""
         if self._open:
             self._open = False
             self.watcher.numbers(self.recorder)
-            self.watcher.__exit__(None, None, None)
+            self.watcher.stop()
+
+    def close(self) -> None:
+        """Leave torch as it was before, once what was put on top of ours is gone."""
+        self.stop()
+        self.watcher.__exit__(None, None, None)
 
     def before(self, roots: Sequence[torch.Tensor]) -> None:
         """A backward pass of the script on these roots is about to run."""

@@ -74,10 +74,16 @@ class Watcher:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.stop()
         self._wraps.close()
-        self.turns.remove()
-        self.modules.remove()
-        self.log.guarded(self.log.settle)()
+
+    def stop(self) -> None:
+        """See nothing more, before the exit: what stands in for torch's functions only passes on from here."""
+        if not self._wraps.closed:
+            self._wraps.closed = True
+            self.turns.remove()
+            self.modules.remove()
+            self.log.guarded(self.log.settle)()
 
     def told(self, func: Any, args: tuple[Any, ...], frame: FrameType) -> None:
         """A recorder hands over what it sees of `TOLD`: gradients changed by hand, numbers that are read."""

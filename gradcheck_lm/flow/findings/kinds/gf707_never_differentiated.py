@@ -124,7 +124,6 @@ KIND = Kind(
         ),
     ),
     asked_by="diagnose_step",
-    decided=False,
     example=EXAMPLE,
     instead=INSTEAD,
 )
