@@ -222,3 +222,17 @@ def test_graph_of_a_functional_transform_is_left_alone(model: nn.Module) -> None
         watched = torch.func.grad(loss)(weights)
         torch.func.vmap(torch.sin)(torch.ones(3, 2))
     assert all(torch.equal(plain[name], watched[name]) for name in plain)
+
+
+def test_a_recorder_is_let_go_at_once(model: nn.Module) -> None:
+    """It is part of no circle of references: nothing waits for the garbage collector."""
+    recorder = Recorder()
+    with recorder:
+        model(torch.ones(1, 4)).sum()
+    held = weakref.ref(recorder.recording)
+    gc.disable()
+    try:
+        del recorder
+        assert held() is None
+    finally:
+        gc.enable()

@@ -15,14 +15,9 @@ from gradcheck_lm.flow.watching.sites import Site, above_module_call, find_site,
 
 
 class ModuleStack:
-    """Follows the modules of one thread through torch's global hooks while it is open.
+    """Follows the modules of one thread through torch's global hooks while it is open."""
 
-    Args:
-        on_parameter: told of each parameter that a module is given: no torch function makes one.
-    """
-
-    def __init__(self, on_parameter: Callable[[torch.nn.Parameter, FrameType], None]) -> None:
-        self._on_parameter = on_parameter
+    def __init__(self) -> None:
         self.ran: list[tuple[weakref.ref[torch.nn.Module], str]] = []  # with the name of its class
         self.roots: list[weakref.ref[torch.nn.Module]] = []  # called by no other module
         self.running: list[int] = []  # places in `ran`, outermost first
@@ -31,14 +26,24 @@ class ModuleStack:
         self._places: dict[int, int] = {}  # id of a module -> its place in `ran`
         self._thread = _thread_id()
 
-    def open(self) -> None:
-        """Begin to follow."""
+    def open(self, on_parameter: Callable[[torch.nn.Parameter, FrameType], None]) -> None:
+        """Begin to follow.
+
+        Args:
+            on_parameter: told of each parameter that a module is given: no torch function makes one. It is held until
+                `close` and no longer, so that whoever follows is no part of a circle of references.
+        """
         self._thread = _thread_id()
+
+        def given(module: torch.nn.Module, name: str, parameter: torch.nn.Parameter | None) -> None:
+            if parameter is not None and _thread_id() == self._thread:
+                on_parameter(parameter, sys._getframe(1))
+
         register = torch.nn.modules.module
         self.hooks = [
             register.register_module_forward_pre_hook(self._enter),
             register.register_module_forward_hook(self._leave, always_call=True),
-            register.register_module_parameter_registration_hook(self._given),
+            register.register_module_parameter_registration_hook(given),
         ]
 
     def close(self) -> None:
@@ -66,10 +71,6 @@ class ModuleStack:
             self.roots.append(weakref.ref(module))
         self.sites.append(self.site(above_module_call(sys._getframe(1))))
         self.running.append(place)
-
-    def _given(self, module: torch.nn.Module, name: str, parameter: torch.nn.Parameter | None) -> None:
-        if parameter is not None and _thread_id() == self._thread:
-            self._on_parameter(parameter, sys._getframe(1))
 
     def _leave(self, module: torch.nn.Module, inputs: Any, output: Any) -> None:
         if self.running and _thread_id() == self._thread:

@@ -46,7 +46,7 @@ class Recorder(TorchFunctionMode):
     def __init__(self, intervention: Intervention | None = None) -> None:
         super().__init__()
         self.intervention = intervention
-        self.modules = ModuleStack(lambda parameter, frame: self.book.register(parameter, frame))
+        self.modules = ModuleStack()
         self.switches = Switches()
         self._operations: dict[Any, Operation] = {}  # of functions that are not torch's own
         self._compiler = EagerCompiler()
@@ -64,7 +64,7 @@ class Recorder(TorchFunctionMode):
 
     def __enter__(self) -> Recorder:
         self.switches.open()
-        self.modules.open()
+        self.modules.open(lambda parameter, frame: self.book.register(parameter, frame))
         self.recording.start = SEQUENCE() if SEQUENCE is not None else 0
         self._compiler.open()
         super().__enter__()

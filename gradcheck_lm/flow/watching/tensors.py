@@ -26,6 +26,8 @@ from gradcheck_lm.flow.watching.tape import (
 )
 from gradcheck_lm.flow.watching.unseen import unseen
 
+_reference = weakref.ref
+
 
 class TensorBook:
     """Knows the newest token of every tensor of one recording, and writes down what calls made.
@@ -195,13 +197,13 @@ class TensorBook:
         """As `keep`, for a new tensor of torch's own making: written out, for nearly every call of a step ends here."""
         recording = self.recording
         tokens, calls = recording.tokens, recording.calls
-        number = len(tokens)
         token = Token(tensor, len(calls))
         if SEQUENCE is None or not token.shape:
             self.keep(call, [tensor])
             return
+        number = len(tokens)
         tokens.append(token)
-        self.known[id(tensor)] = (weakref.ref(tensor), number)
+        self.known[id(tensor)] = (_reference(tensor), number)
         try:  # noqa: SIM105 - contextlib.suppress would cost more than what it guards
             self._addresses[tensor.data_ptr()] = number
         except (RuntimeError, NotImplementedError):  # sparse, functorch's wrappers, fake tensors
