@@ -209,13 +209,15 @@ def test_what_somebody_else_put_in_between_stays() -> None:
 
 def test_nothing_is_kept_alive() -> None:
     program = Program()
-    report = diagnose_step(program.step, program.model, program.optimizer)
+    with record_steps(program.model, program.optimizer) as steps:
+        program.step()
+        program.step()
     references = [weakref.ref(parameter) for parameter in program.model.parameters()]
     references += [weakref.ref(part) for part in (program.model, program.optimizer)]  # type: ignore[list-item]
     del program
     gc.collect()
     assert [reference() for reference in references] == [None] * len(references)
-    assert report.ledger.rows
+    assert steps.diagnose().ledger.rows  # the run is still there, and its report as well
 
 
 @pytest.mark.parametrize(
