@@ -273,6 +273,7 @@ def test_exit_code_of_a_script_that_trained(script: Path) -> None:
         model = torch.nn.Linear(2, 1)
         optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
         model(torch.ones(1, 2)).square().sum().backward()
+        optimizer.step()
         sys.exit({code})
     """
     assert call("--until", "end", write(script, text, code="0"))[0] == 0

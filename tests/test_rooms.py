@@ -24,7 +24,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
 SHOWS_ITSELF = {("flow/findings/model.py", "bridging")}
 # a script's recorder is told of backward() before it happens
 HEIRS = {
-    ("flow/scripts/session.py", "ScriptRecorder"),
+    ("flow/scripts/recorder.py", "ScriptRecorder"),
     # a penalty that is another one with one thing changed, and what it returns
     ("penalties/local_expectation.py", "LocalOutput"),
     ("penalties/policy_gradient_path.py", "PolicyGradientPath"),

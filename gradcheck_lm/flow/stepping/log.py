@@ -13,6 +13,7 @@ import torch
 from gradcheck_lm.flow.stepping.accounts import Accounts
 from gradcheck_lm.flow.stepping.ledger import NOWHERE, Change, Clearing, Event
 from gradcheck_lm.flow.watching.sites import Site, find_site
+from gradcheck_lm.flow.watching.unseen import unseen
 
 _STEP = torch.optim.Optimizer.profile_hook_step(lambda self: None).__code__  # the frame around every step()
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -81,12 +82,12 @@ class Log:
         self.hand = NOWHERE
 
     def guarded(self, function: Function) -> Function:
-        """A callback that nothing is raised from, and in which torch calls no function mode back."""
+        """A callback that nothing is raised from, and in which torch calls no mode of the program back."""
 
         @functools.wraps(function)
         def safe(*args: Any, **kwargs: Any) -> Any:
             try:
-                with torch._C.DisableTorchFunction():
+                with torch._C.DisableTorchFunction(), unseen():
                     return function(*args, **kwargs)
             except Exception as error:  # a watch must not stop the program that it watches
                 self.failures.append(f"{type(error).__name__}: {error}")

@@ -94,8 +94,12 @@ class Modules:
     def note_ties(self) -> None:
         """Before a first step: embeddings and linear layers whose weights are equal, and not one tensor."""
         parts = [part for root in self.alive() for part in root.modules()]
-        embeddings = {part.weight for part in parts if isinstance(part, torch.nn.Embedding)}
-        outputs = {part.weight for part in parts if isinstance(part, torch.nn.Linear)}
+        embeddings = {
+            one for part in parts if isinstance(part, torch.nn.Embedding) and (one := _own_weight(part)) is not None
+        }
+        outputs = {
+            one for part in parts if isinstance(part, torch.nn.Linear) and (one := _own_weight(part)) is not None
+        }
         for one in embeddings - outputs:
             for two in outputs - embeddings:
                 if one.shape == two.shape and one.dtype == two.dtype and one.device == two.device:
@@ -182,3 +186,8 @@ def has_optimizer_state(content: Any, depth: int = 3) -> bool:
     if isinstance(content.get("param_groups"), list) and content.get("state"):
         return True
     return any(has_optimizer_state(value, depth - 1) for value in list(content.values())[:50])
+
+
+def _own_weight(module: torch.nn.Module) -> torch.Tensor | None:
+    """The parameter itself: `module.weight` of a parametrised one is computed, and spectral norm counts how often."""
+    return module._parameters.get("weight")

@@ -10,6 +10,7 @@ from types import FrameType
 from typing import Any
 
 import torch
+from torch.nn.parameter import UninitializedTensorMixin  # type: ignore[attr-defined]
 
 from gradcheck_lm.flow.watching.sites import Site, above_module_call, find_site, find_site_in_module
 
@@ -36,7 +37,8 @@ class ModuleStack:
         self._thread = _thread_id()
 
         def given(module: torch.nn.Module, name: str, parameter: torch.nn.Parameter | None) -> None:
-            if parameter is not None and _thread_id() == self._thread:
+            lazy = isinstance(parameter, UninitializedTensorMixin)  # it has no shape and no memory yet
+            if parameter is not None and not lazy and _thread_id() == self._thread:
                 on_parameter(parameter, sys._getframe(1))
 
         register = torch.nn.modules.module
