@@ -5,13 +5,19 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from tiny_runs import contents, differences
+from torch import nn
 from typer.testing import CliRunner
 
 from gradcheck_lm.cli import app
+from gradcheck_lm.htr.charset import Charset
+from gradcheck_lm.lab.comparing import experiments
+from gradcheck_lm.lab.lines.data import LineData
+from gradcheck_lm.lab.measuring.reading import Quality
 
 ARMS = {"ctc", "argmax", "soft_embedding", "gumbel_softmax", "policy_gradient"}
 FIXED = ARMS - {"ctc", "argmax"}
@@ -29,10 +35,22 @@ def compare(out: Path, *more: str) -> str:
     return result.stdout
 
 
+MEASURED: list[bytes] = []
+"""The weights of each recogniser whose readings were scored, while `run` ran."""
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    out = tmp_path_factory.mktemp("compare")
-    text = compare(out, *SMALL)
+    out, measure = tmp_path_factory.mktemp("compare"), experiments.measure
+
+    def noted(model: nn.Module, data: LineData, charset: Charset, language_model: Any = None) -> Quality:
+        if language_model is not None:
+            MEASURED.append(b"".join(value.numpy().tobytes() for value in model.state_dict().values()))
+        return measure(model, data, charset, language_model)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(experiments, "measure", noted)
+        text = compare(out, *SMALL)
     return out, text
 
 
@@ -109,6 +127,13 @@ def test_the_whole_chain_is_named_in_order(summary: dict) -> None:
     assert [Path(row["file"]).name for row in cuts] == ["argmax.py", "argmax.py", "batches.py", "score.py"]
     for name in FIXED | {"ctc"}:
         assert not [row for row in summary["cuts"][name] if row["severity"] == "error"], name
+
+
+def test_weights_that_are_the_same_to_the_bit_are_measured_once(run: tuple[Path, str]) -> None:
+    # the start, which ctc and argmax keep on the new hand; with labels all but argmax, which is ctc; three that move
+    # on the new hand, and new statistics alone
+    assert len(MEASURED) == 1 + 4 + 3 + 1
+    assert len(set(MEASURED)) == len(MEASURED)
 
 
 def test_everything_is_written_and_the_last_line_is_the_report(run: tuple[Path, str]) -> None:

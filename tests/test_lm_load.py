@@ -273,7 +273,18 @@ def test_a_missing_transformers_says_the_line_to_type(monkeypatch: pytest.Monkey
 def test_a_gguf_file_is_read_once_and_then_from_its_copy(
     gguf_file: Path, private_cache: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    import gguf
+
+    reader, opened = gguf.GGUFReader, []
+
+    def counted(path: Any, *arguments: Any) -> Any:
+        opened.append(Path(path))
+        return reader(path, *arguments)
+
+    monkeypatch.setattr(gguf, "GGUFReader", counted)
     first = load_language_model(gguf_file, device="cpu")
+    assert opened == [gguf_file]  # for configuration, weights and tokenizer together
+    assert gguf.GGUFReader is counted  # and put back
     assert first.tokens.encode(SENTENCES[:1])[0] == tokenizer()(SENTENCES[0])["input_ids"]
     assert [folder.name.startswith("tiny-") for folder in private_cache.iterdir()] == [True]
 

@@ -100,7 +100,8 @@ def load_gguf(file: Path, *, name: str, device: torch.device, dtype: torch.dtype
                 cache.discard(folder)
         _require_gguf()
         source = {"gguf_file": file.name, "local_files_only": True}
-        with contextlib.redirect_stderr(io.StringIO()):  # transformers draws this progress bar unasked
+        # transformers draws this progress bar unasked
+        with _opened_once(), contextlib.redirect_stderr(io.StringIO()):
             model = _read_model(str(file.parent), name=name, device=device, dtype=dtype, **source)
             tokens = _read_tokenizer(str(file.parent), name=name, **source)
         cache.keep(key, lambda target: _write_copy(target, model, tokens, dtype))
@@ -167,6 +168,29 @@ def _write_copy(folder: Path, model: Any, tokens: HubTokens, dtype: torch.dtype)
     (folder / "config.json").write_text(json.dumps(config, indent=1, default=str), encoding="utf-8")
     save_model(model, str(folder / "model.safetensors"), metadata={"format": "pt"})
     tokens.tokenizer.save_pretrained(folder)
+
+
+@contextlib.contextmanager
+def _opened_once() -> Iterator[None]:
+    """transformers opens a GGUF file for the configuration, twice for the model and for the tokenizer, and each time
+    the whole vocabulary is read word by word, which takes seconds: here all of them get the same reader."""
+    import gguf
+
+    opened: dict[str, Any] = {}
+    reader = gguf.GGUFReader
+
+    def read(path: Any, *arguments: Any, **options: Any) -> Any:
+        if arguments or options:  # another way of opening it
+            return reader(path, *arguments, **options)
+        if str(path) not in opened:
+            opened[str(path)] = reader(path)
+        return opened[str(path)]
+
+    gguf.GGUFReader = read  # type: ignore[misc,assignment]
+    try:
+        yield
+    finally:
+        gguf.GGUFReader = reader  # type: ignore[misc]
 
 
 @contextlib.contextmanager

@@ -20,6 +20,7 @@ from gradcheck_lm.lab.adapting.adapt import Adapted, adapt, adaptation_config, l
 from gradcheck_lm.lab.config import Arm, ComparisonConfig, TrainingConfig
 from gradcheck_lm.lab.lines.data import LineData
 from gradcheck_lm.lab.measuring.metrics import LineErrors, bootstrap_interval
+from gradcheck_lm.lab.measuring.quality import Remembering
 from gradcheck_lm.lab.measuring.reading import Quality, measure
 from gradcheck_lm.lab.training.terms import ctc_term, labelled
 from gradcheck_lm.lab.training.trainer import Trainer, TrainingResult, make_accelerator
@@ -56,7 +57,17 @@ class Bench:
     @functools.cached_property
     def before(self) -> Quality:
         """How the starting recogniser reads the evaluation lines: all arms of both experiments start from there."""
-        return measure(self.recogniser, self.evaluation, self.charset, self.language_model)
+        return self.measure(self.recogniser)
+
+    @functools.cached_property
+    def _judge(self) -> Any:
+        """The language model as it scores readings: most lines are read alike by all arms, and a text costs the same
+        whoever reads it."""
+        return Remembering(self.language_model)
+
+    def measure(self, model: nn.Module) -> Quality:
+        """How a recogniser reads the evaluation lines."""
+        return measure(model, self.evaluation, self.charset, self._judge)
 
     def folder(self, experiment: str, arm: str) -> Path:
         """Where an arm's state and metrics go."""
@@ -198,7 +209,7 @@ def _train_new_hand(bench: Bench, arm: Arm, before: LineErrors) -> Adapted:
 def _outcome(bench: Bench, arm: Arm, model: CRNN, result: TrainingResult, known: Quality | None) -> ArmOutcome:
     """The figures of an arm; `known`: how its weights read, where others, equal to the bit, were measured before."""
     before = bench.before
-    after = known or measure(model, bench.evaluation, bench.charset, bench.language_model)
+    after = known or bench.measure(model)
     low, high = bootstrap_interval(before.characters, after.characters, seed=bench.config.seed)
     figures: dict[str, Any] = {
         "cer_before": before.cer,
