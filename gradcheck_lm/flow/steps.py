@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
+import inspect
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from types import CodeType, FrameType, TracebackType
 from typing import Any
 
@@ -13,27 +12,17 @@ import torch
 
 from gradcheck_lm.errors import TraceError
 from gradcheck_lm.flow.asking.inquiry import Inquiry
-from gradcheck_lm.flow.findings.model import Diagnosis, Finding, Term
+from gradcheck_lm.flow.findings.model import Diagnosis
 from gradcheck_lm.flow.gradients.nodes import reachable_leaves
 from gradcheck_lm.flow.gradients.subjects import loss_terms
-from gradcheck_lm.flow.operations.names import words
 from gradcheck_lm.flow.scripts.session import ScriptRecorder
-from gradcheck_lm.flow.stepping.ledger import Backward, Event, Ledger, Step
+from gradcheck_lm.flow.stepping.doubts import loses_gradient, quiet_diagnosis
+from gradcheck_lm.flow.stepping.games import Key, is_loss, players, reaching, settled
+from gradcheck_lm.flow.stepping.ledger import Backward, Ledger
 from gradcheck_lm.flow.stepping.owners import Owners
 from gradcheck_lm.flow.stepping.report import StepReport, report_of
 from gradcheck_lm.flow.stepping.watcher import Watcher
 from gradcheck_lm.flow.watching.sites import BOUNDARIES, Site
-
-_FLAT = words("round floor ceil trunc fix sign sgn heaviside floor_divide")  # derivative 0 everywhere
-# 0 for some values: a term of a sum that stands in such a place is dead, and its parameters live by the other terms
-_SATURATING = words(
-    """
-    clamp clamp_min clamp_max clip relu relu6 hardtanh threshold maximum minimum max min amax amin where softmax
-    margin_ranking_loss triplet_margin_loss hinge_embedding_loss cosine_embedding_loss nan_to_num masked_fill
-    """
-)
-# a loss: the places of its backward() and of its making, and the optimizers that hold tensors which it reaches
-Key = tuple[int, int, tuple[int, ...]]
 
 
 class StepRun:
@@ -115,7 +104,7 @@ class StepRun:
     def _around(self, frame: FrameType | None) -> None:
         if frame is not None and frame.f_code not in BOUNDARIES:
             self.code = self.code or frame.f_code
-            self.learn_names({**frame.f_globals, **frame.f_locals})
+            self.learn_names(variables_of(frame))
 
     def _before_backward(self, losses: Sequence[torch.Tensor], site: Site | None) -> None:
         """Ask about a loss before its own backward() frees the graph: once for each line that calls it."""
@@ -168,7 +157,7 @@ class StepRun:
         """Whether this loss left zeros, NaN or infinity the time before."""
         holds = self._holds()
         return any(
-            isinstance(event, Backward) and _is(event, key, holds) and (event.zero or event.bad)
+            isinstance(event, Backward) and is_loss(event, key, holds) and (event.zero or event.bad)
             for event in self.watcher.log.events
         )
 
@@ -194,93 +183,6 @@ class StepRun:
         if not wanted:
             raise TraceError("no optimizer held a tensor of a module that runs when backward() was called")
         return wanted
-
-
-def reaching(leaves: set[int], holds: Sequence[frozenset[int]]) -> tuple[int, ...]:
-    """The optimizers that hold some of these leaves."""
-    return tuple(number for number, held in enumerate(holds) if held & leaves)
-
-
-def players(events: Sequence[Event], loss: Key, holds: Sequence[frozenset[int]]) -> set[int]:
-    """The optimizers that a loss is for: those that use a gradient of it.
-
-    Where none does: those whose tensors it reaches; else the one that steps next.
-    """
-    losses = [event for event in events if isinstance(event, Backward) and _is(event, loss, holds)]
-    times = {event.time for event in losses}
-    steps = [event for event in events if isinstance(event, Step)]
-    using = {step.holder for step in steps if times & {time for one in step.used.values() for time in one}}
-    later = [step.holder for step in steps if times and step.time > min(times)]
-    return using or set(loss[2]) or set(later[:1])
-
-
-def _is(event: Backward, loss: Key, holds: Sequence[frozenset[int]]) -> bool:
-    return (event.place, event.loss) == loss[:2] and reaching(set(event.reached), holds) == loss[2]
-
-
-def loses_gradient(recorder: ScriptRecorder, loss: torch.Tensor) -> bool:
-    """Whether anything that leads to a loss lost its gradient on the way, as far as the recording alone can tell.
-
-    True also where it is meant (a mask, a target) and where values left torch: then autograd has the word.
-    """
-    token = recorder.token_of(loss)
-    if token is None or any(recorder.recording.calls[index].live for index in recorder.recording.exports):
-        return True
-    seen: set[int] = set()
-    stack = [token]
-    while stack:
-        current = stack.pop()
-        if current in seen or current < 0:
-            continue
-        seen.add(current)
-        producer = recorder.recording.tokens[current].producer
-        if producer >= 0:
-            call = recorder.recording.calls[producer]
-            name, in_loss = call.operation.name, call.module < 0
-            if call.live and not recorder.recording.tokens[current].requires_grad:
-                return True
-            if call.function_site is not None or name in _FLAT or (in_loss and name in _SATURATING):
-                return True
-            stack.extend(call.inputs)
-    return False
-
-
-def quiet_diagnosis(ledger: Ledger, loss: Key, names: tuple[str, ...]) -> Diagnosis | None:
-    """Of a loss that nothing was amiss with: read off the program's own backward(), and without a picture."""
-    holds = [frozenset(holder.holds) for holder in ledger.holders]
-    events = [one for one in ledger.backwards() if _is(one, loss, holds)]
-    if not events:
-        return None
-    event = events[0]
-    live = {ledger.parameters[index].name for one in events for index in set(one.given) - set(one.zero)}
-    reaches = tuple(name for name in names if name in live)
-    value = math.nan if event.value is None else event.value
-    term = Term("loss", value, True, reaches, not reaches, event.norm)
-    zero = tuple(name for name in names if name not in live)
-    note = "read off the program's own backward(): nothing on the way to the loss gave a reason to ask further"
-    return Diagnosis(not zero, (), {"loss": term}, (), zero, notes=(note,), wrt=names)
-
-
-def settled(diagnosis: Diagnosis, ledger: Ledger, loss: Key) -> Diagnosis:
-    """A diagnosis of one loss, seen from all the steps: what another loss feeds, or the next step, is a note."""
-    fed = {
-        ledger.parameters[index].name for event in ledger.backwards() for index in set(event.given) - set(event.zero)
-    }
-
-    playing = {
-        ledger.parameters[index].name
-        for number in players(ledger.events, loss, [frozenset(holder.holds) for holder in ledger.holders])
-        for index in ledger.holders[number].holds
-    }
-
-    def seen(finding: Finding) -> Finding:
-        if finding.severity == "error" and finding.tensors and playing and not playing & set(finding.tensors):
-            return replace(finding, severity="note")  # it is not their turn
-        if finding.severity == "error" and finding.tensors and finding.term is None and fed.issuperset(finding.tensors):
-            return replace(finding, severity="note")
-        return finding
-
-    return replace(diagnosis, findings=tuple(seen(finding) for finding in diagnosis.findings))
 
 
 def record_steps(*models_and_optimizers: Any) -> StepRun:
@@ -327,6 +229,15 @@ def diagnose_step(step: Callable[[], Any], model: Any, optimizer: Any, *, steps:
         for _ in range(steps):
             step()
     return run.diagnose()
+
+
+def variables_of(frame: FrameType) -> dict[str, Any]:
+    """The variables that a frame sees; none of them is kept alive by having been looked at."""
+    local = frame.f_locals
+    found = {**frame.f_globals, **local}
+    if frame.f_code.co_flags & inspect.CO_OPTIMIZED and type(local) is dict:
+        local.clear()  # up to Python 3.12 a function's frame keeps this copy until it returns
+    return found
 
 
 def _sorted_out(
