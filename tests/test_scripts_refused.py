@@ -29,6 +29,8 @@ PROGRAMS = {
         """
         for _ in range(3):
             hidden = model[1](model[0](x))  # <- other
+            with torch.no_grad():
+                torch.zeros(5, 4).add_(hidden).mul_(2)  # another memory, of the same shape
             hidden += 1  # <- here
             model[2](hidden).mean().backward()
             optimizer.step()

@@ -56,6 +56,7 @@ def fresh() -> Iterator[io.StringIO]:
     np.random.seed(3)
     out = io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out), warnings.catch_warnings():
+        warnings.simplefilter("default")
         yield out
 
 

@@ -163,8 +163,9 @@ class _Watching:
     def _diagnose(self, loss: Any, output: Any) -> None:
         try:
             answer = self._ask(loss)
-            if answer.ok and self.settings.terms is not None:
-                answer = self._ask({**self._named_terms(output), "loss": loss})
+            if self.settings.terms is not None:  # they are asked about whatever else is broken
+                by_name = self._ask({**self._named_terms(output), "loss": loss})
+                answer = answer if by_name.ok and not answer.ok else by_name
             self.answers.append(answer)
         except GradcheckLMError as error:
             self.troubles.append(str(error))
