@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from compare_runs import compare
 from tiny_runs import contents, differences
 from torch import nn
 from typer.testing import CliRunner
@@ -26,13 +27,6 @@ FIGURES = {
     "lm_ctc_cosine", "seconds_per_step", "peak_memory_mb",
 }  # fmt: skip
 SMALL = ("--lm", "char", "--steps", "2", "--batch-size", "4", "--adapt-lines", "8", "--evaluation-lines", "9")
-
-
-def compare(out: Path, *more: str) -> str:
-    arguments = ["compare", "--out", str(out), "--device", "cpu", *more]
-    result = CliRunner().invoke(app, arguments, env={"COLUMNS": "160"})
-    assert result.exit_code == 0, result.output + str(result.exception)
-    return result.stdout
 
 
 MEASURED: list[bytes] = []

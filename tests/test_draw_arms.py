@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("numpy", reason="needs gradcheck_lm[lab]")
 
 from draw_arms import ARMS, BROKEN, make, without_measurements
-from test_draw_layout import check
+from drawn import check
 
 from gradcheck_lm import diagnose
 from gradcheck_lm.draw.autograd import autograd_dot

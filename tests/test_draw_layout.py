@@ -6,16 +6,15 @@ import os
 import shutil
 import signal
 import stat
-import struct
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 
 import pytest
 from child_processes import run_process
 from draw_samples import broken
+from drawn import BEGINNING, check
 
 from gradcheck_lm.draw import layout
 from gradcheck_lm.draw.graph import flow_dot
@@ -25,7 +24,6 @@ from gradcheck_lm.errors import ArgumentError, LayoutError, MissingPackageError
 
 DOT = 'digraph g { a [label="argmax", id="a", class="cut"]; b [label=<<b>lm</b><br/>x>]; a -> b [style=dashed]; }'
 JAPANESE = 'digraph g { a [label="訓練.py:22"]; b [label="損失"]; a -> b; }'
-BEGINNING = {"svg": b"<?xml", "png": b"\x89PNG\r\n", "pdf": b"%PDF-1."}
 
 
 @pytest.fixture
@@ -41,23 +39,6 @@ def only(monkeypatch: pytest.MonkeyPatch, name: str) -> Engine:
         pytest.skip(f"{name} is not installed")
     monkeypatch.setattr(layout, "engines", lambda: tuple(found))
     return found[0]
-
-
-def check(path: Path) -> None:
-    kind = path.suffix[1:]
-    data = path.read_bytes()
-    assert data.startswith(BEGINNING[kind])
-    if kind == "svg":
-        root = ElementTree.fromstring(data)
-        texts = "".join(root.itertext())
-        assert "argmax" in texts
-        assert "lm" in texts
-    elif kind == "png":
-        width, height = struct.unpack(">II", data[16:24])
-        assert width > 40
-        assert height > 60
-    else:
-        assert data.rstrip().endswith(b"%%EOF")
 
 
 @pytest.mark.needs("layout")

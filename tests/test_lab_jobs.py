@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from child_processes import start_process
-from test_compare import compare
+from compare_runs import compare
 from tiny_runs import differences
 
 from gradcheck_lm.errors import ArgumentError, RunError, RunStopped

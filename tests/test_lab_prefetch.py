@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import torch
 from child_processes import HANG
-from test_lab_survival import Vanishing
 from tiny_runs import CHARSET, SMALLEST, WORDS, differences, tiny_data, tiny_trainer
+from vanishing import Vanishing
 
 from gradcheck_lm.errors import ArgumentError, RunError, RunStopped
 from gradcheck_lm.htr.lines import read_labels_tsv, write_labels_tsv

@@ -20,9 +20,10 @@ import torch
 from child_processes import run_process, start_process
 from safetensors.torch import load_file
 from tiny_runs import differences, tiny_data, tiny_model, tiny_trainer
+from vanishing import Vanishing
 
 from gradcheck_lm import files
-from gradcheck_lm.errors import DataError, RunError, RunStopped
+from gradcheck_lm.errors import RunError, RunStopped
 from gradcheck_lm.lab.folder import metrics_file
 from gradcheck_lm.lab.folder.folder_lock import HOLDER, locked
 from gradcheck_lm.lab.folder.metrics_file import METRICS
@@ -172,24 +173,6 @@ def test_a_disk_too_full_for_a_record_stops_the_run_too(
     monkeypatch.undo()
     tiny_trainer(data, tmp_path).run()
     assert differences(whole, tmp_path) == []
-
-
-class Vanishing:
-    """Lines whose folder is gone from a step on."""
-
-    def __init__(self, data: Any, step: int) -> None:
-        self.data, self.step = data, step
-
-    def __len__(self) -> int:
-        return len(self.data)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.data, name)
-
-    def batch(self, step: int, *arguments: Any, **options: Any) -> Batch:
-        if step >= self.step:
-            raise DataError("lines/a.png is missing: bring the folder back")
-        return self.data.batch(step, *arguments, **options)
 
 
 def test_a_vanished_folder_saves_what_was_done_and_says_so(tmp_path: Path, data: Any, whole: Path) -> None:

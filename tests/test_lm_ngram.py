@@ -8,14 +8,13 @@ from collections import Counter
 
 import pytest
 import torch
+from ngram_texts import ALPHABET, PROSE, TEXTS, model_of, walk
 
 from gradcheck_lm.errors import ArgumentError, DataError, LanguageModelError
 from gradcheck_lm.htr.charset import Charset
-from gradcheck_lm.lm import NgramModel, ngram_counts
+from gradcheck_lm.lm import ngram_counts
 from gradcheck_lm.lm.ngram import NgramConfig, nats_by_order, train_ngram
 
-PROSE = ["the cat sat on the mat", "that hat is at the top", "a  cot", "she hath\tato", "tttt"]
-ALPHABET = "acehimnopst "
 BEGIN, END, UNKNOWN = "<b>", "<e>", "<u>"
 
 
@@ -73,12 +72,6 @@ CASES = [
     {"order": 4, "smallest_count": 2},
     {"order": 5, "smallest_count": 3},
 ]
-TEXTS = ["the cat", "t", "", "xyz", "a é a", "ttttttttttttttttttt", "on the mat", " ", "  a", "hat\nhat"]
-
-
-def model_of(texts=PROSE, dtype=torch.float64, **config) -> NgramModel:
-    model = train_ngram(texts, NgramConfig(**{"characters": ALPHABET, **config}))
-    return NgramModel(model.tables, model.config, dtype=dtype)
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
@@ -107,26 +100,17 @@ def test_what_may_come_next_sums_to_one(case):
     # and from the scores themselves, where the end of the text does not count
     ends = torch.zeros(len(histories), dtype=torch.float64)
     if case.get("lines"):
-        ends = automaton.end_cost[[_walk(automaton, text)[1] for text in histories]]
+        ends = automaton.end_cost[[walk(automaton, text)[1] for text in histories]]
     bare = model.nll(histories) - ends
     total = torch.zeros(len(histories), dtype=torch.float64)
     for character in ALPHABET + "é":
         longer = [history + character for history in histories]
         after = model.nll(longer)
         if case.get("lines"):
-            states = [_walk(automaton, text)[1] for text in longer]
+            states = [walk(automaton, text)[1] for text in longer]
             after = after - automaton.end_cost[states]
         total += (bare - after).exp()
     assert (total + (-ends).exp() * bool(case.get("lines")) - 1).abs().max() < 1e-10
-
-
-def _walk(automaton, text):
-    state, cost = automaton.start, 0.0
-    for character in text:
-        column = automaton.characters.index(character)
-        cost += float(automaton.cost[state, column])
-        state = int(automaton.next_state[state, column])
-    return cost + float(automaton.end_cost[state]), state
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
@@ -136,7 +120,7 @@ def test_the_automaton_is_the_model(case, characters):
     automaton = model.automaton(Charset(characters), dtype=torch.float64)
     texts = [text for text in [*TEXTS, *PROSE, "hathat", "ehhthe at"] if set(text) <= set(characters)]
     texts += ["".join(t) for t in itertools.product(characters[:3], repeat=4)]
-    walked = torch.tensor([_walk(automaton, text)[0] for text in texts], dtype=torch.float64)
+    walked = torch.tensor([walk(automaton, text)[0] for text in texts], dtype=torch.float64)
     assert torch.allclose(walked, model.nll(texts), atol=1e-10)
     assert automaton.order == case["order"]
     assert automaton.next_state.shape == automaton.cost.shape == (automaton.states, len(characters))
@@ -243,7 +227,7 @@ def test_one_character_of_text_is_a_model():
     assert model.nll(["a", "b", "abababab"]).isfinite().all()
     assert model.nll(["a"]) < model.nll(["b"])
     automaton = model.automaton(Charset("ab"), dtype=torch.float64)
-    assert _walk(automaton, "abab")[0] == pytest.approx(float(model.nll(["abab"])))
+    assert walk(automaton, "abab")[0] == pytest.approx(float(model.nll(["abab"])))
 
 
 def test_an_automaton_that_is_too_large_says_so():

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from test_lm_ngram import ALPHABET, TEXTS, _walk, model_of
+from ngram_texts import ALPHABET, TEXTS, model_of, walk
 
 from gradcheck_lm.errors import LanguageModelError
 from gradcheck_lm.htr.charset import Charset
@@ -146,7 +146,7 @@ def test_the_command_learns_lines_from_labels(tmp_path: Path):
     model = load_language_model(tmp_path / "m", device="cpu", dtype="float64")
     automaton = model.automaton(Charset.standard())
     assert model.config.lines
-    states = [_walk(automaton, text)[1] for text in ("the line 7.", "the l")]
+    states = [walk(automaton, text)[1] for text in ("the line 7.", "the l")]
     assert automaton.end_cost[states[0]] < 0.2 < 2 < automaton.end_cost[states[1]]
     code, _, err = _call("train-ngram", "--text", "stdlib", "--whole-lines", "--out", tmp_path / "m")
     assert code == 2
