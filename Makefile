@@ -8,8 +8,8 @@ BIN := $(VENV)/$(SCRIPTS)
 TORCH ?= torch
 CONSTRAINTS ?= -c constraints.txt
 # the debugger's: they need the base dependencies and what is named here
-BASE_TESTS := $(wildcard tests/test_flow_*.py tests/test_draw_*.py tests/test_integrations_*.py) \
-  tests/test_pytest_plugin.py tests/test_cli_run.py tests/test_light_import.py tests/test_types.py
+BASE_TESTS := tests/flow tests/draw tests/integrations \
+  tests/commands/test_cli_run.py tests/house/test_light_import.py tests/house/test_types.py
 TOOLS := pytest pytest-xdist hypothesis expecttest
 OUT ?= runs/demo
 SCREENSHOTS ?= build/screenshots
@@ -65,7 +65,7 @@ test-browser: install
 
 # here the extra is installed, so that a test which would skip without it has to run
 test-site: $(VENV)/.installed-docs
-	GRADCHECK_LM_SKIP_NOTHING=1 $(BIN)/python -m pytest tests/test_site.py
+	GRADCHECK_LM_SKIP_NOTHING=1 $(BIN)/python -m pytest tests/house/test_site.py
 
 check: install
 	$(BIN)/ruff format --check .

@@ -18,7 +18,7 @@ PACKAGE = Path(__file__).resolve().parents[1]
 PAGE, FIGURES = "architecture.md", "architecture"
 Arrow = tuple[str, str]  # (importer, imported)
 INTRODUCTION = (
-    "Drawn from the imports by `make docs`; `tests/test_layers.py` says which of them are allowed. An arrow leads from "
+    "Drawn from the imports by `make docs`; `tests/house/test_layers.py` says which of them are allowed. An arrow leads from "
     "what imports to what is imported; one that follows from others is left out. Dashed: only when it is used, or for "
     "types alone; red: upward, at the moment of use."
 )

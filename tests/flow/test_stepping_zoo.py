@@ -1,0 +1,118 @@
+"""The stepping zoo: whole training programs, each with its fault on a marked line, and healthy ones that look alike."""
+
+from __future__ import annotations
+
+import re
+import types
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from gradcheck_lm.flow import StepReport, StepRun, record_steps
+from gradcheck_lm.flow.findings.registry import KINDS
+
+ZOO = Path(__file__).parents[1] / "zoo" / "stepping"
+BROKEN = sorted((ZOO / "broken").glob("*.py"))
+HEALTHY = sorted((ZOO / "healthy").glob("*.py"))
+
+pytestmark = [pytest.mark.filterwarnings("ignore::UserWarning"), pytest.mark.filterwarnings("ignore::FutureWarning")]
+
+
+def expected(path: Path) -> tuple[str, int]:
+    """(kind, line) of the fault that a program's header announces: its line is marked, `# <- kind`."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    header = re.fullmatch(r"# expected: (\w+)", lines[0])
+    assert header is not None, f"{path.name} has no header '# expected: KIND'"
+    marks = [(mark[1], number) for number, line in enumerate(lines, 1) if (mark := re.search(r"# <- (\w+)$", line))]
+    assert [kind for kind, _ in marks] == [header[1]], f"{path.name}: the header and the marked line differ"
+    return marks[0]
+
+
+def run(path: Path, watch: Callable[[types.ModuleType], Any] | None = None) -> tuple[types.ModuleType, Any]:
+    """A whole program, from its first line to its last, inside a watch."""
+    torch.manual_seed(0)
+    module = types.ModuleType(f"stepping_{path.stem}")
+    module.__file__ = str(path)
+    code = compile(path.read_text(encoding="utf-8"), str(path), "exec")
+    if watch is None:
+        exec(code, module.__dict__)
+        return module, None
+    steps = watch(module)
+    with steps:
+        exec(code, module.__dict__)
+        steps.learn_names(vars(module))
+    return module, steps
+
+
+def watched(module: types.ModuleType) -> StepRun:
+    steps = record_steps()
+    steps.whole()
+    return steps
+
+
+def report(path: Path) -> StepReport:
+    _, steps = run(path, watched)
+    assert not steps.watcher.log.failures
+    found = steps.diagnose()
+    assert not any("missed" in note or "could not" in note for note in found.notes), found.notes
+    return found
+
+
+def show(found: StepReport) -> str:
+    return "\n".join(f"{f.severity} {f.kind} {Path(f.file).name}:{f.line} {f.tensors} {f.why}" for f in found.findings)
+
+
+@pytest.mark.parametrize("path", BROKEN, ids=lambda path: path.stem)
+def test_the_fault_is_named_first(path: Path) -> None:
+    found = report(path)
+    kind, line = expected(path)
+    assert found.findings, "no finding at all"
+    first = found.findings[0]
+    assert (first.kind, Path(first.file).name, first.line) == (kind, path.name, line), show(found)
+    assert first.severity in ("error", "warning")
+    assert found.ok == (first.severity == "warning"), show(found)
+    entry = KINDS.get(kind)
+    assert entry is not None
+    assert first.code == entry.code
+    assert first.cures
+    assert f"{path.name}:{line}" in str(found)
+    assert found.to_json()
+    assert found.to_sarif()
+
+
+@pytest.mark.parametrize("path", HEALTHY, ids=lambda path: path.stem)
+def test_healthy_program_is_left_alone(path: Path) -> None:
+    found = report(path)
+    assert found.ok, show(found)
+    assert not found.errors
+    assert not found.warnings, show(found)
+
+
+def weights(module: types.ModuleType) -> list[torch.Tensor]:
+    found: list[torch.Tensor] = []
+    for value in vars(module).values():
+        if isinstance(value, torch.nn.Module):
+            found.extend(value.state_dict().values())
+        elif isinstance(value, torch.Tensor):
+            found.append(value.detach())
+    return found
+
+
+@pytest.mark.parametrize("path", [*BROKEN, *HEALTHY], ids=lambda path: path.stem)
+def test_watching_changes_no_bit(path: Path) -> None:
+    plain, _ = run(path)
+    before = torch.random.get_rng_state()
+    seen, _ = run(path, watched)
+    assert torch.equal(before, torch.random.get_rng_state())
+    one, two = weights(plain), weights(seen)
+    assert one
+    assert len(one) == len(two)
+    assert all(torch.equal(a.nan_to_num(7.0), b.nan_to_num(7.0)) for a, b in zip(one, two, strict=True))
+
+
+def test_there_are_enough_of_them() -> None:
+    assert len(BROKEN) >= 60
+    assert len(HEALTHY) >= 60

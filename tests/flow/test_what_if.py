@@ -1,0 +1,375 @@
+"""What if one cut let the gradient through: against straight-through estimators written by hand."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import os
+import pickle
+import random
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+from child_processes import run_process
+from flow_story import Trainer, marked
+from torch import Tensor, nn
+from what_if_programs import (
+    CASES,
+    DATA,
+    LAYER,
+    SIDE,
+    TABLE,
+    argmax_embedding,
+    argmax_embedding_soft,
+    attached,
+    hard_with,
+    mask,
+    no_plain_number,
+    numpy_and_back,
+    rounded,
+)
+
+from gradcheck_lm.errors import TraceError
+from gradcheck_lm.flow import Diagnosis, Finding, WhatIf, diagnose, record
+from gradcheck_lm.flow.bridging.bridged_run import Bridges
+from gradcheck_lm.flow.watching.recorder import Recorder
+
+
+def the(diagnosis: Diagnosis, kind: str) -> Finding:
+    return next(finding for finding in diagnosis.errors if finding.kind == kind)
+
+
+def norm_of(loss: Tensor, tensors: list[Tensor]) -> float:
+    found = torch.autograd.grad(loss, tensors, allow_unused=True)
+    return sum(float(value.square().sum()) for value in found if value is not None) ** 0.5
+
+
+# ---------------------------------------------------------------------- the story
+
+
+@pytest.fixture(scope="module")
+def story() -> Diagnosis:
+    trainer = Trainer()
+    return diagnose(trainer.terms, trainer.recogniser)
+
+
+@pytest.mark.needs("transformers", "numpy")
+def test_the_chain_of_the_story_one_cut_at_a_time(story: Diagnosis) -> None:
+    argmax, left, fresh, switched = story.errors
+    first = story.what_if(argmax)
+    assert (first.bridged, first.arrives, first.gradient_norm) == (True, False, 0.0)
+    assert first.next_cut is not None
+    assert (first.next_cut.kind, first.next_cut.line) == ("left_torch", marked("argmax"))
+    assert [finding.kind for finding in first.diagnosis.errors] == ["left_torch", "new_leaf", "grad_disabled"]
+    for finding in (left, fresh):  # the ids are characters' codes when they come back: nothing to hand a gradient to
+        answer = story.what_if(finding)
+        assert (answer.bridged, answer.arrives, answer.next_cut) == (False, False, None)
+        assert "policy_gradient" in answer.note
+        assert "cannot be bridged" in str(answer)
+    last = story.what_if(switched)
+    assert (last.bridged, last.arrives) == (True, False)
+    assert last.next_cut is not None
+    assert (last.next_cut.kind, last.next_cut.line) == ("discrete_op", marked("argmax"))
+    assert [finding.kind for finding in last.diagnosis.errors] == ["discrete_op", "left_torch", "new_leaf"]
+
+
+@pytest.mark.needs("transformers", "numpy")
+def test_bridges_stay_in_place_when_the_answer_is_asked_again() -> None:
+    trainer = Trainer()
+    table = nn.Embedding(40, 4).requires_grad_(False)
+
+    def loss() -> Tensor:
+        ids = trainer.recogniser(trainer.images).argmax(-1).reshape(-1).tolist()
+        back = torch.tensor(ids)
+        with torch.no_grad():
+            rows = table(back)
+        return rows.square().sum()
+
+    diagnosis = diagnose(loss, trainer.recogniser)
+    kinds = []
+    answer: WhatIf | None = None
+    finding: Finding | None = diagnosis.findings[0]
+    while finding is not None:
+        kinds.append(finding.kind)
+        answer = diagnosis.what_if(finding)
+        diagnosis, finding = answer.diagnosis, answer.next_cut
+    assert kinds == ["discrete_op", "left_torch", "grad_disabled"]  # the two ends of a round trip are one bridge
+    assert answer is not None
+    assert answer.arrives
+    assert diagnosis.ok
+    logits = trainer.recogniser(trainer.images).reshape(-1, 30)
+    choice = hard_with(F.one_hot(logits.argmax(-1), 30), logits.softmax(-1))
+    reference = norm_of((choice @ table.weight[:30]).square().sum(), list(trainer.recogniser.parameters()))
+    assert answer.gradient_norm == pytest.approx(reference, rel=1e-4)
+    assert "2 more bridged before it" in str(answer)
+
+
+# ---------------------------------------------------------------------- one bridge suffices: the norm is right
+
+
+class Hidden(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, value: Tensor) -> Tensor:
+        return value * 2
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> None:
+        return None
+
+
+# torch's own warning on torch.tensor(list of tensors), once a process: the program does what it warns of on purpose
+@pytest.mark.filterwarnings("ignore:Converting a tensor with requires_grad=True:UserWarning")
+@pytest.mark.parametrize(("kind", "cut", "reference"), CASES, ids=[f"{kind}-{cut.__name__}" for kind, cut, _ in CASES])
+def test_one_bridge_suffices_and_the_norm_is_right(
+    kind: str, cut: Callable[[], Tensor | float], reference: Callable[[], Tensor]
+) -> None:
+    diagnosis = diagnose(cut, LAYER)
+    assert not diagnosis.ok
+    answer = diagnosis.what_if(the(diagnosis, kind))
+    assert answer.bridged, answer.note
+    assert answer.arrives
+    assert answer.next_cut is None
+    assert answer.diagnosis.ok
+    assert "loss itself changed" not in answer.note  # the value is the real operation's, bit for bit
+    loss = reference()
+    assert float(loss.detach()) == pytest.approx(float(torch.as_tensor(cut()).detach()), rel=1e-5)
+    assert answer.gradient_norm == pytest.approx(norm_of(loss, list(LAYER.parameters())), rel=1e-4)
+    for name, tensor in LAYER.named_parameters():
+        assert answer.norms[name] == pytest.approx(norm_of(reference(), [tensor]), rel=1e-4)
+
+
+@pytest.mark.needs("numpy")
+def test_two_cuts_of_a_numpy_round_trip() -> None:
+    diagnosis = diagnose(numpy_and_back, LAYER)
+    assert [finding.kind for finding in diagnosis.errors] == ["grad_disabled", "left_torch", "new_leaf"]
+    first = diagnosis.what_if(diagnosis.findings[0])
+    assert first.next_cut is not None
+    assert first.next_cut.kind == "left_torch"
+    second = first.diagnosis.what_if(first.next_cut)
+    assert second.arrives
+    assert second.gradient_norm == pytest.approx(norm_of(no_plain_number(), list(LAYER.parameters())), rel=1e-4)
+
+
+def test_only_what_the_bridge_lets_through_is_measured() -> None:
+    """In a sum with a healthy addend the norm is the dead addend's alone."""
+
+    def loss() -> Tensor:
+        return LAYER(DATA).square().mean() + 0.1 * argmax_embedding()
+
+    diagnosis = diagnose(loss, LAYER)
+    assert len(diagnosis.dead) == 1
+    answer = diagnosis.what_if(diagnosis.findings[0])
+    reference = norm_of(0.1 * argmax_embedding_soft(), list(LAYER.parameters()))
+    assert answer.arrives
+    assert answer.gradient_norm == pytest.approx(reference, rel=1e-3)
+
+
+def test_a_lookup_that_takes_only_indices_is_the_next_cut() -> None:
+    embed = nn.Embedding(6, 3)
+
+    def loss() -> Tensor:
+        bucket = torch.bucketize(LAYER(DATA)[:, 0].contiguous(), torch.linspace(-1, 1, 5))
+        return embed(bucket).square().mean()
+
+    diagnosis = diagnose(loss, {"layer": LAYER, "embed": embed})
+    first = diagnosis.what_if(diagnosis.findings[0])
+    assert (first.arrives, first.bridged) == (False, True)
+    assert first.next_cut is not None
+    assert (first.next_cut.kind, first.next_cut.op) == ("discrete_op", "torch.nn.functional.embedding")
+    second = first.diagnosis.what_if(first.next_cut)
+    assert not second.bridged
+    assert "no result of its input's shape" in second.note
+
+
+def test_behind_argmax_in_generate_stands_its_no_grad() -> None:
+    @torch.no_grad()
+    def generate(state: Tensor) -> Tensor:
+        return torch.stack([state.argmax(-1), state.argmin(-1)])
+
+    diagnosis = diagnose(lambda: TABLE[generate(LAYER(DATA))].mean(), LAYER)
+    answer = diagnosis.what_if(the(diagnosis, "discrete_op"))
+    assert answer.next_cut is not None
+    assert answer.next_cut.kind == "grad_disabled"
+    assert answer.next_cut.scope is not None
+
+
+# ---------------------------------------------------------------------- what cannot be bridged, and is not
+
+
+def test_what_cannot_be_bridged_is_said() -> None:
+    def custom() -> Tensor:
+        return Hidden.apply(LAYER(DATA)).mean()
+
+    def constant() -> Tensor:
+        LAYER(DATA)
+        return torch.zeros(()).mean()
+
+    def arithmetic() -> Tensor:
+        return SIDE.mean() * math.exp(LAYER(DATA).mean().item())
+
+    def text() -> Tensor:
+        words = "".join("abcde"[index] for index in LAYER(DATA).argmax(-1).tolist())
+        return SIDE.mean() * (words.count("a") + words.count("b") + 0.25)
+
+    for fn, kind, said in [
+        (custom, "custom_function", "your own backward"),
+        (constant, "constant", "no value of what you train"),
+        (arithmetic, "left_torch", "element by element"),
+        (text, "left_torch", "gradcheck_lm.penalties"),
+    ]:
+        diagnosis = diagnose(fn, LAYER)
+        answer = diagnosis.what_if(the(diagnosis, kind))
+        assert not answer.bridged
+        assert not answer.arrives
+        assert said in answer.note
+        assert answer.diagnosis is diagnosis
+
+
+def test_frozen_parameters_are_thawed_for_the_probe_alone() -> None:
+    layer = nn.Linear(3, 1).requires_grad_(False)
+    diagnosis = diagnose(lambda: layer(torch.ones(2, 3)).mean(), {"weight": layer.weight, "bias": layer.bias})
+    answer = diagnosis.what_if(the(diagnosis, "frozen"))
+    assert answer.arrives
+    assert answer.gradient_norm == pytest.approx(2.0)  # 1, 1, 1 at the weight and 1 at the bias
+    assert not layer.weight.requires_grad
+    assert not layer.bias.requires_grad
+
+
+def test_an_error_of_the_program_under_a_bridge_is_told() -> None:
+    def loss() -> Tensor:
+        value = LAYER(DATA).detach()
+        if value.requires_grad:
+            raise ValueError("targets must be constant.")
+        return value.mean()
+
+    diagnosis = diagnose(loss, LAYER)
+    answer = diagnosis.what_if(diagnosis.findings[0])
+    assert (answer.bridged, answer.arrives) == (False, False)
+    assert answer.note == "the program raised ValueError with this cut bridged: targets must be constant"
+    assert torch.overrides._get_current_function_mode() is None
+
+
+def test_a_note_is_bridged_too_and_said_to_starve_nothing() -> None:
+    def loss() -> Tensor:
+        value = LAYER(DATA)
+        return (value * value.detach()).mean()
+
+    diagnosis = diagnose(loss, LAYER)
+    assert diagnosis.ok
+    note = next(finding for finding in diagnosis.findings if finding.kind == "detach")
+    answer = diagnosis.what_if(note)
+    assert "starves nothing" in answer.note
+    # d(x * x) - d(x * sg(x)) = x dx: as much again as before
+    value = LAYER(DATA)
+    assert answer.gradient_norm == pytest.approx(
+        norm_of((value * value.detach()).mean(), list(LAYER.parameters())), rel=1e-4
+    )
+
+
+# ---------------------------------------------------------------------- nothing is left behind
+
+
+@pytest.mark.needs("numpy")
+def test_everything_is_put_back() -> None:
+    import numpy
+
+    model = nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4), nn.Dropout(0.5))
+    for parameter in model.parameters():
+        parameter.grad = torch.full_like(parameter, 0.25)
+
+    def loss() -> Tensor:
+        random.random(), numpy.random.rand()
+        return model(torch.randn(6, 4)).round().sum()
+
+    diagnosis = diagnose(loss, model)
+    before = (
+        torch.get_rng_state(), random.getstate(), numpy.random.get_state()[1].copy(),
+        copy.deepcopy(model.state_dict()), [parameter.grad.clone() for parameter in model.parameters()],
+    )  # fmt: skip
+    assert diagnosis.what_if(the(diagnosis, "zero_gradient")).bridged
+    assert torch.equal(torch.get_rng_state(), before[0])
+    assert random.getstate() == before[1]
+    assert (numpy.random.get_state()[1] == before[2]).all()
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, before[3][name]), name
+    for parameter, grad in zip(model.parameters(), before[4], strict=True):
+        assert torch.equal(parameter.grad, grad)
+    assert torch.is_grad_enabled()
+
+
+def test_everything_is_put_back_when_there_is_no_bridge() -> None:
+    def loss() -> Tensor:
+        return SIDE.mean() * math.exp((LAYER(DATA).mean() + torch.randn(())).detach())
+
+    diagnosis = diagnose(loss, LAYER)
+    before = torch.get_rng_state()
+    assert not diagnosis.what_if(the(diagnosis, "left_torch")).bridged
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_with_no_bridge_the_run_is_as_it_was() -> None:
+    plain = attached()
+    with Recorder(Bridges(())):
+        watched = attached()
+    assert torch.equal(plain, watched)
+    gradients = [torch.autograd.grad(loss, list(LAYER.parameters())) for loss in (plain, watched)]
+    assert all(torch.equal(left, right) for left, right in zip(*gradients, strict=True))
+
+
+def test_a_diagnosis_stays_plain_data() -> None:
+    diagnosis = diagnose(rounded, LAYER)
+    assert '"_program"' not in diagnosis.to_json()
+    assert "Program(" not in repr(diagnosis)
+    for twin in (copy.deepcopy(diagnosis), pickle.loads(pickle.dumps(diagnosis))):
+        assert twin == diagnosis
+        with pytest.raises(TraceError, match="no program to run again"):
+            twin.what_if(twin.findings[0])
+
+
+def test_what_cannot_be_asked() -> None:
+    with record() as run:
+        loss = rounded()
+    watched = run.diagnose(loss, LAYER)
+    with pytest.raises(TraceError, match=r"comes from record\(\).*Ask gradcheck_lm.diagnose\(fn, wrt=model\)"):
+        watched.what_if(watched.findings[0])
+    content = json.loads(watched.to_json())
+    content.pop("schema")
+    loaded = Diagnosis(**{**content, "findings": tuple(Finding(**one) for one in content["findings"])})
+    with pytest.raises(TraceError, match="from a file"):
+        loaded.what_if(loaded.findings[0])
+    diagnosis = diagnose(rounded, LAYER)
+    other = diagnose(mask, LAYER)
+    with pytest.raises(TraceError, match=r"not one of this diagnosis' 1; pass one of diagnosis.findings"):
+        diagnosis.what_if(other.findings[0])
+
+
+def test_the_text() -> None:
+    diagnosis = diagnose(argmax_embedding, LAYER)
+    answer = diagnosis.what_if(diagnosis.findings[0])
+    text = str(answer)
+    assert text.startswith("what if GF101 discrete_op at ")
+    assert f"what_if_programs.py:{diagnosis.findings[0].line} [torch.Tensor.argmax] let the gradient through?" in text
+    flat = " ".join(text.split())
+    assert f"The gradient arrives: norm {answer.gradient_norm:.4g} (largest: " in flat
+    assert "a probe, not a fix" in flat
+    assert "To mend it: softmax probabilities" in flat
+    assert all(len(line) <= 80 for line in text.splitlines()[1:])
+
+
+def test_the_example_of_the_documentation_is_real(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "debugger.md").read_text(encoding="utf-8")
+    section = page.split("## What if this cut let the gradient through?")[1].split("\n## ")[0]
+    code, told = re.findall(r"```(?:python|text)\n(.*?)```", section, re.DOTALL)
+    (tmp_path / "train_step.py").write_text(code)
+    done = run_process(
+        [sys.executable, "train_step.py"], cwd=tmp_path, capture_output=True, text=True, check=True,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+    )  # fmt: skip
+    number = re.compile(r"\d\.\d+")
+    assert number.sub("#", done.stdout) == number.sub("#", told)
