@@ -18,9 +18,9 @@ PACKAGE = Path(__file__).resolve().parents[1]
 PAGE, FIGURES = "architecture.md", "architecture"
 Arrow = tuple[str, str]  # (importer, imported)
 INTRODUCTION = (
-    "Drawn from the imports by `make docs`; `tests/house/test_layers.py` says which of them are allowed. An arrow leads from "
-    "what imports to what is imported; one that follows from others is left out. Dashed: only when it is used, or for "
-    "types alone; red: upward, at the moment of use."
+    "Drawn from the imports by `make docs`; `tests/house/test_layers.py` and `tests/house/test_rooms.py` say which of "
+    "them are allowed. An arrow leads from what imports to what is imported; one that follows from others is left out. "
+    "Dashed: only when it is used, or for types alone; red: upward, at the moment of use."
 )
 # One `diagnose` call. Every name in backticks is looked up in flow, and the page says in which file it lives now.
 STEPS = (
