@@ -51,13 +51,18 @@ pytestmark = [
 @contextlib.contextmanager
 def fresh() -> Iterator[io.StringIO]:
     """The same beginning for every run: random state, and standard output caught."""
+    assert torch.get_default_dtype() is torch.float32, "the script before left torch changed"
     torch.manual_seed(3)
     random.seed(3)
     np.random.seed(3)
     out = io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out), warnings.catch_warnings():
         warnings.simplefilter("default")
-        yield out
+        torch.set_warn_always(True)  # torch's own "once a process" would tell the runs apart
+        try:
+            yield out
+        finally:
+            torch.set_warn_always(False)
 
 
 def state() -> tuple[Any, ...]:

@@ -35,3 +35,4 @@ for _ in range(3):
     slow.step()
     slow.zero_grad()
 print(model.weight.tolist(), critic.weight.tolist(), torch.get_default_dtype())
+torch.set_default_dtype(torch.float32)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import traceback
-from collections.abc import Iterator
-from types import TracebackType
+from collections.abc import Iterator, Sequence
+from types import CodeType, TracebackType
 
 from gradcheck_lm.flow.stepping import wraps
 from gradcheck_lm.flow.watching import recorder
@@ -38,17 +38,23 @@ def without_ours(error: BaseException) -> BaseException:
     return error
 
 
+def places_of_ours(codes: Sequence[CodeType]) -> set[int]:
+    """Which frames of a stack, outermost first, stand there because of us: ours, and torch's way from a call to us."""
+    ours = {place for place, code in enumerate(codes) if is_looking_on(code.co_filename)}
+    detours = {place for place, code in enumerate(codes) if place + 1 in ours and code.co_name == DETOUR}
+    detours |= {place - 1 for place in detours if place and codes[place - 1] in codes[place:]}  # the function, twice
+    return ours | detours
+
+
 def _own(trace: TracebackType | None) -> TracebackType | None:
     frames = []
     while trace is not None:
         frames.append(trace)
         trace = trace.tb_next
     codes = [one.tb_frame.f_code for one in frames]
-    ours = {place for place, code in enumerate(codes) if is_looking_on(code.co_filename)}
+    ours = places_of_ours(codes)
     start = next((place for place in sorted(ours) if codes[place].co_name == "watch_script"), -1)
-    detours = {place for place, code in enumerate(codes) if place + 1 in ours and code.co_name == DETOUR}
-    detours |= {place - 1 for place in detours if place and codes[place - 1] in codes[place:]}  # the function, twice
-    kept = [one for place, one in enumerate(frames) if place > start and place not in ours | detours]
+    kept = [one for place, one in enumerate(frames) if place > start and place not in ours]
     for one, following in zip(kept, [*kept[1:], None], strict=True):
         one.tb_next = following
     return kept[0] if kept else None

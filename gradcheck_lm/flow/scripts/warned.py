@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-from gradcheck_lm.flow.scripts.frames import DETOUR, is_looking_on
+from gradcheck_lm.flow.scripts.frames import places_of_ours
 from gradcheck_lm.flow.watching import recorder
 
 _SHOW = "_showwarnmsg"  # what both of Python's implementations call with a warning that is to be shown
@@ -18,19 +18,28 @@ _SHOW = "_showwarnmsg"  # what both of Python's implementations call with a warn
 
 @contextmanager
 def at_own_lines() -> Iterator[None]:
-    """While it is open, a warning that Python places in the recorder is placed where it would be without it.
+    """While it is open, a warning is placed where it would be without us.
 
-    A function called through a mode has the recorder's frames between itself and its caller; Python counts them. Such a
-    warning is let through every filter by a filter of ours, and filed anew at the caller's line, where the script's
-    filters and Python's "once a line" decide on it.
+    What is called through a mode has frames of ours between itself and its caller, and Python counts them. A warning
+    that Python places in the recorder is let through by a filter of ours, and filed anew at the right line, where the
+    script's filters and Python's "once a line" decide on it.
     """
     show = getattr(warnings, _SHOW, None)
     if show is None:
         yield
         return
 
+    moving: list[Any] = []  # those that are being filed anew
+
     def moved(message: Any) -> None:
-        if is_looking_on(message.filename) and (frame := _caller(message.filename)) is not None:
+        if (
+            any(one is message.message for one in moving)
+            or (frame := _moved_to(message.filename, message.lineno)) is None
+        ):
+            show(message)
+            return
+        moving.append(message.message)
+        try:
             variables = frame.f_globals
             warnings.warn_explicit(
                 message.message,
@@ -42,8 +51,8 @@ def at_own_lines() -> Iterator[None]:
                 variables,
                 message.source,
             )
-            return
-        show(message)
+        finally:
+            moving.pop()
 
     ours = ("always", None, Warning, re.compile(re.escape(recorder.__name__) + r"\Z"), 0)
     filters: Any = warnings.filters
@@ -59,14 +68,23 @@ def at_own_lines() -> Iterator[None]:
             filters.remove(ours)
 
 
-def _caller(file: str) -> FrameType | None:
-    """The frame that called what the recorder's innermost frame stands for."""
+def _moved_to(file: str, line: int) -> FrameType | None:
+    """The frame that a warning belongs to, where our frames have shifted it; None where it stands right.
+
+    A warning names its place by a count of frames: as many as it counted are counted again, without ours.
+    """
+    frames: list[FrameType] = []
     frame: FrameType | None = sys._getframe(1)
-    while frame is not None and frame.f_code.co_filename != file:  # what shows the warning, and what warned
+    while frame is not None:
+        frames.append(frame)
         frame = frame.f_back
-    while frame is not None and is_looking_on(frame.f_code.co_filename):
-        frame = frame.f_back
-    if frame is not None and frame.f_code.co_name == DETOUR:
-        frame = frame.f_back  # the function itself, once more, on its way to the mode
-        frame = frame.f_back if frame is not None else None
-    return frame
+    while frames and frames[0].f_code.co_filename in (__file__, warnings.__file__):
+        frames.pop(0)
+    count = next((i for i, one in enumerate(frames) if (one.f_code.co_filename, one.f_lineno) == (file, line)), None)
+    if count is None:
+        return None
+    ours = places_of_ours([one.f_code for one in reversed(frames)])
+    own = [one for place, one in enumerate(frames) if len(frames) - 1 - place not in ours]
+    if count >= len(own) or own[count] is frames[count]:
+        return None
+    return own[count]
