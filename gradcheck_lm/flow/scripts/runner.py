@@ -101,7 +101,7 @@ def watch_script(
         if failure is not None:
             explained = session.explain(failure)
         if until != "refused":
-            session.caught()
+            session.raised.caught()
     failure = failure and without_ours(failure)
     seen = Seen(session.diagnoses(), failure, explained, session.troubles, excepthook=excepthook)
     if not seen.losses and failure is None and until != "refused":

@@ -12,22 +12,19 @@ from typing import Any, TypeVar
 import torch
 
 from gradcheck_lm.errors import GradcheckLMError
-from gradcheck_lm.flow.asking.scene import Passed, Written
-from gradcheck_lm.flow.findings.model import Diagnosis, Finding
+from gradcheck_lm.flow.findings.model import Diagnosis
 from gradcheck_lm.flow.scripts.engine import Engine, Started
 from gradcheck_lm.flow.scripts.looks import Answer, Book, Look, with_steps
 from gradcheck_lm.flow.scripts.naming import parameters_of
 from gradcheck_lm.flow.scripts.players import Players
 from gradcheck_lm.flow.scripts.questions import Questions
+from gradcheck_lm.flow.scripts.raised import Raised
 from gradcheck_lm.flow.scripts.recorder import ScriptRecorder as ScriptRecorder
-from gradcheck_lm.flow.scripts.refused import NO_GRAPH, Refused, can_be_told, roots_of
 from gradcheck_lm.flow.scripts.step_watch import StepWatch
 from gradcheck_lm.flow.watching.sites import Site, find_site
-from gradcheck_lm.flow.watching.tensors import SEQUENCE
 from gradcheck_lm.flow.watching.unseen import unseen
 
 UNTIL = ("two-steps", "backward", "end", "refused")
-_TOLD = 3  # errors that the script catches itself
 _LOOKS = 20  # so many backward passes are diagnosed at most
 _PER_TURN = 2  # of one line with backward(), between two steps: micro-batches are alike
 _ENOUGH_STEPS = 50  # of one optimizer, while another has not stepped twice
@@ -57,7 +54,6 @@ class Session:
             self.recorder.watcher = self.steps.watcher
         self.engine = Engine(self._around, self._packed, self.steps.aside if self.steps is not None else None)
         self.players = Players(self._before_step, self._after_step)
-        self._step_findings: tuple[Finding, ...] = ()
         self.questions = Questions(self.recorder, self.players, self.engine)
         self.book = Book()
         self.aside = Book()  # of autograd.grad, which counts where no backward() is called
@@ -65,11 +61,7 @@ class Session:
         self.enough = False
         self.failed = False  # the script has ended by an error
         self.over = False  # the first steps were seen: the script runs at full speed
-        self._idle: set[int] = set()  # tensors that optimizers hold and no module has any more
-        self.refused: Refused | None = None  # the last backward pass, where it raised
-        self._told: list[tuple[tuple[str, int], Diagnosis]] = []  # what autograd refused, while it was all there
-        self.passed: list[Passed] = []
-        self.written: list[Written] = []
+        self.raised = Raised(self.questions, self.book, self._guarded)
         self._turn: list[Look] = []  # backward passes since the last steps
         self._stepped: set[int] = set()  # optimizers, since the recording began
         self._looks: Counter[tuple[str, int]] = Counter()  # in this turn, by line
@@ -107,8 +99,8 @@ class Session:
 
         What becomes of the gradients that arrive stands with the first loss, or with the one on whose line it is.
         """
-        found = self.book.diagnoses(self._idle) if len(self.book) else self.aside.diagnoses()
-        return with_steps(found, self._step_findings)
+        idle, told = (set(), ()) if self.steps is None else (self.steps.idle, self.steps.found)
+        return with_steps(self.book.diagnoses(idle) if len(self.book) else self.aside.diagnoses(), told)
 
     @property
     def answer(self) -> Diagnosis | None:
@@ -128,7 +120,7 @@ class Session:
         if self.over and not self._wake(started):
             return run()
         was, self.recorder.paused = self.recorder.paused, True
-        self.refused = None  # the script has caught that error
+        self.raised.forget()  # the script has caught that error
         look: Look | None = None
         try:
             if self.steps is not None and started.accumulates:
@@ -137,12 +129,13 @@ class Session:
             with look.own.watched() if look is not None and look.own is not None else nullcontext():
                 result = run()
         except RuntimeError as error:
-            self._tell(error, started, look)
+            kept = self._kept() if look is None else look.kept
+            self.raised.tell(error, started, None if look is None else look.own, kept)
             raise
         finally:
             self.recorder.paused = was
         if not started.retains:
-            self.passed = [*self.passed[-3:], Passed(started.site, SEQUENCE() if SEQUENCE is not None else 0)]
+            self.raised.has_passed(started)
         self._guarded(lambda: self._end(started, look, result))
         return result
 
@@ -248,11 +241,8 @@ class Session:
             self._leave()
 
     def _stepped_by(self, optimizer: torch.optim.Optimizer) -> None:
-        parameters = parameters_of(optimizer)
-        tokens = frozenset(token for one in parameters if (token := self.recorder.token_of(one)) is not None)
-        title = f"torch.optim.{type(optimizer).__name__}.step"
-        self.written.append(Written(len(self.recorder.recording.calls), self._step_site, tokens, title))
-        self.recorder.renew(parameters)
+        self.raised.has_written(optimizer, self.recorder, self._step_site)
+        self.recorder.renew(parameters_of(optimizer))
         for look in self._turn:
             if all(one is not optimizer for one in look.steppers):
                 look.steppers.append(optimizer)
@@ -264,18 +254,14 @@ class Session:
     def _start_again(self) -> None:
         self._stepped.clear()
         self._packing = False
-        self.written = [replace(one, call=-1, tokens=frozenset()) for one in self.written[-4:]]
+        self.raised.start_again()
         self.recorder.forget()
 
     def _stop_steps(self, *, complete: bool) -> None:
         """No more steps are watched; complete: the script has come to its end."""
-        if self.steps is None or self.recorder.watcher is None:
-            return
-        self.recorder.watcher = None
-        self.steps.stop()
-        self._step_findings = self.steps.findings(complete=complete)
-        self._idle = self.steps.idle(self._step_findings)
-        self.troubles += [f"a step was not seen whole: {failure}" for failure in self.steps.watcher.log.failures]
+        if self.steps is not None and self.recorder.watcher is not None:
+            self.recorder.watcher = None
+            self.troubles += self.steps.conclude(complete=complete)
 
     def _leave(self) -> None:
         """What was asked has been seen: stop the script, or let it run on at full speed."""
@@ -298,40 +284,9 @@ class Session:
 
     # ------------------------------------------------------------------ errors
 
-    def _tell(self, error: RuntimeError, started: Started, look: Look | None) -> None:
-        """Explain a pass that raised at once: if the script goes on, what it was about is soon out of sight."""
-        kept, own = (self._kept(), None) if look is None else (look.kept, look.own)
-        self.refused = refused = Refused(error, started.roots, started.site, own, kept)
-        if can_be_told(error) and NO_GRAPH not in str(error) and len(self._told) < _TOLD:
-            found = self._guarded(lambda: self.questions.refused(refused, self.passed, self.written))
-            if found is not None:
-                refused.told = True
-                self._told.append((refused.place, found))
-
     def explain(self, error: BaseException) -> bool:
         """Diagnose an error of autograd that ended the script; whether it could be told by the script's lines."""
-        if not can_be_told(error):
-            return False
-        known = self.refused if self.refused is not None and self.refused.error is error else None
-        if known is not None and NO_GRAPH in str(error) and self.book.last_at(known.place) is not None:
-            return True  # it was told before autograd refused it
-        refused = known or Refused(error, roots_of(error), None, kept=self._kept())
-        found: Diagnosis | None
-        if refused.told:
-            found = self._told.pop()[1]
-        else:
-            found = self._guarded(lambda: self.questions.refused(refused, self.passed, self.written))
-        if found is None:
-            return False
-        self.book.put_first(Answer(found, refused.place, {}, stepped=False))
-        return True
-
-    def caught(self) -> None:
-        """Errors that the script caught itself are told as warnings."""
-        for place, found in self._told:
-            findings = tuple(replace(finding, severity="warning") for finding in found.findings)
-            found = replace(found, ok=True, terms={}, findings=findings)
-            self.book.add(("caught", place), Answer(found, place, {}, stepped=False))
+        return self.raised.explain(error, self._kept())
 
     def _guarded(self, do: Callable[[], Result]) -> Result | None:
         """What looks on never raises into the script, and no mode of the script sees what it computes."""

@@ -38,11 +38,26 @@ class StepWatch:
         self._names: dict[int, str] = {}
         self._open = False
         self._last: Ledger | None = None  # while the script's own objects were all there
+        self.found: tuple[Finding, ...] = ()  # what is wrong, once it is concluded
+        self.idle: set[int] = (
+            set()
+        )  # ids of tensors that optimizers hold and no module has any more, where that is told
 
     def open(self) -> None:
         """Begin to watch."""
         self._open = True
         self.watcher.__enter__()
+
+    def conclude(self, *, complete: bool) -> list[str]:
+        """See nothing more, and find out what is wrong between backward() and the next step.
+
+        Returns:
+            What went wrong in the watching itself.
+        """
+        self.stop()
+        self.found = report_of(self.ledger(complete=complete)).findings
+        self.idle = self._idle()
+        return [f"a step was not seen whole: {failure}" for failure in self.watcher.log.failures]
 
     def stop(self) -> None:
         """See nothing more; the script may run on at full speed."""
@@ -94,13 +109,8 @@ class StepWatch:
         ]
         return replace(found, parameters=tuple(parameters), holders=tuple(holders))
 
-    def findings(self, *, complete: bool) -> tuple[Finding, ...]:
-        """What is wrong between backward() and the next step."""
-        return report_of(self.ledger(complete=complete)).findings
-
-    def idle(self, findings: Sequence[Finding]) -> set[int]:
-        """Ids of tensors that optimizers hold and no module has any more, where that is told as stale."""
-        if all(one.kind != "stale" for one in findings):
+    def _idle(self) -> set[int]:
+        if all(one.kind != "stale" for one in self.found):
             return set()
         ledger = self._last or self.watcher.ledger(self._names)
         tensors = [self.watcher.log.accounts[index].tensor for index in range(len(ledger.parameters))]
