@@ -99,7 +99,7 @@ def watch_script(
         if session.enough:
             failure = None  # the script was stopped on purpose
         if failure is not None:
-            explained = session.explain(failure)
+            explained = session.raised.explain(failure, session.kept())
         if until != "refused":
             session.raised.caught()
     failure = failure and without_ours(failure)

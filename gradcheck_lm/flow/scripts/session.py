@@ -129,7 +129,7 @@ class Session:
             with look.own.watched() if look is not None and look.own is not None else nullcontext():
                 result = run()
         except RuntimeError as error:
-            kept = self._kept() if look is None else look.kept
+            kept = self.kept() if look is None else look.kept
             self.raised.tell(error, started, None if look is None else look.own, kept)
             raise
         finally:
@@ -157,7 +157,7 @@ class Session:
         self._total += 1
         self._looks[started.place] += 1
         self._seen.add(started.place)
-        look = self.questions.look(started, self._kept())
+        look = self.questions.look(started, self.kept())
         if not any(root.requires_grad for root in started.roots):  # autograd will refuse it
             self._answer(look)
             self._stop_at_first()
@@ -216,7 +216,8 @@ class Session:
         key = (look.place, tuple(sorted(self.players.number(one) for one in look.steppers)))
         self.book.add(key, answer)
 
-    def _kept(self) -> str:
+    def kept(self) -> str:
+        """What of the script's own would run in another backward pass, as far as the recorder saw; "" for nothing."""
         return self.recorder.touched or ("hooks on what is saved for the backward pass" if self._packing else "")
 
     # ------------------------------------------------------------------ steps
@@ -225,7 +226,7 @@ class Session:
         if self.over or not self.engine.is_home():
             return
         if self.recorder.ready:
-            self._step_site = self._guarded(_caller)
+            self._step_site = self._guarded(lambda: find_site(sys._getframe()))
             self.recorder.paused = not has_closure  # what an optimizer computes is no part of any loss
 
     def _after_step(self, optimizer: torch.optim.Optimizer) -> None:
@@ -282,12 +283,6 @@ class Session:
             self.recorder.come_back()
         return False
 
-    # ------------------------------------------------------------------ errors
-
-    def explain(self, error: BaseException) -> bool:
-        """Diagnose an error of autograd that ended the script; whether it could be told by the script's lines."""
-        return self.raised.explain(error, self._kept())
-
     def _guarded(self, do: Callable[[], Result]) -> Result | None:
         """What looks on never raises into the script, and no mode of the script sees what it computes."""
         try:
@@ -300,7 +295,3 @@ class Session:
                 f"{type(error).__name__}: {error}: this is a fault of gradcheck_lm, the script is not to blame"
             )
         return None
-
-
-def _caller() -> Site | None:
-    return find_site(sys._getframe(1))
