@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from counted_runs import count
 from PIL import Image
 
 from gradcheck_lm.bench.study.order import in_order
@@ -52,13 +53,6 @@ def test_a_study_that_there_is_not_is_refused() -> None:
         ArgumentError, match=r"no study 'magic'; there are new_hand, labels, weights, language_models, and"
     ):
         plan("magic")
-
-
-def count(item: Run) -> dict[str, Any]:
-    """A run that takes no time; a penalty's name makes it fail."""
-    if item.penalty == "argmax":
-        raise DataError("broken on purpose")
-    return {"key": item.key, "study": item.study, "arm": item.arm, "seed": item.seed, "weight": item.weight}
 
 
 def some() -> list[Run]:

@@ -18,11 +18,10 @@ WRITES = {
     "course/gate.py:check_file": "what a learner's checks print, in a scratch folder of this moment",
     "course/judge.py:main": "the verdict of a process of our own, in that scratch folder",
     "flow/watch.py:_event": "events are appended as they come, also into a pipe",
-    "lab/folder_lock.py:locked": "a lock is taken on the open file, which must stay the same",
-    "lab/jobs.py:_start": "a process of our own prints into its log as it runs",
-    "lab/memory.py:reset_peak_memory": "a switch of the system under /proc",
-    "lab/metrics_file.py:append": "a line a step is appended",
-    "lab/metrics_file.py:sync": "opened to be brought to the disk, nothing is written",
+    "lab/comparing/jobs.py:_start": "a process of our own prints into its log as it runs",
+    "lab/machine/memory.py:reset_peak_memory": "a switch of the system under /proc",
+    "lab/folder/metrics_file.py:append": "a line a step is appended",
+    "lab/folder/metrics_file.py:sync": "opened to be brought to the disk, nothing is written",
     "lm/cache.py:keep": "a folder of this moment that is then put in place in one step",
     "lm/hub.py:_write_copy": "the same folder",
 }
@@ -32,6 +31,7 @@ LIBRARIES = ("torch.", "np.", "json.", "pickle.", "Image.", "image.")
 # reads JSON of ours
 JSON = {
     "bench": "figures that a benchmark wrote, in a checkout",
+    "commands/run.py:_sarif": "logs of our own, put into one",
     "course/judge.py:from_json": "the verdict of a process of our own",
     "draw/layout.py:_draw": "what the layout engine says",
 }

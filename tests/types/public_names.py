@@ -46,6 +46,14 @@ def the_debugger(model: nn.Module, loss: Tensor) -> None:
     meter.add({"ctc": loss})
     assert_type(meter.result(), gc.Attribution)
 
+    with gc.record_steps(model) as steps:
+        assert_type(steps, gc.StepRun)
+    assert_type(steps.diagnose(), gc.StepReport)
+    report = gc.diagnose_step(lambda: None, model, None, steps=2)
+    assert_type(report, gc.StepReport)
+    assert_type(report.findings, tuple[gc.Finding, ...])
+    assert_type(report.ledger, flow.Ledger)
+
     watch: gc.GradientWatch = gc.GradientWatch(model, every=10)
     with watch.recording():
         assert_type(watch.history, deque[dict[str, Any]])

@@ -13,6 +13,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from gradcheck_lm.errors import RunError
+from gradcheck_lm.files import write_text_atomic
 from gradcheck_lm.foreign import parse_json
 
 LOCK = "run.lock"
@@ -40,7 +41,7 @@ def locked(folder: str | Path) -> Iterator[Path]:
         ) from None
     try:
         note = {"pid": os.getpid(), "host": socket.gethostname(), "since": time.strftime("%Y-%m-%d %H:%M:%S")}
-        (folder / HOLDER).write_text(json.dumps(note), encoding="utf-8")
+        write_text_atomic(folder / HOLDER, json.dumps(note))
         for remains in folder.glob(".*.part"):  # of a write that was killed; nobody else writes here now
             remains.unlink(missing_ok=True)
         yield folder
