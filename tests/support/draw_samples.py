@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from gradcheck_lm.flow.findings.model import KINDS, Diagnosis, Finding, FlowGraph, FlowNode, Term
