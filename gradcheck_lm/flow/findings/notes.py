@@ -134,3 +134,13 @@ READ_OFF = Message(
     "プログラム自身の backward() から読み取りました。損失までの途中に、さらに調べる理由はありませんでした",
     id="read_off",
 )
+LOSS_NOT_FINITE = Message(
+    "the loss that backward() is called on is {value}: a gradient of it says nothing, and nothing was asked about it",
+    "backward() を呼んだ損失が {value} です。その勾配からは何も分からないため、調べていません",
+    id="loss_not_finite",
+)
+NOT_HELD_YET = Message(
+    "no optimizer held a tensor of a module that runs when backward() was called",
+    "backward() が呼ばれたとき、実行されるモジュールのテンソルを持つオプティマイザがありませんでした",
+    id="not_held_yet",
+)
