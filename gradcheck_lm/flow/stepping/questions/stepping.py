@@ -72,10 +72,11 @@ def _without_effect(reading: Reading, number: int, taken: list[Step]) -> Draft |
         return None  # None: only a sample was compared
     holder = reading.ledger.holders[number]
     names = reading.names(index for step in pushed for index in step.norms)
+    rates = [rate for step in pushed for rate in step.rates]
     cause, values = "rate_zero", {"optimizer": holder.name, "steps": str(len(pushed))}
-    if any(rate for step in pushed for rate in step.rates):
+    if any(rates) or not rates:  # a class of the program's own may have no rate at all
         dtypes = {reading.ledger.parameters[index].dtype for step in pushed for index in step.norms}
         cause, values["dtype"] = "without_effect", ", ".join(sorted(dtypes))
-        if pushed[0].rates:
-            cause, values["rate"] = "too_small", f"{max(rate for step in pushed for rate in step.rates):.3g}"
+    if any(rates):
+        cause, values["rate"] = "too_small", f"{max(rates):.3g}"
     return Draft("never_stepped", reading.made(number), cause, holder.kind, holder.made, names, values=values)
