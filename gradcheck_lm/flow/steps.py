@@ -13,6 +13,7 @@ import torch
 from gradcheck_lm.errors import TraceError
 from gradcheck_lm.flow.asking.inquiry import Inquiry
 from gradcheck_lm.flow.findings.model import Diagnosis
+from gradcheck_lm.flow.findings.notes import COULD_NOT_ASK, LOSS_NOT_FINITE, NOT_HELD_YET, WATCH_MISSED
 from gradcheck_lm.flow.gradients.nodes import reachable_leaves
 from gradcheck_lm.flow.gradients.subjects import loss_terms
 from gradcheck_lm.flow.scripts.session import ScriptRecorder
@@ -80,7 +81,7 @@ class StepRun:
                 "no backward() and no step() ran while the steps were watched: put the whole training step, from the "
                 "forward pass to optimizer.step(), into the block or function."
             )
-        notes = [*self._notes, *(f"the watch missed something: {failure}" for failure in failures)]
+        notes = [*self._notes, *(WATCH_MISSED.told(failure=failure) for failure in failures)]
         diagnoses = []
         for loss, names in self._quiet.items():
             asked = self._losses.get(loss)
@@ -116,9 +117,9 @@ class StepRun:
                 try:
                     self._look_at(losses[0], loss)
                 except TraceError as error:
-                    self._notes.append(str(error))
+                    self._notes.append(_not_asked(losses[0], error))
                 except Exception as error:  # the program goes on without an answer
-                    self._notes.append(f"this loss could not be asked about: {type(error).__name__}: {error}")
+                    self._notes.append(COULD_NOT_ASK.told(error=f"{type(error).__name__}: {error}"))
         self.recorder.forget()
 
     def _key(self, losses: Sequence[torch.Tensor], site: Site | None) -> Key:
@@ -181,8 +182,15 @@ class StepRun:
                 if owner.owner == "module" and owner.name.rpartition(".")[2] in owner.module._parameters:
                     wanted[owner.name] = owner.module._parameters[owner.name.rpartition(".")[2]]  # type: ignore[assignment]
         if not wanted:
-            raise TraceError("no optimizer held a tensor of a module that runs when backward() was called")
+            raise TraceError(NOT_HELD_YET.told())
         return wanted
+
+
+def _not_asked(loss: torch.Tensor, error: TraceError) -> str:
+    """Why nothing was asked about a loss, for the reader."""
+    if not bool(torch.isfinite(loss.detach())):
+        return LOSS_NOT_FINITE.told(value=loss.item())
+    return error.args[0]  # a sentence that has more than one language keeps them
 
 
 def record_steps(*models_and_optimizers: Any) -> StepRun:

@@ -91,7 +91,7 @@ def test_markdown_makes_no_markup_of_code() -> None:
     text = markdown(KINDS["not_held"])
     assert text.startswith('<a id="GF701"></a>\n\n## GF701 not_held: ')
     assert r"\[\*model.parameters(), \*other.parameters()\]" in text
-    assert r"\<parameter> belongs to a module kept in a plain list" in text
+    assert r"\<parameters>, which no optimizer holds: a plain list or dict hides" in text
     assert r"requires_grad\_(False)" in text
     for part in parts_of(KINDS["not_held"], "ja"):
         assert f"**{part.heading}**" in markdown(KINDS["not_held"], "ja")

@@ -7,11 +7,13 @@ import dataclasses
 import json
 import pickle
 import re
+from pathlib import Path
 
 import pytest
 import torch
 from draw_samples import broken, finding, large
 from draw_story import make
+from stepping_zoo import BROKEN, report
 
 from gradcheck_lm import diagnose
 from gradcheck_lm.draw import folding
@@ -21,7 +23,7 @@ from gradcheck_lm.draw.page import page_html
 from gradcheck_lm.draw.report import Experiment, Report
 from gradcheck_lm.flow.findings import notes
 from gradcheck_lm.flow.findings.kind import Cause
-from gradcheck_lm.flow.findings.messages import Message, Text, Told
+from gradcheck_lm.flow.findings.messages import Message, Text, Told, in_language
 from gradcheck_lm.flow.findings.model import KINDS, Diagnosis, Finding
 
 MESSAGES = [one for room in (notes, folding) for one in vars(room).values() if isinstance(one, Message)]
@@ -112,14 +114,45 @@ def test_the_storys_cut_is_told_in_japanese() -> None:
 
 def test_values_are_put_into_both_languages() -> None:
     kind = KINDS["non_finite"]
-    values = (("value", "NaN"), ("inputs", "0 to 3"))
-    english = kind.say("forward", dict(values))
+    values = (("inputs", "0 to 3"),)
+    english = kind.say("forward_of_finite/logarithm", dict(values))
     one = dataclasses.replace(
-        finding("non_finite", "torch.log", 1, "", 0), why=english.why, cures=english.cures, cause="forward",
-        values=values,
+        finding("non_finite", "torch.log", 1, "", 0), why=english.why, cures=english.cures, values=values,
+        cause="forward_of_finite/logarithm",
     )  # fmt: skip
-    assert "NaN of inputs that are finite (0 to 3)" in one.why
-    assert "(0 to 3)から NaN を" in wording_ja(one).why
+    assert "What enters it is finite (0 to 3)." in one.why
+    assert "入る値は有限です(0 to 3)。" in wording_ja(one).why
+    assert wording_ja(one).cures == kind.say("logarithm", language="ja").cures  # why of one cause, cures of the other
+    with pytest.raises(KeyError, match="has no cause 'nothing'"):
+        kind.say("forward/nothing")
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+@pytest.mark.parametrize("path", BROKEN, ids=lambda path: path.stem)
+def test_the_stepping_zoo_is_told_in_japanese(path: Path) -> None:
+    found = report(path)
+    assert found.findings
+    read = [Finding(**one) for one in json.loads(found.to_json())["findings"]]
+    for one in (*found.findings, *read):
+        told_in_both(one)
+    assert all(map(japanese, map(sentence_ja, found.notes)))
+
+
+def told_in_both(one: Finding) -> None:
+    """Its sentences are its kind's, in both languages with the same values."""
+    values = dict(one.values)
+    cause = KINDS[one.kind].cause(one.cause)
+    assert values.keys() >= cause.fields
+    assert (one.why, tuple(one.cures)) == (
+        cause.why.say("en", values),
+        tuple(cure.say("en", values) for cure in cause.cures),
+    )
+    wording = wording_ja(one)
+    assert all(map(japanese, (wording.title, wording.why, *wording.cures))), wording
+    for field in cause.why.fields:
+        assert values[field] in one.why
+        assert in_language(values[field], "ja") in wording.why
 
 
 def test_a_sentence_that_is_this_findings_own_stays() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import importlib.util
 import re
@@ -12,6 +13,7 @@ import pytest
 import torch
 
 import gradcheck_lm
+from gradcheck_lm import flow
 from gradcheck_lm.flow import KINDS, diagnose
 from gradcheck_lm.flow.findings import kinds
 from gradcheck_lm.flow.findings.kind import Kind
@@ -150,3 +152,30 @@ def test_a_kind_is_found_by_code_and_by_name() -> None:
 def test_an_unknown_cause_is_refused() -> None:
     with pytest.raises(KeyError, match="GF102 integer_cast has no cause 'argmax'"):
         KINDS["integer_cast"].say("argmax")
+
+
+PLACES = {"Draft": 99, "_at_line": 1, "_at_node": 1}  # where the cause stands; 99: by its name alone
+ASKING = sorted(Path(flow.__file__).parent.glob("*/**/*.py"))
+
+
+def told_in(path: Path) -> set[tuple[str, str]]:
+    """(kind, cause) of the drafts that a file writes out, and of the ways to make one."""
+    found = set()
+    for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        name = getattr(call.func, "id", "") if isinstance(call, ast.Call) else ""
+        if isinstance(call, ast.Call) and name in PLACES:
+            start = 2 if "stepping" in path.parts else PLACES[name]
+            written = call.args[start : start + 1]
+            written += [keyword.value for keyword in call.keywords if keyword.arg == "cause"]
+            texts = [str(one.value) for one in (*call.args[:1], *written) if isinstance(one, ast.Constant)]
+            if len(texts) == 2:
+                found.add((texts[0], texts[1]))
+    return found
+
+
+def test_every_cause_that_a_question_names_is_in_its_kinds_file() -> None:
+    told = {one for path in ASKING for one in told_in(path)}
+    assert len(told) >= 25
+    assert {("never_stepped", "scaler_skips"), ("mode_flips", "recurrent_in_eval")} <= told
+    for kind, cause in sorted(told):
+        assert KINDS[kind].cause(cause).id == cause

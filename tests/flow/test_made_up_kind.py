@@ -85,7 +85,7 @@ from gradcheck_lm.draw.terminal import diagnosis_text
 with record() as run:
     weight = torch.ones(2, requires_grad=True)
     (weight * 2).sum()
-chain = Chain(run.recorder)
+chain = Chain(run.recorder.recording)
 made = Draft("lost_in_the_post", 0, "certain", cause="stamp", values={"parameter": "weight"})
 chain.put(made, key=("lost_in_the_post",), tensor="weight")
 ((_, finding),) = chain.findings()

@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from gradcheck_lm.cli import app
+from gradcheck_lm.draw.japanese import wording_ja
 from gradcheck_lm.flow import KINDS
 from gradcheck_lm.flow.scripts.runner import watch_script
 
@@ -161,6 +162,8 @@ def test_the_lines_are_named(name: str, tmp_path: Path) -> None:
         assert finding.severity == "error"
         assert finding.cures
         assert PROGRAMS[name][2] in finding.why
+        wording = wording_ja(finding)
+        assert all(any(ord(letter) > 0x3000 for letter in one) for one in (wording.why, *wording.cures)), wording
         if other is not None:
             assert f"script.py:{other}" in finding.why
         assert not seen.losses[0][1].ok

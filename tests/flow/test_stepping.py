@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
@@ -336,3 +336,28 @@ def test_contents_of_an_accumulated_gradient() -> None:
     ] == [{times}]
     (cleared,) = reading.ledger.clearings()
     assert set(cleared.erased.values()) == {times}
+
+
+class Idle(torch.optim.Optimizer):
+    """Has no rate, and a step that is still to be written."""
+
+    def __init__(self, parameters: Iterable[torch.nn.Parameter]) -> None:
+        super().__init__(parameters, {})
+
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+        pass
+
+
+def test_an_optimizer_without_a_rate_is_not_told_to_have_one_of_zero() -> None:
+    model = torch.nn.Linear(3, 1)
+    optimizer = Idle(model.parameters())
+
+    def step() -> None:
+        optimizer.zero_grad()
+        model(torch.ones(2, 3)).square().mean().backward()
+        optimizer.step()
+
+    (found,) = diagnose_step(step, model, optimizer).errors
+    assert (found.kind, found.cause) == ("never_stepped", "without_effect")
+    assert "stepped 2 times, and not a bit of what it holds (float32) changed" in found.why
+    assert "step() must change the parameters themselves" in found.cures[0]

@@ -30,8 +30,6 @@ class Draft:
     values: dict[str, str] = field(default_factory=dict)  # for the fields of the cause's sentences
     op: str | None = None
     site: Site | None = None
-    why: str | None = None
-    cures: tuple[str, ...] | None = None
 
 
 _SURENESS = {"certain": 0, "confirmed": 1, "likely": 2}
@@ -139,7 +137,7 @@ class Chain:
         scope = None
         if draft.kind == "grad_disabled" and call is not None and call.scope >= 0:
             scope = switch_place(self.recording.switches[call.scope], call.site)
-            if scope is None:
+            if scope is None and not draft.cause:
                 cause = "off_already"
         wording = kind.say(cause, draft.values)
         return Finding(
@@ -150,8 +148,8 @@ class Chain:
             line=place.line,
             function=place.function,
             source=place.source,
-            why=draft.why or wording.why,
-            cures=draft.cures or wording.cures,
+            why=wording.why,
+            cures=wording.cures,
             certainty=draft.certainty,
             severity=draft.severity,
             scope=scope,

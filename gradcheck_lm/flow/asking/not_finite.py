@@ -9,6 +9,7 @@ import torch
 
 from gradcheck_lm.flow.asking.drafts import Draft
 from gradcheck_lm.flow.asking.origin import origin
+from gradcheck_lm.flow.findings.registry import KINDS
 from gradcheck_lm.flow.gradients.nodes import topological, walk_nodes
 from gradcheck_lm.flow.watching.recorder import Recorder
 from gradcheck_lm.flow.watching.tape import Recording
@@ -35,15 +36,17 @@ def first_not_finite(recorder: Recorder, roots: Sequence[torch.Tensor], *, may_u
     tokens = [token for root in roots if (token := recorder.token_of(root)) is not None]
     index, certain = origin(recording, tokens, known)
     if index is None:
-        why = "The loss itself is NaN or infinite; which operation made it so first was not seen."
-        return Draft("non_finite", None, "likely", why=why)
-    inputs = [token for token in recording.calls[index].inputs if token >= 0]
-    why = "The value itself is NaN or infinite from here on, before any backward pass."
+        return Draft("non_finite", None, "likely", cause="loss_itself")
+    call = recording.calls[index]
+    inputs = [token for token in call.inputs if token >= 0]
+    cause, values = "forward", {}
     if any(known.get(token) is False for token in inputs):
-        why += " A weight or an input that enters it is so already."
+        cause = "forward_of_bad"
     elif told := [ranges[token] for token in inputs if token in ranges]:
-        why += f" What enters it is finite ({'; '.join(told)})."
-    return Draft("non_finite", index, "certain" if certain else "likely", why=why)
+        cause, values = "forward_of_finite", {"inputs": "; ".join(told)}
+    if cures := KINDS["non_finite"].cause_at(call.operation.name):
+        cause = f"{cause}/{cures}"
+    return Draft("non_finite", index, "certain" if certain else "likely", cause=cause, values=values)
 
 
 def _recorded(recording: Recording) -> dict[int, bool]:

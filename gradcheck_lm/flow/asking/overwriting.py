@@ -8,7 +8,6 @@ from typing import Any
 from gradcheck_lm.flow.asking.drafts import Draft
 from gradcheck_lm.flow.asking.scene import Scene, where
 from gradcheck_lm.flow.operations.names import words
-from gradcheck_lm.flow.watching.sites import Site
 from gradcheck_lm.flow.watching.tape import Recording
 
 _SAME_MEMORY = words(
@@ -36,29 +35,19 @@ def overwriting(scene: Scene) -> Draft:
                 reader = index  # autograd does not say which: the first that may have kept it
             continue
         if reader is not None and same(call.outputs[0]) in groups:
-            read_title, read_site = _read_by(recording, reader)
-            why = f"{read_title} at {where(read_site)} keeps this value for the backward pass; here it is overwritten."
-            return Draft("changed_in_place", index, "certain", why=why)
-    read_title, read_site = _read_by(recording, reader)
+            cause = "slice_written" if call.operation.name == "__setitem__" else "kept"
+            return Draft("changed_in_place", index, "certain", cause=cause, values=_read_by(recording, reader))
+    values = {} if reader is None else _read_by(recording, reader)
     for written in scene.written:
         if written.call > start and any(same(token) in groups for token in written.tokens):
-            why = (
-                f"{read_title} at {where(read_site)} keeps this weight for the backward pass, and here the optimizer "
-                "writes the next value into it, before that backward() has run."
-            )
-            cures = (
-                "call backward() on every loss of a step before the first optimizer steps",
-                "compute the second loss anew after the step, from a forward pass of its own",
-            )
-            return Draft("changed_in_place", None, "certain", site=written.site, op=written.title, why=why, cures=cures)
-    why = (
-        f"{read_title} keeps a value for the backward pass that was overwritten before it; the line that writes was "
-        "not seen: another thread, or a write through memory that is shared."
-    )
-    site = None if reader is not None else scene.site
-    return Draft(
-        "changed_in_place", reader, "likely", site=site, op=None if reader is not None else "backward", why=why
-    )
+            cause = "weights_stepped" if values else "weights_stepped_unread"
+            return Draft(
+                "changed_in_place", None, "certain",
+                site=written.site, op=written.title, cause=cause, values=values,
+            )  # fmt: skip
+    if reader is None:
+        return Draft("changed_in_place", None, "likely", site=scene.site, op="backward", cause="both_unseen")
+    return Draft("changed_in_place", reader, "likely", cause="written_unseen", values={"reader": values["reader"]})
 
 
 def _reader(scene: Scene) -> int | None:
@@ -69,10 +58,10 @@ def _reader(scene: Scene) -> int | None:
     return scene.failing()
 
 
-def _read_by(recording: Recording, reader: int | None) -> tuple[str, Site | None]:
-    if reader is None:
-        return "an operation before this step", None
-    return recording.calls[reader].operation.title, recording.calls[reader].site
+def _read_by(recording: Recording, reader: int) -> dict[str, str]:
+    """What keeps the value, and where, for the sentences."""
+    call = recording.calls[reader]
+    return {"reader": call.operation.title, "line": where(call.site)}
 
 
 def _is_stale(node: Any) -> bool:

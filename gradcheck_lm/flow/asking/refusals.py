@@ -12,7 +12,6 @@ from gradcheck_lm.flow.asking.scene import Passed as Passed
 from gradcheck_lm.flow.asking.scene import Scene as Scene
 from gradcheck_lm.flow.asking.scene import Written as Written
 from gradcheck_lm.flow.asking.scene import where
-from gradcheck_lm.flow.findings.model import KINDS
 from gradcheck_lm.flow.watching.sites import Site, frame_kind
 
 
@@ -54,6 +53,7 @@ def _second_time(scene: Scene) -> list[Draft]:
     last = scene.passed[-1] if scene.passed else None
     if last is None:
         return [Draft("graph_used_up", None, "certain", site=scene.site or raised_at(scene.error), op="backward")]
+    values = {"line": where(last.site)}
     fresh = [node for node in scene.nodes if node._sequence_nr() >= last.sequence and not hasattr(node, "variable")]
     carriers = [
         call
@@ -65,42 +65,32 @@ def _second_time(scene: Scene) -> list[Draft]:
         and (call := scene.call_of(node)) is not None
     ]
     if not carriers:
-        why = (
-            f"backward() at {where(last.site)} has been through this graph already and has freed what it kept; nothing "
-            "was computed anew since."
-        )
-        site = scene.site or raised_at(scene.error)
-        return [Draft("graph_used_up", None, "certain", site=site, op="torch.Tensor.backward", why=why)]
-    why = (
-        "What is read here was computed before the last backward(), with its history, and that history was freed by "
-        f"backward() at {where(last.site)}: the new loss leads back into it."
-    )
-    return [Draft("graph_used_up", min(carriers), "certain", why=why)]
+        site, op = scene.site or raised_at(scene.error), "torch.Tensor.backward"
+        return [Draft("graph_used_up", None, "certain", site=site, op=op, cause="twice", values=values)]
+    return [Draft("graph_used_up", min(carriers), "certain", cause="state_carried", values=values)]
 
 
 def _overwritten(scene: Scene) -> list[Draft]:
     return [overwriting(scene)]
 
 
-def _at_line(kind: str, why: str, cures: tuple[str, ...], op: str = "") -> Callable[[Scene], list[Draft]]:
+def _at_line(kind: str, cause: str, op: str = "torch.Tensor.backward") -> Callable[[Scene], list[Draft]]:
     """The line that raised is the line that is wrong."""
 
     def explain(scene: Scene) -> list[Draft]:
-        known = kind if kind in KINDS else "constant"
-        site = raised_at(scene.error) or scene.site
-        return [Draft(known, None, "certain", site=site, op=op or "torch.Tensor.backward", why=why, cures=cures)]
+        return [Draft(kind, None, "certain", site=raised_at(scene.error) or scene.site, op=op, cause=cause)]
 
     return explain
 
 
-def _at_node(kind: str, why: str, cures: tuple[str, ...]) -> Callable[[Scene], list[Draft]]:
+def _at_node(kind: str, cause: str) -> Callable[[Scene], list[Draft]]:
     """The operation whose backward step failed is named, or else the line that raised."""
 
     def explain(scene: Scene) -> list[Draft]:
-        known, call = kind if kind in KINDS else "custom_function", scene.failing()
+        call = scene.failing()
         site = None if call is not None else raised_at(scene.error) or scene.site
         op = None if call is not None else "torch.Tensor.backward"
-        return [Draft(known, call, "certain", site=site, op=op, why=why, cures=cures)]
+        return [Draft(kind, call, "certain", site=site, op=op, cause=cause)]
 
     return explain
 
@@ -112,10 +102,9 @@ def _function(scene: Scene) -> list[Draft]:
     calls = scene.recording.calls
     call = next((i for i, one in enumerate(calls) if one.operation.title == title), None)
     call = scene.failing() if call is None else call
-    why = f"Its backward does not fit its forward: {scene.error}."
-    cures = ("return one gradient for each input of forward, in order and of its shape; None where there is none",)
-    site = None if call is not None else scene.site
-    return [Draft("custom_function", call, "certain", site=site, op=title or None, why=why, cures=cures)]
+    site, values = None if call is not None else scene.site, {"error": str(scene.error)}
+    op = title or None
+    return [Draft("custom_function", call, "certain", site=site, op=op, cause="does_not_fit", values=values)]
 
 
 def _inference(scene: Scene) -> list[Draft]:
@@ -125,64 +114,26 @@ def _inference(scene: Scene) -> list[Draft]:
         i for i, call in enumerate(recording.calls) if call.scope >= 0 and recording.switches[call.scope].inference
     ]
     site = raised_at(scene.error)
-    why = f"It was made under inference_mode, and {where(site)} needs it for a backward pass, which is not allowed."
-    cures = ("torch.no_grad() instead of torch.inference_mode() where its results are used in training", "x.clone()")
-    call = inside[-1] if inside else None
-    return [Draft("grad_disabled", call, "certain", site=None if inside else site, why=why, cures=cures)]
+    call, place = (inside[-1], None) if inside else (None, site)
+    values = {"line": where(site)}
+    return [Draft("grad_disabled", call, "certain", site=place, cause="inference", values=values)]
 
-
-_UNUSED = (
-    "autograd.grad was asked about a tensor that the loss does not depend on: nothing computed from it reaches the "
-    "loss, or a copy of it is used."
-)
-_UNUSED_CURES = (
-    "ask about the very tensor that the loss is computed from, not a copy or a view made for the asking",
-    "allow_unused=True, and treat None as no gradient, where that is meant",
-)
-_LEAF = "A tensor that learns is written in place while autograd watches: its gradient would be that of the old value."
-_LEAF_CURES = (
-    "with torch.no_grad(): around an update or an initialisation",
-    "compute a new tensor instead: y = x + 1 rather than x += 1",
-)
-_VIEW = "A view is written in place, and autograd cannot follow the change into the tensor that it is a view of."
-_VIEW_CURES = (
-    "clone the view before writing into it",
-    "write out of place and put the parts together: torch.cat, torch.stack",
-)
-_SHAPE = "backward() begins with one number: a loss of several has to be told what each of them counts."
-_SHAPE_CURES = (
-    "loss.mean() or loss.sum() before backward()",
-    "loss.backward(gradient=weights of the loss's own shape)",
-)
-_RECOMPUTED = (
-    "A checkpoint computes this stretch a second time for the backward pass, and the second time came out different: "
-    "what it reads was changed in between, or it does not do the same thing twice."
-)
-_RECOMPUTED_CURES = (
-    "let the checkpointed function depend on its arguments alone: no counters, no lists that grow, no state written",
-    "keep random numbers and autocast inside it: preserve_rng_state=True (the default)",
-)
-_EVAL = "cuDNN keeps what the backward pass of an RNN needs in training mode alone, and the RNN was in eval mode."
-_EVAL_CURES = (
-    "rnn.train() before the forward pass; dropout=0.0 where only that was to be off",
-    "torch.backends.cudnn.flags(enabled=False) around it",
-)
 
 _EXPLAINED: tuple[tuple[str, Callable[[Scene], list[Draft]]], ...] = (
     ("modified by an inplace operation", _overwritten),
     ("a second time|already been freed", _second_time),
-    ("not have been used in the graph", _at_line("constant", _UNUSED, _UNUSED_CURES, "torch.autograd.grad")),
-    ("implicitly created only for|Mismatch in shape: grad_output", _at_line("suspicious_shape", _SHAPE, _SHAPE_CURES)),
+    ("not have been used in the graph", _at_line("constant", "asked_and_unused", "torch.autograd.grad")),
+    ("implicitly created only for|Mismatch in shape: grad_output", _at_line("suspicious_shape", "several_numbers")),
     ("returned an invalid gradient|returned an incorrect number of gradients", _function),
     ("[Ii]nference tensor", _inference),
     (
         "view of a leaf Variable|leaf Variable that requires grad",
-        _at_line("changed_in_place", _LEAF, _LEAF_CURES, "an operation in place"),
+        _at_line("changed_in_place", "leaf", "an operation in place"),
     ),
     (
         "is a view and is being modified inplace|view was created in",
-        _at_line("changed_in_place", _VIEW, _VIEW_CURES, "an operation in place"),
+        _at_line("changed_in_place", "view", "an operation in place"),
     ),
-    ("torch.utils.checkpoint|[Rr]ecomput", _at_node("changed_in_place", _RECOMPUTED, _RECOMPUTED_CURES)),
-    ("RNN backward can only be called in training mode", _at_node("mode_flips", _EVAL, _EVAL_CURES)),
+    ("torch.utils.checkpoint|[Rr]ecomput", _at_node("changed_in_place", "recomputed")),
+    ("RNN backward can only be called in training mode", _at_node("mode_flips", "recurrent_in_eval")),
 )

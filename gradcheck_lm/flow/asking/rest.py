@@ -6,11 +6,6 @@ from gradcheck_lm.flow.asking.drafts import Chain, Draft
 from gradcheck_lm.flow.asking.evidence import Evidence
 from gradcheck_lm.flow.asking.vanishing import harmless_zeros
 
-_NO_LINE = (
-    "No line that the recorder saw explains it: look at custom autograd.Functions, checkpoints, compiled regions and "
-    "other threads on the way, which it cannot look into."
-)
-
 
 def explain_rest(evidence: Evidence, chain: Chain) -> None:
     """A finding without a line for each tensor and term that lacks its gradient and is in no error yet."""
@@ -33,4 +28,4 @@ def explain_rest(evidence: Evidence, chain: Chain) -> None:
 
 
 def _put(chain: Chain, kind: str, *, term: str | None = None, tensor: str | None = None) -> None:
-    chain.put(Draft(kind, None, "likely", why=_NO_LINE), key=(kind, "no line"), term=term, tensor=tensor)
+    chain.put(Draft(kind, None, "likely", cause="no_line"), key=(kind, "no line"), term=term, tensor=tensor)

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from gradcheck_lm.flow.findings.notes import UNSEEN
 from gradcheck_lm.flow.findings.paths import short_path
 from gradcheck_lm.flow.gradients.nodes import walk_nodes
 from gradcheck_lm.flow.watching.sites import Site, line_of
@@ -67,6 +68,6 @@ class Scene:
 def where(site: Site | None) -> str:
     """A line as one reads it."""
     if site is None:
-        return "a line that was not seen"
+        return UNSEEN.told()
     file, line = line_of(site)
     return f"{short_path(file)}:{line}"

@@ -96,9 +96,16 @@ class Kind:
     def cause(self, name: str = "") -> Cause:
         """One of its causes; "" is what is said where nothing more exact is known.
 
+        "one/two" is the why of one with the cures of two: what happened, and what helps at this operation.
+
         Raises:
             KeyError: there is no such cause.
         """
+        why, _, cures = name.partition("/")
+        told = self._written(why)
+        return Cause(name, told.why, self._written(cures).cures) if cures else told
+
+    def _written(self, name: str) -> Cause:
         for cause in (self.about, *self.causes):
             if cause.id == name:
                 return cause

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gradcheck_lm.flow.findings.messages import Message
 
+UNSEEN = Message("a line that was not seen", "記録されていない行", id="unseen")  # where a line should stand
 OUT_OF_SIGHT = Message(
     "what runs in another thread or process or in a torch.jit script is out of the recorder's sight: if wrt reaches "
     "the loss through one of them, look for the cut in there",
@@ -65,4 +66,81 @@ BY_CONSTRUCTION = Message(
     "zero by construction: {tensor}; a normalisation takes its shift away, so this is no fault",
     "{tensor} の勾配は構成上ゼロです。正規化がこのずれを取り除くためで、欠陥ではありません",
     id="by_construction",
+)
+NOT_FINITE_ONCE = Message(
+    "in one of the {steps} steps looked at a gradient was not finite; with a GradScaler the first steps may be "
+    "so, and it skips them",
+    "調べた {steps} ステップのうち 1 つで勾配が有限ではありませんでした。GradScaler では最初の数ステップがそうな"
+    "ることがあり、飛ばされます",
+    id="not_finite_once",
+)
+IN_NO_MODULE = Message(
+    "{count} of {total} tensors that the optimizers hold are part of no module any more: see what is told of the step",
+    "オプティマイザが持つ {total} 個のテンソルのうち {count} 個は、もうどのモジュールにも属していません。ステップ"
+    "についての報告を見てください",
+    id="in_no_module",
+)
+NOT_THEIR_TURN = Message(
+    "{count} of {total} tensors get nothing from this loss in this step, and something from another loss or in "
+    "another step: it was not their turn",
+    "{total} 個のテンソルのうち {count} 個は、このステップではこの損失から何も受け取りませんが、別の損失または別"
+    "のステップでは受け取ります。自分の番ではなかっただけです",
+    id="not_their_turn",
+)
+BY_CHANCE = Message(
+    "{count} of {total} tensors get nothing in any step looked at, as others of their kind do in one of them: "
+    "layers or experts that are chosen at random; a look at more steps would settle it",
+    "{total} 個のテンソルのうち {count} 個は、調べたどのステップでも何も受け取りません。同種のものも一部のステッ"
+    "プではそうなので、ランダムに選ばれる層やエキスパートと思われます。さらに多くのステップを調べれば確かめられま"
+    "す",
+    id="by_chance",
+)
+NO_SINGLE_OPERATION = Message(
+    "{count} tensors get a gradient of exactly 0, and no single operation makes it so: parts of it cancel, as "
+    "for the last bias of a Wasserstein critic, or a factor is 0 at this step; whether they move in a later step "
+    "would settle it",
+    "{count} 個のテンソルの勾配は厳密に 0 ですが、単独でそうする演算はありません。Wasserstein の批評器の最後のバ"
+    "イアスのように部分が打ち消し合うか、このステップで因子が 0 です。後のステップで動くかどうかで確かめられます",
+    id="no_single_operation",
+)
+NO_NORMS = Message(
+    "the gradient norms of single terms were not measured: {reason}",
+    "損失項ごとの勾配ノルムは測っていません: {reason}",
+    id="no_norms",
+)
+NO_NORMS_OF_ONE_PASS = Message(
+    "the gradient norms of single terms were not measured: the script's own pass was read, and nothing was run a "
+    "second time",
+    "損失項ごとの勾配ノルムは測っていません: スクリプト自身の逆伝播を読み取っただけで、再実行はしていません",
+    id="no_norms_of_one_pass",
+)
+AS_GRAD_ASKED = Message(
+    "no backward() was called: asked about the tensors that torch.autograd.grad was asked about",
+    "backward() が呼ばれていないため、torch.autograd.grad に渡されたテンソルを対象にしました",
+    id="as_grad_asked",
+)
+WATCH_MISSED = Message(
+    "the watch missed something: {failure}",
+    "観察できなかったものがあります: {failure}",
+    id="watch_missed",
+)
+COULD_NOT_ASK = Message(
+    "this loss could not be asked about: {error}",
+    "この損失は調べられませんでした: {error}",
+    id="could_not_ask",
+)
+READ_OFF = Message(
+    "read off the program's own backward(): nothing on the way to the loss gave a reason to ask further",
+    "プログラム自身の backward() から読み取りました。損失までの途中に、さらに調べる理由はありませんでした",
+    id="read_off",
+)
+LOSS_NOT_FINITE = Message(
+    "the loss that backward() is called on is {value}: a gradient of it says nothing, and nothing was asked about it",
+    "backward() を呼んだ損失が {value} です。その勾配からは何も分からないため、調べていません",
+    id="loss_not_finite",
+)
+NOT_HELD_YET = Message(
+    "no optimizer held a tensor of a module that runs when backward() was called",
+    "backward() が呼ばれたとき、実行されるモジュールのテンソルを持つオプティマイザがありませんでした",
+    id="not_held_yet",
 )

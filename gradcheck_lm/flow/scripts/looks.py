@@ -12,6 +12,13 @@ import torch
 
 from gradcheck_lm.flow.asking.drafts import Draft
 from gradcheck_lm.flow.findings.model import KINDS, Diagnosis, Finding, FlowGraph
+from gradcheck_lm.flow.findings.notes import (
+    BY_CHANCE,
+    IN_NO_MODULE,
+    NO_SINGLE_OPERATION,
+    NOT_FINITE_ONCE,
+    NOT_THEIR_TURN,
+)
 from gradcheck_lm.flow.gradients.own_pass import OwnPass
 from gradcheck_lm.flow.scripts.engine import Started
 
@@ -134,10 +141,7 @@ def settled(answers: Sequence[Answer], elsewhere: Elsewhere) -> Diagnosis:
     diagnosis = answer.diagnosis if answer.diagnosis.ok else _excused(answer, elsewhere)
     notes = list(diagnosis.notes)
     if any(_is_bad(one.diagnosis) for one in answers) and not _is_bad(diagnosis):
-        notes.append(
-            f"in one of the {len(answers)} steps looked at a gradient was not finite; with a GradScaler the first "
-            "steps may be so, and it skips them"
-        )
+        notes.append(NOT_FINITE_ONCE.told(steps=len(answers)))
     return replace(diagnosis, notes=tuple(dict.fromkeys(notes)))
 
 
@@ -161,20 +165,11 @@ def _excused(answer: Answer, elsewhere: Elsewhere) -> Diagnosis:
     notes = []
     replaced = {name for name in waiting if answer.ids.get(name) in elsewhere.idle}
     if replaced:
-        notes.append(
-            f"{len(replaced)} of {len(diagnosis.wrt)} tensors that the optimizers hold are part of no module any more: "
-            "see what is told of the step"
-        )
+        notes.append(IN_NO_MODULE.told(count=len(replaced), total=len(diagnosis.wrt)))
     if waiting - replaced:
-        notes.append(
-            f"{len(waiting - replaced)} of {len(diagnosis.wrt)} tensors get nothing from this loss in this step, and "
-            "something from another loss or in another step: it was not their turn"
-        )
+        notes.append(NOT_THEIR_TURN.told(count=len(waiting - replaced), total=len(diagnosis.wrt)))
     if by_chance:
-        notes.append(
-            f"{len(by_chance)} of {len(diagnosis.wrt)} tensors get nothing in any step looked at, as others of their "
-            "kind do in one of them: layers or experts that are chosen at random; a look at more steps would settle it"
-        )
+        notes.append(BY_CHANCE.told(count=len(by_chance), total=len(diagnosis.wrt)))
     waiting |= by_chance
     only_replaced = bool(answer.ids) and elsewhere.idle.issuperset(answer.ids.values())
     findings = []
@@ -230,25 +225,23 @@ def accountable(diagnosis: Diagnosis) -> Diagnosis:
     if diagnosis.ok or any(finding.line or finding.why for finding in diagnosis.errors):
         return diagnosis
     if not diagnosis.dead and not diagnosis.unreached:  # zeros that no operation on the way makes
-        note = (
-            f"{len(diagnosis.zero)} tensors get a gradient of exactly 0, and no single operation makes it so: parts of "
-            "it cancel, as for the last bias of a Wasserstein critic, or a factor is 0 at this step; whether they move "
-            "in a later step would settle it"
-        )
+        note = NO_SINGLE_OPERATION.told(count=len(diagnosis.zero))
         return replace(diagnosis, ok=True, notes=(*diagnosis.notes, note))
     finding = _without_line(
         "constant",
-        "No line can be named: what runs between these tensors and the loss was out of the recorder's sight (another "
-        "thread, a compiled region, or code that ran before the watching began).",
+        "out_of_sight",
         tensors=diagnosis.unreached,
         term=diagnosis.dead[0] if len(diagnosis.dead) == 1 else None,
     )
     return with_findings(diagnosis, [(None, finding), *enumerate(diagnosis.findings)])
 
 
-def _without_line(kind: str, why: str, *, tensors: tuple[str, ...] = (), term: str | None = None) -> Finding:
-    known = KINDS[kind]
-    return Finding(kind, known.code, "", "", 0, "", "", why, known.cures, "likely", "error", tensors=tensors, term=term)
+def _without_line(kind: str, cause: str, *, tensors: tuple[str, ...] = (), term: str | None = None) -> Finding:
+    known, said = KINDS[kind], KINDS[kind].say(cause)
+    return Finding(
+        kind, known.code, "", "", 0, "", "", said.why, said.cures, "likely", "error",
+        tensors=tensors, term=term, cause=cause,
+    )  # fmt: skip
 
 
 def plain(findings: Sequence[Finding], terms: dict[str, Any], names: Sequence[str], notes: Sequence[str]) -> Diagnosis:

@@ -15,7 +15,7 @@ from gradcheck_lm.flow.asking.inquiry import Inquiry
 from gradcheck_lm.flow.asking.not_finite import first_not_finite
 from gradcheck_lm.flow.asking.scene import Passed, Written
 from gradcheck_lm.flow.findings.model import Diagnosis
-from gradcheck_lm.flow.findings.notes import NOT_THE_FIRST
+from gradcheck_lm.flow.findings.notes import AS_GRAD_ASKED, NO_NORMS, NO_NORMS_OF_ONE_PASS, NOT_THE_FIRST
 from gradcheck_lm.flow.gradients.own_pass import OwnPass
 from gradcheck_lm.flow.gradients.safety import own_code
 from gradcheck_lm.flow.scripts.engine import Engine, Started
@@ -71,8 +71,7 @@ class Questions:
         if self.recorder.before is not None and found.unreached:
             notes.append(NOT_THE_FIRST.told())
         if any(term.gradient_norm != term.gradient_norm for term in found.terms.values()) and look.not_finite is None:
-            again = look.kept or "the script's own pass was read, and nothing was run a second time"
-            notes.append(f"the gradient norms of single terms were not measured: {again}")
+            notes.append(NO_NORMS.told(reason=look.kept) if look.kept else NO_NORMS_OF_ONE_PASS.told())
         found = replace(found, notes=(*notes, *found.notes))
         if look.value is not None:
             found = replace(found, terms={name: replace(term, value=look.value) for name, term in found.terms.items()})
@@ -87,7 +86,7 @@ class Questions:
         if not started.accumulates:
             named, notes = asked_about([], self.recorder, self.variables)
             only = {id(tensor): tensor for tensor in started.inputs}
-            notes = ["no backward() was called: asked about the tensors that torch.autograd.grad was asked about"]
+            notes = [AS_GRAD_ASKED.told()]
         else:
             named, notes = asked_about(self.players.alive(), self.recorder, self.variables)
             only = {id(tensor): tensor for one in optimizers for tensor in parameters_of(one)}

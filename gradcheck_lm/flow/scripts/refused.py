@@ -13,6 +13,7 @@ from gradcheck_lm.flow.asking.drafts import Chain
 from gradcheck_lm.flow.asking.refusals import is_refusal, raised_at, refusal
 from gradcheck_lm.flow.asking.scene import Passed, Scene, Written
 from gradcheck_lm.flow.findings.model import Diagnosis, Term
+from gradcheck_lm.flow.findings.notes import STOPS
 from gradcheck_lm.flow.gradients.own_pass import OwnPass
 from gradcheck_lm.flow.gradients.subjects import number_of
 from gradcheck_lm.flow.watching.recorder import Recorder
@@ -82,7 +83,7 @@ def refused_diagnosis(
     if not findings:
         return None
     terms = {name: Term(name, _value(root), root.requires_grad, (), True, 0.0) for name, root in _named(refused.roots)}
-    note = f"backward() stops with an error: {str(refused.error).split(' Hint:')[0]}"
+    note = STOPS.told(error=str(refused.error).split(" Hint:")[0])
     return Diagnosis(
         ok=False, findings=findings, terms=terms, unreached=(), zero=(), notes=(note,),
         wrt=tuple(names),

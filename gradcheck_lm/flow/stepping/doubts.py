@@ -7,6 +7,7 @@ import math
 import torch
 
 from gradcheck_lm.flow.findings.model import Diagnosis, Term
+from gradcheck_lm.flow.findings.notes import READ_OFF
 from gradcheck_lm.flow.operations.names import words
 from gradcheck_lm.flow.stepping.games import Key, is_loss
 from gradcheck_lm.flow.stepping.ledger import Ledger
@@ -61,5 +62,4 @@ def quiet_diagnosis(ledger: Ledger, loss: Key, names: tuple[str, ...]) -> Diagno
     value = math.nan if event.value is None else event.value
     term = Term("loss", value, True, reaches, not reaches, event.norm)
     zero = tuple(name for name in names if name not in live)
-    note = "read off the program's own backward(): nothing on the way to the loss gave a reason to ask further"
-    return Diagnosis(not zero, (), {"loss": term}, (), zero, notes=(note,), wrt=names)
+    return Diagnosis(not zero, (), {"loss": term}, (), zero, notes=(READ_OFF.told(),), wrt=names)

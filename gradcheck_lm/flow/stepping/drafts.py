@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 
+from gradcheck_lm.flow.findings.notes import UNSEEN
 from gradcheck_lm.flow.stepping.ledger import NOWHERE, Backward, Ledger, Step
 
 
 @dataclass(frozen=True)
 class Draft:
-    """One finding: which kind, on which line, about which tensors, and why just here."""
+    """One finding: which kind, on which line, about which tensors, and why just here.
+
+    `cause` is one of the kind's, `values` what its sentences want.
+    """
 
     kind: str
     place: int
-    why: str
+    cause: str
     op: str
     time: int = 0  # for the order
     tensors: tuple[str, ...] = ()
     severity: str = "error"
     certainty: str = "certain"
-    cures: tuple[str, ...] = ()  # those of the kind where there are none that fit better
+    values: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -75,18 +79,12 @@ class Reading:
             return place
         return next((step.place for step in self.steps if step.holder == holder), NOWHERE)
 
-    def said(self, place: int) -> str:
-        """ " at file:line", "" for a place that was not seen."""
-        where = self.ledger.where(place)
-        return f" at {where}" if where else ""
+    def at(self, place: int) -> str:
+        """file:line of a place, for a sentence."""
+        return self.ledger.where(place) or UNSEEN.told()
 
 
 def few(names: tuple[str, ...], shown: int = 3) -> str:
-    """The first names and how many more."""
+    """The first names and how many more, as it is read in any language."""
     head = ", ".join(names[:shown])
-    return head if len(names) <= shown else f"{head} and {len(names) - shown} more"
-
-
-def count(number: int, noun: str) -> str:
-    """1 tensor, 2 tensors."""
-    return f"{number} {noun}" + ("" if number == 1 else "s")
+    return head if len(names) <= shown else f"{head} (+{len(names) - shown})"

@@ -136,6 +136,7 @@ def report_of(
 def finding_of(draft: Draft, ledger: Ledger) -> Finding:
     """A draft with its line and its kind's texts."""
     kind, place = KINDS[draft.kind], ledger.place(draft.place)
+    wording = kind.say(draft.cause, draft.values)
     return Finding(
         kind=kind.name,
         code=kind.code,
@@ -144,12 +145,14 @@ def finding_of(draft: Draft, ledger: Ledger) -> Finding:
         line=place.line if place is not None else 0,
         function=place.function if place is not None else "",
         source=place.source if place is not None else "",
-        why=draft.why,
-        cures=draft.cures or kind.cures,
+        why=wording.why,
+        cures=wording.cures,
         certainty=draft.certainty,
         severity=draft.severity,
         columns=place.columns if place is not None else None,
         tensors=draft.tensors,
+        cause=draft.cause,
+        values=tuple(draft.values.items()),
     )
 
 

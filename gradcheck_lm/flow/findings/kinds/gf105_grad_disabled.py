@@ -84,6 +84,23 @@ KIND = Kind(
                 ),
             ),
         ),
+        Cause(
+            "inference",
+            Text(
+                "It was made under inference_mode, and {line} needs it for a backward pass, which is not allowed.",
+                "inference_mode の中で作られた値を {line} が逆伝播のために必要としていますが、これは許されません。",
+            ),
+            (
+                Text(
+                    "torch.no_grad() instead of torch.inference_mode() where its results are used in training",
+                    "結果を学習に使うところでは torch.inference_mode() の代わりに torch.no_grad()",
+                ),
+                Text(
+                    "a copy of it: x.clone()",
+                    "コピーを使う: x.clone()",
+                ),
+            ),
+        ),
     ),
     bridge=Bridge(
         how=Text(

@@ -106,19 +106,19 @@ KIND = Kind(
         Cause(
             "weights_stepped",
             Text(
-                "{optimizer} stepped here and changed {parameter}, which a backward() that comes later still needs "
-                "as it was at {line}.",
-                "ここで {optimizer} が step して {parameter} を変えましたが、後の backward() は {line} "
-                "での値を必要とします。",
+                "{reader} at {line} keeps this weight for the backward pass, and here the optimizer writes "
+                "the next value into it, before that backward() has run.",
+                "{line} の {reader} がこの重みを逆伝播のために保存していますが、その backward() の前に、ここ"
+                "でオプティマイザが次の値を書き込んでいます。",
             ),
             (
                 Text(
-                    "call backward() of every loss of this forward pass first, then the optimizers' step()",
-                    "この順伝播のすべての損失の backward() を先に呼び、その後で各オプティマイザの step()",
+                    "call backward() on every loss of a step before the first optimizer steps",
+                    "最初のオプティマイザが step する前に、そのステップのすべての損失の backward() を呼ぶ",
                 ),
                 Text(
-                    "or run the forward pass again after the step, for the loss that comes later",
-                    "または step の後で、後の損失のために順伝播をやり直す",
+                    "compute the second loss anew after the step, from a forward pass of its own",
+                    "2 つ目の損失は、step の後で順伝播からやり直して計算する",
                 ),
                 Text(
                     "detach what the other loss should not train: D(fake.detach()) in the discriminator's turn",
@@ -129,19 +129,120 @@ KIND = Kind(
         Cause(
             "leaf",
             Text(
-                "A leaf that asks for a gradient is changed in place here while gradient is on: autograd could not "
-                "say what it was.",
-                "勾配を求める葉テンソルが、勾配が有効なままここで in-place に変更されています。autograd "
-                "は元の値を知ることができません。",
+                "A tensor that learns is written in place while autograd watches: its gradient would be that "
+                "of the old value.",
+                "学習するテンソルが、勾配計算が有効なまま in-place で書き換えられています。その勾配は古い値の"
+                "ものになってしまいます。",
             ),
             (
                 Text(
-                    "an initialisation or a hand-made step belongs under torch.no_grad()",
-                    "初期化や手書きの更新は torch.no_grad() の中で行う",
+                    "with torch.no_grad(): around an update or an initialisation",
+                    "更新や初期化は with torch.no_grad(): で囲む",
                 ),
                 Text(
-                    "to compute with it, make a new tensor: x = x + 1 for x += 1",
-                    "計算に使うなら新しいテンソルを作る: x += 1 ではなく x = x + 1",
+                    "compute a new tensor instead: y = x + 1 rather than x += 1",
+                    "代わりに新しいテンソルを計算する: x += 1 ではなく y = x + 1",
+                ),
+            ),
+        ),
+        Cause(
+            "weights_stepped_unread",
+            Text(
+                "An operation of this backward pass keeps this weight, and here the optimizer writes the "
+                "next value into it, before that backward() has run.",
+                "この逆伝播のある演算がこの重みを保存していますが、その backward() の前に、ここでオプティマイ"
+                "ザが次の値を書き込んでいます。",
+            ),
+            (
+                Text(
+                    "call backward() on every loss of a step before the first optimizer steps",
+                    "最初のオプティマイザが step する前に、そのステップのすべての損失の backward() を呼ぶ",
+                ),
+                Text(
+                    "compute the second loss anew after the step, from a forward pass of its own",
+                    "2 つ目の損失は、step の後で順伝播からやり直して計算する",
+                ),
+                Text(
+                    "detach what the other loss should not train: D(fake.detach()) in the discriminator's turn",
+                    "他方の損失が学習させないものは detach する: 識別器の番では D(fake.detach())",
+                ),
+            ),
+        ),
+        Cause(
+            "written_unseen",
+            Text(
+                "{reader} keeps a value for the backward pass that was overwritten before it; the line that "
+                "writes was not seen: another thread, or a write through memory that is shared.",
+                "{reader} が逆伝播のために保存した値が、その前に上書きされました。書き込んだ行は記録されてい"
+                "ません(別のスレッドか、共有メモリを通した書き込み)。",
+            ),
+            (
+                Text(
+                    "write out of place: out = out + x for out += x, relu(x) for relu_(x), inplace=False",
+                    "in-place をやめる: out += x は out = out + x に、relu_(x) は relu(x) に、inplace=False",
+                ),
+                Text(
+                    "give it a copy of its own: x.clone()",
+                    "x.clone() でコピーを渡す",
+                ),
+            ),
+        ),
+        Cause(
+            "both_unseen",
+            Text(
+                "An operation before this step keeps a value for the backward pass that was overwritten "
+                "before it; the line that writes was not seen: another thread, or a write through memory "
+                "that is shared.",
+                "このステップより前の演算が逆伝播のために保存した値が、その前に上書きされました。書き込んだ行"
+                "は記録されていません(別のスレッドか、共有メモリを通した書き込み)。",
+            ),
+            (
+                Text(
+                    "write out of place: out = out + x for out += x, relu(x) for relu_(x), inplace=False",
+                    "in-place をやめる: out += x は out = out + x に、relu_(x) は relu(x) に、inplace=False",
+                ),
+                Text(
+                    "give it a copy of its own: x.clone()",
+                    "x.clone() でコピーを渡す",
+                ),
+            ),
+        ),
+        Cause(
+            "view",
+            Text(
+                "A view is written in place, and autograd cannot follow the change into the tensor that it "
+                "is a view of.",
+                "ビューが in-place で書き換えられていますが、autograd はその変更を元のテンソルまで追えません。",
+            ),
+            (
+                Text(
+                    "clone the view before writing into it",
+                    "書き込む前にビューを clone する",
+                ),
+                Text(
+                    "write out of place and put the parts together: torch.cat, torch.stack",
+                    "in-place をやめ、部分を torch.cat や torch.stack でつなぐ",
+                ),
+            ),
+        ),
+        Cause(
+            "recomputed",
+            Text(
+                "A checkpoint computes this stretch a second time for the backward pass, and the second time "
+                "came out different: what it reads was changed in between, or it does not do the same thing "
+                "twice.",
+                "チェックポイントはこの区間を逆伝播のためにもう一度計算しますが、2 度目の結果が異なりました。"
+                "読む値が途中で変えられたか、同じ計算を繰り返していません。",
+            ),
+            (
+                Text(
+                    "let the checkpointed function depend on its arguments alone: no counters, no lists that "
+                    "grow, no state written",
+                    "チェックポイントする関数は引数だけに依存させる: カウンタ、伸びるリスト、書き込む状態を使わない",
+                ),
+                Text(
+                    "keep random numbers and autocast inside it: preserve_rng_state=True (the default)",
+                    "乱数と autocast はその中に置く: preserve_rng_state=True(既定)",
                 ),
             ),
         ),

@@ -79,8 +79,10 @@ KIND = Kind(
         Cause(
             "twice",
             Text(
-                "backward() ran over this graph at {line} already, and runs over it again here.",
-                "このグラフへの backward() は {line} ですでに実行され、ここで再び実行されています。",
+                "backward() at {line} has been through this graph already and has freed what it kept; "
+                "nothing was computed anew since.",
+                "{line} の backward() がすでにこのグラフを通り、保存した値を解放しました。その後、計算し直さ"
+                "れたものはありません。",
             ),
             (
                 Text(
@@ -96,40 +98,23 @@ KIND = Kind(
         Cause(
             "state_carried",
             Text(
-                "{name} was made in the step before, at {line}, and carries that step's graph, which is used up, "
-                "into this one.",
-                "{name} は前のステップの {line} で作られ、使い終わったそのグラフをこのステップに持ち込んでいます。",
+                "What is read here was computed before the last backward(), with its history, and that "
+                "history was freed by backward() at {line}: the new loss leads back into it.",
+                "ここで読む値は前の backward() より前に履歴付きで計算されたもので、その履歴は {line} の"
+                " backward() で解放されました。新しい損失はそこへさかのぼります。",
             ),
             (
                 Text(
-                    "cut the state where a step begins: {name} = {name}.detach() (truncated backpropagation through "
-                    "time)",
-                    "ステップの始めで状態を切る: {name} = {name}.detach() (打ち切り型 BPTT)",
+                    "cut a state where a step begins: state = state.detach() (truncated backpropagation through time)",
+                    "状態はステップの始めで切る: state = state.detach() (打ち切り型 BPTT)",
                 ),
                 Text(
-                    "start each sequence with a fresh state",
-                    "系列ごとに新しい状態から始める",
+                    "what was computed once before the loop and is trained: compute it anew inside the loop",
+                    "ループの前に一度だけ計算し、学習もするものは、ループの中で計算し直す",
                 ),
                 Text(
                     "retain_graph=True is no cure: every step would go back over all steps before it",
                     "retain_graph=True は解決にならない: 毎ステップ、過去の全ステップをさかのぼることになる",
-                ),
-            ),
-        ),
-        Cause(
-            "made_once",
-            Text(
-                "{name} was computed once, at {line}, outside the loop, and each step's backward() goes through it.",
-                "{name} はループの外の {line} で一度だけ計算され、各ステップの backward() がそこを通ります。",
-            ),
-            (
-                Text(
-                    "compute {name} inside the loop, so that each step has a graph of its own",
-                    "{name} をループの中で計算し、ステップごとに別のグラフにする",
-                ),
-                Text(
-                    "if it is not to be trained: compute it under torch.no_grad()",
-                    "学習しないものなら torch.no_grad() の中で計算する",
                 ),
             ),
         ),

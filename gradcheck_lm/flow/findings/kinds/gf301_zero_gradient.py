@@ -188,6 +188,26 @@ KIND = Kind(
             ),
             words("mul mul_ matmul mm bmm addmm baddbmm linear mv einsum dot __rmul__ multiply bilinear conv1d conv2d"),
         ),
+        Cause(
+            "no_line",
+            Text(
+                "No line that the recorder saw explains it: look at custom autograd.Functions, checkpoints, "
+                "compiled regions and other threads on the way, which it cannot look into.",
+                "記録器が見たどの行からも説明できません。途中の自作の autograd.Function、チェックポイント、コ"
+                "ンパイルされた区間、別のスレッドを調べてください(記録器は中を見られません)。",
+            ),
+            (
+                Text(
+                    "look at the values that enter: outside a clamp, below zero before a relu, one class in a "
+                    "softmax, a factor of 0",
+                    "入ってくる値を見る: clamp の範囲外、relu の手前で負、1 クラスだけの softmax、0 の因子",
+                ),
+                Text(
+                    "check that a custom backward uses grad_output: gradcheck_lm.compare_gradients(fn, wrt)",
+                    "自作の backward が grad_output を使っているか確かめる: gradcheck_lm.compare_gradients(fn, wrt)",
+                ),
+            ),
+        ),
     ),
     bridge=Bridge(
         how=Text(

@@ -95,6 +95,55 @@ KIND = Kind(
             ),
             (_SAME, _CALLED, _BRANCH),
         ),
+        Cause(
+            "asked_and_unused",
+            Text(
+                "autograd.grad was asked about a tensor that the loss does not depend on: nothing computed "
+                "from it reaches the loss, or a copy of it is used.",
+                "autograd.grad に、損失が依存していないテンソルが渡されました。そこから計算されたものが損失に"
+                "届かないか、コピーが使われています。",
+            ),
+            (
+                Text(
+                    "ask about the very tensor that the loss is computed from, not a copy or a view made for the "
+                    "asking",
+                    "コピーや新しく作ったビューではなく、損失の計算に使ったテンソルそのものを渡す",
+                ),
+                Text(
+                    "allow_unused=True, and treat None as no gradient, where that is meant",
+                    "意図どおりなら allow_unused=True とし、None を勾配なしとして扱う",
+                ),
+            ),
+        ),
+        Cause(
+            "no_line",
+            Text(
+                "No line that the recorder saw explains it: look at custom autograd.Functions, checkpoints, "
+                "compiled regions and other threads on the way, which it cannot look into.",
+                "記録器が見たどの行からも説明できません。途中の自作の autograd.Function、チェックポイント、コ"
+                "ンパイルされた区間、別のスレッドを調べてください(記録器は中を見られません)。",
+            ),
+            (
+                _BRANCH,
+                _CALLED,
+                _SAME,
+            ),
+        ),
+        Cause(
+            "out_of_sight",
+            Text(
+                "No line can be named: what runs between these tensors and the loss was out of the "
+                "recorder's sight (another thread, a compiled region, or code that ran before the watching "
+                "began).",
+                "行を示せません。これらのテンソルと損失の間で実行されるものは記録できませんでした(別のスレッ"
+                "ド、コンパイルされた区間、または記録開始前に実行されたコード)。",
+            ),
+            (
+                _BRANCH,
+                _CALLED,
+                _SAME,
+            ),
+        ),
     ),
     bridge=Bridge(
         cannot=Text(

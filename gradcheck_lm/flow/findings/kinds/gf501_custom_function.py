@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gradcheck_lm.flow.findings.kind import Bridge, Kind, about
+from gradcheck_lm.flow.findings.kind import Bridge, Cause, Kind, about
 from gradcheck_lm.flow.findings.messages import Text
 
 EXAMPLE = """\
@@ -78,6 +78,22 @@ KIND = Kind(
         Text(
             "hold it against finite differences: gradcheck_lm.compare_gradients(fn, wrt)",
             "有限差分と比べる: gradcheck_lm.compare_gradients(fn, wrt)",
+        ),
+    ),
+    causes=(
+        Cause(
+            "does_not_fit",
+            Text(
+                "Its backward does not fit its forward: {error}.",
+                "backward が forward と合っていません: {error}。",
+            ),
+            (
+                Text(
+                    "return one gradient for each input of forward, in order and of its shape; None where there "
+                    "is none",
+                    "forward の入力ごとに、同じ順序と形で勾配を 1 つ返す。勾配がなければ None を返す",
+                ),
+            ),
         ),
     ),
     bridge=Bridge(

@@ -132,9 +132,8 @@ KIND = Kind(
         Cause(
             "forward",
             Text(
-                "This operation made {value} of inputs that are finite ({inputs}): the loss was not a number before "
-                "any gradient.",
-                "この演算は有限の入力({inputs})から {value} を作りました。勾配より前に、損失が数でなくなっています。",
+                "The value itself is NaN or infinite from here on, before any backward pass.",
+                "逆伝播より前に、ここから値そのものが NaN または無限大になっています。",
             ),
             (_POLE, _MASK, _CTC),
         ),
@@ -154,6 +153,43 @@ KIND = Kind(
                     "ラベルの作り方を確かめる: 切り詰めるとプロンプトだけが残ることが多い",
                 ),
             ),
+        ),
+        Cause(
+            "no_line",
+            Text(
+                "No line that the recorder saw explains it: look at custom autograd.Functions, checkpoints, "
+                "compiled regions and other threads on the way, which it cannot look into.",
+                "記録器が見たどの行からも説明できません。途中の自作の autograd.Function、チェックポイント、コ"
+                "ンパイルされた区間、別のスレッドを調べてください(記録器は中を見られません)。",
+            ),
+            (_POLE, _MASK, _CTC),
+        ),
+        Cause(
+            "forward_of_finite",
+            Text(
+                "The value itself is NaN or infinite from here on, before any backward pass. What enters it "
+                "is finite ({inputs}).",
+                "逆伝播より前に、ここから値そのものが NaN または無限大になっています。入る値は有限です({inputs})。",
+            ),
+            (_POLE, _MASK, _CTC),
+        ),
+        Cause(
+            "forward_of_bad",
+            Text(
+                "The value itself is NaN or infinite from here on, before any backward pass. A weight or an "
+                "input that enters it is so already.",
+                "逆伝播より前に、ここから値そのものが NaN または無限大になっています。入る重みか入力がすでに"
+                "そうなっています。",
+            ),
+            (_POLE, _MASK, _CTC),
+        ),
+        Cause(
+            "loss_itself",
+            Text(
+                "The loss itself is NaN or infinite; which operation made it so first was not seen.",
+                "損失そのものが NaN または無限大です。最初にそうした演算は記録されていません。",
+            ),
+            (_POLE, _MASK, _CTC),
         ),
     ),
     bridge=Bridge(

@@ -76,79 +76,26 @@ KIND = Kind(
     ),
     causes=(
         Cause(
-            "in_a_list",
-            Text(
-                "{parameter} belongs to a module kept in a plain list ({name}), which {owner}.parameters() does not "
-                "look into.",
-                "{parameter} のモジュールは普通のリスト({name})に入っており、{owner}.parameters() はその中を見ません。",
-            ),
-            (
-                Text(
-                    "{name} = nn.ModuleList([...])",
-                    "{name} = nn.ModuleList([...]) とする",
-                ),
-                Text(
-                    "or hand its parameters over: [*model.parameters(), *(p for part in {name} for p in "
-                    "part.parameters())]",
-                    "またはパラメータを渡す: [*model.parameters(), *(p for part in {name} for p in part.parameters())]",
-                ),
-            ),
-        ),
-        Cause(
-            "in_a_dict",
-            Text(
-                "{parameter} belongs to a module kept in a plain dict ({name}), which {owner}.parameters() does not "
-                "look into.",
-                "{parameter} のモジュールは普通の辞書({name})に入っており、{owner}.parameters() はその中を見ません。",
-            ),
-            (
-                Text(
-                    "{name} = nn.ModuleDict(...)",
-                    "{name} = nn.ModuleDict(...) とする",
-                ),
-            ),
-        ),
-        Cause(
             "not_registered",
             Text(
-                "{parameter} is a tensor that {owner} does not register: only an nn.Parameter set as an attribute is "
-                "one of its parameters.",
-                "{parameter} は {owner} に登録されていないテンソルです。属性に設定した nn.Parameter "
-                "だけがパラメータになります。",
+                "backward() at {line} gives a gradient to {parameters}, which no optimizer holds: it is not "
+                "registered as a parameter of a module, so parameters() does not know it.",
+                "{line} の backward() は {parameters} に勾配を与えますが、どのオプティマイザもそれを持ってい"
+                "ません。モジュールのパラメータとして登録されていないため、parameters() には含まれません。",
             ),
             (
                 Text(
-                    "self.{name} = nn.Parameter(torch.randn(...)) in __init__, scaled inside the call: what is "
-                    "computed from a Parameter is none",
-                    "__init__ で self.{name} = nn.Parameter(torch.randn(...)) とし、尺度は中で掛ける: Parameter "
-                    "から計算したものは Parameter ではない",
+                    "assign nn.Parameter(tensor) itself to the module: nothing computed from it, and no plain tensor",
+                    "nn.Parameter(tensor) そのものをモジュールの属性にする: そこから計算したものや普通のテンソル"
+                    "ではいけない",
+                ),
+                Text(
+                    "give it to the optimizer by name: [*model.parameters(), tensor]",
+                    "名前を挙げてオプティマイザに渡す: [*model.parameters(), tensor]",
                 ),
                 Text(
                     "a buffer (register_buffer) is never trained: make it a Parameter",
                     "バッファ(register_buffer)は学習されない: Parameter にする",
-                ),
-            ),
-        ),
-        Cause(
-            "replaced_later",
-            Text(
-                "{parameter} was put in at {line}, after {optimizer} was made: the optimizer holds the tensor that "
-                "was there before.",
-                "{parameter} は {optimizer} を作った後の {line} で置き換えられました。"
-                "オプティマイザが持つのは以前のテンソルです。",
-            ),
-            (
-                Text(
-                    "replace first, then make the optimizer",
-                    "先に置き換え、その後でオプティマイザを作る",
-                ),
-                Text(
-                    'or tell it: optimizer.add_param_group({"params": new.parameters()})',
-                    'または知らせる: optimizer.add_param_group({"params": new.parameters()})',
-                ),
-                Text(
-                    "to change values alone, write into the old tensor under no_grad: old.copy_(new)",
-                    "値だけ変えるなら no_grad の中で古いテンソルに書く: old.copy_(new)",
                 ),
             ),
         ),
@@ -170,32 +117,107 @@ KIND = Kind(
             ),
         ),
         Cause(
-            "never_given",
+            "in_a_container",
             Text(
-                "{parameter} of {module} gets a gradient, and no optimizer was given it.",
-                "{module} の {parameter} は勾配を受け取りますが、どのオプティマイザにも渡されていません。",
+                "backward() at {line} gives a gradient to {parameters}, which no optimizer holds: a plain "
+                "list or dict hides a module's parts from parameters().",
+                "{line} の backward() は {parameters} に勾配を与えますが、どのオプティマイザもそれを持ってい"
+                "ません。普通のリストや辞書に入れた部品は、モジュールの parameters() から見えません。",
             ),
             (
                 Text(
-                    "give it to the optimizer made at {line}: [*model.parameters(), *{module}.parameters()]",
-                    "{line} で作るオプティマイザに渡す: [*model.parameters(), *{module}.parameters()]",
+                    "nn.ModuleList, nn.ModuleDict, nn.ParameterList or nn.ParameterDict in place of the list or dict",
+                    "リストや辞書の代わりに nn.ModuleList、nn.ModuleDict、nn.ParameterList、nn.ParameterDict を使う",
                 ),
                 Text(
-                    "if {module} is meant to stay fixed: {module}.requires_grad_(False)",
-                    "{module} を固定するつもりなら {module}.requires_grad_(False)",
+                    "make the optimizer after that, from model.parameters()",
+                    "その後で model.parameters() からオプティマイザを作る",
                 ),
             ),
         ),
         Cause(
-            "copy",
+            "left_out",
             Text(
-                "{optimizer} holds a copy of {parameter}: the loss is computed with the original.",
-                "{optimizer} が持つのは {parameter} のコピーで、損失は元のモデルで計算されています。",
+                "backward() at {line} gives a gradient to {parameters}, which no optimizer holds: "
+                "{optimizer}, which steps on this loss, was made without it.",
+                "{line} の backward() は {parameters} に勾配を与えますが、どのオプティマイザもそれを持ってい"
+                "ません。この損失で step する {optimizer} は、それなしで作られています。",
             ),
             (
                 Text(
-                    "make the optimizer from the model that computes the loss, after wrapping, copying and moving",
-                    "ラップ、コピー、移動の後で、損失を計算するモデルからオプティマイザを作る",
+                    "give it to the optimizer: torch.optim.Adam([*model.parameters(), *other.parameters()])",
+                    "オプティマイザに渡す: torch.optim.Adam([*model.parameters(), *other.parameters()])",
+                ),
+                Text(
+                    "make the optimizer after the model is finished: replaced heads, lazy layers, .to(dtype)",
+                    "オプティマイザはモデルが完成してから作る(ヘッドの交換、lazy な層、.to(dtype) の後)",
+                ),
+                Text(
+                    "if it is meant to stay fixed: requires_grad_(False)",
+                    "固定するつもりなら requires_grad_(False)",
+                ),
+            ),
+        ),
+        Cause(
+            "in_eval",
+            Text(
+                "backward() at {line} gives a gradient to {parameters}, which no optimizer holds: "
+                "{optimizer}, which steps on this loss, was made without it. Its module is in eval mode: if "
+                "it is meant to stay as it is, requires_grad_(False) saves its gradient.",
+                "{line} の backward() は {parameters} に勾配を与えますが、どのオプティマイザもそれを持ってい"
+                "ません。この損失で step する {optimizer} は、それなしで作られています。そのモジュールは評価"
+                "モードです。変えないつもりなら、requires_grad_(False) で勾配の計算を省けます。",
+            ),
+            (
+                Text(
+                    "if it is meant to stay fixed: requires_grad_(False)",
+                    "固定するつもりなら requires_grad_(False)",
+                ),
+                Text(
+                    "give it to the optimizer: torch.optim.Adam([*model.parameters(), *other.parameters()])",
+                    "オプティマイザに渡す: torch.optim.Adam([*model.parameters(), *other.parameters()])",
+                ),
+            ),
+        ),
+        Cause(
+            "beside_no_module",
+            Text(
+                "backward() at {line} gives a gradient to {parameters}, which no optimizer holds: "
+                "{optimizer}, which steps on this loss, was made without it. What is optimised here is no "
+                "parameter of a module, so this may be meant.",
+                "{line} の backward() は {parameters} に勾配を与えますが、どのオプティマイザもそれを持ってい"
+                "ません。この損失で step する {optimizer} は、それなしで作られています。ここで最適化されるの"
+                "はモジュールのパラメータではないので、意図どおりかもしれません。",
+            ),
+            (
+                Text(
+                    "if it is meant to stay fixed: requires_grad_(False)",
+                    "固定するつもりなら requires_grad_(False)",
+                ),
+                Text(
+                    "give it to the optimizer: torch.optim.Adam([*model.parameters(), *other.parameters()])",
+                    "オプティマイザに渡す: torch.optim.Adam([*model.parameters(), *other.parameters()])",
+                ),
+            ),
+        ),
+        Cause(
+            "other_branch",
+            Text(
+                "backward() at {line} gives a gradient to {parameters}, which no optimizer holds: "
+                "{optimizer}, which steps on this loss, was made without it. It holds all of {held} and "
+                "nothing of {missed}: if that is meant, requires_grad_(False) says so.",
+                "{line} の backward() は {parameters} に勾配を与えますが、どのオプティマイザもそれを持ってい"
+                "ません。この損失で step する {optimizer} は、それなしで作られています。{held} はすべて持ち、"
+                "{missed} は何も持っていません。意図どおりなら requires_grad_(False) で示せます。",
+            ),
+            (
+                Text(
+                    "if it is meant to stay fixed: requires_grad_(False)",
+                    "固定するつもりなら requires_grad_(False)",
+                ),
+                Text(
+                    "give it to the optimizer: torch.optim.Adam([*model.parameters(), *other.parameters()])",
+                    "オプティマイザに渡す: torch.optim.Adam([*model.parameters(), *other.parameters()])",
                 ),
             ),
         ),

@@ -72,46 +72,51 @@ KIND = Kind(
         Cause(
             "replaced",
             Text(
-                "{optimizer} holds the old {parameter}; at {line} another tensor took its place.",
-                "{optimizer} は古い {parameter} を持っています。{line} で別のテンソルに置き換わりました。",
+                "{optimizer}, made at {made}, holds tensors ({count}) that this line took out of the model. "
+                "What stands there now ({parameters}) gets a gradient, and no optimizer holds it.",
+                "{made} で作られた {optimizer} は、この行でモデルから外されたテンソル({count} 個)を持っていま"
+                "す。代わりに入ったもの({parameters})には勾配が届きますが、どのオプティマイザも持っていません"
+                "。",
             ),
             (
                 Text(
-                    "make the optimizer after {line}",
-                    "{line} の後でオプティマイザを作る",
+                    "make the optimizer after this line",
+                    "この行の後でオプティマイザを作る",
                 ),
                 Text(
                     "or write into the old tensor under no_grad: old.copy_(new)",
                     "または no_grad の中で古いテンソルに書き込む: old.copy_(new)",
+                ),
+                Text(
+                    "load a checkpoint with load_state_dict, which writes into the tensors that are there",
+                    "チェックポイントは、今あるテンソルに書き込む load_state_dict で読み込む",
+                ),
+                Text(
+                    'or tell it: optimizer.add_param_group({"params": new.parameters()})',
+                    'またはオプティマイザに追加する: optimizer.add_param_group({"params": new.parameters()})',
                 ),
             ),
         ),
         Cause(
             "copied",
             Text(
-                "{optimizer} holds the tensors of another copy of the model than the one that runs.",
-                "{optimizer} は、実行されるモデルとは別のコピーのテンソルを持っています。",
+                "{optimizer} holds tensors ({count}) that no module uses which runs here; the loss reaches "
+                "others of the same shapes ({parameters}), which no optimizer holds: the model was copied, "
+                "or made anew, after its parameters were given.",
+                "{optimizer} が持つテンソル({count} 個)は、ここで実行されるどのモジュールにも使われていません"
+                "。損失が届くのは同じ形の別のテンソル({parameters})で、どのオプティマイザも持っていません。パ"
+                "ラメータを渡した後で、モデルがコピーされたか作り直されています。",
             ),
             (
                 Text(
                     "make the optimizer from the copy that runs, or run the one it was made from",
                     "実行するコピーからオプティマイザを作るか、作った元のモデルを実行する",
                 ),
-            ),
-        ),
-        Cause(
-            "converted",
-            Text(
-                "{optimizer} was made before the model's tensors were made anew at {line} (prepared, wrapped, moved "
-                "or cast).",
-                "{optimizer} は、{line} でモデルのテンソルが作り直される(prepare、ラップ、移動、型変換)"
-                "前に作られました。",
-            ),
-            (
                 Text(
-                    "make the optimizer after that line, or hand both to it together (accelerator.prepare(model, "
-                    "optimizer))",
-                    "その行の後で作るか、両方を一緒に渡す(accelerator.prepare(model, optimizer))",
+                    "make it after preparing, wrapping, moving and casting, or hand both over together: "
+                    "accelerator.prepare(model, optimizer)",
+                    "prepare、ラップ、移動、型変換の後で作るか、両方を一緒に渡す: accelerator.prepare(model, "
+                    "optimizer)",
                 ),
             ),
         ),

@@ -68,9 +68,10 @@ KIND = Kind(
         Cause(
             "no_step",
             Text(
-                "{optimizer} holds {parameter} and never stepped while {steps} steps were watched.",
-                "{optimizer} は {parameter} を持っていますが、観察した {steps} ステップの間、一度も step "
-                "していません。",
+                "backward() at {line} gives a gradient to {parameters}, and step() of {optimizer}, which "
+                "holds them, is never called.",
+                "{line} の backward() は {parameters} に勾配を与えますが、それを持つ {optimizer} の step() は"
+                "一度も呼ばれません。",
             ),
             (
                 Text(
@@ -86,48 +87,49 @@ KIND = Kind(
         Cause(
             "rate_zero",
             Text(
-                "{optimizer} steps with a learning rate of {rate}: nothing moves.",
-                "{optimizer} は学習率 {rate} で step しています。何も動きません。",
+                "{optimizer} stepped {steps} times with a rate of 0: gradients arrive and nothing moves.",
+                "{optimizer} は学習率 0 で {steps} 回 step しました。勾配は届きますが、何も動きません。",
             ),
             (
                 Text(
-                    "look at what sets the rate: a scheduler whose factor is 0 (int division, a warm-up counted in "
-                    "epochs), a group made with lr=0",
-                    "学習率を決めるものを見る: 係数が 0 のスケジューラ(整数除算、エポック単位のウォームアップ)、lr=0 "
-                    "のグループ",
+                    "look at what sets the rate: a scheduler's first factor, a warm-up that never counts, the lr given",
+                    "学習率を決めるものを見る: スケジューラの最初の係数、進まないウォームアップ、指定した lr",
                 ),
                 Text(
-                    "a warm-up that begins at 0 should leave it at the second step",
-                    "0 から始まるウォームアップなら、2 ステップ目には 0 でなくなるはず",
+                    "a warm-up from 0 is well where the rate has grown by the second step",
+                    "0 から始まるウォームアップは、2 ステップ目に学習率が上がっていれば問題ない",
                 ),
             ),
         ),
         Cause(
             "scaler_skips",
             Text(
-                "The scaler skipped every step watched, for the gradients hold NaN or infinity each time; its scale "
-                "is {scale}.",
-                "勾配が毎回 NaN または無限大を含むため、scaler は観察したすべての step を飛ばしました(scale は "
-                "{scale})。",
+                "The GradScaler skipped all {steps} steps of {optimizer}, for the gradients held infinity or "
+                "NaN, and its factor stayed at {scale}: it will skip the next ones as well.",
+                "勾配に無限大または NaN が含まれるため、GradScaler は {optimizer} の {steps} 回の step をすべ"
+                "て飛ばしました。係数は {scale} のままで、次の step も飛ばされます。",
             ),
             (
                 Text(
-                    "call scaler.update() after each step, so that the scale can come down",
-                    "毎 step の後に scaler.update() を呼び、scale を下げられるようにする",
+                    "scaler.update() without a number after each scaler.step(optimizer): it lowers the factor "
+                    "after a skipped step",
+                    "scaler.step(optimizer) のたびに、値を渡さずに scaler.update() を呼ぶ: 飛ばされた step の後で"
+                    "係数が下がる",
                 ),
                 Text(
-                    "find the operation that makes it: gradcheck_lm.diagnose on one step without the scaler",
-                    "原因の演算を探す: scaler なしの 1 ステップを gradcheck_lm.diagnose で調べる",
+                    "look at the loss itself: where it is NaN no factor helps",
+                    "損失そのものを見る: 損失が NaN なら係数では直らない",
                 ),
             ),
         ),
         Cause(
             "too_small",
             Text(
-                "Each step of {optimizer} ({update}) is smaller than half a unit of {parameter}'s {dtype}: added to "
-                "it, it rounds away.",
-                "{optimizer} の毎回の更新({update})は {parameter} の {dtype} の最小刻みの半分より小さく、"
-                "足しても丸めで消えます。",
+                "{optimizer} stepped {steps} times with a rate of {rate}, and not a bit of what it holds "
+                "({dtype}) changed: each update is smaller than the gap between two neighbouring numbers, or "
+                "step() does nothing.",
+                "{optimizer} は学習率 {rate} で {steps} 回 step しましたが、持っているもの({dtype})は 1 ビッ"
+                "トも変わっていません。毎回の更新が隣り合う数の間隔より小さいか、step() が何もしていません。",
             ),
             (
                 Text(
@@ -138,19 +140,9 @@ KIND = Kind(
                     "a larger learning rate, or an optimizer with float32 master weights",
                     "学習率を上げるか、float32 のマスター重みを持つオプティマイザを使う",
                 ),
-            ),
-        ),
-        Cause(
-            "undone",
-            Text(
-                "{parameter} was stepped and then set back to what it was, at {line}.",
-                "{parameter} は step の後、{line} で元の値に戻されています。",
-            ),
-            (
                 Text(
-                    "take the line that writes the old value out of the loop (load_state_dict, a copy kept from "
-                    "before)",
-                    "古い値を書く行(load_state_dict、以前のコピー)をループの外に出す",
+                    "in a class of your own: step() must change the parameters themselves, in place",
+                    "自作のクラスなら、step() でパラメータそのものを in-place に変える",
                 ),
             ),
         ),
@@ -164,6 +156,29 @@ KIND = Kind(
                 Text(
                     "call backward() before step(), and zero_grad() before backward()",
                     "step() の前に backward() を、backward() の前に zero_grad() を呼ぶ",
+                ),
+            ),
+        ),
+        Cause(
+            "without_effect",
+            Text(
+                "{optimizer} stepped {steps} times, and not a bit of what it holds ({dtype}) changed: each "
+                "update is smaller than the gap between two neighbouring numbers, or step() does nothing.",
+                "{optimizer} は {steps} 回 step しましたが、持っているもの({dtype})は 1 ビットも変わっていま"
+                "せん。毎回の更新が隣り合う数の間隔より小さいか、step() が何もしていません。",
+            ),
+            (
+                Text(
+                    "in a class of your own: step() must change the parameters themselves, in place",
+                    "自作のクラスなら、step() でパラメータそのものを in-place に変える",
+                ),
+                Text(
+                    "a larger learning rate, or an optimizer with float32 master weights",
+                    "学習率を上げるか、float32 のマスター重みを持つオプティマイザを使う",
+                ),
+                Text(
+                    "keep the weights in float32 and let autocast compute in half precision",
+                    "重みは float32 のままにし、計算だけ autocast で半精度にする",
                 ),
             ),
         ),

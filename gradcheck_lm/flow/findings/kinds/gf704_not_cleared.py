@@ -68,15 +68,16 @@ KIND = Kind(
         Cause(
             "never",
             Text(
-                "No zero_grad() comes between two steps of {optimizer}: the gradient of step {first} is used again "
-                "in step {second}.",
-                "{optimizer} の 2 回の step の間に zero_grad() がありません。ステップ {first} の勾配がステップ "
-                "{second} でも使われます。",
+                "The gradient of this backward() came on top of one that {optimizer} had already used: "
+                "nothing clears it between its step() and the next backward(), so every step is taken along "
+                "the sum of all gradients so far.",
+                "この backward() の勾配は、{optimizer} がすでに使った勾配に足されています。step() と次の"
+                " backward() の間に何も消されないため、毎回それまでのすべての勾配の和で更新されます。",
             ),
             (
                 Text(
-                    "optimizer.zero_grad() before backward() in the loop",
-                    "ループの中、backward() の前に optimizer.zero_grad()",
+                    "{optimizer}.zero_grad() once in every step: before backward(), or after step()",
+                    "毎ステップ 1 回、backward() の前か step() の後に {optimizer}.zero_grad() を呼ぶ",
                 ),
                 Text(
                     "zero_grad must be called: with parentheses",
@@ -100,19 +101,38 @@ KIND = Kind(
         Cause(
             "other_player",
             Text(
-                "The backward pass at {line} left gradients in {parameter}, which {optimizer} adds to its own and "
-                "steps with.",
-                "{line} の backward() が {parameter} に勾配を残し、{optimizer} が自分の勾配に足して step しています。",
+                "{optimizer} steps on the gradient of this backward() plus what backward() at {line} had "
+                "left in {parameters}: that one was for {other}, which has stepped on it, and nothing "
+                "cleared it here.",
+                "{optimizer} は、この backward() の勾配に、{line} の backward() が {parameters} に残したもの"
+                "を足して step しています。それは {other} のための勾配で、すでに step に使われましたが、ここ"
+                "では消されていません。",
             ),
             (
                 Text(
-                    "{optimizer}.zero_grad() right before the backward pass of its own loss",
-                    "{optimizer} 自身の損失の backward() の直前に zero_grad() を呼ぶ",
+                    "{optimizer}.zero_grad() right before this backward()",
+                    "この backward() の直前に {optimizer}.zero_grad() を呼ぶ",
                 ),
                 Text(
-                    "or keep the other loss from reaching it: requires_grad_(False) in the other player's turn, "
-                    "detach()",
-                    "または他の損失が届かないようにする: 他のプレイヤーの番では requires_grad_(False) や detach()",
+                    "keep the other loss from reaching them: .detach() what {optimizer} trains where it is an "
+                    "input, or requires_grad_(False) while the other one learns",
+                    "他方の損失が届かないようにする: {optimizer} が学習させるものが入力になるところで .detach() "
+                    "するか、他方の学習中は requires_grad_(False) にする",
+                ),
+            ),
+        ),
+        Cause(
+            "in_a_closure",
+            Text(
+                "{optimizer} calls this closure several times in one step(), and each backward() comes on "
+                "top of the one before: the closure does not clear the gradients.",
+                "{optimizer} は 1 回の step() でこのクロージャを何度も呼びますが、勾配が消されないため、"
+                "backward() のたびに前の勾配に足されます。",
+            ),
+            (
+                Text(
+                    "begin the closure with {optimizer}.zero_grad()",
+                    "クロージャの始めで {optimizer}.zero_grad() を呼ぶ",
                 ),
             ),
         ),

@@ -65,27 +65,35 @@ KIND = Kind(
         Cause(
             "before_step",
             Text(
-                "zero_grad() stands between backward() at {line} and the step: {optimizer} steps with nothing.",
-                "{line} の backward() と step の間に zero_grad() があります。{optimizer} は勾配なしで step します。",
+                "zero_grad() here is between backward() at {line} and step() at {step}: {optimizer} steps "
+                "without any gradient, and nothing is learnt.",
+                "ここの zero_grad() は {line} の backward() と {step} の step() の間にあります。{optimizer} "
+                "は勾配なしで step し、何も学習されません。",
             ),
             (
                 Text(
                     "move zero_grad() before backward(), or behind step()",
                     "zero_grad() を backward() の前か step() の後に移す",
                 ),
+                Text(
+                    "the order of a step: zero_grad(), forward, backward(), step()",
+                    "ステップの順序: zero_grad()、順伝播、backward()、step()",
+                ),
             ),
         ),
         Cause(
             "per_micro_batch",
             Text(
-                "zero_grad() runs for each micro-batch: of {count} gradients between two steps only the last is used.",
-                "zero_grad() がマイクロバッチごとに呼ばれています。2 回の step の間の {count} 個の勾配のうち、最後の "
-                "1 つだけが使われます。",
+                "Gradients of backward() at {line} ({count}) were cleared here before any step() used them: "
+                "of each round only the last one reaches {optimizer}.",
+                "{line} の backward() の勾配({count} 回分)が、step() に使われる前にここで消されました。"
+                "{optimizer} に届くのは毎回、最後の 1 つだけです。",
             ),
             (
                 Text(
-                    "zero_grad() only where step() is called: inside the same if, after it",
-                    "zero_grad() は step() を呼ぶところだけで、同じ if の中、その後に呼ぶ",
+                    "clear the gradients only where the optimizer has stepped: move zero_grad() next to step(), "
+                    "under its if",
+                    "勾配を消すのは step した後だけにする: zero_grad() を step() の隣、同じ if の中に移す",
                 ),
                 Text(
                     "divide the loss by the number of micro-batches",
@@ -109,15 +117,21 @@ KIND = Kind(
             ),
         ),
         Cause(
-            "set_to_none_on_grad",
+            "by_hand",
             Text(
-                "{parameter}.grad is set anew here, after backward() and before the step.",
-                "ここで、backward() の後、step の前に {parameter}.grad が書き換えられています。",
+                "Gradients are thrown away here, between backward() at {line} and step() at {step}: "
+                "{optimizer} steps without any gradient, and nothing is learnt.",
+                "ここで、{line} の backward() と {step} の step() の間に勾配が捨てられています。{optimizer} "
+                "は勾配なしで step し、何も学習されません。",
             ),
             (
                 Text(
-                    "change gradients in place (grad.mul_, clip_grad_norm_), or between zero_grad() and backward()",
-                    "勾配は in-place に変える(grad.mul_、clip_grad_norm_)か、zero_grad() と backward() の間で扱う",
+                    "the order of a step: zero_grad(), forward, backward(), step()",
+                    "ステップの順序: zero_grad()、順伝播、backward()、step()",
+                ),
+                Text(
+                    "change gradients in place (grad.mul_, clip_grad_norm_), and clear them after step()",
+                    "勾配は in-place に変え(grad.mul_、clip_grad_norm_)、消すのは step() の後にする",
                 ),
             ),
         ),

@@ -67,15 +67,15 @@ KIND = Kind(
         Cause(
             "clip_after_step",
             Text(
-                "{function} runs after the step of {optimizer} at {line}: the gradients it changes are used by no "
-                "step.",
-                "{function} は {line} の {optimizer} の step の後に実行されています。変更された勾配はどの step "
-                "にも使われません。",
+                "step() at {line} has already used these gradients, and no backward() came since: clipping "
+                "them now changes nothing.",
+                "これらの勾配は {line} の step() ですでに使われ、その後 backward() はありません。ここでクリッ"
+                "ピングしても何も変わりません。",
             ),
             (
                 Text(
-                    "move it between backward() and step()",
-                    "backward() と step() の間に移す",
+                    "clip between backward() and step()",
+                    "backward() と step() の間でクリッピングする",
                 ),
                 Text(
                     "if only the norm is wanted, it is best read there too",
@@ -86,13 +86,15 @@ KIND = Kind(
         Cause(
             "clip_of_nothing",
             Text(
-                "{function} was given no parameter: the iterator was empty or used up, and nothing is clipped.",
-                "{function} に渡されたパラメータがありません(空か使い終わったイテレータ)。何も制限されていません。",
+                "It is given no tensor at all: an empty list, or an iterator that was used up before, such "
+                "as model.parameters() kept in a variable and read by the optimizer.",
+                "渡されたテンソルが 1 つもありません。空のリストか、使い終わったイテレータです(変数に入れた"
+                " model.parameters() をオプティマイザが先に読んだ場合など)。",
             ),
             (
                 Text(
-                    "call model.parameters() anew each time, or keep list(model.parameters())",
-                    "毎回 model.parameters() を呼び直すか、list(model.parameters()) を保持する",
+                    "call model.parameters() anew here, or keep list(model.parameters())",
+                    "ここで model.parameters() を呼び直すか、list(model.parameters()) を保持する",
                 ),
                 Text(
                     "check the condition of a filter over the parameters",
@@ -103,30 +105,30 @@ KIND = Kind(
         Cause(
             "before_backward",
             Text(
-                "{function} runs before backward(): it changes the gradients of the step before, and this step's are "
-                "not clipped.",
-                "{function} は backward() の前に実行されています。変更されるのは前のステップの勾配で、"
-                "今回の勾配は制限されません。",
+                "No tensor that it is given has a gradient yet: backward() at {line} comes after it, and "
+                "step() uses that gradient as it is.",
+                "渡されたテンソルにはまだ勾配がありません。{line} の backward() はこの後で、step() はその勾配"
+                "をそのまま使います。",
             ),
             (
                 Text(
-                    "move it behind backward()",
-                    "backward() の後に移す",
+                    "clip between backward() and step()",
+                    "backward() と step() の間でクリッピングする",
                 ),
             ),
         ),
         Cause(
             "before_unscale",
             Text(
-                "{function} sees gradients that are still multiplied by the scaler's {scale}: the limit of {limit} "
-                "is that much too small.",
-                "{function} が見ている勾配には、まだ scaler の {scale} が掛かっています。制限値 {limit} "
-                "はその分だけ小さすぎます。",
+                "These gradients are still multiplied by the GradScaler's factor, which is divided out only "
+                "at {line}: the limit is met at a gradient some ten thousand times too small.",
+                "これらの勾配にはまだ GradScaler の係数が掛かっています。割り戻されるのは {line} なので、本来"
+                "の 1 万分の 1 ほどの勾配で制限に達します。",
             ),
             (
                 Text(
-                    "scaler.unscale_(optimizer) before it",
-                    "その前に scaler.unscale_(optimizer) を呼ぶ",
+                    "scaler.unscale_(optimizer) before clipping",
+                    "クリッピングの前に scaler.unscale_(optimizer) を呼ぶ",
                 ),
             ),
         ),
@@ -140,6 +142,24 @@ KIND = Kind(
                 Text(
                     "give it the parameters that this optimizer steps",
                     "このオプティマイザが step するパラメータを渡す",
+                ),
+            ),
+        ),
+        Cause(
+            "by_hand_after_step",
+            Text(
+                "These gradients are changed after step() has used them, and cleared before the next one.",
+                "これらの勾配は step() に使われた後で変更され、次の step() の前に消されます。",
+            ),
+            (
+                Text(
+                    "change them between backward() and step()",
+                    "変更は backward() と step() の間で行う",
+                ),
+                Text(
+                    "the order: backward(), scaler.unscale_(optimizer), clip_grad_norm_(model.parameters(), "
+                    "...), step()",
+                    "順序: backward()、scaler.unscale_(optimizer)、clip_grad_norm_(model.parameters(), ...)、step()",
                 ),
             ),
         ),

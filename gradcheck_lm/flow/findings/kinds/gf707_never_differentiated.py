@@ -76,15 +76,15 @@ KIND = Kind(
         Cause(
             "sum_unused",
             Text(
-                "{name} contains the loss that went backward at {line} and more, and itself never went backward: "
-                "what was added is lost.",
-                "{name} は {line} で backward() された損失に他の項を足したものですが、それ自身は backward() "
-                "されていません。足した項は失われます。",
+                "This sum never goes backward: backward() is called on its term from {line} alone, and what "
+                "{missing} adds teaches nothing.",
+                "この和に対する backward() はありません。backward() は {line} の項だけに呼ばれ、{missing} で"
+                "足したものは学習に使われません。",
             ),
             (
                 Text(
-                    "{name}.backward() instead",
-                    "代わりに {name}.backward() を呼ぶ",
+                    "call backward() on the whole: total.backward(), not on one of its terms",
+                    "項の 1 つではなく全体に対して total.backward() を呼ぶ",
                 ),
                 Text(
                     "loss += term adds to the name; loss + term alone is thrown away",
@@ -95,17 +95,19 @@ KIND = Kind(
         Cause(
             "term_unused",
             Text(
-                "{name} is computed at {line} and is part of no loss that went backward.",
-                "{name} は {line} で計算されますが、backward() されたどの損失にも含まれていません。",
+                "It is computed with a graph in every step, and nothing reads it: it is part of no loss that "
+                "goes backward, and is not printed either.",
+                "毎ステップ計算グラフ付きで計算されますが、何からも読まれません。backward() されるどの損失に"
+                "も含まれず、表示もされていません。",
             ),
             (
                 Text(
-                    "add it to the loss: loss = loss + weight * {name}",
-                    "損失に足す: loss = loss + weight * {name}",
+                    "add it to the loss that backward() is called on",
+                    "backward() を呼ぶ損失に足す",
                 ),
                 Text(
-                    "if it is only shown: {name}.detach(), or compute it under torch.no_grad()",
-                    "表示だけなら {name}.detach() とするか、torch.no_grad() の中で計算する",
+                    "if it is not needed: do not compute it",
+                    "不要なら計算しない",
                 ),
             ),
         ),
@@ -119,6 +121,21 @@ KIND = Kind(
                 Text(
                     "sum over the loop: total = total + {name}",
                     "ループで合計する: total = total + {name}",
+                ),
+            ),
+        ),
+        Cause(
+            "only_loss",
+            Text(
+                "It reaches {parameters}, which {optimizer} holds and no backward() gives a gradient: "
+                "backward() is never called on it.",
+                "この損失は {optimizer} の持つ {parameters} に届きますが、そこに勾配を与える backward() はあ"
+                "りません。この損失の backward() は一度も呼ばれていません。",
+            ),
+            (
+                Text(
+                    "call backward() on it, before the step of its optimizer",
+                    "オプティマイザの step の前に、この損失の backward() を呼ぶ",
                 ),
             ),
         ),

@@ -70,8 +70,11 @@ KIND = Kind(
         Cause(
             "maximize",
             Text(
-                "{optimizer} was made with maximize=True: it makes larger what backward() is called on.",
-                "{optimizer} は maximize=True で作られています。backward() した値を大きくします。",
+                "The first step of {optimizer} moves its tensors along the gradient and not against it "
+                "(cosine {cosine}): it was made with maximize=True, so the loss of backward() at {line} "
+                "grows.",
+                "{optimizer} の最初の step は、テンソルを勾配の逆ではなく勾配の向きに動かしています(コサイン"
+                " {cosine})。maximize=True で作られているため、{line} の backward() の損失は増えます。",
             ),
             (
                 Text(
@@ -98,6 +101,46 @@ KIND = Kind(
                 Text(
                     "for an adversary that is meant to climb, give it an optimizer of its own with maximize=True",
                     "上らせるつもりの敵対側には、maximize=True の専用オプティマイザを使う",
+                ),
+            ),
+        ),
+        Cause(
+            "negative_rate",
+            Text(
+                "The first step of {optimizer} moves its tensors along the gradient and not against it "
+                "(cosine {cosine}): its rate is {rate}, below zero, so the loss of backward() at {line} "
+                "grows.",
+                "{optimizer} の最初の step は、テンソルを勾配の逆ではなく勾配の向きに動かしています(コサイン"
+                " {cosine})。学習率が負の {rate} であるため、{line} の backward() の損失は増えます。",
+            ),
+            (
+                Text(
+                    "a positive rate: look at what sets it, such as a schedule that runs on past its end",
+                    "学習率を正にする: 終わりを過ぎても進むスケジュールなど、学習率を決めるものを見る",
+                ),
+                Text(
+                    "loss.backward() with the loss to be made smaller; -reward.mean() for a reward",
+                    "小さくしたい損失に loss.backward() を呼ぶ。報酬なら -reward.mean()",
+                ),
+            ),
+        ),
+        Cause(
+            "adds",
+            Text(
+                "The first step of {optimizer} moves its tensors along the gradient and not against it "
+                "(cosine {cosine}): its step adds what should be taken off, so the loss of backward() at "
+                "{line} grows.",
+                "{optimizer} の最初の step は、テンソルを勾配の逆ではなく勾配の向きに動かしています(コサイン"
+                " {cosine})。引くべきものを足しているため、{line} の backward() の損失は増えます。",
+            ),
+            (
+                Text(
+                    "in a hand-made step: parameter -= rate * grad",
+                    "手書きの更新では parameter -= rate * grad",
+                ),
+                Text(
+                    "loss.backward() with the loss to be made smaller; -reward.mean() for a reward",
+                    "小さくしたい損失に loss.backward() を呼ぶ。報酬なら -reward.mean()",
                 ),
             ),
         ),

@@ -79,19 +79,25 @@ KIND = Kind(
         Cause(
             "reversed",
             Text(
-                "{parameter} is written from {source} at {line}, after the step of {optimizer}: most of the step is "
-                "taken back.",
-                "{optimizer} の step の後、{line} で {parameter} に {source} が書き込まれています。"
-                "更新の大部分が取り消されます。",
+                "Between two steps of {optimizer} {parameters} are moved towards the weights of another "
+                "module, which no optimizer holds and which stay as they are: the average should follow the "
+                "model, and here the model is drawn back to the average.",
+                "{optimizer} の 2 回の step の間に、{parameters} が別のモジュールの重みに近づけられています。"
+                "その重みはどのオプティマイザも持たず、変わりません。平均がモデルを追うべきところ、モデルが平"
+                "均に引き戻されています。",
             ),
             (
                 Text(
-                    "turn the copy round: {source} is to be written from {parameter}",
-                    "コピーの向きを逆にする: {source} に {parameter} を書き込む",
+                    "turn the copy round: average.mul_(decay).add_(parameter, alpha=1 - decay)",
+                    "コピーの向きを逆にする: average.mul_(decay).add_(parameter, alpha=1 - decay)",
                 ),
                 Text(
                     "swap the two arguments of the function that averages",
                     "平均を取る関数の 2 つの引数を入れ替える",
+                ),
+                Text(
+                    "torch.optim.swa_utils.AveragedModel does it in the right direction",
+                    "torch.optim.swa_utils.AveragedModel は正しい向きで行う",
                 ),
             ),
         ),

@@ -77,8 +77,10 @@ KIND = Kind(
         Cause(
             "initialised_after_loading",
             Text(
-                "{parameter} was loaded at {line}, and is initialised anew here.",
-                "{parameter} は {line} で読み込まれましたが、ここで初期化し直されています。",
+                "Of the {total} tensors that were loaded here {count} were overwritten before the model "
+                "first ran: an initialisation comes after the loading.",
+                "ここで読み込んだ {total} 個のテンソルのうち {count} 個が、モデルが最初に実行される前に上書き"
+                "されました。読み込みの後に初期化があります。",
             ),
             (
                 Text(
@@ -94,32 +96,36 @@ KIND = Kind(
         Cause(
             "nothing_loaded",
             Text(
-                "load_state_dict here fits {count} of {total} names (strict=False says nothing): {parameter} stays "
-                "as it was initialised.",
-                "この load_state_dict で一致した名前は {total} 個中 {count} 個です(strict=False は何も言いません)。"
-                "{parameter} は初期値のままです。",
+                "Not one of the {total} names that {module} wants is in what was loaded: with strict=False "
+                "nothing is loaded, and nothing is said.",
+                "{module} が必要とする {total} 個の名前は、読み込んだものに 1 つもありません。strict=False で"
+                "は何も読み込まれず、警告も出ません。",
             ),
             (
                 Text(
-                    "strip or add the prefix of the names (module., model., _orig_mod.)",
-                    "名前の接頭辞(module.、model.、_orig_mod.)を取るか付ける",
+                    "compare the names: model.state_dict().keys() against the file's; a prefix such as 'module.' "
+                    "or 'model.' is the usual difference",
+                    "model.state_dict().keys() とファイルの名前を比べる: 違いはたいてい 'module.' や 'model.' な"
+                    "どの接頭辞",
                 ),
                 Text(
-                    "strict=True, at least while you write it",
-                    "少なくとも書いている間は strict=True にする",
+                    "look at what load_state_dict returns: missing_keys and unexpected_keys",
+                    "load_state_dict の返り値の missing_keys と unexpected_keys を見る",
                 ),
             ),
         ),
         Cause(
             "loaded_each_step",
             Text(
-                "load_state_dict runs at {line} in every step: what was learnt is lost each time.",
-                "{line} の load_state_dict が毎ステップ実行され、学習した内容が毎回失われます。",
+                "Before step {second} of {optimizer} its tensors are again what they were before step "
+                "{first}, bit by bit: something puts the old weights back each time.",
+                "{optimizer} のテンソルは、ステップ {second} の前に、ステップ {first} の前と 1 ビットも違わな"
+                "い値に戻っています。毎回、古い重みが書き戻されています。",
             ),
             (
                 Text(
-                    "load before the loop",
-                    "ループの前に読み込む",
+                    "load before the loop, and write no old weights back inside it",
+                    "読み込みはループの前に行い、ループの中で古い重みを書き戻さない",
                 ),
                 Text(
                     "for a target network load into the target: target.load_state_dict(model.state_dict())",

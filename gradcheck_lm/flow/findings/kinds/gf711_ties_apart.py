@@ -72,15 +72,23 @@ KIND = Kind(
         Cause(
             "copied",
             Text(
-                "{parameter} and {other} had the same values and are two tensors: {line} copies the values and ties "
-                "nothing.",
-                "{parameter} と {other} は同じ値を持つ 2 つのテンソルです。{line} は値をコピーするだけで、"
-                "共有しません。",
+                "{parameter} and {other} were equal, bit by bit, before the first step, and are not after "
+                "it: they are two tensors where one was meant to serve as embedding and as output layer.",
+                "{parameter} と {other} は最初の step の前は 1 ビットも違わず、その後は異なります。埋め込みと"
+                "出力層で 1 つを共有するつもりのものが、2 つのテンソルになっています。",
             ),
             (
                 Text(
                     "assign the Parameter: {other} = {parameter}",
                     "Parameter を代入する: {other} = {parameter}",
+                ),
+                Text(
+                    "tie after loading, casting and moving, and again after anything that makes parameters anew",
+                    "読み込み・型変換・移動の後で共有し、パラメータが作り直されたら共有し直す",
+                ),
+                Text(
+                    "if two equal starts are meant, there is no fault here",
+                    "同じ初期値から始めただけなら誤りではない",
                 ),
             ),
         ),

@@ -96,19 +96,27 @@ KIND = Kind(
         Cause(
             "optimizer",
             Text(
-                "The file loaded at {line} holds the optimizer's state under {name}, and {optimizer} begins without "
-                "it.",
-                "{line} で読み込んだファイルには {name} にオプティマイザの状態がありますが、{optimizer} "
-                "はそれなしで始まっています。",
+                "The file read at {line} has an optimizer's state in it; the weights are loaded here, and "
+                "{optimizer} takes its first step with an empty state: its averages begin anew.",
+                "{line} で読んだファイルにはオプティマイザの状態があります。ここで重みは読み込まれますが、"
+                "{optimizer} は空の状態で最初の step をします。移動平均は最初からになります。",
             ),
             (
                 Text(
-                    "optimizer.load_state_dict(checkpoint[{name}])",
-                    "optimizer.load_state_dict(checkpoint[{name}]) を呼ぶ",
+                    'optimizer.load_state_dict(checkpoint["optimizer"]) after the model\'s',
+                    'モデルの後に optimizer.load_state_dict(checkpoint["optimizer"]) を呼ぶ',
                 ),
                 Text(
                     "make the optimizer before loading its state, and not again after it",
                     "状態を読み込む前にオプティマイザを作り、その後で作り直さない",
+                ),
+                Text(
+                    "restore the scheduler, the scaler and the step count as well",
+                    "スケジューラ、scaler、ステップ数も復元する",
+                ),
+                Text(
+                    "if it is a new training from old weights, there is no fault here",
+                    "古い重みから新しい学習を始めるだけなら誤りではない",
                 ),
             ),
         ),

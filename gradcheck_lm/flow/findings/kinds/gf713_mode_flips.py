@@ -73,9 +73,10 @@ KIND = Kind(
         Cause(
             "left_in_eval",
             Text(
-                "{module} trained in train mode before, and is in evaluation mode here: eval() at {line} was never "
-                "undone.",
-                "{module} は以前は学習モードでしたが、ここでは評価モードです。{line} の eval() が戻されていません。",
+                "From here on {module} runs in eval mode, and backward() at {line} goes on as before: the "
+                "model was set to eval(), for a validation perhaps, and not back to train().",
+                "ここから {module} は評価モードで実行され、{line} の backward() はそれまでどおり続きます。検"
+                "証などのために eval() にした後、train() に戻されていません。",
             ),
             (
                 Text(
@@ -113,6 +114,25 @@ KIND = Kind(
                 Text(
                     "if they are meant to be learnt there (a target network, update_bn), there is no fault",
                     "そこで学ぶつもりなら(ターゲットネットワーク、update_bn)誤りではない",
+                ),
+            ),
+        ),
+        Cause(
+            "recurrent_in_eval",
+            Text(
+                "cuDNN keeps what the backward pass of an RNN needs in training mode alone, and the RNN was "
+                "in eval mode.",
+                "cuDNN が RNN の逆伝播に必要な値を保存するのは学習モードのときだけですが、この RNN は評価モー"
+                "ドでした。",
+            ),
+            (
+                Text(
+                    "rnn.train() before the forward pass; dropout=0.0 where only that was to be off",
+                    "順伝播の前に rnn.train() を呼ぶ。ドロップアウトだけ止めたいなら dropout=0.0",
+                ),
+                Text(
+                    "torch.backends.cudnn.flags(enabled=False) around it",
+                    "torch.backends.cudnn.flags(enabled=False) で囲む",
                 ),
             ),
         ),

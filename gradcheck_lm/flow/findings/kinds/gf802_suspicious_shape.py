@@ -121,6 +121,23 @@ KIND = Kind(
                 ),
             ),
         ),
+        Cause(
+            "several_numbers",
+            Text(
+                "backward() begins with one number: a loss of several has to be told what each of them counts.",
+                "backward() は 1 つの数から始まります。複数の値を持つ損失では、それぞれの重みを渡す必要があります。",
+            ),
+            (
+                Text(
+                    "loss.mean() or loss.sum() before backward()",
+                    "backward() の前に loss.mean() または loss.sum()",
+                ),
+                Text(
+                    "loss.backward(gradient=weights of the loss's own shape)",
+                    "loss.backward(gradient=損失と同じ形の重み)",
+                ),
+            ),
+        ),
     ),
     bridge=Bridge(
         cannot=Text(

@@ -24,54 +24,37 @@ def _too_late(reading: Reading) -> list[Draft]:
     for event in reading.ledger.changes("clipped"):
         if event.limit is not None and event.limit >= _LOGGING:
             continue
-        why, cure = _what_is_wrong(reading, event)
-        if why and event.place not in drafts:
+        cause, values = _what_is_wrong(reading, event)
+        if cause and event.place not in drafts:
             names = reading.names((*event.contents, *event.without))
             drafts[event.place] = Draft(
-                "changed_too_late", event.place, why, "clip_grad", event.time, names, cures=(cure,)
+                "changed_too_late", event.place, cause, "clip_grad", event.time, names, values=values
             )
     kept = {event.place for event in reading.ledger.changes("by hand") if _used_again(reading, event)}
     for event in reading.ledger.changes("by hand"):
         if event.place not in kept and _all_used(reading, event):
             place = event.place if event.place >= 0 else _last_step(reading, event).place
-            why = "These gradients are changed after step() has used them, and cleared before the next one."
             names = reading.names(event.contents)
-            draft = Draft("changed_too_late", place, why, ".grad", event.time, names)
+            draft = Draft("changed_too_late", place, "by_hand_after_step", ".grad", event.time, names)
             drafts.setdefault(place, draft)
     return list(drafts.values())
 
 
-def _what_is_wrong(reading: Reading, event: Change) -> tuple[str, str]:
+def _what_is_wrong(reading: Reading, event: Change) -> tuple[str, dict[str, str]]:
+    """The cause and its values; "" where nothing is."""
     if event.count == 0:
-        return (
-            "It is given no tensor at all: an empty list, or an iterator that was used up before, such as "
-            "model.parameters() kept in a variable and read by the optimizer.",
-            "call model.parameters() anew here, or keep list(model.parameters())",
-        )
+        return "clip_of_nothing", {}
     if _all_used(reading, event):
-        step = _last_step(reading, event)
-        return (
-            f"step(){reading.said(step.place)} has already used these gradients, and no backward() came since: "
-            "clipping them now changes nothing.",
-            "clip between backward() and step()",
-        )
+        return "clip_after_step", {"line": reading.at(_last_step(reading, event).place)}
     if not any(event.contents.values()) and (loss := _comes_later(reading, event)):
-        return (
-            f"No tensor that it is given has a gradient yet: backward(){reading.said(loss)} comes after it, and "
-            "step() uses that gradient as it is.",
-            "clip between backward() and step()",
-        )
+        return "before_backward", {"line": reading.at(loss)}
     unscaled = next(
         (later for later in reading.ledger.changes("unscaled") if later.time > event.time and _shared(later, event)),
         None,
     )
     if unscaled is not None:
-        return (
-            "These gradients are still multiplied by the GradScaler's factor, which is divided out only"
-            f"{reading.said(unscaled.place)}: the limit is met at a gradient some ten thousand times too small.",
-            "scaler.unscale_(optimizer) before clipping",
-        )
-    return "", ""
+        return "before_unscale", {"line": reading.at(unscaled.place)}
+    return "", {}
 
 
 def _shared(one: Change, two: Change) -> bool:
@@ -138,15 +121,17 @@ def _climbs(reading: Reading) -> list[Draft]:
         losses = [reading.backwards[time] for time in times]
         if holder.maximize and not all(loss.operation.startswith(_LOSSES) for loss in losses):
             continue  # a reward, a likelihood: it is meant
-        how = "it was made with maximize=True" if holder.maximize else "its step adds what should be taken off"
+        cause = "maximize" if holder.maximize else "adds"
+        values = {
+            "optimizer": holder.name,
+            "cosine": f"{step.cosine:+.2f}",
+            "line": reading.at(losses[0].place),
+        }
         if any(rate < 0 for rate in step.rates):
-            how = f"its rate is {min(step.rates):.3g}, below zero"
-        why = (
-            f"The first step of {holder.name} moves its tensors along the gradient and not against it (cosine "
-            f"{step.cosine:+.2f}): {how}, so the loss of backward(){reading.said(losses[0].place)} grows."
-        )
+            cause, values["rate"] = "negative_rate", f"{min(step.rates):.3g}"
         names = reading.names(step.norms)
-        drafts.append(Draft("climbs", reading.made(step.holder), why, holder.kind, step.time, names))
+        place = reading.made(step.holder)
+        drafts.append(Draft("climbs", place, cause, holder.kind, step.time, names, values=values))
     return drafts
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from gradcheck_lm.flow.stepping.drafts import Draft, Reading, count, few
+from gradcheck_lm.flow.stepping.drafts import Draft, Reading, few
 from gradcheck_lm.flow.stepping.ledger import NOWHERE, Backward, Clearing, Step
 
 
@@ -55,24 +55,13 @@ def _twice(reading: Reading, holder: int, found: list[tuple[Step, int, int, int]
     names = reading.names(index for _, index, _, _ in found)
     users = [one.holder for one in reading.users[old] if one.time < step.time]
     if holder in users:
-        why = (
-            f"The gradient of this backward() came on top of one that {name} had already used: nothing clears it "
-            "between its step() and the next backward(), so every step is taken along the sum of all gradients so far."
-        )
-        cures: tuple[str, ...] = (f"{name}.zero_grad() once in every step: before backward(), or after step()",)
+        cause, values = "never", {"optimizer": name}
     else:
         other = reading.ledger.holders[users[0]].name
-        why = (
-            f"{name} steps on the gradient of this backward() plus what backward(){reading.said(first.place)} had left "
-            f"in {few(names)}: that one was for {other}, which has stepped on it, and nothing cleared it here."
-        )
-        cures = (
-            f"{name}.zero_grad() right before this backward()",
-            f"keep the other loss from reaching them: .detach() what {name} trains where it is an input, or "
-            "requires_grad_(False) while the other one learns",
-        )
-    op = "Tensor.backward"
-    return Draft("not_cleared", second.place, why, op, second.time, names, cures=cures)
+        cause, values = "other_player", {
+            "optimizer": name, "line": reading.at(first.place), "parameters": few(names), "other": other,
+        }  # fmt: skip
+    return Draft("not_cleared", second.place, cause, "Tensor.backward", second.time, names, values=values)
 
 
 def _in_a_closure(reading: Reading) -> list[Draft]:
@@ -88,15 +77,9 @@ def _in_a_closure(reading: Reading) -> list[Draft]:
             if time > last and reading.backwards[time].inside == loss.inside
         }
         if again:
-            name = reading.ledger.holders[loss.inside].name
-            why = (
-                f"{name} calls this closure several times in one step(), and each backward() comes on top of the one "
-                "before: the closure does not clear the gradients."
-            )
-            cures = (f"begin the closure with {name}.zero_grad()",)
-            return [
-                Draft("not_cleared", loss.place, why, "Tensor.backward", loss.time, reading.names(again), cures=cures)
-            ]
+            names, values = reading.names(again), {"optimizer": reading.ledger.holders[loss.inside].name}
+            op = "Tensor.backward"
+            return [Draft("not_cleared", loss.place, "in_a_closure", op, loss.time, names, values=values)]
     return []
 
 
@@ -148,14 +131,11 @@ def _all_of_it(reading: Reading, number: int) -> Draft | None:
             continue
         event, loss, _ = lost[-1]
         names = reading.names(index for _, _, index in lost)
-        by = "They are" if event.by_hand else "zero_grad() here is"
-        why = (
-            f"{by} between backward(){reading.said(loss.place)} and step(){reading.said(step.place)}: {holder.name} "
-            "steps without any gradient, and nothing is learnt."
-        )
+        cause = "by_hand" if event.by_hand else "before_step"
+        values = {"line": reading.at(loss.place), "step": reading.at(step.place), "optimizer": holder.name}
         place = event.place if event.place != NOWHERE else step.place
         op = f"{event.who}.zero_grad" if event.who else ".grad"
-        return Draft("cleared_early", place, why, op, event.time, names)
+        return Draft("cleared_early", place, cause, op, event.time, names, values=values)
     return None
 
 
@@ -180,11 +160,6 @@ def _micro_batches(reading: Reading, number: int) -> Draft | None:
     place = places.most_common(1)[0][0]
     event, loss, _ = next(one for lost in steps for one in lost if one[0].place == place)
     names = reading.names(index for lost in steps for _, _, index in lost)
-    why = (
-        f"{count(len(thrown), 'gradient')} of backward(){reading.said(loss.place)} "
-        f"{'was' if len(thrown) == 1 else 'were'} cleared here before any step() used them: of each round only the "
-        f"last one reaches {holder.name}."
-    )
+    values = {"line": reading.at(loss.place), "count": str(len(thrown)), "optimizer": holder.name}
     op = f"{event.who}.zero_grad" if event.who else ".grad"
-    cures = ("clear the gradients only where the optimizer has stepped: move zero_grad() next to step(), under its if",)
-    return Draft("cleared_early", place, why, op, event.time, names, cures=cures)
+    return Draft("cleared_early", place, "per_micro_batch", op, event.time, names, values=values)

@@ -21,12 +21,9 @@ def _sum(reading: Reading, event: Forgotten) -> Draft | None:
     """A sum with one term that went backward and one that did not."""
     if not event.taken or not event.missing or not _taught(reading, event):
         return None
-    missing = " and ".join(reading.ledger.where(place) for place in event.missing[:2])
-    why = (
-        f"This sum never goes backward: backward() is called on its term from {reading.ledger.where(event.taken[0])} "
-        f"alone, and what {missing} adds teaches nothing."
-    )
-    return Draft("never_differentiated", event.place, why, "loss", event.time)
+    missing = ", ".join(map(reading.at, event.missing[:2]))
+    values = {"line": reading.at(event.taken[0]), "missing": missing}
+    return Draft("never_differentiated", event.place, "sum_unused", "loss", event.time, values=values)
 
 
 def _other_player(reading: Reading, event: Forgotten) -> Draft | None:
@@ -36,12 +33,8 @@ def _other_player(reading: Reading, event: Forgotten) -> Draft | None:
         if not reached or any(index in reading.fed for index in holder.holds):
             continue
         names = reading.names(reached)
-        why = (
-            f"It reaches {few(names)}, which {holder.name} holds and no backward() gives a gradient: backward() is "
-            "never called on it."
-        )
-        cures = ("call backward() on it, before the step of its optimizer",)
-        return Draft("never_differentiated", event.place, why, "loss", event.time, names, cures=cures)
+        values = {"parameters": few(names), "optimizer": holder.name}
+        return Draft("never_differentiated", event.place, "only_loss", "loss", event.time, names, values=values)
     return None
 
 
@@ -49,12 +42,7 @@ def _left_alone(reading: Reading, event: Forgotten) -> Draft | None:
     """Computed in every step, and nobody even prints it."""
     if event.read or event.times < 2 or event.taken or not _taught(reading, event):
         return None
-    why = (
-        "It is computed with a graph in every step, and nothing reads it: it is part of no loss that goes backward, "
-        "and is not printed either."
-    )
-    cures = ("add it to the loss that backward() is called on", "if it is not needed: do not compute it")
-    return Draft("never_differentiated", event.place, why, "loss", event.time, (), "warning", "likely", cures)
+    return Draft("never_differentiated", event.place, "term_unused", "loss", event.time, (), "warning", "likely")
 
 
 def _taught(reading: Reading, event: Forgotten) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from gradcheck_lm.flow.stepping.drafts import Draft, Reading, count, few
+from gradcheck_lm.flow.stepping.drafts import Draft, Reading, few
 from gradcheck_lm.flow.stepping.ledger import NOWHERE, Parameter
 
 
@@ -48,22 +48,16 @@ def _stale(reading: Reading, unheld: list[int]) -> tuple[list[Draft], set[int]]:
         replaced = [index for index in idle if parameters[index].replaced != NOWHERE]
         heirs = [index for index in unheld if parameters[index].owner == "module"]
         if replaced and heirs:
-            place = parameters[replaced[0]].replaced
-            why = (
-                f"{holder.name}, made{reading.said(holder.place)}, holds {count(len(replaced), 'tensor')} that this "
-                f"line took out of the model. What stands there now ({few(reading.names(heirs))}) gets a gradient, and "
-                "no optimizer holds it."
-            )
+            cause, place = "replaced", parameters[replaced[0]].replaced
         elif _copies(reading, idle, heirs):
-            place, replaced = reading.made(number), idle
-            why = (
-                f"{holder.name} holds {count(len(idle), 'tensor')} that no module uses which runs here; the loss "
-                f"reaches others of the same shapes ({few(reading.names(heirs))}), which no optimizer holds: the model "
-                "was copied, or made anew, after its parameters were given."
-            )
+            cause, place, replaced = "copied", reading.made(number), idle
         else:
             continue
-        drafts.append(Draft("stale", place, why, holder.kind, holder.made, reading.names(heirs)))
+        names = reading.names(heirs)
+        values = {"optimizer": holder.name, "count": str(len(replaced)), "parameters": few(names)}
+        if cause == "replaced":
+            values["made"] = reading.at(holder.place)
+        drafts.append(Draft("stale", place, cause, holder.kind, holder.made, names, values=values))
         told.update(heirs)
     return drafts, told
 
@@ -97,30 +91,17 @@ def _told(reading: Reading, members: list[int]) -> Draft | None:
     parameters = reading.ledger.parameters
     first = parameters[members[0]]
     names, severity, certainty = reading.names(members), "error", "certain"
-    one = len(names) == 1
-    from_where = f"backward(){reading.said(reading.fed[members[0]][0].place)}"
-    them = "it" if one else "them"
-    gets = f"{few(names)} {'gets' if one else 'get'} a gradient from {from_where}, and no optimizer holds {them}"
-    title, place = reading.ledger.holders[holder].name, reading.made(holder)
-    cures: tuple[str, ...] = ()
+    values = {"line": reading.at(reading.fed[members[0]][0].place), "parameters": few(names)}
+    title, place = reading.ledger.holders[holder], reading.made(holder)
     if first.owner == "container":
-        place = first.container if first.container != NOWHERE else place
-        why = f"{gets}: a plain list or dict hides a module's parts from parameters()."
-        cures = (
-            "nn.ModuleList, nn.ModuleDict, nn.ParameterList or nn.ParameterDict in place of the list or dict",
-            "make the optimizer after that, from model.parameters()",
-        )
+        cause, place = "in_a_container", first.container if first.container != NOWHERE else place
     elif first.owner in ("attribute", "nowhere"):
-        why = f"{gets}: it is not registered as a parameter of a module, so parameters() does not know it."
-        cures = (
-            "assign nn.Parameter(tensor) itself to the module: nothing computed from it, and no plain tensor",
-            "give it to the optimizer by name: [*model.parameters(), tensor]",
-        )
+        cause = "not_registered"
     else:
-        severity, note = _severity(reading, members, holder)
+        severity, cause, more = _severity(reading, members)
         certainty = "certain" if severity == "error" else "likely"
-        why = f"{gets}: {title}, which steps on this loss, was made without {them}.{note}"
-    return Draft("not_held", place, why, reading.ledger.holders[holder].kind, 0, names, severity, certainty, cures)
+        values |= {"optimizer": title.name, **more}
+    return Draft("not_held", place, cause, title.kind, 0, names, severity, certainty, values)
 
 
 def _stepping_on(reading: Reading, members: list[int]) -> int | None:
@@ -133,24 +114,17 @@ def _stepping_on(reading: Reading, members: list[int]) -> int | None:
     return None
 
 
-def _severity(reading: Reading, members: list[int], holder: int) -> tuple[str, str]:
-    """Left out by mistake, or on purpose and not frozen."""
+def _severity(reading: Reading, members: list[int]) -> tuple[str, str, dict[str, str]]:
+    """Left out by mistake, or on purpose and not frozen: severity, cause, its further values."""
     parameters = reading.ledger.parameters
     if not any(parameters[index].training for index in members):
-        return (
-            "note",
-            " Its module is in eval mode: if it is meant to stay as it is, requires_grad_(False) saves its gradient.",
-        )
+        return "note", "in_eval", {}
     held = {index for one in reading.ledger.holders for index in one.holds if parameters[index].owner == "module"}
     if not held:
-        return "note", " What is optimised here is no parameter of a module, so this may be meant."
+        return "note", "beside_no_module", {}
     root = parameters[members[0]].root
     beside = {parameters[index].branch for index in held if parameters[index].root == root}
     missed = {parameters[index].branch for index in members}
     if beside and "" not in beside | missed and not beside & missed:
-        return (
-            "warning",
-            f" It holds all of {few(tuple(sorted(beside)))} and nothing of {few(tuple(sorted(missed)))}: if that is "
-            "meant, requires_grad_(False) says so.",
-        )
-    return "error", ""
+        return "warning", "other_branch", {"held": few(tuple(sorted(beside))), "missed": few(tuple(sorted(missed)))}
+    return "error", "left_out", {}

@@ -48,11 +48,9 @@ def _waits(reading: Reading, number: int) -> Draft | None:
         return None
     names = reading.names(given)
     loss = (alone or losses)[0]
-    why = (
-        f"{few(names)} get a gradient from backward(){reading.said(loss.place)}, and step() of {holder.name}, which "
-        "holds them, is never called."
-    )
-    return Draft("never_stepped", reading.made(number), why, holder.kind, holder.made, names, severity, certainty)
+    values = {"line": reading.at(loss.place), "parameters": few(names), "optimizer": holder.name}
+    place = reading.made(number)
+    return Draft("never_stepped", place, "no_step", holder.kind, holder.made, names, severity, certainty, values)
 
 
 def _skipped(reading: Reading, number: int, turns: list[Step]) -> Draft | None:
@@ -61,16 +59,10 @@ def _skipped(reading: Reading, number: int, turns: list[Step]) -> Draft | None:
     if len(factors) < 2 or factors[-1] < factors[0]:
         return None
     holder = reading.ledger.holders[number]
-    why = (
-        f"The GradScaler skipped all {len(turns)} steps of {holder.name}, for the gradients held infinity or NaN, and "
-        f"its factor stayed at {factors[-1]:.4g}: it will skip the next ones as well."
-    )
     names = reading.names(index for step in turns for index in step.used)
-    cures = (
-        "scaler.update() without a number after each scaler.step(optimizer): it lowers the factor after a skipped step",
-        "look at the loss itself: where it is NaN no factor helps",
-    )
-    return Draft("never_stepped", turns[0].place, why, "GradScaler.step", turns[0].time, names, cures=cures)
+    values = {"steps": str(len(turns)), "optimizer": holder.name, "scale": f"{factors[-1]:.4g}"}
+    first = turns[0]
+    return Draft("never_stepped", first.place, "scaler_skips", "GradScaler.step", first.time, names, values=values)
 
 
 def _without_effect(reading: Reading, number: int, taken: list[Step]) -> Draft | None:
@@ -80,23 +72,11 @@ def _without_effect(reading: Reading, number: int, taken: list[Step]) -> Draft |
         return None  # None: only a sample was compared
     holder = reading.ledger.holders[number]
     names = reading.names(index for step in pushed for index in step.norms)
-    if not any(rate for step in pushed for rate in step.rates):
-        why = f"{holder.name} stepped {len(pushed)} times with a rate of 0: gradients arrive and nothing moves."
-        cures: tuple[str, ...] = (
-            "look at what sets the rate: a scheduler's first factor, a warm-up that never counts, the lr given",
-            "a warm-up from 0 is well where the rate has grown by the second step",
-        )
-    else:
-        held = ", ".join(sorted({reading.ledger.parameters[index].dtype for step in pushed for index in step.norms}))
-        rate = max(rate for step in pushed for rate in step.rates) if pushed[0].rates else None
-        told = "" if rate is None else f" with a rate of {rate:.3g}"
-        why = (
-            f"{holder.name} stepped {len(pushed)} times{told}, and not a bit of what it holds ({held}) "
-            "changed: each update is smaller than the gap between two neighbouring numbers, or step() does nothing."
-        )
-        cures = (
-            "keep the weights in float32 and let autocast compute in half precision",
-            "a larger learning rate",
-            "in a class of your own: step() must change the parameters themselves, in place",
-        )
-    return Draft("never_stepped", reading.made(number), why, holder.kind, holder.made, names, cures=cures)
+    rates = [rate for step in pushed for rate in step.rates]
+    cause, values = "rate_zero", {"optimizer": holder.name, "steps": str(len(pushed))}
+    if any(rates) or not rates:  # a class of the program's own may have no rate at all
+        dtypes = {reading.ledger.parameters[index].dtype for step in pushed for index in step.norms}
+        cause, values["dtype"] = "without_effect", ", ".join(sorted(dtypes))
+    if any(rates):
+        cause, values["rate"] = "too_small", f"{max(rates):.3g}"
+    return Draft("never_stepped", reading.made(number), cause, holder.kind, holder.made, names, values=values)

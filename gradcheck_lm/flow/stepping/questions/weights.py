@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 
-from gradcheck_lm.flow.stepping.drafts import Draft, Reading, count, few
+from gradcheck_lm.flow.stepping.drafts import Draft, Reading, few
 from gradcheck_lm.flow.stepping.ledger import Loading, Mode
 
 
@@ -28,27 +28,20 @@ def _loading(reading: Reading) -> list[Draft]:
     drafts = []
     for event in _loads(reading, "module"):
         if event.expected and not event.matched:
-            why = (
-                f"Not one of the {event.expected} names that {event.who} wants is in what was loaded: with "
-                "strict=False nothing is loaded, and nothing is said."
-            )
-            cures = (
-                "compare the names: model.state_dict().keys() against the file's; a prefix such as 'module.' or "
-                "'model.' is the usual difference",
-                "look at what load_state_dict returns: missing_keys and unexpected_keys",
-            )
-            drafts.append(Draft("overwritten", event.place, why, "load_state_dict", event.time, cures=cures))
+            values = {"total": str(event.expected), "module": event.who}
+            cause = "nothing_loaded"
+            drafts.append(Draft("overwritten", event.place, cause, "load_state_dict", event.time, values=values))
         elif event.overwritten:
             share = len(event.overwritten) / max(1, len(event.tensors))
             severity = "error" if share > 0.5 else "warning"
-            why = (
-                f"{count(len(event.overwritten), 'tensor')} of {len(event.tensors)} that were loaded here were "
-                "overwritten before the model first ran: an initialisation comes after the loading."
-            )
+            values = {"count": str(len(event.overwritten)), "total": str(len(event.tensors))}
             names, certainty = reading.names(event.overwritten), "certain" if severity == "error" else "likely"
             drafts.append(
-                Draft("overwritten", event.place, why, "load_state_dict", event.time, names, severity, certainty)
-            )
+                Draft(
+                    "overwritten", event.place, "initialised_after_loading", "load_state_dict", event.time, names,
+                    severity, certainty, values,
+                )
+            )  # fmt: skip
     return drafts
 
 
@@ -66,12 +59,9 @@ def _undone(reading: Reading) -> list[Draft]:
                 if before.time < event.time < step.began and set(event.tensors) & set(holder.holds)
             ]
             place = between[0].place if between else reading.made(number)
-            why = (
-                f"Before step {step.number + 1} of {holder.name} its tensors are again what they were before step "
-                f"{before.number + 1}, bit by bit: something puts the old weights back each time."
-            )
-            op = "load_state_dict" if between else holder.kind
-            drafts.append(Draft("overwritten", place, why, op, step.time, reading.names(step.norms)))
+            op, names = "load_state_dict" if between else holder.kind, reading.names(step.norms)
+            values = {"optimizer": holder.name, "first": str(before.number + 1), "second": str(step.number + 1)}
+            drafts.append(Draft("overwritten", place, "loaded_each_step", op, step.time, names, values=values))
     return drafts
 
 
@@ -84,12 +74,10 @@ def _pulled(reading: Reading) -> list[Draft]:
         holder = reading.ledger.holders[event.holder]
         names = reading.names(event.contents)
         place = event.place if event.place >= 0 else reading.made(event.holder)
-        why = (
-            f"Between two steps of {holder.name} {few(names)} are moved towards the weights of another module, which "
-            "no optimizer holds and which stay as they are: the average should follow the model, and here the model "
-            "is drawn back to the average."
+        values = {"optimizer": holder.name, "parameters": few(names)}
+        drafts[event.holder] = Draft(
+            "average_reversed", place, "reversed", "average", event.time, names, "warning", "likely", values
         )
-        drafts[event.holder] = Draft("average_reversed", place, why, "average", event.time, names, "warning", "likely")
     return list(drafts.values())
 
 
@@ -103,14 +91,11 @@ def _without_state(reading: Reading) -> list[Draft]:
         for event in _loads(reading, "module"):
             read = [file for file in files if file.time < event.time < steps[0].time]
             if read and set(event.tensors) & set(holder.holds):
-                why = (
-                    f"The file read{reading.said(read[-1].place)} has an optimizer's state in it; the weights are "
-                    f"loaded here, and {holder.name} takes its first step with an empty state: its averages begin anew."
-                )
                 drafts.append(
                     Draft(
-                        "state_not_restored", event.place, why, "load_state_dict", event.time,
+                        "state_not_restored", event.place, "optimizer", "load_state_dict", event.time,
                         reading.names(set(event.tensors) & set(holder.holds)), "warning", "likely",
+                        {"line": reading.at(read[-1].place), "optimizer": holder.name},
                     )
                 )  # fmt: skip
                 break
@@ -126,11 +111,8 @@ def _modes(reading: Reading) -> list[Draft]:
         before = {loss.place for loss in reading.backwards.values() if loss.time < flip.time}
         again = [loss for loss in reading.backwards.values() if loss.time > flip.time and loss.place in before]
         if again:
-            why = (
-                f"From here on {flip.module} runs in eval mode, and backward(){reading.said(again[0].place)} goes on "
-                "as before: the model was set to eval(), for a validation perhaps, and not back to train()."
-            )
-            return [Draft("mode_flips", flip.place, why, "eval", flip.time, (), "warning", "likely")]
+            values = {"module": flip.module, "line": reading.at(again[0].place)}
+            return [Draft("mode_flips", flip.place, "left_in_eval", "eval", flip.time, (), "warning", "likely", values)]
     return []
 
 
@@ -141,10 +123,7 @@ def _ties(reading: Reading) -> list[Draft]:
             continue
         names = reading.names((index, parameter.tie))
         holder = next((number for number in parameter.held_by), None)
-        why = (
-            f"{names[0]} and {names[1]} were equal, bit by bit, before the first step, and are not after it: they are "
-            "two tensors where one was meant to serve as embedding and as output layer."
-        )
+        values = {"parameter": names[0], "other": names[1]}
         place = reading.made(holder) if holder is not None else -1
-        drafts.append(Draft("ties_apart", place, why, "Embedding", 0, names, "warning", "likely"))
+        drafts.append(Draft("ties_apart", place, "copied", "Embedding", 0, names, "warning", "likely", values))
     return drafts
