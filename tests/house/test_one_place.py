@@ -33,7 +33,6 @@ JSON = {
     "bench": "figures that a benchmark wrote, in a checkout",
     "commands/run.py:_sarif": "logs of our own, put into one",
     "course/judge.py:from_json": "the verdict of a process of our own",
-    "draw/layout.py:_draw": "what the layout engine says",
 }
 
 
