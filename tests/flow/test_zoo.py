@@ -75,9 +75,10 @@ pytestmark = [
 def test_broken_program_is_named(path: Path) -> None:
     program = load(path)
     diagnosis = diagnose(program.loss, program.wrt)
-    assert not diagnosis.ok
+    warns = KINDS[expected(path)[0][0]].severity == "warning"  # of what may be meant: no gradient is lost
+    assert diagnosis.ok == warns
     assert diagnosis.findings, "no finding at all"
-    assert all(finding.cures for finding in diagnosis.errors)
+    assert all(finding.cures for finding in diagnosis.findings if finding.severity != "note")
     assert all(finding.code == KINDS[finding.kind].code for finding in diagnosis.findings)
     found = [(finding.kind, finding.line) for finding in diagnosis.findings if Path(finding.file) == path]
     wanted = expected(path)
@@ -92,7 +93,7 @@ def test_healthy_program_has_no_error(path: Path) -> None:
     program = load(path)
     diagnosis = diagnose(program.loss, program.wrt)
     assert diagnosis.ok, str(diagnosis)
-    assert not diagnosis.errors, show(diagnosis)
+    assert all(finding.severity == "note" for finding in diagnosis.findings), show(diagnosis)
     assert all(tensor.grad is None for tensor in named_tensors(program.wrt)[0].values())
 
 
@@ -119,7 +120,7 @@ def test_one_watched_run_gives_no_false_alarm(path: Path) -> None:
         result = program.loss()
     diagnosis = run.diagnose(result, program.wrt)
     assert diagnosis.ok, str(diagnosis)
-    assert not diagnosis.errors, show(diagnosis)
+    assert all(finding.severity == "note" for finding in diagnosis.findings), show(diagnosis)
 
 
 def step(path: Path, *, watched: bool) -> tuple[list[torch.Tensor], list[torch.Tensor | None]]:

@@ -11,6 +11,7 @@ from gradcheck_lm.flow.asking.evidence import Evidence, gather
 from gradcheck_lm.flow.asking.other_cuts import note_other_cuts
 from gradcheck_lm.flow.asking.rest import explain_rest
 from gradcheck_lm.flow.asking.starved import explain_dead_terms, explain_unreached, note_frozen
+from gradcheck_lm.flow.asking.suspicious import warn_of_suspicious
 from gradcheck_lm.flow.asking.terms import MakeExperiment, Strand
 from gradcheck_lm.flow.asking.vanishing import explain_deaths, explain_shifts, harmless_zeros
 from gradcheck_lm.flow.findings.model import Diagnosis, Term
@@ -27,6 +28,7 @@ STEPS: tuple[Callable[[Evidence, Chain], None], ...] = (
     explain_shifts,
     note_frozen,
     note_other_cuts,
+    warn_of_suspicious,
     explain_rest,
 )
 

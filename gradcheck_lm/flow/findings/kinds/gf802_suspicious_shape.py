@@ -129,7 +129,6 @@ KIND = Kind(
         )
     ),
     severity="warning",
-    decided=False,
     example=EXAMPLE,
     instead=INSTEAD,
 )
