@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from gradcheck_lm.errors import TraceError
-from gradcheck_lm.flow.asking.inquiry import Inquiry
+from gradcheck_lm.flow.asking.answers import answered
 from gradcheck_lm.flow.asking.program import Program
 from gradcheck_lm.flow.findings.model import Diagnosis
 from gradcheck_lm.flow.gradients.subjects import loss_terms, named_tensors
@@ -41,12 +41,12 @@ class Run:
             loss: the loss of the watched run, one number, or a dict of its terms by name.
             wrt: the model, a dict of tensors, or tensors.
         Raises:
-            TraceError: loss is not one finite number, or wrt holds no tensor.
+            TraceError: loss is no number, or wrt holds no tensor.
         Gradient: none is left behind: no `.grad` changes and the graph can still be used.
         """
         named, explicit = named_tensors(wrt)
-        terms, given = loss_terms(loss)
-        return Inquiry(self.recorder, named, terms, given=given, explicit=explicit).answer()
+        terms, given = loss_terms(loss, finite=False)
+        return answered(self.recorder, named, terms, given=given, explicit=explicit)
 
 
 def record() -> Run:
@@ -71,7 +71,7 @@ def diagnose(fn: Callable[[], Any], wrt: Any, *, counterfactual: bool = True, ti
     Returns:
         Diagnosis: findings[0] is the first cut after wrt.
     Raises:
-        TraceError: fn gives no finite number, or wrt holds no tensor. Errors of fn itself pass as they are.
+        TraceError: fn gives no number, or wrt holds no tensor. Errors of fn itself pass as they are.
     Gradient: none is left behind.
     """
     if not callable(fn):

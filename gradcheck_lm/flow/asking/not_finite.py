@@ -14,6 +14,7 @@ from gradcheck_lm.flow.watching.recorder import Recorder
 from gradcheck_lm.flow.watching.tape import Recording
 
 _READ = "_saved_"
+_OVER_CLASSES = frozenset(["cross_entropy", "nll_loss", "nll_loss2d", "nll_loss_nd"])
 
 
 def first_not_finite(recorder: Recorder, roots: Sequence[torch.Tensor], *, may_unpack: bool) -> Draft | None:
@@ -35,15 +36,41 @@ def first_not_finite(recorder: Recorder, roots: Sequence[torch.Tensor], *, may_u
     tokens = [token for root in roots if (token := recorder.token_of(root)) is not None]
     index, certain = origin(recording, tokens, known)
     if index is None:
-        why = "The loss itself is NaN or infinite; which operation made it so first was not seen."
-        return Draft("non_finite", None, "likely", why=why)
+        return Draft("non_finite", None, "likely", cause="unplaced")
+    if may_unpack and (ignored := _only_ignored(recording, roots, index)) is not None:
+        return Draft("non_finite", index, "certain", cause="all_ignored", values={"ignored": str(ignored)})
+    sure = "certain" if certain else "likely"
     inputs = [token for token in recording.calls[index].inputs if token >= 0]
-    why = "The value itself is NaN or infinite from here on, before any backward pass."
     if any(known.get(token) is False for token in inputs):
-        why += " A weight or an input that enters it is so already."
-    elif told := [ranges[token] for token in inputs if token in ranges]:
-        why += f" What enters it is finite ({'; '.join(told)})."
-    return Draft("non_finite", index, "certain" if certain else "likely", why=why)
+        return Draft("non_finite", index, sure, cause="entered")
+    told = [ranges[token] for token in inputs if token in ranges]
+    if not told:
+        return Draft("non_finite", index, sure, cause="from_here")
+    values = {"value": _value(recording, index), "inputs": "; ".join(told)}
+    return Draft("non_finite", index, sure, cause="forward", values=values)
+
+
+def _value(recording: Recording, index: int) -> str:
+    """What a call made, where it made one number."""
+    made = [recording.scalars[token] for token in recording.calls[index].outputs if token in recording.scalars]
+    return str(float(made[0].abs() if made[0].is_complex() else made[0])) if len(made) == 1 else "NaN/inf"
+
+
+def _only_ignored(recording: Recording, roots: Sequence[torch.Tensor], index: int) -> int | None:
+    """The label that a loss over classes ignores, where it was given no other."""
+    if recording.calls[index].operation.name not in _OVER_CLASSES:
+        return None
+    for node in (node for root in roots for node in walk_nodes(root.grad_fn)):
+        if not hasattr(node, "_saved_ignore_index") or recording.call_of(node) != index:
+            continue
+        try:
+            labels = node._saved_target
+        except RuntimeError:  # overwritten in place, or freed
+            return None
+        ignored = int(node._saved_ignore_index)
+        ignored -= 2**64 if ignored >= 2**63 else 0  # torch hands a negative number out as it lies in memory
+        return ignored if bool((labels == ignored).all()) else None
+    return None
 
 
 def _recorded(recording: Recording) -> dict[int, bool]:
@@ -54,6 +81,9 @@ def _recorded(recording: Recording) -> dict[int, bool]:
 def _saved(recorder: Recorder, root: torch.Tensor, known: dict[int, bool], ranges: dict[int, str]) -> None:
     """The same for the values that autograd has kept: each belongs to the call that made it."""
     for node in reversed(topological(walk_nodes(root.grad_fn))):
+        leaf = getattr(node, "variable", None)
+        if leaf is not None and (token := recorder.token_of(leaf)) is not None:
+            _note(leaf, token, known, ranges)
         for name in dir(node):
             if not name.startswith(_READ):
                 continue

@@ -20,6 +20,8 @@ _SAME_MEMORY = words(
     """
 )
 
+_PARTS = frozenset(["__setitem__", "index_put_", "index_copy_", "masked_fill_", "masked_scatter_", "index_fill_"])
+
 
 def overwriting(scene: Scene) -> Draft:
     """The finding on "modified by an inplace operation"."""
@@ -37,28 +39,22 @@ def overwriting(scene: Scene) -> Draft:
             continue
         if reader is not None and same(call.outputs[0]) in groups:
             read_title, read_site = _read_by(recording, reader)
-            why = f"{read_title} at {where(read_site)} keeps this value for the backward pass; here it is overwritten."
-            return Draft("changed_in_place", index, "certain", why=why)
+            cause = "slice_written" if call.operation.name in _PARTS else "kept"
+            values = {"reader": read_title, "line": where(read_site)}
+            return Draft("changed_in_place", index, "certain", cause=cause, values=values)
     read_title, read_site = _read_by(recording, reader)
     for written in scene.written:
         if written.call > start and any(same(token) in groups for token in written.tokens):
-            why = (
-                f"{read_title} at {where(read_site)} keeps this weight for the backward pass, and here the optimizer "
-                "writes the next value into it, before that backward() has run."
-            )
-            cures = (
-                "call backward() on every loss of a step before the first optimizer steps",
-                "compute the second loss anew after the step, from a forward pass of its own",
-            )
-            return Draft("changed_in_place", None, "certain", site=written.site, op=written.title, why=why, cures=cures)
-    why = (
-        f"{read_title} keeps a value for the backward pass that was overwritten before it; the line that writes was "
-        "not seen: another thread, or a write through memory that is shared."
-    )
+            values = {"reader": read_title, "line": where(read_site), "optimizer": written.title}
+            return Draft(
+                "changed_in_place", None, "certain", site=written.site, op=written.title, cause="weights_stepped",
+                values=values,
+            )  # fmt: skip
     site = None if reader is not None else scene.site
     return Draft(
-        "changed_in_place", reader, "likely", site=site, op=None if reader is not None else "backward", why=why
-    )
+        "changed_in_place", reader, "likely", site=site, op=None if reader is not None else "backward",
+        cause="writer_unseen", values={"reader": read_title},
+    )  # fmt: skip
 
 
 def _reader(scene: Scene) -> int | None:

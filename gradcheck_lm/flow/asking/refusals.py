@@ -65,17 +65,14 @@ def _second_time(scene: Scene) -> list[Draft]:
         and (call := scene.call_of(node)) is not None
     ]
     if not carriers:
-        why = (
-            f"backward() at {where(last.site)} has been through this graph already and has freed what it kept; nothing "
-            "was computed anew since."
-        )
         site = scene.site or raised_at(scene.error)
-        return [Draft("graph_used_up", None, "certain", site=site, op="torch.Tensor.backward", why=why)]
-    why = (
-        "What is read here was computed before the last backward(), with its history, and that history was freed by "
-        f"backward() at {where(last.site)}: the new loss leads back into it."
-    )
-    return [Draft("graph_used_up", min(carriers), "certain", why=why)]
+        values = {"line": where(last.site)}
+        return [
+            Draft("graph_used_up", None, "certain", site=site, op="torch.Tensor.backward", cause="twice", values=values)
+        ]
+    if last.site is None:
+        return [Draft("graph_used_up", min(carriers), "certain", cause="read_again")]
+    return [Draft("graph_used_up", min(carriers), "certain", cause="carried", values={"line": where(last.site)})]
 
 
 def _overwritten(scene: Scene) -> list[Draft]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from gradcheck_lm.flow.asking.answers import with_findings
 from gradcheck_lm.flow.asking.drafts import Draft
 from gradcheck_lm.flow.findings.model import KINDS, Diagnosis, Finding, FlowGraph
 from gradcheck_lm.flow.gradients.own_pass import OwnPass
@@ -197,17 +198,6 @@ def _excused(answer: Answer, elsewhere: Elsewhere) -> Diagnosis:
     # stable: errors first, each group as the data flows
     order = sorted(range(len(findings)), key=lambda place: findings[place].severity != "error")
     return with_findings(excused, [(place, findings[place]) for place in order])
-
-
-def with_findings(diagnosis: Diagnosis, findings: Sequence[tuple[int | None, Finding]]) -> Diagnosis:
-    """A diagnosis with other findings: (the place that each had, None for a new one; the finding)."""
-    places = {old: new for new, (old, _) in enumerate(findings) if old is not None}
-    nodes = tuple(
-        node if node.finding is None else replace(node, finding=places.get(node.finding))
-        for node in diagnosis.graph.nodes
-    )
-    graph = replace(diagnosis.graph, nodes=nodes)
-    return replace(diagnosis, findings=tuple(finding for _, finding in findings), graph=graph)
 
 
 def with_steps(

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from gradcheck_lm.flow.asking.drafts import Chain, Draft
+from gradcheck_lm.flow.asking.answers import with_not_finite
 from gradcheck_lm.flow.asking.inquiry import Inquiry
 from gradcheck_lm.flow.asking.not_finite import first_not_finite
 from gradcheck_lm.flow.asking.scene import Passed, Written
@@ -19,7 +19,7 @@ from gradcheck_lm.flow.findings.notes import NOT_THE_FIRST
 from gradcheck_lm.flow.gradients.own_pass import OwnPass
 from gradcheck_lm.flow.gradients.safety import own_code
 from gradcheck_lm.flow.scripts.engine import Engine, Started
-from gradcheck_lm.flow.scripts.looks import Answer, Look, accountable, with_findings
+from gradcheck_lm.flow.scripts.looks import Answer, Look, accountable
 from gradcheck_lm.flow.scripts.naming import asked_about, parameters_of
 from gradcheck_lm.flow.scripts.players import Optimizer, Players
 from gradcheck_lm.flow.scripts.recorder import ScriptRecorder
@@ -77,7 +77,7 @@ class Questions:
         if look.value is not None:
             found = replace(found, terms={name: replace(term, value=look.value) for name, term in found.terms.items()})
         if look.not_finite is not None:
-            found = self._with(found, look.not_finite)
+            found = with_not_finite(self.recorder.recording, found, [look.not_finite])
         ids = {name: id(tensor) for name, tensor in named.items()}
         return Answer(
             found, look.place, ids, bool(look.steppers), look.own is None, tuple(map(weakref.ref, optimizers))
@@ -99,14 +99,6 @@ class Questions:
         missing = [tensor for key, tensor in only.items() if all(id(one) != key for one in kept.values())]
         kept.update({f"input {place}": tensor for place, tensor in enumerate(missing)})
         return kept, notes
-
-    def _with(self, found: Diagnosis, draft: Draft) -> Diagnosis:
-        """A diagnosis with the finding on a loss that is not finite in the place of those on its gradients."""
-        chain = Chain(self.recorder.recording)
-        chain.put(draft, key=("not finite",))
-        new = [(None, finding) for _, finding in chain.findings()]
-        old = [(place, one) for place, one in enumerate(found.findings) if one.kind != "non_finite"]
-        return replace(with_findings(found, [*new, *old]), ok=False)
 
     def missed(self, look: Look, answer: Answer | None = None) -> list[Optimizer]:
         """Optimizers that a loss feeds nothing at all, where it feeds others: it may not be meant for them."""

@@ -106,10 +106,10 @@ KIND = Kind(
         Cause(
             "weights_stepped",
             Text(
-                "{optimizer} stepped here and changed {parameter}, which a backward() that comes later still needs "
-                "as it was at {line}.",
-                "ここで {optimizer} が step して {parameter} を変えましたが、後の backward() は {line} "
-                "での値を必要とします。",
+                "{reader} at {line} keeps this weight for the backward pass, and here the optimizer ({optimizer}) writes "
+                "the next value into it, before that backward() has run.",
+                "{line} の {reader} がこの重みを逆伝播のために保存していますが、その backward() の前に、"
+                "ここで {optimizer} が次の値を書き込んでいます。",
             ),
             (
                 Text(
@@ -123,6 +123,21 @@ KIND = Kind(
                 Text(
                     "detach what the other loss should not train: D(fake.detach()) in the discriminator's turn",
                     "他方の損失が学習させないものは detach する: 識別器の番では D(fake.detach())",
+                ),
+            ),
+        ),
+        Cause(
+            "writer_unseen",
+            Text(
+                "{reader} keeps a value for the backward pass that was overwritten before it; the line that writes was "
+                "not seen: another thread, or a write through memory that is shared.",
+                "{reader} が逆伝播のために保存した値が上書きされています。書き込んだ行は記録されていません"
+                "(別のスレッド、または共有メモリへの書き込み)。",
+            ),
+            (
+                Text(
+                    "give {reader} a copy of its own: .clone()",
+                    "{reader} に .clone() したコピーを渡す",
                 ),
             ),
         ),
@@ -152,7 +167,6 @@ KIND = Kind(
             "逆伝播に必要な値はもうありません。それなしに勾配は計算できません",
         )
     ),
-    decided=False,
     example=EXAMPLE,
     instead=INSTEAD,
 )
