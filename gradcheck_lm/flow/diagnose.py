@@ -59,7 +59,14 @@ def record() -> Run:
     return Run()
 
 
-def diagnose(fn: Callable[[], Any], wrt: Any, *, counterfactual: bool = True, time_limit: float = 30.0) -> Diagnosis:
+def diagnose(
+    fn: Callable[[], Any],
+    wrt: Any,
+    *,
+    counterfactual: bool = True,
+    time_limit: float = 30.0,
+    check_values: bool = False,
+) -> Diagnosis:
     """Run `fn` once under the recorder and say why its gradients arrive at `wrt` or do not.
 
     Args:
@@ -68,6 +75,8 @@ def diagnose(fn: Callable[[], Any], wrt: Any, *, counterfactual: bool = True, ti
         counterfactual: where a value left torch, run `fn` again with that value changed to see what depends on it.
             Random state, weights, buffers and `.grad` are put back after each.
         time_limit: seconds that those runs may take in all.
+        check_values: run the backward of each custom autograd.Function twice more, on gradients drawn at random: one
+            that gives the same for both does not use what comes in, and its gradient has a wrong value.
     Returns:
         Diagnosis: findings[0] is the first cut after wrt.
     Raises:
@@ -83,7 +92,7 @@ def diagnose(fn: Callable[[], Any], wrt: Any, *, counterfactual: bool = True, ti
     modules = [
         part for part in (wrt.values() if isinstance(wrt, Mapping) else [wrt]) if isinstance(part, torch.nn.Module)
     ]
-    return Program(fn, named, explicit, modules, counterfactual, time_limit).diagnosis()
+    return Program(fn, named, explicit, modules, counterfactual, time_limit, check_values).diagnosis()
 
 
 BOUNDARIES.add(diagnose.__code__)

@@ -15,6 +15,7 @@ from gradcheck_lm.flow.asking.not_finite import first_not_finite
 from gradcheck_lm.flow.asking.refusals import refusal
 from gradcheck_lm.flow.asking.scene import Passed, Scene
 from gradcheck_lm.flow.asking.terms import MakeExperiment
+from gradcheck_lm.flow.asking.wrong_values import wrong_values
 from gradcheck_lm.flow.findings.model import Diagnosis, Finding, Term
 from gradcheck_lm.flow.gradients.nodes import walk_nodes
 from gradcheck_lm.flow.gradients.subjects import number_of
@@ -32,9 +33,12 @@ def answered(
     given: bool,
     explicit: bool,
     experiment: MakeExperiment | None = None,
+    check_values: bool = False,
 ) -> Diagnosis:
     """All questions about a loss, by backward passes of our own; arguments as in `evidence.gather`.
 
+    Args:
+        check_values: ask whether gradients that arrive are right, too, as in `wrong_values`.
     Raises:
         RuntimeError: a backward pass stops with an error that is not one of autograd's own.
     """
@@ -48,9 +52,10 @@ def answered(
     with torch._C.DisableTorchFunction(), torch.no_grad():
         drafts = [draft for name, term in terms.items() if (draft := _not_finite(recorder, term)) is not None
                   and (not given or draft.terms.add(name) is None)]  # fmt: skip
+        wrong = wrong_values(recording, roots) if check_values else []
     inquiry = Inquiry(recorder, wrt, terms, given=given, explicit=explicit, experiment=experiment)
     try:
-        found = inquiry.answer()
+        found = with_wrong_values(recording, inquiry.answer(), wrong)
     except RuntimeError as error:
         found = refused_diagnosis(Scene(recording, error, roots, recording.program), terms, tuple(wrt))
         if found is None:
@@ -77,6 +82,19 @@ def with_not_finite(recording: Recording, found: Diagnosis, drafts: Sequence[Dra
     new = [(None, finding) for _, finding in chain.findings()]
     old = [(place, one) for place, one in enumerate(found.findings) if one.kind != "non_finite"]
     return replace(with_findings(found, [*new, *old]), ok=False)
+
+
+def with_wrong_values(recording: Recording, found: Diagnosis, drafts: Sequence[Draft]) -> Diagnosis:
+    """A diagnosis with the findings on gradients that arrive with a wrong value, after those on what does not."""
+    if not drafts:
+        return found
+    chain = Chain(recording)
+    for draft in drafts:
+        chain.put(draft, key=(draft.kind, draft.call, draft.site))
+    old = list(enumerate(found.findings))
+    errors = [one for one in old if one[1].severity == "error"]
+    new = [(None, finding) for _, finding in chain.findings()]
+    return replace(with_findings(found, [*errors, *new, *old[len(errors) :]]), ok=False)
 
 
 def with_findings(diagnosis: Diagnosis, findings: Sequence[tuple[int | None, Finding]]) -> Diagnosis:

@@ -27,6 +27,7 @@ class Program:
     modules: Sequence[torch.nn.Module]
     counterfactual: bool = True
     time_limit: float = 30.0
+    check_values: bool = False
     bridges: tuple[Finding, ...] = ()  # the cuts that a what-if has bridged so far
 
     def state(self) -> State:
@@ -62,7 +63,10 @@ class Program:
                 return None
             return Experiment(again, state, recorder.recording, seconds=self.time_limit, note=note)
 
-        found = answered(recorder, self.wrt, terms, given=given, explicit=self.explicit, experiment=experiment)
+        found = answered(
+            recorder, self.wrt, terms, given=given, explicit=self.explicit, experiment=experiment,
+            check_values=self.check_values,
+        )  # fmt: skip
         return replace(found, _program=self)
 
 

@@ -30,6 +30,7 @@ class Look:
     steppers: list[torch.optim.Optimizer] = field(default_factory=list)  # the optimizers that stepped after it
     exact: Answer | None = None  # asked by passes of our own before the script's ran
     not_finite: Draft | None = None
+    wrong: list[Draft] = field(default_factory=list)  # gradients of a wrong value, where they are asked about
 
     @property
     def place(self) -> tuple[str, int]:

@@ -106,8 +106,8 @@ KIND = Kind(
         Cause(
             "weights_stepped",
             Text(
-                "{reader} at {line} keeps this weight for the backward pass, and here the optimizer ({optimizer}) writes "
-                "the next value into it, before that backward() has run.",
+                "{reader} at {line} keeps this weight for the backward pass, and here the optimizer ({optimizer}) "
+                "writes the next value into it, before that backward() has run.",
                 "{line} の {reader} がこの重みを逆伝播のために保存していますが、その backward() の前に、"
                 "ここで {optimizer} が次の値を書き込んでいます。",
             ),
