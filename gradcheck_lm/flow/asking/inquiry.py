@@ -13,7 +13,7 @@ from gradcheck_lm.flow.asking.rest import explain_rest
 from gradcheck_lm.flow.asking.starved import explain_dead_terms, explain_unreached, note_frozen
 from gradcheck_lm.flow.asking.suspicious import warn_of_suspicious
 from gradcheck_lm.flow.asking.terms import MakeExperiment, Strand
-from gradcheck_lm.flow.asking.vanishing import explain_deaths, explain_shifts, harmless_zeros
+from gradcheck_lm.flow.asking.vanishing import explain_deaths, explain_shifts, explain_underflow, harmless_zeros
 from gradcheck_lm.flow.findings.model import Diagnosis, Term
 from gradcheck_lm.flow.findings.notes import BY_CONSTRUCTION
 from gradcheck_lm.flow.gradients.engine import Autograd, Engine
@@ -25,6 +25,7 @@ STEPS: tuple[Callable[[Evidence, Chain], None], ...] = (
     explain_dead_terms,
     explain_unreached,
     explain_deaths,
+    explain_underflow,
     explain_shifts,
     note_frozen,
     note_other_cuts,

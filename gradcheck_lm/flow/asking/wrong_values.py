@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dis
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -67,12 +69,21 @@ def _gradient(made: Any, seed: int) -> torch.Tensor:
 def _draft(recording: Recording, node: Any) -> Draft:
     function = type(node)._forward_cls
     name = function.__name__
-    values = {"function": name, "line": where(Site(function.backward.__code__, -1, None, 0))}
+    values = {"function": name, "line": where(_returns(function.backward))}
     call = _applied(recording, node, f"autograd.{name}")
     site = None if call is None else recording.calls[call].function_site or recording.calls[call].site
     return Draft(
         "wrong_value", call, "confirmed", cause="ignores_upstream", values=values, site=site, op=f"{name}.apply"
     )
+
+
+def _returns(backward: Any) -> Site | None:
+    """The line on which a backward gives its gradients back."""
+    code = getattr(inspect.unwrap(backward), "__code__", None)
+    if code is None:
+        return None
+    ends = [one.offset for one in dis.get_instructions(code) if one.opname.startswith("RETURN_")]
+    return Site(code, ends[-1], None, 0) if ends else None
 
 
 def _applied(recording: Recording, node: Any, title: str) -> int | None:

@@ -37,7 +37,7 @@ def run_script(
         argv: the script's own arguments.
         until: "two-steps": until each of its optimizers has stepped twice, or its end; "backward": up to its first
             backward(); "end": to its end, looking at the first two steps.
-        check_values: run the backward of each custom autograd.Function twice more, to see whether it uses what comes in.
+        check_values: run the backward of each custom autograd.Function twice more: does it use what comes in?
     Returns:
         Diagnosis: of its losses the first that is not well, or the last.
     Raises:
