@@ -50,8 +50,7 @@ def answered(
         if found is not None:
             return found
     with torch._C.DisableTorchFunction(), torch.no_grad():
-        drafts = [draft for name, term in terms.items() if (draft := _not_finite(recorder, term)) is not None
-                  and (not given or draft.terms.add(name) is None)]  # fmt: skip
+        drafts = [draft for name, term in terms.items() if (draft := _not_finite(recorder, term, name, given))]
         wrong = wrong_values(recording, roots) if check_values else []
     inquiry = Inquiry(recorder, wrt, terms, given=given, explicit=explicit, experiment=experiment)
     try:
@@ -63,12 +62,16 @@ def answered(
     return with_not_finite(recording, found, drafts) if drafts else found
 
 
-def _not_finite(recorder: Recorder, term: torch.Tensor | float) -> Draft | None:
+def _not_finite(recorder: Recorder, term: torch.Tensor | float, name: str, given: bool) -> Draft | None:
     if isinstance(term, torch.Tensor):
-        return first_not_finite(recorder, [term], may_unpack=True)
-    if math.isfinite(term):
+        draft = first_not_finite(recorder, [term], may_unpack=True)
+    elif math.isfinite(term):
         return None
-    return Draft("non_finite", None, "likely", cause="unplaced", site=recorder.recording.program, op="number")
+    else:
+        draft = Draft("non_finite", None, "likely", cause="unplaced", site=recorder.recording.program, op="number")
+    if draft is not None and given:
+        draft.terms.add(name)
+    return draft
 
 
 # ---------------------------------------------------------------------- findings in a diagnosis
