@@ -81,6 +81,11 @@ def test_labels_that_are_all_ignored(model: nn.Module) -> None:
     bad = torch.full((2, 4), math.inf)  # not finite for another reason
     one = first(diagnose(lambda: F.cross_entropy(model(bad), torch.tensor([0, -100])), model))
     assert one.cause != "all_ignored"
+    weights = torch.tensor([0.0, 0.0, 1.0])  # 0 / 0 for another reason
+    labels = torch.tensor([0, -100])
+    one = first(diagnose(lambda: F.cross_entropy(model(torch.ones(2, 4)), labels, weight=weights), model))
+    assert (one.kind, one.op) == ("non_finite", "torch.nn.functional.cross_entropy")
+    assert one.cause != "all_ignored"
 
 
 def test_a_plain_number_that_is_not_finite(model: nn.Module) -> None:
@@ -123,6 +128,11 @@ def test_a_state_that_is_carried_on(model: nn.Module) -> None:
         )
     with record() as run:  # its own backward() is no second one
         value = model(torch.ones(2, 4)).square().sum()
+        value.backward()
+    assert run.diagnose(value, model).ok
+    older = model(torch.ones(2, 4)).square()
+    with record() as run:  # nor is one that goes back further than the block, for the first time
+        value = (older * model(torch.ones(2, 4)).square()).sum()
         value.backward()
     assert run.diagnose(value, model).ok
 

@@ -116,6 +116,16 @@ def test_a_backward_that_uses_what_comes_in_in_its_own_way(model: nn.Module, fun
     assert found.ok, str(found)
 
 
+def test_a_backward_that_draws_and_uses_nothing_of_what_comes_in(model: nn.Module) -> None:
+    class Drawing(Ignoring):
+        @staticmethod
+        def backward(ctx: Any, gradient: torch.Tensor) -> torch.Tensor:
+            return torch.randn_like(gradient)
+
+    found = diagnose(lambda: Drawing.apply(model(torch.ones(2, 4))).mean() * 2, model, check_values=True)
+    assert [one.kind for one in found.findings] == ["wrong_value"]
+
+
 def test_a_backward_that_gives_nothing_is_told_as_that_alone(model: nn.Module) -> None:
     found = diagnose(lambda: Nothing.apply(model(torch.ones(2, 4))).mean() * 2, model, check_values=True)
     assert "wrong_value" not in {one.kind for one in found.findings}

@@ -171,7 +171,7 @@ def _twice(recording: Recording, index: int, call: Call) -> Draft | None:
     if not cause or not call.inputs or call.inputs[0] < 0:
         return None
     given = recording.tokens[call.inputs[0]]
-    if not given.requires_grad:  # a teacher's, or the target where the arguments were given by name
+    if not given.requires_grad:  # a teacher's, smoothed once more: nothing learns from it
         return None
     made = _made_by(recording, call.inputs[0])
     if made is None or made.operation.name not in makers:

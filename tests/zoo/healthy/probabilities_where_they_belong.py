@@ -17,6 +17,8 @@ def loss():
     logits = model(mixed) * torch.sigmoid(gate(inputs))
     distilled = F.cross_entropy(logits, torch.softmax(teacher(inputs), dim=-1))
     again = F.cross_entropy(target=torch.softmax(teacher(inputs), dim=-1), input=logits)
+    smoothed = F.log_softmax(torch.softmax(teacher(inputs), dim=-1), dim=-1)
+    again = again + F.kl_div(F.log_softmax(logits, dim=-1), smoothed, log_target=True, reduction="batchmean")
     classes = F.nll_loss(F.log_softmax(logits, dim=-1), torch.randint(0, 3, (6,)))
     odds = F.binary_cross_entropy(torch.sigmoid(logits), torch.rand(6, 3))
     centred = (logits - logits.mean(0) - shift).square().mean()
