@@ -50,6 +50,14 @@ def run(
         Path | None,
         typer.Option(help="Draw the flow of the gradient: .svg, .png, .dot, .html, or .pdf with Graphviz installed."),
     ] = None,
+    check_values: Annotated[
+        bool,
+        typer.Option(
+            "--check-values",
+            help="Ask whether gradients are right, too: the backward of each custom autograd.Function runs twice more, "
+            "to see whether it uses what comes in. Not with --explain.",
+        ),
+    ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 for a warning as well.")] = False,
 ) -> None:
     """Run a training script unchanged, for two steps of each optimizer, and say which gradients do not arrive and why.
@@ -66,7 +74,8 @@ def run(
     from gradcheck_lm.flow.scripts.runner import watch_script
 
     _check(script, module, until, graph)
-    seen = watch_script(script, list(context.args), module=module, until="refused" if explain else until)
+    until = "refused" if explain else until
+    seen = watch_script(script, list(context.args), module=module, until=until, check_values=check_values)
     if seen.child:
         _leave(seen)
     for trouble in dict.fromkeys(seen.troubles):

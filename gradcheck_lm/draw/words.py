@@ -35,6 +35,8 @@ def _verdict_en(diagnosis: Diagnosis) -> str:
         parts.append(f"{len(diagnosis.unreached)} of {total} tensors asked about get no gradient")
     if diagnosis.zero:
         parts.append(f"{len(diagnosis.zero)} of {total} get a gradient of exactly 0")
+    if not parts and first is not None and first.kind == "wrong_value":
+        return f"A gradient arrives with a wrong value, made by {first.op} at {_brief(first)}."
     return f"{' and '.join(parts) or 'A gradient is lost'}.{cause}"
 
 
@@ -93,6 +95,8 @@ def _verdict_ja(diagnosis: Diagnosis) -> str:
         parts.append(f"{total} 個のうち {len(diagnosis.unreached)} 個のテンソルに勾配が届きません")
     if diagnosis.zero:
         parts.append(f"{len(diagnosis.zero)} 個の勾配は厳密に 0 です")
+    if not parts and first is not None and first.kind == "wrong_value":
+        return f"勾配は届きますが値が誤っています: {_brief(first)} の {first.op}。"
     return f"{'。'.join(parts) or '勾配が失われています'}。{cause}"
 
 

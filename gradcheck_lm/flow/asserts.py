@@ -26,7 +26,7 @@ def assert_gradient_flows(fn_or_loss: Any, wrt: Any, *, counterfactual: bool = T
         Diagnosis, where all is well.
     Raises:
         GradientFlowError: an AssertionError whose text is the diagnosis, and whose `.diagnosis` holds it.
-        TraceError: the loss is not one finite number, or wrt holds no tensor.
+        TraceError: the loss is no number, or wrt holds no tensor.
     """
     __tracebackhide__ = True
     if isinstance(fn_or_loss, torch.Tensor | Mapping | int | float) or not callable(fn_or_loss):

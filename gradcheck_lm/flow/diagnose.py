@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from gradcheck_lm.errors import TraceError
-from gradcheck_lm.flow.asking.inquiry import Inquiry
+from gradcheck_lm.flow.asking.answers import answered
 from gradcheck_lm.flow.asking.program import Program
 from gradcheck_lm.flow.findings.model import Diagnosis
 from gradcheck_lm.flow.gradients.subjects import loss_terms, named_tensors
@@ -41,12 +41,12 @@ class Run:
             loss: the loss of the watched run, one number, or a dict of its terms by name.
             wrt: the model, a dict of tensors, or tensors.
         Raises:
-            TraceError: loss is not one finite number, or wrt holds no tensor.
+            TraceError: loss is no number, or wrt holds no tensor.
         Gradient: none is left behind: no `.grad` changes and the graph can still be used.
         """
         named, explicit = named_tensors(wrt)
-        terms, given = loss_terms(loss)
-        return Inquiry(self.recorder, named, terms, given=given, explicit=explicit).answer()
+        terms, given = loss_terms(loss, finite=False)
+        return answered(self.recorder, named, terms, given=given, explicit=explicit)
 
 
 def record() -> Run:
@@ -59,7 +59,14 @@ def record() -> Run:
     return Run()
 
 
-def diagnose(fn: Callable[[], Any], wrt: Any, *, counterfactual: bool = True, time_limit: float = 30.0) -> Diagnosis:
+def diagnose(
+    fn: Callable[[], Any],
+    wrt: Any,
+    *,
+    counterfactual: bool = True,
+    time_limit: float = 30.0,
+    check_values: bool = False,
+) -> Diagnosis:
     """Run `fn` once under the recorder and say why its gradients arrive at `wrt` or do not.
 
     Args:
@@ -68,10 +75,12 @@ def diagnose(fn: Callable[[], Any], wrt: Any, *, counterfactual: bool = True, ti
         counterfactual: where a value left torch, run `fn` again with that value changed to see what depends on it.
             Random state, weights, buffers and `.grad` are put back after each.
         time_limit: seconds that those runs may take in all.
+        check_values: run the backward of each custom autograd.Function twice more, on gradients drawn at random: one
+            that gives the same for both does not use what comes in, and its gradient has a wrong value.
     Returns:
         Diagnosis: findings[0] is the first cut after wrt.
     Raises:
-        TraceError: fn gives no finite number, or wrt holds no tensor. Errors of fn itself pass as they are.
+        TraceError: fn gives no number, or wrt holds no tensor. Errors of fn itself pass as they are.
     Gradient: none is left behind.
     """
     if not callable(fn):
@@ -83,7 +92,7 @@ def diagnose(fn: Callable[[], Any], wrt: Any, *, counterfactual: bool = True, ti
     modules = [
         part for part in (wrt.values() if isinstance(wrt, Mapping) else [wrt]) if isinstance(part, torch.nn.Module)
     ]
-    return Program(fn, named, explicit, modules, counterfactual, time_limit).diagnosis()
+    return Program(fn, named, explicit, modules, counterfactual, time_limit, check_values).diagnosis()
 
 
 BOUNDARIES.add(diagnose.__code__)

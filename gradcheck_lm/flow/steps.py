@@ -4,26 +4,32 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import CodeType, FrameType, TracebackType
 from typing import Any
 
 import torch
 
 from gradcheck_lm.errors import TraceError
+from gradcheck_lm.flow.asking.answers import refused_diagnosis
 from gradcheck_lm.flow.asking.inquiry import Inquiry
+from gradcheck_lm.flow.asking.refusals import is_refusal
+from gradcheck_lm.flow.asking.scene import Passed, Scene
 from gradcheck_lm.flow.findings.model import Diagnosis
 from gradcheck_lm.flow.findings.notes import COULD_NOT_ASK, LOSS_NOT_FINITE, NOT_HELD_YET, WATCH_MISSED
 from gradcheck_lm.flow.gradients.nodes import reachable_leaves
 from gradcheck_lm.flow.gradients.subjects import loss_terms
+from gradcheck_lm.flow.scripts.refused import roots_of
 from gradcheck_lm.flow.scripts.session import ScriptRecorder
 from gradcheck_lm.flow.stepping.doubts import loses_gradient, quiet_diagnosis
 from gradcheck_lm.flow.stepping.games import Key, is_loss, players, reaching, settled
+from gradcheck_lm.flow.stepping.given import sorted_out
 from gradcheck_lm.flow.stepping.ledger import Backward, Ledger
 from gradcheck_lm.flow.stepping.owners import Owners
 from gradcheck_lm.flow.stepping.report import StepReport, report_of
 from gradcheck_lm.flow.stepping.watcher import Watcher
 from gradcheck_lm.flow.watching.sites import BOUNDARIES, Site
+from gradcheck_lm.flow.watching.tape import SEQUENCE
 
 
 class StepRun:
@@ -42,6 +48,8 @@ class StepRun:
         self._asked: dict[Key, int] = {}
         self._quiet: dict[Key, tuple[str, ...]] = {}  # what each loss was to be asked about
         self._notes: list[str] = []
+        self._passed: list[Passed] = []
+        self._refused: Diagnosis | None = None
         self._complete = False
         self._ledger: Ledger | None = None
 
@@ -82,7 +90,7 @@ class StepRun:
                 "forward pass to optimizer.step(), into the block or function."
             )
         notes = [*self._notes, *(WATCH_MISSED.told(failure=failure) for failure in failures)]
-        diagnoses = []
+        diagnoses = [] if self._refused is None else [self._refused]
         for loss, names in self._quiet.items():
             asked = self._losses.get(loss)
             quiet = quiet_diagnosis(ledger, loss, names)
@@ -120,7 +128,19 @@ class StepRun:
                     self._notes.append(_not_asked(losses[0], error))
                 except Exception as error:  # the program goes on without an answer
                     self._notes.append(COULD_NOT_ASK.told(error=f"{type(error).__name__}: {error}"))
+        self._passed = [*self._passed[-3:], Passed(site, SEQUENCE() if SEQUENCE is not None else 0)]
         self.recorder.forget()
+
+    def explain(self, error: RuntimeError) -> bool:
+        """Whether an error that ended a step is one of autograd's, and could be told by the program's lines."""
+        roots, before = roots_of(error), self.recorder.before
+        if not roots or before is None or not self._passed or not is_refusal(error):
+            return False
+        last, terms = self._passed[-1], {"loss": roots[0]}
+        scene = Scene(before, error, roots, last.site, self._passed[:-1])
+        with torch._C.DisableTorchFunction():
+            self._refused = refused_diagnosis(scene, terms, tuple(self.names.values()))
+        return self._refused is not None
 
     def _key(self, losses: Sequence[torch.Tensor], site: Site | None) -> Key:
         log = self.watcher.log
@@ -203,7 +223,7 @@ def record_steps(*models_and_optimizers: Any) -> StepRun:
         A context manager; after its block, `.diagnose()` explains the steps. Weights, gradients and random numbers are
         the same, to the bit, as without it, and no tensor is held after the block.
     """
-    modules, optimizers, names = _sorted_out(models_and_optimizers)
+    modules, optimizers, names = sorted_out(models_and_optimizers)
     return StepRun(modules, optimizers, names)
 
 
@@ -218,7 +238,8 @@ def diagnose_step(step: Callable[[], Any], model: Any, optimizer: Any, *, steps:
     Returns:
         StepReport: findings[0] is the first thing to mend. The steps are taken: the weights have moved.
     Raises:
-        TraceError: no backward() ran, or step is no function. Errors of step itself pass as they are.
+        TraceError: no backward() ran, or step is no function. Errors of step itself pass as they are, but for those of
+            autograd that a finding explains.
     """
     if not callable(step):
         raise TraceError(
@@ -227,7 +248,7 @@ def diagnose_step(step: Callable[[], Any], model: Any, optimizer: Any, *, steps:
         )
     if steps < 1:
         raise TraceError(f"steps is {steps}; it is a number of training steps, at least 1 (2 tell more).")
-    modules, optimizers, names = _sorted_out((model, optimizer))
+    modules, optimizers, names = sorted_out((model, optimizer))
     run = StepRun(modules, optimizers, names)
     run.whole()
     run.always = steps == 1  # there is no second time at which to ask about what was zero at the first
@@ -235,7 +256,12 @@ def diagnose_step(step: Callable[[], Any], model: Any, optimizer: Any, *, steps:
     run.code = getattr(step, "__code__", None)
     with run:
         for _ in range(steps):
-            step()
+            try:
+                step()
+            except RuntimeError as error:
+                if not run.explain(error):
+                    raise
+                break
     return run.diagnose()
 
 
@@ -246,40 +272,6 @@ def variables_of(frame: FrameType) -> dict[str, Any]:
     if frame.f_code.co_flags & inspect.CO_OPTIMIZED and type(local) is dict:
         local.clear()  # up to Python 3.12 a function's frame keeps this copy until it returns
     return found
-
-
-def _sorted_out(
-    given: Iterable[Any],
-) -> tuple[list[torch.nn.Module], list[torch.optim.Optimizer], dict[int, str]]:
-    modules: list[torch.nn.Module] = []
-    optimizers: list[torch.optim.Optimizer] = []
-    names: dict[int, str] = {}
-    for name, item in _items(given):
-        if isinstance(item, torch.nn.Module):
-            modules.append(item)
-        elif isinstance(item, torch.optim.Optimizer):
-            optimizers.append(item)
-        elif isinstance(getattr(item, "optimizer", None), torch.optim.Optimizer):  # a wrapper's, a scheduler's
-            optimizers.append(item.optimizer)
-        else:
-            raise TraceError(
-                f"record_steps and diagnose_step take modules and optimizers, alone or in lists and dicts; this is a "
-                f"{type(item).__name__}."
-            )
-        if name:
-            names[id(item)] = name
-    return modules, optimizers, names
-
-
-def _items(given: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    if isinstance(given, Mapping):
-        for key, item in given.items():
-            yield from _items(item, str(key))
-    elif isinstance(given, list | tuple | set):
-        for item in given:
-            yield from _items(item)
-    else:
-        yield name, given
 
 
 def _names_around(step: Callable[[], Any], run: StepRun) -> None:

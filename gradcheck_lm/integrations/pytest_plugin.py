@@ -65,7 +65,7 @@ class GradientFlow:
             Diagnosis.
         Raises:
             GradientFlowError: the text is the diagnosis.
-            TraceError: the loss is not one finite number, or wrt holds no tensor.
+            TraceError: the loss is no number, or wrt holds no tensor.
         """
         __tracebackhide__ = True
         diagnosis = _diagnosis(loss_or_fn, wrt, counterfactual)

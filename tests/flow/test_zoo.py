@@ -75,9 +75,10 @@ pytestmark = [
 def test_broken_program_is_named(path: Path) -> None:
     program = load(path)
     diagnosis = diagnose(program.loss, program.wrt)
-    assert not diagnosis.ok
+    warns = KINDS[expected(path)[0][0]].severity == "warning"  # of what may be meant: no gradient is lost
+    assert diagnosis.ok == warns
     assert diagnosis.findings, "no finding at all"
-    assert all(finding.cures for finding in diagnosis.errors)
+    assert all(finding.cures for finding in diagnosis.findings if finding.severity != "note")
     assert all(finding.code == KINDS[finding.kind].code for finding in diagnosis.findings)
     found = [(finding.kind, finding.line) for finding in diagnosis.findings if Path(finding.file) == path]
     wanted = expected(path)
@@ -92,7 +93,7 @@ def test_healthy_program_has_no_error(path: Path) -> None:
     program = load(path)
     diagnosis = diagnose(program.loss, program.wrt)
     assert diagnosis.ok, str(diagnosis)
-    assert not diagnosis.errors, show(diagnosis)
+    assert all(finding.severity == "note" for finding in diagnosis.findings), show(diagnosis)
     assert all(tensor.grad is None for tensor in named_tensors(program.wrt)[0].values())
 
 
@@ -119,7 +120,11 @@ def test_one_watched_run_gives_no_false_alarm(path: Path) -> None:
         result = program.loss()
     diagnosis = run.diagnose(result, program.wrt)
     assert diagnosis.ok, str(diagnosis)
-    assert not diagnosis.errors, show(diagnosis)
+    assert all(finding.severity == "note" for finding in diagnosis.findings), show(diagnosis)
+
+
+# autograd itself stops at these, watched or not
+REFUSED = {"added_in_place_after_sigmoid": "modified by an inplace operation"}
 
 
 def step(path: Path, *, watched: bool) -> tuple[list[torch.Tensor], list[torch.Tensor | None]]:
@@ -135,7 +140,10 @@ def step(path: Path, *, watched: bool) -> tuple[list[torch.Tensor], list[torch.T
         result = program.loss()
     terms = list(result.values()) if isinstance(result, dict) else [result]
     total = sum(terms)
-    if isinstance(total, torch.Tensor) and total.requires_grad:
+    if path.stem in REFUSED:
+        with pytest.raises(RuntimeError, match=REFUSED[path.stem]):
+            total.backward()
+    elif isinstance(total, torch.Tensor) and total.requires_grad:
         total.backward()
     return [torch.as_tensor(term).detach() for term in terms], [tensor.grad for tensor in tensors]
 

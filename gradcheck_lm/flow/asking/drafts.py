@@ -32,6 +32,7 @@ class Draft:
     site: Site | None = None
 
 
+_SEVERITIES = ("error", "warning", "note")
 _SURENESS = {"certain": 0, "confirmed": 1, "likely": 2}
 
 
@@ -99,7 +100,7 @@ class Chain:
     @staticmethod
     def _merge(draft: Draft, certainty: str, severity: str, term: str | None, tensor: str | None) -> None:
         draft.certainty = min(draft.certainty, certainty, key=_SURENESS.__getitem__)
-        draft.severity = "error" if "error" in (draft.severity, severity) else "note"
+        draft.severity = min(draft.severity, severity, key=_SEVERITIES.index)
         if term is not None:
             draft.terms.add(term)
         if tensor is not None:
@@ -110,12 +111,12 @@ class Chain:
         return {draft.call for draft in self.drafts.values() if draft.call is not None}
 
     def findings(self) -> list[tuple[int | None, Finding]]:
-        """(call, finding), errors first, each group as the data flows."""
+        """(call, finding), errors first, then warnings, each group as the data flows."""
         last = len(self.recording.calls)
         ordered = sorted(
             self.drafts.values(),
             key=lambda draft: (
-                draft.severity != "error",
+                _SEVERITIES.index(draft.severity),
                 last if draft.call is None else draft.call,
                 _ORDER[draft.kind],
             ),

@@ -13,7 +13,8 @@ from gradcheck_lm.flow.asking.terms import Asker, MakeExperiment, Splitter, Stra
 from gradcheck_lm.flow.findings.notes import FREED, STOPS
 from gradcheck_lm.flow.gradients.autograd import Gradients
 from gradcheck_lm.flow.gradients.deaths import Death
-from gradcheck_lm.flow.gradients.engine import Engine
+from gradcheck_lm.flow.gradients.engine import Autograd, Engine
+from gradcheck_lm.flow.gradients.underflow import Underflow, underflows
 from gradcheck_lm.flow.rerunning import links
 from gradcheck_lm.flow.tracing.graph import Dataflow, Distances
 from gradcheck_lm.flow.watching.recorder import Recorder
@@ -38,6 +39,7 @@ class Evidence:
     zero: tuple[int, ...]  # with one of exactly zero
     bad: tuple[int, ...]  # with NaN or infinity
     notes: tuple[str, ...] = field(default=())
+    underflowed: Mapping[int, Underflow] = field(default_factory=dict)  # of `zero`, those that half precision rounds
 
     @cached_property
     def dead(self) -> tuple[Strand, ...]:
@@ -129,7 +131,24 @@ def gather(
     return Evidence(
         recording, subjects, flow, tuple(strands), given, distances, ways, found,
         tuple(unreached), tuple(zero), tuple(bad), (*notes, *asker.notes),
+        _underflowed(recording, subjects, strands, zero, autograd),
     )  # fmt: skip
+
+
+def _underflowed(
+    recording: Recording, subjects: Subjects, strands: list[Strand], zero: list[int], autograd: Engine
+) -> dict[int, Underflow]:
+    """Of the tensors whose gradient is zero those that have another with a larger loss."""
+    # a program's own pass has freed the graph
+    half = isinstance(autograd, Autograd) and any(token.dtype is torch.float16 for token in recording.tokens)
+    found: dict[int, Underflow] = {}
+    for strand in strands if zero and half else ():
+        if strand.root is None or not strand.root.requires_grad or strand.gradients.freed or strand.gradients.refused:
+            continue
+        tensors = [subjects.tensors[place] for place in zero]
+        for position, underflow in underflows(strand.root, tensors, strand.edge).items():
+            found.setdefault(zero[position], underflow)
+    return found
 
 
 def _told(found: Gradients) -> str:

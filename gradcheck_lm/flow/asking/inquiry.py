@@ -11,8 +11,9 @@ from gradcheck_lm.flow.asking.evidence import Evidence, gather
 from gradcheck_lm.flow.asking.other_cuts import note_other_cuts
 from gradcheck_lm.flow.asking.rest import explain_rest
 from gradcheck_lm.flow.asking.starved import explain_dead_terms, explain_unreached, note_frozen
+from gradcheck_lm.flow.asking.suspicious import warn_of_suspicious
 from gradcheck_lm.flow.asking.terms import MakeExperiment, Strand
-from gradcheck_lm.flow.asking.vanishing import explain_deaths, explain_shifts, harmless_zeros
+from gradcheck_lm.flow.asking.vanishing import explain_deaths, explain_shifts, explain_underflow, harmless_zeros
 from gradcheck_lm.flow.findings.model import Diagnosis, Term
 from gradcheck_lm.flow.findings.notes import BY_CONSTRUCTION
 from gradcheck_lm.flow.gradients.engine import Autograd, Engine
@@ -24,9 +25,11 @@ STEPS: tuple[Callable[[Evidence, Chain], None], ...] = (
     explain_dead_terms,
     explain_unreached,
     explain_deaths,
+    explain_underflow,
     explain_shifts,
     note_frozen,
     note_other_cuts,
+    warn_of_suspicious,
     explain_rest,
 )
 

@@ -15,6 +15,7 @@ from gradcheck_lm.flow.watching.recorder import Recorder
 from gradcheck_lm.flow.watching.tape import Recording
 
 _READ = "_saved_"
+_OVER_CLASSES = frozenset(["cross_entropy", "nll_loss", "nll_loss2d", "nll_loss_nd"])
 
 
 def first_not_finite(recorder: Recorder, roots: Sequence[torch.Tensor], *, may_unpack: bool) -> Draft | None:
@@ -37,6 +38,8 @@ def first_not_finite(recorder: Recorder, roots: Sequence[torch.Tensor], *, may_u
     index, certain = origin(recording, tokens, known)
     if index is None:
         return Draft("non_finite", None, "likely", cause="loss_itself")
+    if may_unpack and (ignored := _only_ignored(recording, roots, index)) is not None:
+        return Draft("non_finite", index, "certain", cause="all_ignored", values={"ignored": str(ignored)})
     call = recording.calls[index]
     inputs = [token for token in call.inputs if token >= 0]
     cause, values = "forward", {}
@@ -49,6 +52,23 @@ def first_not_finite(recorder: Recorder, roots: Sequence[torch.Tensor], *, may_u
     return Draft("non_finite", index, "certain" if certain else "likely", cause=cause, values=values)
 
 
+def _only_ignored(recording: Recording, roots: Sequence[torch.Tensor], index: int) -> int | None:
+    """The label that a loss over classes ignores, where it was given no other."""
+    if recording.calls[index].operation.name not in _OVER_CLASSES:
+        return None
+    for node in (node for root in roots for node in walk_nodes(root.grad_fn)):
+        if not hasattr(node, "_saved_ignore_index") or recording.call_of(node) != index:
+            continue
+        try:
+            labels = node._saved_target
+        except RuntimeError:  # overwritten in place, or freed
+            return None
+        ignored = int(node._saved_ignore_index)
+        ignored -= 2**64 if ignored >= 2**63 else 0  # torch hands a negative number out as it lies in memory
+        return ignored if bool((labels == ignored).all()) else None
+    return None
+
+
 def _recorded(recording: Recording) -> dict[int, bool]:
     """token -> whether it is finite, for values of one number."""
     return {token: bool(torch.isfinite(value)) for token, value in recording.scalars.items()}
@@ -57,6 +77,9 @@ def _recorded(recording: Recording) -> dict[int, bool]:
 def _saved(recorder: Recorder, root: torch.Tensor, known: dict[int, bool], ranges: dict[int, str]) -> None:
     """The same for the values that autograd has kept: each belongs to the call that made it."""
     for node in reversed(topological(walk_nodes(root.grad_fn))):
+        leaf = getattr(node, "variable", None)
+        if leaf is not None and (token := recorder.token_of(leaf)) is not None:
+            _note(leaf, token, known, ranges)
         for name in dir(node):
             if not name.startswith(_READ):
                 continue

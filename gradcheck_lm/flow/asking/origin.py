@@ -38,7 +38,8 @@ def origin(recording: Any, tokens: Iterable[int], known: Mapping[int, bool]) -> 
         return None, False
     stretch = _unknown_stretch(recording, current, known)
     poles = [call for call in stretch if recording.calls[call].operation.name in _POLES]
-    found = min(poles, default=current)
+    entered = [call for call in stretch if any(known.get(token) is False for token in recording.calls[call].inputs)]
+    found = min(entered or poles, default=current)  # a weight that is so already needs no pole
     inputs = [token for token in recording.calls[found].inputs if token >= 0]
     return found, bool(inputs) and all(known.get(token, False) for token in inputs)
 

@@ -19,6 +19,8 @@ _SAME_MEMORY = words(
     """
 )
 
+_PARTS = frozenset(["__setitem__", "index_put_", "index_copy_", "masked_fill_", "masked_scatter_", "index_fill_"])
+
 
 def overwriting(scene: Scene) -> Draft:
     """The finding on "modified by an inplace operation"."""
@@ -35,7 +37,7 @@ def overwriting(scene: Scene) -> Draft:
                 reader = index  # autograd does not say which: the first that may have kept it
             continue
         if reader is not None and same(call.outputs[0]) in groups:
-            cause = "slice_written" if call.operation.name == "__setitem__" else "kept"
+            cause = "slice_written" if call.operation.name in _PARTS else "kept"
             return Draft("changed_in_place", index, "certain", cause=cause, values=_read_by(recording, reader))
     values = {} if reader is None else _read_by(recording, reader)
     for written in scene.written:

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from gradcheck_lm.flow.asking.inquiry import Inquiry
+from gradcheck_lm.flow.asking.answers import answered
 from gradcheck_lm.flow.findings.model import Diagnosis, Finding
 from gradcheck_lm.flow.gradients.subjects import loss_terms
 from gradcheck_lm.flow.rerunning.replay import Experiment
@@ -27,6 +27,7 @@ class Program:
     modules: Sequence[torch.nn.Module]
     counterfactual: bool = True
     time_limit: float = 30.0
+    check_values: bool = False
     bridges: tuple[Finding, ...] = ()  # the cuts that a what-if has bridged so far
 
     def state(self) -> State:
@@ -49,7 +50,7 @@ class Program:
 
     def explain(self, recorder: Recorder, result: Any, state: State | None) -> Diagnosis:
         """Answer all questions about a run; `state` is what held before it, None where nothing may be run again."""
-        terms, given = loss_terms(result, source="what fn returned")
+        terms, given = loss_terms(result, source="what fn returned", finite=False)
 
         def again(replay: Recorder) -> None:
             value = self.run(replay)
@@ -62,8 +63,11 @@ class Program:
                 return None
             return Experiment(again, state, recorder.recording, seconds=self.time_limit, note=note)
 
-        inquiry = Inquiry(recorder, self.wrt, terms, given=given, explicit=self.explicit, experiment=experiment)
-        return replace(inquiry.answer(), _program=self)
+        found = answered(
+            recorder, self.wrt, terms, given=given, explicit=self.explicit, experiment=experiment,
+            check_values=self.check_values,
+        )  # fmt: skip
+        return replace(found, _program=self)
 
 
 BOUNDARIES.add(Program.run.__code__)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gradcheck_lm.flow.asking.drafts import Chain
+import torch
+
+from gradcheck_lm.flow.asking.drafts import Chain, Draft
 from gradcheck_lm.flow.asking.evidence import Evidence
 from gradcheck_lm.flow.gradients.deaths import Death
 from gradcheck_lm.flow.operations.names import words
+from gradcheck_lm.flow.watching.sites import line_of
 
 _PRODUCTS = words(
     """
@@ -22,7 +25,7 @@ def explain_deaths(evidence: Evidence, chain: Chain) -> None:
     for strand in evidence.strands:
         told_of = strand.is_dead and evidence.label(strand) is not None
         for place, death in evidence.deaths[strand.name].items():
-            if _leads_elsewhere(death):
+            if _leads_elsewhere(death) or (place in evidence.underflowed and death.state == "zero"):
                 continue
             made_zero = _made_zero(evidence, death, place)
             chain.death(
@@ -31,6 +34,29 @@ def explain_deaths(evidence: Evidence, chain: Chain) -> None:
                 tensor=evidence.subjects.names[place],
                 severity="note" if _is_gentle(evidence, death, place) and not strand.is_dead else "error",
             )
+
+
+def explain_underflow(evidence: Evidence, chain: Chain) -> None:
+    """The places where half precision rounds a gradient to zero: with a larger loss it is there."""
+    for place, underflow in evidence.underflowed.items():
+        name, tensor = evidence.subjects.names[place], evidence.subjects.tensors[place]
+        found = (deaths.get(place) for deaths in evidence.deaths.values())
+        call = next((death.call for death in found if death is not None and death.state == "zero"), None)
+        dtype = torch.float16 if call is None else _dtype(evidence, call) or tensor.dtype
+        values = {
+            "count": str(underflow.count), "parameter": name, "dtype": str(dtype).removeprefix("torch."),
+            "scale": f"{underflow.scale:.0f}",
+        }  # fmt: skip
+        draft = Draft("underflow", call, "certain", cause="unscaled", values=values)
+        site = None if call is None else evidence.recording.calls[call].site
+        chain.put(draft, key=("underflow", None if site is None else line_of(site)), tensor=name)
+
+
+def _dtype(evidence: Evidence, call: int) -> torch.dtype | None:
+    """float16, where a call reads or gives it."""
+    tokens = (*evidence.recording.calls[call].inputs, *evidence.recording.calls[call].outputs)
+    half = any(token >= 0 and evidence.recording.tokens[token].dtype is torch.float16 for token in tokens)
+    return torch.float16 if half else None
 
 
 def explain_shifts(evidence: Evidence, chain: Chain) -> None:
@@ -51,7 +77,7 @@ def harmless_zeros(evidence: Evidence) -> frozenset[int]:
                 found.add(place)
     told = {place for deaths in evidence.deaths.values() for place in deaths}
     found.update(place for place in evidence.zero if place not in told and _waits(evidence, place))
-    return frozenset(found)
+    return frozenset(found.difference(evidence.underflowed))
 
 
 def _leads_elsewhere(death: Death) -> bool:

@@ -42,6 +42,8 @@ def _headline(diagnosis: Diagnosis) -> str:
         sentences.append(f"No gradient at all: {_few(diagnosis.unreached)}.")
     if diagnosis.zero:
         sentences.append(f"A gradient of exactly 0: {_few(diagnosis.zero)}.")
+    if not sentences and diagnosis.errors and diagnosis.errors[0].kind == "wrong_value":
+        sentences.append("A gradient arrives with a wrong value.")
     if not sentences:
         sentences.append("The gradient holds NaN or infinity.")
     return "\n".join(["gradient flow: BROKEN", *(_wrap(sentence, "  ") for sentence in sentences)])

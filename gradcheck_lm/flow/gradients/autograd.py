@@ -71,7 +71,9 @@ def lacks_derivative(error: RuntimeError) -> bool:
     return "derivative for" in str(error) and "is not implemented" in str(error)
 
 
-def gradient_values(loss: torch.Tensor, tensors: Sequence[torch.Tensor], edge: Any = None) -> list[torch.Tensor | None]:
+def gradient_values(
+    loss: torch.Tensor, tensors: Sequence[torch.Tensor], edge: Any = None, *, scale: float = 1.0
+) -> list[torch.Tensor | None]:
     """The gradients themselves, None where `loss` does not lead.
 
     Raises:
@@ -83,11 +85,11 @@ def gradient_values(loss: torch.Tensor, tensors: Sequence[torch.Tensor], edge: A
         return values
     root = loss if edge is None else edge
     if _checkpointed(loss.grad_fn if edge is None else edge.node):
-        return _by_backward(root, _ones(loss, edge), loss, tensors)
+        return _by_backward(root, _ones(loss, edge) * scale, loss, tensors)
     found = torch.autograd.grad(
         [root],
         [tensors[index] for index in asked],
-        grad_outputs=[_ones(loss, edge)],
+        grad_outputs=[_ones(loss, edge) * scale],
         allow_unused=True,
         retain_graph=True,
     )

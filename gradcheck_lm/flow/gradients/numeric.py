@@ -68,7 +68,7 @@ def compare_gradients(fn: Callable[[], Any], wrt: Any, *, seed: int = 0, toleran
         raise TraceError(f"fn is a {type(fn).__name__}; pass a function of no arguments that computes the loss.")
     named, _ = named_tensors(wrt)
     generator = torch.Generator().manual_seed(seed)
-    with _same_randomness() as rewind:
+    with same_randomness() as rewind:
         value = _total(fn())
         asked = {name: tensor for name, tensor in named.items() if tensor.requires_grad}
         grads: dict[str, torch.Tensor | None] = dict.fromkeys(named)
@@ -94,7 +94,8 @@ def _total(result: Any) -> torch.Tensor | float:
 
 
 @contextmanager
-def _same_randomness() -> Iterator[Callable[[], None]]:
+def same_randomness() -> Iterator[Callable[[], None]]:
+    """Gives what sets all sources of random numbers back to where they stood; they stand there afterwards too."""
     python, state = random.getstate(), torch.get_rng_state()
     numpy = sys.modules.get("numpy")
     array = numpy.random.get_state() if numpy is not None else None

@@ -106,12 +106,13 @@ def _checked(named: dict[str, Any]) -> dict[str, torch.Tensor]:
     return named
 
 
-def loss_terms(loss: Any, *, source: str = "loss") -> tuple[dict[str, torch.Tensor | float], bool]:
+def loss_terms(loss: Any, *, source: str = "loss", finite: bool = True) -> tuple[dict[str, torch.Tensor | float], bool]:
     """Terms of a loss and whether the caller named them.
 
     Args:
         loss: one number (tensor), or a dict from names to numbers.
         source: what to call it in an error: "loss", or "fn".
+        finite: refuse NaN and infinity; False for who can say where they come from.
     Raises:
         TraceError: None, something that is no number, more than one element, NaN or infinity.
     """
@@ -120,15 +121,15 @@ def loss_terms(loss: Any, *, source: str = "loss") -> tuple[dict[str, torch.Tens
             raise TraceError(
                 f"{source} gave an empty dict; give the loss's terms by name, e.g. {{'ctc': ctc, 'lm': lm}}."
             )
-        return {str(name): _number(value, f"{source}[{str(name)!r}]") for name, value in loss.items()}, True
-    return {"loss": _number(loss, source)}, False
+        return {str(name): _number(value, f"{source}[{str(name)!r}]", finite) for name, value in loss.items()}, True
+    return {"loss": _number(loss, source, finite)}, False
 
 
 def _is_model_output(loss: Mapping[Any, Any]) -> bool:
     return "logits" in loss or "last_hidden_state" in loss
 
 
-def _number(value: Any, name: str) -> torch.Tensor | float:
+def _number(value: Any, name: str, finite: bool) -> torch.Tensor | float:
     if value is None:
         raise TraceError(
             f"{name} is None: there is no loss to ask about. Return the loss from the function, as a tensor of one "
@@ -145,7 +146,7 @@ def _number(value: Any, name: str) -> torch.Tensor | float:
         number = _host_number(value, name)
     else:
         number = float(value)
-    if not math.isfinite(number):
+    if finite and not math.isfinite(number):
         raise TraceError(
             f"{name} is {number}: a gradient of it says nothing. Find where the number comes from first, e.g. with "
             "torch.isfinite on the model's outputs and inputs, and pass a batch whose loss is finite."

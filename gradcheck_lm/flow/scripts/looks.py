@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from gradcheck_lm.flow.asking.answers import with_findings
 from gradcheck_lm.flow.asking.drafts import Draft
 from gradcheck_lm.flow.findings.model import KINDS, Diagnosis, Finding, FlowGraph
 from gradcheck_lm.flow.findings.notes import (
@@ -36,6 +37,7 @@ class Look:
     steppers: list[torch.optim.Optimizer] = field(default_factory=list)  # the optimizers that stepped after it
     exact: Answer | None = None  # asked by passes of our own before the script's ran
     not_finite: Draft | None = None
+    wrong: list[Draft] = field(default_factory=list)  # gradients of a wrong value, where they are asked about
 
     @property
     def place(self) -> tuple[str, int]:
@@ -192,17 +194,6 @@ def _excused(answer: Answer, elsewhere: Elsewhere) -> Diagnosis:
     # stable: errors first, each group as the data flows
     order = sorted(range(len(findings)), key=lambda place: findings[place].severity != "error")
     return with_findings(excused, [(place, findings[place]) for place in order])
-
-
-def with_findings(diagnosis: Diagnosis, findings: Sequence[tuple[int | None, Finding]]) -> Diagnosis:
-    """A diagnosis with other findings: (the place that each had, None for a new one; the finding)."""
-    places = {old: new for new, (old, _) in enumerate(findings) if old is not None}
-    nodes = tuple(
-        node if node.finding is None else replace(node, finding=places.get(node.finding))
-        for node in diagnosis.graph.nodes
-    )
-    graph = replace(diagnosis.graph, nodes=nodes)
-    return replace(diagnosis, findings=tuple(finding for _, finding in findings), graph=graph)
 
 
 def with_steps(

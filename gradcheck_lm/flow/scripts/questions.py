@@ -10,16 +10,17 @@ from typing import Any
 
 import torch
 
-from gradcheck_lm.flow.asking.drafts import Chain, Draft
+from gradcheck_lm.flow.asking.answers import with_not_finite, with_wrong_values
 from gradcheck_lm.flow.asking.inquiry import Inquiry
 from gradcheck_lm.flow.asking.not_finite import first_not_finite
 from gradcheck_lm.flow.asking.scene import Passed, Written
+from gradcheck_lm.flow.asking.wrong_values import wrong_values
 from gradcheck_lm.flow.findings.model import Diagnosis
 from gradcheck_lm.flow.findings.notes import AS_GRAD_ASKED, NO_NORMS, NO_NORMS_OF_ONE_PASS, NOT_THE_FIRST
 from gradcheck_lm.flow.gradients.own_pass import OwnPass
 from gradcheck_lm.flow.gradients.safety import own_code
 from gradcheck_lm.flow.scripts.engine import Engine, Started
-from gradcheck_lm.flow.scripts.looks import Answer, Look, accountable, with_findings
+from gradcheck_lm.flow.scripts.looks import Answer, Look, accountable
 from gradcheck_lm.flow.scripts.naming import asked_about, parameters_of
 from gradcheck_lm.flow.scripts.players import Optimizer, Players
 from gradcheck_lm.flow.scripts.recorder import ScriptRecorder
@@ -29,8 +30,11 @@ from gradcheck_lm.flow.scripts.refused import NO_GRAPH, Refused, refused_diagnos
 class Questions:
     """Asks about a script's losses; nothing of the script runs again but operations of torch's own."""
 
-    def __init__(self, recorder: ScriptRecorder, players: Players, engine: Engine) -> None:
+    def __init__(
+        self, recorder: ScriptRecorder, players: Players, engine: Engine, *, check_values: bool = False
+    ) -> None:
         self.recorder, self.players, self.engine = recorder, players, engine
+        self.check_values = check_values
         self.variables: dict[str, Any] = {}
 
     def look(self, started: Started, kept: str) -> Look:
@@ -45,6 +49,9 @@ class Questions:
             if not several and started.roots[0].numel() != 1 and started.weights[0] is not None:
                 root, weight = started.roots[0].detach(), started.weights[0].detach()
                 look.value = float((root * weight).sum().abs() if root.is_complex() else (root * weight).sum())
+        if self.check_values:
+            with self.engine.quiet():
+                look.wrong = wrong_values(self.recorder.recording, started.roots)
         return look
 
     def _wanted(self, started: Started) -> list[torch.Tensor]:
@@ -75,8 +82,9 @@ class Questions:
         found = replace(found, notes=(*notes, *found.notes))
         if look.value is not None:
             found = replace(found, terms={name: replace(term, value=look.value) for name, term in found.terms.items()})
+        found = with_wrong_values(self.recorder.recording, found, look.wrong)
         if look.not_finite is not None:
-            found = self._with(found, look.not_finite)
+            found = with_not_finite(self.recorder.recording, found, [look.not_finite])
         ids = {name: id(tensor) for name, tensor in named.items()}
         return Answer(
             found, look.place, ids, bool(look.steppers), look.own is None, tuple(map(weakref.ref, optimizers))
@@ -98,14 +106,6 @@ class Questions:
         missing = [tensor for key, tensor in only.items() if all(id(one) != key for one in kept.values())]
         kept.update({f"input {place}": tensor for place, tensor in enumerate(missing)})
         return kept, notes
-
-    def _with(self, found: Diagnosis, draft: Draft) -> Diagnosis:
-        """A diagnosis with the finding on a loss that is not finite in the place of those on its gradients."""
-        chain = Chain(self.recorder.recording)
-        chain.put(draft, key=("not finite",))
-        new = [(None, finding) for _, finding in chain.findings()]
-        old = [(place, one) for place, one in enumerate(found.findings) if one.kind != "non_finite"]
-        return replace(with_findings(found, [*new, *old]), ok=False)
 
     def missed(self, look: Look, answer: Answer | None = None) -> list[Optimizer]:
         """Optimizers that a loss feeds nothing at all, where it feeds others: it may not be meant for them."""

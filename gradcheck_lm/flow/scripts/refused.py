@@ -5,17 +5,14 @@ from __future__ import annotations
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 
-from gradcheck_lm.flow.asking.drafts import Chain
-from gradcheck_lm.flow.asking.refusals import is_refusal, raised_at, refusal
+from gradcheck_lm.flow.asking import answers
+from gradcheck_lm.flow.asking.refusals import is_refusal, raised_at
 from gradcheck_lm.flow.asking.scene import Passed, Scene, Written
-from gradcheck_lm.flow.findings.model import Diagnosis, Term
-from gradcheck_lm.flow.findings.notes import STOPS
+from gradcheck_lm.flow.findings.model import Diagnosis
 from gradcheck_lm.flow.gradients.own_pass import OwnPass
-from gradcheck_lm.flow.gradients.subjects import number_of
 from gradcheck_lm.flow.watching.recorder import Recorder
 from gradcheck_lm.flow.watching.sites import Site, line_of
 
@@ -76,23 +73,6 @@ def refused_diagnosis(
         unfinished=refused.own.unfinished() if refused.own is not None else (),
         may_unpack=not refused.kept,
     )
-    chain = Chain(recorder.recording)
-    for draft in refusal(scene):
-        chain.put(draft, key=(draft.kind, draft.call, draft.site))
-    findings = tuple(finding for _, finding in chain.findings())
-    if not findings:
-        return None
-    terms = {name: Term(name, _value(root), root.requires_grad, (), True, 0.0) for name, root in _named(refused.roots)}
-    note = STOPS.told(error=str(refused.error).split(" Hint:")[0])
-    return Diagnosis(
-        ok=False, findings=findings, terms=terms, unreached=(), zero=(), notes=(note,),
-        wrt=tuple(names),
-    )  # fmt: skip
-
-
-def _named(roots: Sequence[torch.Tensor]) -> list[tuple[str, Any]]:
-    return [("loss" if len(roots) == 1 else f"loss[{place}]", root) for place, root in enumerate(roots)]
-
-
-def _value(root: torch.Tensor) -> float:
-    return number_of(root) if root.numel() == 1 else float("nan")
+    single = len(refused.roots) == 1
+    terms = {"loss" if single else f"loss[{place}]": root for place, root in enumerate(refused.roots)}
+    return answers.refused_diagnosis(scene, terms, names)

@@ -20,7 +20,12 @@ _FORMERLY = {"first-backward": "backward"}
 
 
 def run_script(
-    path_or_module: str | Path, argv: Sequence[str] = (), *, module: bool = False, until: str = "two-steps"
+    path_or_module: str | Path,
+    argv: Sequence[str] = (),
+    *,
+    module: bool = False,
+    until: str = "two-steps",
+    check_values: bool = False,
 ) -> Diagnosis:
     """Run a script or module unchanged, and say which gradients of its losses do not arrive and why.
 
@@ -32,6 +37,7 @@ def run_script(
         argv: the script's own arguments.
         until: "two-steps": until each of its optimizers has stepped twice, or its end; "backward": up to its first
             backward(); "end": to its end, looking at the first two steps.
+        check_values: run the backward of each custom autograd.Function twice more: does it use what comes in?
     Returns:
         Diagnosis: of its losses the first that is not well, or the last.
     Raises:
@@ -39,7 +45,7 @@ def run_script(
         Exception: errors of the script itself, SystemExit with a code other than 0 among them, pass as they are; but
             those of autograd that a finding explains do not.
     """
-    seen = watch_script(path_or_module, argv, module=module, until=until)
+    seen = watch_script(path_or_module, argv, module=module, until=until, check_values=check_values)
     if seen.error is not None and not seen.explained:
         raise seen.error
     assert seen.diagnosis is not None
@@ -65,7 +71,12 @@ class Seen:
 
 
 def watch_script(
-    path_or_module: str | Path, argv: Sequence[str] = (), *, module: bool = False, until: str = "two-steps"
+    path_or_module: str | Path,
+    argv: Sequence[str] = (),
+    *,
+    module: bool = False,
+    until: str = "two-steps",
+    check_values: bool = False,
 ) -> Seen:
     """As `run_script`, and an error of the script does not hide what was found before it.
 
@@ -78,7 +89,8 @@ def watch_script(
     until = _FORMERLY.get(until, until)
     if until not in UNTIL:
         raise TraceError(f"until is {until!r}; it is 'two-steps', 'backward' or 'end'.")
-    session, loaded, process = Session(until), load(path_or_module, module=module), os.getpid()
+    session = Session(until, check_values=check_values)
+    loaded, process = load(path_or_module, module=module), os.getpid()
     failure: BaseException | None = None
     explained = False
     with as_main(loaded, list(argv)) as running, at_own_lines(), session.optimizers():

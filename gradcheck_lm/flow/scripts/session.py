@@ -43,9 +43,10 @@ class Session:
         until: "two-steps": until each optimizer has stepped twice; "backward": until the first loss is diagnosed;
             "end": to the script's end, at full speed once the first two steps are seen; "refused": to its end, and
             only what autograd refuses is diagnosed.
+        check_values: ask custom Functions whether their gradients are right.
     """
 
-    def __init__(self, until: str) -> None:
+    def __init__(self, until: str, *, check_values: bool = False) -> None:
         self.until = until
         self.recorder = ScriptRecorder()
         self.steps: StepWatch | None = None
@@ -54,7 +55,7 @@ class Session:
             self.recorder.watcher = self.steps.watcher
         self.engine = Engine(self._around, self._packed, self.steps.aside if self.steps is not None else None)
         self.players = Players(self._before_step, self._after_step)
-        self.questions = Questions(self.recorder, self.players, self.engine)
+        self.questions = Questions(self.recorder, self.players, self.engine, check_values=check_values)
         self.book = Book()
         self.aside = Book()  # of autograd.grad, which counts where no backward() is called
         self.troubles: list[str] = []

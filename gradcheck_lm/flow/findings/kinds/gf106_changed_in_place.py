@@ -127,6 +127,21 @@ KIND = Kind(
             ),
         ),
         Cause(
+            "writer_unseen",
+            Text(
+                "{reader} keeps a value for the backward pass that was overwritten before it; the line that writes was "
+                "not seen: another thread, or a write through memory that is shared.",
+                "{reader} が逆伝播のために保存した値が上書きされています。書き込んだ行は記録されていません"
+                "(別のスレッド、または共有メモリへの書き込み)。",
+            ),
+            (
+                Text(
+                    "give {reader} a copy of its own: .clone()",
+                    "{reader} に .clone() したコピーを渡す",
+                ),
+            ),
+        ),
+        Cause(
             "leaf",
             Text(
                 "A tensor that learns is written in place while autograd watches: its gradient would be that "
@@ -253,7 +268,6 @@ KIND = Kind(
             "逆伝播に必要な値はもうありません。それなしに勾配は計算できません",
         )
     ),
-    decided=False,
     example=EXAMPLE,
     instead=INSTEAD,
 )

@@ -41,6 +41,16 @@ def step():
     outputs.square().mean().backward()
     optimizer.step()
 """
+_CARRIED = (
+    Text(
+        "a state carried from step to step: state = state.detach() where the new step begins",
+        "ステップ間で持ち越す状態は、新しいステップの始めで state = state.detach()",
+    ),
+    Text(
+        "what was computed once before the loop and is trained: compute it anew inside the loop",
+        "ループの前に一度だけ計算し、学習もするものは、ループの中で計算し直す",
+    ),
+)
 
 KIND = Kind(
     code="GF107",
@@ -96,6 +106,26 @@ KIND = Kind(
             ),
         ),
         Cause(
+            "carried",
+            Text(
+                "What is read here was computed before the last backward(), with its history, and that history was "
+                "freed by backward() at {line}: the new loss leads back into it.",
+                "ここで読まれる値は前回の backward() より前に計算されました。その履歴は {line} の backward() "
+                "が解放しましたが、新しい損失はそこにつながっています。",
+            ),
+            _CARRIED,
+        ),
+        Cause(
+            "read_again",
+            Text(
+                "What is read here was computed before, with its history, and a backward() has freed that history: the "
+                "new loss leads back into it.",
+                "ここで読まれる値は以前に計算されました。その履歴は backward() が解放しましたが、"
+                "新しい損失はそこにつながっています。",
+            ),
+            _CARRIED,
+        ),
+        Cause(
             "state_carried",
             Text(
                 "What is read here was computed before the last backward(), with its history, and that "
@@ -126,7 +156,6 @@ KIND = Kind(
         )
     ),
     asked_by="diagnose_step",
-    decided=False,
     example=EXAMPLE,
     instead=INSTEAD,
 )

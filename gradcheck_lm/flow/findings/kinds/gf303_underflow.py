@@ -103,7 +103,6 @@ KIND = Kind(
             "勾配は切れておらず、精度に対して小さすぎます。損失をスケールしてください",
         )
     ),
-    decided=False,
     example=EXAMPLE,
     instead=INSTEAD,
 )

@@ -138,6 +138,41 @@ KIND = Kind(
             (_POLE, _MASK, _CTC),
         ),
         Cause(
+            "entered",
+            Text(
+                "What enters here is NaN or infinite already, a weight or an input, and the loss with it: it was not a "
+                "number before any gradient.",
+                "ここに入る値(重みまたは入力)がすでに NaN または無限大で、損失もそうなります。"
+                "勾配より前に、損失が数でなくなっています。",
+            ),
+            (
+                Text(
+                    "look for it in the data: torch.isfinite(inputs).all()",
+                    "データの中を探す: torch.isfinite(inputs).all()",
+                ),
+                Text(
+                    "where a weight is so, an earlier step made it: a smaller learning rate, clip_grad_norm_",
+                    "重みがそうなら、以前のステップが原因: 学習率を下げる、clip_grad_norm_",
+                ),
+            ),
+        ),
+        Cause(
+            "from_here",
+            Text(
+                "The value is NaN or infinite from here on, before any backward pass; what enters was not seen.",
+                "逆伝播より前に、値がここから NaN または無限大になっています。入る値は記録されていません。",
+            ),
+            (_POLE, _MASK, _CTC),
+        ),
+        Cause(
+            "unplaced",
+            Text(
+                "The loss itself is NaN or infinite; which operation made it so first was not seen.",
+                "損失自体が NaN または無限大です。最初にそうした演算は記録されていません。",
+            ),
+            (_POLE, _MASK, _CTC),
+        ),
+        Cause(
             "all_ignored",
             Text(
                 "Every label here is the ignored one ({ignored}): the mean over no label is 0 / 0.",

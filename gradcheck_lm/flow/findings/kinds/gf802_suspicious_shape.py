@@ -146,7 +146,6 @@ KIND = Kind(
         )
     ),
     severity="warning",
-    decided=False,
     example=EXAMPLE,
     instead=INSTEAD,
 )
