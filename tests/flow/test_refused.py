@@ -42,9 +42,9 @@ def test_the_operation_that_made_it_so_is_named_with_what_entered(model: nn.Modu
 
     for diagnosis in both(loss, model):
         one = first(diagnosis)
-        assert (one.kind, one.source, one.cause) == ("non_finite", "logs = hidden.log()", "forward")
+        assert (one.kind, one.source, one.cause) == ("non_finite", "logs = hidden.log()", "forward_of_finite/logarithm")
         assert one.op == "torch.Tensor.log"
-        assert "inputs that are finite (0)" in one.why
+        assert "What enters it is finite (0)" in one.why
         assert math.isnan(diagnosis.terms["loss"].value)
         assert sum(finding.kind == "non_finite" for finding in diagnosis.findings) == 1
 
@@ -65,7 +65,7 @@ def test_a_weight_that_is_so_already(model: nn.Module) -> None:
     with torch.no_grad():
         model.weight[0, 0] = math.nan
     for diagnosis in both(lambda: model(torch.ones(2, 4)).sigmoid().mean(), model):
-        assert (first(diagnosis).kind, first(diagnosis).cause) == ("non_finite", "entered")
+        assert (first(diagnosis).kind, first(diagnosis).cause) == ("non_finite", "forward_of_bad")
 
 
 def test_labels_that_are_all_ignored(model: nn.Module) -> None:
@@ -124,7 +124,7 @@ def test_a_state_that_is_carried_on(model: nn.Module) -> None:
         assert (one.kind, one.source, one.cause) == (
             "graph_used_up",
             "joined = state * model(torch.ones(2, 4))",
-            "read_again",
+            "state_carried",
         )
     with record() as run:  # its own backward() is no second one
         value = model(torch.ones(2, 4)).square().sum()
@@ -152,7 +152,7 @@ def test_a_step_that_goes_back_a_second_time_names_both_lines() -> None:
     report = diagnose_step(step, cell, optimizer)
     one = report.findings[0]
     start = step.__code__.co_firstlineno
-    assert (one.kind, one.line, one.cause) == ("graph_used_up", start + 2, "carried")
+    assert (one.kind, one.line, one.cause) == ("graph_used_up", start + 2, "state_carried")
     assert f":{start + 3}" in one.why
     assert not report.ok
 
