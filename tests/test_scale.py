@@ -259,7 +259,7 @@ def tensors(folder: Path, *, kept: int | None) -> int:
 
 
 def test_training_streams_lines_that_are_more_than_may_be_kept(tmp_path: Path) -> None:
-    few, many, pixels = 16, 64, WIDE.height * WIDE.width
+    few, many, pixels = 32, 64, WIDE.height * WIDE.width
     for count in (few, many):
         (tmp_path / f"{count}").mkdir()
         write_lines(tmp_path / f"{count}", count, pictures=8)
