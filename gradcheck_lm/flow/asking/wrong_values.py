@@ -69,11 +69,12 @@ def _gradient(made: Any, seed: int) -> torch.Tensor:
 def _draft(recording: Recording, node: Any) -> Draft:
     function = type(node)._forward_cls
     name = function.__name__
-    values = {"function": name, "line": where(_returns(function.backward))}
     call = _applied(recording, node, f"autograd.{name}")
-    site = None if call is None else recording.calls[call].function_site or recording.calls[call].site
+    applied = None if call is None else recording.calls[call].function_site or recording.calls[call].site
+    values = {"function": name, "line": where(applied)}
+    site = _returns(function.backward) or applied  # where it is to be mended
     return Draft(
-        "wrong_value", call, "confirmed", cause="ignores_upstream", values=values, site=site, op=f"{name}.apply"
+        "wrong_value", call, "confirmed", cause="ignores_upstream", values=values, site=site, op=f"{name}.backward"
     )
 
 

@@ -85,10 +85,10 @@ KIND = Kind(
         Cause(
             "ignores_upstream",
             Text(
-                "{function}'s backward ({line}) gives the same gradient whatever comes in: it does not use its "
-                "grad_output, so what follows this line has no say in size and sign of the gradient.",
-                "{function} の backward({line})は、何が入ってきても同じ勾配を返します。grad_output を使っていないため、"
-                "この行より後の計算が勾配の大きさと符号に反映されません。",
+                "{function}'s backward gives the same gradient whatever comes in: it does not use its grad_output, so "
+                "what follows {line}, where it is applied, has no say in size and sign of the gradient.",
+                "{function} の backward は、何が入ってきても同じ勾配を返します。grad_output を使っていないため、"
+                "適用している {line} より後の計算が勾配の大きさと符号に反映されません。",
             ),
             (
                 Text(
