@@ -18,10 +18,12 @@ from gradcheck_lm.flow import KINDS, diagnose
 from gradcheck_lm.flow.findings import kinds
 from gradcheck_lm.flow.findings.kind import Kind
 from gradcheck_lm.flow.findings.registry import SPENT, collected, kind_of
+from gradcheck_lm.flow.scripts.runner import run_script
 
 FILES = sorted(path for path in Path(kinds.__path__[0]).glob("*.py") if path.name != "__init__.py")
 ALL = list(KINDS.values())
-DOORS = {"diagnose", "diagnose_step", "check_values", "two ranks"}
+DOORS = {"diagnose", "diagnose_step", "run", "check_values", "two ranks"}
+STEPS = {"diagnose_step", "run"}  # their programs define step()
 
 
 def load(source: str, place: Path) -> types.ModuleType:
@@ -38,6 +40,10 @@ def load(source: str, place: Path) -> types.ModuleType:
 
 def asked(kind: Kind, program: types.ModuleType) -> gradcheck_lm.flow.Diagnosis:
     """What the kind's own door says of a program."""
+    if kind.asked_by == "run":  # from its first line on, in a file of its own
+        path = Path(str(program.__file__))
+        path.write_text(f"{path.read_text(encoding='utf-8')}\n\nfor _ in range(3):\n    step()\n", encoding="utf-8")
+        return run_script(path)
     if kind.asked_by == "diagnose_step":
         door = getattr(gradcheck_lm, "diagnose_step", None)
         assert door is not None, "there is no diagnose_step yet"
@@ -69,7 +75,7 @@ def test_the_example_gives_this_finding_and_what_stands_instead_gives_none(kind:
 def test_both_programs_run_by_themselves(kind: Kind, tmp_path: Path) -> None:
     for name, source in (("example", kind.example), ("instead", kind.instead)):
         program = load(source, tmp_path / f"{name}.py")
-        if kind.asked_by != "diagnose_step":
+        if kind.asked_by not in STEPS:
             assert isinstance(program.loss(), torch.Tensor | float)
             assert hasattr(program, "model")
             continue

@@ -60,7 +60,8 @@ class Kind:
     `code` is stable for ever and never reused; `since` is the version that first had it; `lesson` names the course's
     lesson on it. `about` is what is said where nothing more exact is known, and wants no values; `causes` are more
     exact. EXAMPLE gives this finding and INSTEAD gives none: each defines `loss` and `model` (or a dict `wrt`), and
-    with asked_by "diagnose_step" `step`, `model` and `optimizer`; "two ranks": a script for torchrun.
+    with asked_by "diagnose_step" `step`, `model` and `optimizer`; with "run" the same, where what comes before the
+    first step matters as well; "two ranks": a script for torchrun.
     """
 
     code: str

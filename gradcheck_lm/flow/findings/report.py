@@ -76,7 +76,7 @@ def _finding_text(number: int, finding: Finding) -> str:
     if finding.term is not None:
         lines.append(f"   on the way to term {finding.term!r}")
     if finding.tensors:
-        verb = "concerns" if KINDS[finding.kind].asked_by == "diagnose_step" else "starves"
+        verb = "concerns" if KINDS[finding.kind].asked_by in ("diagnose_step", "run") else "starves"
         lines.append(_wrap(f"{verb} {_few(finding.tensors)}", "   "))
     lines.append(_wrap(finding.why, "   "))
     if finding.severity != "note":  # a note is no fault: there is nothing to cure

@@ -39,7 +39,7 @@ def run_script(
             backward(); "end": to its end, looking at the first two steps.
         check_values: run the backward of each custom autograd.Function twice more: does it use what comes in?
     Returns:
-        Diagnosis: of its losses the first that is not well, or the last.
+        Diagnosis: of its losses the first that is not well, or the first with a warning, or the last.
     Raises:
         TraceError: no such script or module; it ended without a backward().
         Exception: errors of the script itself, SystemExit with a code other than 0 among them, pass as they are; but
@@ -65,9 +65,12 @@ class Seen:
 
     @property
     def diagnosis(self) -> Diagnosis | None:
-        """The first that is not well, or the last."""
+        """The first that is not well, or the first with a warning, or the last."""
         found = [diagnosis for _, diagnosis in self.losses]
-        return next((one for one in found if not one.ok), found[-1] if found else None)
+        told = [one for one in found if not one.ok] or [
+            one for one in found if any(finding.severity == "warning" for finding in one.findings)
+        ]
+        return next(iter(told), found[-1] if found else None)
 
 
 def watch_script(

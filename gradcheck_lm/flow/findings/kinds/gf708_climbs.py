@@ -18,7 +18,7 @@ targets = torch.randn(8, 3)
 
 def step():
     optimizer.zero_grad()
-    (model(inputs) - targets).square().mean().backward()
+    nn.functional.mse_loss(model(inputs), targets).backward()
     optimizer.step()
 """
 INSTEAD = """\
@@ -34,7 +34,7 @@ targets = torch.randn(8, 3)
 
 def step():
     optimizer.zero_grad()
-    (model(inputs) - targets).square().mean().backward()
+    nn.functional.mse_loss(model(inputs), targets).backward()
     optimizer.step()
 """
 
@@ -146,7 +146,6 @@ KIND = Kind(
         ),
     ),
     asked_by="diagnose_step",
-    decided=False,
     example=EXAMPLE,
     instead=INSTEAD,
 )

@@ -6,40 +6,48 @@ from gradcheck_lm.flow.findings.kind import Cause, Kind, about
 from gradcheck_lm.flow.findings.messages import Text
 
 EXAMPLE = """\
+import copy
+
 import torch
 from torch import nn
 
 torch.manual_seed(0)
 model = nn.Linear(4, 3)
-average = nn.Linear(4, 3).requires_grad_(False)
+average = copy.deepcopy(model).requires_grad_(False)
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
 inputs = torch.randn(8, 4)
-targets = torch.randn(8, 3)
+noise = torch.randn(8, 4)
 
 
 def step():
+    with torch.no_grad():
+        targets = average(inputs)
     optimizer.zero_grad()
-    (model(inputs) - targets).square().mean().backward()
+    (model(inputs + noise) - targets).square().mean().backward()
     optimizer.step()
     with torch.no_grad():
         for mean, trained in zip(average.parameters(), model.parameters()):
             trained.mul_(0.01).add_(mean, alpha=0.99)
 """
 INSTEAD = """\
+import copy
+
 import torch
 from torch import nn
 
 torch.manual_seed(0)
 model = nn.Linear(4, 3)
-average = nn.Linear(4, 3).requires_grad_(False)
+average = copy.deepcopy(model).requires_grad_(False)
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
 inputs = torch.randn(8, 4)
-targets = torch.randn(8, 3)
+noise = torch.randn(8, 4)
 
 
 def step():
+    with torch.no_grad():
+        targets = average(inputs)
     optimizer.zero_grad()
-    (model(inputs) - targets).square().mean().backward()
+    (model(inputs + noise) - targets).square().mean().backward()
     optimizer.step()
     with torch.no_grad():
         for mean, trained in zip(average.parameters(), model.parameters()):
@@ -102,8 +110,8 @@ KIND = Kind(
             ),
         ),
     ),
+    severity="warning",
     asked_by="diagnose_step",
-    decided=False,
     example=EXAMPLE,
     instead=INSTEAD,
 )

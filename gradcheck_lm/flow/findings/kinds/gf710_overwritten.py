@@ -13,7 +13,8 @@ torch.manual_seed(0)
 saved = nn.Linear(4, 3).state_dict()
 model = nn.Linear(4, 3)
 model.load_state_dict(saved)
-nn.init.xavier_uniform_(model.weight)
+for parameter in model.parameters():
+    nn.init.uniform_(parameter)
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
 inputs = torch.randn(8, 4)
 targets = torch.randn(8, 3)
@@ -31,7 +32,8 @@ from torch import nn
 torch.manual_seed(0)
 saved = nn.Linear(4, 3).state_dict()
 model = nn.Linear(4, 3)
-nn.init.xavier_uniform_(model.weight)
+for parameter in model.parameters():
+    nn.init.uniform_(parameter)
 model.load_state_dict(saved)
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
 inputs = torch.randn(8, 4)
@@ -134,8 +136,7 @@ KIND = Kind(
             ),
         ),
     ),
-    asked_by="diagnose_step",
-    decided=False,
+    asked_by="run",
     example=EXAMPLE,
     instead=INSTEAD,
 )

@@ -121,8 +121,8 @@ KIND = Kind(
             ),
         ),
     ),
-    asked_by="diagnose_step",
-    decided=False,
+    severity="warning",
+    asked_by="run",
     example=EXAMPLE,
     instead=INSTEAD,
 )

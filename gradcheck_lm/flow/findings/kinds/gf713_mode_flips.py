@@ -137,8 +137,8 @@ KIND = Kind(
             ),
         ),
     ),
+    severity="warning",
     asked_by="diagnose_step",
-    decided=False,
     example=EXAMPLE,
     instead=INSTEAD,
 )
