@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
+from attributed_terms import flat, in_process, terms_of
 from torch import nn
 
 from gradcheck_lm.errors import TraceError
@@ -18,15 +19,6 @@ from gradcheck_lm.flow.gradients.subjects import named_tensors
 def model() -> nn.Module:
     torch.manual_seed(0)
     return nn.Sequential(nn.Linear(4, 3), nn.Tanh(), nn.Linear(3, 2))
-
-
-def terms_of(model: nn.Module, seed: int = 0, rows: int = 5) -> dict[str, torch.Tensor]:
-    output = model(torch.randn(rows, 4, generator=torch.Generator().manual_seed(seed)))
-    return {"a": output.square().mean(), "b": 0.3 * output[:, 0].mean()}
-
-
-def flat(tensors) -> torch.Tensor:
-    return torch.cat([tensor.double().reshape(-1) for tensor in tensors])
 
 
 # ---------------------------------------------------------------------- mixed precision
@@ -195,31 +187,6 @@ def test_wrappers_leave_no_trace_in_names(model: nn.Module) -> None:
     assert next(iter(named_tensors([nn.DataParallel(model)])[0])) == "[0].0.weight"
     compiled = torch.compile(model)
     assert list(named_tensors(compiled)[0]) == list(dict(model.named_parameters()))
-
-
-def in_process(rank: int, folder: str) -> None:
-    """One of two processes: local and averaged tables, held against what DistributedDataParallel leaves in .grad."""
-    torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
-    try:
-        torch.manual_seed(0)
-        model = nn.Sequential(nn.Linear(4, 3), nn.Tanh(), nn.Linear(3, 2))
-        parallel = nn.parallel.DistributedDataParallel(model)
-        terms = terms_of(parallel, seed=rank)
-        if rank == 1:  # what one process does not reach counts as zero there
-            terms["c"] = terms["a"].detach() * 0 + model[2].bias.sum()
-        else:
-            terms["c"] = torch.zeros(())
-        local = attribute(terms, parallel)
-        averaged = attribute(terms, parallel, across_ranks=True)
-        (terms["a"] + terms["b"]).backward()
-        kept = {
-            "local": local.to_dict(),
-            "averaged": averaged.to_dict(),
-            "grad": float(flat(parameter.grad for parameter in model.parameters()).norm()),
-        }
-        torch.save(kept, f"{folder}/{rank}.pt")
-    finally:
-        torch.distributed.destroy_process_group()
 
 
 @pytest.mark.slow
