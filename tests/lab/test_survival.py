@@ -155,6 +155,16 @@ def test_a_full_disk_keeps_the_last_state_and_says_so(
     assert differences(whole, tmp_path) == []
 
 
+def test_a_disk_too_full_to_say_who_holds_the_folder_lets_the_run_start(
+    tmp_path: Path, data: Any, whole: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / HOLDER).write_text('{"pid": 1, "host": "elsewhere", "since": "long ago"}', encoding="utf-8")
+    monkeypatch.setattr(files, "os", FailingOs("fsync", 1, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))))
+    tiny_trainer(data, tmp_path).run()
+    assert not (tmp_path / HOLDER).exists()
+    assert differences(whole, tmp_path) == []
+
+
 def test_a_disk_too_full_for_a_record_stops_the_run_too(
     tmp_path: Path, data: Any, whole: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,7 +7,7 @@ import os
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -28,7 +28,7 @@ def locked(folder: str | Path) -> Iterator[Path]:
 
     Raises:
         RunError: another process, which is named, works in this folder.
-        OSError: the folder cannot be written.
+        OSError: the folder or its lock cannot be made.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -41,7 +41,9 @@ def locked(folder: str | Path) -> Iterator[Path]:
         ) from None
     try:
         note = {"pid": os.getpid(), "host": socket.gethostname(), "since": time.strftime("%Y-%m-%d %H:%M:%S")}
-        write_text_atomic(folder / HOLDER, json.dumps(note))
+        with suppress(OSError):  # a courtesy to the next one: a full disk is told of where a state is lost by it
+            (folder / HOLDER).unlink(missing_ok=True)  # rather no name than that of the last one
+            write_text_atomic(folder / HOLDER, json.dumps(note))
         for remains in folder.glob(".*.part"):  # of a write that was killed; nobody else writes here now
             remains.unlink(missing_ok=True)
         yield folder
