@@ -149,6 +149,8 @@ def test_explain_knows_it(copy: Path) -> None:
     assert content["causes"][0]["why"] == "<parameter> への手紙に切手がありません。"
 
 
+@pytest.mark.needs("numpy")
+@pytest.mark.needs("layout")
 def test_the_documentation_is_generated_with_it(copy: Path) -> None:
     write = "from gradcheck_lm.bench.docs import write_docs; write_docs('docs')"
     (copy / "docs").mkdir(exist_ok=True)

@@ -166,6 +166,7 @@ def test_without_an_optimizer_the_modules_that_ran_are_asked_about(tmp_path: Pat
     assert any("no optimizer" in note for note in diagnosis.notes)
 
 
+@pytest.mark.needs("numpy")
 def test_two_steps_are_the_default(script: Path, capsys: pytest.CaptureFixture[str]) -> None:
     diagnosis = run_script(script)
     assert diagnosis.dead == ("lm",)
