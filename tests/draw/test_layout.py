@@ -41,7 +41,7 @@ def only(monkeypatch: pytest.MonkeyPatch, name: str) -> Engine:
     return found[0]
 
 
-@pytest.mark.needs("layout")
+@pytest.mark.needs("layout_package")
 @pytest.mark.parametrize("kind", ["svg", "png"])
 @pytest.mark.usefixtures("no_dot")
 def test_every_format_without_dot_on_path(tmp_path: Path, kind: str) -> None:
