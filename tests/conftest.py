@@ -34,7 +34,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def is_here(package: str) -> bool:
-    """Whether a package can be imported; "layout" is any engine that lays graphs out, "layout_package" one of Python's."""
+    """Whether a package can be imported; "layout" is any engine for graphs, "layout_package" one of Python's."""
     if package in {"layout", "layout_package"}:
         from gradcheck_lm.draw.layout import engines
 
