@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gradcheck_lm.flow.findings.model import Finding
-from gradcheck_lm.flow.findings.paths import short_path
+from gradcheck_lm.flow.findings.paths import at
 
 Writer = Callable[[str], Any]
 LOGGER = logging.getLogger("gradcheck_lm")
@@ -64,7 +64,7 @@ class Events:
         text = f"step {step}: {name} is {state}" + (f" ({detail})" if detail else "")
         if finding is not None:
             event |= {"code": finding.code, "kind": finding.kind, "file": finding.file, "line": finding.line}
-            text += f": {finding.code} {finding.title}, {short_path(finding.file)}:{finding.line}"
+            text += f": {finding.code} {finding.title}, {at(finding.file, finding.line)}"
         self.events.append(event | {"text": text})
         try:
             if isinstance(self._write, str | Path):

@@ -7,12 +7,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, overload
 
+from gradcheck_lm.display import Displayed
 from gradcheck_lm.errors import ArgumentError, MissingPackageError
 
 Entry = dict[str, Any]
 
 
-class History(Sequence[Entry]):
+class History(Displayed, Sequence[Entry]):
     """What each look saw, oldest first; at most `keep` looks.
 
     An entry holds `step`, `norm` (L2 over all tensors), `norms` (by name), with terms `terms` (an `Attribution` as a
@@ -43,11 +44,22 @@ class History(Sequence[Entry]):
 
     __hash__ = None  # type: ignore[assignment]
 
-    def __repr__(self) -> str:
+    def _headline(self) -> str:
         if not self._entries:
-            return "History(no look yet)"
-        first, last = self._entries[0]["step"], self._entries[-1]["step"]
-        return f"History({len(self)} looks, steps {first} to {last})"
+            return "no look yet"
+        return f"{len(self)} looks, steps {self._entries[0]['step']} to {self._entries[-1]['step']}"
+
+    def __str__(self) -> str:
+        """The table, without what belongs to single tensors."""
+        rows = [
+            {name: value for name, value in row.items() if not name.startswith(("norm/", "update/", "ratio/"))}
+            for row in self.to_rows()
+        ]
+        cells = [list(rows[0])] if rows else []
+        cells += [["-" if value is None else f"{value:.4g}" for value in row.values()] for row in rows]
+        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in cells]
+        return "\n".join(lines) or self._headline()
 
     def to_rows(self) -> list[dict[str, float | None]]:
         """One flat row a look: step, norm, norm/NAME, update/NAME, ratio/NAME, and TERM/value, /norm, /share, /cosine.
@@ -102,9 +114,6 @@ class History(Sequence[Entry]):
         if missing:
             raise ArgumentError(f"no look has {', '.join(missing)}; there are: {', '.join(there)}.")
         return history.draw(rows, wanted, path)
-
-    def _repr_html_(self) -> str:
-        return str(self.plot()) if self._entries else "<em>no look yet</em>"
 
 
 def row_of(entry: Entry) -> dict[str, float | None]:

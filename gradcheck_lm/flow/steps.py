@@ -264,6 +264,7 @@ def diagnose_step(step: Callable[[], Any], model: Any, optimizer: Any, *, steps:
         TraceError: no backward() ran, or step is no function. Errors of step itself pass as they are, but for those of
             autograd that a finding explains.
     """
+    __tracebackhide__ = True
     if not callable(step):
         raise TraceError(
             f"step is a {type(step).__name__}, not a function; pass a function of no arguments that does one whole "

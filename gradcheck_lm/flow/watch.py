@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from gradcheck_lm.display import Displayed
 from gradcheck_lm.errors import ArgumentError
 from gradcheck_lm.flow.diagnose import Run, record
 from gradcheck_lm.flow.events import LOGGER, WELL, Events, Writer
@@ -23,7 +24,7 @@ from gradcheck_lm.flow.history import History
 from gradcheck_lm.flow.updates import Updates, overdue
 
 
-class GradientWatch:
+class GradientWatch(Displayed):
     """Looks at the gradients every N steps and says when one stops arriving, and when it comes back.
 
     In the loop, after backward() and before optimizer.step():
@@ -135,6 +136,10 @@ class GradientWatch:
             self._run = None  # it names lines and holds no tensor; its step is over
             self._findings = {}
             self.steps += 1
+
+    def _headline(self) -> str:
+        ill = sum(state not in WELL for state, _ in self._events.states.values())
+        return f"{self.steps} steps, looked at every {self.every}; {f'{ill} ill' if ill else 'all well'}"
 
     def __str__(self) -> str:
         lines = [f"{self.steps} steps, looked at every {self.every}"]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gradcheck_lm.flow.findings.explain import help_uri, markdown
-from gradcheck_lm.flow.findings.paths import short_path
+from gradcheck_lm.flow.findings.paths import at
 from gradcheck_lm.flow.findings.registry import KINDS
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def _term_lines(diagnosis: Diagnosis) -> list[str]:
 def _finding_text(number: int, finding: Finding) -> str:
     marks = [finding.certainty] + ([finding.severity] if finding.severity != "error" else [])
     lines = [f"{number}. {finding.code} {finding.kind}: {finding.title} ({', '.join(marks)})"]
-    where = f"   {short_path(finding.file)}:{finding.line}" if finding.line else "   (no line)"
+    where = f"   {at(finding.file, finding.line)}" if finding.line else "   (no line)"
     lines.append(where + (f" in {finding.function}" if finding.function else "") + f"   [{finding.op}]")
     if finding.source:
         lines.append("       " + finding.source)
@@ -70,9 +70,9 @@ def _finding_text(number: int, finding: Finding) -> str:
             start, end = finding.columns
             lines.append("       " + " " * start + "^" * max(1, end - start))
     if finding.scope is not None:
-        lines.append(f"   gradient was switched off at {short_path(finding.scope[0])}:{finding.scope[1]}")
+        lines.append(f"   gradient was switched off at {at(finding.scope[0], finding.scope[1])}")
     if finding.library is not None:
-        lines.append(f"   inside a library, at {short_path(finding.library[0])}:{finding.library[1]}")
+        lines.append(f"   inside a library, at {at(finding.library[0], finding.library[1])}")
     if finding.term is not None:
         lines.append(f"   on the way to term {finding.term!r}")
     if finding.tensors:
@@ -82,6 +82,11 @@ def _finding_text(number: int, finding: Finding) -> str:
     if finding.severity != "note":  # a note is no fault: there is nothing to cure
         lines.extend(_wrap(cure, "   - ", "     ") for cure in finding.cures)
     return "\n".join(lines)
+
+
+def finding_text(finding: Finding) -> str:
+    """One finding by itself."""
+    return _finding_text(1, finding).removeprefix("1. ")
 
 
 def _wrap(text: str, first: str, rest: str | None = None) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gradcheck_lm.display import Displayed
 from gradcheck_lm.errors import ArgumentError, GradcheckLMError
 from gradcheck_lm.htr.shapes import Characters
 from gradcheck_lm.penalties import PENALTIES, Penalty, make_penalty
@@ -82,8 +83,8 @@ class Row:
         return self.spread**2 * self.milliseconds
 
 
-@dataclass(frozen=True)
-class Quality:
+@dataclass(frozen=True, repr=False)
+class Quality(Displayed):
     """The reference, a row for each penalty that could be asked, and why the others could not."""
 
     reference: Reference
@@ -92,6 +93,21 @@ class Quality:
     lines: int
     rows: list[Row]
     skipped: dict[str, str]
+
+    def _headline(self) -> str:
+        return f"{len(self.rows)} penalties held against {self.reference.samples} samples a line, {self.lines} lines"
+
+    def __str__(self) -> str:
+        names = [field.name for field in dataclasses.fields(Row)]
+        cells = [[*names, "work"]]
+        for row in self.rows:
+            values = [*(getattr(row, name) for name in names), row.work]
+            cells.append([f"{value:.4g}" if isinstance(value, float) else str(value) for value in values])
+        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        lines = [
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells
+        ]
+        return "\n".join([self._headline(), *lines, *(f"{name}: {why}" for name, why in self.skipped.items())])
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
