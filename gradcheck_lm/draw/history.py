@@ -63,7 +63,7 @@ def standing(svg: str, names: Sequence[str]) -> str:
     style = (
         "<style>svg.chart{font:12px sans-serif;color:#333} .chart text{fill:currentColor} "
         ".chart .grid{stroke:currentColor;opacity:.15} .chart .axis{stroke:currentColor} "
-        ".chart .line{stroke-width:1.8} "
+        ".chart .line{stroke-width:1.8} .chart [lang=ja]{display:none} "
         f"{rules}@media (prefers-color-scheme:dark){{svg.chart{{color:#ddd}} .s4{{stroke:#fff}} .key.s4{{fill:#fff}}}} "
         'html[theme=dark] svg.chart,body[data-jp-theme-light="false"] svg.chart{color:#ddd} '
         'body[data-jp-theme-light="true"] svg.chart{color:#333}</style>'

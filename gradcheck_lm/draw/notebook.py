@@ -14,7 +14,7 @@ from gradcheck_lm.flow.findings.model import Diagnosis, Finding
 from gradcheck_lm.flow.history import History
 from gradcheck_lm.flow.stepping.report import StepReport
 
-_FRAME = 480  # pixels of height for the graph; its lower edge can be pulled
+_FRAME = 430  # pixels of height for the graph; its lower edge can be pulled
 _LAYOUT = 10.0  # seconds: a cell must not wait longer for a picture
 
 # Jupyter resets `pre` and `table` inside outputs, so what must hold stands on the element itself; `inherit` takes the
@@ -119,7 +119,8 @@ def _terms(diagnosis: Diagnosis) -> str:
         for term in diagnosis.terms.values()
     )
     head = "".join(f"<th {cell}>{name}</th>" for name in heads)
-    return f'<table style="border-collapse:collapse;margin:.3em 0"><tr>{head}</tr>{rows}</table>'
+    table = f'<table style="border-collapse:collapse;margin:.3em 0;white-space:nowrap"><tr>{head}</tr>{rows}</table>'
+    return f'<div style="overflow-x:auto">{table}</div>'
 
 
 def _cut(finding: Finding) -> str:

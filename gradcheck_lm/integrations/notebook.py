@@ -64,7 +64,7 @@ def _run(ipython: Any, line: str, cell: str) -> Diagnosis | StepReport:
         exec(body, space)
         if last is not None:
             value = eval(last, space)
-    steps.learn_names({name: value for name, value in space.items() if not name.startswith("_")})
+        steps.learn_names({name: value for name, value in space.items() if not name.startswith("_")})
     loss = _loss(ipython, loss_text, value, found=bool(asked))
     if loss is not None and not (asked and loss_text is None):
         terms, given = loss_terms(loss, finite=False)
