@@ -217,8 +217,8 @@ def test_one_report_for_each_loss_and_json_of_both(tmp_path: Path) -> None:
     assert code == 1
     assert "step 0\n" in out
     assert "step 2" not in out  # two steps of each optimizer
-    assert re.search(r"Loss 1 of 2: backward\(\) at .*gan.py:10\nThe gradient flows", out)
-    assert re.search(r"Loss 2 of 2: backward\(\) at .*gan.py:13\nloss is dead", out)
+    assert re.search(r"Loss 1 of 2: backward\(\) at .*gan.py:10\ngradient flow: ok\nThe gradient flows", out)
+    assert re.search(r"Loss 2 of 2: backward\(\) at .*gan.py:13\ngradient flow: BROKEN\nloss is dead", out)
     found = json.loads((tmp_path / "flow.json").read_text())
     assert [one["ok"] for one in found] == [True, False]
     assert (found[1]["findings"][0]["kind"], found[1]["findings"][0]["line"]) == ("detach", 13)
