@@ -88,7 +88,7 @@ def _diagnosed(diagnosis: Diagnosis, entry: Mapping[str, Any], timeout: float) -
             (one.heading, other.heading, [parts[cut.number - 1] for cut in one.cuts])
             for one, other in zip(view.sections, japanese.sections, strict=True)
         ],
-        "terms": [(term, other.verdict) for term, other in zip(view.terms, japanese.terms, strict=True)],
+        "terms": list(zip(view.terms, japanese.terms, strict=True)),
         "unreached": by_module(view.unreached),
         "zero": by_module(view.zero),
         "svg": svg,

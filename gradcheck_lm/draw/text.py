@@ -146,14 +146,18 @@ class _Text:
                 for row in rows
                 for head, cell in zip(heads, row, strict=True)
                 for line in self._wrapped(cell, indent=f"{head}:{' ' * (room - 1 - cell_len(head))}")
-            ]
+            ] + self._remarks()
         between = " " * gap
         rule = ("─" if self.letters.drawn else "-") * (sum(widths) + gap * (len(widths) - 1))
-        found: list[Line] = [[(between.join(_padded(heads, widths)), "bold")], [(rule, "dim")]]
+        found: list[Line] = [[(between.join(_padded(heads, widths)).rstrip(), "bold")], [(rule, "dim")]]
         for term, row in zip(self.view.terms, rows, strict=True):
             *most, last = _padded(row, widths)
-            found.append([(between.join(most) + between, ""), (last, "bold red" if term.dead else "green")])
-        return found
+            found.append([(between.join(most) + between, ""), (last.rstrip(), "bold red" if term.dead else "green")])
+        return found + self._remarks()
+
+    def _remarks(self) -> list[Line]:
+        told = (f"{term.name}: {term.remark}" for term in self.view.terms if term.remark)
+        return [line for text in told for line in self._wrapped(text)]
 
     def _cells(self, term: TermView) -> list[str]:
         numbers = (term.value_said, str(term.requires_grad), term.reach_said, term.norm_said)

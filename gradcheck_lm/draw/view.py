@@ -98,7 +98,8 @@ class TermView:
     reaches: int  # how many of the tensors asked about
     gradient_norm: float
     dead: bool
-    verdict: str  # "alive", "DEAD", ...
+    verdict: str  # "alive" or "DEAD"
+    remark: str  # what must not be read from it, or ""
     value_said: str
     norm_said: str
     reach_said: str  # "2 of 4"
@@ -263,7 +264,6 @@ def _source(finding: Finding) -> SourceLine:
 
 
 def _term(term: Term, total: int, language: str) -> TermView:
-    word = "alive" if not term.dead else "dead, yet" if term.requires_grad else "dead"
     return TermView(
         name=term.name,
         value=term.value,
@@ -271,7 +271,8 @@ def _term(term: Term, total: int, language: str) -> TermView:
         reaches=len(term.reaches),
         gradient_norm=term.gradient_norm,
         dead=term.dead,
-        verdict=say(word, language),
+        verdict=say("dead" if term.dead else "alive", language),
+        remark=say("no proof", language) if term.dead and term.requires_grad else "",
         value_said=number(term.value),
         norm_said=number(term.gradient_norm),
         reach_said=say("reach", language, count=len(term.reaches), total=total),

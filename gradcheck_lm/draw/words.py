@@ -37,7 +37,7 @@ WORDS = {
     "no line": Text("(unknown line)", "(行は不明)"),
     "alive": Text("alive", "生きている"),
     "dead": Text("DEAD", "死んでいる"),
-    "dead, yet": Text("DEAD: requires_grad is no proof", "死んでいる: requires_grad は証拠にならない"),
+    "no proof": Text("requires_grad is no proof", "requires_grad は証拠にならない"),
     "certain": Text("certain", "確実"),
     "confirmed": Text("confirmed", "確認済み"),
     "likely": Text("likely", "可能性が高い"),
