@@ -19,7 +19,7 @@ WIDTH = 80
 PLAIN = Letters("utf-8", drawn=False)  # the program's names as they are, our own marks and lines in ASCII
 _COLUMNS = ("term", "value", "requires_grad", "reaches", "gradient norm", "verdict")
 _TO_THE_RIGHT = {"value", "gradient norm"}
-_LEAST = 20  # columns; in fewer nothing can be read
+_LEAST, _MOST = 20, 100  # columns: in fewer nothing can be read, and longer lines of prose are hard to read
 
 
 def render(view: View, *, width: int = WIDTH, letters: Letters = PLAIN) -> str:
@@ -74,7 +74,7 @@ class _Text:
 
     def _wrapped(self, text: str, style: str = "", *, indent: str = "", rest: str | None = None) -> list[Line]:
         rest = " " * cell_len(indent) if rest is None else rest
-        found = wrap(self.letters(text), self.width - max(cell_len(indent), cell_len(rest)))
+        found = wrap(self.letters(text), min(self.width, _MOST) - max(cell_len(indent), cell_len(rest)))
         return [[(indent if place == 0 else rest, ""), (line, style)] for place, line in enumerate(found)]
 
     # ------------------------------------------------------------------ cuts
