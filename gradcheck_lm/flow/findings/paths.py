@@ -31,7 +31,7 @@ def _short(file: str, here: str | None) -> str:
     installed = _after_last(path.parts, ("site-packages", "dist-packages"))
     if installed:
         return installed
-    for root in ((Path(here), *_ROOTS) if here is not None else _ROOTS):
+    for root in (Path(here), *_ROOTS) if here is not None else _ROOTS:
         if path.is_relative_to(root):
             return path.relative_to(root).as_posix()
     top = path.parent

@@ -39,7 +39,12 @@ UNWRITTEN = words(
     """
 )
 # Formulas that came after the oldest torch that is supported: written where this torch has a node of that name.
-_WRITTEN_LATER = {"aminmax": "Aminmax", "narrow_copy": "NarrowCopy", "nextafter": "Nextafter", "nextafter_": "Nextafter"}
+_WRITTEN_LATER = {
+    "aminmax": "Aminmax",
+    "narrow_copy": "NarrowCopy",
+    "nextafter": "Nextafter",
+    "nextafter_": "Nextafter",
+}
 UNWRITTEN |= {name for name, node in _WRITTEN_LATER.items() if not hasattr(torch._C._functions, f"{node}Backward0")}
 _NONE = _UNDEFINED | UNWRITTEN
 # Steps: a derivative, and it is zero wherever it is defined.
