@@ -17,22 +17,35 @@ app.add_typer(study, name="study")
 @app.command()
 @friendly
 def gpu(
-    out: Annotated[Path, typer.Option(help="Folder for gpu.json and gpu.md.")],
-    minutes: Annotated[float, typer.Option(help="Time to stay within.")] = 9.0,
+    out: Annotated[Path, typer.Option(help="Folder for gpu.json, gpu.md and report.html; a later call goes on there.")],
+    minutes: Annotated[float, typer.Option(help="Time for this call.")] = 9.0,
+    stages: Annotated[
+        str, typer.Option(help="Of calibrate, train, labels, hand, report, speed, tests; with commas. Default: all.")
+    ] = "",
+    recogniser: Annotated[
+        str | None, typer.Option(help="A checkpoint to begin the experiments with, instead of training one.")
+    ] = None,
+    state: Annotated[Path | None, typer.Option(help="Folder for weights and states; default: OUT/state.")] = None,
+    again: Annotated[bool, typer.Option("--again", help="Measure once more what was measured.")] = False,
     device: Annotated[str, typer.Option(help="'cuda'; 'cpu' only to try the benchmark itself.")] = "cuda",
     lm: Annotated[str, typer.Option(help="Language model: 'smollm2', 'char', a folder or a .gguf file.")] = "smollm2",
-    tests: Annotated[bool, typer.Option(help="Run the tests marked gpu first.")] = True,
     reference: Annotated[
         Path | None, typer.Option(help="As --reference of train: a checkout of georgeretsi/HTR-best-practices.")
     ] = None,
 ) -> None:
-    """Everything that needs a GPU, in order of value, inside the time given."""
+    """Everything that needs a GPU, in stages, inside the time given; called again it goes on."""
     quiet_libraries()
-    from gradcheck_lm.bench.gpu import run_gpu
+    from gradcheck_lm.bench.gpu.run import run_gpu
 
+    wanted = [name.strip() for name in stages.split(",") if name.strip()]
     typer.echo(
-        str(run_gpu(out, minutes=minutes, device=device, lm=lm, tests=tests, reference=reference, progress=note))
-    )
+        str(
+            run_gpu(
+                out, minutes=minutes, device=device, lm=lm, stages=wanted, recogniser=recogniser, state=state,
+                again=again, reference=reference, progress=note,
+            )
+        )
+    )  # fmt: skip
 
 
 @app.command()

@@ -97,7 +97,7 @@ def peak_flops_per_second(device: torch.device, dtype: torch.dtype, *, probes: P
         probes: their sizes, and the time that each may take.
         tf32: let a GPU round float32 to 10 bits first, as it does in convolutions and LSTMs by default.
     """
-    with _rounding(tf32):
+    with float32_rounding(tf32):
         small, large = (_works(sizes, device, dtype) for sizes in (probes.smaller(), probes))
         peak = Peak({}, {})
         for name, (count, work) in large.items():
@@ -140,7 +140,7 @@ def _works(probes: Probes, device: torch.device, dtype: torch.dtype) -> dict[str
 
 
 @contextlib.contextmanager
-def _rounding(tf32: bool) -> Iterator[None]:
+def float32_rounding(tf32: bool) -> Iterator[None]:
     """float32 as it is, or rounded as TF32; afterwards as it was before."""
     before = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
     torch.set_float32_matmul_precision("high" if tf32 else "highest")

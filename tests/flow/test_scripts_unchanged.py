@@ -136,13 +136,20 @@ def test_the_zoo_trained_for_three_steps(path: Path, tmp_path: Path) -> None:
     assert seen.troubles == []
 
 
-@pytest.mark.parametrize("until", ["end", "two-steps"])
-def test_forked_children(until: str) -> None:
-    path = HERE / "scripts" / "forks.py"
+def forking(*before: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(HERE.parent), "OMP_NUM_THREADS": "1"}
-    plain = subprocess.run([sys.executable, str(path)], capture_output=True, text=True, env=environment)
-    command = [sys.executable, "-m", "gradcheck_lm", "run", "--until", until, str(path)]
-    seen = subprocess.run(command, capture_output=True, text=True, env=environment)
+    command = [sys.executable, *before, str(HERE / "scripts" / "forks.py")]
+    return subprocess.run(command, capture_output=True, text=True, env=environment)
+
+
+@pytest.fixture(scope="module")
+def plain_forks() -> subprocess.CompletedProcess[str]:
+    return forking()
+
+
+@pytest.mark.parametrize("until", ["end", pytest.param("two-steps", marks=pytest.mark.slow)])
+def test_forked_children(plain_forks: subprocess.CompletedProcess[str], until: str) -> None:
+    plain, seen = plain_forks, forking("-m", "gradcheck_lm", "run", "--until", until)
     if until == "end":
         assert seen.stdout.startswith(plain.stdout)
         rest = seen.stdout[len(plain.stdout) :]

@@ -56,7 +56,7 @@ def test_reading_and_scoring_agree_with_the_cpu() -> None:
 
 
 def test_the_full_recogniser_trains_in_bf16(tmp_path: Path) -> None:
-    from gradcheck_lm.bench.gpu import throughput
+    from gradcheck_lm.bench.gpu.speed import throughput
 
     rows = throughput(torch.device("cuda"), True)["rows"]
     assert all(row["lines_per_second"] > 0 and row["peak_memory_mb"] > 0 for row in rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 
 import pytest
@@ -10,10 +11,11 @@ from child_processes import run_process
 HEAVY = ["transformers", "rich", "torchviz", "matplotlib", "accelerate", "PIL", "jinja2", "jiwer", "numpy.testing"]
 
 
-def loaded(statement: str) -> set[str]:
+@functools.cache
+def loaded(statement: str) -> frozenset[str]:
     code = f"import sys\n{statement}\nprint(*[name for name in {HEAVY!r} if name in sys.modules])"
     done = run_process([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    return set(done.stdout.split())
+    return frozenset(done.stdout.split())
 
 
 @pytest.mark.parametrize(

@@ -97,8 +97,11 @@ def test_calls_and_memory_grow_with_the_lines_and_no_faster(name: str) -> None:
         things = make(count)
         return lambda: take(things)
 
-    assert 1 < growth(lambda n: calls(work(n)), 64) <= LIMIT
-    assert growth(lambda n: peak(work(n)), 256) <= LEAPS  # below, a few hundred bytes of anything else would show
+    slow = name in ("read", "measure")  # a network's forward pass a chunk of lines
+    assert 1 < growth(lambda n: calls(work(n)), 32 if slow else 64) <= LIMIT
+    assert (
+        growth(lambda n: peak(work(n)), 128 if slow else 256) <= LEAPS
+    )  # below, a few hundred bytes of anything else would show
 
 
 # IAM's pictures are not looked at before they are taken
@@ -114,7 +117,7 @@ def test_opening_reads_each_file_as_often_in_a_large_set(form: str, grown: float
             getattr(opening, form)(place, count, picture)
         return place
 
-    size = 50
+    size = 24
     assert growth(lambda n: files(lambda: open_lines(folder(n))), size) == grown
     assert growth(lambda n: calls(lambda: open_lines(folder(n))), size) <= LIMIT
     assert growth(lambda n: peak(lambda: open_lines(folder(n))), size) <= LIMIT

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sysconfig
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+
+_ROOTS = (Path(__file__).parents[3], Path(sysconfig.get_path("stdlib")))
 
 
 def short_path(file: str) -> str:
@@ -16,15 +19,19 @@ def short_path(file: str) -> str:
     """
     if not os.path.isabs(file):
         return file
+    try:
+        return _short(file, os.getcwd())
+    except OSError:  # the working folder is gone
+        return _short(file, None)
+
+
+@functools.lru_cache(4096)  # a step's ledger names the same few files for each of its tensors
+def _short(file: str, here: str | None) -> str:
     path = Path(file)
     installed = _after_last(path.parts, ("site-packages", "dist-packages"))
     if installed:
         return installed
-    try:
-        return path.relative_to(Path.cwd()).as_posix()
-    except (ValueError, OSError):
-        pass
-    for root in (Path(__file__).parents[3], Path(sysconfig.get_path("stdlib"))):
+    for root in (Path(here), *_ROOTS) if here is not None else _ROOTS:
         if path.is_relative_to(root):
             return path.relative_to(root).as_posix()
     top = path.parent

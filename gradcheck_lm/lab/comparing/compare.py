@@ -92,8 +92,25 @@ def make_bench(
 
 
 def _compare(config: ComparisonConfig, out: Path, *, progress: Callable[[str], None], step: Progress) -> Comparison:
-    arms = pick_arms(config)
     benches, device = make_bench(config, out, progress=progress, step=step)
+    return compared(config, out, pick_arms(config), benches, device, progress=progress)
+
+
+def compared(
+    config: ComparisonConfig,
+    out: Path,
+    arms: dict[str, dict[str, Arm]],
+    benches: dict[str, Bench],
+    device: torch.device,
+    *,
+    progress: Callable[[str], None],
+) -> Comparison:
+    """Diagnose, train and measure given arms of both experiments; an arm that its bench's folder holds is not trained.
+
+    Args:
+        arms: experiment -> name -> arm; `ctc` is in both and `ctc_again` in the one with labels.
+        benches: experiment -> what its arms share.
+    """
     charset, language_model = benches["new_hand"].charset, benches["new_hand"].language_model
     progress("asking the debugger about each arm")
     diagnoses: dict[str, Diagnosis] = {}

@@ -53,6 +53,7 @@ class Bench:
     config: ComparisonConfig
     out: Path
     progress: Progress
+    attribute_every: int | None = None  # steps with labels between looks at each term's gradient; None: four looks
 
     @functools.cached_property
     def before(self) -> Quality:
@@ -161,7 +162,7 @@ def _train_with_labels(bench: Bench, arm: Arm) -> tuple[CRNN, TrainingResult]:
         warmup=2,
         clip_norm=None,  # clipping by the norm of the sum would let a term act through the scale of another
         seed=config.seed,
-        attribute_every=max(1, steps // 4),
+        attribute_every=bench.attribute_every or max(1, steps // 4),
         checkpoint_every=max(1, steps // 10),
         mixed_precision=config.mixed_precision,
         deterministic=config.deterministic,
