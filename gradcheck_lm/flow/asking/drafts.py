@@ -90,6 +90,8 @@ class Chain:
                 kind = "sampling" if nature == "sampling" else kind  # torch.bernoulli has a gradient, and it is 0
         site = self.recording.calls[death.call].site if death.call is not None else None
         op = None if death.call is not None else f"autograd {death.name}"
+        if death.python:  # the Function itself, not what is called inside it
+            op = f"autograd.{death.name.removesuffix('Backward')}"
         draft = Draft(kind, death.call, "certain", severity, op=op)
         self.put(draft, key=(kind, *_line_key(site)), term=term, tensor=tensor)
 

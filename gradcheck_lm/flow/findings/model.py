@@ -55,9 +55,9 @@ class Finding(Displayed):
         return f"{self.code} {self.kind}{where}, {self.severity}"
 
     def __str__(self) -> str:
-        from gradcheck_lm.flow.findings.report import finding_text
+        from gradcheck_lm.draw import text, view
 
-        return encodable(finding_text(self))
+        return encodable(text.render_cut(view.cut_of(self, 1)))
 
 
 @dataclass(frozen=True)
@@ -169,9 +169,9 @@ class Diagnosis(Displayed):
 
     def to_sarif(self) -> str:
         """The findings as a SARIF 2.1.0 log (JSON text), as code hosts and editors read it."""
-        from gradcheck_lm.flow.findings.report import sarif_log
+        from gradcheck_lm.draw import sarif, view
 
-        return encodable(json.dumps(sarif_log(self), indent=2, ensure_ascii=False))
+        return sarif.render(view.of(self))
 
     def save_graph(self, path: str | Path) -> Path:
         """Draw the data flow with its cuts; the ending decides: .svg .png .pdf .dot .html."""
@@ -198,9 +198,9 @@ class Diagnosis(Displayed):
         return self.save_graph(path)
 
     def __str__(self) -> str:
-        from gradcheck_lm.flow.findings.report import diagnosis_text
+        from gradcheck_lm.draw import text, view
 
-        return encodable(diagnosis_text(self))
+        return encodable(text.render(view.of(self)))
 
     def _headline(self) -> str:
         errors = len(self.errors)

@@ -18,6 +18,12 @@ def at(file: str, line: int) -> str:
     return f"{cell}, line {line}" if cell else f"{short_path(file)}:{line}"
 
 
+def brief(file: str, line: int) -> str:
+    """The same where there is little room: the file's name alone, "In[3]:7" in a notebook."""
+    cell = cell_name(file)
+    return f"{cell.rpartition(' ')[2] if cell else Path(file).name}:{line}"
+
+
 def cell_name(file: str) -> str:
     """A notebook's cell by its name in tracebacks, "Cell In[3]"; "" for any other file."""
     ipython = sys.modules.get("IPython")  # who has no notebook has not imported it
