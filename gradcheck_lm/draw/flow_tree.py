@@ -12,6 +12,7 @@ from gradcheck_lm.draw.lettering import Letters, shorten
 from gradcheck_lm.draw.nodes import operation_name, starves
 from gradcheck_lm.draw.view import View
 from gradcheck_lm.draw.words import say
+from gradcheck_lm.flow.findings.paths import brief
 
 Line = list[tuple[str, str]]  # pieces of a line, each with its style, as rich names styles
 STEPS = 24  # folded operations in the whole tree

@@ -12,6 +12,7 @@ from pathlib import Path
 from gradcheck_lm.draw.folded import FoldedGraph, Group
 from gradcheck_lm.draw.lettering import html_label, printable, shorten
 from gradcheck_lm.draw.view import View
+from gradcheck_lm.flow.findings.paths import brief
 
 LEGEND = "solid: carries gradient; red octagon: cut here; dashed: behind a cut, could never carry one; note: left torch"
 ASIDE = "amber octagon: a side path cut, harmless: another path carries the gradient"

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Sequence
 from typing import Any
+
+from rich.cells import cell_len
 
 from gradcheck_lm.draw.page import page_html
 from gradcheck_lm.draw.report import Report
-from gradcheck_lm.draw.words import few, number, place, short_path, term_verdict, verdict, wrt_count
+from gradcheck_lm.draw.view import CutView, SourceLine, TermView, View, cut_of
+from gradcheck_lm.draw.view import of as view_of
+from gradcheck_lm.draw.words import few, say
 from gradcheck_lm.errors import GradcheckLMError
 from gradcheck_lm.flow.bridging.what_if import WhatIf
 from gradcheck_lm.flow.findings.model import Diagnosis, Finding
@@ -55,14 +60,12 @@ def html_of(value: Any) -> str:
 
 
 def _body(value: Any) -> str:
-    if isinstance(value, Diagnosis):
-        return _diagnosis(value)
-    if isinstance(value, StepReport):
-        return _steps(value)
+    if isinstance(value, Diagnosis | StepReport):
+        return _shown(view_of(value), [value] if isinstance(value, Diagnosis) else list(value.diagnoses))
     if isinstance(value, Finding):
-        return _cut(value)
+        return _cut(cut_of(value, 1))
     if isinstance(value, WhatIf):
-        following = "" if value.next_cut is None else f"<p><b>The next cut</b></p>{_cut(value.next_cut)}"
+        following = "" if value.next_cut is None else f"<p><b>The next cut</b></p>{_cut(cut_of(value.next_cut, 1))}"
         return _pre(str(value)) + following
     if isinstance(value, History):
         return (str(value.plot()) if value else "") + _folded("table", _pre(str(value)))
@@ -80,111 +83,93 @@ def _folded(title: str, content: str, *, opened: bool = False) -> str:
     return f"<details{' open' if opened else ''}><summary>{html.escape(title)}</summary>{content}</details>"
 
 
-def _verdict(text: str, ok: bool) -> str:
-    return f'<p class="gf-{"good" if ok else "bad"}"><b>{html.escape(text)}</b></p>'
+def _small(text: str) -> str:
+    return f"<p><small>{html.escape(text)}</small></p>"
 
 
-# ---------------------------------------------------------------------- a diagnosis
-
-
-def _diagnosis(diagnosis: Diagnosis) -> str:
-    parts = [_verdict(verdict(diagnosis), diagnosis.ok), _terms(diagnosis)]
-    parts += [_cut(finding) for finding in diagnosis.findings if finding.severity != "note"]
-    notes = [finding for finding in diagnosis.findings if finding.severity == "note"]
-    if notes:
-        parts.append(_folded(f"harmless: {len(notes)}", "".join(map(_cut, notes))))
-    parts += [f"<p><small>note: {html.escape(note)}</small></p>" for note in diagnosis.notes]
-    parts.append(_graph(diagnosis))
+def _shown(view: View, diagnoses: Sequence[Diagnosis]) -> str:
+    """A diagnosis, or watched steps, whose diagnoses are those of their losses."""
+    colour = "good" if view.ok else "bad"
+    parts = [f'<p class="gf-{colour}"><b>{html.escape(view.status)}</b></p><p>{html.escape(view.verdict)}</p>']
+    parts.append(_terms(view))
+    for section in view.sections:
+        cuts = "".join(map(_cut, section.cuts))
+        quiet = section.name.endswith("note")
+        parts.append(_folded(section.heading, cuts) if quiet else f"<p><b>{html.escape(section.heading)}</b></p>{cuts}")
+    if view.about == "diagnosis":
+        parts += [_small(f"{say(word, view.language)}: {few(names, 12)}") for word, names in _idle(view) if names]
+    parts += [_small(f"note: {note}") for note in view.notes]
+    if view.about == "diagnosis":
+        parts += [_graph(one, say("way", view.language), opened=True) for one in diagnoses]
+    else:
+        for place, one in enumerate(diagnoses, 1):
+            parts.append(_graph(one, say("loss", view.language, number=place, count=len(diagnoses)), opened=False))
     return "".join(parts)
 
 
-def _terms(diagnosis: Diagnosis) -> str:
-    if not diagnosis.terms:
+def _idle(view: View) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    return ("unreached", view.unreached), ("zero", view.zero)
+
+
+def _terms(view: View) -> str:
+    if not view.terms:
         return ""
-    heads = ("term", "verdict", "value", "requires_grad", "reaches", "gradient norm")
     cell = 'style="text-align:left;padding:.15em .8em;border:0;color:inherit;background:transparent"'
-    rows = "".join(
-        f'<tr style="background:transparent"><th {cell}>{html.escape(term.name)}</th>'
-        f'<td {cell} class="gf-{"bad" if term.dead else "good"}">{html.escape(term_verdict(term))}</td>'
-        + "".join(
-            f"<td {cell}>{html.escape(text)}</td>"
-            for text in (
-                number(term.value),
-                str(term.requires_grad),
-                f"{len(term.reaches)} of {wrt_count(diagnosis)}",
-                number(term.gradient_norm),
-            )
-        )
-        + "</tr>"
-        for term in diagnosis.terms.values()
+    head = "".join(
+        f"<th {cell}>{html.escape(say(name, view.language))}</th>"
+        for name in ("term", "verdict", "value", "requires_grad", "reaches", "gradient norm")
     )
-    head = "".join(f"<th {cell}>{name}</th>" for name in heads)
+    rows = "".join(_term(term, cell) for term in view.terms)
     table = f'<table style="border-collapse:collapse;margin:.3em 0;white-space:nowrap"><tr>{head}</tr>{rows}</table>'
     return f'<div style="overflow-x:auto">{table}</div>'
 
 
-def _cut(finding: Finding) -> str:
-    title = f"<b>{finding.code}</b> {html.escape(finding.title)} <small>({html.escape(finding.certainty)})</small>"
-    where = html.escape(place(finding)) if finding.line else "no line"
-    inside = f" in <code>{html.escape(finding.function)}</code>" if finding.function else ""
-    parts = [
-        f'<p>{title}</p><p><code style="{_MONO}">{where}</code>{inside} <small>{html.escape(finding.op)}</small></p>'
+def _term(term: TermView, cell: str) -> str:
+    said = f"{term.verdict}{f': {term.remark}' if term.remark else ''}"
+    judged = f'<td {cell} class="gf-{"bad" if term.dead else "good"}">{html.escape(said)}</td>'
+    others = (term.value_said, str(term.requires_grad), term.reach_said, term.norm_said)
+    rest = "".join(f"<td {cell}>{html.escape(text)}</td>" for text in others)
+    return f'<tr style="background:transparent"><th {cell}>{html.escape(term.name)}</th>{judged}{rest}</tr>'
+
+
+def _cut(cut: CutView, language: str = "en") -> str:
+    title = f"<b>{cut.code}</b> {html.escape(cut.title)} <small>({html.escape(cut.certainty_said)})</small>"
+    inside = f" {html.escape(say('in', language, function=cut.function))}" if cut.function else ""
+    where = f'<code style="{_MONO}">{html.escape(cut.place)}</code>{inside} <small>{html.escape(cut.op)}</small>'
+    parts = [f"<p>{title}</p><p>{where}</p>"]
+    if cut.source.whole:
+        parts.append(_source(cut.source))
+    parts += [
+        _small(say(word, language, place=at)) for word, at in (("scope", cut.scope), ("library", cut.library)) if at
     ]
-    if finding.source:
-        parts.append(_source(finding))
-    facts = []
-    if finding.scope is not None:
-        facts.append(f"gradient was switched off at {short_path(finding.scope[0])}:{finding.scope[1]}")
-    if finding.library is not None:
-        facts.append(f"inside a library, at {short_path(finding.library[0])}:{finding.library[1]}")
-    if finding.tensors:
-        facts.append(f"left without gradient: {few(finding.tensors, 8)}")
-    parts += [f"<p><small>{html.escape(fact)}</small></p>" for fact in facts]
-    parts.append(f"<p>{html.escape(finding.why)}</p>")
-    if finding.cures and finding.severity != "note":
-        cures = "".join(f"<li>{html.escape(cure)}</li>" for cure in finding.cures)
-        parts.append(f"<p><b>What to use instead</b></p><ul>{cures}</ul>")
-    return f'<div class="gf-cut gf-{finding.severity}">{"".join(parts)}</div>'
+    if cut.loses:
+        parts.append(_small(f"{say('of' if cut.of_the_step else 'loses', language)}: {few(cut.loses, 8, language)}"))
+    parts.append(f"<p>{html.escape(cut.why)}</p>")
+    if cut.cures and cut.severity != "note":
+        cures = "".join(f"<li>{html.escape(cure)}</li>" for cure in cut.cures)
+        parts.append(f"<p><b>{html.escape(say('cure', language))}</b></p><ul>{cures}</ul>")
+    return f'<div class="gf-cut gf-{cut.severity}">{"".join(parts)}</div>'
 
 
-def _source(finding: Finding) -> str:
+def _source(source: SourceLine) -> str:
     """The line with the guilty piece marked, and the caret below it for whoever sees no colours."""
-    line = finding.source.split("\n")[0]
-    if finding.columns is None:
-        return _pre(line)
-    start, end = finding.columns
-    carets = " " * start + "^" * max(1, end - start)
-    marked = f"{html.escape(line[:start])}<mark>{html.escape(line[start:end])}</mark>{html.escape(line[end:])}"
+    if not source.marked:
+        return _pre(source.whole)
+    carets = " " * cell_len(source.before) + "^" * max(1, cell_len(source.marked))
+    marked = f"{html.escape(source.before)}<mark>{html.escape(source.marked)}</mark>{html.escape(source.after)}"
     return f'<pre style="{_PRE}">{marked}\n<span class="gf-bad">{carets}</span></pre>'
 
 
-def _graph(diagnosis: Diagnosis) -> str:
+def _graph(diagnosis: Diagnosis, title: str, *, opened: bool) -> str:
     """The interactive graph of report.html, in a frame of its own: offline, and it cannot reach the notebook."""
     if not diagnosis.graph.nodes:
         return ""
     try:
         page = page_html(Report(diagnoses={"": diagnosis}), timeout=_LAYOUT, template="graph.html.j2")
-    except GradcheckLMError as error:  # no template engine, or no layout
-        return f"<p><small>no graph: {html.escape(str(error))}</small></p>"
+    except GradcheckLMError as error:  # no template engine
+        return _small(f"no graph: {error}")
     frame = (
-        f'<iframe sandbox="allow-scripts" loading="lazy" title="flow graph" height="{_FRAME}" '
+        f'<iframe sandbox="allow-scripts" loading="lazy" title="{html.escape(title)}" height="{_FRAME}" '
         f'style="resize:vertical" srcdoc="{html.escape(page, quote=True)}"></iframe>'
     )
-    return _folded("the way of the gradient", frame, opened=True)
-
-
-# ---------------------------------------------------------------------- watched steps
-
-
-def _steps(report: StepReport) -> str:
-    head, *rest = str(report).split("\n\n")[0].splitlines()
-    parts = [_verdict(head, report.ok), *(f"<p>{html.escape(line.strip())}</p>" for line in rest)]
-    parts += [_cut(finding) for finding in report.findings if finding.severity != "note"]
-    notes = [finding for finding in report.findings if finding.severity == "note"]
-    if notes:
-        parts.append(_folded(f"notes: {len(notes)}", "".join(map(_cut, notes))))
-    parts += [f"<p><small>note: {html.escape(note)}</small></p>" for note in report.notes]
-    for number_, diagnosis in enumerate(report.diagnoses, 1):
-        if diagnosis.graph.nodes:
-            parts.append(_folded(f"loss {number_}", _terms(diagnosis) + _graph(diagnosis)))
-    return "".join(parts)
+    return _folded(title, frame, opened=opened)
