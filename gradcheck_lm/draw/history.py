@@ -61,7 +61,7 @@ def standing(svg: str, names: Sequence[str]) -> str:
     )
     # black is the fifth colour of the palette: on a dark ground it is white
     style = (
-        "<style>svg.chart{font:12px sans-serif;color:#333} .chart text{fill:currentColor} "
+        "<style>svg.chart{font:12px sans-serif;color:#333;max-width:100%;height:auto} .chart text{fill:currentColor} "
         ".chart .grid{stroke:currentColor;opacity:.15} .chart .axis{stroke:currentColor} "
         ".chart .line{stroke-width:1.8} .chart [lang=ja]{display:none} "
         f"{rules}@media (prefers-color-scheme:dark){{svg.chart{{color:#ddd}} .s4{{stroke:#fff}} .key.s4{{fill:#fff}}}} "

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import argparse
 import ast
-import shlex
 import sys
 from collections.abc import Mapping
 from types import FrameType
@@ -82,15 +80,11 @@ def _run(ipython: Any, line: str, cell: str) -> Diagnosis | StepReport:
 
 
 def _arguments(line: str) -> tuple[str, str | None]:
-    parser = argparse.ArgumentParser("%%gradflow", add_help=False, usage=_USAGE, exit_on_error=False)
-    parser.add_argument("--loss")
-    try:
-        options, rest = parser.parse_known_args(shlex.split(line))
-    except (argparse.ArgumentError, ValueError) as error:
-        raise UsageError(f"{error}\n\n{_USAGE}") from None
-    if not rest or any(part.startswith("--") for part in rest):
-        raise UsageError(f"which model? Write %%gradflow model\n\n{_USAGE}")
-    return " ".join(rest), options.loss
+    model, option, loss = line.partition("--loss")  # both are expressions, in which a shell's quoting has no place
+    model, loss = model.strip(), loss.strip().removeprefix("=").strip()
+    if not model or (option and not loss):
+        raise UsageError(f"which {'loss' if model else 'model'}? Write %%gradflow model\n\n{_USAGE}")
+    return model, loss or None
 
 
 def _evaluated(ipython: Any, text: str, what: str) -> Any:
