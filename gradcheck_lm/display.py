@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gradcheck_lm.files import encodable
@@ -36,3 +37,13 @@ class Displayed(ABC):
         from gradcheck_lm.draw.console_views import renderable
 
         return renderable(self)
+
+
+def text_table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows that share their columns, under the columns' names, set to the right; numbers in four digits."""
+    cells = [list(rows[0])] if rows else []
+    for row in rows:
+        values = row.values()
+        cells.append(["-" if one is None else f"{one:.4g}" if isinstance(one, float) else str(one) for one in values])
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return "\n".join("  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in cells)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, overload
 
-from gradcheck_lm.display import Displayed
+from gradcheck_lm.display import Displayed, text_table
 from gradcheck_lm.errors import ArgumentError, MissingPackageError
 
 Entry = dict[str, Any]
@@ -55,11 +55,7 @@ class History(Displayed, Sequence[Entry]):
             {name: value for name, value in row.items() if not name.startswith(("norm/", "update/", "ratio/"))}
             for row in self.to_rows()
         ]
-        cells = [list(rows[0])] if rows else []
-        cells += [["-" if value is None else f"{value:.4g}" for value in row.values()] for row in rows]
-        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-        lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in cells]
-        return "\n".join(lines) or self._headline()
+        return text_table(rows) or self._headline()
 
     def to_rows(self) -> list[dict[str, float | None]]:
         """One flat row a look: step, norm, norm/NAME, update/NAME, ratio/NAME, and TERM/value, /norm, /share, /cosine.

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gradcheck_lm.display import Displayed
+from gradcheck_lm.display import Displayed, text_table
 from gradcheck_lm.errors import ArgumentError, GradcheckLMError
 from gradcheck_lm.htr.shapes import Characters
 from gradcheck_lm.penalties import PENALTIES, Penalty, make_penalty
@@ -98,28 +98,22 @@ class Quality(Displayed):
         return f"{len(self.rows)} penalties held against {self.reference.samples} samples a line, {self.lines} lines"
 
     def __str__(self) -> str:
-        names = [field.name for field in dataclasses.fields(Row)]
-        cells = [[*names, "work"]]
-        for row in self.rows:
-            values = [*(getattr(row, name) for name in names), row.work]
-            cells.append([f"{value:.4g}" if isinstance(value, float) else str(value) for value in values])
-        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-        lines = [
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells
-        ]
-        return "\n".join([self._headline(), *lines, *(f"{name}: {why}" for name, why in self.skipped.items())])
+        table = text_table([{**dataclasses.asdict(row), "work": row.work} for row in self.rows])
+        return "\n".join([self._headline(), table, *(f"{name}: {why}" for name, why in self.skipped.items())])
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
+        held = self.reference
+        length = math.sqrt(max(0.0, held.squared_length))
         return {
             "objective": self.objective,
             "lines": self.lines,
             "repeats": self.repeats,
             "reference": {
-                "samples": self.reference.samples,
-                "half_cosine": self.reference.cosine,
-                "ceiling": self.reference.ceiling,
-                "length": math.sqrt(max(0.0, self.reference.squared_length)),
+                "samples": held.samples,
+                "half_cosine": held.cosine,
+                "ceiling": held.ceiling,
+                "length": length,
             },
             "penalties": [{**dataclasses.asdict(row), "work": row.work} for row in self.rows],
             "skipped": self.skipped,
