@@ -60,6 +60,8 @@ def html_of(value: Any) -> str:
 
 
 def _body(value: Any) -> str:
+    if isinstance(value, View):
+        return _shown(value, [])
     if isinstance(value, Diagnosis | StepReport):
         return _shown(view_of(value), [value] if isinstance(value, Diagnosis) else list(value.diagnoses))
     if isinstance(value, Finding):
@@ -93,7 +95,7 @@ def _shown(view: View, diagnoses: Sequence[Diagnosis]) -> str:
     parts = [f'<p class="gf-{colour}"><b>{html.escape(view.status)}</b></p><p>{html.escape(view.verdict)}</p>']
     parts.append(_terms(view))
     for section in view.sections:
-        cuts = "".join(map(_cut, section.cuts))
+        cuts = "".join(_cut(cut, view.language) for cut in section.cuts)
         quiet = section.name.endswith("note")
         parts.append(_folded(section.heading, cuts) if quiet else f"<p><b>{html.escape(section.heading)}</b></p>{cuts}")
     if view.about == "diagnosis":

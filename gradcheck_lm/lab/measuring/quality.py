@@ -16,6 +16,7 @@ from torch import Tensor
 from gradcheck_lm.display import Displayed, text_table
 from gradcheck_lm.errors import ArgumentError, GradcheckLMError
 from gradcheck_lm.htr.shapes import Characters
+from gradcheck_lm.lab.measuring.remembering import Remembering
 from gradcheck_lm.penalties import PENALTIES, Penalty, make_penalty
 
 CHUNK = 32  # strings a line in one call of the reference: the memory of its CTC grows with them
@@ -254,29 +255,6 @@ def corrected_cosine(halves: list[Tensor], reference: Reference) -> tuple[float 
     if len(found) < 0.9 * RESAMPLES:
         return best, None  # too many resamples in the noise to say anything of the rest
     return best, (found[int(0.025 * len(found))], found[int(0.975 * len(found)) - 1])
-
-
-class Remembering:
-    """A language model that is asked for each text once; for the reference alone, whose time is nobody's figure."""
-
-    def __init__(self, language_model: Any) -> None:
-        self.language_model = language_model
-        self.known: dict[tuple[str, str], Tensor] = {}
-
-    def score(self, texts: Sequence[str]) -> Tensor:
-        """As the language model's."""
-        return self._ask("score", texts)
-
-    def nll(self, texts: Sequence[str]) -> Tensor:
-        """As the language model's."""
-        return self._ask("nll", texts)
-
-    def _ask(self, method: str, texts: Sequence[str]) -> Tensor:
-        new = [text for text in dict.fromkeys(texts) if (method, text) not in self.known]
-        if new:
-            answers = torch.as_tensor(getattr(self.language_model, method)(new)).detach()
-            self.known.update(((method, text), answer) for text, answer in zip(new, answers, strict=True))
-        return torch.stack([self.known[method, text] for text in texts])
 
 
 def _gradient(penalty: Penalty, logits: Tensor, transcripts: Sequence[str] | None) -> tuple[Tensor, float, int]:
