@@ -151,7 +151,7 @@ class WatchedStep:
         if not told:
             self._say(f"step {whole.last}: the training step is ok again", well=True)
             return
-        self._say(f"step {whole.first} to {whole.last}: {new}", well=False)
+        self._say(f"steps {whole.first} to {whole.last}: {new}", well=False)
         self._artefacts.append(new)
         if self.report is not None and self.speaks:
             try:
@@ -160,7 +160,7 @@ class WatchedStep:
             except OSError as error:
                 self._say(f"step {whole.first}: the report could not be written: {error}", well=False)
         if new.errors and self.on_broken == "raise":
-            raise GradientFlowError(f"\nstep {whole.first} to {whole.last}: {new}", new)
+            raise GradientFlowError(f"\nsteps {whole.first} to {whole.last}: {new}", new)
 
     # ------------------------------------------------------------------ the backward pass
 

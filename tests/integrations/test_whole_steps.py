@@ -102,7 +102,7 @@ def test_gradients_that_are_never_cleared() -> None:
     finding = flow.reports[0][1].findings[0]
     assert finding.kind == "not_cleared"
     assert "backward()" in Path(__file__).read_text().splitlines()[finding.line - 1]
-    assert said[1].startswith("step 0 to 1: training step: BROKEN")
+    assert said[1].startswith("steps 0 to 1: training step: BROKEN")
     assert len(said) == 2  # the same is not said again at step 3
 
 
@@ -169,7 +169,7 @@ def test_it_can_stop_the_loop() -> None:
     model = Net()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
     flow = GradientFlowLoop(None, model, optimizer, write=None, on_broken="raise")
-    with pytest.raises(GradientFlowError, match="step 0 to 1: training step: BROKEN"):
+    with pytest.raises(GradientFlowError, match="steps 0 to 1: training step: BROKEN"):
         loop(flow, model, optimizer, clear=False)
     assert plain_as_before()
 
