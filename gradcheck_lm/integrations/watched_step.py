@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from gradcheck_lm.errors import ArgumentError, GradcheckLMError, GradientFlowError
+from gradcheck_lm.errors import ArgumentError, GradientFlowError
 from gradcheck_lm.flow.events import say
 from gradcheck_lm.flow.findings.model import Diagnosis
 from gradcheck_lm.flow.stepping.report import StepReport
@@ -103,23 +103,24 @@ class WatchedStep:
 
     def begin(self, step: int, models: Any, optimizers: Iterable[Any]) -> None:
         """A step of the loop begins: follow it where it is due, or where the one before was followed."""
-        if self._whole is None and self.steps and self.due(step):
-            try:
+        try:
+            if self._whole is None and self.steps and self.due(step):
                 self._whole = WholeSteps(step, models, optimizers)
-            except GradcheckLMError as error:
-                self._say(f"step {step}: not followed: {error}", well=False)
-        if self._whole is not None:
-            self._whole.begin(step)
+            if self._whole is not None:
+                self._whole.begin(step)
+        except Exception as error:  # a meter must not stop the run it watches
+            self._say(f"step {step}: not followed: {error}", well=False)
+            self.leave()
 
     def end(self, model: torch.nn.Module, *, last: bool = False) -> None:
         """The step is over, its optimizer has stepped, or it was a micro-batch; last: no other comes after it."""
         whole = self._whole
         if whole is None or (not whole.pause() and not last):
             return
-        self.leave()
-        if last and not any(whole.run.turns()):
-            return  # a training that ends at once tells nothing of what never comes
         try:
+            self.leave()
+            if last and not any(whole.run.turns()):
+                return  # a training that ends at once tells nothing of what never comes
             report = whole.report()
             ratios = update_to_weight(report, model)
         except Exception as error:  # a meter must not stop the run it watches
@@ -133,7 +134,10 @@ class WatchedStep:
         """Follow no further; everything is taken out of torch."""
         whole, self._whole = self._whole, None
         if whole is not None:
-            whole.close(error)
+            try:
+                whole.close(error)
+            except Exception as trouble:  # the program's own error is the one to be seen
+                self._say(f"step {whole.first}: the watch ended badly: {trouble}", well=False)
 
     def seen(self) -> tuple[dict[str, float], list[Any]]:
         """Scalars and reports for a logger since the last call."""
