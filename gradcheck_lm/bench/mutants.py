@@ -30,9 +30,25 @@ TESTS: dict[str, tuple[tuple[str, ...], ...]] = {
         _ZOO,
         ("tests/flow/test_watch.py", "tests/flow/test_bad_input.py"),
     ),
-    "tracing": (_ZOO, ("tests/flow/test_addends.py", "tests/flow/test_counterfactual.py", "tests/flow/test_terms.py")),
+    "tracing": (
+        _ZOO,
+        (
+            "tests/flow/test_decisions.py",
+            "tests/flow/test_addends.py",
+            "tests/flow/test_counterfactual.py",
+            "tests/flow/test_terms.py",
+        ),
+    ),
     "rerunning": (("tests/flow/test_counterfactual.py",), _ZOO),
-    "asking": (_ZOO, ("tests/flow/test_refused.py", "tests/flow/test_idle.py", "tests/flow/test_wrong_values.py")),
+    "asking": (
+        _ZOO,
+        (
+            "tests/flow/test_decisions.py",
+            "tests/flow/test_refused.py",
+            "tests/flow/test_idle.py",
+            "tests/flow/test_wrong_values.py",
+        ),
+    ),
     "bridging": (("tests/flow/test_what_if.py",),),
     "stepping": (_STEPS, ("tests/flow/test_stepping.py", "tests/flow/test_healthy_steps.py")),
     "scripts": (("tests/flow/test_session.py", "tests/flow/test_scripts_refused.py", "tests/flow/test_runner.py"),),
@@ -47,6 +63,7 @@ def run_mutants(
     seed: int = 0,
     minutes: float = 60.0,
     limit: float = 120.0,
+    baseline: bool = True,
     progress: Callable[[str], Any] = print,
 ) -> Path:
     """Put in one fault after another, ask the tests, and write mutants.json and mutants.md.
@@ -57,13 +74,15 @@ def run_mutants(
         seed: by which the others are drawn.
         minutes: for the whole; what is not begun by then is left out and counted.
         limit: seconds of pytest for one fault; one that takes longer hangs, and counts as seen.
+        baseline: first see all tests pass without a fault.
     Raises:
         GradcheckLMError: there are no tests here, or they fail without a fault.
     """
     if not (CHECKOUT / "tests" / "flow").is_dir():
         raise GradcheckLMError(f"{CHECKOUT} has no tests; mutants run in a checkout of the source.")
     chosen = choose(count, seed)
-    _must_pass(progress)
+    if baseline:
+        _must_pass(progress)
     began = time.monotonic()
     results: list[dict[str, Any]] = []
     for number, mutation in enumerate(chosen, 1):
@@ -128,7 +147,7 @@ def page(report: dict[str, Any]) -> str:
         "# Do the tests see a fault?", "",
         f"`{report['command']}`", "",
         f"{len(mutants)} one-line faults in the debugger's own code ({report['chosen']} were drawn; those not here did "
-        f"not fit into the time), one at a time, each with the tests of its room; **{seen} of {len(mutants)} are seen**. "
+        f"not fit into the time), one at a time, each with its room's tests; **{seen} of {len(mutants)} are seen**. "
         "The first are named: a review found that no test saw them. The others are drawn by a seed from the syntax "
         "trees, from each room in turn: a comparison turned round, `and` for `or`, a `not` left out, a number one "
         "larger, `min` for `max`, a `return` of nothing. A fault that makes the tests hang counts as seen. Not every "

@@ -123,7 +123,7 @@ def _faults(node: ast.AST, line: str) -> Iterator[tuple[str, int, int, str]]:
         if f" {old} " in line[start:end]:
             yield "and/or", start, end, line[start:end].replace(f" {old} ", f" {new} ")
     elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
-        yield "not", node.col_offset, node.operand.col_offset, ""
+        yield "not", node.col_offset, node.col_offset + len("not "), ""
     elif isinstance(node, ast.Constant) and type(node.value) is bool:
         yield "bool", node.col_offset, node.end_col_offset or 0, str(not node.value)
     elif isinstance(node, ast.Constant) and type(node.value) is int:
