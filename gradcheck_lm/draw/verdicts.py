@@ -85,17 +85,21 @@ def _verdict_en(diagnosis: Diagnosis) -> str:
 
 
 def _flows_en(diagnosis: Diagnosis, total: int) -> str:
-    idle = len({*diagnosis.unreached, *diagnosis.zero})
-    if idle:
-        rest = (
-            f"{total - idle} of {total} tensors asked about get a gradient that is not zero, the others are told below"
-        )
+    fed = _fed(diagnosis, total)
+    if fed < total:
+        rest = f"{fed} of {total} tensors asked about get a gradient that is not zero, the others are told below"
     else:
         every = "The one tensor asked about gets" if total == 1 else f"All {total} tensors asked about get"
         rest = f"{every} a gradient that is not zero"
     warned = _first_warning(diagnosis)
     suspected = f" Very likely not meant: {warned.title}, at {_brief(warned)}." if warned is not None else ""
     return f"The gradient flows: {rest}, and no loss term is dead.{suspected}"
+
+
+def _fed(diagnosis: Diagnosis, total: int) -> int:
+    """How many tensors get a gradient that is not zero; zeros by construction, of which a note tells, get none."""
+    reached = {name for term in diagnosis.terms.values() for name in term.reaches}
+    return min(len(reached) if reached else total, total - len({*diagnosis.unreached, *diagnosis.zero}))
 
 
 def _of_the_step_en(step: Finding) -> str:
@@ -128,10 +132,10 @@ def _verdict_ja(diagnosis: Diagnosis) -> str:
 
 
 def _flows_ja(diagnosis: Diagnosis, total: int) -> str:
-    idle = len({*diagnosis.unreached, *diagnosis.zero})
+    fed = _fed(diagnosis, total)
     every = f"対象の {total} 個のテンソルすべてが 0 でない勾配を受け取り"
-    if idle:
-        every = f"対象の {total} 個のテンソルのうち {total - idle} 個が 0 でない勾配を受け取り(残りは下に示します)"
+    if fed < total:
+        every = f"対象の {total} 個のテンソルのうち {fed} 個が 0 でない勾配を受け取り(残りは下に示します)"
     warned = _first_warning(diagnosis)
     suspected = f"意図しないと思われる箇所があります: {title_of(warned, 'ja')}({_brief_ja(warned)})。" if warned else ""
     return f"勾配は届いています: {every}、死んだ損失項はありません。{suspected}"

@@ -48,7 +48,7 @@ class CutView:
     code: str
     kind: str
     title: str
-    section: str  # "cut" | "step" | "warning" | "note" | "step note"
+    section: str  # "cut" | "step" | "warning" | "note" | "idle"
     severity: str  # "error" | "warning" | "note"
     certainty: str  # "certain" | "confirmed" | "likely"
     certainty_said: str
@@ -147,7 +147,7 @@ class View:
     def sections(self) -> tuple[Section, ...]:
         """The cuts in the order in which they are told: what starves, the step, what is suspected, what is harmless."""
         found = []
-        for name in ("cut", "step", "warning", "note", "step note"):
+        for name in ("cut", "step", "warning", "note", "idle"):
             cuts = tuple(cut for cut in self.cuts if cut.section == name)
             heading = say("cuts" if name == "cut" and len(cuts) > 1 else name, self.language)
             found += [Section(name, heading, cuts)] if cuts else []
@@ -251,7 +251,7 @@ def _section(finding: Finding) -> str:
     if finding.severity == "error":
         return "step" if step else "cut"
     if finding.severity == "note":
-        return "step note" if step else "note"
+        return "idle" if step or finding.tensors else "note"  # no other path feeds these tensors
     return "warning"
 
 

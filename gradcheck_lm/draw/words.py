@@ -19,7 +19,7 @@ WORDS = {
     "step": Text("Between backward() and the next step", "backward() から次のステップまで"),
     "warning": Text("Very likely not meant", "意図しないと思われるもの"),
     "note": Text("Also seen, and harmless here: another path carries the gradient", "無害な切断(別の経路が勾配を通す)"),
-    "step note": Text("Also seen, and no error by itself", "参考(それ自体は誤りではない)"),
+    "idle": Text("Also seen, and no error by itself", "参考(それ自体は誤りではない)"),
     "unreached": Text("No gradient", "勾配のないテンソル"),
     "zero": Text("A gradient of exactly 0", "勾配が厳密に 0 のテンソル"),
     "count": Text("{count} of {total} tensors", "{total} 個のうち {count} 個"),

@@ -144,6 +144,23 @@ class Mode(Event):
 
 
 @dataclass(frozen=True)
+class Misset(Event):
+    """An attribute that was meant to freeze something, and torch reads no such attribute."""
+
+    name: str = ""  # of the attribute
+    of_module: bool = False  # it was set on a module; else on a tensor
+    owner: str = ""
+    learning: tuple[int, ...] = ()  # what learns all the same
+
+
+@dataclass(frozen=True)
+class FrozenFresh(Event):
+    """A module that was put in the place of another: initialised at random, never loaded, and frozen."""
+
+    tensors: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
 class Forgotten(Event):
     """A number with a graph that was computed and never went backward."""
 

@@ -170,6 +170,8 @@ class Recorder(TorchFunctionMode):
             call = Call(operation, tuple(inputs), live, OPEN, site, modules.running[-1])
         else:
             call = Call(operation, tuple(inputs), live, OPEN, find_site(frame))
+        if (site := call.site) is not None and site[0] not in recording.arguments.of:
+            recording.arguments.note(frame, site[0])
         if frame.f_code is _DEEPCOPY:
             call.operation = _DEEPCOPY_OPERATION
         if recording.exports:
@@ -219,6 +221,8 @@ class Recorder(TorchFunctionMode):
         call = Call(operation, tuple(inputs), live, scope, self.modules.site(frame))
         if self.modules.running:
             call.module = self.modules.running[-1]
+        if call.site is not None and call.site.code not in self.recording.arguments.of:
+            self.recording.arguments.note(frame, call.site.code)
         if scope <= IN_FUNCTION:
             call.function_site = find_outer_site(frame, APPLY)
         other = self.intervention
