@@ -15,7 +15,9 @@ from gradcheck_lm.commands.common import friendly
 from gradcheck_lm.commands.compare import compare
 from gradcheck_lm.commands.doctor import doctor
 from gradcheck_lm.commands.explain import explain
+from gradcheck_lm.commands.help import CommandHelp, GroupHelp
 from gradcheck_lm.commands.ngram import train_ngram
+from gradcheck_lm.commands.options import takes_settings
 from gradcheck_lm.commands.quality import quality
 from gradcheck_lm.commands.read import evaluate, lm_table, mistakes, transcribe
 from gradcheck_lm.commands.run import run
@@ -23,6 +25,7 @@ from gradcheck_lm.commands.train import train, train_lm
 
 app = typer.Typer(
     name="gradcheck-lm",
+    cls=GroupHelp,
     help="Why does this gradient not arrive, on which line, and what do I use instead?",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -38,8 +41,9 @@ def add(
     command: Callable[..., Any], panel: str, *examples: str, name: str = "", to: typer.Typer = app, **settings: Any
 ) -> None:
     """Make a function a command: its docstring is the help, and the examples stand below it."""
-    to.command(name or command.__name__, rich_help_panel=panel, **_help(command, examples), **settings)(
-        friendly(command)
+    shown = _help(command, examples)
+    to.command(name or command.__name__, cls=CommandHelp, rich_help_panel=panel, **shown, **settings)(
+        friendly(takes_settings(command))
     )
 
 
@@ -77,8 +81,10 @@ add(
 )  # fmt: skip
 add(doctor, SETUP, "doctor", "doctor --fix")
 
-lessons = typer.Typer(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
-lessons.callback(**_help(course.board, ["lessons", "lessons --lang ja"]))(friendly(course.board))
+lessons = typer.Typer(
+    cls=GroupHelp, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]}
+)
+lessons.callback(**_help(course.board, ["lessons", "lessons --lang ja"]))(friendly(takes_settings(course.board)))
 app.add_typer(lessons, name="lessons", rich_help_panel=COURSE)
 add(course.check, COURSE, "lessons check", "lessons check l03", to=lessons)
 add(course.hint, COURSE, "lessons hint", "lessons hint l03 --lang ja", to=lessons)

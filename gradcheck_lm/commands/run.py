@@ -11,54 +11,61 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from gradcheck_lm.commands.common import note
+from gradcheck_lm.commands.options import Argument
 from gradcheck_lm.errors import ArgumentError
+from gradcheck_lm.options import Option
 
 if TYPE_CHECKING:
     from gradcheck_lm.flow.findings.model import Diagnosis
     from gradcheck_lm.flow.scripts.runner import Seen
 
 _UNTIL = ("two-steps", "backward", "end", "first-backward")  # the last is the second's former name
+_FILES = "Files to write; - is standard output, and the report goes to standard error"
 _STANDARD_OUTPUT = Path("-")
 
 
 def run(
     context: typer.Context,
-    script: Annotated[
-        str, typer.Argument(metavar="SCRIPT [ARGUMENTS]...", help="The script, followed by its own arguments.")
-    ],
-    module: Annotated[bool, typer.Option("--module", "-m", help="SCRIPT is a module, as in python -m.")] = False,
+    script: Annotated[str, Argument("The script, followed by its own arguments.", metavar="SCRIPT [ARGUMENTS]...")],
+    module: Annotated[bool, Option("SCRIPT is a module, as in python -m.", switch=True, short="-m")] = False,
     until: Annotated[
         str,
-        typer.Option(
-            help="'two-steps': stop when each optimizer has stepped twice; 'backward': stop at the first backward(); "
-            "'end': let the script finish."
+        Option(
+            "When to stop: two-steps when each optimizer has stepped twice, backward at the first backward(), end when "
+            "the script does.",
+            choices=_UNTIL,
         ),
     ] = "two-steps",
-    json_file: Annotated[
-        Path | None, typer.Option("--json", help="Write what was found as JSON to this file; '-': standard output.")
-    ] = None,
-    sarif: Annotated[Path | None, typer.Option(help="Write SARIF, for code scanning in CI, to this file.")] = None,
     explain: Annotated[
         bool,
-        typer.Option(
-            "--explain",
-            help="Let the script run as ever, and explain what autograd refuses: 'element 0 of tensors does not "
+        Option(
+            "Let the script run as ever, and explain what autograd refuses: 'element 0 of tensors does not "
             "require grad', 'modified by an inplace operation', 'a second time' and their like.",
+            switch=True,
         ),
     ] = False,
-    graph: Annotated[
-        Path | None,
-        typer.Option(help="Draw the flow of the gradient: .svg, .png, .dot, .html, or .pdf with Graphviz installed."),
-    ] = None,
     check_values: Annotated[
         bool,
-        typer.Option(
-            "--check-values",
-            help="Ask whether gradients are right, too: the backward of each custom autograd.Function runs twice more, "
+        Option(
+            "Ask whether gradients are right, too: the backward of each custom autograd.Function runs twice more, "
             "to see whether it uses what comes in. Not with --explain.",
+            switch=True,
         ),
     ] = False,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 for a warning as well.")] = False,
+    strict: Annotated[bool, Option("Exit with 1 for a warning as well.", switch=True)] = False,
+    json_file: Annotated[
+        Path | None,
+        Option("What was found as JSON.", name="json", panel=_FILES, metavar="FILE"),
+    ] = None,
+    sarif: Annotated[Path | None, Option("SARIF, for code scanning in CI.", panel=_FILES, metavar="FILE")] = None,
+    graph: Annotated[
+        Path | None,
+        Option(
+            "The flow of the gradient as a picture: .svg, .png, .dot, .html, or .pdf with Graphviz installed.",
+            panel=_FILES,
+            metavar="FILE",
+        ),
+    ] = None,
 ) -> None:
     """Run a training script unchanged, for two steps of each optimizer, and say which gradients do not arrive and why.
 

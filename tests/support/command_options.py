@@ -47,7 +47,10 @@ def _described(parameter: inspect.Parameter) -> list[str]:
         declared = [parameter.name]
     elif not declared and kind in (bool, bool | None):
         declared = [f"{long}/--no-{long[2:]}"]
-    words = [_kind(kind), "required" if parameter.default is parameter.empty else f"default {_plain(parameter.default)}"]
+    words = [
+        _kind(kind),
+        "required" if parameter.default is parameter.empty else f"default {_plain(parameter.default)}",
+    ]
     bounds = [f"{end} {value}" for end in ("min", "max") if (value := getattr(info, end, None)) is not None]
     return [f"{' '.join(declared or [long])}: {', '.join(words + bounds)}", f"    {info.help}"]
 

@@ -26,51 +26,15 @@ from gradcheck_lm.lab.lines.buckets import frames_needed
 from gradcheck_lm.lab.lines.data import LineData
 from gradcheck_lm.lab.machine.deterministic import deterministic
 from gradcheck_lm.lab.machine.processes import on_main, shared_language_model
-from gradcheck_lm.lab.measuring.decoding import BONUS, WEIGHT, make_decoding
+from gradcheck_lm.lab.measuring.decoding import make_decoding
 from gradcheck_lm.lab.measuring.reading import Quality, labelled_lines, measure
 from gradcheck_lm.lab.measuring.unlabelled import read_unlabelled
+from gradcheck_lm.lab.settings import TrainSettings
 from gradcheck_lm.lab.training.partly_labelled import PartlyLabelled
 from gradcheck_lm.lab.training.terms import labelled
 from gradcheck_lm.lab.training.trainer import Trainer, TrainingResult, make_accelerator
 from gradcheck_lm.lm import load_language_model
 from gradcheck_lm.penalties import make_penalty
-
-
-@dataclass(frozen=True)
-class TrainSettings:
-    """What `train` is asked to do."""
-
-    data: str = "synthetic"  # or whatever `open_lines` knows
-    validation: str | None = None  # the same; None: other synthetic lines, or a tenth of the data
-    split: str | None = None  # of the data, and
-    validation_split: str | None = None  # of the validation: what to take of IAM or a data set of the hub
-    ok_only: bool = False  # of IAM, without lines whose flag is "err"
-    tags: tuple[str, ...] = ()  # of pages, lines with these tags
-    recogniser: str = "small"
-    width: int | None = None  # pixels; None: the recogniser's own
-    lines: int = 12_000  # of synthetic data
-    texts: tuple[str, ...] = ("stdlib", "bible", "figures")  # in equal parts
-    penalty: str | None = None
-    lm: str = "char"
-    lm_weight: float = 0.1
-    validation_every: int = 200
-    buckets: int = 0  # widths into which the training lines are sorted; 0: all batches are as wide as the recogniser
-    unlabelled: str | None = None  # more lines of the hand, without labels: the recogniser to start from reads them,
-    fuse: str = "ngram"  # fused with this n-gram, and CTC learns from that
-    fuse_weight: float = WEIGHT
-    fuse_bonus: float = BONUS
-    drop_unknown: bool = False  # take characters that the charset lacks out of labels, instead of refusing them
-    half: bool = True  # store weights as 16-bit numbers
-
-    def identity(self) -> dict[str, Any]:
-        """What a saved run must share with the one that goes on with it, by the name of the option."""
-        options = json.loads(json.dumps(dataclasses.asdict(self)))
-        del options["validation_every"]  # how often it is measured changes nothing
-        del options["buckets"]  # the trainer looks at the lines' own
-        if self.unlabelled is None:
-            for name in ("unlabelled", "fuse", "fuse_weight", "fuse_bonus"):
-                del options[name]
-        return {"--" + name.replace("_", "-"): value for name, value in options.items()}
 
 
 @dataclass
