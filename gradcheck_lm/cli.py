@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
+import os
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
@@ -32,6 +34,12 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+if os.environ.get("NO_COLOR"):  # typer's boxes around a wrong option would stay bold and dim
+    with contextlib.suppress(ImportError):
+        import typer.rich_utils
+
+        typer.rich_utils.COLOR_SYSTEM = None
+
 DEBUGGER, LABORATORY, COURSE, SETUP = "The debugger", "The laboratory", "The course", "Setting up"
 # a script's own options must reach the script untouched
 SCRIPT = {"allow_extra_args": True, "ignore_unknown_options": True, "allow_interspersed_args": False}
@@ -60,7 +68,10 @@ add(
     "run -m my.package.train", context_settings=SCRIPT,
 )  # fmt: skip
 add(explain, DEBUGGER, "explain GF101", "explain left_torch --lang ja", "explain --json")
-add(compare, LABORATORY, "compare", "compare --lm char --steps 5 --out runs/quick")
+add(
+    compare, LABORATORY, "compare", "compare --lm char --steps 5 --out runs/quick",
+    "compare --data my-lines/ --recogniser mine.safetensors --out runs/mine",
+)  # fmt: skip
 add(
     train, LABORATORY, "train --out runs/synthetic --lines 2000 --steps 300",
     "train --out runs/mine --data lines/ --recogniser synthetic",

@@ -21,12 +21,12 @@ def adapt(
         Argument(f"Pictures of lines in the new hand, folders of them, or data sets. {LINES}", metavar="IMAGES..."),
     ],
     out: Annotated[Path, Option("Folder for the adapted checkpoint and the readings.", metavar="DIR")],
-    settings: AdaptSettings = AdaptSettings(),  # noqa: B008 (frozen)
-    along: ReadAlong = ReadAlong(),  # noqa: B008
+    settings: AdaptSettings = AdaptSettings(),
+    along: ReadAlong = ReadAlong(),
     stop: Annotated[
         bool, Option("End early where the reading drifts, and keep the best recogniser before that.", panel=_STOPPING)
     ] = True,
-    rule: StopRule = StopRule(),  # noqa: B008
+    rule: StopRule = StopRule(),
     device: Device = None,
     json_output: Json = False,
 ) -> None:

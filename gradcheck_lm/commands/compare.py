@@ -20,7 +20,7 @@ def compare(
     out: Annotated[
         Path, Option("Folder for summary.json, graphs, metrics, curves and report.html.", metavar="DIR")
     ] = Path("runs/compare"),
-    config: ComparisonConfig = ComparisonConfig(),  # noqa: B008 (frozen)
+    config: ComparisonConfig = ComparisonConfig(),
     steps: Annotated[int | None, Option("Steps of both experiments; by default each has its own.", least=1)] = None,
     jobs: Annotated[int, Option("Arms trained at a time, each in a process of its own.", least=1, panel=_JOBS)] = 1,
     launcher: Annotated[

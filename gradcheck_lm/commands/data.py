@@ -7,8 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from gradcheck_lm.commands.options import Argument
-from gradcheck_lm.lab.config import BEAM, BONUS, DEVICE_HELP, NGRAMS, SHIPPED, WEIGHT
-from gradcheck_lm.lab.settings import FUSE_HELP, LINES, OK_ONLY_HELP, RECOGNISER_HELP, SPLIT_HELP, TAGS_HELP
+from gradcheck_lm.lab.config import (
+    BEAM,
+    BONUS,
+    DEVICE_HELP,
+    NGRAMS,
+    OK_ONLY_HELP,
+    SHIPPED,
+    SPLIT_HELP,
+    TAGS_HELP,
+    WEIGHT,
+)
+from gradcheck_lm.lab.settings import FUSE_HELP, LINES, RECOGNISER_HELP
 from gradcheck_lm.options import Option, option
 
 if TYPE_CHECKING:
@@ -85,6 +95,8 @@ class ReadAlong:
         """As the laboratory takes it; None for greedy decoding."""
         if self.fuse is None:
             return None
+        from gradcheck_lm.commands.common import note
         from gradcheck_lm.lab.measuring.decoding import Fusing
 
+        note(f"loading the n-gram {self.fuse}" + (" (made at its first use, in about 15 s)" * (self.fuse == "ngram")))
         return Fusing(self.fuse, self.fuse_weight, self.fuse_bonus, self.beam)

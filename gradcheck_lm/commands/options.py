@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Union, cast, get_args, get_origin, get_type_hints
 
 import typer
 
@@ -115,7 +115,9 @@ def flattened(command: Callable[..., Any]) -> Iterator[Flat]:
     for parameter in inspect.signature(command).parameters.values():
         hint = hints[parameter.name]
         if dataclasses.is_dataclass(hint):
-            base = hint() if parameter.default is parameter.empty else parameter.default
+            base: Any = parameter.default
+            if base is parameter.empty:
+                base = cast(Callable[[], Any], hint)()
             kinds = get_type_hints(hint)
             for field, its in options_of(hint):
                 if its.help:

@@ -28,8 +28,8 @@ def quality(
     ] = None,
     recogniser: Recogniser = SHIPPED,
     lm: Annotated[str, Option(LM_HELP, suggestions=LANGUAGE_MODELS)] = "char",
-    settings: QualitySettings = QualitySettings(),  # noqa: B008 (frozen)
-    choice: Choice = Choice(),  # noqa: B008
+    settings: QualitySettings = QualitySettings(),
+    choice: Choice = Choice(),
     out: Annotated[Path | None, Option("Folder for quality.json and quality.png.", metavar="DIR")] = None,
     device: Device = None,
     json_output: Json = False,

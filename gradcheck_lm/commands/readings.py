@@ -78,7 +78,7 @@ def read_lines(model: Any, charset: Any, lines: Sequence[Any], *, fuse: Fusing |
     with progress("reading", len(lines), enabled=len(lines) > 64) as tick:
         if len(lines) > 64:
             note(f"preparing {len(lines)} lines")
-        data = LineData(lines, model.config, charset, clean=True)
+        data = LineData(lines, model.config, charset, clean=True, progress=note)
         return read(model, data, charset, on_lines=tick, **options)
 
 

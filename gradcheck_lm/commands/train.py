@@ -24,7 +24,7 @@ Text = Annotated[
 
 def train(
     out: Annotated[Path, Option("Folder for the checkpoint, the metrics and the state to resume from.", metavar="DIR")],
-    settings: TrainSettings = TrainSettings(),  # noqa: B008 (frozen)
+    settings: TrainSettings = TrainSettings(),
     config: TrainingConfig = TRAINING,
     device: Device = None,
     json_output: Json = False,

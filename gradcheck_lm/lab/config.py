@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
+from gradcheck_lm.errors import ArgumentError
 from gradcheck_lm.options import GIVEN, NEVER, check_settings, option, setting
 
 SHIPPED = "synthetic"  # the recogniser that ships
@@ -19,7 +20,11 @@ PRECISIONS = ("no", "bf16", "fp16")
 SCHEDULES = ("one_cycle", "milestones", "constant")
 WEIGHT, BONUS, BEAM = 0.3, 0.6, 16  # of fusing: those of the penalties, which served one real hand with a 6-gram
 DEVICE_HELP = "'cpu', 'cuda' or 'mps', 'cuda:1' for the second GPU; by default the best there is."
-_LEARNING, _SPEED, _RECORD, _NEW_HAND = "Learning", "Speed", "What is written", "The new hand"
+SPLIT_HELP = "The part to take: of IAM a file with ids of forms or lines, of the hub's layouts 'train', ..."
+OK_ONLY_HELP = "Of IAM, leave out lines with the flag 'err'."
+TAGS_HELP = "Of pages, take lines with this tag; '!TAG' leaves them out. Repeatable."
+_LEARNING, _SPEED, _RECORD = "Learning", "Speed", "What is written"
+_NEW_HAND, _OWN = "The lines: a synthetic hand", "The lines: your own"
 
 
 @dataclass(frozen=True)
@@ -133,11 +138,16 @@ class ComparisonConfig:
     batch_size: int = option(16, "Lines in a step.", least=1, metavar="LINES", identity=NEVER)
     label_batch_size: int = setting(16, least=1, identity=NEVER)
     adapt_lines: int = option(
-        256, "Lines of the new hand to adapt on, without labels.", least=1, panel=_NEW_HAND, metavar="LINES",
-        identity=NEVER,
+        256, "Lines to adapt on, without labels; of your own at most so many.", least=1, panel=_NEW_HAND,
+        metavar="LINES", identity=NEVER,
     )  # fmt: skip
     evaluation_lines: int = option(
-        144, "Other lines, to evaluate on.", least=1, panel=_NEW_HAND, metavar="LINES", identity=NEVER
+        144,
+        "Other lines, to evaluate on; of your own at most so many.",
+        least=1,
+        panel=_NEW_HAND,
+        metavar="LINES",
+        identity=NEVER,
     )
     samples: int = option(8, "Strings a line that policy_gradient draws on the new hand.", least=1, identity=NEVER)
     hand: str = option(
@@ -147,6 +157,24 @@ class ComparisonConfig:
     texts: str = option(
         "stdlib", "What the lines say: 'stdlib', 'bible', or a text file.", suggestions=("stdlib", "bible"),
         panel=_NEW_HAND,
+    )  # fmt: skip
+    data: str | None = option(
+        None, "Lines of your own with their labels, as `train` takes them, in place of a synthetic hand.",
+        panel=_OWN, metavar="DATA", identity=GIVEN,
+    )  # fmt: skip
+    validation: str | None = option(
+        None, "Lines to evaluate on, as --data; by default a third of the data.", panel=_OWN, metavar="DATA",
+        identity=GIVEN,
+    )  # fmt: skip
+    split: str | None = option(None, SPLIT_HELP, panel=_OWN, identity=GIVEN)
+    validation_split: str | None = option(
+        None, "As --split, of the lines to evaluate on.", panel=_OWN, metavar="SPLIT", identity=GIVEN
+    )
+    ok_only: bool = option(False, OK_ONLY_HELP, switch=True, panel=_OWN, identity=GIVEN)
+    tags: tuple[str, ...] = option((), TAGS_HELP, name="tag", panel=_OWN, identity=GIVEN)
+    drop_unknown: bool = option(
+        False, "Leave characters that the recogniser cannot write out of the labels.", switch=True, panel=_OWN,
+        identity=GIVEN,
     )  # fmt: skip
     seed: int = option(0, "Seed of lines, order and samples.", least=0, identity=NEVER)
     device: str | None = option(None, DEVICE_HELP, panel=_SPEED, identity=NEVER)
@@ -158,6 +186,13 @@ class ComparisonConfig:
 
     def __post_init__(self) -> None:
         check_settings(self)
+        if self.data is None and self.validation is not None:
+            raise ArgumentError("--validation is for lines of your own: give --data as well")
+
+    @property
+    def source(self) -> str:
+        """Where the lines are from."""
+        return self.hand if self.data is None else self.data
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""

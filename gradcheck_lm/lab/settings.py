@@ -10,8 +10,11 @@ from gradcheck_lm.lab.config import (
     BONUS,
     LANGUAGE_MODELS,
     NGRAMS,
+    OK_ONLY_HELP,
     PENALTY_NAMES,
     SHIPPED,
+    SPLIT_HELP,
+    TAGS_HELP,
     WEIGHT,
     TrainingConfig,
 )
@@ -25,9 +28,6 @@ LINES = (
 )
 LM_HELP = "'smollm2', 'gpt2', 'char', 'ngram', or a folder with a causal LM or an n-gram, or an ARPA file."
 RECOGNISER_HELP = "A checkpoint, or 'synthetic' (the one that ships)."
-SPLIT_HELP = "The part to take: of IAM a file with ids of forms or lines, of the hub's layouts 'train', ..."
-OK_ONLY_HELP = "Of IAM, leave out lines with the flag 'err'."
-TAGS_HELP = "Of pages, take lines with this tag; '!TAG' leaves them out. Repeatable."
 FUSE_HELP = "'ngram', a folder that `train-ngram` made, or an ARPA file of single characters"
 _DATA, _LEARNING, _PENALTY, _UNLABELLED = "Lines", "Learning", "Language-model penalty", "More lines, without labels"
 _STOPPING = "When to stop"

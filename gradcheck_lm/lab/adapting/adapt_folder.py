@@ -20,6 +20,7 @@ from gradcheck_lm.lab.adapting.adapt import adapt, adaptation_config
 from gradcheck_lm.lab.adapting.drift import DriftWatch
 from gradcheck_lm.lab.config import Arm
 from gradcheck_lm.lab.lines.data import LineData
+from gradcheck_lm.lab.lines.tenths import Tenths
 from gradcheck_lm.lab.machine.devices import own_device
 from gradcheck_lm.lab.machine.processes import on_main
 from gradcheck_lm.lab.measuring.decoding import Fusing
@@ -29,6 +30,7 @@ from gradcheck_lm.lab.measuring.scoring import score_change
 from gradcheck_lm.lab.settings import AdaptSettings, StopRule
 from gradcheck_lm.lm import load_language_model
 from gradcheck_lm.options import identity_of
+from gradcheck_lm.penalties import make_penalty
 
 STATE_FOLDER = "state"
 
@@ -84,15 +86,17 @@ def adapt_folder(
     unknown = charset.missing("".join(line.text or "" for line in lines))
     if unknown:
         progress(f"the recogniser cannot write {unknown!r}: left out of the labels that error rates are taken with")
-    data = LineData(lines, model.config, charset, clean=True)
     progress(f"loading the language model {lm}")
     language_model = load_language_model(lm, device=place)
-    before = read(model, data, charset)
+    chosen: dict[str, Any] = {"objective": "ratio"} | ({"samples": 8} if penalty == "policy_gradient" else {})
+    arm = Arm(penalty, penalty, settings.weight, chosen | options)
+    if "fusion" not in options:  # options that this penalty does not have are told before the lines are read
+        make_penalty(penalty, language_model, charset, **arm.options)
+    data = LineData(lines, model.config, charset, clean=True, progress=progress)
+    before = read(model, data, charset, on_lines=Tenths(progress, "reading", len(data)))
     watch = (
         DriftWatch(model, charset, data, language_model, rule, out / STATE_FOLDER, seed=settings.seed) if rule else None
     )
-    chosen: dict[str, Any] = {"objective": "ratio"} | ({"samples": 8} if penalty == "policy_gradient" else {})
-    arm = Arm(penalty, penalty, settings.weight, chosen | options)
     decoding = None if fuse is None else fuse.decoding(charset, place)
     fused_before = [] if decoding is None else read(model, data, charset, decode=decoding.read)
     config = adaptation_config(settings.steps, min(settings.batch_size, len(data)), seed=settings.seed)
@@ -124,7 +128,7 @@ def adapt_folder(
     if watch:
         watch.stop(adapted.result.records)  # what was seen, also where nothing was left to do
         adapted_model = (watch.kept() or model).to(place).eval()
-    after = read(adapted_model, data, charset)
+    after = read(adapted_model, data, charset, on_lines=Tenths(progress, "reading again", len(data)))
     found: dict[str, Any] = {
         "checkpoint": str(target),
         "readings_file": str(out / "readings.tsv"),
