@@ -12,7 +12,7 @@ from typing import Any
 from gradcheck_lm.errors import ArgumentError
 
 _KEY = "gradcheck_lm.option"
-ALWAYS, NEVER, GIVEN = "always", "never", "given"
+ALWAYS, NEVER, GIVEN, ELSEWHERE = "always", "never", "given", "elsewhere"
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,10 @@ class Option:
         separated: several names, given as one text with commas.
         short: a one-letter form, with its dash.
         show_default: False where the default says nothing to a reader.
-        identity: whether a run that goes on must share it with the one that began: ALWAYS; NEVER; GIVEN, where it is
-            anything but None, False or 0 (states that were made before there was this option know nothing of it); or
-            the name of the field without which this one has no effect.
+        identity: whether a run that goes on must share it with the one that began: ALWAYS; NEVER; ELSEWHERE, where a
+            state holds it in another form (in the arm, in the training's settings, by the lines' names); GIVEN, where
+            it is anything but None, False, 0 or empty (states that were made before there was this option know nothing
+            of it); or the name of the field without which this one has no effect.
     """
 
     help: str
@@ -112,7 +113,7 @@ def identity_of(settings: Any) -> dict[str, Any]:
 
 
 def _counts(rule: str, name: str, values: Mapping[str, Any]) -> bool:
-    if rule in (ALWAYS, NEVER):
+    if rule in (ALWAYS, NEVER, ELSEWHERE):
         return rule == ALWAYS
     return bool(values[name]) if rule == GIVEN else values[rule] is not None
 

@@ -19,7 +19,7 @@ from gradcheck_lm.lab.config import (
     WEIGHT,
 )
 from gradcheck_lm.lab.settings import FUSE_HELP, LINES, RECOGNISER_HELP
-from gradcheck_lm.options import Option, option
+from gradcheck_lm.options import NEVER, Option, option
 
 if TYPE_CHECKING:
     from gradcheck_lm.lab.measuring.decoding import Fusing
@@ -85,11 +85,14 @@ class ReadAlong:
     """What reads along at decoding time."""
 
     fuse: str | None = option(
-        None, f"Read along with a character n-gram: {FUSE_HELP}.", suggestions=NGRAMS, panel=_ALONG, metavar="NGRAM"
+        None, f"Read along with a character n-gram: {FUSE_HELP}.", suggestions=NGRAMS, panel=_ALONG, metavar="NGRAM",
+        identity="proposals",
+    )  # fmt: skip
+    fuse_weight: float = option(WEIGHT, "Weight of the n-gram's cost.", panel=_ALONG, identity="proposals")
+    fuse_bonus: float = option(
+        BONUS, "Nats that each character is given, as each costs.", panel=_ALONG, metavar="NATS", identity="proposals"
     )
-    fuse_weight: float = option(WEIGHT, "Weight of the n-gram's cost.", panel=_ALONG)
-    fuse_bonus: float = option(BONUS, "Nats that each character is given, as each costs.", panel=_ALONG, metavar="NATS")
-    beam: int = option(BEAM, "Readings kept at a time.", least=1, panel=_ALONG)
+    beam: int = option(BEAM, "Readings kept at a time.", least=1, panel=_ALONG, identity=NEVER)
 
     def fusing(self) -> Fusing | None:
         """As the laboratory takes it; None for greedy decoding."""

@@ -160,7 +160,7 @@ def _annotation(one: Flat) -> Any:
         return Annotated[typed, typer.Argument(help=help_of(one), metavar=its.metavar or None, **completed)]
     names = [f"{one.name}/--no-{one.name[2:]}" if kind is bool and not its.switch else one.name]
     names += [its.short] if its.short else []
-    metavar = _metavar(one)
+    metavar = metavar_of(one)
     return Annotated[
         typed,
         typer.Option(
@@ -181,7 +181,8 @@ def _completing(names: tuple[str, ...]) -> Callable[[str], list[str]]:
     return complete
 
 
-def _metavar(one: Flat) -> str:
+def metavar_of(one: Flat) -> str:
+    """What stands for the value in the help; "" for a flag."""
     if one.kind is bool:
         return ""
     return _brackets(one) or one.option.metavar or _METAVARS.get(one.kind) or one.name.strip("-").upper()

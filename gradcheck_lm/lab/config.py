@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gradcheck_lm.errors import ArgumentError
-from gradcheck_lm.options import GIVEN, NEVER, check_settings, option, setting
+from gradcheck_lm.options import ELSEWHERE, GIVEN, NEVER, check_settings, option, setting
 
 SHIPPED = "synthetic"  # the recogniser that ships
 PENALTY_NAMES = (
@@ -133,13 +133,13 @@ class ComparisonConfig:
         ARM_NAMES, "Arms: ways of training, separated by commas. 'ctc', its second run and 'batchnorm_only', which the "
         "others are held against, are always there.", separated=True, metavar="ARM,...", identity=NEVER,
     )  # fmt: skip
-    steps: int = setting(16, least=1, identity=NEVER)  # of the new hand
-    label_steps: int = setting(3, least=1, identity=NEVER)  # of the experiment with labels
-    batch_size: int = option(16, "Lines in a step.", least=1, metavar="LINES", identity=NEVER)
-    label_batch_size: int = setting(16, least=1, identity=NEVER)
+    steps: int = setting(16, least=1, identity=ELSEWHERE)  # of the new hand
+    label_steps: int = setting(3, least=1, identity=ELSEWHERE)  # of the experiment with labels
+    batch_size: int = option(16, "Lines in a step.", least=1, metavar="LINES", identity=ELSEWHERE)
+    label_batch_size: int = setting(16, least=1, identity=ELSEWHERE)
     adapt_lines: int = option(
         256, "Lines to adapt on, without labels; of your own at most so many.", least=1, panel=_NEW_HAND,
-        metavar="LINES", identity=NEVER,
+        metavar="LINES", identity=ELSEWHERE,
     )  # fmt: skip
     evaluation_lines: int = option(
         144,
@@ -149,7 +149,7 @@ class ComparisonConfig:
         metavar="LINES",
         identity=NEVER,
     )
-    samples: int = option(8, "Strings a line that policy_gradient draws on the new hand.", least=1, identity=NEVER)
+    samples: int = option(8, "Strings a line that policy_gradient draws on the new hand.", least=1, identity=ELSEWHERE)
     hand: str = option(
         "shadows-into-light", "The new hand: a font kept out of training, or a .ttf or .otf file of yours.",
         suggestions=("shadows-into-light", "zeyada"), panel=_NEW_HAND,
@@ -176,12 +176,12 @@ class ComparisonConfig:
         False, "Leave characters that the recogniser cannot write out of the labels.", switch=True, panel=_OWN,
         identity=GIVEN,
     )  # fmt: skip
-    seed: int = option(0, "Seed of lines, order and samples.", least=0, identity=NEVER)
+    seed: int = option(0, "Seed of lines, order and samples.", least=0, identity=ELSEWHERE)
     device: str | None = option(None, DEVICE_HELP, panel=_SPEED, identity=NEVER)
     mixed_precision: str = option("no", "Numbers of 16 bits where they do; fp16 needs a GPU.", choices=PRECISIONS,
-                                  panel=_SPEED, identity=NEVER)  # fmt: skip
+                                  panel=_SPEED, identity=ELSEWHERE)  # fmt: skip
     deterministic: bool = option(
-        True, "Algorithms that give the same bits each time; only a GPU has others.", panel=_SPEED, identity=NEVER
+        True, "Algorithms that give the same bits each time; only a GPU has others.", panel=_SPEED, identity=ELSEWHERE
     )
 
     def __post_init__(self) -> None:

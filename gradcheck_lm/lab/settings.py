@@ -18,7 +18,7 @@ from gradcheck_lm.lab.config import (
     WEIGHT,
     TrainingConfig,
 )
-from gradcheck_lm.options import GIVEN, NEVER, check_settings, identity_of, option, setting
+from gradcheck_lm.options import ELSEWHERE, GIVEN, NEVER, check_settings, identity_of, option, setting
 
 PROPOSALS = ("sample", "beam", "fused_beam")
 OBJECTIVES = ("hinge", "score", "sum", "ratio")
@@ -80,7 +80,7 @@ class TrainSettings:
         "Sort lines into so many widths; a batch is as wide as its widest line. 0: full width.",
         least=0,
         panel="Speed",
-        identity=NEVER,  # the trainer looks at the lines' own
+        identity=ELSEWHERE,  # the trainer looks at the lines' own
     )
     unlabelled: str | None = option(
         None,
@@ -117,38 +117,38 @@ class AdaptSettings:
     recogniser: str = option(SHIPPED, RECOGNISER_HELP, suggestions=(SHIPPED,))
     lm: str = option("smollm2", LM_HELP, suggestions=LANGUAGE_MODELS)
     penalty: str = option(
-        "policy_gradient", "How the language model teaches.", choices=PENALTY_NAMES, panel=_PENALTY, identity=NEVER
+        "policy_gradient", "How the language model teaches.", choices=PENALTY_NAMES, panel=_PENALTY, identity=ELSEWHERE
     )
     samples: int | None = option(
         None,
         "Strings a line, of penalties that take several; 8 for policy_gradient.",
         least=1,
         panel=_PENALTY,
-        identity=NEVER,
+        identity=ELSEWHERE,
     )
     proposals: str | None = option(
         None,
         "Where these come from, for 'policy_gradient' and 'minimum_risk'; 'fused_beam' needs --fuse.",
         choices=PROPOSALS,
         panel=_PENALTY,
-        identity=NEVER,
+        identity=ELSEWHERE,
     )
     weight: float = option(
         1.0,
         "Weight of the penalty; the anchor to the old reading has 1.",
         least=0,
         panel=_PENALTY,
-        identity=NEVER,
+        identity=ELSEWHERE,
     )
-    steps: int = option(40, "Training steps.", least=1, identity=NEVER)
-    batch_size: int = option(16, "Lines in a step.", least=1, metavar="LINES", identity=NEVER)
+    steps: int = option(40, "Training steps.", least=1, identity=ELSEWHERE)
+    batch_size: int = option(16, "Lines in a step.", least=1, metavar="LINES", identity=ELSEWHERE)
     limit: int | None = option(
-        None, "Use only the first so many lines.", least=1, panel=_DATA, metavar="LINES", identity=NEVER
+        None, "Use only the first so many lines.", least=1, panel=_DATA, metavar="LINES", identity=ELSEWHERE
     )
-    split: str | None = option(None, SPLIT_HELP, panel=_DATA, identity=NEVER)
-    ok_only: bool = option(False, OK_ONLY_HELP, switch=True, panel=_DATA, identity=NEVER)
-    tags: tuple[str, ...] = option((), TAGS_HELP, name="tag", panel=_DATA, identity=NEVER)
-    seed: int = option(0, "Seed of order and samples.", least=0, identity=NEVER)
+    split: str | None = option(None, SPLIT_HELP, panel=_DATA, identity=ELSEWHERE)
+    ok_only: bool = option(False, OK_ONLY_HELP, switch=True, panel=_DATA, identity=ELSEWHERE)
+    tags: tuple[str, ...] = option((), TAGS_HELP, name="tag", panel=_DATA, identity=ELSEWHERE)
+    seed: int = option(0, "Seed of order and samples.", least=0, identity=ELSEWHERE)
 
     def __post_init__(self) -> None:
         check_settings(self)

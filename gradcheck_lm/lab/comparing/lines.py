@@ -59,7 +59,7 @@ def make_benches(
 def pick_lines(
     config: ComparisonConfig, charset: Charset, progress: Callable[[str], object] | None = None
 ) -> tuple[Sequence[Line], Sequence[Line]]:
-    """Lines to adapt on, and others to evaluate on; no picture is made or read yet. Raises as `own` and `check_hand`."""
+    """Lines to adapt on, and others to evaluate on; no picture is made yet. Raises as `own` and `check_hand`."""
     check_hand(config)
     return synthetic(config, charset) if config.data is None else own(config, charset, progress)
 
