@@ -12,7 +12,7 @@ from typing import Any
 from gradcheck_lm.draw import page_parts as parts
 from gradcheck_lm.draw.japanese import heading_ja
 from gradcheck_lm.draw.report import Report
-from gradcheck_lm.draw.words import verdict
+from gradcheck_lm.draw.view import of as view_of
 from gradcheck_lm.errors import ArgumentError, MissingPackageError
 from gradcheck_lm.files import encodable, write_text_atomic
 from gradcheck_lm.flow.findings.model import Diagnosis
@@ -76,7 +76,7 @@ def _context(report: Report, timeout: float) -> dict[str, Any]:
     sentence, sentence_ja = report.verdict, report.verdict_ja
     if not sentence and len(report.diagnoses) == 1:
         only = next(iter(report.diagnoses.values()))
-        sentence, sentence_ja = verdict(only), verdict(only, "ja")
+        sentence, sentence_ja = (view_of(only, language).verdict for language in ("en", "ja"))
     names = list(dict.fromkeys(name for panel in [*report.curves, *report.gradients] for name in panel.series))
     return {
         "language": report.language,

@@ -31,7 +31,6 @@ LIBRARIES = ("torch.", "np.", "json.", "pickle.", "Image.", "image.")
 # reads JSON of ours
 JSON = {
     "bench": "figures that a benchmark wrote, in a checkout",
-    "commands/run.py:_sarif": "logs of our own, put into one",
     "course/judge.py:from_json": "the verdict of a process of our own",
 }
 

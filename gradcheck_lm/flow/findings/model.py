@@ -158,9 +158,9 @@ class Diagnosis:
 
     def to_sarif(self) -> str:
         """The findings as a SARIF 2.1.0 log (JSON text), as code hosts and editors read it."""
-        from gradcheck_lm.flow.findings.report import sarif_log
+        from gradcheck_lm.draw import sarif, view
 
-        return encodable(json.dumps(sarif_log(self), indent=2, ensure_ascii=False))
+        return sarif.render(view.of(self))
 
     def save_graph(self, path: str | Path) -> Path:
         """Draw the data flow with its cuts; the ending decides: .svg .png .pdf .dot .html."""
@@ -187,14 +187,14 @@ class Diagnosis:
         return self.save_graph(path)
 
     def __str__(self) -> str:
-        from gradcheck_lm.flow.findings.report import diagnosis_text
+        from gradcheck_lm.draw import text, view
 
-        return encodable(diagnosis_text(self))
+        return encodable(text.render(view.of(self)))
 
     def _repr_html_(self) -> str:
-        from gradcheck_lm.flow.findings.report import diagnosis_html
+        from gradcheck_lm.draw import notebook
 
-        return encodable(diagnosis_html(self))
+        return encodable(notebook.diagnosis_html(self))
 
 
 def _json_ready(value: Any) -> Any:
