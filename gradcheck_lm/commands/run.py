@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from gradcheck_lm.flow.scripts.runner import Seen
 
 _UNTIL = ("two-steps", "backward", "end", "first-backward")  # the last is the second's former name
-_FILES = "Files to write; - is standard output, and the report goes to standard error"
+_FILES = "Files to write"
+_OR_STANDARD = "'-': to standard output, and the report to standard error."
 _STANDARD_OUTPUT = Path("-")
 
 
@@ -58,9 +59,11 @@ def run(
     strict: Annotated[bool, Option("Exit with 1 for a warning as well.", switch=True)] = False,
     json_file: Annotated[
         Path | None,
-        Option("What was found as JSON.", name="json", panel=_FILES, metavar="FILE"),
+        Option(f"What was found as JSON. {_OR_STANDARD}", name="json", panel=_FILES, metavar="FILE"),
     ] = None,
-    sarif: Annotated[Path | None, Option("SARIF, for code scanning in CI.", panel=_FILES, metavar="FILE")] = None,
+    sarif: Annotated[
+        Path | None, Option(f"SARIF, for code scanning in CI. {_OR_STANDARD}", panel=_FILES, metavar="FILE")
+    ] = None,
     graph: Annotated[
         Path | None,
         Option(

@@ -110,10 +110,10 @@ def test_a_value_that_cannot_be_is_refused_before_the_command_runs(walks: tuple[
 
 
 def test_the_identity_follows_from_the_fields() -> None:
-    assert identity_of(Walk()) == {"gait": "trot", "stops": ["inn"], "hidden": 0.5}
+    assert identity_of(Walk()) == {"gait": "trot", "stops": ["inn"], "hat": None, "hidden": 0.5}
     assert identity_of(Walk(tags=("a",), hat="fez")) == {
         "gait": "trot", "tags": ["a"], "stops": ["inn"], "hat": "fez", "brim": 2, "hidden": 0.5,
-    } | {"hat": "fez"}  # fmt: skip
+    }  # fmt: skip
 
 
 def test_two_settings_with_one_name_are_a_fault_of_the_command() -> None:
@@ -213,7 +213,7 @@ def test_help_reads_at_80_columns(name: str) -> None:
     assert "<bool>" not in out
     assert "--help" in lines[-1] or "For example:" in lines
     told = [line for line in lines if re.match(r" {28}\S", line)]
-    assert not told or max(map(len, told)) > 60  # the sentences have the width
+    assert len(told) < 10 or max(map(len, told)) > 70  # the sentences have the width
 
 
 def test_help_has_headings_and_shows_choices_and_defaults() -> None:
@@ -263,13 +263,15 @@ def test_a_long_job_tells_each_tenth_and_a_short_one_nothing() -> None:
     from gradcheck_lm.lab.lines.tenths import Tenths
 
     told: list[str] = []
-    now = iter([0.0, *(i / 10 for i in range(1, 100))])
-    advance = Tenths(told.append, "preparing lines", 60, clock=lambda: next(now))
+    seconds = 0.0
+    advance = Tenths(told.append, "preparing lines", 60, clock=lambda: seconds)
     for _ in range(60):
+        seconds += 0.1
         advance()
-    assert told[0] == "preparing lines: 24 of 60"  # the first tenth that ends after two seconds
+    assert told[0] == "preparing lines: 20 of 60"  # after two seconds
+    assert told[1] == "preparing lines: 24 of 60"
     assert told[-1] == "preparing lines: 60 of 60"
-    assert len(told) == 7
+    assert len(told) == 8
     quick: list[str] = []
     advance = Tenths(quick.append, "preparing lines", 60, clock=lambda: 0.0)
     for _ in range(60):
