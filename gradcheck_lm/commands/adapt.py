@@ -38,7 +38,8 @@ def adapt(
     """
     from gradcheck_lm.draw.terminal import progress
     from gradcheck_lm.lab.adapting.adapt_folder import adapt_folder
-    from gradcheck_lm.lab.comparing.report import number, percent
+    from gradcheck_lm.lab.comparing.report import number
+    from gradcheck_lm.lab.comparing.sentences import percent
     from gradcheck_lm.lab.measuring.reading_pairs import marked, most_changed
 
     with progress("adapting", settings.steps) as tick:

@@ -95,14 +95,16 @@ def launch(jobs: list[Any], *, at_once: int, launcher: str, options: Sequence[st
 def show(found: Any) -> None:
     """The verdict, the chain of cuts, and a table an experiment."""
     from gradcheck_lm.draw.terminal import console, print_diagnosis, table
-    from gradcheck_lm.lab.comparing.report import EXPERIMENTS, short_rows
+    from gradcheck_lm.lab.comparing.report import short_rows
+    from gradcheck_lm.lab.comparing.sentences import experiments_of, helped
 
     out = console()
     out.print()
     out.print(found.verdict, style="bold")
+    out.print(helped(found))
     if "argmax" in found.diagnoses:
         print_diagnosis(found.diagnoses["argmax"], console=out)
-    for experiment, (title, *_) in EXPERIMENTS.items():
+    for experiment, (title, *_) in experiments_of(found.config).items():
         columns, rows = short_rows(found.summary[experiment]["arms"], experiment)
         out.print()
         out.print(table(title, columns, rows))

@@ -46,7 +46,7 @@ def evaluate(
     With --before, DATA and it are logits of one recogniser after and before it was changed, with labels or without:
     prints what `adapt` prints of its own.
     """
-    from gradcheck_lm.lab.comparing.report import percent
+    from gradcheck_lm.lab.comparing.sentences import percent
     from gradcheck_lm.lab.measuring.metrics import character_errors, length_ratio, word_errors
 
     fuse = along.fusing()
@@ -89,7 +89,8 @@ def evaluate(
 
 def show_change(found: ReadingChange, lm: str | None, json_output: bool) -> None:
     """Print how a reading changed."""
-    from gradcheck_lm.lab.comparing.report import number, percent
+    from gradcheck_lm.lab.comparing.report import number
+    from gradcheck_lm.lab.comparing.sentences import percent
 
     if json_output:
         show_json(found.to_dict())
@@ -188,7 +189,7 @@ def mistakes(
     from gradcheck_lm.draw.terminal import console, table
     from gradcheck_lm.htr.charset import Charset
     from gradcheck_lm.htr.text import load_sentences
-    from gradcheck_lm.lab.comparing.report import percent
+    from gradcheck_lm.lab.comparing.sentences import percent
     from gradcheck_lm.lab.measuring.mistakes import find_mistakes, vocabulary
 
     labels, readings = read_data(data, recogniser, device, limit=limit, drop_unknown=drop_unknown, choice=choice)

@@ -31,7 +31,7 @@ def train(
 ) -> None:
     """Train a recogniser on labelled lines. Interrupt it and call it again: it goes on where it was."""
     from gradcheck_lm.draw.terminal import progress
-    from gradcheck_lm.lab.comparing.report import percent
+    from gradcheck_lm.lab.comparing.sentences import percent
     from gradcheck_lm.lab.training.train import train as train_recogniser
 
     if settings.validation:  # as it stands in the states of runs from before: without a slash at its end

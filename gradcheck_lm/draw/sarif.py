@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import linecache
 import os
 from collections import Counter
 from collections.abc import Sequence
@@ -89,14 +90,22 @@ def _fingerprint(cut: CutView, seen: Counter[str]) -> str:
     return hashlib.sha256(f"{text}\n{seen[text]}".encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
+def _column(cut: CutView) -> int:
+    """Where the marked part begins in the file's line, from 1; 0 where nothing is marked or the file has changed."""
+    line = linecache.getline(cut.file, cut.line).rstrip("\n")
+    if not cut.source.marked or line.replace("\t", " ").strip() != cut.source.whole:
+        return 0
+    return len(line) - len(line.lstrip()) + len(cut.source.before) + 1
+
+
 def _location(file: str, line: int, cut: CutView | None = None) -> dict[str, Any]:
     path = Path(file)
     if path.is_absolute() and path.is_relative_to(root := Path(os.getcwd())):
         path = path.relative_to(root)  # SARIF viewers open a relative path in the checkout
     uri = path.as_uri() if path.is_absolute() else quote(path.as_posix())
     region: dict[str, Any] = {"startLine": line}
-    if cut is not None and cut.columns is not None:
-        region |= {"startColumn": cut.columns[0] + 1, "endColumn": cut.columns[1] + 1}
+    if cut is not None and (start := _column(cut)):
+        region |= {"startColumn": start, "endColumn": start + len(cut.source.marked)}
     if cut is not None and cut.source.whole:
         region["snippet"] = {"text": cut.source.whole}
     location: dict[str, Any] = {"physicalLocation": {"artifactLocation": {"uri": uri}, "region": region}}

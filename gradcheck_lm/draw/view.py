@@ -67,7 +67,6 @@ class CutView:
     cures: tuple[str, ...]
     lesson: str
     node: int | None  # id of the node of the graph that it marks
-    columns: tuple[int, int] | None = None  # what is marked in the file's own line, from 0, the end exclusive
 
     @property
     def starves(self) -> bool:
@@ -238,7 +237,6 @@ def cut_of(finding: Finding, index: int, language: str = "en") -> CutView:
         cures=tuple(finding.cures if wording is None else wording.cures),
         lesson=kind.lesson if kind is not None else "",
         node=finding.node,
-        columns=finding.columns,
     )
 
 

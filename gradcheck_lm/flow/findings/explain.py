@@ -111,6 +111,12 @@ def help_uri(kind: Kind) -> str | None:
     return None if pages is None else f"{pages}/{_PAGE}.html#{kind.code}"
 
 
+def lesson_uri(lesson: str, language: str = "en") -> str | None:
+    """Where the documentation has a lesson as a page; None where its pages are not known, or there is no lesson."""
+    pages = _project_url("documentation")
+    return f"{pages}/lessons/{language}/{lesson}.html" if pages is not None and lesson else None
+
+
 def home_page() -> str | None:
     """Where the project lives; None where the installed package does not say."""
     return _project_url("homepage") or _project_url("documentation")
