@@ -81,8 +81,10 @@ def _report(report: Report | Diagnosis | Mapping[str, Any]) -> Report:
 def _of_one(diagnosis: Diagnosis) -> Report:
     """The page of one diagnosis: named after its program, with where and when it was made."""
     script = script_of(diagnosis)
-    named = {"title": f"Gradient flow of {script}", "title_ja": f"{script} の勾配の流れ"} if script else {}
-    return Report(**named, made=facts(script=script), diagnoses={"": diagnosis})
+    title, title_ja = f"Gradient flow of {script}", f"{script} の勾配の流れ"
+    if not script:
+        title, title_ja = "Gradient flow", "勾配の流れ"
+    return Report(title, title_ja, made=facts(script=script), diagnoses={"": diagnosis})
 
 
 def _context(report: Report, timeout: float) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import sys
 import threading
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from gradcheck_lm.errors import CheckpointError, GradcheckLMError, RunStopped
 from gradcheck_lm.foreign import parse_json
@@ -53,7 +54,9 @@ class Job:
     def from_json(text: str) -> Job:
         """A job from `to_json`."""
         found = parse_json(text)
-        config = {name: tuple(one) if isinstance(one, list) else one for name, one in found["config"].items()}
+        config: dict[str, Any] = {
+            name: tuple(one) if isinstance(one, list) else one for name, one in found["config"].items()
+        }
         return Job(ComparisonConfig(**config), found["out"], found["experiment"], found["arm"])
 
     def run(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gradcheck_lm.draw.words import place
+from gradcheck_lm.draw.view import cut_of
 from gradcheck_lm.lab.comparing.compare import Comparison
 from gradcheck_lm.lab.config import AGAIN, ComparisonConfig
 
@@ -71,9 +71,9 @@ def verdict(found: Comparison) -> str:
     diagnosis = found.diagnoses.get("argmax")
     if diagnosis is None or not diagnosis.findings:
         return found.verdict
-    first = diagnosis.findings[0]
+    first = cut_of(diagnosis.findings[0], 1)
     return (
-        f"The language-model penalty teaches the argmax arm nothing: its gradient stops at {place(first)} "
+        f"The language-model penalty teaches the argmax arm nothing: its gradient stops at {first.place} "
         f"({first.code} {first.kind})."
     )
 
@@ -83,9 +83,9 @@ def verdict_ja(found: Comparison) -> str:
     diagnosis = found.diagnoses.get("argmax")
     if diagnosis is None or not diagnosis.findings:
         return ""
-    first = diagnosis.findings[0]
+    first = cut_of(diagnosis.findings[0], 1)
     return (
-        f"argmax 版の言語モデル損失は何も教えません。勾配は {place(first)} の {first.op} "
+        f"argmax 版の言語モデル損失は何も教えません。勾配は {first.place} の {first.op} "
         f"({first.kind}) で切断されています。"
     )
 
