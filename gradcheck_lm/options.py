@@ -37,6 +37,7 @@ class Option:
             state holds it in another form (in the arm, in the training's settings, by the lines' names); GIVEN, where
             it is anything but None, False, 0 or empty (states that were made before there was this option know nothing
             of it); or the name of the field without which this one has no effect.
+        argument: a word known by its place instead.
     """
 
     help: str
@@ -55,6 +56,7 @@ class Option:
     short: str = ""
     show_default: bool = True
     identity: str = ALWAYS
+    argument: bool = False
 
     def check(self, name: str, value: Any) -> None:
         """Hold a value against choices and bounds; None passes.

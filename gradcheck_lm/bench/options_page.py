@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from gradcheck_lm.cli import app
-from gradcheck_lm.commands.options import Argument, Flat, help_of, metavar_of
+from gradcheck_lm.commands.options import Flat, help_of, metavar_of
 from gradcheck_lm.options import ALWAYS, ELSEWHERE, GIVEN, NEVER
 
 _IDENTITY = {ALWAYS: "yes", ELSEWHERE: "yes", NEVER: "", GIVEN: "where given"}
@@ -33,7 +33,7 @@ def options_page() -> str:
             continue
         head = ["what is typed", "default", "what it is", *(["part of the run's identity"] if resumed else [])]
         lines += [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
-        for one in sorted(flats, key=lambda one: not isinstance(one.option, Argument)):
+        for one in sorted(flats, key=lambda one: not one.option.argument):
             cells = [f"`{_typed(one)}`", _default(one), help_of(one).replace("|", "\\|")]
             lines.append(f"| {' | '.join([*cells, *([_identity(one)] if resumed else [])])} |")
     return "\n".join(lines) + "\n"
@@ -52,7 +52,7 @@ def _commands() -> Iterator[tuple[str, Callable[..., Any]]]:
 
 
 def _typed(one: Flat) -> str:
-    if isinstance(one.option, Argument):
+    if one.option.argument:
         return one.name
     if one.kind is bool and not one.option.switch:
         return f"{one.name} / --no-{one.name[2:]}"

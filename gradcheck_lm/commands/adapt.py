@@ -7,7 +7,7 @@ from typing import Annotated
 
 from gradcheck_lm.commands.common import StepProgress, note, say, show_json
 from gradcheck_lm.commands.data import Device, Json, ReadAlong
-from gradcheck_lm.commands.options import Argument
+from gradcheck_lm.commands.options import argument
 from gradcheck_lm.draw.lettering import cell
 from gradcheck_lm.lab.settings import LINES, AdaptSettings, StopRule
 from gradcheck_lm.options import Option
@@ -18,7 +18,7 @@ _STOPPING = "When to stop"
 def adapt(
     images: Annotated[
         tuple[Path, ...],
-        Argument(f"Pictures of lines in the new hand, folders of them, or data sets. {LINES}", metavar="IMAGES..."),
+        argument(f"Pictures of lines in the new hand, folders of them, or data sets. {LINES}", metavar="IMAGES..."),
     ],
     out: Annotated[Path, Option("Folder for the adapted checkpoint and the readings.", metavar="DIR")],
     settings: AdaptSettings = AdaptSettings(),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from gradcheck_lm.commands.options import Argument
+from gradcheck_lm.commands.options import argument
 from gradcheck_lm.lab.config import (
     BEAM,
     BONUS,
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from gradcheck_lm.lab.measuring.decoding import Fusing
 
 _LINES, _LOGITS, _ALONG = "Which lines", "Of logits", "Reading along with a character n-gram"
-Data = Annotated[Path, Argument(f"{LINES} Or logits: .npy, .npz, .csv.", metavar="DATA")]
+Data = Annotated[Path, argument(f"{LINES} Or logits: .npy, .npz, .csv.", metavar="DATA")]
 Recogniser = Annotated[str, Option(RECOGNISER_HELP, suggestions=(SHIPPED,))]
 Json = Annotated[bool, Option("Print the result as JSON.", name="json", switch=True)]
 Limit = Annotated[int | None, Option("Read only the first so many lines.", least=1, metavar="LINES", panel=_LINES)]

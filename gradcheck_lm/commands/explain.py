@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from gradcheck_lm.commands.common import fail, note, say, show_json
 from gradcheck_lm.commands.lessons import Language
-from gradcheck_lm.commands.options import Argument
+from gradcheck_lm.commands.options import argument
 from gradcheck_lm.options import Option
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def explain(
     kind: Annotated[
-        str, Argument("A code (GF101) or a name (discrete_op); without one, all of them.", metavar="[CODE]")
+        str, argument("A code (GF101) or a name (discrete_op); without one, all of them.", metavar="[CODE]")
     ] = "",
     lang: Language = None,
     as_json: Annotated[bool, Option("Print JSON for a program to read.", name="json", switch=True)] = False,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gradcheck_lm.commands.common import show_json
-from gradcheck_lm.commands.options import Argument
+from gradcheck_lm.commands.options import argument
 from gradcheck_lm.options import Option
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ Language = Annotated[
         metavar="[en|ja]",
     ),
 ]
-Name = Annotated[str, Argument("l03, 3 or the whole name; by default the next lesson.", metavar="[NAME]")]
+Name = Annotated[str, argument("l03, 3 or the whole name; by default the next lesson.", metavar="[NAME]")]
 
 
 def _course() -> tuple[list[Lesson], Progress]:
@@ -131,7 +131,7 @@ def hint(
 
 
 def reset(
-    name: Annotated[str, Argument("l03, 3 or the whole name.", metavar="NAME")],
+    name: Annotated[str, argument("l03, 3 or the whole name.", metavar="NAME")],
     lang: Language = None,
 ) -> None:
     """Begin an exercise anew. What you had is kept in .gradcheck_lm/backups beside the lessons."""
@@ -204,7 +204,7 @@ def listing(json: Annotated[bool, Option("For a program to read.", switch=True)]
         typer.echo(f"{row['name']}\t{row['state']}")
 
 
-def init(folder: Annotated[Path, Argument("A new folder, or one laid out before.", metavar="DIR")],
+def init(folder: Annotated[Path, argument("A new folder, or one laid out before.", metavar="DIR")],
          lang: Language = None) -> None:  # fmt: skip
     """Lay the course out in a folder of your own. In one laid out before, it brings lessons up to date; edited
     exercises stay."""

@@ -20,9 +20,9 @@ _WIDEST = 44  # columns that choices may take in the help; more of them stand be
 _METAVARS = {int: "N", float: "X", Path: "PATH"}
 
 
-@dataclass(frozen=True)
-class Argument(Option):
-    """A command's own word, known by its place."""
+def argument(help: str, **more: Any) -> Option:
+    """A command's own word, known by its place; `more` as in `Option`."""
+    return Option(help, argument=True, **more)
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Flat:
     @property
     def name(self) -> str:
         """What is typed: --name, or the name of an argument."""
-        if isinstance(self.option, Argument):
+        if self.option.argument:
             return self.option.metavar or self.key.upper()
         return "--" + (self.option.name or self.key.replace("_", "-"))
 
@@ -156,7 +156,7 @@ def _annotation(one: Flat) -> Any:
     completed: dict[str, Any] = {}
     if its.suggestions:
         completed["autocompletion"] = _completing(its.suggestions)
-    if isinstance(its, Argument):
+    if its.argument:
         return Annotated[typed, typer.Argument(help=help_of(one), metavar=its.metavar or None, **completed)]
     names = [f"{one.name}/--no-{one.name[2:]}" if kind is bool and not its.switch else one.name]
     names += [its.short] if its.short else []

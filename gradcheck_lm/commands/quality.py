@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from gradcheck_lm.commands.common import note, plain, say, show_json
 from gradcheck_lm.commands.data import Choice, Device, Json, Recogniser
-from gradcheck_lm.commands.options import Argument
+from gradcheck_lm.commands.options import argument
 from gradcheck_lm.lab.config import LANGUAGE_MODELS, SHIPPED
 from gradcheck_lm.lab.settings import LINES, LM_HELP, QualitySettings
 from gradcheck_lm.options import Option
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def quality(
     data: Annotated[
         Path | None,
-        Argument(
+        argument(
             f"{LINES} Or logits of your own: .npy (T, N, C); .npz with 'logits' and, if you have them, 'labels' "
             "and 'characters'; .csv; or a folder of these. Left out: lines in a hand never seen in training.",
             metavar="[DATA]",

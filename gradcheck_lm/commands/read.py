@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from gradcheck_lm.commands.common import note, say, show_json
 from gradcheck_lm.commands.data import Choice, Data, Device, DropUnknown, Json, Limit, ReadAlong, Recogniser
-from gradcheck_lm.commands.options import Argument
+from gradcheck_lm.commands.options import argument
 from gradcheck_lm.commands.readings import compare_logits, load, read_data, read_lines, read_logits
 from gradcheck_lm.draw.lettering import cell
 from gradcheck_lm.lab.config import LANGUAGE_MODELS
@@ -108,7 +108,7 @@ def show_change(found: ReadingChange, lm: str | None, json_output: bool) -> None
 def transcribe(
     images: Annotated[
         tuple[Path, ...],
-        Argument(f"Pictures of single lines, folders of them, or data sets. {LINES} Or logits.", metavar="IMAGES..."),
+        argument(f"Pictures of single lines, folders of them, or data sets. {LINES} Or logits.", metavar="IMAGES..."),
     ],
     recogniser: Recogniser = "synthetic",
     choice: Choice = _CHOICE,

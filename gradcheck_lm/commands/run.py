@@ -13,7 +13,7 @@ import typer
 
 from gradcheck_lm.commands.common import note
 from gradcheck_lm.commands.lessons import Language
-from gradcheck_lm.commands.options import Argument
+from gradcheck_lm.commands.options import argument
 from gradcheck_lm.errors import ArgumentError
 from gradcheck_lm.options import Option
 
@@ -30,7 +30,7 @@ _STANDARD_OUTPUT = Path("-")
 
 def run(
     context: typer.Context,
-    script: Annotated[str, Argument("The script, followed by its own arguments.", metavar="SCRIPT [ARGUMENTS]...")],
+    script: Annotated[str, argument("The script, followed by its own arguments.", metavar="SCRIPT [ARGUMENTS]...")],
     module: Annotated[bool, Option("SCRIPT is a module, as in python -m.", switch=True, short="-m")] = False,
     until: Annotated[
         str,

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from gradcheck_lm.cli import app
 from gradcheck_lm.commands.common import friendly
-from gradcheck_lm.commands.options import Argument, takes_settings
+from gradcheck_lm.commands.options import argument, takes_settings
 from gradcheck_lm.errors import ArgumentError
 from gradcheck_lm.lab.config import PENALTY_NAMES, ComparisonConfig, TrainingConfig
 from gradcheck_lm.lab.settings import OBJECTIVES, PROPOSALS, AdaptSettings, TrainSettings
@@ -56,7 +56,7 @@ def walks() -> tuple[typer.Typer, list[tuple[Any, ...]]]:
     program, seen = typer.Typer(), []
 
     def walk(
-        where: Annotated[tuple[Path, ...], Argument("To.")],
+        where: Annotated[tuple[Path, ...], argument("To.")],
         settings: Walk = Walk(hidden=2.0, steps=4),
         quick: Annotated[bool, Option("Now.", switch=True, short="-q")] = False,
     ) -> None:

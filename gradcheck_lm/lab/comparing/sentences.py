@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from gradcheck_lm.draw.view import cut_of
 from gradcheck_lm.lab.comparing.compare import Comparison
+from gradcheck_lm.lab.comparing.experiments import ArmOutcome
 from gradcheck_lm.lab.config import AGAIN, ComparisonConfig
+from gradcheck_lm.lab.measuring.metrics import bootstrap_interval
 
 Texts = tuple[str, str, str, str]  # title, description, both in Japanese
 
@@ -91,26 +91,30 @@ def verdict_ja(found: Comparison) -> str:
 
 
 def helped(found: Comparison, language: str = "en") -> str:
-    """Which fix lowered the error rate, and by how much; or that none did, beyond what chance does."""
-    said = [_helped(found.summary[name]["arms"], name, language) for name in ("new_hand", "with_labels")]
+    """Which fix lowered the error rate below that of `ctc`, and by how much; or that none did, beyond what chance does.
+
+    Paired over lines, and for the best of several: the interval is so wide that it holds for all of them at once.
+    """
+    said = [_helped(found.outcomes[name], name, language) for name in ("new_hand", "with_labels")]
     return (" " if language == "en" else "").join(filter(None, said))
 
 
-def _helped(arms: dict[str, dict[str, Any]], experiment: str, language: str) -> str:
-    fixes = {name: figures for name, figures in arms.items() if name not in _NO_FIXES}
+def _helped(outcomes: dict[str, ArmOutcome], experiment: str, language: str) -> str:
+    fixes = {name: outcome.after.characters for name, outcome in outcomes.items() if name not in _NO_FIXES}
     if not fixes:
         return ""
-    best, figures = min(fixes.items(), key=lambda item: item[1]["cer_after"])
-    low, high = figures["cer_interval"]
-    sure = high < 0 and figures["cer_after"] < arms["ctc"]["cer_after"]
-    before, after, base = (
-        percent(rate) for rate in (figures["cer_before"], figures["cer_after"], arms["ctc"]["cer_after"])
-    )
+    alone, count = outcomes["ctc"].after.characters, len(fixes)
+    best = min(fixes, key=lambda name: fixes[name].rate)
+    low, high = bootstrap_interval(alone, fixes[best], level=1 - 0.05 / count)  # Bonferroni
+    after, base = percent(fixes[best].rate), percent(alone.rate)
     interval = f"{100 * low:+.1f} .. {100 * high:+.1f}"
     if language == "ja":
         where = "ラベルなしでは" if experiment == "new_hand" else "ラベルありでは"
-        what = f"最も効いたのは {best} です" if sure else f"偶然を超えて効いた修正はありません (最良は {best})"
-        return f"{where}、{what}。CER {before} % → {after} % (95 %: {interval} ポイント)、ctc は {base} % でした。"
+        what = f"最も効いた修正は {best} です" if high < 0 else f"偶然を超えて効いた修正はありません (最良は {best})"
+        return f"{where}、{what}。CER は {after} %、ctc は {base} % (差の 95 % 区間: {interval} ポイント、{count} 個中の最良)。"
     where = "Without labels" if experiment == "new_hand" else "With labels"
-    what = f"{best} helped most" if sure else f"no fix lowered the error rate beyond chance; the best was {best}"
-    return f"{where}, {what}: CER {before} % to {after} % (95 %: {interval} points), where ctc ended at {base} %."
+    what = f"{best} helped most" if high < 0 else f"no fix lowered the error rate beyond chance; the best was {best}"
+    return (
+        f"{where}, {what}: CER {after} %, where ctc ended at {base} % (95 % of the difference, for the best of {count}: "
+        f"{interval} points)."
+    )
