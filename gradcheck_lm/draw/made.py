@@ -52,12 +52,12 @@ def command(words: Sequence[str]) -> str:
     for word in words[1:]:
         name, equals, _ = word.partition("=")
         if hidden and not word.startswith("-"):
-            word = "***"
+            word = "..."
         elif equals and _SECRET.search(name):
-            word = f"{name}=***"
+            word = f"{name}=..."
         hidden = word.startswith("-") and not equals and bool(_SECRET.search(word))
         rest.append(word)
-    return shlex.join([*program, *rest]).replace("'***'", "***")
+    return shlex.join([*program, *rest])
 
 
 def _version(name: str) -> str:

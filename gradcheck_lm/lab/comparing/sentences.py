@@ -111,10 +111,9 @@ def _helped(outcomes: dict[str, ArmOutcome], experiment: str, language: str) -> 
     if language == "ja":
         where = "ラベルなしでは" if experiment == "new_hand" else "ラベルありでは"
         what = f"最も効いた修正は {best} です" if high < 0 else f"偶然を超えて効いた修正はありません (最良は {best})"
-        return f"{where}、{what}。CER は {after} %、ctc は {base} % (差の 95 % 区間: {interval} ポイント、{count} 個中の最良)。"
+        chosen = f"差の 95 % 区間: {interval} ポイント、{count} 個中の最良"
+        return f"{where}、{what}。CER は {after} %、ctc は {base} % ({chosen})。"
     where = "Without labels" if experiment == "new_hand" else "With labels"
     what = f"{best} helped most" if high < 0 else f"no fix lowered the error rate beyond chance; the best was {best}"
-    return (
-        f"{where}, {what}: CER {after} %, where ctc ended at {base} % (95 % of the difference, for the best of {count}: "
-        f"{interval} points)."
-    )
+    chosen = f"95 % of the difference, for the best of {count}: {interval} points"
+    return f"{where}, {what}: CER {after} %, where ctc ended at {base} % ({chosen})."
