@@ -101,16 +101,16 @@ def _show(checks: list[Check]) -> None:
     from gradcheck_lm.draw.consoles import console, table
 
     rows = [[check.group, check.name, check.found or ("missing" if check.cure else NO_GPU)] for check in checks]
-    console().print(table("What is installed", ["for", "what", "found"], rows))
     missing: dict[str, list[str]] = {}
     for check in checks:
         if check.found is None and check.cure:
             missing.setdefault(check.cure, []).append(check.name)
+    if not any(check.found is None and check.needed for check in checks):
+        say("The debugger can run; what is missing is for other parts.\n" if missing else "Everything is here.\n")
+    console().print(table("What is installed", ["for", "what", "found"], rows))
     say("")
     for cure, names in missing.items():
         say(f"missing: {', '.join(names)}\n  {cure}")
-    if not any(check.found is None and check.needed for check in checks):
-        say("The debugger can run." if missing else "Everything is here.")
 
 
 def _packages() -> Iterator[Check]:

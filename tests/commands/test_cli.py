@@ -83,6 +83,7 @@ def test_doctor() -> None:
     code, out, _ = call("doctor")
     assert code == 0
     assert "torch" in out
+    assert out.startswith(("The debugger can run", "Everything is here."))  # what most want to know
     code, out, _ = call("doctor", "--json")
     assert {row["name"] for row in json.loads(out)} >= {
         "torch",

@@ -67,13 +67,50 @@ def test_a_line_costs_what_the_file_says(text: str, tmp_path: Path) -> None:
     assert model.order == 3
     nats = -math.log(10) * sum(KNOWN[text])
     assert model.nll([text]).tolist() == pytest.approx([nats], rel=1e-12)
-    automaton = model.automaton(Charset("ab x"), dtype=torch.float64)
-    state, cost = automaton.start, 0.0
+    assert cost(model, "ab x", text) == pytest.approx(nats, rel=1e-12)
+
+
+def cost(model: NgramModel, characters: str, text: str) -> float:
+    """Nats of a line along the automaton."""
+    automaton = model.automaton(Charset(characters), dtype=torch.float64)
+    state, total = automaton.start, 0.0
     for character in text:
         column = automaton.characters.index(character)
-        cost += float(automaton.cost[state, column])
+        total += float(automaton.cost[state, column])
         state = int(automaton.next_state[state, column])
-    assert cost + float(automaton.end_cost[state]) == pytest.approx(nats, rel=1e-12)
+    return total + float(automaton.end_cost[state])
+
+
+def test_a_pruned_model_costs_the_same_along_its_automaton(tmp_path: Path) -> None:
+    """`a b` is a context, and neither `b` nor, of `c a b`, `c a`: pruned files leave such out."""
+    text = """\\data\\
+ngram 1=5
+ngram 2=1
+ngram 3=1
+ngram 4=1
+
+\\1-grams:
+-0.9\t</s>
+-99\t<s>
+-0.5\ta
+-0.6\tb
+-0.7\tc
+
+\\2-grams:
+-0.2\ta b\t-0.3
+
+\\3-grams:
+-0.1\ta b c\t-0.05
+
+\\4-grams:
+-0.02\tc a b c
+
+\\end\\
+"""
+    model = load_language_model(written(tmp_path, text), device="cpu", dtype="float64")
+    for letters in itertools.product("abc", repeat=5):
+        line = "".join(letters)
+        assert cost(model, "abc", line) == pytest.approx(float(model.nll([line])), rel=1e-12), line
 
 
 @pytest.mark.parametrize("name", ["by-hand.arpa.gz", "packed.lm"])
