@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gradcheck_lm.commands.common import show_json
+from gradcheck_lm.commands.options import argument
+from gradcheck_lm.options import Option
 
 if TYPE_CHECKING:
     from gradcheck_lm.course.catalogue import Lesson
@@ -15,8 +17,16 @@ if TYPE_CHECKING:
     from gradcheck_lm.course.progress import Progress
     from gradcheck_lm.course.say import Voice
 
-Language = Annotated[str, typer.Option("--lang", help="ja or en; by default GRADCHECK_LM_LANG, else the locale's.")]
-Name = Annotated[str, typer.Argument(metavar="[NAME]", help="l03, 3 or the whole name; by default the next lesson.")]
+Language = Annotated[
+    str | None,
+    Option(
+        "The language; by default GRADCHECK_LM_LANG, else the locale's.",
+        name="lang",
+        suggestions=("en", "ja"),
+        metavar="[en|ja]",
+    ),
+]
+Name = Annotated[str, argument("l03, 3 or the whole name; by default the next lesson.", metavar="[NAME]")]
 
 
 def _course() -> tuple[list[Lesson], Progress]:
@@ -27,10 +37,10 @@ def _course() -> tuple[list[Lesson], Progress]:
     return lessons_in(course), Progress(course)
 
 
-def _voice(language: str) -> Voice:
+def _voice(language: str | None) -> Voice:
     from gradcheck_lm.course.say import use_voice
 
-    return use_voice(language)
+    return use_voice(language or "")
 
 
 def _pick(lessons: list[Lesson], progress: Progress, name: str) -> Lesson:
@@ -51,7 +61,7 @@ def _editable(lesson: Lesson) -> None:
         )
 
 
-def board(context: typer.Context, lang: Language = "") -> None:
+def board(context: typer.Context, lang: Language = None) -> None:
     """The course, in English and Japanese: all lessons, how far you are, and the one command to type next."""
     if context.invoked_subcommand is None:
         from gradcheck_lm.course.board import show_board
@@ -60,7 +70,7 @@ def board(context: typer.Context, lang: Language = "") -> None:
         show_board(spoken, *_course())
 
 
-def check(name: Name = "", lang: Language = "") -> None:
+def check(name: Name = "", lang: Language = None) -> None:
     """Check an exercise; stops at the first thing that is wrong and names the likely mistake. Exit code 1 while red."""
     spoken = _voice(lang)
     lessons, progress = _course()
@@ -96,8 +106,8 @@ def _check(spoken: Voice, lesson: Lesson, progress: Progress) -> Verdict:
 
 def hint(
     name: Name = "",
-    tier: Annotated[int | None, typer.Option(min=1, max=3, help="Show this tier; by default the next one.")] = None,
-    lang: Language = "",
+    tier: Annotated[int | None, Option("Show this tier, 1 to 3; by default the next one.", least=1, most=3)] = None,
+    lang: Language = None,
 ) -> None:
     """A hint, stronger each time you ask: three tiers, the first never holds the answer."""
     from gradcheck_lm.course.board import COMMAND, next_lesson, show_hint
@@ -121,8 +131,8 @@ def hint(
 
 
 def reset(
-    name: Annotated[str, typer.Argument(help="l03, 3 or the whole name.")],
-    lang: Language = "",
+    name: Annotated[str, argument("l03, 3 or the whole name.", metavar="NAME")],
+    lang: Language = None,
 ) -> None:
     """Begin an exercise anew. What you had is kept in .gradcheck_lm/backups beside the lessons."""
     from gradcheck_lm.course.board import short
@@ -142,7 +152,7 @@ def reset(
         spoken.put(f"    {short(kept)}")
 
 
-def watch(name: Name = "", lang: Language = "") -> None:
+def watch(name: Name = "", lang: Language = None) -> None:
     """Check an exercise again at every change of its file, until Ctrl-C; never goes on by itself."""
     from gradcheck_lm.course.board import short, show_next
     from gradcheck_lm.course.language import Words
@@ -169,7 +179,7 @@ def watch(name: Name = "", lang: Language = "") -> None:
         raise typer.Exit(0) from None
 
 
-def listing(json: Annotated[bool, typer.Option("--json", help="For a program to read.")] = False) -> None:
+def listing(json: Annotated[bool, Option("For a program to read.", switch=True)] = False) -> None:
     """The lessons' names and states, one a line."""
     lessons, progress = _course()
     rows = [
@@ -194,8 +204,8 @@ def listing(json: Annotated[bool, typer.Option("--json", help="For a program to 
         typer.echo(f"{row['name']}\t{row['state']}")
 
 
-def init(folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new folder, or one laid out before.")],
-         lang: Language = "") -> None:  # fmt: skip
+def init(folder: Annotated[Path, argument("A new folder, or one laid out before.", metavar="DIR")],
+         lang: Language = None) -> None:  # fmt: skip
     """Lay the course out in a folder of your own. In one laid out before, it brings lessons up to date; edited
     exercises stay."""
     from gradcheck_lm.course.board import short
