@@ -75,7 +75,8 @@ def check(name: Name = "", lang: Language = "") -> None:
 
 
 def _check(spoken: Voice, lesson: Lesson, progress: Progress) -> Verdict:
-    from gradcheck_lm.course.board import short, show_verdict
+    from gradcheck_lm.course.board import show_verdict
+    from gradcheck_lm.course.wrapping import short
     from gradcheck_lm.course.gate import check_file
     from gradcheck_lm.course.language import Words
     from gradcheck_lm.errors import DataError
@@ -125,7 +126,7 @@ def reset(
     lang: Language = "",
 ) -> None:
     """Begin an exercise anew. What you had is kept in .gradcheck_lm/backups beside the lessons."""
-    from gradcheck_lm.course.board import short
+    from gradcheck_lm.course.wrapping import short
     from gradcheck_lm.course.language import Words
     from gradcheck_lm.course.progress import reset as write_anew
 
@@ -144,7 +145,7 @@ def reset(
 
 def watch(name: Name = "", lang: Language = "") -> None:
     """Check an exercise again at every change of its file, until Ctrl-C; never goes on by itself."""
-    from gradcheck_lm.course.board import short, show_next
+    from gradcheck_lm.course.board import show_next
     from gradcheck_lm.course.language import Words
     from gradcheck_lm.course.watching import watch_file
 
@@ -198,7 +199,7 @@ def init(folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new folde
          lang: Language = "") -> None:  # fmt: skip
     """Lay the course out in a folder of your own. In one laid out before, it brings lessons up to date; edited
     exercises stay."""
-    from gradcheck_lm.course.board import short
+    from gradcheck_lm.course.wrapping import short
     from gradcheck_lm.course.catalogue import is_course
     from gradcheck_lm.course.language import Words
     from gradcheck_lm.course.shelf import lay_out

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-from pathlib import Path
 
 from rich import box
 from rich.cells import cell_len
@@ -17,7 +15,7 @@ from gradcheck_lm.course.judge import Verdict
 from gradcheck_lm.course.language import Words
 from gradcheck_lm.course.progress import Progress
 from gradcheck_lm.course.say import WIDTH, Voice
-from gradcheck_lm.course.wrapping import wrap
+from gradcheck_lm.course.wrapping import short, wrap
 from gradcheck_lm.draw.consoles import table
 from gradcheck_lm.draw.lettering import shown
 
@@ -54,16 +52,6 @@ def next_command(lessons: list[Lesson], progress: Progress) -> str:
     if progress.state(lesson.name) == "new":
         return f"python {short(lesson.folder / 'lesson.py')}"
     return f"{COMMAND} check {lesson.name}"
-
-
-def short(path: Path) -> str:
-    """A path as one would type it from here."""
-    try:
-        relative = os.path.relpath(path)
-    except ValueError:  # another drive
-        return str(path)
-    text = relative if not relative.startswith(os.path.join("..", "..", "..")) else str(path)
-    return f'"{text}"' if " " in text else text
 
 
 def show_board(voice: Voice, lessons: list[Lesson], progress: Progress) -> None:

@@ -107,11 +107,16 @@ def _part(event: Mapping[str, Any], name: str, language: str) -> list[str]:
     if kind == "say":
         return [_escaped(event[language])]
     if kind == "ask":
-        return [f"> **{_GUESS.in_language(language)}.** {_escaped(event[language])}"]
+        choices = [f">\n> ({letter}) {_escaped(one[language])}" for letter, one in
+                   zip("abcdefgh", event.get("choices", ()), strict=False)]  # fmt: skip
+        return ["\n".join([f"> **{_GUESS.in_language(language)}.** {_escaped(event[language])}", *choices])]
+    if kind == "answer":
+        return [f"**{_escaped(event[language])}**"]
     if kind == "code":
         return [_fence(event["text"], "python")]
     if kind == "table":
-        return [_table(event["columns"], event["rows"])]
+        suffix = "_ja" if language == "ja" and "rows_ja" in event else ""
+        return [_table(event["columns" + suffix], event["rows" + suffix])]
     if kind == "picture":
         return _picture(event, name, language)
     return []  # the title stands at the head already

@@ -71,3 +71,14 @@ MUTANTS = {
         rejected_by="check_weight_of_a_live_penalty",
     ),
 }
+
+EQUAL = {
+    "gradients: result: negate  `return [torch.zeros_like*": "minus 0 is 0",
+    "gradients: result: axis_0  `return [torch.zeros_like*": "every row of zeros is the same",
+    "gradients: argument: detach  `parameters`*": "of these only the shape is asked for: zeros of that shape",
+    "gradients: argument: absolute  `parameters`*": "of these only the shape is asked for: zeros of that shape",
+    "gradients: argument: negate  `parameters`*": "of these only the shape is asked for: zeros of that shape",
+    "gradients: argument: axis_0  `parameters`*": "of these only the shape is asked for: zeros of that shape",
+    "verdict: argument: absolute  `term`": "the gradient is zero or not whatever its sign",
+    "verdict: argument: negate  `term`": "the gradient is zero or not whatever its sign",
+}

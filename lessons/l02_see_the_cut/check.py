@@ -1,7 +1,5 @@
 """Checks of exercise 2: graphs of many shapes, and chains of values with one or several cuts."""
 
-from types import SimpleNamespace
-
 import torch
 
 from gradcheck_lm.course.expect import expect, expect_type
@@ -17,6 +15,20 @@ def same(found, wanted):
 def parameters():
     """Three leaves, of which two hold equal numbers."""
     return [torch.full((2, 3), value, requires_grad=True) for value in (0.5, 0.5, 2.0)]
+
+
+class Loss(torch.Tensor):
+    """A tensor whose grad_fn is an operation of our own."""
+
+    top = None
+
+    @property
+    def grad_fn(self):
+        return self.top
+
+    @property
+    def requires_grad(self):
+        return True
 
 
 class Operation:
@@ -64,6 +76,11 @@ def check_inputs_without_a_road(answer):
     b.requires_grad_(False)
     found = answer.reachable_leaves((torch.ones(3) * (a * b) * 2 + c).sum())
     expect(
+        same(answer.reachable_leaves((a * 2).exp()), [a]),
+        ja="要素が一つでない値からも、葉テンソルを集めてください。",
+        en="Collect the leaf tensors of a value with several entries too.",
+    )
+    expect(
         same(found, [a, c]),
         ja="凍結されたパラメータや定数が混ざったときの答えが違います({count} 個見つかりました)。",
         en="The answer is wrong where frozen parameters and constants take part (found {count}).",
@@ -97,10 +114,18 @@ def check_diamonds(answer):
     for _ in range(diamonds):
         top = Operation(Operation(top), Operation(top))
     Operation.visits = 0
-    found = answer.reachable_leaves(SimpleNamespace(grad_fn=top, requires_grad=True))
+    loss = torch.ones(()).as_subclass(Loss)
+    loss.top = top
+    found = answer.reachable_leaves(loss)
     boxes = 3 * diamonds + 1
     expect(
-        Operation.visits <= 2 * boxes and same(found, [a]),
+        same(found, [a]),
+        ja="ひし形の続く計算グラフで、葉テンソルが正しく見つかりません({count} 個)。",
+        en="In a graph of many diamonds the leaf tensor was not found, or not once (found {count}).",
+        count=len(found),
+    )
+    expect(
+        Operation.visits <= 2 * boxes,
         ja="箱は {boxes} 個なのに、訪問が {visits} 回ありました。道の数は、ひし形のたびに倍になります。",
         en="There are {boxes} boxes, and {visits} visits: with each diamond the number of roads doubles.",
         boxes=boxes,
@@ -181,6 +206,19 @@ def check_first_cut(answer):
         en="A tensor made anew with `requires_grad_()` is a new leaf tensor: the cut is at `copy`, not at `{named}`.",
         named=named,
     )
+    for chain, right in (
+        ([("first", logits.detach()), ("then", logits), ("last", logits * 2)], "first"),
+        ([("first", logits), ("then", logits * 2), ("last", logits.detach())], "last"),
+    ):
+        named = answer.first_cut(chain, weight)
+        expect(
+            named == right,
+            ja="経路がないのは `{right}` の段ですが、`{named}` と答えました。最初の段も最後の段も調べます。",
+            en="It is the stage `{right}` that has no path, and the answer was `{named}`: the first and the last stage "
+            "are to be looked at too.",
+            right=right,
+            named=named,
+        )
     healthy = [("logits", logits), ("softmax", probabilities), ("loss", probabilities.square().sum())]
     expect(
         answer.first_cut(healthy, weight) is None,

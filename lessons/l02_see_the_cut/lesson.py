@@ -6,8 +6,8 @@ Run it: python lessons/l02_see_the_cut/lesson.py --lang ja
 
 import torch
 
-from gradcheck_lm.course.stage import ask, beat, begin, code, finish, picture, say, show, table
-from gradcheck_lm.course.toys import LABEL, collapse, ctc, story
+from gradcheck_lm.course.stage import ask, beat, begin, choice, code, finish, holds, picture, say, show, table
+from gradcheck_lm.course.toys import collapse, ctc, story
 from gradcheck_lm.draw.autograd import walk
 
 begin(__file__)
@@ -44,11 +44,17 @@ ask(
     "箱はいくつでしょうか。",
     en="Drawn as graphs, how will the broken penalty and the one made of probabilities differ? "
     "How many boxes has each?",
+    choices=[
+        choice(ja="どちらも同じ形で、矢印の色だけが違う", en="both have the same shape, in other colours"),
+        choice(ja="壊れたほうは箱が一つだけ", en="the broken one is a single box", right=True),
+        choice(ja="壊れたほうは途中で矢印が切れている", en="in the broken one an arrow is missing in the middle"),
+    ],
 )
 
 # ---------------------------------------------------------------------------------------------------------------------
 beat("look")
 picture(broken, "lonely-box")
+holds(len(walk({"broken": broken})) == 1, "the broken loss is one box")
 say(
     ja="箱は一つだけです。そこから先へ行く道がありません。これが切断の姿です。",
     en="There is one lonely box, and no way to go from it. This is what a cut looks like.",
@@ -118,10 +124,11 @@ try:
 except RecursionError as error:
     outcome = type(error).__name__
 show("visits", outcome)
+holds(outcome == "RecursionError", "the recursive walk stops")
 show("walk", f"{len(walk({'loss': value.sum()}))} boxes")
 say(
-    ja="一歩ずつ自分を呼ぶ関数は、演算が `3000` 個並ぶと「{outcome}」で止まります。"
-    "ループとリスト(スタック)で歩けば、長さの制限はありません。",
+    ja="再帰で一つずつたどる関数は、演算が `3000` 個つながると「{outcome}」で止まります。"
+    "リストをスタックとして使うループなら、長さの制限はありません。",
     en='A function that calls itself at each step stops at a chain of `3000` operations with "{outcome}". '
     "A loop with a list as its stack has no such limit.",
     outcome=outcome,
@@ -130,11 +137,12 @@ total = ctc(logits) + 0.1 * broken
 found = torch.autograd.grad(total, recogniser.head.weight, retain_graph=True)[0]
 without = torch.autograd.grad(ctc(logits), recogniser.head.weight, retain_graph=True)[0]
 picture({"total": total}, "total", params=names)
+holds(torch.equal(found, without), "all of the sum's gradient is CTC's")
 say(
     ja="最後に、合計の計算グラフです。道はありますが、すべて CTC を通っています。"
     "CTC だけの勾配と比べると、差は {difference:g} です。道を見るときは、どの項から来た道かを見てください。",
     en="Last, the graph of the sum. There is a road, and all of it goes through CTC: "
-    "held against the gradient of CTC alone, the difference is {difference:g}. "
+    "compared with the gradient of CTC alone, the difference is {difference:g}. "
     "When you look at a road, ask which term it comes from.",
     difference=(found - without).abs().max(),
 )
@@ -142,10 +150,8 @@ say(
 # ---------------------------------------------------------------------------------------------------------------------
 beat("next")
 say(
-    ja="演習では、損失から届く葉テンソルを集める関数と、切断の場所を言い当てる関数を直します。"
-    "ラベルは「{label}」のままです。",
+    ja="演習では、損失から届く葉テンソルを集める関数と、切断の場所を言い当てる関数を直します。",
     en="In the exercise you mend a function that collects the leaf tensors which a loss reaches, and one "
-    'that names the place of the cut. The label is still "{label}".',
-    label=LABEL,
+    "that names the place of the cut.",
 )
 finish()

@@ -152,3 +152,10 @@ MUTANTS = {
         rejected_by="check_first_cut",
     ),
 }
+
+EQUAL = {
+    "reaches: argument: *": "asks for the leaves of a value made of this one: they are the same",
+    "first_cut: argument: absolute  `stages`": "a value made of a stage reaches what the stage reaches",
+    "first_cut: argument: negate  `stages`": "a value made of a stage reaches what the stage reaches",
+    "first_cut: argument: axis_0  `stages`": "a value made of a stage reaches what the stage reaches",
+}

@@ -109,3 +109,10 @@ MUTANTS = {
     ),
     "believes_that_true_means_arrival": Mutant({"proves": 'TRUE_PROVES = "a"'}, rejected_by="check_what_true_proves"),
 }
+
+EQUAL = {
+    "difference: .detach() left out  `point.detach()`": "a number is returned either way",
+    "edge: loop: tail *": "one halving of sixty fewer: within what is asked",
+    "edge: loop: head *": "one halving of sixty fewer: within what is asked",
+    "edge: .detach() left out  `point.detach()`": "numbers are compared either way",
+}

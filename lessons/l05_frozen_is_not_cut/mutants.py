@@ -89,3 +89,5 @@ MUTANTS = {
         rejected_by="check_learning_is_measured",
     ),
 }
+
+EQUAL = {"movement: side effect: grad": "the function is there to clear gradients: it says so"}

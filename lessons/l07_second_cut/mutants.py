@@ -147,3 +147,22 @@ MUTANTS = {
         rejected_by="check_zero_is_a_cut",
     ),
 }
+
+EQUAL = {
+    "segments: argument: negate  `path`": "blank or not, equal or not: the sign plays no part",
+    "segments: argument: negate  `path` #4": "blank or not, equal or not: the sign plays no part",
+    "segments: number  `0` #6": "a first frame always begins a letter, unless it is a blank",
+    "letters: argument: detach  `logits`": "a path is made of integers",
+    "letters: minlength left out *": "the last letter has a frame",
+    "letters: number  `1` #8": "more places than letters are counted, and refused, only where there are none",
+    "stages: .clone() left out *": "nothing is written into it",
+    "stages: .detach() left out *": "a clone of a leaf's value made a leaf again",
+    "stages: argument: detach  `value`*": "it is detached in the next breath",
+    "stages: dtype left out *": "the product has the value's dtype",
+    "stages: number  `1`*": "any weights that differ will do",
+    "stages: number  `2`*": "any weights that differ will do",
+    "stages: sum -> mean *": "zero or not is the same",
+    "stages: operator  `value * weights`": "any weights that differ will do",
+    "stages: argument: absolute  `value`*": "zero or not is the same",
+    "stages: argument: negate  `value`*": "zero or not is the same",
+}

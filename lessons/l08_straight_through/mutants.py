@@ -110,3 +110,11 @@ MUTANTS = {
         rejected_by="check_surrogate_itself_is_examined",
     ),
 }
+
+EQUAL = {
+    "straight_through: argument: detach  `hard`": "it is detached anyway",
+    "straight_through: argument: detach  `soft` #2": "it is detached anyway",
+    "is_right: .detach() left out  `value.detach()`": "torch.equal looks at values alone",
+    "is_right: .detach() left out  `hard(logits).detach()`": "torch.equal looks at values alone",
+    "is_right: argument: detach  `logits` #2": "of hard only the value is used",
+}

@@ -74,26 +74,30 @@ def check_nats(answer):
 
 
 def check_penalty(answer):
-    """penalty is the mean over words, with the right gradient
-    ペナルティは単語についての平均で、勾配も正しい"""
+    """penalty is the mean over words, with the right gradient, for soft letters and for straight-through ones
+    ペナルティは単語についての平均で、勾配も正しい。文字はソフトでも STE でもよい"""
     judge = answer.frozen_judge(torch.float64)
     logits = logits_of_odd_shape()
-    moving = logits.detach().clone()
+    read = answer.letters(logits).detach()
 
-    def true_penalty():
-        words = moving[:, 0].softmax(-1).split(answer.WORD)
+    def true_penalty(reading):
+        words = reading.split(answer.WORD)
         return sum(judge(word) for word in words) / len(words)
 
-    value, right = answer.penalty(judge, logits), numerical_gradient(true_penalty, moving)
+    value, right = answer.penalty(judge, logits), true_penalty(read)
     expect(
-        abs(float(value.detach()) - float(true_penalty())) < 1e-9,
-        ja="`penalty` の値が変わりました({found:.4f}、正しくは {right:.4f})。単語についての平均のままにしてください。",
-        en="The value of `penalty` has changed ({found:.4f}, should be {right:.4f}): it should stay the mean over "
-        "words.",
+        abs(float(value.detach()) - float(right.detach())) < 1e-9,
+        ja="`penalty` の値が {found:.4f} です。`letters` が返す文字なら {right:.4f} のはずです。"
+        "単語についての平均のままにしてください。",
+        en="The value of `penalty` is {found:.4f}; for the letters that `letters` returns it should be {right:.4f}: the "
+        "mean over words, as it was.",
         found=value,
-        right=true_penalty(),
+        right=right,
     )
-    expect_gradient(lambda: answer.penalty(judge, logits), logits, right, what=Words("`penalty`", "`penalty`"))
+    leaf, moving = read.clone().requires_grad_(), logits.detach().clone()
+    (slope,) = torch.autograd.grad(true_penalty(leaf), leaf)
+    truth = numerical_gradient(lambda: (slope * moving[:, 0].softmax(-1)).sum(), moving)
+    expect_gradient(lambda: answer.penalty(judge, logits), logits, truth, what=Words("`penalty`", "`penalty`"))
 
 
 def says(answer, terms, model):

@@ -36,7 +36,10 @@ class Value:
         return Value(self.data**exponent, ((self, exponent * self.data ** (exponent - 1)),))
 
     def backward(self):
-        """Add the slope of this number to the .grad of every leaf; a second call adds once more, as in torch."""
+        """Add the slope of this number to the .grad of every leaf; a second call adds once more, as in torch.
+
+        この数の傾きを、すべての葉の .grad に足す。二度目に呼ぶと、torch と同じように、もう一度足す。
+        """
         order = consumers_first(self)
         # >>> hole: accumulate
         # en: gradients that arrive by several roads are added up; what stands between must start from 0 each time
@@ -57,7 +60,12 @@ class Value:
 
 
 def consumers_first(last):
-    """All values that `last` was made of, itself included, each once: a value comes after all that were made of it."""
+    """All values that `last` was made of, itself included, each once: a value comes after all that were made of it.
+
+    The time is proportional to their number.
+    `last` のもとになったすべての値(自分を含む)を一度ずつ。値は、それを使って作られたものすべての後に来る。
+    かかる時間は、値の数に比例する。
+    """
     # >>> hole: order
     # en: a value may hand its gradient on only when it is complete; no recursion, graphs are long
     # ja: 値が勾配を渡してよいのは、自分の勾配がそろってから。グラフは長いので、再帰は使わない
@@ -86,6 +94,8 @@ def cost_of(logits, costs):
     """What a class costs on average, if it is drawn with softmax probabilities of the logits: a Value.
 
     logits: list of Value; costs: list of numbers.
+    ロジットの softmax の確率でクラスを引くときの、コストの平均を Value で返す。
+    logits は Value のリスト、costs は数のリスト。
     """
     # >>> hole: cost
     # en: an index is a plain integer and records nothing; take the expected value instead of choosing
