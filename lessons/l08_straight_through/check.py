@@ -130,7 +130,7 @@ def check_each_row_by_itself(answer):
 def check_surrogate(answer):
     """the surrogate's finite differences are the gradient of straight-through
     代理の関数の有限差分が、STE の勾配と等しい"""
-    logits, _ = logits_and_weights()
+    logits = logits_and_weights()[0] - 5.0
     leaf = logits.clone().requires_grad_()
     soft = leaf.softmax(-1)
     (right,) = torch.autograd.grad(score(one_hot(leaf) + (soft - soft.detach())), leaf)
@@ -187,6 +187,20 @@ def first_row(x):
     return x * (torch.arange(len(x)) == 0)[:, None]
 
 
+class HalfBelow(torch.autograd.Function):
+    """x squared, with half of the right gradient below 0."""
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x * x
+
+    @staticmethod
+    def backward(ctx, grad):
+        (x,) = ctx.saved_tensors
+        return grad * torch.where(x < 0, x, 2 * x)
+
+
 def accepted(answer, estimator, hard, surrogate, logits):
     """What the learner's function says, of functions of any kind."""
     return answer.is_right(estimator, hard, surrogate, logits.clone().requires_grad_())
@@ -225,6 +239,10 @@ def check_where_it_is_asked(answer):
     wrong_side = {
         "another function below 0": (through(relu), floor(relu), lambda x: torch.where(x < 0, x * 0.3, x).sum()),
         "the sign": (lambda x: -through(lambda y: y**2)(x), lambda x: -floor(lambda y: y**2)(x), lambda x: (x**2).sum()),
+        "the opposite value": (lambda x: (x**2).sum() - 2 * (x.detach() ** 2).sum(), lambda x: (x**2).sum(),
+                               lambda x: (x**2).sum()),
+        "a surrogate that is wrong here": (lambda x: HalfBelow.apply(x)[0].sum(), lambda x: (x[0] ** 2).sum(),
+                                           lambda x: HalfBelow.apply(x)[0].sum()),
         "rows changed": (through(lambda y: y**2), floor(lambda y: y**2), lambda x: (x.flip(0).detach() * x * 2).sum()),
     }
     for name, (estimator, hard, surrogate) in wrong_side.items():

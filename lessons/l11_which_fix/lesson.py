@@ -18,7 +18,6 @@ from gradcheck_lm.draw.autograd import walk
 from gradcheck_lm.htr.checkpoint import load_recogniser
 from gradcheck_lm.htr.ctc import greedy_decode
 from gradcheck_lm.htr.synthetic import HELD_OUT_HANDS, SyntheticLines
-from gradcheck_lm.htr.text import load_sentences
 from gradcheck_lm.lab.lines.data import LineData
 from gradcheck_lm.lab.measuring.metrics import bootstrap_interval, character_errors
 from gradcheck_lm.lab.measuring.quality import gradient_quality
@@ -34,8 +33,15 @@ begin(__file__, others)
 FIXES = ("soft_embedding", "straight_through", "gumbel_softmax", "policy_gradient")
 recogniser, charset = load_recogniser("synthetic")
 recogniser.eval()
-texts = load_sentences("stdlib", charset=charset, split="test")
-lines = LineData(list(SyntheticLines(texts, HELD_OUT_HANDS[:1], 16, 0)), recogniser.config, charset)
+texts = [  # of this lesson alone: no model has read them
+    "The gardener found an old key in the shed.", "Rain had fallen all night on the slate roof.",
+    "She folded the map and looked up at the hills.", "Nobody had told them that the bridge was closed.",
+    "A letter came from the harbour in the morning.", "The clock in the hall struck a quarter to nine.",
+    "They counted the boats and went home again.", "His brother kept bees behind the small church.",
+    "The train was late, as it was every winter.", "We read the last page aloud by candlelight.",
+    "Someone had left the gate open in the wind.", "The baker knew each of her customers by name.",
+]
+lines = LineData(list(SyntheticLines(texts, HELD_OUT_HANDS[:1], len(texts), 0)), recogniser.config, charset)
 batch = lines.take(range(len(lines)))
 with torch.no_grad():  # everything below the last layer stays as it is in this lesson
     states, _ = recogniser.recurrent(recogniser.columns(batch.images))
@@ -114,7 +120,7 @@ ask(
 # ---------------------------------------------------------------------------------------------------------------------
 beat("look")
 few = head(states[:, :4]).detach()
-measured = gradient_quality(few, None, language_model, charset, names=FIXES, objective="ratio", samples=192, repeats=6)
+measured = gradient_quality(few, None, language_model, charset, names=FIXES, objective="ratio", samples=96, repeats=4)
 
 
 def figure(value, form):

@@ -197,9 +197,9 @@ def outcome_of_test(folder):
     return {0: "passed", 1: "failed"}.get(int(ended), f"pytest ended with {ended}")
 
 
-told_by_test = [[mended, outcome_of_test(script(mended).parent)] for mended in (0, len(CUTS) - 1, len(CUTS))]
+told_by_test = [[mended, outcome_of_test(script(mended).parent)] for mended in (len(CUTS) - 1, len(CUTS))]
 table(["fixed", "test"], told_by_test)
-holds([row[1] for row in told_by_test] == ["failed", "failed", "passed"], "the test passes only where all is fixed")
+holds([row[1] for row in told_by_test] == ["failed", "passed"], "the test passes only where all is fixed")
 say(
     ja="最後は、学習の途中で死ぬ項です。自分のループなら "
     "`GradientWatch` が、どのステップの、どの行で死んだかを教えます。"
