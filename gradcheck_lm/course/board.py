@@ -22,7 +22,7 @@ from gradcheck_lm.draw.lettering import shown
 COMMAND = "python -m gradcheck_lm lessons"
 _RED = Words(
     "赤は故障ではありません。演習は、わざと壊してあるコードを直すものです。直せば緑になります。",
-    "Red is expected: each exercise is code that is broken on purpose. Mend it, and it turns green.",
+    "Red is expected: each exercise is code that is broken on purpose. Fix it, and it turns green.",
 )
 _STATES = {
     "new": (Words("まだ", "not yet"), "dim"),
@@ -89,7 +89,7 @@ def show_next(voice: Voice, lessons: list[Lesson], progress: Progress) -> None:
         voice.tell(Words("すべての課に合格しました。", "You have passed every lesson."), style="bold green")
         return
     if progress.state(lesson.name) in ("read", "red"):
-        voice.tell(Words("このファイルを直してから: ", "Mend this file first: "))
+        voice.tell(Words("このファイルを直してから: ", "Fix this file first: "))
         voice.put(f"    {short(lesson.exercise)}")
     voice.tell(Words("次に打つコマンド:", "Type next:"))
     voice.put(f"    {next_command(lessons, progress)}", style="bold")
@@ -133,7 +133,7 @@ def show_hint(voice: Voice, lesson: Lesson, tier: int) -> None:
         voice.put(f"    {COMMAND} hint {lesson.name} --tier {tier + 1}", style="dim")
     else:
         voice.tell(
-            Words("これが最後のヒントです。直したら:", "This was the last hint. When you have mended it:"), style="dim"
+            Words("これが最後のヒントです。直したら:", "This was the last hint. When you have fixed it:"), style="dim"
         )
         voice.put(f"    {COMMAND} check {lesson.name}", style="dim")
 

@@ -1,4 +1,4 @@
-"""exercise.py from solution.py: each marked hole shows its broken code, to be mended."""
+"""exercise.py from solution.py: each marked hole shows its broken code, to be fixed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Around every call of a learner's function: the world afterwards is held against the world before."""
+"""Around every call of a learner's function: the world afterwards is compared with the world before."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from gradcheck_lm.course.expect import wrong
+from gradcheck_lm.course.language import Words
 from gradcheck_lm.course.mutating.effects import modules_in, tensors_in
 
 # what a call may leave changed only where check.py says so, in a table MAY_CHANGE: function -> these words
@@ -95,10 +96,10 @@ def _noted(everything: list[Any], *, lend: bool) -> list[_Tensor]:
 def _expect(condition: bool, name: str, ja: str, en: str) -> None:
     if not condition:
         wrong(
-            ja="`{name}` を呼んだあと、{what_ja}が呼ぶ前と違います。結果を返すだけの関数は、周りを変えてはいけません。",
-            en="After `{name}` was called, {what_en} differs from before. A function that only answers must leave "
+            ja="`{name}` を呼んだあと、{what}が呼ぶ前と違います。結果を返すだけの関数は、周りを変えてはいけません。",
+            en="After `{name}` was called, {what} differs from before. A function that only answers must leave "
             "the world as it was.",
-            name=name, what_ja=ja, what_en=en,
+            name=name, what=Words(ja, en),
         )  # fmt: skip
 
 
@@ -116,7 +117,9 @@ def _expect_same(
         if "grad" not in allowed and tensor.is_leaf:
             now = tensor.grad
             same = now is one.grad and (now is None or one.grad_value is None or torch.equal(now, one.grad_value))
-            _expect(same, name, "引数の `.grad` ", "`.grad` of an argument")
+            hint = "`torch.autograd.grad` gives gradients without writing them"
+            _expect(same, name, "引数の `.grad` (`torch.autograd.grad` は書き込まずに勾配を返します)",
+                    f"`.grad` of an argument ({hint})")  # fmt: skip
     if "mode" not in allowed:
         _expect(all(module.training == training for module, training in modules), name,
                 "モデルの学習モードと評価モードの設定", "the mode, training or evaluation, of a model")  # fmt: skip

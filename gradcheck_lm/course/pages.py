@@ -20,7 +20,7 @@ _GUESS = Words("予想", "Your guess first")
 _EXERCISE = Words("演習", "The exercise")
 _MEND = Words(
     "`{file}` を直し、次のコマンドで調べます。赤は故障ではありません。わざと壊してあるコードです。",
-    "Mend `{file}`, and check it with the command below. Red is expected: the code is broken on purpose.",
+    "Fix `{file}`, and check it with the command below. Red is expected: the code is broken on purpose.",
 )
 _CHECKS = Words("検査は次のことを確かめます。", "The checks ask whether")
 _INDEX = Words("課の一覧", "All lessons")

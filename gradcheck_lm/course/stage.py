@@ -264,7 +264,7 @@ def finish() -> None:
     spoken, lesson = voice(), _run.lesson
     with contextlib.suppress(OSError, GradcheckLMError):  # an installed course may lie where nothing can be written
         Progress(lesson.course).mark_read(lesson.name)
-    spoken.tell(Words("演習のファイル:", "The file to mend:"))
+    spoken.tell(Words("演習のファイル:", "The file to fix:"))
     spoken.put(f"    {short(lesson.exercise)}")
     spoken.tell(Words("直したら、次を実行します:", "When you have changed it, type:"))
     spoken.put(f"    python -m gradcheck_lm lessons check {lesson.name}", style="bold")

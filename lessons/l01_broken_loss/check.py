@@ -44,25 +44,6 @@ def check_value_of_the_gradients(answer):
     )
 
 
-def check_grad_is_left_alone(answer):
-    """asking twice gives the same answer, and .grad stays as it was
-    二度尋ねても答えは同じで、.grad は変わらない"""
-    used, unused = model()
-    term = (used * 2).sum()
-    first = [one.clone() for one in answer.term_gradients(term, [used, unused])]
-    second = answer.term_gradients(term, [used, unused])
-    expect(
-        torch.equal(first[0], second[0]),
-        ja="二度目の答えが一度目と違います。`backward()` は `.grad` に足し込みます。`torch.autograd.grad` を使います。",
-        en="The second answer differs from the first: `backward()` adds to `.grad`. Use `torch.autograd.grad`.",
-    )
-    expect(
-        used.grad is None,
-        ja="`.grad` に書き込まれました。調べるだけのコードが、次の更新を変えてしまいます。",
-        en="`.grad` has been written to: code that only looks now changes the next update.",
-    )
-
-
 def check_term_without_a_graph(answer):
     """a term that is cut off teaches nothing, and is no reason to stop
     切断された項は何も教えない。エラーで止まることもない"""
@@ -101,7 +82,7 @@ def check_true_that_proves_nothing(answer):
     zero = (probabilities.round() + probabilities - probabilities).square().sum() * 0
     expect(
         answer.teaches(zero, recogniser.parameters()) is False,
-        ja="道はありますが、勾配はちょうど 0 です。それでも「教えている」と答えました。",
+        ja="経路はありますが、勾配はちょうど 0 です。それでも「教えている」と答えました。",
         en="There is a path, and its gradient is exactly 0. It was said to teach all the same.",
     )
 

@@ -169,7 +169,7 @@ beat("next")
 say(
     ja="演習では、「この項は何かを教えているか」に正しく答える関数を直します。"
     "いまのコードは `requires_grad` を信じています。",
-    en="In the exercise you mend functions that answer: does this term teach anything? "
+    en="In the exercise you fix functions that answer: does this term teach anything? "
     "As they stand, they believe `requires_grad`.",
 )
 finish()

@@ -69,9 +69,9 @@ def check_leaves_of_a_small_graph(answer):
     )
 
 
-def check_inputs_without_a_road(answer):
-    """constants and frozen parameters have no road, and are no reason to stop
-    定数や凍結されたパラメータには道がない。それでエラーになってはいけない"""
+def check_inputs_without_a_path(answer):
+    """constants and frozen parameters have no path, and are no reason to stop
+    定数や凍結されたパラメータには経路がない。それでエラーになってはいけない"""
     a, b, c = parameters()
     b.requires_grad_(False)
     found = answer.reachable_leaves((torch.ones(3) * (a * b) * 2 + c).sum())
@@ -88,7 +88,7 @@ def check_inputs_without_a_road(answer):
     )
 
 
-def check_where_the_road_has_no_length(answer):
+def check_where_the_path_has_no_length(answer):
     """a loss without a graph reaches nothing; a leaf reaches itself
     計算グラフのない損失は何にも届かない。葉テンソルは自分自身に届く"""
     a, _, _ = parameters()
@@ -105,8 +105,8 @@ def check_where_the_road_has_no_length(answer):
 
 
 def check_diamonds(answer):
-    """an operation with many roads to it is visited once
-    多くの道が通る演算も、訪れるのは一度だけ"""
+    """an operation with many paths to it is visited once
+    多くの経路が通る演算も、訪れるのは一度だけ"""
     a, _, _ = parameters()
     leaf = Operation()
     leaf.variable = a
@@ -126,8 +126,8 @@ def check_diamonds(answer):
     )
     expect(
         Operation.visits <= 2 * boxes,
-        ja="箱は {boxes} 個なのに、訪問が {visits} 回ありました。道の数は、ひし形のたびに倍になります。",
-        en="There are {boxes} boxes, and {visits} visits: with each diamond the number of roads doubles.",
+        ja="箱は {boxes} 個なのに、訪問が {visits} 回ありました。経路の数は、ひし形のたびに倍になります。",
+        en="There are {boxes} boxes, and {visits} visits: with each diamond the number of paths doubles.",
         boxes=boxes,
         visits=Operation.visits,
     )
@@ -147,40 +147,40 @@ def check_long_chain(answer):
     )
 
 
-def check_a_road_and_not_a_flag(answer):
-    """reaches() asks for a road: requires_grad may be True and the road lead elsewhere
-    reaches() が調べるのは道。requires_grad が True でも、道は別の所へ行くことがある"""
+def check_a_path_and_not_a_flag(answer):
+    """reaches() asks for a path: requires_grad may be True and the path lead elsewhere
+    reaches() が調べるのは経路。requires_grad が True でも、経路は別の所へ行くことがある"""
     a, b, c = parameters()
     expect(
         answer.reaches((a * c).sum(), a) is True,
-        ja="道があるのに「無い」と答えました。",
-        en="There is a road, and it was denied.",
+        ja="経路があるのに「無い」と答えました。",
+        en="There is a path, and it was denied.",
     )
     expect(
         answer.reaches((b * c).sum(), a) is False,
-        ja="`requires_grad` は `True` ですが、道は別の葉テンソルへ行きます。"
+        ja="`requires_grad` は `True` ですが、経路は別の葉テンソルへ行きます。"
         "値が等しいだけの葉テンソルと取り違えてもいけません。",
-        en="`requires_grad` is `True`, but the road leads to another leaf tensor. "
+        en="`requires_grad` is `True`, but the path leads to another leaf tensor. "
         "Nor is one that merely holds equal numbers the same.",
     )
 
 
 def check_values_that_are_no_tensors(answer):
-    """lists, strings and NumPy arrays have no roads
-    リスト、文字列、NumPy の配列には道がない"""
+    """lists, strings and NumPy arrays have no paths
+    リスト、文字列、NumPy の配列には経路がない"""
     a, _, _ = parameters()
     for value in (a.tolist(), "disc", 0.5, a.detach().numpy(), None):
         expect(
             answer.reaches(value, a) is False,
-            ja="テンソルでない値(`{kind}`)には道がありません。",
-            en="A value that is no tensor (`{kind}`) has no road.",
+            ja="テンソルでない値(`{kind}`)には経路がありません。",
+            en="A value that is no tensor (`{kind}`) has no path.",
             kind=type(value).__name__,
         )
 
 
 def check_first_cut(answer):
-    """the first stage without a road is named, and None where all is well
-    道のない最初の段を答える。問題がなければ None"""
+    """the first stage without a path is named, and None where all is well
+    経路のない最初の段を答える。問題がなければ None"""
     recogniser, language_model, frames = story()
     weight = recogniser.head.weight
     logits = recogniser(frames)

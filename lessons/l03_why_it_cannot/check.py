@@ -164,7 +164,7 @@ def check_where_there_is_no_edge(answer):
 
 def check_deceivers(answer):
     """a cut loss, a staircase, an exact zero and a lost path do not pass
-    切断、階段、ちょうど 0、道のない損失は合格しない"""
+    切断、階段、ちょうど 0、経路のない損失は合格しない"""
     point, _ = start()
     point.requires_grad_()
     other = torch.ones(3, dtype=torch.float64, requires_grad=True)
@@ -179,7 +179,7 @@ def check_deceivers(answer):
     for name, function in deceivers.items():
         expect(
             answer.honest_gradcheck(function, point) is False,
-            ja="`{name}` の損失に合格を出しました。値を比べる前に、道があるか、勾配が 0 でないかを調べてください。",
+            ja="`{name}` の損失に合格を出しました。値を比べる前に、経路があるか、勾配が 0 でないかを調べてください。",
             en="You let the loss `{name}` pass. Before values are compared, "
             "ask for the path, and whether the gradient is zero.",
             name=name,
@@ -228,7 +228,7 @@ def check_right_and_wrong_gradients(answer):
         )
     expect(
         answer.honest_gradcheck(lambda x: WrongBackward.apply(x).sum(), point) is False,
-        ja="勾配が半分しかない関数に合格を出しました。道があって 0 でなくても、値が違います。",
+        ja="勾配が半分しかない関数に合格を出しました。経路があって 0 でなくても、値が違います。",
         en="You let a function with half the right gradient pass: "
         "there is a path, it is not zero, and its value is wrong.",
     )

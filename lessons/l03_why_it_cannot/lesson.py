@@ -146,7 +146,7 @@ say(
 beat("next")
 say(
     ja="演習では、中心差分、階段の角の場所、そして壊れた損失にだまされない `gradcheck` を直します。",
-    en="In the exercise you mend a central difference, the search for the edge of a step, and a `gradcheck` "
+    en="In the exercise you fix a central difference, the search for the edge of a step, and a `gradcheck` "
     "that is not deceived by a broken loss.",
 )
 finish()

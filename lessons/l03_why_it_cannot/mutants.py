@@ -90,7 +90,7 @@ MUTANTS = {
             return found is not None and bool(found.ne(0).any())
             """
         },
-        rejected_by="check_right_and_wrong_gradients",
+        rejected_by="check_deceivers",
     ),
     "lets_gradcheck_raise": Mutant(
         {
@@ -104,7 +104,7 @@ MUTANTS = {
             return torch.autograd.gradcheck(function, (point,))
             """
         },
-        rejected_by="check_right_and_wrong_gradients",
+        rejected_by="check_deceivers",
         crash=True,
     ),
     "believes_that_true_means_arrival": Mutant({"proves": 'TRUE_PROVES = "a"'}, rejected_by="check_what_true_proves"),

@@ -66,7 +66,7 @@ def honest_gradcheck(function, point):
     """
     # >>> hole: honest
     # en: torch's gradcheck looks at values only; ask for the path and for zero before it
-    # ja: torch の gradcheck は値しか見ない。その前に、道があるか、0 でないかを調べる
+    # ja: torch の gradcheck は値しか見ない。その前に、経路があるか、0 でないかを調べる
     value = function(point)
     if not value.requires_grad:
         return False

@@ -155,15 +155,15 @@ say(
 )
 say(
     ja="二つ目は「偽の葉テンソル」です。切断された値から新しい葉テンソルを作ると、`requires_grad` は `True` になり、"
-    "エラーも消えます。しかし道は新しい葉テンソルで終わり、重みの勾配は `None` のままです。",
+    "エラーも消えます。しかし経路は新しい葉テンソルで終わり、重みの勾配は `None` のままです。",
     en="The second is the false leaf: a new leaf tensor made from a value that was cut. "
     "`requires_grad` is `True` and the error is gone, "
-    "but the road ends at the new leaf, and the gradient of the weight stays `None`.",
+    "but the path ends at the new leaf, and the gradient of the weight stays `None`.",
 )
 picture({"requires_grad_on_the_loss": requires_grad_on_the_loss()}, "false-leaf", params={"weight": weight})
 say(
-    ja="三つ目は「ちょうど 0」です。重みまで道があるのに、流れてくる勾配はどこも 0 です。エラーも出ず、値も正しいので、気づきにくい病気です。",
-    en="The third is exactly zero: there is a road to the weight, "
+    ja="三つ目は「ちょうど 0」です。重みまで経路があるのに、流れてくる勾配はどこも 0 です。エラーも出ず、値も正しいので、気づきにくい病気です。",
+    en="The third is exactly zero: there is a path to the weight, "
     "and the gradient that comes along it is 0 everywhere. There is no error and the value is right, so it is hard to "
     "notice.",
 )
@@ -231,6 +231,6 @@ say(
 beat("next")
 say(
     ja="演習では、病名を言い当てる関数と、病気の損失を三つ直します。",
-    en="In the exercise you mend a function that names the illness, and three losses that are ill.",
+    en="In the exercise you fix a function that names the illness, and three losses that are ill.",
 )
 finish()

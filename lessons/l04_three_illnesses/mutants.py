@@ -187,7 +187,7 @@ MUTANTS = {
             return "healthy" if abs(along - right) <= 1e-3 * abs(right) else "wrong"
             """
         },
-        rejected_by="check_cuts",
+        rejected_by="check_false_leaves",
     ),
     "frees_the_graph": Mutant(
         {

@@ -1,4 +1,4 @@
-"""Checks of exercise 5: the model's bits, the road through it, and movement that the loss did not cause."""
+"""Checks of exercise 5: the model's bits, the path through it, and movement that the loss did not cause."""
 
 import torch
 from torch import nn
@@ -89,7 +89,7 @@ def check_buffers_stay(answer):
 
 def check_gradient_goes_through(answer):
     """a path to the logits, not zero, with the right value
-    ロジットまで道があり、0 でなく、値が正しい"""
+    ロジットまで経路があり、0 でなく、値が正しい"""
     model, logits = setting()
     answer.freeze(model)
     value = answer.penalty(model, logits)
@@ -105,32 +105,6 @@ def check_gradient_goes_through(answer):
     moving = logits.detach().clone()
     right = numerical_gradient(lambda: model(moving.softmax(-1)), moving)
     expect_gradient(lambda: answer.penalty(model, logits), logits, right, what=PENALTY, tolerance=1e-5)
-
-
-def check_only_the_recogniser_learns(answer):
-    """together: the penalty falls, and the language model is the same to the bit
-    合わせて使うと、ペナルティは下がり、言語モデルは 1 ビットも変わらない"""
-    model, logits = setting()
-    answer.freeze(model)
-    before, start = bits(model), float(answer.penalty(model, logits).detach())
-    optimizer = torch.optim.AdamW([logits, *model.parameters()], lr=0.1, weight_decay=0.0)
-    for _ in range(10):
-        optimizer.zero_grad()
-        answer.penalty(model, logits).backward()
-        optimizer.step()
-    end = float(answer.penalty(model, logits).detach())
-    expect(
-        end < start,
-        ja="ペナルティが下がりません({start:.4f} から {end:.4f})。勾配の向きを確かめてください。",
-        en="The penalty does not fall ({start:.4f} to {end:.4f}). Look at the sign of the gradient.",
-        start=start,
-        end=end,
-    )
-    expect(
-        all_equal(bits(model), before) and all(value.requires_grad is False for value in model.parameters()),
-        ja="`penalty` を呼ぶと、凍結が解けてしまいます。言語モデルの設定を変えないでください。",
-        en="Calling `penalty` undoes the freeze: it must leave the settings of the language model alone.",
-    )
 
 
 def adamw(parameters):

@@ -107,7 +107,7 @@ say(
     "認識器の勾配は、凍結しても `as_it_is` の行と同じです(どの行も同じ乱数シードで測りました)。"
     "`eval()` は Dropout や BatchNorm の動作を切り替えるもので、勾配の計算を止めるものではありません。",
     en="Wanted is the row where a gradient arrives at the recogniser and none at the language model: that is `{name}` "
-    "alone. Freezing leaves the recogniser's gradient as in the row `as_it_is` (all rows have the same seed). "
+    "alone. Freezing keeps the recogniser's gradient as in the row `as_it_is` (all rows have the same seed). "
     "`eval()` switches what layers like Dropout and BatchNorm do; it does not stop any gradient.",
     name=rows[-1][0],
 )
@@ -134,10 +134,10 @@ language_model.requires_grad_(True).train()
 diagnosis = gc.diagnose(under_no_grad, wrt=recogniser)
 picture(diagnosis, "no-grad")
 say(
-    ja="`no_grad` の中では、演算がまったく記録されません。だから、そこを通る道もすべて切断されます。"
-    "`requires_grad_(False)` は、そのパラメータの勾配を求めないという指定にすぎません。演算は記録され、道は残ります。",
-    en="Under `no_grad` no operation is recorded at all, so every road through it is cut. `requires_grad_(False)` only "
-    "says that no gradient is wanted for those parameters: the operations are recorded, and the road stays.",
+    ja="`no_grad` の中では、演算がまったく記録されません。だから、そこを通る経路もすべて切断されます。"
+    "`requires_grad_(False)` は、そのパラメータの勾配を求めないという指定にすぎません。演算は記録され、経路は残ります。",
+    en="Under `no_grad` no operation is recorded at all, so every path through it is cut. `requires_grad_(False)` only "
+    "says that no gradient is wanted for those parameters: the operations are recorded, and the path stays.",
 )
 language_model.requires_grad_(False).eval()
 picture({"frozen": frozen()}, "frozen", params=dict(recogniser.named_parameters()))
@@ -199,7 +199,7 @@ say(
 beat("next")
 say(
     ja="演習では、言語モデルを凍結する関数、それを通るペナルティ、そして重み減衰にだまされない測り方を直します。",
-    en="In the exercise you mend a function that freezes a language model, a penalty that goes through it, "
+    en="In the exercise you fix a function that freezes a language model, a penalty that goes through it, "
     "and a measure that weight decay cannot deceive.",
 )
 finish()

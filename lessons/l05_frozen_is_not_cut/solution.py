@@ -1,4 +1,4 @@
-"""Exercise 5: freeze the language model, and keep the road open. / 演習 5: 言語モデルを凍結し、道は残す"""
+"""Exercise 5: freeze the language model, and keep the path open. / 演習 5: 言語モデルを凍結し、経路は残す"""
 
 import torch
 
@@ -24,8 +24,8 @@ def penalty(language_model, logits):
     文字の確率のスコア(nats、スカラー)。logits は (L, C)。勾配はロジットに届く。
     """
     # >>> hole: penalty
-    # en: the weights of the model are fixed already; the road through it must stay
-    # ja: モデルの重みはすでに固定されている。モデルを通る道は残しておく
+    # en: the weights of the model are fixed already; the path through it must stay
+    # ja: モデルの重みはすでに固定されている。モデルを通る経路は残しておく
     return language_model(logits.softmax(-1))
     # --- broken
     # with torch.no_grad():

@@ -82,7 +82,7 @@ def check_expectation(answer):
 
 def check_gradient_of_the_lookup(answer):
     """a path to the logits, not zero, with the right value
-    ロジットまで道があり、0 でなく、値が正しい"""
+    ロジットまで経路があり、0 でなく、値が正しい"""
     logits, table = letters_and_table()
     torch.manual_seed(33)
     mixed = torch.randn(5, 2, 3, dtype=torch.float64)

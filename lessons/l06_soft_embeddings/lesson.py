@@ -169,7 +169,7 @@ rows = [
 ]
 table(["proof", "value"], rows)
 say(
-    ja="確率が 0 か 1 のときは、文字列のスコアと同じ値になります。道があり、勾配は 0 でなく(ノルム {norm:.3g})、"
+    ja="確率が 0 か 1 のときは、文字列のスコアと同じ値になります。経路があり、勾配は 0 でなく(ノルム {norm:.3g})、"
     "値はこの関数の有限差分と合います(`{verdict}`)。",
     en="Where each probability is 0 or 1 the value is that of the string. There is a path, the gradient is not zero "
     "(norm {norm:.3g}), and it agrees with the finite differences of this function (`{verdict}`).",
@@ -202,7 +202,7 @@ beat("next")
 say(
     ja="演習では、期待値の埋め込み、確率を正解とする損失、その二つを使うスコアを直します。"
     "ここでは一つのフレームが一つの文字でした。本物の CTC には、もう一つ切れ目があります。",
-    en="In the exercise you mend the expected embedding, a loss whose targets are probabilities, and the score made "
+    en="In the exercise you fix the expected embedding, a loss whose targets are probabilities, and the score made "
     "of both. Here each frame was one letter; in real CTC there is one more cut.",
 )
 finish()

@@ -47,7 +47,7 @@ def soft_score(language_model, logits, temperature=1.0):
     """
     # >>> hole: score
     # en: each letter is what the model reads at its place, and what it should have said one place before
-    # ja: どの文字も、その場所では読まれる側、一つ前の場所では当てられる側である。どちらの道も残す
+    # ja: どの文字も、その場所では読まれる側、一つ前の場所では当てられる側である。どちらの経路も残す
     letters = (logits / temperature).softmax(-1)
     vectors = soft_lookup(logits[:-1], language_model.embedding.weight.T, temperature)
     return soft_cross_entropy(language_model.predict(vectors), letters[1:])

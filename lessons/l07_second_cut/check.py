@@ -107,7 +107,7 @@ def check_uncertain_frames(answer):
 
 def check_gradient_of_the_letters(answer):
     """a path to every frame of every letter, not zero, with the right value
-    どの文字のどのフレームにも道があり、0 でなく、値が正しい"""
+    どの文字のどのフレームにも経路があり、0 でなく、値が正しい"""
     start, place = uncertain_logits()
     torch.manual_seed(42)
     weights = torch.randn(3, 4, dtype=torch.float64)
@@ -178,7 +178,7 @@ def check_hidden_cuts(answer):
     expect(
         set(right) <= set(found),
         ja="見つかったのは `{found}` です。`{right}` のどちらも切れ目です。一つ直すと、次の切れ目が現れます。",
-        en="Found were `{found}`; both of `{right}` are cuts. Mend one, and the next comes to light.",
+        en="Found were `{found}`; both of `{right}` are cuts. Fix one, and the next comes to light.",
         found=found,
         right=right,
     )
@@ -187,6 +187,19 @@ def check_hidden_cuts(answer):
         ja="`{found}` と答えましたが、切れ目は `{right}` だけです。後ろの段は、結果として勾配を失っているだけです。",
         en="The answer was `{found}`, and only `{right}` are cuts: "
         "stages behind a cut merely have no gradient to lose.",
+        found=found,
+        right=right,
+    )
+
+
+def check_zero_is_a_cut(answer):
+    """a stage with a path whose gradient is exactly 0 is a cut too
+    経路があっても勾配がちょうど 0 の段は、切れ目とみなす"""
+    found, right = cuts_found(answer, chain()), ["argmax", "class numbers", "round"]
+    expect(
+        found == right,
+        ja="`{found}` と答えましたが、正しくは `{right}` です。`round` には経路がありますが、勾配はどこも 0 です。",
+        en="The answer was `{found}`; it should be `{right}`. `round` has a path, and its gradient is 0 everywhere.",
         found=found,
         right=right,
     )
@@ -226,16 +239,3 @@ def check_each_stage_is_asked_where_it_stands(answer):
             found=found,
             right=right,
         )
-
-
-def check_zero_is_a_cut(answer):
-    """a stage with a path whose gradient is exactly 0 is a cut too
-    道があっても勾配がちょうど 0 の段は、切れ目とみなす"""
-    found, right = cuts_found(answer, chain()), ["argmax", "class numbers", "round"]
-    expect(
-        found == right,
-        ja="`{found}` と答えましたが、正しくは `{right}` です。`round` には道がありますが、勾配はどこも 0 です。",
-        en="The answer was `{found}`; it should be `{right}`. `round` has a path, and its gradient is 0 everywhere.",
-        found=found,
-        right=right,
-    )

@@ -79,14 +79,14 @@ code(broken_score)
 ask(
     ja="`argmax` だけを直したとします(順伝播では同じ値、逆伝播では softmax の勾配)。勾配は認識器に届くでしょうか。"
     "届かないなら、次の切れ目はどの行でしょうか。",
-    en="Suppose that `argmax` alone is mended: the same value forward, the gradient of a softmax backward. "
+    en="Suppose that `argmax` alone is fixed: the same value forward, the gradient of a softmax backward. "
     "Does a gradient arrive at the recogniser? If not, on which line is the next cut?",
     choices=[
         choice(ja="届く", en="it arrives"),
-        choice(ja="届かない。次は `unique_consecutive` の行", en="no: the next cut is the line with `unique_consecutive`",
+        choice(ja="届かない。次は `unique_consecutive` の行", en="no: next comes the line with `unique_consecutive`",
                right=True),
-        choice(ja="届かない。次は `one_hot` の行", en="no: the next cut is the line with `one_hot`"),
-        choice(ja="届かない。次は言語モデルの中", en="no: the next cut is inside the language model"),
+        choice(ja="届かない。次は `one_hot` の行", en="no: next comes the line with `one_hot`"),
+        choice(ja="届かない。次は言語モデルの中", en="no: next comes the language model"),
     ],
 )  # fmt: skip
 
@@ -107,12 +107,12 @@ say(
     ja="コードを書き換える前に、診断に問い合わせることができます。`what_if` は、その切れ目に仮の橋を架けて、もう一度実行します。"
     "`argmax` を直しても勾配は届かず、次は `{op}` で切れるという答えです。",
     en="Before any code is changed the diagnosis can be asked: `what_if` puts a bridge over that one cut, as a probe, "
-    "and runs the program again. With `argmax` mended no gradient arrives yet; the next cut is `{op}`.",
+    "and runs the program again. With `argmax` fixed no gradient arrives yet; the next cut is `{op}`.",
     op=probe.next_cut.op,
 )
 code(one_fix)
-mended, after = first_finding(one_fix)
-picture(mended, "after-one-fix")
+fixed, after = first_finding(one_fix)
+picture(fixed, "after-one-fix")
 table(["program", "code", "operation", "source"], [before, after])
 say(
     ja="実際に直してみても、同じ結果です。`requires_grad` は `{alive}` のままで、"
@@ -188,7 +188,7 @@ rows = [
 table(["proof", "value"], rows)
 say(
     ja="どのフレームがどの文字に属するかは、`argmax` で決めて固定します。その中の確率を平均すると、"
-    "縮約のあとの文字が確率になります。道があり、0 でなく、値も合っています(`{verdict}`)。",
+    "縮約のあとの文字が確率になります。経路があり、0 でなく、値も合っています(`{verdict}`)。",
     en="Which frames belong to which letter is decided by `argmax`, and stays fixed. The mean of the probabilities "
     "within is a probability for each letter behind the collapse. "
     "There is a path, it is not zero, and its value is right (`{verdict}`).",
@@ -237,7 +237,7 @@ say(
     ja="演習では、フレームを文字に分ける関数、文字の確率を求める関数、そして、"
     "後ろに隠れた切れ目まで全部見つける関数を直します。"
     "サブワードの言語モデルなら、縮約の後ろのトークナイザが三つ目の切れ目です。",
-    en="In the exercise you mend a function that assigns frames to letters, one that gives the letters' probabilities, "
+    en="In the exercise you fix a function that assigns frames to letters, one that gives the letters' probabilities, "
     "and one that finds all cuts, those hidden behind the first too. "
     "With a subword language model the tokeniser behind the collapse is a third cut.",
 )

@@ -3,6 +3,24 @@
 from gradcheck_lm.course.mutants import Mutant
 
 MUTANTS = {
+    "takes_tiny_for_zero": Mutant(
+        {
+            "stages": """
+            cutting = []
+            for name, stage in stages:
+                leaf = value.detach().clone().requires_grad_()
+                value = stage(leaf)
+                found = None
+                if value.requires_grad:
+                    weights = torch.linspace(1, 2, value.numel(), dtype=value.dtype).view_as(value)
+                    (found,) = torch.autograd.grad((value * weights).sum(), leaf, allow_unused=True)
+                if found is None or float(found.norm()) < 1e-8:
+                    cutting.append(name)
+            return cutting
+            """
+        },
+        rejected_by="check_each_stage_is_asked_where_it_stands",
+    ),
     "drops_blanks_before_merging": Mutant(
         {
             "segments": """

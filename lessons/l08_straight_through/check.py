@@ -65,7 +65,7 @@ def check_value_to_the_bit(answer):
 
 def check_gradient_of_soft(answer):
     """a path to soft, not zero, with the right value, and none to hard
-    soft まで道があり、0 でなく、値が正しい。hard へは流れない"""
+    soft まで経路があり、0 でなく、値が正しい。hard へは流れない"""
     logits, weights = logits_and_weights()
     moving = logits.clone()
     right = numerical_gradient(lambda: (slope_at_hard(logits) * moving.softmax(-1)).sum(), moving)
@@ -146,7 +146,7 @@ def check_surrogate(answer):
         torch.allclose(surrogate(elsewhere), (slope * elsewhere.softmax(-1)).sum())
         or abs(float(surrogate(elsewhere) - surrogate(logits))
                - float((slope * (elsewhere.softmax(-1) - logits.softmax(-1))).sum())) < 1e-9,
-        ja="別のロジットでの代理の関数の値が違います。動くのは softmax だけで、勾配は渡されたロジットで固定します。",
+        ja="別のロジットでの代理の関数の値が違います。動くのは softmax だけで、スコアの傾きは渡されたロジットでのものに固定します。",
         en="At other logits the surrogate's value is not right: the softmax alone moves, the slope stays that at the "
         "logits passed.",
     )  # fmt: skip
@@ -155,7 +155,7 @@ def check_surrogate(answer):
     expect(
         float((found - right).norm()) <= 1e-6 * float(right.norm()),
         ja="代理の関数の有限差分(ノルム {found:.4g})が、STE の勾配(ノルム {right:.4g})と違います。"
-        "勾配はハードな文字で求め、固定しておきます。",
+        "スコアの傾きはハードな文字で求め、固定しておきます。",
         en="The finite differences of the surrogate (norm {found:.4g}) are not the gradient of straight-through "
         "(norm {right:.4g}). The slope is measured at the hard letters, and stays fixed.",
         found=found.norm(),
@@ -206,6 +206,65 @@ def accepted(answer, estimator, hard, surrogate, logits):
     return answer.is_right(estimator, hard, surrogate, logits.clone().requires_grad_())
 
 
+def check_right_estimator_is_accepted(answer):
+    """straight-through is right, though gradcheck fails it
+    STE は、gradcheck に不合格でも正しい"""
+    right = through(lambda hard, soft: hard + (soft - soft.detach()))
+    expect(
+        examine(answer, right) is True,
+        ja="正しい STE を不合格にしました。`gradcheck` は階段の有限差分(0)と比べるので、不合格になるのが正しい動作です。"
+        "比べる相手は代理の関数です。",
+        en="A right straight-through was refused. `gradcheck` compares it with the finite differences of a staircase, "
+        "which are 0, so it has to fail; compare it with the surrogate.",
+    )
+
+
+def check_deceivers_are_rejected(answer):
+    """cut, exactly zero, wrong gradient, wrong bits: none is right
+    切断、ちょうど 0、勾配の間違い、ビットの違い。どれも正しくない"""
+    deceivers = {
+        "hard": lambda hard, soft: hard,
+        "hard + soft - soft": lambda hard, soft: hard + (soft - soft),
+        "soft": lambda hard, soft: soft,
+        "hard + soft": lambda hard, soft: hard + soft,
+        "hard + 2 * (soft - soft.detach())": lambda hard, soft: hard + 2 * (soft - soft.detach()),
+        "hard + (soft - soft.detach()) + 1e-12": lambda hard, soft: hard + (soft - soft.detach()) + 1e-12,
+        "hard - (soft - soft.detach())": lambda hard, soft: hard - (soft - soft.detach()),
+        "hard + 1.01 * (soft - soft.detach())": lambda hard, soft: hard + 1.01 * (soft - soft.detach()),
+        "first row alone": lambda hard, soft: hard + first_row(soft - soft.detach()),
+        "other rows alone": lambda hard, soft: hard + ((soft - soft.detach()) - first_row(soft - soft.detach())),
+        "NaN": lambda hard, soft: hard + (soft - soft.detach()) + (soft.detach() - soft).abs().sqrt() * 0,
+        "another leaf": lambda hard, soft: hard + 0 * torch.ones(3, dtype=hard.dtype, requires_grad=True),
+    }
+    for name, letters in deceivers.items():
+        expect(
+            examine(answer, through(letters)) is False,
+            ja="`{name}` に合格を出しました。"
+            "値(1 ビットまで)、経路、0 でないこと、代理の勾配との一致、の全部が必要です。",
+            en="`{name}` was passed. It takes all of these: the value to the bit, a path, a gradient that is not zero, "
+            "and that of the surrogate.",
+            name=name,
+        )
+
+
+def check_surrogate_itself_is_examined(answer):
+    """a surrogate with a wrong or zero gradient of its own proves nothing
+    代理の関数自身の勾配が間違っていたり 0 だったりすれば、証明にならない"""
+    straight = through(lambda hard, soft: hard + (soft - soft.detach()))
+    expect(
+        examine(answer, straight, surrogate=straight) is False,
+        ja="代理として STE そのものを渡すと、合格してしまいます。代理の関数は `gradcheck` で調べてください。",
+        en="Given straight-through itself as the surrogate, it is passed. Examine the surrogate with `gradcheck`.",
+    )
+    zero = through(lambda hard, soft: hard + (soft - soft))
+    expect(
+        examine(answer, zero, surrogate=lambda x: (x * 0).sum()) is False,
+        ja="推定量も代理も勾配が 0 のとき、一致したので合格にしてしまいました。0 は何も教えません。",
+        en="The gradients of estimator and surrogate are both 0, so they agree, and it was passed. "
+        "A gradient of 0 teaches nothing.",
+    )
+
+
 def check_where_it_is_asked(answer):
     """the functions are asked at the logits passed, sign and size included
     渡されたロジットそのもので、符号も大きさも含めて調べる"""
@@ -252,62 +311,3 @@ def check_where_it_is_asked(answer):
             en="Its gradient is not the surrogate's (`{name}`), and it was passed: compare entry by entry, with the sign.",
             name=name,
         )
-
-
-def check_right_estimator_is_accepted(answer):
-    """straight-through is right, though gradcheck fails it
-    STE は、gradcheck に不合格でも正しい"""
-    right = through(lambda hard, soft: hard + (soft - soft.detach()))
-    expect(
-        examine(answer, right) is True,
-        ja="正しい STE を不合格にしました。`gradcheck` は階段の有限差分(0)と比べるので、不合格になるのが正しい動作です。"
-        "比べる相手は代理の関数です。",
-        en="A right straight-through was refused. `gradcheck` compares it with the finite differences of a staircase, "
-        "which are 0, so it has to fail; compare it with the surrogate.",
-    )
-
-
-def check_deceivers_are_rejected(answer):
-    """cut, exactly zero, wrong gradient, wrong bits: none is right
-    切断、ちょうど 0、勾配の間違い、ビットの違い。どれも正しくない"""
-    deceivers = {
-        "hard": lambda hard, soft: hard,
-        "hard + soft - soft": lambda hard, soft: hard + (soft - soft),
-        "soft": lambda hard, soft: soft,
-        "hard + soft": lambda hard, soft: hard + soft,
-        "hard + 2 * (soft - soft.detach())": lambda hard, soft: hard + 2 * (soft - soft.detach()),
-        "hard + (soft - soft.detach()) + 1e-12": lambda hard, soft: hard + (soft - soft.detach()) + 1e-12,
-        "hard - (soft - soft.detach())": lambda hard, soft: hard - (soft - soft.detach()),
-        "hard + 1.01 * (soft - soft.detach())": lambda hard, soft: hard + 1.01 * (soft - soft.detach()),
-        "first row alone": lambda hard, soft: hard + first_row(soft - soft.detach()),
-        "other rows alone": lambda hard, soft: hard + ((soft - soft.detach()) - first_row(soft - soft.detach())),
-        "NaN": lambda hard, soft: hard + (soft - soft.detach()) + (soft.detach() - soft).abs().sqrt() * 0,
-        "another leaf": lambda hard, soft: hard + 0 * torch.ones(3, dtype=hard.dtype, requires_grad=True),
-    }
-    for name, letters in deceivers.items():
-        expect(
-            examine(answer, through(letters)) is False,
-            ja="`{name}` に合格を出しました。"
-            "値(1 ビットまで)、道、0 でないこと、代理の勾配との一致、の全部が必要です。",
-            en="`{name}` was passed. It takes all of these: the value to the bit, a path, a gradient that is not zero, "
-            "and that of the surrogate.",
-            name=name,
-        )
-
-
-def check_surrogate_itself_is_examined(answer):
-    """a surrogate with a wrong or zero gradient of its own proves nothing
-    代理の関数自身の勾配が間違っていたり 0 だったりすれば、証明にならない"""
-    straight = through(lambda hard, soft: hard + (soft - soft.detach()))
-    expect(
-        examine(answer, straight, surrogate=straight) is False,
-        ja="代理として STE そのものを渡すと、合格してしまいます。代理の関数は `gradcheck` で調べてください。",
-        en="Given straight-through itself as the surrogate, it is passed. Examine the surrogate with `gradcheck`.",
-    )
-    zero = through(lambda hard, soft: hard + (soft - soft))
-    expect(
-        examine(answer, zero, surrogate=lambda x: (x * 0).sum()) is False,
-        ja="推定量も代理も勾配が 0 のとき、一致したので合格にしてしまいました。0 は何も教えません。",
-        en="The gradients of estimator and surrogate are both 0, so they agree, and it was passed. "
-        "A gradient of 0 teaches nothing.",
-    )

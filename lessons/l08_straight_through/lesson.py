@@ -142,7 +142,7 @@ for name, score in {"hard_score": hard_score, "soft_score": soft_score, "surroga
     rows.append([name, numeric.norm(), f"{(estimate - numeric).norm() / estimate.norm():.2g}"])
 table(["finite differences of", "norm", "distance to straight-through, relative"], rows)
 say(
-    ja="では、どの関数の勾配なのでしょうか。ハードな文字での言語モデルの勾配を固定し、確率との内積を取ったもの、"
+    ja="では、どの関数の勾配なのでしょうか。ハードな文字での言語モデルの傾きを固定し、確率との内積を取ったもの、"
     "これが代理の関数です。その有限差分とは、相対誤差 {error} で一致します。",
     en="Whose gradient is it, then? Take the slope of the language model at the hard letters, hold it fixed, and "
     "multiply it with the probabilities: that is the surrogate. "
@@ -225,7 +225,7 @@ say(
 beat("next")
 say(
     ja="演習では、1 ビットも違わない STE、自作の `autograd.Function`、そして STE を正しく検査する関数を直します。",
-    en="In the exercise you mend a straight-through that is right to the bit, an `autograd.Function` of your own, "
+    en="In the exercise you fix a straight-through that is right to the bit, an `autograd.Function` of your own, "
     "and a function that examines a straight-through in the right way.",
 )
 finish()

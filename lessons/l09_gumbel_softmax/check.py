@@ -99,7 +99,7 @@ def check_law(answer):
 
 def check_gradient(answer):
     """with the noise held fixed: a path, not zero, and the gradient of the relaxed letters
-    ノイズを固定すると、道があり、0 でなく、緩和した文字の勾配と一致する"""
+    ノイズを固定すると、経路があり、0 でなく、緩和した文字の勾配と一致する"""
     start = logits_of_letters()
     uniform, weights = torch.rand(3, 4, dtype=torch.float64), torch.randn(3, 4, dtype=torch.float64)
     for temperature in (0.5, 2.0):
@@ -170,7 +170,7 @@ def check_seed_repeats(answer):
 
 def check_read_in_training(answer):
     """in training the letters are those of sample, with its temperature and its gradient
-    学習のときは sample と同じ文字で、温度も勾配も同じ"""
+    学習のときは sample によるサンプリングと同じ文字で、温度も勾配も同じ"""
     logits, weights = logits_of_letters(), torch.randn(3, 4, dtype=torch.float64)
     for temperature in (1.0, 0.4, 3.0):
         generator = torch.Generator().manual_seed(64)

@@ -222,7 +222,7 @@ say(
 beat("next")
 say(
     ja="演習では、Gumbel ノイズ、それを使うサンプリング、そして学習と評価の切り替えを直します。",
-    en="In the exercise you mend the Gumbel noise, the sample made with it, and the switch between training and "
+    en="In the exercise you fix the Gumbel noise, the sample made with it, and the switch between training and "
     "evaluation.",
 )
 finish()

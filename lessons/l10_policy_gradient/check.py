@@ -63,7 +63,7 @@ def gradients(loss_of):
     expect_type("surrogate", torch.Tensor, loss, kind=TENSOR)
     expect(
         loss.requires_grad,
-        ja="`surrogate` の結果に計算グラフがありません。`log_prob` からの道を切らないでください。",
+        ja="`surrogate` の結果に計算グラフがありません。`log_prob` からの経路を切らないでください。",
         en="The result of `surrogate` has no graph: keep the path from `log_prob`.",
     )
     (found,) = torch.autograd.grad(loss, copies)
@@ -191,7 +191,7 @@ def check_marginal(answer):
 
 def check_gradient_of_the_marginal(answer):
     """a path to the logits, not zero, with the right value
-    ロジットまで道があり、0 でなく、値が正しい"""
+    ロジットまで経路があり、0 でなく、値が正しい"""
     paths = torch.tensor([[1, 2], [1, 2], [0, 0], [2, 1]])
     moving = line()[:, None].repeat(1, 2, 1)
     logits = moving.clone().requires_grad_()
@@ -215,7 +215,7 @@ def check_gradient_of_the_marginal(answer):
 
 def check_black_box(answer):
     """together: with a black box, a path, not zero, and on average the exact gradient
-    合わせて使うと、ブラックボックスでも道があり、0 でなく、平均が正確な勾配と一致する"""
+    合わせて使うと、ブラックボックスでも経路があり、0 でなく、平均が正確な勾配と一致する"""
     logits = line().requires_grad_()
     generator = torch.Generator().manual_seed(73)
     found = torch.stack(

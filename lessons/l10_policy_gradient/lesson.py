@@ -187,7 +187,7 @@ rows = [
 table(["baseline", "standard errors off"], rows)
 holds(share < 0.9 and rows[1][1] > 4 > rows[0][1], "its own score biases the estimator")
 say(
-    ja="自分のスコアがベースラインに混ざると、不偏ではなくなります。四つのサンプルの平均を引いただけで、"
+    ja="自分のスコアがベースラインに混ざると、推定量は不偏ではなくなり、偏りが生じます。四つのサンプルの平均を引いただけで、"
     "勾配は正しい長さの {share:.2f} 倍に縮み、標準誤差の {off:.0f} 倍もずれました。",
     en="Where a sample's own score is part of its baseline the estimator is biased. With the mean of all four samples "
     "the gradient shrinks to {share:.2f} of its right length, and is {off:.0f} standard errors off.",
@@ -259,7 +259,7 @@ beat("next")
 say(
     ja="演習では、ベースライン、代理の損失、CTC の周辺確率、サンプリングを直します。"
     "どれも、数え上げた正確な勾配と比べて確かめます。",
-    en="In the exercise you mend the baseline, the surrogate loss, the CTC marginal and the drawing of samples, "
+    en="In the exercise you fix the baseline, the surrogate loss, the CTC marginal and the drawing of samples, "
     "each compared with the exact gradient by enumeration.",
 )
 finish()

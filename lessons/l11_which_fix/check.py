@@ -140,8 +140,8 @@ def check_chance_decides_nothing(answer):
 
 
 def check_two_standard_errors(answer):
-    """the border is at 2 standard errors of the paired difference, on both sides
-    境目は、対応のある差の標準誤差の 2 倍で、どちらの側でも同じ"""
+    """the border is at two standard errors of the paired difference, on both sides
+    境目は、対応のある差の標準誤差の二倍で、どちらの側でも同じ"""
     wobble = torch.tensor([1.0, -2.0, 0.5, 1.5, -1.0, 0.0, 2.0, -2.0, 0.3, -0.3], dtype=torch.float64)
     wobble = wobble - wobble.mean()
     error = float(wobble.std()) / math.sqrt(len(wobble))
@@ -170,7 +170,7 @@ def check_gradients_of_any_shape(answer):
     found = float(answer.variance(draws)), float(answer.squared_bias(draws, truth))
     expect(
         abs(found[0] - scatter) < 1e-9 and abs(found[1] - bias) < 1e-9,
-        ja="形が `(5, 2, 3)` のとき、分散 {v:.4g}、偏りの 2 乗 {b:.4g} になりました(正しくは {rv:.4g} と {rb:.4g})。",
+        ja="形が `(5, 2, 3)` のとき、分散 {v:.4g}、偏りの二乗 {b:.4g} になりました(正しくは {rv:.4g} と {rb:.4g})。",
         en="For the shape `(5, 2, 3)` the variance is {v:.4g} and the squared bias {b:.4g} (should be {rv:.4g} and "
         "{rb:.4g}).",
         v=found[0],

@@ -90,15 +90,15 @@ say(
     en="With every fix from the lessons so far a gradient arrives, and it is not zero. So which one should you take?",
 )
 leaf = head(states[:, :1]).detach().requires_grad_()
-roads = {name: penalty_of(name)(leaf, None).loss for name in ("soft_embedding", "policy_gradient")}
-picture({"policy_gradient": roads["policy_gradient"]}, "policy-gradient", params={"logits": leaf})
+paths = {name: penalty_of(name)(leaf, None).loss for name in ("soft_embedding", "policy_gradient")}
+picture({"policy_gradient": paths["policy_gradient"]}, "policy-gradient", params={"logits": leaf})
 say(
     ja="方策勾配の経路は言語モデルを通りません。箱は {black} 個です。ソフト埋め込みの経路は言語モデルの中を通り、"
     "箱は {white} 個あります。",
-    en="The road of the policy gradient does not go through the language model: it has {black} boxes. "
+    en="The path of the policy gradient does not go through the language model: it has {black} boxes. "
     "That of soft embeddings goes right through it, with {white} boxes.",
-    black=len(walk({"loss": roads["policy_gradient"]})),
-    white=len(walk({"loss": roads["soft_embedding"]})),
+    black=len(walk({"loss": paths["policy_gradient"]})),
+    white=len(walk({"loss": paths["soft_embedding"]})),
 )
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -295,7 +295,7 @@ say(
 beat("next")
 say(
     ja="演習では、偏り、分散、費用、そして学習の結果を、正しく測る関数を直します。",
-    en="In the exercise you mend functions that measure bias, variance, cost and the outcome of a training without "
+    en="In the exercise you fix functions that measure bias, variance, cost and the outcome of a training without "
     "being deceived.",
 )
 finish()

@@ -29,12 +29,12 @@ CUTS = ("letters", "nats", "mean")
 workshop = tempfile.TemporaryDirectory()
 
 
-def script(mended):
-    """The training script in a file of its own, with the first so many of its cuts mended."""
-    folder = Path(workshop.name) / f"mended-{mended}"
+def script(fixed):
+    """The training script in a file of its own, with the first so many of its cuts fixed."""
+    folder = Path(workshop.name) / f"fixed-{fixed}"
     folder.mkdir(exist_ok=True)
     file = folder / "train.py"
-    file.write_text(answer_from(SOURCE, {name: BROKEN[name] for name in CUTS[mended:]}), encoding="utf-8")
+    file.write_text(answer_from(SOURCE, {name: BROKEN[name] for name in CUTS[fixed:]}), encoding="utf-8")
     return file
 
 
@@ -86,11 +86,11 @@ picture(run_script(script(0)), "run")
 beat("why")
 say(
     ja="切断は上流から順に並びます。一つ直すたびに、もう一度 `run` を実行しました。",
-    en="The cuts are listed from upstream to downstream. After each one that was mended, `run` was asked again.",
+    en="The cuts are listed from upstream to downstream. After each one that was fixed, `run` was asked again.",
 )
 rows, names = [], ["-", *CUTS]
-for mended, name in enumerate(names):
-    diagnosis = run_script(script(mended))
+for fixed, name in enumerate(names):
+    diagnosis = run_script(script(fixed))
     cuts = diagnosis.errors
     first = cuts[0] if cuts else None
     rows.append([name, len(cuts), f"{first.kind}, line {first.line}" if first else "none", str(diagnosis.ok)])
@@ -100,7 +100,7 @@ say(
     ja="直すたびに、最初の切断は下流へ移り、最後まで勾配は届きません。三つ目の切断は二つに数えられています。"
     "値が torch を出る所と、新しいテンソルになって戻る所です。"
     "「直したのに変わらない」ときは、後ろに次の切断があるのかもしれません。",
-    en="With each one mended the first cut moves downstream, and no gradient arrives before the last. "
+    en="With each one fixed the first cut moves downstream, and no gradient arrives before the last. "
     "The third counts as two: where the value goes out of torch, and where it comes back as a new tensor. "
     '"I fixed it and nothing changed" need not mean that the fix was wrong: there may be another cut behind it.',
 )
@@ -126,8 +126,8 @@ def share_of_penalty(terms):
     return (sizes["penalty"] / sizes["ctc"]).item()
 
 
-for mended in (len(CUTS) - 1, len(CUTS)):
-    show(norms(script(mended))[0])
+for fixed in (len(CUTS) - 1, len(CUTS)):
+    show(norms(script(fixed))[0])
 attribution, terms = norms(script(len(CUTS)))
 value = terms["penalty"].item()
 say(
@@ -150,7 +150,7 @@ show("compare_gradients", comparison.verdict)
 say(
     ja="経路があり、0 でなく、有限差分とも合います(`{verdict}`)。"
     "次は、誰かが明日また壊しても気づくように、テストにします。pytest のプラグインには `gradient_flow` があります。",
-    en="There is a road, it is not zero, and it agrees with finite differences (`{verdict}`). "
+    en="There is a path, it is not zero, and it agrees with finite differences (`{verdict}`). "
     "Now make it a test, so that you notice when somebody breaks it tomorrow: the pytest plugin brings the fixture "
     "`gradient_flow`.",
     verdict=comparison.verdict,
@@ -197,7 +197,7 @@ def outcome_of_test(folder):
     return {0: "passed", 1: "failed"}.get(int(ended), f"pytest ended with {ended}")
 
 
-told_by_test = [[mended, outcome_of_test(script(mended).parent)] for mended in (len(CUTS) - 1, len(CUTS))]
+told_by_test = [[fixed, outcome_of_test(script(fixed).parent)] for fixed in (len(CUTS) - 1, len(CUTS))]
 table(["fixed", "test"], told_by_test)
 holds([row[1] for row in told_by_test] == ["failed", "passed"], "the test passes only where all is fixed")
 say(
@@ -273,7 +273,7 @@ beat("next")
 say(
     ja="演習のファイルは、このスクリプトそのものです。三つの切断と、何も見つけないテストを直します。"
     "直すたびに `run` を実行して、診断が移るのを見てください。",
-    en="The file of the exercise is this very script. Mend the three cuts, and a test that finds nothing. "
+    en="The file of the exercise is this very script. Fix the three cuts, and a test that finds nothing. "
     "Use `run` after each, and watch the diagnosis move.",
 )
 workshop.cleanup()

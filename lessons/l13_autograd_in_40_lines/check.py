@@ -37,15 +37,15 @@ def check_product(answer):
 
 
 def check_diamond(answer):
-    """gradients that arrive by two roads are added
-    二つの道から届く勾配は足し合わされる"""
+    """gradients that arrive by two paths are added
+    二つの経路から届く勾配は足し合わされる"""
     found, right = beside_torch(answer, lambda make, x: x * make(3.0) + x * x, [0.7])
     expect(
         close(found, right),
         ja="`x` が何度も使われる式で、勾配が {found} になりました。PyTorch では {right} です。"
-        "代入すると、最後に届いた道だけが残ります。",
+        "代入すると、最後に届いた経路だけが残ります。",
         en="In a formula that uses `x` several times the gradient is {found}; torch gives {right}. "
-        "Assigning keeps only the road that came last.",
+        "Assigning keeps only the path that came last.",
         found=found,
         right=right,
     )
@@ -114,7 +114,7 @@ def check_diamonds_in_a_row(answer):
     """forty diamonds one behind another take no longer than their boxes
     ひし形が 40 個続いても、箱の数に比例する時間で終わる"""
     x = answer.Value(0.5)
-    value, asked, half = x, [0], answer.Value(0.5)
+    value, asked, one, other = x, [0], answer.Value(0.3), answer.Value(0.6)
 
     class Counted(tuple):
         def __iter__(self):
@@ -127,14 +127,15 @@ def check_diamonds_in_a_row(answer):
             return super().__iter__()
 
     for _ in range(40):
-        value = value * half + value * half
+        value = value * one + value * other
         value.made_of = Counted(value.made_of)
     value.backward()
     expect(
-        close([x.grad], [1.0]),
-        ja="ひし形の続く式で、勾配が {found:.6g} になりました(正しくは 1)。",
-        en="In a formula of many diamonds the gradient is {found:.6g} (should be 1).",
+        close([x.grad], [0.9**40]),
+        ja="ひし形の続く式で、勾配が {found:.6g} になりました(正しくは {right:.6g})。",
+        en="In a formula of many diamonds the gradient is {found:.6g} (should be {right:.6g}).",
         found=x.grad,
+        right=0.9**40,
     )
 
 
@@ -172,8 +173,8 @@ def check_equal_numbers(answer):
 
 
 def check_cost(answer):
-    """cost_of has a road to the logits, a gradient that is not zero, and the right value
-    cost_of からロジットまで道があり、勾配は 0 でなく、値が正しい"""
+    """cost_of has a path to the logits, a gradient that is not zero, and the right value
+    cost_of からロジットまで経路があり、勾配は 0 でなく、値が正しい"""
     numbers, costs = [0.2, -1.1, 0.9, 0.4], [3.0, 1.0, 7.0, 2.0]
     logits = [answer.Value(number) for number in numbers]
     loss = answer.cost_of(logits, costs)

@@ -156,9 +156,9 @@ table(["formula", "+=", "=", "torch"], rows)
 say(
     ja="枝分かれのない式なら、代入でも正しい値が出ます。ひし形では、`x` に二つの経路から勾配が届きます。"
     "代入すると、あとから来たほうだけが残ります。足すのは、経路ごとの寄与の和が微分だからです。",
-    en="In a formula like a chain, assigning gives the right value too. In a diamond two roads bring a gradient to "
+    en="In a formula like a chain, assigning gives the right value too. In a diamond two paths bring a gradient to "
     "`x`, and assigning keeps only the one that comes later. "
-    "We add because the derivative is the sum over all roads.",
+    "We add because the derivative is the sum over all paths.",
 )
 x = torch.tensor(0.7, dtype=torch.float64, requires_grad=True)
 picture(diamond(x), "diamond", params={"x": x})
@@ -181,7 +181,7 @@ say(
     ja="記録を足しても助けにはなりません。番号は入力を少し動かしても変わらないので、正しい傾きは {slope:g} です。"
     "直すべきなのは `argmax` の行ではなく、損失の式です。",
     en="Recording it would not help: move the input a little and the place stays the same, so the true slope is "
-    "{slope:g}. It is not the line with `argmax` that needs mending, but the formula of the loss.",
+    "{slope:g}. It is not the line with `argmax` that needs fixing, but the formula of the loss.",
     slope=max(steps),
 )
 
@@ -225,7 +225,7 @@ show("largest relative difference from torch", worst)
 say(
     ja="選ぶ代わりに期待値を取ると、経路ができ、0 でない勾配が届き、値は PyTorch と合います。"
     "ランダムに生成した式の 0 でない {live} 個の勾配でも、差は最大で {worst:.1g} でした。",
-    en="Take the expected value in place of a choice, and there is a road, a gradient that is not zero, and PyTorch's "
+    en="Take the expected value in place of a choice, and there is a path, a gradient that is not zero, and PyTorch's "
     "value. On the {live} gradients other than 0 of formulas made at random, the largest difference was {worst:.1g}.",
     live=live,
     worst=worst,
@@ -235,7 +235,7 @@ say(
 beat("next")
 say(
     ja="演習では、同じ小さな自動微分の四か所を直します。傾き、順番、足し込み、そして `argmax` の代わりです。",
-    en="In the exercise you mend four places of the same small autograd: a slope, the order, the adding up, and what "
+    en="In the exercise you fix four places of the same small autograd: a slope, the order, the adding up, and what "
     "stands in for `argmax`.",
 )
 finish()

@@ -1,4 +1,4 @@
-"""Exercise 13: mend a small autograd. / 演習 13: 小さな自動微分を直す
+"""Exercise 13: fix a small autograd. / 演習 13: 小さな自動微分を直す
 
 A Value remembers what it was made of, as pairs (value, slope); backward() walks them and fills in .grad.
 Value は、自分が何から作られたかを (値, 傾き) の組で覚えています。backward() はそれをたどって .grad を埋めます。
@@ -42,8 +42,8 @@ class Value:
         """
         order = consumers_first(self)
         # >>> hole: accumulate
-        # en: gradients that arrive by several roads are added up; what stands between must start from 0 each time
-        # ja: 何本もの道から届く勾配は足し合わせる。途中の値の勾配は、毎回 0 から始める
+        # en: gradients that arrive by several paths are added up; what stands between must start from 0 each time
+        # ja: 何本もの経路から届く勾配は足し合わせる。途中の値の勾配は、毎回 0 から始める
         for value in order:
             if value.made_of:
                 value.grad = 0.0

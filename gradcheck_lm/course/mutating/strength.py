@@ -21,7 +21,7 @@ from gradcheck_lm.course.mutating import effects
 from gradcheck_lm.course.mutating.operators import Generated, generate
 from gradcheck_lm.errors import DataError
 
-LIMIT = 10.0  # seconds for a mutant that may loop; a solution takes one or two
+LIMIT = 20.0  # seconds of CPU for a mutant that may loop; a solution takes one or two
 
 
 class _TooLong(BaseException):
@@ -70,7 +70,7 @@ def measure(lesson_folder: Path, *, every: int = 1, limit: float = LIMIT) -> dic
     Args:
         lesson_folder: with solution.py, check.py and mutants.py.
         every: take each n-th mutant only: a cheap sample.
-        limit: > 0, seconds for one mutant.
+        limit: > 0, seconds of CPU for one mutant.
     Returns:
         Hole -> Strength, in the order of the file.
     """
@@ -114,13 +114,13 @@ def _time_limit(seconds: float) -> Iterator[None]:
     def stop(*_: Any) -> None:
         raise _TooLong
 
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    before = signal.signal(signal.SIGPROF, stop)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
