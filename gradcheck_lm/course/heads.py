@@ -44,6 +44,13 @@ _JAPANESE = {
     "temperature": "温度", "term": "項", "test": "テスト", "the best of all, its own too": "自分を含む中の最小", "the value is that of the drawn string":
     "値は引いた文字列のスコア", "total": "合計", "value": "値", "variance": "分散", "visits": "訪問の数", "way": "方法", "weight": "重み",
     "weights moved by": "重みの変化", "what is scored": "スコアを付けるもの",
+    "layer": "層", "held by the optimizer": "オプティマイザが持つか", "moved by 20 steps": "20 ステップで動いた量",
+    "with zero_grad": "zero_grad あり", "without": "zero_grad なし", "micro-batches": "マイクロバッチ", "mean of the means":
+    "平均の平均", "weighted by size": "大きさで重み付け", "off the whole batch's gradient": "バッチ全体の勾配とのずれ",
+    "version before": "前のバージョン", "version after": "後のバージョン", "backward()": "backward()", "kept by": "保存する演算",
+    "input": "入力", "gradient": "勾配", "forward": "順伝播の値", "chunk": "区間", "state carried": "持ち越す状態", "cleared": "消し方",
+    "norm used by the steps": "各ステップが使った勾配のノルム", "change": "変更", "formula at 0": "0 での式",
+    "gradient at 0": "0 での勾配",
 }  # fmt: skip
 
 

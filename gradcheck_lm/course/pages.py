@@ -117,6 +117,9 @@ def _part(event: Mapping[str, Any], name: str, language: str) -> list[str]:
     if kind == "table":
         suffix = "_ja" if language == "ja" and "rows_ja" in event else ""
         return [_table(event["columns" + suffix], event["rows" + suffix])]
+    if kind == "told":
+        findings = [line for line in event["ja"] if line] if language == "ja" else []
+        return [_fence(event["text"]), *(["\n".join(map(_escaped, findings))] if findings else [])]
     if kind == "picture":
         return _picture(event, name, language)
     return []  # the title stands at the head already

@@ -253,6 +253,18 @@ def picture(subject: Any, name: str, *, params: Mapping[str, Any] | None = None)
     spoken.console.print()
 
 
+def told(report: Any) -> None:
+    """Show what the debugger says of training steps, as `diagnose_step` gives it; in Japanese its findings as well."""
+    spoken = voice()
+    text, findings = str(report).rstrip(), pictures.japanese_findings(report)
+    spoken.events.append({"kind": "told", "text": text, "ja": findings})
+    spoken.put(textwrap.indent(text, "    "))
+    if spoken.language == "ja":
+        for line in findings:
+            spoken.tell(Words(line, line), indent=4 if line else 0)
+    spoken.console.print()
+
+
 def finish() -> None:
     """End a lesson: name the exercise and the one command to type next, and remember that it was read.
 
