@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from rich.panel import Panel
 from rich.text import Text
 
-from gradcheck_lm.course.catalogue import Lesson, installed_course
+from gradcheck_lm.course.catalogue import Lesson, installed_course, solution_of
 from gradcheck_lm.course.generator import exercise_text
 from gradcheck_lm.course.judge import Verdict
 from gradcheck_lm.course.language import Words
@@ -30,7 +30,7 @@ _STATES = {
     "red": (Words("赤: 演習中", "red: at it"), "red"),
     "passed": (Words("合格", "passed"), "green"),
 }
-_HEADS = Words("課|題|状態|分かること", "lesson|title|state|what clicks")
+_HEADS = Words("課|題|状態|分かったこと(合格後)", "lesson|title|state|what clicks, once passed")
 _CONTINUED = re.compile(r"([^.。?？!:`）)\]\n])\n(?=.)")  # a line end inside a sentence: the panel has its own width
 _HELD = Words(
     "検査 {total} 個のうち {held} 個が通りました。次で止まっています:", "{held} of {total} checks hold. It stops at:"
@@ -68,9 +68,8 @@ def show_board(voice: Voice, lessons: list[Lesson], progress: Progress) -> None:
         words, style = _STATES[progress.state(lesson.name)]
         state = Text(shown(words.in_language(voice.language), voice.console.encoding), style=style)
         title = _cell(lesson.title.in_language(voice.language), room * 2 // 5)
-        rows.append(
-            [lesson.name[:3], title, state, _cell(lesson.aha.in_language(voice.language), room - room * 2 // 5)]
-        )
+        clicks = lesson.aha.in_language(voice.language) if progress.state(lesson.name) == "passed" else "?"
+        rows.append([lesson.name[:3], title, state, _cell(clicks, room - room * 2 // 5)])
     voice.draw(table("", heads, rows, encoding=voice.console.encoding))
     voice.console.print()
     voice.tell(_RED)  # below the table: its head has scrolled away on most terminals
@@ -101,6 +100,9 @@ def show_verdict(voice: Voice, lesson: Lesson, verdict: Verdict) -> None:
         text = Words("合格です。検査 {total} 個がすべて通りました。", "Passed: all {total} checks hold.")
         voice.tell(text.filled(total=verdict.total), style="bold green")
         voice.tell(lesson.aha)
+        if solution_of(lesson.folder) == lesson.folder / "solution.py":
+            voice.tell(Words("解答例と比べられます:", "A solution to compare with:"), style="dim")
+            voice.put(f"    {short(lesson.folder / 'solution.py')}", style="dim")
         return
     parts = []
     if verdict.total:

@@ -103,9 +103,7 @@ def _expect(condition: bool, name: str, ja: str, en: str) -> None:
         )  # fmt: skip
 
 
-def _expect_same(
-    tensors: list[_Tensor], modules: list[tuple[nn.Module, bool]], name: str, allowed: set[str]
-) -> None:
+def _expect_same(tensors: list[_Tensor], modules: list[tuple[nn.Module, bool]], name: str, allowed: set[str]) -> None:
     for one in tensors:
         tensor = one.tensor
         if "requires_grad" not in allowed:

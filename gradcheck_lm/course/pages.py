@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from gradcheck_lm.course.beats import BEATS
@@ -23,6 +23,11 @@ _MEND = Words(
     "Fix `{file}`, and check it with the command below. Red is expected: the code is broken on purpose.",
 )
 _CHECKS = Words("検査は次のことを確かめます。", "The checks ask whether")
+_STRENGTH = Words(
+    "検査の強さ: 解答から自動で作った誤答(ミュータント)のうち、検査が退けたもの。",
+    "How strong the checks are: wrong answers generated from the solution (mutants), and how many the checks reject.",
+)
+_HOLE = Words("| TODO | 誤答 | 退けた | 同値 |", "| TODO | wrong answers | rejected | equal |")
 _INDEX = Words("課の一覧", "All lessons")
 _NEXT = Words("次の課", "Next lesson")
 
@@ -36,12 +41,14 @@ class Page:
         events: the record that `lesson.py --record` wrote.
         checks: titles of its checks, in order.
         following: the next lesson, or None.
+        strength: hole -> numbers of mutants, of those rejected, of those that are no different from the solution.
     """
 
     lesson: Lesson
     events: Sequence[Mapping[str, Any]]
     checks: Sequence[Words]
     following: Lesson | None = None
+    strength: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     def markdown(self, language: str) -> str:
         """The page as Markdown.
@@ -61,6 +68,11 @@ class Page:
         parts += [f"## {_EXERCISE.in_language(language)}", _MEND.filled(file=exercise).in_language(language)]
         parts += [_fence(check, "console"), _CHECKS.in_language(language)]
         parts.append("\n".join(f"- {_escaped(words.in_language(language))}" for words in self.checks))
+        if self.strength:
+            rows = [f"| `{hole}` | {one['mutants']} | {one['rejected']} | {one['equal']} |"
+                    for hole, one in self.strength.items()]  # fmt: skip
+            parts += [_STRENGTH.in_language(language)]
+            parts.append("\n".join([_HOLE.in_language(language), "|---|---|---|---|", *rows]))
         if self.following is not None:
             name, words = self.following.name, self.following.title
             parts.append(f"{_NEXT.in_language(language)}: [{words.in_language(language)}]({name}.md)")

@@ -22,8 +22,7 @@ def check_value_of_the_gradients(answer):
     found = answer.term_gradients((used**3).sum(), [used, unused])
     expect_type("term_gradients", (list, tuple), found, kind=Words("リスト", "a list"))
     expect(
-        len(found) == 2 and all(isinstance(one, torch.Tensor) for one in found)
-        and found[0].shape == used.shape,  # fmt: skip
+        len(found) == 2 and all(isinstance(one, torch.Tensor) for one in found) and found[0].shape == used.shape,
         ja="パラメータごとに一つのテンソルが必要です。届かない勾配は `None` です。"
         "`None` を 0 のテンソルに置き換えましたか。",
         en="It should give one tensor per parameter. "
@@ -51,11 +50,11 @@ def check_term_without_a_graph(answer):
     cut = torch.tensor(float(used.detach().max()))
     found = answer.term_gradients(cut, [used, unused])
     expect(
-        len(found) == 2 and all(torch.equal(one, torch.zeros_like(right)) for one, right in
-                                zip(found, (used, unused), strict=True)),
+        len(found) == 2
+        and all(torch.equal(one, torch.zeros_like(right)) for one, right in zip(found, (used, unused), strict=True)),
         ja="計算グラフのない項では、どのパラメータの勾配も、同じ形の 0 のテンソルのはずです。",
         en="For a term without a graph the gradient of each parameter should be zeros of its shape.",
-    )  # fmt: skip
+    )
     expect(
         answer.teaches(cut, [used, unused]) is False,
         ja="切断された項に「教えている」と答えました。",

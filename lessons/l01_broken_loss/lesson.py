@@ -145,9 +145,11 @@ terms = {"ctc": ctc(recogniser(frames)), "penalty": soft_penalty(recogniser(fram
 attribution = gc.attribute(terms, wrt=recogniser)
 show(attribution)
 say(
-    ja="`share` は、その項の勾配のノルムが全項のノルムの合計に占める割合です。`cos` は二つの項の勾配のコサイン類似度で、"
+    ja="`share` は、その項の勾配のノルムが全項のノルムの合計に占める割合です。`cos` "
+    "は二つの項の勾配のコサイン類似度で、"
     "負なら、二つの項は逆の方向へ引き合っています。",
-    en="`share` is the part of a term's gradient norm in the sum of all terms' norms. `cos` is the cosine similarity of "
+    en="`share` is the part of a term's gradient norm in the sum of all terms' norms. `cos` is the cosine "
+    "similarity of "
     "the gradients of two terms: where it is negative, the two pull against each other.",
 )
 comparison = gc.compare_gradients(lambda: soft_penalty(recogniser(frames)), wrt=recogniser)

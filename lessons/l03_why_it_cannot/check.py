@@ -106,7 +106,7 @@ def check_edge_of_the_staircase(answer):
         start_at = torch.tensor([-2.0, 3.0, 1.0], dtype=torch.float64)
         ahead = torch.tensor([0.5, -1.0, 0.0], dtype=torch.float64)
 
-        def stair(x, bent=bent):
+        def stair(x, bent=bent, start_at=start_at, ahead=ahead):
             return 5.0 + 1e-9 * float((x - start_at) @ ahead >= bent * float(ahead @ ahead))
 
         given = {} if far == 16.0 else {"far": far, "rounds": rounds}
@@ -145,7 +145,9 @@ def check_where_there_is_no_edge(answer):
     point, direction = start()
     far_off = torch.tensor([[-90.0, -80.0], [4.0, 2.0]], dtype=torch.float64)
     beyond = answer.edge_of_step(
-        lambda x: float(x[0].max() > 10) + float(x[1, 1] > 50), far_off, torch.tensor([[2.0, 1.0], [0.0, -3.0]]).double()
+        lambda x: float(x[0].max() > 10) + float(x[1, 1] > 50),
+        far_off,
+        torch.tensor([[2.0, 1.0], [0.0, -3.0]]).double(),
     )
     expect(
         beyond is None,

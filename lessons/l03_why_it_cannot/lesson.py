@@ -98,7 +98,8 @@ holds(passed is True, "gradcheck passes the broken score")
 say(
     ja="`gradcheck` は、この壊れたスコアに `{passed}` を返しました。勾配を持つ出力がないとき、"
     "`gradcheck` が調べるのは、有限差分が 0 かどうかだけです。階段の傾きは 0 なので、合格します。",
-    en="For this broken score `gradcheck` returns `{passed}`. Where no output carries a gradient it only asks whether the "
+    en="For this broken score `gradcheck` returns `{passed}`. Where no output carries a gradient it only asks "
+    "whether the "
     "finite differences are 0, and those of a staircase are.",
     passed=passed,
 )
@@ -110,7 +111,8 @@ picture(diagnosis, "staircase")
 # ---------------------------------------------------------------------------------------------------------------------
 beat("fix")
 (found,) = torch.autograd.grad(expected_score(recogniser(frames)), weight, allow_unused=True)
-(cut,) = torch.autograd.grad(score_of_string(recogniser(frames)) + 0 * language_model.table.clone().requires_grad_().sum(),
+(cut,) = torch.autograd.grad(score_of_string(recogniser(frames)) + 0 * language_model.table.clone().requires_grad_()
+.sum(),
                              weight, allow_unused=True)  # fmt: skip
 moved = weight.detach().clone()
 along = torch.randn(weight.shape, dtype=torch.float64)

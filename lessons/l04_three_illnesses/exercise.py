@@ -1,7 +1,7 @@
 """Exercise 4: name the illness, and cure three losses. / 演習 4: 病名を言い当て、三つの損失を治す
 
-The words / 病名: "cut" 切断, "false leaf" 偽の葉テンソル, "zero" ちょうど 0, "not finite" NaN か無限大, "wrong" 値の誤り,
-"healthy" 健康
+The words / 病名: "cut" 切断, "false leaf" 偽の葉テンソル, "zero" ちょうど 0, "not finite" NaN か無限大,
+"wrong" 値の誤り, "healthy" 健康
 """
 
 import torch
@@ -27,7 +27,8 @@ def illness(loss_of, parameter):
     gradient holds NaN or infinity. "zero": it is exactly 0. "wrong": it differs from finite differences by more than
     one part in 1,000. parameter.grad is left alone.
     float64 の葉テンソル `parameter` についての loss_of() の勾配の、どこが悪いかを六つの言葉のどれかで返す。
-    "cut": 計算グラフがない。"false leaf": グラフはあるが、パラメータまでの経路がない。"not finite": NaN か無限大を含む。
+    "cut": 計算グラフがない。"false leaf": グラフはあるが、パラメータまでの経路がない。
+    "not finite": NaN か無限大を含む。
     "zero": ちょうど 0。"wrong": 有限差分と 1/1000 より大きく違う。parameter.grad は変えない。
     """
     loss = loss_of()

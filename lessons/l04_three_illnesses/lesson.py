@@ -138,7 +138,8 @@ holds("nan" in outcomes["root_under_where"], "the gradient under where is NaN")
 holds({row[0]: row[3] for row in rows}["half_detached"] == "wrong", "half of the gradient is called wrong")
 holds(len({outcomes[one.__name__] for one in (item, tensor_of_losses, forgotten_detach)}) == 3, "three outcomes")
 say(
-    ja="エラー、`None`、ちょうど 0、NaN、そして 0 でない勾配があります。`requires_grad` だけでは、あとの四つを区別できません。"
+    ja="エラー、`None`、ちょうど 0、NaN、そして 0 でない勾配があります。`requires_grad` だけでは、"
+    "あとの四つを区別できません。"
     "0 でない勾配も、正しいとは限りません。最後の列は有限差分との比較です。",
     en="There are an error, `None`, exactly 0, NaN, and gradients that are not zero; `requires_grad` alone cannot tell "
     "the last four apart. Nor need a gradient that is not zero be right: the last column compares it with finite "
@@ -162,7 +163,8 @@ say(
 )
 picture({"requires_grad_on_the_loss": requires_grad_on_the_loss()}, "false-leaf", params={"weight": weight})
 say(
-    ja="三つ目は「ちょうど 0」です。重みまで経路があるのに、流れてくる勾配はどこも 0 です。エラーも出ず、値も正しいので、気づきにくい病気です。",
+    ja="三つ目は「ちょうど 0」です。重みまで経路があるのに、流れてくる勾配はどこも 0 です。エラーも出ず、"
+    "値も正しいので、気づきにくい病気です。",
     en="The third is exactly zero: there is a path to the weight, "
     "and the gradient that comes along it is 0 everywhere. There is no error and the value is right, so it is hard to "
     "notice.",

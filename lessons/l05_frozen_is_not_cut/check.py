@@ -161,12 +161,16 @@ def check_learning_is_measured(answer):
         )
     for name in ("weight", "bias"):  # the first parameter alone, then the last
         moved = answer.movement_from_loss(
-            model, lambda m, name=name: getattr(m, name).sum() * 3, lambda p: torch.optim.SGD(p, lr=0.1, weight_decay=1.0)
+            model,
+            lambda m, name=name: getattr(m, name).sum() * 3,
+            lambda p: torch.optim.SGD(p, lr=0.1, weight_decay=1.0),
         )
         expect(
             abs(moved - 0.3) < 1e-9,
-            ja="損失が `{name}` だけを {right:.3g} 動かすとき、{moved:.3g} と答えました。すべてのパラメータを比べます。",
-            en="Where the loss moves `{name}` alone, by {right:.3g}, the answer was {moved:.3g}: compare every parameter.",
+            ja="損失が `{name}` だけを {right:.3g} 動かすとき、{moved:.3g} と答えました。"
+            "すべてのパラメータを比べます。",
+            en="Where the loss moves `{name}` alone, by {right:.3g}, the answer was {moved:.3g}: compare every "
+            "parameter.",
             name=name,
             moved=moved,
             right=0.3,

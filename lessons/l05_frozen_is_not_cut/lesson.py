@@ -135,7 +135,8 @@ diagnosis = gc.diagnose(under_no_grad, wrt=recogniser)
 picture(diagnosis, "no-grad")
 say(
     ja="`no_grad` の中では、演算がまったく記録されません。だから、そこを通る経路もすべて切断されます。"
-    "`requires_grad_(False)` は、そのパラメータの勾配を求めないという指定にすぎません。演算は記録され、経路は残ります。",
+    "`requires_grad_(False)` は、そのパラメータの勾配を求めないという指定にすぎません。演算は記録され、"
+    "経路は残ります。",
     en="Under `no_grad` no operation is recorded at all, so every path through it is cut. `requires_grad_(False)` only "
     "says that no gradient is wanted for those parameters: the operations are recorded, and the path stays.",
 )

@@ -4,6 +4,8 @@ In place of looking one letter up, take the expectation over all letters. It wor
 Run it: python lessons/l06_soft_embeddings/lesson.py --lang ja
 """
 
+import itertools
+
 import torch
 import torch.nn.functional as F
 
@@ -133,7 +135,7 @@ say(
     "At each temperature the slope is measured all along the way.",
 )
 table(["temperature", "steepest slope", "share of the way with slope < 1e-6"], rows)
-holds(all(a[1] < b[1] for a, b in zip(rows, rows[1:], strict=False)), "the slope at the edge grows")
+holds(all(a[1] < b[1] for a, b in itertools.pairwise(rows)), "the slope at the edge grows")
 say(
     ja="温度を下げると、なめらかな坂が前の課の階段に戻ります。段の上は平らになり、"
     "角の傾きは {first:.2g} から {last:.2g} に大きくなります。"

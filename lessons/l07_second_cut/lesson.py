@@ -104,7 +104,8 @@ rows = [
 table(["diagnosis.what_if", "value"], rows)
 holds(not probe.arrives and probe.next_cut.op == "torch.unique_consecutive", "the next cut is unique_consecutive")
 say(
-    ja="コードを書き換える前に、診断に問い合わせることができます。`what_if` は、その切れ目に仮の橋を架けて、もう一度実行します。"
+    ja="コードを書き換える前に、診断に問い合わせることができます。`what_if` は、その切れ目に仮の橋を架けて、"
+    "もう一度実行します。"
     "`argmax` を直しても勾配は届かず、次は `{op}` で切れるという答えです。",
     en="Before any code is changed the diagnosis can be asked: `what_if` puts a bridge over that one cut, as a probe, "
     "and runs the program again. With `argmax` fixed no gradient arrives yet; the next cut is `{op}`.",
@@ -223,7 +224,8 @@ table(["step", "reading", "soft score", "gradient norm at the blank"], rows)
 holds(jumps and jumps[0][1] > 0 and all(row[3] == 0 for row in rows), "a letter is inserted, and the score jumps up")
 say(
     ja="それでも文字が増えることはあります。学習率 `5` の勾配降下では、{step} ステップ目に一つの文字の二つのフレームが"
-    "別の文字に分かれ、区切りが `argmax` で引き直されて、読みが長くなりました。そのときスコアは下がらず、跳ね上がります。"
+    "別の文字に分かれ、区切りが `argmax` で引き直されて、読みが長くなりました。そのときスコアは下がらず、"
+    "跳ね上がります。"
     "勾配が導いたのではなく、偶然です。",
     en="Letters do get inserted all the same. In gradient descent with the rate `5`, at step {step}, two frames of one "
     "letter parted, `argmax` drew the segments anew, and the reading grew longer. The score did not fall then, it "

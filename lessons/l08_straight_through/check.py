@@ -146,7 +146,8 @@ def check_surrogate(answer):
         torch.allclose(surrogate(elsewhere), (slope * elsewhere.softmax(-1)).sum())
         or abs(float(surrogate(elsewhere) - surrogate(logits))
                - float((slope * (elsewhere.softmax(-1) - logits.softmax(-1))).sum())) < 1e-9,
-        ja="別のロジットでの代理の関数の値が違います。動くのは softmax だけで、スコアの傾きは渡されたロジットでのものに固定します。",
+        ja="別のロジットでの代理の関数の値が違います。動くのは softmax だけで、"
+        "スコアの傾きは渡されたロジットでのものに固定します。",
         en="At other logits the surrogate's value is not right: the softmax alone moves, the slope stays that at the "
         "logits passed.",
     )  # fmt: skip
@@ -212,7 +213,8 @@ def check_right_estimator_is_accepted(answer):
     right = through(lambda hard, soft: hard + (soft - soft.detach()))
     expect(
         examine(answer, right) is True,
-        ja="正しい STE を不合格にしました。`gradcheck` は階段の有限差分(0)と比べるので、不合格になるのが正しい動作です。"
+        ja="正しい STE を不合格にしました。`gradcheck` は階段の有限差分(0)と比べるので、"
+        "不合格になるのが正しい動作です。"
         "比べる相手は代理の関数です。",
         en="A right straight-through was refused. `gradcheck` compares it with the finite differences of a staircase, "
         "which are 0, so it has to fail; compare it with the surrogate.",
@@ -290,24 +292,36 @@ def check_where_it_is_asked(answer):
     for name, (estimator, hard, surrogate) in one_side.items():
         expect(
             accepted(answer, estimator, hard, surrogate, logits) is True,
-            ja="正しい推定量(`{name}`)を不合格にしました。0 の要素があっても、勾配が小さくても、正しいものは正しいのです。",
+            ja="正しい推定量(`{name}`)を不合格にしました。0 の要素があっても、勾配が小さくても、"
+            "正しいものは正しいのです。",
             en="A right estimator (`{name}`) was refused: right is right with zeros among the entries, or a small "
             "gradient, too.",
             name=name,
         )
     wrong_side = {
         "another function below 0": (through(relu), floor(relu), lambda x: torch.where(x < 0, x * 0.3, x).sum()),
-        "the sign": (lambda x: -through(lambda y: y**2)(x), lambda x: -floor(lambda y: y**2)(x), lambda x: (x**2).sum()),
-        "the opposite value": (lambda x: (x**2).sum() - 2 * (x.detach() ** 2).sum(), lambda x: (x**2).sum(),
-                               lambda x: (x**2).sum()),
-        "a surrogate that is wrong here": (lambda x: HalfBelow.apply(x)[0].sum(), lambda x: (x[0] ** 2).sum(),
-                                           lambda x: HalfBelow.apply(x)[0].sum()),
+        "the sign": (
+            lambda x: -through(lambda y: y**2)(x),
+            lambda x: -floor(lambda y: y**2)(x),
+            lambda x: (x**2).sum(),
+        ),
+        "the opposite value": (
+            lambda x: (x**2).sum() - 2 * (x.detach() ** 2).sum(),
+            lambda x: (x**2).sum(),
+            lambda x: (x**2).sum(),
+        ),
+        "a surrogate that is wrong here": (
+            lambda x: HalfBelow.apply(x)[0].sum(),
+            lambda x: (x[0] ** 2).sum(),
+            lambda x: HalfBelow.apply(x)[0].sum(),
+        ),
         "rows changed": (through(lambda y: y**2), floor(lambda y: y**2), lambda x: (x.flip(0).detach() * x * 2).sum()),
     }
     for name, (estimator, hard, surrogate) in wrong_side.items():
         expect(
             accepted(answer, estimator, hard, surrogate, logits) is False,
             ja="代理の関数の勾配と違うのに(`{name}`)、合格にしました。要素ごとに、符号も比べます。",
-            en="Its gradient is not the surrogate's (`{name}`), and it was passed: compare entry by entry, with the sign.",
+            en="Its gradient is not the surrogate's (`{name}`), and it was passed: compare entry by entry, with "
+            "the sign.",
             name=name,
         )

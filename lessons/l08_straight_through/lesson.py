@@ -49,7 +49,7 @@ rows = [[score.__name__, score(logits)] for score in (hard_score, soft_score)]
 table(["score", "nats per letter"], rows)
 say(
     ja="この課では、認識器の「c」のバイアスを `3` だけ上げてあります。前の課と値が違うのはそのためです。",
-    en="In this lesson the recogniser's bias of \"c\" is raised by `3`: values differ from those of the lessons before.",
+    en='In this lesson the recogniser\'s bias of "c" is raised by `3`: values differ from those of the lessons before.',
 )
 say(
     ja="ソフト埋め込みの値は、読んだ文字列「{text}」のスコアではありません。"
@@ -74,7 +74,9 @@ ask(
     choices=[
         choice(ja="どちらも合格", en="it passes both"),
         choice(ja="STE は合格、`hard_score` は不合格", en="it passes straight-through and fails `hard_score`"),
-        choice(ja="STE は不合格、`hard_score` は合格", en="it fails straight-through and passes `hard_score`", right=True),
+        choice(
+            ja="STE は不合格、`hard_score` は合格", en="it fails straight-through and passes `hard_score`", right=True
+        ),
         choice(ja="どちらも不合格", en="it fails both"),
     ],
 )
@@ -187,7 +189,8 @@ say(
     ja="STE でも同じ三つを確かめます。経路があり、0 でなく(ノルム {norm:.3g})、値は代理の関数の勾配と等しいのです。"
     "比べる相手を間違えなければ、有限差分は役に立ちます。",
     en="The proof of straight-through has its three parts too: a path, a gradient that is not zero (norm {norm:.3g}), "
-    "and the value of the surrogate's gradient. Finite differences do serve, where they are those of the right function.",
+    "and the value of the surrogate's gradient. Finite differences do serve, where they are those of the right "
+    "function.",
     norm=estimate.norm(),
 )
 nats = -language_model.predict(language_model.embedding.weight.T)

@@ -189,7 +189,8 @@ def check_read_in_training(answer):
             found is not None and torch.allclose(found, right, rtol=1e-5, atol=1e-9),
             ja="温度 `{temperature}` の学習で、`read` の勾配が `sample` のものと違います。"
             "`logits` と同じ形と型の一様乱数を `generator` から一度引き、温度も渡します。",
-            en="In training at temperature `{temperature}` the gradient of `read` is not that of `sample`: draw uniform "
+            en="In training at temperature `{temperature}` the gradient of `read` is not that of `sample`: draw "
+            "uniform "
             "numbers of the shape and dtype of `logits` once from `generator`, and hand the temperature on.",
             temperature=temperature,
         )
@@ -215,7 +216,8 @@ def check_every_axis_but_the_last(answer):
             torch.equal(value.detach(), hard) and torch.allclose(found, right, rtol=1e-6, atol=1e-9),
             ja="三つの軸を持つロジットで `{name}` の文字か勾配が違います。どれも最後の軸について求めます。"
             "評価のときは温度を使いません。",
-            en="For logits of three axes the letters or the gradient of `{name}` are wrong: everything is along the last "
+            en="For logits of three axes the letters or the gradient of `{name}` are wrong: everything is along "
+            "the last "
             "axis. In evaluation there is no temperature.",
             name=name,
         )

@@ -191,7 +191,8 @@ show("F.gumbel_softmax(hard=True): letters that are not one-hot to the bit", f"{
 holds(law < 4.5, "torch's own has the law too")
 say(
     ja="PyTorch の `F.gumbel_softmax(logits, tau, hard=True)` が同じことをします。実務ではこれを使います。"
-    "値が 1 ビットまで one-hot とは限らないこと({bits:.1%} が違いました)と、`generator` を受け取らないことだけが違います。",
+    "値が 1 ビットまで one-hot とは限らないこと({bits:.1%} が違いました)と、`generator` "
+    "を受け取らないことだけが違います。",
     en="PyTorch's `F.gumbel_softmax(logits, tau, hard=True)` does the same, and is what one uses. Two differences: its "
     "value need not be one-hot to the bit (it was not in {bits:.1%} of the letters), and it takes no `generator`.",
     bits=bits,

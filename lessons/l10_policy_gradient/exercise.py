@@ -40,7 +40,8 @@ def string_log_prob(logits, paths):
     It is the sum over all paths that spell it. collapse_paths(paths) gives the strings' classes (M, L), padded with 0,
     and their lengths (M,).
     それぞれのパスが綴る文字列の log p: logits (T, M, C) と paths (T, M) から (M,) を返す。
-    その文字列になるすべてのパスについての和である。collapse_paths(paths) は、0 で埋めた文字列のクラス (M, L) と長さ (M,) を返す。
+    その文字列になるすべてのパスについての和である。collapse_paths(paths) は、0 で埋めた文字列のクラス (M, L)
+    と長さ (M,) を返す。
     """
     # TODO marginal: F.ctc_loss, for each string by itself, is minus this number
     #                F.ctc_loss を文字列ごとに求めると、この値の符号を変えたものになる

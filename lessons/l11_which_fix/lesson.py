@@ -6,6 +6,7 @@ Run it: python lessons/l11_which_fix/lesson.py --lang ja
 """
 
 import argparse
+import itertools
 import math
 import time
 
@@ -34,12 +35,18 @@ FIXES = ("soft_embedding", "straight_through", "gumbel_softmax", "policy_gradien
 recogniser, charset = load_recogniser("synthetic")
 recogniser.eval()
 texts = [  # of this lesson alone: no model has read them
-    "The gardener found an old key in the shed.", "Rain had fallen all night on the slate roof.",
-    "She folded the map and looked up at the hills.", "Nobody had told them that the bridge was closed.",
-    "A letter came from the harbour in the morning.", "The clock in the hall struck a quarter to nine.",
-    "They counted the boats and went home again.", "His brother kept bees behind the small church.",
-    "The train was late, as it was every winter.", "We read the last page aloud by candlelight.",
-    "Someone had left the gate open in the wind.", "The baker knew each of her customers by name.",
+    "The gardener found an old key in the shed.",
+    "Rain had fallen all night on the slate roof.",
+    "She folded the map and looked up at the hills.",
+    "Nobody had told them that the bridge was closed.",
+    "A letter came from the harbour in the morning.",
+    "The clock in the hall struck a quarter to nine.",
+    "They counted the boats and went home again.",
+    "His brother kept bees behind the small church.",
+    "The train was late, as it was every winter.",
+    "We read the last page aloud by candlelight.",
+    "Someone had left the gate open in the wind.",
+    "The baker knew each of her customers by name.",
 ]
 lines = LineData(list(SyntheticLines(texts, HELD_OUT_HANDS[:1], len(texts), 0)), recogniser.config, charset)
 batch = lines.take(range(len(lines)))
@@ -139,7 +146,8 @@ table(
     ],
 )  # fmt: skip
 say(
-    ja="基準は、サンプル {samples} 個の方策勾配です。`cosine` は向きの正しさ、`noise` は一回の標準偏差を真の勾配の長さで"
+    ja="基準は、サンプル {samples} 個の方策勾配です。`cosine` は向きの正しさ、`noise` "
+    "は一回の標準偏差を真の勾配の長さで"
     "割ったもの、`ms` は一回の時間で、他の仕事があれば変わります。行が {lines} 行しかないので、区間は広くなります。",
     en="The reference is a policy gradient of {samples} samples. `cosine` says how right the direction is, `noise` is "
     "the standard deviation of one call over the length of the true gradient, `ms` the time of one call, which "
@@ -156,8 +164,10 @@ say(
 )
 table(["fix", "cosine", "95 %"], [[name, *row] for name, row in RECORDED.items()])
 say(
-    ja="ソフト埋め込み、STE、Gumbel-softmax の向きは、偶然と区別できません。同じ手法でも、言語モデルが変われば結果が変わります。",
-    en="The directions of soft embeddings, straight-through and Gumbel-softmax cannot be told from chance. With another "
+    ja="ソフト埋め込み、STE、Gumbel-softmax の向きは、偶然と区別できません。同じ手法でも、"
+    "言語モデルが変われば結果が変わります。",
+    en="The directions of soft embeddings, straight-through and Gumbel-softmax cannot be told from chance. With "
+    "another "
     "language model, the same fixes give another result.",
 )
 
@@ -209,12 +219,14 @@ for calls in (1, 10, 100, 1000):
     found = torch.tensor([cosine(mean_policy_gradient(calls)) for _ in range(20)])
     rows.append([calls, cosine(soft), found.mean().item(), f"{found.min():.2f} to {found.max():.2f}"])
 table(["calls", "cosine of soft_embedding", "cosine of policy_gradient, mean", "smallest to largest"], rows)
-holds(all(a[2] < b[2] for a, b in zip(rows, rows[1:], strict=False)), "averaging turns the unbiased one to the truth")
+holds(all(a[2] < b[2] for a, b in itertools.pairwise(rows)), "averaging turns the unbiased one to the truth")
 holds(rows[0][2] < rows[0][1] < rows[-1][2], "the two cross")
 say(
     ja="平均しても偏りは減らないので、ソフト埋め込みのコサイン類似度は何回でも {soft:.3f} です。"
-    "方策勾配は {one:.2f} から {many:.3f} に近づき、途中で追い越します。偏りと分散のどちらが大事かは、回数で決まります。",
-    en="Averaging takes nothing off a bias: soft embeddings have the cosine {soft:.3f} at any number of calls. The policy "
+    "方策勾配は {one:.2f} から {many:.3f} に近づき、途中で追い越します。偏りと分散のどちらが大事かは、"
+    "回数で決まります。",
+    en="Averaging takes nothing off a bias: soft embeddings have the cosine {soft:.3f} at any number of calls. "
+    "The policy "
     "gradient goes from {one:.2f} to {many:.3f}, and overtakes them on the way. Whether bias or variance matters more "
     "depends on how many calls there are.",
     soft=rows[0][1],

@@ -41,7 +41,8 @@ def error_within(budget, milliseconds, bias2, variance):
     budget: milliseconds in all; milliseconds: of one call; bias2: squared bias, of which a negative one counts as 0;
     variance: of one call.
     予算に入る回数だけ平均したものと truth との距離の期待値(float)。1 回も入らなければ無限大。
-    budget は全体のミリ秒、milliseconds は 1 回のミリ秒、bias2 は偏りの 2 乗(負なら 0 とみなす)、variance は 1 回の分散。
+    budget は全体のミリ秒、milliseconds は 1 回のミリ秒、bias2 は偏りの 2 乗(負なら 0 とみなす)、variance は 1
+    回の分散。
     """
     # >>> hole: error
     # en: averaging over calls divides one of the two parts, and not the other

@@ -89,7 +89,8 @@ def check_penalty(answer):
         abs(float(value.detach()) - float(right.detach())) < 1e-9,
         ja="`penalty` の値が {found:.4f} です。`letters` が返す文字なら {right:.4f} のはずです。"
         "単語についての平均のままにしてください。",
-        en="The value of `penalty` is {found:.4f}; for the letters that `letters` returns it should be {right:.4f}: the "
+        en="The value of `penalty` is {found:.4f}; for the letters that `letters` returns it should be "
+        "{right:.4f}: the "
         "mean over words, as it was.",
         found=value,
         right=right,

@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 
 import gradcheck_lm as gc
+from gradcheck_lm.course.catalogue import solution_of
 from gradcheck_lm.course.generator import answer_from, read_holes
 from gradcheck_lm.course.judge import load
 from gradcheck_lm.course.stage import ask, beat, begin, choice, code, finish, holds, picture, say, show, table
@@ -23,7 +24,7 @@ from gradcheck_lm.flow.scripts.runner import run_script
 
 begin(__file__)
 
-SOURCE = Path(__file__).with_name("solution.py").read_text(encoding="utf-8")
+SOURCE = solution_of(Path(__file__).resolve().parent).read_text(encoding="utf-8")
 BROKEN = {hole.name: "\n".join(hole.broken) for hole in read_holes(SOURCE)}
 CUTS = ("letters", "nats", "mean")
 workshop = tempfile.TemporaryDirectory()
@@ -47,7 +48,8 @@ def parts(file):
 beat("symptom")
 broken = parts(script(0))
 say(
-    ja="あなたの学習スクリプトです。エラーは出ません。CTC の損失は下がり、ペナルティの値も多少は変化します(`0.1` を掛けた値です)。",
+    ja="あなたの学習スクリプトです。エラーは出ません。CTC の損失は下がり、ペナルティの値も多少は変化します(`0.1` "
+    "を掛けた値です)。",
     en="This is your training script. There is no error, the CTC loss falls, and the penalty moves about a "
     "little (what is printed is `0.1` times it).",
 )
@@ -95,7 +97,9 @@ for fixed, name in enumerate(names):
     first = cuts[0] if cuts else None
     rows.append([name, len(cuts), f"{first.kind}, line {first.line}" if first else "none", str(diagnosis.ok)])
 table(["fixed last", "cuts", "first cut", "diagnosis.ok"], rows)
-holds([row[3] for row in rows] == ["False"] * 3 + ["True"] and len({row[2] for row in rows}) == 4, "it moves downstream")
+holds(
+    [row[3] for row in rows] == ["False"] * 3 + ["True"] and len({row[2] for row in rows}) == 4, "it moves downstream"
+)
 say(
     ja="直すたびに、最初の切断は下流へ移り、最後まで勾配は届きません。三つ目の切断は二つに数えられています。"
     "値が torch を出る所と、新しいテンソルになって戻る所です。"

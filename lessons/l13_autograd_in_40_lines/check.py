@@ -122,7 +122,8 @@ def check_diamonds_in_a_row(answer):
             expect(
                 asked[0] < 2000,
                 ja="ひし形の続く式で、`made_of` を何千回も読んでいます。経路の数はひし形のたびに倍になります。",
-                en="In a formula of many diamonds `made_of` is read thousands of times: the number of paths doubles with each.",
+                en="In a formula of many diamonds `made_of` is read thousands of times: the number of paths "
+                "doubles with each.",
             )
             return super().__iter__()
 

@@ -10,7 +10,7 @@ import random
 
 import torch
 
-from gradcheck_lm.course.stage import ask, beat, begin, choice, code, finish, holds, picture, say, show, table
+from gradcheck_lm.course.stage import ask, beat, begin, choice, code, finish, picture, say, show, table
 
 begin(__file__)
 

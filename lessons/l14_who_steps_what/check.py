@@ -7,10 +7,7 @@ from gradcheck_lm.course.expect import expect, expect_type
 from gradcheck_lm.course.language import Words
 
 LIST = Words("リスト", "a list")
-MAY_CHANGE = {
-    "never_moved": {"value", "grad", "random", "requires_grad"},
-    "replace_head": {"value"},
-}
+MAY_CHANGE = {"never_moved": {"value", "grad", "random", "requires_grad"}}  # what the step does, it may
 
 
 class Model(nn.Module):
@@ -32,7 +29,9 @@ def setting():
     """A model, all of its tensors by name, and its loss."""
     torch.manual_seed(91)
     model = Model()
-    tensors = {f"hidden{i}.{name}": one for i, layer in enumerate(model.hidden) for name, one in layer.named_parameters()}
+    tensors = {
+        f"hidden{i}.{name}": one for i, layer in enumerate(model.hidden) for name, one in layer.named_parameters()
+    }
     tensors |= dict(model.named_parameters())
     return model, tensors, model(torch.randn(5, 3)).square().mean()
 
@@ -75,7 +74,14 @@ def check_who_wants_no_optimizer(answer):
     asked(answer, (zero["hidden0.bias"] * 0).sum(), zero, [], [], Words("勾配が 0 のとき", "with a gradient of 0"))
     one = torch.zeros(3, requires_grad=True)
     first = {"one": one}
-    asked(answer, (one * torch.tensor([0.0, 0.0, 1e-9])).sum(), first, [], ["one"], Words("小さい勾配", "a small gradient"))
+    asked(
+        answer,
+        (one * torch.tensor([0.0, 0.0, 1e-9])).sum(),
+        first,
+        [],
+        ["one"],
+        Words("小さい勾配", "a small gradient"),
+    )
 
 
 def check_the_very_tensor(answer):
@@ -102,7 +108,11 @@ def check_stale(answer):
     cases = {
         "all its own": ([torch.optim.SGD(model.parameters(), lr=0.1)], 0),
         "some of its own": ([torch.optim.SGD(model.head.parameters(), lr=0.1)], 0),
-        "an old head with equal numbers": ([torch.optim.SGD([*model.unused.parameters(), *old.parameters()], lr=0.1)], 2),
+        "an old head with equal numbers": (
+            [torch.optim.SGD([*model.unused.parameters(), *old.parameters()], lr=0.1)],
+            2,
+        ),
+        "first optimizer alone": ([torch.optim.Adam([extra]), torch.optim.SGD(model.parameters(), lr=0.1)], 1),
         "second group": ([torch.optim.SGD([{"params": [*model.parameters()]}, {"params": [extra]}], lr=0.1)], 1),
         "second optimizer": ([torch.optim.SGD(model.parameters(), lr=0.1), torch.optim.Adam([extra])], 1),
         "first optimizer, twice": ([torch.optim.Adam([extra]), torch.optim.SGD([extra, old.bias], lr=0.1)], 2),
@@ -122,7 +132,10 @@ def check_stale(answer):
 def check_never_moved(answer):
     """a step is called once; what has the same bits before and after is named
     step は一度だけ呼ばれ、前後でビットの同じテンソルが挙げられる"""
-    tensors = {name: torch.ones(2, 2, requires_grad=True) for name in ("still", "last entry", "tiny", "all", "end")}
+    tensors = {
+        name: torch.arange(1.0, 5.0).view(2, 2).requires_grad_()
+        for name in ("still", "last entry", "tiny", "all", "end")
+    }
     calls = []
 
     def step():
@@ -140,9 +153,17 @@ def check_never_moved(answer):
         en="`step` was called {count} times; it is one step.",
         count=len(calls),
     )
+    still = torch.arange(1.0, 5.0).view(2, 2)
+    expect(
+        torch.equal(tensors["still"], still)
+        and all(one.grad is None and one.requires_grad for one in tensors.values()),
+        ja="`step` のほかに、何かがテンソルを変えました。",
+        en="Something besides `step` has changed the tensors.",
+    )
     expect(
         found == ["still", "end"],
-        ja="`{found}` と答えましたが、動かなかったのは `{right}` です。その場での書き換えは、コピーと比べないと見えません。",
+        ja="`{found}` と答えましたが、動かなかったのは `{right}` です。その場での書き換えは、"
+        "コピーと比べないと見えません。",
         en="The answer was `{found}`; `{right}` did not move. Writing in place is only seen beside a copy.",
         found=found,
         right=["still", "end"],
@@ -154,9 +175,11 @@ def check_a_new_head(answer):
     取り替えたあと、オプティマイザは古いヘッドと同じ設定で新しいヘッドを持ち、古いものは残らない"""
     for place in (0, 1):
         model, _, _ = setting()
+        weight, bias = model.unused.weight, model.unused.bias
+        mixed = [weight, model.head.weight, model.head.bias] if place else [model.head.bias, model.head.weight, weight]
         groups = [
-            {"params": [model.head.bias, model.head.weight], "lr": 0.5, "momentum": 0.9},
-            {"params": list(model.unused.parameters()), "lr": 0.01, "momentum": 0.9},
+            {"params": mixed, "lr": 0.5, "momentum": 0.9},
+            {"params": [bias], "lr": 0.01, "momentum": 0.9},
         ]
         optimizer = torch.optim.SGD(groups[::-1] if place else groups, lr=0.1)
         for one in model.parameters():
@@ -167,12 +190,15 @@ def check_a_new_head(answer):
         answer.replace_head(model, new, optimizer)
         lists = [set(group["params"]) for group in optimizer.param_groups]
         rates = [group["lr"] for group in optimizer.param_groups]
-        right = [set(new.parameters()), kept]
+        right = [{weight, *new.parameters()}, {bias}]
         expect(
-            model.head is new and lists == (right[::-1] if place else right) and rates == ([0.01, 0.5] if place else [0.5, 0.01]),
+            model.head is new
+            and lists == (right[::-1] if place else right)
+            and rates == ([0.01, 0.5] if place else [0.5, 0.01]),
             ja="グループの中身か設定が違います(個数 `{sizes}`、学習率 `{rates}`)。"
             "新しいパラメータは、古いものがあったグループに、古いものの代わりに入れます。",
-            en="The groups or their options are not right (sizes `{sizes}`, rates `{rates}`). The new parameters belong "
+            en="The groups or their options are not right (sizes `{sizes}`, rates `{rates}`). The new parameters "
+            "belong "
             "into the group of the old ones, in place of them.",
             sizes=[len(one) for one in lists],
             rates=rates,

@@ -103,8 +103,8 @@ say(
     en="A gradient arrives at all three layers, and `head` alone has moved. The loss fell because the head learned to "
     "make something of random features.",
 )
-picture({"loss": loss_of(model)}, "reaches-all", params={
-    f"{name}.{part}": value for name, layer in layers(model).items() for part, value in layer.named_parameters()})  # fmt: skip
+names = {f"{name}.{part}": one for name, layer in layers(model).items() for part, one in layer.named_parameters()}
+picture({"loss": loss_of(model)}, "reaches-all", params=names)
 
 # ---------------------------------------------------------------------------------------------------------------------
 beat("why")
@@ -152,7 +152,8 @@ holds("GF702" in rows[0][1] and "GF703" in rows[1][1], "stale and never stepped 
 say(
     ja="ほかに二つの形があります。オプティマイザを作ったあとで層を取り替えると、オプティマイザは古い層を持ったままです。"
     "学習率が 0 のままだと、勾配が届いて `step()` が呼ばれても、何も動きません。",
-    en="It comes in two more forms. Replace a layer after the optimizer was made, and the optimizer still holds the old "
+    en="It comes in two more forms. Replace a layer after the optimizer was made, and the optimizer still holds "
+    "the old "
     "one. And where the rate stays at 0 nothing moves, although a gradient arrives and `step()` is called.",
 )
 
@@ -164,9 +165,11 @@ rows = [[name, moved[name]] for name in moved]
 table(["layer", "moved by 20 steps"], rows)
 holds(all(row[1] > 0 for row in rows) and report.ok and fixed[-1] < losses[-1], "all layers learn, and more is learned")
 say(
-    ja="`nn.ModuleList` に入れると、すべての層が動き、損失は同じステップ数で {plain:.4f} ではなく {fixed:.4f} になりました。"
+    ja="`nn.ModuleList` に入れると、すべての層が動き、損失は同じステップ数で {plain:.4f} ではなく {fixed:.4f} "
+    "になりました。"
     "診断も何も見つけません。オプティマイザは、モデルが完成してから作ります。",
-    en="In an `nn.ModuleList` every layer moves, and after as many steps the loss is {fixed:.4f} instead of {plain:.4f}. "
+    en="In an `nn.ModuleList` every layer moves, and after as many steps the loss is {fixed:.4f} instead of "
+    "{plain:.4f}. "
     "The diagnosis finds nothing. Make the optimizer after the model is finished.",
     plain=losses[-1],
     fixed=fixed[-1],

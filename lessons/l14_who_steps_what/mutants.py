@@ -3,9 +3,7 @@
 from gradcheck_lm.course.mutants import Mutant
 
 MUTANTS = {
-    "looks_at_the_model_alone": Mutant(
-        {"not_held": "return []"}, rejected_by="check_layers_in_a_list"
-    ),
+    "looks_at_the_model_alone": Mutant({"not_held": "return []"}, rejected_by="check_layers_in_a_list"),
     "names_what_is_frozen_too": Mutant(
         {"not_held": "return [name for name, one in tensors.items() if id(one) not in held(optimizers)]"},
         rejected_by="check_who_wants_no_optimizer",
@@ -30,7 +28,8 @@ MUTANTS = {
             if not loss.requires_grad or not asked:
                 return []
             found = torch.autograd.grad(loss, list(asked.values()), allow_unused=True, retain_graph=True)
-            arrives = [name for name, one in zip(asked, found, strict=True) if one is not None and bool(one.ne(0).any())]
+            arrives = [name for name, one in zip(asked, found, strict=True) if one is not None and
+            bool(one.ne(0).any())]
             known = [p for o in optimizers for group in o.param_groups for p in group["params"]]
             return [name for name in arrives if not any(torch.equal(tensors[name], p) for p in known)]
             """
@@ -38,8 +37,10 @@ MUTANTS = {
         rejected_by="check_the_very_tensor",
     ),
     "looks_at_the_first_group": Mutant(
-        {"stale": "return len({id(p) for o in optimizers for p in o.param_groups[0]['params']}"
-                  " - {id(one) for one in model.parameters()})"},
+        {
+            "stale": "return len({id(p) for o in optimizers for p in o.param_groups[0]['params']}"
+            " - {id(one) for one in model.parameters()})"
+        },
         rejected_by="check_stale",
     ),
     "compares_with_itself": Mutant(
@@ -84,4 +85,12 @@ MUTANTS = {
         },
         rejected_by="check_a_new_head",
     ),
+}
+
+EQUAL = {
+    "not_held: argument: absolute  `loss`": "the gradient is zero or not whatever its sign",
+    "not_held: argument: negate  `loss`": "the gradient is zero or not whatever its sign",
+    "moved: .detach() left out  `one.detach()`*": "values alone are compared",
+    "moved: argument: detach  `tensors`*": "values alone are compared",
+    "moved: side effect: random": "a step may draw random numbers",
 }

@@ -60,7 +60,8 @@ def check_unequal_micro_batches(answer):
             torch.allclose(step, right, rtol=1e-9, atol=1e-12),
             ja="大きさ `{sizes}` に分けたとき、ステップの勾配が違います(ノルム {found:.4g}、正しくは {right:.4g})。"
             "前から残った勾配を消しましたか。大きさで重みをつけましたか。",
-            en="Split into `{sizes}` the gradient of the step is wrong (norm {found:.4g}, should be {right:.4g}). Are old "
+            en="Split into `{sizes}` the gradient of the step is wrong (norm {found:.4g}, should be "
+            "{right:.4g}). Are old "
             "gradients cleared, and are the parts weighted by their size?",
             sizes=sizes,
             found=step.norm(),
@@ -101,7 +102,12 @@ def chunked():
     torch.manual_seed(16)
     cell = nn.RNNCell(3, 4).double()
     before = torch.randn(2, 4, dtype=torch.float64, requires_grad=True)
-    return cell, CountedSGD(cell.parameters(), lr=0.5), torch.randn(9, 2, 3, dtype=torch.float64).split([4, 3, 2]), before
+    return (
+        cell,
+        CountedSGD(cell.parameters(), lr=0.5),
+        torch.randn(9, 2, 3, dtype=torch.float64).split([4, 3, 2]),
+        before,
+    )
 
 
 def check_carried_state(answer):
@@ -128,7 +134,9 @@ def check_carried_state(answer):
         en="`step()` was called {count} times; it is once for each chunk.",
         count=optimizer.steps,
     )
-    same = all(torch.allclose(a, b, rtol=1e-9, atol=1e-12) for a, b in zip(cell.parameters(), other.parameters(), strict=True))
+    same = all(
+        torch.allclose(a, b, rtol=1e-9, atol=1e-12) for a, b in zip(cell.parameters(), other.parameters(), strict=True)
+    )
     expect(
         same and torch.allclose(last, state),
         ja="学習後の重みか状態が違います。区間ごとに勾配を消し、状態は 0 に戻さずに引き継ぎます。",

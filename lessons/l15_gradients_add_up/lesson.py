@@ -1,8 +1,11 @@
 """Lesson 15: gradients add up.
 
-backward() adds to .grad, and a graph can be used once. After wenet-e2e/wekws#72, gaozhihan/PreDiff#32, meta-pytorch/opacus#93.
+backward() adds to .grad, and a graph can be used once. After wenet-e2e/wekws#72, gaozhihan/PreDiff#32,
+meta-pytorch/opacus#93.
 Run it: python lessons/l15_gradients_add_up/lesson.py --lang ja
 """
+
+import itertools
 
 import torch
 from torch import nn
@@ -55,7 +58,7 @@ rows = [[place, histories["step_that_clears"][place][0], histories["step_that_fo
         for place in (0, 10, 20, 30, 40)]  # fmt: skip
 table(["step", "with zero_grad", "without"], rows)
 holds(rows[-1][1] < rows[0][1] and rows[-1][2] > 1.1 * rows[-1][1], "without zero_grad the loss stays above")
-holds(any(b[2] > a[2] for a, b in zip(rows, rows[1:], strict=False)), "it goes up again")
+holds(any(b[2] > a[2] for a, b in itertools.pairwise(rows)), "it goes up again")
 say(
     ja="どちらもエラーは出ません。`zero_grad()` がないと、損失は下がったり上がったりします。"
     "学習率が大きすぎるときと、見分けがつきません。",
@@ -176,10 +179,12 @@ show("detach=True", outcome(True))
 holds("second time" in outcome(False) and outcome(True) == "no error", "the carried state must be detached")
 say(
     ja="`backward()` は、計算グラフが保存していた値を解放します。状態を次の区間に持ち越すと、二度目の `backward()` は"
-    "前の区間のグラフに入り、エラーになります。`retain_graph=True` でエラーは消えますが、グラフは区間ごとに伸び続けます。"
+    "前の区間のグラフに入り、エラーになります。`retain_graph=True` でエラーは消えますが、"
+    "グラフは区間ごとに伸び続けます。"
     "区間の始めで `state.detach()` とします。",
     en="`backward()` frees what the graph kept. With a state carried into the next chunk the second `backward()` leads "
-    "into the graph of the chunk before, and raises. `retain_graph=True` silences the error and lets the graph grow with "
+    "into the graph of the chunk before, and raises. `retain_graph=True` silences the error and lets the graph "
+    "grow with "
     "each chunk: write `state.detach()` where a chunk begins.",
 )
 

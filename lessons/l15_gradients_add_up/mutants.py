@@ -19,7 +19,8 @@ BODY = """
 def accumulate(*, before="optimizer.zero_grad()", inside="pass", weight="len(batch) / count"):
     """The solution with one thing changed."""
     return Mutant(
-        {"accumulate": BODY.format(before=before, inside=inside, weight=weight)}, rejected_by="check_unequal_micro_batches"
+        {"accumulate": BODY.format(before=before, inside=inside, weight=weight)},
+        rejected_by="check_unequal_micro_batches",
     )
 
 

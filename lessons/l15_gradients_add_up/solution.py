@@ -13,7 +13,8 @@ def accumulate(model, loss_of, micro_batches, optimizer):
     loss_of(model, batch) gives the mean over one batch of len(batch) samples. One backward() for each micro-batch, so
     that memory is needed for one at a time. Old gradients play no part. Returns the mean loss over all samples.
     すべてのマイクロバッチの全サンプルについての平均損失の勾配で、オプティマイザを 1 ステップ進め、その平均損失を返す。
-    loss_of(model, batch) は、len(batch) 個のサンプルの平均を返す。メモリを節約するため、backward() はマイクロバッチごとに
+    loss_of(model, batch) は、len(batch) 個のサンプルの平均を返す。メモリを節約するため、backward()
+    はマイクロバッチごとに
     呼ぶ。前から残っている勾配は使わない。
     """
     # >>> hole: accumulate

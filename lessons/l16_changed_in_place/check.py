@@ -36,7 +36,8 @@ def check_who_writes(answer):
             found == right,
             ja="`{name}`: `{found}` と答えましたが、正しくは `{right}` です。"
             "バージョンと値の両方を、呼ぶ前のものと比べます。",
-            en="`{name}`: the answer was `{found}`; it should be `{right}`. Compare both the version and the numbers with "
+            en="`{name}`: the answer was `{found}`; it should be `{right}`. Compare both the version and the "
+            "numbers with "
             "those before the call.",
             name=name,
             found=found,

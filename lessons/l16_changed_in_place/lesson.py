@@ -32,7 +32,8 @@ def gated_block():
 # ---------------------------------------------------------------------------------------------------------------------
 beat("symptom")
 say(
-    ja="残差ブロックの足し算を `+=` で書いた二つのプログラムです。公開されているネットワークの多くが、このように書かれていました。"
+    ja="残差ブロックの足し算を `+=` で書いた二つのプログラムです。公開されているネットワークの多くが、"
+    "このように書かれていました。"
     "順伝播はどちらも正しく動きます。",
     en="Two programs whose residual addition is written with `+=`, as in many published networks. "
     "The forward pass of both is right.",
@@ -89,7 +90,8 @@ holds(all(row[2] == row[1] + 1 for row in rows), "each writing counts the versio
 say(
     ja="テンソルには、書き換えの回数を数えるバージョンがあります(`_version`)。どの `+=` もバージョンを 1 増やしますが、"
     "エラーになるのは、演算がその結果を逆伝播のために保存しているときだけです。",
-    en="A tensor counts how often it was written to, its version (`_version`). Every `+=` adds one to it; an error comes "
+    en="A tensor counts how often it was written to, its version (`_version`). Every `+=` adds one to it; an "
+    "error comes "
     "only where the operation keeps its result for the backward pass.",
 )
 
@@ -97,8 +99,10 @@ say(
 beat("why")
 say(
     ja="`sigmoid` の微分は `y * (1 - y)` なので、出力 `y` を保存します。`relu` も出力の符号を使います。"
-    "`sin` の微分は `cos(x)` なので、保存するのは入力です。`backward()` は、保存したときと今のバージョンが違えば拒みます。",
-    en="The derivative of `sigmoid` is `y * (1 - y)`, so the output `y` is kept; `relu` uses the output's sign. That of "
+    "`sin` の微分は `cos(x)` なので、保存するのは入力です。`backward()` は、"
+    "保存したときと今のバージョンが違えば拒みます。",
+    en="The derivative of `sigmoid` is `y * (1 - y)`, so the output `y` is kept; `relu` uses the output's sign. "
+    "That of "
     "`sin` is `cos(x)`, so the input is kept. `backward()` refuses where the version kept and the version now differ.",
 )
 diagnosis = gc.diagnose(gated_block, wrt=model)
@@ -132,7 +136,8 @@ holds(rows[1][2] <= 0 < rows[0][2], "the gradient through .data has the wrong si
 say(
     ja="`.data` に書くとバージョンが増えないので、エラーは消え、勾配の符号まで変わりました。"
     "エラーを消すことと直すことは、別のことです。",
-    en="Writing through `.data` does not count the version up: the error is gone, and the gradient has even changed its "
+    en="Writing through `.data` does not count the version up: the error is gone, and the gradient has even "
+    "changed its "
     "sign. To silence an error is not to fix it.",
 )
 

@@ -47,9 +47,7 @@ MUTANTS = {
     "detaches_the_gate": Mutant(
         {"residual": "return torch.sigmoid(gate).detach() * x + x"}, rejected_by="check_gated_residual"
     ),
-    "fills_in_place": Mutant(
-        {"mask": "return scores.masked_fill_(~allowed, value)"}, rejected_by="check_mask"
-    ),
+    "fills_in_place": Mutant({"mask": "return scores.masked_fill_(~allowed, value)"}, rejected_by="check_mask"),
     "masks_by_data": Mutant(
         {
             "mask": """
@@ -60,9 +58,7 @@ MUTANTS = {
         },
         rejected_by="check_mask",
     ),
-    "assigns": Mutant(
-        {"average": "average = decay * average + (1 - decay) * new"}, rejected_by="check_average"
-    ),
+    "assigns": Mutant({"average": "average = decay * average + (1 - decay) * new"}, rejected_by="check_average"),
     "keeps_the_graph": Mutant(
         {"average": "average.mul_(decay).add_(new, alpha=1 - decay)"}, rejected_by="check_average"
     ),

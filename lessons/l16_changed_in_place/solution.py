@@ -4,11 +4,12 @@ import torch
 
 
 def who_writes(tensors, action):
-    """Call action(): the names of the tensors that it wrote to in place, through views and .data too, or in nothing else.
+    """Call action(): the names of the tensors that it wrote to in place, through views and .data too.
 
     tensors: dict of name -> tensor, finite numbers; the names come in its order. Writing the same numbers through the
     tensor or a view counts as well (it counts the version up); through .data only a change of numbers can be seen.
-    action() を呼び、その中で書き換えられたテンソルの名前を、辞書の順にリストで返す。ビューや .data を通した書き換えも含む。
+    action() を呼び、その中で書き換えられたテンソルの名前を、辞書の順にリストで返す。ビューや .data
+    を通した書き換えも含む。
     同じ値を書いた場合も、テンソル自身やビューを通していれば(バージョンが増えるので)含む。.data を通した書き換えは、
     値が変わったときだけ分かる。
     """
@@ -67,7 +68,8 @@ def moving_average(average, new, decay=0.99):
     """decay * average + (1 - decay) * new, written into `average` itself, which stays the same tensor without a graph.
 
     new may have a graph: nothing of it is kept, and what was computed from it before can still go backward.
-    decay * average + (1 - decay) * new を、average 自身に書き込む。average は同じテンソルのままで、計算グラフを持たない。
+    decay * average + (1 - decay) * new を、average 自身に書き込む。average は同じテンソルのままで、
+    計算グラフを持たない。
     new には計算グラフがあってよいが、それを average に残さない。
     """
     # >>> hole: average

@@ -106,7 +106,7 @@ def axis_0(value: Any) -> Any:
 
 
 def some(value: Any, kept: str) -> Any:
-    """A part of a sequence: the "first" alone, the "last" alone, all but the first ("tail") or but the last ("head")."""
+    """A part of a sequence: its "first" or "last" alone, all but the first ("tail"), all but the last ("head")."""
     if isinstance(value, dict):
         return dict(some(list(value.items()), kept))
     if isinstance(value, Tensor) and not value.ndim:

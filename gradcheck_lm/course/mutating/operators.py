@@ -63,9 +63,7 @@ def generate(solution: Path) -> list[Generated]:
                 continue
             full = f"{hole.name}: {name}"
             names[full] = names.get(full, 0) + 1
-            found[text] = Generated(
-                hole.name, full if names[full] == 1 else f"{full} #{names[full]}", text, by_effect
-            )
+            found[text] = Generated(hole.name, full if names[full] == 1 else f"{full} #{names[full]}", text, by_effect)
     return list(found.values())
 
 

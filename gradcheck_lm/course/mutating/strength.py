@@ -1,4 +1,4 @@
-"""How strong a lesson's checks are: of the mutants generated for each hole, how many are rejected, and which are not."""
+"""How strong a lesson's checks are: of the mutants generated for each hole, how many they reject, and which not."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from gradcheck_lm.course.judge import judge, load
 from gradcheck_lm.course.mutating import effects
 from gradcheck_lm.course.mutating.operators import Generated, generate
 from gradcheck_lm.errors import DataError
+from gradcheck_lm.files import write_text_atomic
 
 LIMIT = 20.0  # seconds of CPU for a mutant that may loop; a solution takes one or two
 
@@ -59,7 +60,7 @@ def equal_mutants(lesson_folder: Path) -> dict[str, str]:
     return found
 
 
-def _is_equal(name: str, equal: dict[str, str]) -> bool:
+def is_equal(name: str, equal: dict[str, str]) -> bool:
     """Recorded by its whole name, or by the beginning of it before a `*`."""
     return any(name.startswith(key[:-1]) if key.endswith("*") else name == key for key in equal)
 
@@ -84,7 +85,7 @@ def measure(lesson_folder: Path, *, every: int = 1, limit: float = LIMIT) -> dic
         strength.mutants += 1
         if rejected:
             strength.rejected += 1
-        elif _is_equal(mutant.name, equal):
+        elif is_equal(mutant.name, equal):
             strength.equal += 1
         else:
             strength.survivors.append(mutant.name)
@@ -123,14 +124,36 @@ def _time_limit(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGPROF, before)
 
 
+def recorded(course: Path) -> dict[str, dict[str, dict[str, int]]]:
+    """What was measured of the lessons of a course: lesson -> hole -> mutants, rejected, equal; empty if nothing."""
+    path = course / "strength.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def record(course: Path, lesson: str, measured: dict[str, Strength]) -> None:
+    """Write what was measured of a lesson into the course's strength.json."""
+    rows = {
+        hole: {"mutants": one.mutants, "rejected": one.rejected, "equal": one.equal} for hole, one in measured.items()
+    }
+    content = {**recorded(course), lesson: rows}
+    write_text_atomic(course / "strength.json", json.dumps(content, indent=1, sort_keys=True) + "\n")
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
-    """`python -m gradcheck_lm.course.mutating.strength FOLDER…`: print the strength of each hole as JSON lines."""
-    for folder in map(Path, sys.argv[1:] if arguments is None else arguments):
+    """`python -m gradcheck_lm.course.mutating.strength [--record] FOLDER…`: print the strength of each hole.
+
+    With --record it is also written into strength.json beside the lessons, for the pages.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    for folder in (Path(one) for one in given if one != "--record"):
         began = time.perf_counter()
-        for hole, strength in measure(folder).items():
-            row = {"lesson": folder.name, "hole": hole, "mutants": strength.mutants, "rejected": strength.rejected,
-                   "equal": strength.equal, "survivors": strength.survivors}  # fmt: skip
+        measured = measure(folder)
+        for hole, one in measured.items():
+            row = {"lesson": folder.name, "hole": hole, "mutants": one.mutants, "rejected": one.rejected,
+                   "equal": one.equal, "survivors": one.survivors}  # fmt: skip
             print(json.dumps(row, ensure_ascii=False), flush=True)
+        if "--record" in given:
+            record(folder.parent, folder.name, measured)
         print(f"{folder.name}: {time.perf_counter() - began:.0f} s", file=sys.stderr)
 
 
