@@ -15,7 +15,7 @@ def check_who_writes(answer):
     t = tensors
 
     def through_data():
-        t["b"].data[1, 2] = 9.0
+        t["b"].data[1, 2] += 1e-6
         t["last"].data *= -1
 
     actions = {
@@ -31,6 +31,12 @@ def check_who_writes(answer):
     }
     for name, (action, right) in actions.items():
         found = answer.who_writes(tensors, action)
+        expect(
+            not any(one.requires_grad for one in tensors.values())
+            and torch.equal(t["c"][1], torch.arange(3.0, 6.0) + 2),
+            ja="`action` のほかに、何かがテンソルを変えました。",
+            en="Something besides `action` has changed the tensors.",
+        )
         expect_type("who_writes", list, found, kind=Words("リスト", "a list"))
         expect(
             found == right,

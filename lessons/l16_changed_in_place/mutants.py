@@ -73,6 +73,7 @@ MUTANTS = {
     ),
 }
 EQUAL = {
+    "writes: number  `1` #2": "the last of two is the second",
     "average: argument: detach  `new`": "nothing is recorded there",
     "writes: .detach() left out *": "torch.equal looks at values alone",
 }
