@@ -134,6 +134,7 @@ _JAPANESE = {
     "weight": "重み",
     "weights moved by": "重みの変化",
     "what is scored": "スコアを付けるもの",
+    "off the first": "一行目との差",
     "layer": "層",
     "held by the optimizer": "オプティマイザが持つか",
     "moved by 20 steps": "20 ステップで動いた量",
