@@ -61,9 +61,10 @@ class Page:
         title = _TITLE.filled(number=lesson.number, title=lesson.title).in_language(language)
         run = _RUN.filled(script=script).in_language(language)
         command = f"python {script} --lang {language}"
-        parts = [f"# {title}", f"**{lesson.aha.in_language(language)}**", _links(lesson, language)]
+        parts = [f"# {title}", _links(lesson, language)]
         parts += [run, _fence(command, "console")]
         parts += body(self.events, lesson.name, language)
+        parts += [f"**{_escaped(lesson.aha.in_language(language))}**"]  # after the question that it answers
         check = f"python -m gradcheck_lm lessons check {lesson.name}"
         parts += [f"## {_EXERCISE.in_language(language)}", _MEND.filled(file=exercise).in_language(language)]
         parts += [_fence(check, "console"), _CHECKS.in_language(language)]
@@ -81,15 +82,14 @@ class Page:
 
 def index_page(lessons: Sequence[Lesson], language: str) -> str:
     """The table of all lessons in one language, as Markdown."""
-    heads = Words("| 課 | 分かること |", "| lesson | what clicks |").in_language(language)
+    heads = Words("| 課 | 題 |", "| lesson | title |").in_language(language)
     title = Words("課の一覧", "The lessons").in_language(language)
     start = Words(
         "番号順に進みます。次に何をすればよいかは、このコマンドが教えます。",
         "They build on one another. This command always names the one thing to do next.",
     ).in_language(language)
     rows = [
-        f"| [{lesson.number}. {lesson.title.in_language(language)}]({lesson.name}.md) "
-        f"| {_cell(lesson.aha.in_language(language))} |"
+        f"| {lesson.number} | [{_cell(lesson.title.in_language(language))}]({lesson.name}.md) |"
         for lesson in lessons
     ]
     command = _fence("python -m gradcheck_lm lessons", "console")

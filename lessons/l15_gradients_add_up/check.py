@@ -120,13 +120,13 @@ def check_carried_state(answer):
         state = state.detach()
         for row in chunk:
             state = other(row, state)
-        found = torch.autograd.grad((state**2).mean(), list(other.parameters()))
+        found = torch.autograd.grad((state**2 + state).mean(), list(other.parameters()))
         with torch.no_grad():
             for parameter, gradient in zip(other.parameters(), found, strict=True):
                 parameter -= 0.5 * gradient
     for one in cell.parameters():
         one.grad = torch.full_like(one, 2.0)
-    last = answer.train_on_chunks(cell, chunks, before * 1.0, lambda state: (state**2).mean(), optimizer)
+    last = answer.train_on_chunks(cell, chunks, before * 1.0, lambda state: (state**2 + state).mean(), optimizer)
     expect_type("train_on_chunks", torch.Tensor, last, kind=Words("テンソル", "a tensor"))
     expect(
         optimizer.steps == len(chunks),

@@ -113,5 +113,13 @@ MUTANTS = {
     ),
 }
 EQUAL = {
+    "accumulate: argument: absolute  `micro_batches` #2": "their sizes alone are asked for",
+    "accumulate: argument: negate  `micro_batches` #2": "their sizes alone are asked for",
+    "accumulate: argument: axis_0  `micro_batches` #2": "their sizes alone are asked for",
+    "accumulate: argument model in its place  `optimizer`": "model.zero_grad() clears the same gradients",
+    "accumulate: side effect: grad": "what lies in .grad after the step is not asked for",
+    "chunks: argument cell in its place  `optimizer`": "cell.zero_grad() clears the same gradients",
+    "chunks: argument: detach  `state` #4": "it is detached anyway",
+    "chunks: side effect: grad": "what lies in .grad after the step is not asked for",
     "chunks: argument: detach  `state`": "it is detached anyway",
 }
