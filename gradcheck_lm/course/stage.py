@@ -258,7 +258,7 @@ def told(report: Any) -> None:
     spoken = voice()
     text, findings = str(report).rstrip(), pictures.japanese_findings(report)
     spoken.events.append({"kind": "told", "text": text, "ja": findings})
-    spoken.put(textwrap.indent(text, "    "))
+    spoken.put(text)  # it is as wide as a terminal already
     if spoken.language == "ja":
         for line in findings:
             spoken.tell(Words(line, line), indent=4 if line else 0)
