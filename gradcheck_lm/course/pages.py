@@ -89,8 +89,7 @@ def index_page(lessons: Sequence[Lesson], language: str) -> str:
         "They build on one another. This command always names the one thing to do next.",
     ).in_language(language)
     rows = [
-        f"| {lesson.number} | [{_cell(lesson.title.in_language(language))}]({lesson.name}.md) |"
-        for lesson in lessons
+        f"| {lesson.number} | [{_cell(lesson.title.in_language(language))}]({lesson.name}.md) |" for lesson in lessons
     ]
     command = _fence("python -m gradcheck_lm lessons", "console")
     return "\n\n".join([f"# {title}", start, command, "\n".join([heads, "|---|---|", *rows])]) + "\n"

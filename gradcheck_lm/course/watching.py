@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -70,7 +71,7 @@ def keys() -> Iterator[Callable[[], str]]:
         found = ""
         while select.select([terminal], [], [], 0)[0]:
             with contextlib.suppress(OSError):
-                piece = sys.stdin.buffer.raw.read(1)  # type: ignore[attr-defined]
+                piece = os.read(terminal, 1)
                 if not piece:
                     break
                 found += piece.decode("ascii", "ignore")

@@ -88,6 +88,8 @@ MUTANTS = {
 }
 
 EQUAL = {
+    "replace: loop: tail  `(id(one) in old*": "the group holds two of the old ones: one is enough to know it",
+    "replace: loop: head  `(id(one) in old*": "the group holds two of the old ones: one is enough to know it",
     "not_held: argument: absolute  `loss`": "the gradient is zero or not whatever its sign",
     "not_held: argument: negate  `loss`": "the gradient is zero or not whatever its sign",
     "moved: .detach() left out  `one.detach()`*": "values alone are compared",

@@ -181,7 +181,8 @@ def after(function: Callable[..., Any], kind: str) -> Callable[..., Any]:
         given = tuple(list(one) if isinstance(one, Iterator) else one for one in given)
         result = function(*given, **named)
         everything = [*given, *named.values()]
-        leaves = [one for one in tensors_in(everything) if one.is_leaf and one.is_floating_point()]
+        tensors = list({id(one): one for one in tensors_in(everything)}.values())  # once, in however many places
+        leaves = [one for one in tensors if one.is_leaf and one.is_floating_point()]
         if kind == "grad":
             for leaf in leaves:
                 if leaf.requires_grad:
@@ -192,7 +193,7 @@ def after(function: Callable[..., Any], kind: str) -> Callable[..., Any]:
                 _did(kind)
                 leaf.requires_grad_(not leaf.requires_grad)
         elif kind == "mode":
-            for module in modules_in(everything):
+            for module in {id(one): one for one in modules_in(everything)}.values():
                 _did(kind)
                 module.train(not module.training)
         elif kind == "random":
@@ -203,12 +204,12 @@ def after(function: Callable[..., Any], kind: str) -> Callable[..., Any]:
             _did(kind)
             torch.set_grad_enabled(False)
         elif kind == "graph":
-            for one in tensors_in(everything):
+            for one in tensors:
                 if one.grad_fn is not None:
                     _did(kind)
                     _free(one)
         elif kind == "value":
-            for one in tensors_in(everything):
+            for one in tensors:
                 if one.is_floating_point() and one.numel():
                     _did(kind)
                     one.data.mul_(1.5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -153,14 +154,15 @@ def _changes(node: ast.AST, function: ast.FunctionDef | None) -> Iterator[tuple[
             yield f"return {_effect('some', node.value, repr(kept))}", f"result: {kept}", True
     elif isinstance(node, ast.For):
         for kept in _ON_SEQUENCES:
-            copy = ast.For(node.target, _parsed(_effect("some", node.iter, repr(kept))), node.body, node.orelse)
-            yield _indented(copy, node), f"loop: {kept}", True
+            part_alone = ast.For(node.target, _parsed(_effect("some", node.iter, repr(kept))), node.body, node.orelse)
+            yield _indented(part_alone, node), f"loop: {kept}", True
     elif isinstance(node, ast.ListComp | ast.GeneratorExp | ast.SetComp):
         yield from _of_comprehension(node)
     elif isinstance(node, ast.If | ast.IfExp):
         for constant in ("True", "False"):
-            copy = type(node)(_parsed(constant), node.body, node.orelse)  # type: ignore[arg-type]
-            yield _indented(copy, node), f"condition: {constant}", False
+            branch = copy.copy(node)
+            branch.test = _parsed(constant)
+            yield _indented(branch, node), f"condition: {constant}", False
     elif isinstance(node, ast.Expr | ast.AugAssign | ast.Continue | ast.Break):
         yield "pass", "statement dropped", False
 
