@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gradcheck_lm.flow.asking.drafts import Chain, Draft
+from gradcheck_lm.flow.asking.drafts import Chain, Draft, line_key
 from gradcheck_lm.flow.asking.evidence import Evidence
 from gradcheck_lm.flow.asking.terms import Strand
 from gradcheck_lm.flow.findings.notes import OPAQUE, OUT_OF_SIGHT
@@ -81,21 +81,22 @@ def note_frozen(evidence: Evidence, chain: Chain) -> None:
 
 
 def _frozen(evidence: Evidence, chain: Chain, place: int, severity: str, term: str | None = None) -> None:
-    site, call = _freezing(evidence, evidence.subjects.roots[place])
+    site, call = _freezing(evidence, place)
     draft = Draft("frozen", call, "certain", severity, site=site, op="requires_grad=False")
-    chain.put(draft, key=("frozen", site), term=term, tensor=evidence.subjects.names[place])
+    chain.put(draft, key=("frozen", *line_key(site)), term=term, tensor=evidence.subjects.names[place])
 
 
-def _freezing(evidence: Evidence, root: int) -> tuple[Site | None, int | None]:
-    """Where requires_grad was switched off, if that was seen; else where the tensor is first used."""
+def _freezing(evidence: Evidence, place: int) -> tuple[Site | None, int | None]:
+    """Where requires_grad was switched off last, if that was seen; else where the tensor is first used."""
+    root, versions = evidence.subjects.roots[place], set(evidence.versions(place))
     first: tuple[Site | None, int | None] = (None, None)
+    switched: tuple[Site | None, int | None] = (None, None)
     for index, call in enumerate(evidence.recording.calls):
-        if root in call.inputs:
-            if call.operation.marks_leaf:
-                return call.site, index
-            if first == (None, None):
-                first = call.site, index
-    return first
+        if call.operation.marks_leaf and versions & {*call.inputs, *call.outputs}:
+            switched = call.site, index
+        elif root in call.inputs and first == (None, None):
+            first = call.site, index
+    return first if switched == (None, None) else switched
 
 
 def _constant(evidence: Evidence, chain: Chain, token: int, term: str | None, place: int | None = None) -> None:

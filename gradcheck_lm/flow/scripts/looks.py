@@ -138,8 +138,10 @@ def settled(answers: Sequence[Answer], elsewhere: Elsewhere) -> Diagnosis:
         answers: of that loss, in order.
         elsewhere: what the other looks say.
     """
-    ranked = [(*_badness(answer, elsewhere), not answer.exact, -place) for place, answer in enumerate(answers)]
-    answer = answers[ranked.index(min(ranked))]
+    spoiled = [answer for answer in answers if answer.stepped and _is_bad(answer.diagnosis)]
+    ranked = [(*_badness(answer, elsewhere), not answer.exact, place) for place, answer in enumerate(answers)]
+    # once a step was taken on it, what comes after is NaN by descent
+    answer = spoiled[0] if spoiled else answers[ranked.index(min(ranked))]
     diagnosis = answer.diagnosis if answer.diagnosis.ok else _excused(answer, elsewhere)
     notes = list(diagnosis.notes)
     if any(_is_bad(one.diagnosis) for one in answers) and not _is_bad(diagnosis):

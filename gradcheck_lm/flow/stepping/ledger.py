@@ -94,9 +94,9 @@ class Clearing(Event):
 
 @dataclass(frozen=True)
 class Change(Event):
-    """Gradients clipped, divided by the scaler's factor or changed by hand, or weights pulled to those of a copy."""
+    """Gradients clipped, divided by the scaler's factor or changed by hand; weights pulled to a copy's or pushed uphill."""
 
-    what: str = "clipped"  # "clipped" | "unscaled" | "updated" (the scaler) | "by hand" | "pulled" (the weights)
+    what: str = "clipped"  # "clipped" | "unscaled" | "updated" (the scaler) | "by hand" | "pulled" or "uphill" (weights)
     count: int = 0  # tensors that it was given
     contents: Mapping[int, tuple[int, ...]] = field(default_factory=dict)  # those with a gradient, and what is in it
     without: tuple[int, ...] = ()  # those without
@@ -137,10 +137,12 @@ class Loading(Event):
 
 @dataclass(frozen=True)
 class Mode(Event):
-    """A norm or dropout that ran in another mode than the time before, in a forward pass that gave a gradient."""
+    """A norm or dropout that ran in another mode than the time before, or dropout that does not know the mode."""
 
     module: str = ""
     training: bool = True
+    what: str = "flip"  # "flip" | "dropout_in_eval" | "dropout_always": as a function, whatever the mode
+    function: str = ""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from gradcheck_lm.flow.stepping.by_hand import ByHand
 from gradcheck_lm.flow.stepping.edits import Edits
 from gradcheck_lm.flow.stepping.ledger import NOWHERE, Ledger
 from gradcheck_lm.flow.stepping.log import Log, step_around
@@ -27,7 +28,7 @@ _IN_PLACE = (
     "lerp_ mul_ div_ clamp_ clip_ zero_ add_ sub_ neg_ copy_ fill_ nan_to_num_ __imul__ __itruediv__ __iadd__ __isub__"
 )
 # the functions that `Watcher.told` wants to hear of before they run
-TOLD = READS | {SET} | {getattr(_TENSOR, name) for name in _IN_PLACE.split() if hasattr(_TENSOR, name)}
+TOLD = READS | {SET} | {getattr(_TENSOR, name) for name in _IN_PLACE.split() if hasattr(_TENSOR, name)} | ByHand.DROPOUTS
 
 
 class Watcher:
@@ -56,7 +57,8 @@ class Watcher:
         self.passes.on_backward, self.turns.on_step = on_backward, on_step
         self.losses = Losses(self.log)
         self.turns.before_first_step = self.modules.note_ties
-        self.turns.others = self.modules.parameters
+        self.by_hand = ByHand(self.log)
+        self.turns.others = lambda: [*self.modules.parameters(), *self.by_hand.sources()]
         self._wraps = Wraps()
         self._given = list(modules), list(optimizers)
 
@@ -85,11 +87,16 @@ class Watcher:
             self.modules.remove()
             self.log.guarded(self.log.settle)()
 
-    def told(self, func: Any, args: tuple[Any, ...], frame: FrameType) -> None:
-        """A recorder hands over what it sees of `TOLD`: gradients changed by hand, numbers that are read."""
-        self.log.guarded(self._told)(func, args, frame)
+    def told(
+        self, func: Any, args: tuple[Any, ...], frame: FrameType, kwargs: Mapping[str, Any] | None = None
+    ) -> None:
+        """A recorder hands over what it sees of `TOLD`: what is changed by hand, numbers that are read, dropout."""
+        self.log.guarded(self._told)(func, args, frame, kwargs or {})
 
-    def _told(self, func: Any, args: tuple[Any, ...], frame: FrameType) -> None:
+    def _told(self, func: Any, args: tuple[Any, ...], frame: FrameType, kwargs: Mapping[str, Any]) -> None:
+        if func in ByHand.DROPOUTS:
+            self.by_hand.dropped(func, args, kwargs, frame)
+            return
         if func in READS:
             self.losses.read(args[0])
             return
@@ -99,7 +106,7 @@ class Watcher:
             self.log.settle()
             self.log.hand = self.log.place(frame)
         elif args[0].grad_fn is None and (index := self.log.accounts.at(args[0])) is not None:
-            self.log.writes[index] = self.log.place(frame)
+            self.by_hand.written(func, args, kwargs, index, self.log.place(frame))
 
     def numbers(self, recorder: Recorder, roots: Sequence[torch.Tensor] = ()) -> None:
         """Before a backward() on these roots, and at the end: look for losses in what a recorder has seen since."""
