@@ -43,11 +43,15 @@ _WANTS_LOGITS = {
 }
 _CLIPS = words("relu relu_ relu6 hardtanh softplus")
 # what a layer or an activation gives is no log-probability
-_NO_LOGS = _PROBABILITIES | _CLIPS | words(
-    """
+_NO_LOGS = (
+    _PROBABILITIES
+    | _CLIPS
+    | words(
+        """
     linear addmm bilinear conv1d conv2d conv3d conv_transpose1d conv_transpose2d tanh gelu silu leaky_relu elu selu
     batch_norm layer_norm group_norm instance_norm dropout embedding lstm gru matmul __matmul__ bmm einsum
     """
+    )
 )
 _WANTS_LOGS = words("nll_loss kl_div ctc_loss")
 _PRODUCTS = words("mul __mul__ __rmul__ multiply")
@@ -190,7 +194,7 @@ def _dense(shape: torch.Size) -> list[int]:
 
 
 def _twice(recording: Recording, index: int, call: Call) -> Draft | None:
-    """A loss that is given probabilities for logits, logits for log-probabilities, or logits with their signs cut off."""
+    """A loss that is given probabilities for logits, logits for log-probabilities, or logits without their signs."""
     name = call.operation.name
     cause, makers = _WANTS_LOGITS.get(name, ("", frozenset()))
     if name in _WANTS_LOGS:

@@ -1,4 +1,4 @@
-"""What a program does itself to weights and values, past optimizers and modules: written weights, functional dropout."""
+"""What a program does itself, past optimizers and modules: weights that it writes, dropout called as a function."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _DROPOUTS: frozenset[Callable[..., Any]] = frozenset(
 
 
 class ByHand:
-    """Notes what is written into weights by the program's own lines, and dropout that does not know its module's mode."""
+    """Notes what the program's own lines write into weights, and dropout that does not know its module's mode."""
 
     DROPOUTS = _DROPOUTS
 
@@ -64,7 +64,9 @@ class ByHand:
 
     def dropped(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], frame: FrameType) -> None:
         """A dropout is called as a function, by the forward of a module of the program's own."""
-        rate = kwargs.get("dropout_p", args[4] if len(args) > 4 else 0.0) if _is_attention(func) else kwargs.get("p", 0.5)
+        rate = (
+            kwargs.get("dropout_p", args[4] if len(args) > 4 else 0.0) if _is_attention(func) else kwargs.get("p", 0.5)
+        )
         active = rate > 0 and (_is_attention(func) or bool(kwargs.get("training", True)))
         place = self.log.place(frame) if active else NOWHERE
         if place == NOWHERE or place in self._told or (module := _module_of(frame)) is None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from gradcheck_lm.flow.findings.paths import short_path
 from gradcheck_lm.flow.watching.sites import Place
@@ -96,7 +97,9 @@ class Clearing(Event):
 class Change(Event):
     """Gradients clipped, divided by the scaler's factor or changed by hand; weights pulled to a copy's or pushed uphill."""
 
-    what: str = "clipped"  # "clipped" | "unscaled" | "updated" (the scaler) | "by hand" | "pulled" or "uphill" (weights)
+    what: str = (
+        "clipped"  # "clipped" | "unscaled" | "updated" (the scaler) | "by hand" | "pulled" or "uphill" (weights)
+    )
     count: int = 0  # tensors that it was given
     contents: Mapping[int, tuple[int, ...]] = field(default_factory=dict)  # those with a gradient, and what is in it
     without: tuple[int, ...] = ()  # those without
@@ -157,6 +160,42 @@ class Forgotten(Event):
 
 
 @dataclass(frozen=True)
+class RankStep:
+    """One step of one rank, as hashes that equal tensors share; a tuple has one for each tensor of the optimizer."""
+
+    rank: int
+    holder: int
+    number: int  # of the optimizer, from 0
+    place: int = NOWHERE  # of the step(): the others' places are their own
+    leaves: tuple[int, ...] = ()
+    before: tuple[int, ...] = ()  # the parameters
+    given: tuple[int, ...] = ()  # the gradients when backward() had ended
+    used: tuple[int, ...] = ()  # the gradients when the step began
+    after: tuple[int, ...] = ()
+    batch: int = 0  # what the first module was called with; 0 where that says nothing
+    batch_place: int = NOWHERE
+    rates: tuple[float, ...] = ()
+    wrapped: bool = False  # DistributedDataParallel is there
+    passed_by: int = NOWHERE  # where the module inside it was called
+    averaged: bool = False  # the program called all_reduce
+    replaced: int = NOWHERE  # where something was put in the place of a tensor last
+
+    @property
+    def turn(self) -> tuple[int, int]:
+        """Which step it is."""
+        return self.holder, self.number
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON types."""
+        return asdict(self)
+
+    @classmethod
+    def of(cls, content: Mapping[str, Any]) -> RankStep:
+        """From `plain`."""
+        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in content.items()})
+
+
+@dataclass(frozen=True)
 class Row:
     """One parameter in one step: its gradient is from which losses, who did what with it, and how far it moved."""
 
@@ -181,6 +220,7 @@ class Ledger:
     events: tuple[Event, ...] = ()
     places: tuple[Place, ...] = ()
     rows: tuple[Row, ...] = ()
+    ranks: tuple[RankStep, ...] = ()  # this one's steps first, then the others'
     complete: bool = False  # nothing came after it: the program ended, or whole steps were watched
 
     def backwards(self) -> Iterator[Backward]:

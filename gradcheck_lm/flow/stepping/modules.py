@@ -11,8 +11,9 @@ from typing import Any
 import torch
 
 from gradcheck_lm.flow.stepping.accounts import version_of
-from gradcheck_lm.flow.stepping.ledger import Loading, Mode
+from gradcheck_lm.flow.stepping.ledger import NOWHERE, Loading, Mode
 from gradcheck_lm.flow.stepping.log import Log
+from gradcheck_lm.flow.stepping.ranks import Ranks
 from gradcheck_lm.flow.stepping.wraps import Wraps
 
 _MODAL = (torch.nn.modules.batchnorm._NormBase, torch.nn.modules.dropout._DropoutNd)
@@ -28,6 +29,7 @@ class Modules:
         self.replaced: dict[int, tuple[weakref.ref[torch.Tensor], int]] = {}  # id of what was there -> by which line
         self.modes: dict[int, bool] = {}
         self._waiting: dict[int, tuple[int, int]] = {}  # loaded and not used yet: leaf -> version, place in the events
+        self.ranks: Ranks | None = None
         self._hooks: list[Any] = []
         self.ties: list[tuple[int, int]] = []  # an embedding and an output layer with equal numbers
         self._switched: dict[int, int] = {}  # where a module's mode was set last
@@ -65,9 +67,15 @@ class Modules:
         """All parameters of the modules that ran or were named."""
         return [tensor for module in self.alive() for tensor in module.parameters()]
 
+    def replaced_last(self) -> int:
+        """Where something was put in the place of a tensor or a module last."""
+        return next((place for _, place in reversed(self.replaced.values())), NOWHERE)
+
     # ------------------------------------------------------------------ called
 
     def _runs(self, module: torch.nn.Module, inputs: Any) -> None:
+        if self.ranks is not None:
+            self.ranks.called(module, inputs)
         key = id(module)
         known = self.ran.get(key)
         if known is None or known() is not module:

@@ -16,6 +16,7 @@ from gradcheck_lm.flow.stepping.accounts import Account, is_zero
 from gradcheck_lm.flow.stepping.ledger import NOWHERE, Backward
 from gradcheck_lm.flow.stepping.log import Log, Running, step_around
 from gradcheck_lm.flow.stepping.moves import norms
+from gradcheck_lm.flow.stepping.ranks import Ranks
 from gradcheck_lm.flow.stepping.wraps import Wraps
 from gradcheck_lm.flow.watching.sites import Site
 
@@ -46,6 +47,7 @@ class Passes:
         self.number_of = number_of
         self.scaled: list[weakref.ref[torch.Tensor]] = []  # losses that a GradScaler multiplied
         self.on_backward: OnBackward | None = None
+        self.ranks: Ranks | None = None
 
     def install(self, wraps: Wraps) -> None:
         """Both end in one function of torch.autograd."""
@@ -99,6 +101,8 @@ class Passes:
         log.settle()
         log.running = None
         onto = running.running.onto
+        if self.ranks is not None and running.accumulates:
+            self.ranks.given(onto)
         zero, norm = self._looked_at(onto)
         root = running.roots[0] if running.roots else None
         event = Backward(

@@ -13,10 +13,10 @@ from gradcheck_lm.flow.findings.registry import KINDS
 from gradcheck_lm.flow.findings.report import _finding_text, _wrap, sarif_log
 from gradcheck_lm.flow.stepping.drafts import Draft, Reading
 from gradcheck_lm.flow.stepping.ledger import Ledger
-from gradcheck_lm.flow.stepping.questions import changing, clearing, forgetting, holding, stepping, weights
+from gradcheck_lm.flow.stepping.questions import changing, clearing, forgetting, holding, ranks, stepping, weights
 
 _SEVERITIES = ("error", "warning", "note")
-_FAMILIES = (holding, stepping, clearing, changing, forgetting, weights)
+_FAMILIES = (holding, stepping, clearing, changing, forgetting, weights, ranks)
 
 
 @dataclass(frozen=True)

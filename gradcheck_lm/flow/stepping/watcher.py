@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from types import CodeType, FrameType, TracebackType
 from typing import Any
 
@@ -15,6 +16,7 @@ from gradcheck_lm.flow.stepping.log import Log, step_around
 from gradcheck_lm.flow.stepping.losses import Losses
 from gradcheck_lm.flow.stepping.modules import Modules
 from gradcheck_lm.flow.stepping.passes import OnBackward, Passes
+from gradcheck_lm.flow.stepping.ranks import Ranks
 from gradcheck_lm.flow.stepping.scaling import Scaling
 from gradcheck_lm.flow.stepping.summary import Summary
 from gradcheck_lm.flow.stepping.turns import OnStep, Turns
@@ -28,7 +30,9 @@ _IN_PLACE = (
     "lerp_ mul_ div_ clamp_ clip_ zero_ add_ sub_ neg_ copy_ fill_ nan_to_num_ __imul__ __itruediv__ __iadd__ __isub__"
 )
 # the functions that `Watcher.told` wants to hear of before they run
-TOLD = READS | {SET} | {getattr(_TENSOR, name) for name in _IN_PLACE.split() if hasattr(_TENSOR, name)} | ByHand.DROPOUTS
+TOLD = (
+    READS | {SET} | {getattr(_TENSOR, name) for name in _IN_PLACE.split() if hasattr(_TENSOR, name)} | ByHand.DROPOUTS
+)
 
 
 class Watcher:
@@ -38,6 +42,7 @@ class Watcher:
         modules, optimizers: those that there are already; others are met when they are called or made.
         on_backward: called before each backward() with the losses and the user's line. What it raises passes.
         on_step: called after each step() with the optimizer.
+        ranks: where torch.distributed has several ranks, compare them; all of them have to be watched.
     """
 
     def __init__(
@@ -47,6 +52,7 @@ class Watcher:
         *,
         on_backward: OnBackward | None = None,
         on_step: OnStep | None = None,
+        ranks: bool = False,
     ) -> None:
         self.log = Log()
         self.turns = Turns(self.log)
@@ -59,6 +65,10 @@ class Watcher:
         self.turns.before_first_step = self.modules.note_ties
         self.by_hand = ByHand(self.log)
         self.turns.others = lambda: [*self.modules.parameters(), *self.by_hand.sources()]
+        self.ranks = Ranks(self.log) if ranks else None
+        if self.ranks is not None:
+            self.ranks.replaced_at = self.modules.replaced_last
+        self.turns.ranks = self.passes.ranks = self.modules.ranks = self.ranks
         self._wraps = Wraps()
         self._given = list(modules), list(optimizers)
 
@@ -66,6 +76,8 @@ class Watcher:
         modules, optimizers = self._given
         for part in (self.passes, self.edits, self.turns, self.modules, self.scaling):
             part.install(self._wraps)
+        if self.ranks is not None:
+            self.ranks.install(self._wraps)
         with torch._C.DisableTorchFunction():
             self.modules.given(modules)
             for optimizer in optimizers:
@@ -86,10 +98,10 @@ class Watcher:
             self.turns.remove()
             self.modules.remove()
             self.log.guarded(self.log.settle)()
+            if self.ranks is not None:
+                self.log.guarded(self.ranks.gather)()
 
-    def told(
-        self, func: Any, args: tuple[Any, ...], frame: FrameType, kwargs: Mapping[str, Any] | None = None
-    ) -> None:
+    def told(self, func: Any, args: tuple[Any, ...], frame: FrameType, kwargs: Mapping[str, Any] | None = None) -> None:
         """A recorder hands over what it sees of `TOLD`: what is changed by hand, numbers that are read, dropout."""
         self.log.guarded(self._told)(func, args, frame, kwargs or {})
 
@@ -124,4 +136,5 @@ class Watcher:
         """
         with torch._C.DisableTorchFunction():
             summary = Summary(self.log, self.turns, self.modules, names or {}, code)
-            return summary.ledger(self.losses.events(), complete=complete)
+            found = summary.ledger(self.losses.events(), complete=complete)
+            return found if self.ranks is None else replace(found, ranks=self.ranks.found)

@@ -151,9 +151,7 @@ def _negated(reading: Reading) -> list[Draft]:
         place = event.loss if event.loss >= 0 else event.place
         values = {"line": reading.at(event.place), "loss": event.operation[1:].split("Backward")[0]}
         op, names = "neg", reading.names(given)
-        drafts.setdefault(
-            place, Draft("climbs", place, "negated", op, event.time, names, "warning", "likely", values)
-        )
+        drafts.setdefault(place, Draft("climbs", place, "negated", op, event.time, names, "warning", "likely", values))
     return list(drafts.values())
 
 
@@ -161,10 +159,14 @@ def _uphill_by_hand(reading: Reading) -> list[Draft]:
     """Weights of a module that no optimizer holds, to which a line adds their gradient of a loss."""
     found: dict[int, list[Change]] = {}
     for event in reading.ledger.changes("uphill"):
-        losses = [reading.backwards[time] for one in event.contents.values() for time in one if time in reading.backwards]
+        losses = [
+            reading.backwards[time] for one in event.contents.values() for time in one if time in reading.backwards
+        ]
         parameters = [reading.ledger.parameters[index] for index in event.contents]
-        if losses and all(loss.operation.startswith(_LOSSES) for loss in losses) and all(
-            one.owner == "module" and not one.held_by for one in parameters
+        if (
+            losses
+            and all(loss.operation.startswith(_LOSSES) for loss in losses)
+            and all(one.owner == "module" and not one.held_by for one in parameters)
         ):
             found.setdefault(event.place, []).append(event)
     drafts = []
