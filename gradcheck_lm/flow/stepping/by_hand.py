@@ -99,7 +99,7 @@ def _module_of(frame: FrameType | None) -> torch.nn.Module | None:
 
 @functools.cache
 def _says_mode(file: str, line: int, name: str) -> str:
-    """Whether the call at a line is given a mode: "meant" (True, as a number), "yes", "no", or "" where that is open."""
+    """Is the call at a line given a mode: "meant" (a constant), "yes", "no", or "" where that is open."""
     try:
         tree = ast.parse("".join(linecache.getlines(file)))
     except (SyntaxError, ValueError):

@@ -95,7 +95,7 @@ class Clearing(Event):
 
 @dataclass(frozen=True)
 class Change(Event):
-    """Gradients clipped, divided by the scaler's factor or changed by hand; weights pulled to a copy's or pushed uphill."""
+    """Gradients clipped, unscaled or changed by hand; weights pulled to those of a copy, or pushed along the gradient."""
 
     what: str = (
         "clipped"  # "clipped" | "unscaled" | "updated" (the scaler) | "by hand" | "pulled" or "uphill" (weights)
