@@ -39,13 +39,23 @@ UNWRITTEN = words(
     """
 )
 # Formulas that came after the oldest torch that is supported: written where this torch has a node of that name.
-_WRITTEN_LATER = {
-    "aminmax": "Aminmax",
-    "narrow_copy": "NarrowCopy",
-    "nextafter": "Nextafter",
-    "nextafter_": "Nextafter",
-}
+_WRITTEN_LATER = {"aminmax": "Aminmax", "narrow_copy": "NarrowCopy"}
 UNWRITTEN |= {name for name, node in _WRITTEN_LATER.items() if not hasattr(torch._C._functions, f"{node}Backward0")}
+
+
+def _nextafter_refuses() -> bool:
+    """Whether the node of nextafter only raises, as in torch 2.11: its name alone does not tell."""
+    with torch.enable_grad(), torch._C.DisableTorchFunction():
+        one = torch.ones(1, device="cpu", requires_grad=True)
+        try:
+            torch.autograd.grad(torch.nextafter(one, one.detach()), one, torch.ones(1, device="cpu"))
+        except (NotImplementedError, RuntimeError):
+            return True
+    return False
+
+
+if _nextafter_refuses():
+    UNWRITTEN |= words("nextafter nextafter_")
 _NONE = _UNDEFINED | UNWRITTEN
 # Steps: a derivative, and it is zero wherever it is defined.
 _ZERO = words("round floor ceil trunc fix sign sgn angle round_ floor_ ceil_ trunc_ fix_ sign_ sgn_")
