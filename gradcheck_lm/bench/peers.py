@@ -181,7 +181,10 @@ def measure(progress: Callable[[str], None], before: dict[str, Any] | None = Non
     """
     import torch
 
+    import gradcheck_lm.flow.scripts.runner as _runner  # once, and not in every process
     from gradcheck_lm import __version__
+
+    assert _runner
 
     torch.set_num_threads(1)
     here = {} if before is not None else {name: one for name, one in OTHERS.items() if one.is_here()}

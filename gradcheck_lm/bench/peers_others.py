@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
+import importlib
 import io
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,8 +37,12 @@ class Other:
     ask: Callable[[Subject], Said]
 
     def is_here(self) -> bool:
-        """Whether it can be imported."""
-        return importlib.util.find_spec(self.module) is not None
+        """Whether it can be imported; it is, once for all programs."""
+        try:
+            importlib.import_module(self.module)
+        except ImportError:
+            return False
+        return True
 
 
 def _torchtest2(subject: Subject) -> Said:
@@ -117,9 +119,10 @@ def _mldoct(subject: Subject) -> Said:
 
 
 def _torchfix(subject: Subject) -> Said:
-    command = [sys.executable, "-m", "torchfix", "--select", "ALL", str(subject.path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
-    return [(code, int(line)) for line, code in re.findall(r":(\d+):\d+: (TOR\d+)", done.stdout)]
+    from torchfix.torchfix import TorchChecker
+
+    lines = subject.path.read_text(encoding="utf-8").splitlines(keepends=True)
+    return [(text.split()[0], line) for line, _, text, _ in TorchChecker(None, lines).run()]
 
 
 OTHERS = {
@@ -127,6 +130,6 @@ OTHERS = {
     "torch-audit": Other("torch-audit", "torch_audit", _torch_audit),
     "torchdiag": Other("torchdiag", "torchdiag", _torchdiag),
     "torchmortem": Other("torchmortem", "torchmortem", _torchmortem),
-    "mldoct": Other("mldoct", "mldoctor", _mldoct),
-    "TorchFix": Other("TorchFix", "torchfix", _torchfix),
+    "mldoct": Other("mldoct", "mldoctor.linter", _mldoct),
+    "TorchFix": Other("TorchFix", "torchfix.torchfix", _torchfix),
 }

@@ -107,13 +107,24 @@ def _constant(evidence: Evidence, chain: Chain, token: int, term: str | None, pl
     cause = ""
     if place is not None:
         cause = "used" if place in evidence.used else "unused"
+        index = _made_at(evidence, place, index) if cause == "unused" else index
     elif not evidence.used:
         cause = "nothing_used"
     chain.note(OUT_OF_SIGHT.told())
     # a value that no recorded call made may have been made of anything
     draft = Draft("constant", index if index >= 0 else None, "certain" if index >= 0 else "likely", cause=cause)
     name = None if place is None else evidence.subjects.names[place]
-    chain.put(draft, key=("constant", index, cause), term=term, tensor=name)
+    site = evidence.recording.calls[index].site if index >= 0 else None
+    chain.put(draft, key=("constant", *line_key(site), cause), term=term, tensor=name)
+
+
+def _made_at(evidence: Evidence, place: int, index: int) -> int:
+    """The line that made a tensor which no operation uses, where that was seen; else as it was."""
+    versions = evidence.versions(place)
+    for at, call in enumerate(evidence.recording.calls):
+        if call.site is not None and versions & {*call.inputs, *call.outputs}:
+            return at
+    return index
 
 
 def _thrown_away(evidence: Evidence, place: int) -> int | None:

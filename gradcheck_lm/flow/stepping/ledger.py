@@ -144,7 +144,7 @@ class Mode(Event):
 
     module: str = ""
     training: bool = True
-    what: str = "flip"  # "flip" | "dropout_in_eval" | "dropout_always": as a function, whatever the mode
+    what: str = "flip"  # "flip" | "dropout_in_eval" | "dropout_always" (as a function) | "statistics_without_gradient"
     function: str = ""
 
 
@@ -163,6 +163,14 @@ class FrozenFresh(Event):
     """A module that was put in the place of another: initialised at random, never loaded, and frozen."""
 
     tensors: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class SameBatch(Event):
+    """Two workers of a loader gave the same batch."""
+
+    worker: int = 0
+    other: int = 1
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,14 @@ from gradcheck_lm.flow.stepping.by_hand import ByHand
 from gradcheck_lm.flow.stepping.edits import Edits
 from gradcheck_lm.flow.stepping.ledger import NOWHERE, Ledger
 from gradcheck_lm.flow.stepping.log import Log, step_around
-from gradcheck_lm.flow.stepping.losses import Losses
+from gradcheck_lm.flow.stepping.losses import Losses, without_gradient_in
 from gradcheck_lm.flow.stepping.modules import Modules
 from gradcheck_lm.flow.stepping.passes import OnBackward, Passes
 from gradcheck_lm.flow.stepping.ranks import Ranks
 from gradcheck_lm.flow.stepping.scaling import Scaling
 from gradcheck_lm.flow.stepping.summary import Summary
 from gradcheck_lm.flow.stepping.turns import OnStep, Turns
+from gradcheck_lm.flow.stepping.workers import Workers
 from gradcheck_lm.flow.stepping.wraps import Wraps
 from gradcheck_lm.flow.watching.recorder import Recorder
 
@@ -62,6 +63,7 @@ class Watcher:
         self.scaling = Scaling(self.log, self.turns, self.passes.scaled)
         self.passes.on_backward, self.turns.on_step = on_backward, on_step
         self.losses = Losses(self.log)
+        self.workers = Workers(self.log)
         self.turns.before_first_step = self.modules.note_ties
         self.by_hand = ByHand(self.log)
         self.turns.others = lambda: [*self.modules.parameters(), *self.by_hand.sources()]
@@ -74,7 +76,7 @@ class Watcher:
 
     def __enter__(self) -> Watcher:
         modules, optimizers = self._given
-        for part in (self.passes, self.edits, self.turns, self.modules, self.scaling):
+        for part in (self.passes, self.edits, self.turns, self.modules, self.scaling, self.workers):
             part.install(self._wraps)
         if self.ranks is not None:
             self.ranks.install(self._wraps)
@@ -122,7 +124,12 @@ class Watcher:
 
     def numbers(self, recorder: Recorder, roots: Sequence[torch.Tensor] = ()) -> None:
         """Before a backward() on these roots, and at the end: look for losses in what a recorder has seen since."""
-        self.log.guarded(self.losses.look)(recorder, roots)
+        self.log.guarded(self._numbers)(recorder, roots)
+
+    def _numbers(self, recorder: Recorder, roots: Sequence[torch.Tensor]) -> None:
+        self.losses.look(recorder, roots)
+        if self.modules.aside:
+            self.modules.settle_aside(used=without_gradient_in(recorder, roots))
 
     def ledger(
         self, names: Mapping[int, str] | None = None, *, code: CodeType | None = None, complete: bool = False

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from gradcheck_lm.flow.stepping.drafts import Draft, Reading
-from gradcheck_lm.flow.stepping.ledger import NOWHERE, Change, Clearing, RankStep
+from gradcheck_lm.flow.stepping.ledger import NOWHERE, Change, Clearing, RankStep, SameBatch
 
 
 def ask(reading: Reading) -> list[Draft]:
     """ranks_apart and same_data."""
+    workers = [event for event in reading.ledger.events if isinstance(event, SameBatch)]
+    if workers:
+        event = workers[0]
+        values = {"rank": str(event.worker), "other": str(event.other)}
+        return [Draft("same_data", event.place, "workers", "DataLoader", event.time, values=values)]
     for own, others in _side_by_side(reading):
         for other in others:
             draft = _apart(reading, own, other)

@@ -123,7 +123,9 @@ def _dropouts(reading: Reading) -> list[Draft]:
     return [
         Draft(
             "mode_flips", event.place, event.what, event.function, event.time, (), "warning", "likely",
-            {"function": event.function.rsplit(".", 1)[-1], "module": event.module},
+            {
+                "function": event.function.rsplit(".", 1)[-1], "module": event.module, "line": reading.at(event.place)
+            },
         )
         for event in found
     ]  # fmt: skip
