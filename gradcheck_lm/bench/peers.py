@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import datetime
+import importlib
 import importlib.metadata
 import io
 import json
@@ -181,11 +182,10 @@ def measure(progress: Callable[[str], None], before: dict[str, Any] | None = Non
     """
     import torch
 
-    import gradcheck_lm.flow.scripts.runner as _runner  # once, and not in every process
     from gradcheck_lm import __version__
 
-    assert _runner
-
+    for name in ("torch._dynamo", "gradcheck_lm.flow.scripts.runner"):  # once, and not in every process
+        importlib.import_module(name)
     torch.set_num_threads(1)
     here = {} if before is not None else {name: one for name, one in OTHERS.items() if one.is_here()}
     kept = {} if before is None else {row["name"]: row["answers"] for row in before["rows"]}

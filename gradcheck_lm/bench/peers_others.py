@@ -98,7 +98,7 @@ def _torchmortem(subject: Subject) -> Said:
         last[:] = [float(loss.detach().float().mean())]
         return backward(loss, *args, **kwargs)
 
-    torch.Tensor.backward = noting  # type: ignore[method-assign]
+    torch.Tensor.backward = noting  # type: ignore[method-assign, assignment]
     with Autopsy(subject.model, optimizer=subject.optimizer, sampling="thorough") as autopsy:
         hook = register_optimizer_step_post_hook(lambda *_: autopsy.step(loss=last[0] if last else None))
         with contextlib.suppress(RuntimeError):

@@ -38,13 +38,9 @@ class StepRun:
     """Steps that are watched: `with record_steps(model, optimizer) as steps:`, then `steps.diagnose()`."""
 
     def __init__(
-        self,
-        modules: Sequence[torch.nn.Module],
-        optimizers: Sequence[torch.optim.Optimizer],
-        names: dict[int, str],
-        *,
-        ranks: bool = False,
-    ) -> None:
+        self, modules: Sequence[torch.nn.Module], optimizers: Sequence[torch.optim.Optimizer], names: dict[int, str],
+        *, ranks: bool = False,
+    ) -> None:  # fmt: skip
         self.names = names
         self.always = False
         self.code: CodeType | None = None

@@ -217,7 +217,10 @@ class RankStep:
     @classmethod
     def of(cls, content: Mapping[str, Any]) -> RankStep:
         """From `plain`."""
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in content.items()})
+        values: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in content.items()
+        }
+        return cls(**values)
 
 
 @dataclass(frozen=True)

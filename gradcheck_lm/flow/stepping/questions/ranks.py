@@ -47,12 +47,11 @@ def _apart(reading: Reading, own: RankStep, other: RankStep) -> Draft | None:
             return None  # told at the step before; shards and experts differ in both
         values["parameter"] = _name(reading, own, at[0])
         return _draft(reading, own, own.place, "start_differs", at, values)
-    if own.passed_by != NOWHERE or other.passed_by != NOWHERE:
-        if own.used != other.used:
-            place = own.passed_by if own.passed_by != NOWHERE else own.place
-            values["rank"] = str(own.rank if own.passed_by != NOWHERE else other.rank)
-            values["line"] = reading.at(place)
-            return _draft(reading, own, place, "passed_by", _differing(own.used, other.used), values)
+    if (own.passed_by != NOWHERE or other.passed_by != NOWHERE) and own.used != other.used:
+        place = own.passed_by if own.passed_by != NOWHERE else own.place
+        values["rank"] = str(own.rank if own.passed_by != NOWHERE else other.rank)
+        values["line"] = reading.at(place)
+        return _draft(reading, own, place, "passed_by", _differing(own.used, other.used), values)
     if (
         at := _differing(own.given, other.given)
         if not own.averaged or own.wrapped
