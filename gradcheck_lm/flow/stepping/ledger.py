@@ -95,7 +95,7 @@ class Clearing(Event):
 
 @dataclass(frozen=True)
 class Change(Event):
-    """Gradients clipped, unscaled or changed by hand; weights pulled to those of a copy, or pushed along the gradient."""
+    """Gradients clipped, unscaled or changed by hand; weights pulled to those of a copy, or pushed uphill."""
 
     what: str = (
         "clipped"  # "clipped" | "unscaled" | "updated" (the scaler) | "by hand" | "pulled" or "uphill" (weights)
