@@ -132,9 +132,10 @@ def _trains(node: ast.stmt) -> bool:
     if isinstance(node, ast.For):
         return "backward" in ast.dump(node) or any(name in ast.dump(node) for name in ("'step'", "one_epoch", "train"))
     called = node.value if isinstance(node, ast.Expr | ast.Assign) else None
+    names = ("fit", "train", "step") if isinstance(called, ast.ListComp) else ("fit", "train")
     called = called.elt if isinstance(called, ast.ListComp) else called
     name = ast.unparse(called.func) if isinstance(called, ast.Call) else ""
-    return name.rpartition(".")[2] in ("fit", "train", "step") and name != "model.train"
+    return name.rpartition(".")[2] in names and name != "model.train"
 
 
 def _theirs(ask: Callable[[Subject], list[tuple[str, int]]], program: Program) -> Answer:
@@ -178,7 +179,7 @@ def measure(progress: Callable[[str], None], before: dict[str, Any] | None = Non
     """Every program under this debugger and under the others that are installed.
 
     Args:
-        before: an earlier report: its answers of the others are kept, and this debugger alone is asked again.
+        before: an earlier report: its answers of the others are kept, but for errors, and this debugger is asked again.
     """
     import torch
 
@@ -187,14 +188,17 @@ def measure(progress: Callable[[str], None], before: dict[str, Any] | None = Non
     for name in ("torch._dynamo", "gradcheck_lm.flow.scripts.runner"):  # once, and not in every process
         importlib.import_module(name)
     torch.set_num_threads(1)
-    here = {} if before is not None else {name: one for name, one in OTHERS.items() if one.is_here()}
+    here = {name: one for name, one in OTHERS.items() if one.is_here()}
     kept = {} if before is None else {row["name"]: row["answers"] for row in before["rows"]}
     rows = []
     for program in programs():
         answers = {"gradcheck_lm": apart(lambda program=program: ours(program))}  # type: ignore[misc]
+        known = kept.get(program.path.stem, {})
         for name, other in here.items():
+            if name in known and not known[name]["error"]:
+                continue
             answers[name] = apart(lambda other=other, program=program: _theirs(other.ask, program))  # type: ignore[misc]
-        answers |= {name: Answer(**one) for name, one in kept.get(program.path.stem, {}).items() if name not in answers}
+        answers |= {name: Answer(**one) for name, one in known.items() if name not in answers}
         progress(f"{program.path.stem}: {verdict(program, answers['gradcheck_lm'])}")
         rows.append(
             {
