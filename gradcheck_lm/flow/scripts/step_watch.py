@@ -132,3 +132,5 @@ class StepWatch:
             for name, value in list(variables.items()):
                 if isinstance(value, torch.nn.Module | torch.optim.Optimizer | torch.Tensor) and name != "self":
                     self._names.setdefault(id(value), name)
+                    if isinstance(value, torch.nn.Module):
+                        self.watcher.by_hand.offer(value)

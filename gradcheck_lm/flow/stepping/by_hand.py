@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from torch.nn.parameter import is_lazy
 
 from gradcheck_lm.flow.stepping.accounts import gradient_of
 from gradcheck_lm.flow.stepping.ledger import NOWHERE, Change, Mode
@@ -36,11 +37,18 @@ class ByHand:
     def __init__(self, log: Log) -> None:
         self.log = log
         self._sources: dict[int, weakref.ref[torch.Tensor]] = {}
+        self._modules: dict[int, weakref.ref[torch.nn.Module]] = {}
         self._told: set[int] = set()  # places of dropout
+
+    def offer(self, module: torch.nn.Module) -> None:
+        """A module that the program has in a variable: it may be written from and never run."""
+        self._modules.setdefault(id(module), weakref.ref(module))
 
     def sources(self) -> list[torch.Tensor]:
         """Parameters that some weight was written from, of modules that need never run: a moving average."""
-        return [tensor for reference in self._sources.values() if (tensor := reference()) is not None]
+        found = [tensor for reference in self._sources.values() if (tensor := reference()) is not None]
+        modules = [module for reference in self._modules.values() if (module := reference()) is not None]
+        return [*found, *(one for module in modules for one in module.parameters() if not is_lazy(one))]
 
     def written(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], index: int, place: int) -> None:
         """A line of the program's own is about to write into a leaf."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 import weakref
 from collections.abc import Mapping
@@ -21,6 +22,7 @@ from gradcheck_lm.flow.stepping.wraps import Wraps
 _NORMS = torch.nn.modules.batchnorm._NormBase
 _MODAL = (torch.nn.modules.batchnorm._NormBase, torch.nn.modules.dropout._DropoutNd)
 
+_UPDATES = inspect.unwrap(update_bn).__code__  # what stands around it is every no_grad decorator's
 _CALLS = {torch.nn.Module._call_impl.__code__, torch.nn.Module._wrapped_call_impl.__code__}
 
 
@@ -112,7 +114,7 @@ class Modules:
         while frame is not None:
             if frame.f_code in _CALLS:
                 outermost = frame
-            if frame.f_code is update_bn.__code__:
+            if frame.f_code is _UPDATES:
                 return  # it is there for that
             frame = frame.f_back
         self.aside.setdefault(self.log.place(outermost), (self.log.tick(), type(module).__name__))
