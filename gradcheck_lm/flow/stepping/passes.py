@@ -142,13 +142,6 @@ class Passes:
         return tuple(zero), math.sqrt(sum(size * size for size in sizes))
 
 
-def _never_negative(name: str, following: list[Any]) -> bool:
-    """A loss that is 0 at best: of log-probabilities that a softmax made, or a distance."""
-    if name.startswith("NllLoss"):
-        return any(inner.name().startswith("LogSoftmax") for inner in following)
-    return name.startswith(("MseLoss", "L1Loss", "SmoothL1Loss", "HuberLoss", "BinaryCrossEntropy"))
-
-
 def _value(root: torch.Tensor | None) -> float | None:
     if root is None or root.numel() != 1 or root.is_complex():
         return None
@@ -158,7 +151,7 @@ def _value(root: torch.Tensor | None) -> float | None:
 def _operation(root: torch.Tensor | None) -> str:
     """The node that made the loss, past means, sums and divisions; "-" before it where its sign was turned."""
     node: Any = None if root is None else root.grad_fn
-    sign, factor, value = "", False, _value(root)
+    sign = ""
     for _ in range(20):
         if node is None:
             return ""
@@ -166,10 +159,6 @@ def _operation(root: torch.Tensor | None) -> str:
         following = [inner for inner, _ in node.next_functions if inner is not None]
         if name.startswith("NegBackward"):
             sign = "" if sign else "-"
-        elif name.startswith("MulBackward") and len(following) == 1:
-            factor = True
-        elif factor and value is not None and value < 0 and not sign and _never_negative(name, following):
-            return f"-{name}"
         elif not name.startswith(_PASSED):
             return f"{sign}{name}"
         if len(following) != 1:

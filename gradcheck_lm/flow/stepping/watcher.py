@@ -25,6 +25,7 @@ from gradcheck_lm.flow.stepping.wraps import Wraps
 from gradcheck_lm.flow.watching.recorder import Recorder
 
 _TENSOR = torch.Tensor
+SET_DATA: Any = _TENSOR.data.__set__  # type: ignore[attr-defined]
 SET: Any = _TENSOR.grad.__set__  # type: ignore[union-attr]
 READS = frozenset([_TENSOR.item, _TENSOR.__float__, _TENSOR.tolist, _TENSOR.numpy, _TENSOR.detach, _TENSOR.__format__])  # type: ignore[attr-defined]
 _IN_PLACE = (
@@ -32,7 +33,10 @@ _IN_PLACE = (
 )
 # the functions that `Watcher.told` wants to hear of before they run
 TOLD = (
-    READS | {SET} | {getattr(_TENSOR, name) for name in _IN_PLACE.split() if hasattr(_TENSOR, name)} | ByHand.DROPOUTS
+    READS
+    | {SET, SET_DATA}
+    | {getattr(_TENSOR, name) for name in _IN_PLACE.split() if hasattr(_TENSOR, name)}
+    | ByHand.DROPOUTS
 )
 
 
