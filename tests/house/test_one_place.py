@@ -32,6 +32,7 @@ LIBRARIES = ("torch.", "np.", "json.", "pickle.", "Image.", "image.")
 JSON = {
     "bench": "figures that a benchmark wrote, in a checkout",
     "course/judge.py:from_json": "the verdict of a process of our own",
+    "flow/stepping/ranks.py:gather": "what another rank of the same run has written",
 }
 
 

@@ -14,10 +14,19 @@ from gradcheck_lm.flow.findings.model import Diagnosis, Finding, _json_ready
 from gradcheck_lm.flow.findings.registry import KINDS
 from gradcheck_lm.flow.stepping.drafts import Draft, Reading
 from gradcheck_lm.flow.stepping.ledger import Ledger
-from gradcheck_lm.flow.stepping.questions import changing, clearing, forgetting, freezing, holding, stepping, weights
+from gradcheck_lm.flow.stepping.questions import (
+    changing,
+    clearing,
+    forgetting,
+    freezing,
+    holding,
+    ranks,
+    stepping,
+    weights,
+)
 
 _SEVERITIES = ("error", "warning", "note")
-_FAMILIES = (holding, stepping, clearing, changing, forgetting, weights, freezing)
+_FAMILIES = (holding, stepping, clearing, changing, forgetting, weights, freezing, ranks)
 
 
 @dataclass(frozen=True, repr=False)

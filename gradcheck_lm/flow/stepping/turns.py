@@ -17,6 +17,7 @@ from gradcheck_lm.flow.stepping.given import inner_optimizer
 from gradcheck_lm.flow.stepping.ledger import NOWHERE, Change, Loading, Step
 from gradcheck_lm.flow.stepping.log import Log
 from gradcheck_lm.flow.stepping.moves import Copies, fingerprint, norms, share_of, unchanged
+from gradcheck_lm.flow.stepping.ranks import Ranks
 from gradcheck_lm.flow.stepping.wraps import Wraps
 
 OnStep = Callable[[torch.optim.Optimizer], None]
@@ -61,6 +62,7 @@ class Turns:
         self.on_step: OnStep | None = None
         self.others: Callable[[], list[torch.Tensor]] = list  # all parameters of the modules that ran
         self.before_first_step: Callable[[], None] = lambda: None
+        self.ranks: Ranks | None = None
         self._hooks: list[Any] = []
 
     def install(self, wraps: Wraps) -> None:
@@ -152,6 +154,8 @@ class Turns:
         if held.after is not None and len(held.after) == len(tensors):
             self._look_for_pulls(index, indices, values, held.after)
         held.last = values
+        if self.ranks is not None:
+            self.ranks.begins(indices, held.steps)
         held.turn = Turn(
             began=log.tick(),
             place=log.place(sys._getframe(1)),
@@ -189,6 +193,8 @@ class Turns:
                 undone=turn.undone and any(turn.norms.values()),
             )
         )
+        if self.ranks is not None:
+            self.ranks.ended(turn.indices, index, held.steps, turn.place, rates_of(optimizer))
         held.steps += 1
         held.after = [
             None if (tensor := log.accounts[one].tensor) is None else fingerprint(tensor) for one in turn.indices

@@ -144,6 +144,42 @@ KIND = Kind(
                 ),
             ),
         ),
+        Cause(
+            "negated",
+            Text(
+                "A minus stands before {loss}, which is made to be small: what backward() at {line} makes smaller is "
+                "its negative, so the loss itself grows.",
+                "小さくするための損失 {loss} の前にマイナスがあります。{line} の backward() "
+                "が小さくするのはその負の値なので、損失そのものは増えます。",
+            ),
+            (
+                Text(
+                    "drop the minus: cross_entropy, nll_loss and their like are negative log-likelihoods already",
+                    "マイナスを外す: cross_entropy や nll_loss はすでに負の対数尤度である",
+                ),
+                Text(
+                    "if it is meant (an opponent, unlearning), say so with an optimizer of its own and maximize=True",
+                    "意図どおりなら(敵対側、学習の取り消し)、専用のオプティマイザと maximize=True で表す",
+                ),
+            ),
+        ),
+        Cause(
+            "by_hand",
+            Text(
+                "This line adds to the weights what backward() at {line} gave: the loss grows along its gradient.",
+                "この行は {line} の backward() が与えた勾配を重みに足しています。損失は勾配の向きに増えます。",
+            ),
+            (
+                Text(
+                    "parameter -= rate * parameter.grad, or parameter.sub_(parameter.grad, alpha=rate)",
+                    "parameter -= rate * parameter.grad、または parameter.sub_(parameter.grad, alpha=rate)",
+                ),
+                Text(
+                    "torch.optim.SGD(model.parameters(), lr=rate) does it with the right sign",
+                    "torch.optim.SGD(model.parameters(), lr=rate) なら正しい符号で行われる",
+                ),
+            ),
+        ),
     ),
     asked_by="diagnose_step",
     example=EXAMPLE,

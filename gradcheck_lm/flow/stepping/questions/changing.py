@@ -16,7 +16,7 @@ _UPHILL, _SURELY_UPHILL = 0.2, 0.5  # cosine of gradient and movement; weight de
 
 def ask(reading: Reading) -> list[Draft]:
     """changed_too_late and climbs."""
-    return [*_too_late(reading), *_climbs(reading)]
+    return [*_too_late(reading), *_climbs(reading), *_negated(reading), *_uphill_by_hand(reading)]
 
 
 def _too_late(reading: Reading) -> list[Draft]:
@@ -132,6 +132,49 @@ def _climbs(reading: Reading) -> list[Draft]:
         names = reading.names(step.norms)
         place = reading.made(step.holder)
         drafts.append(Draft("climbs", place, cause, holder.kind, step.time, names, values=values))
+    return drafts
+
+
+def _negated(reading: Reading) -> list[Draft]:
+    """A loss that is made to be small with a minus before it, where nobody but its own minimiser is fed by it."""
+    drafts: dict[int, Draft] = {}
+    for event in reading.backwards.values():
+        users = reading.users.get(event.time, [])
+        if not users or not event.operation.startswith(tuple(f"-{name}" for name in _LOSSES)):
+            continue
+        held = {index for step in users for index in reading.ledger.holders[step.holder].holds}
+        given = set(event.given)
+        if not given or not given <= held or any(reading.ledger.parameters[one].owner != "module" for one in given):
+            continue  # an opponent's loss, or an input that is to raise it
+        if any(reading.ledger.holders[step.holder].maximize for step in users):
+            continue
+        place = event.loss if event.loss >= 0 else event.place
+        values = {"line": reading.at(event.place), "loss": event.operation[1:].split("Backward")[0]}
+        op, names = "neg", reading.names(given)
+        drafts.setdefault(place, Draft("climbs", place, "negated", op, event.time, names, "warning", "likely", values))
+    return list(drafts.values())
+
+
+def _uphill_by_hand(reading: Reading) -> list[Draft]:
+    """Weights of a module that no optimizer holds, to which a line adds their gradient of a loss."""
+    found: dict[int, list[Change]] = {}
+    for event in reading.ledger.changes("uphill"):
+        losses = [
+            reading.backwards[time] for one in event.contents.values() for time in one if time in reading.backwards
+        ]
+        parameters = [reading.ledger.parameters[index] for index in event.contents]
+        if (
+            losses
+            and all(loss.operation.startswith(_LOSSES) for loss in losses)
+            and all(one.owner == "module" and not one.held_by for one in parameters)
+        ):
+            found.setdefault(event.place, []).append(event)
+    drafts = []
+    for place, events in found.items():
+        names = reading.names(index for event in events for index in event.contents)
+        loss = next(reading.backwards[time] for one in events[0].contents.values() for time in one)
+        values = {"line": reading.at(loss.place)}
+        drafts.append(Draft("climbs", place, "by_hand", "add_", events[0].time, names, values=values))
     return drafts
 
 

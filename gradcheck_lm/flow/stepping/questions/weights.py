@@ -16,6 +16,7 @@ def ask(reading: Reading) -> list[Draft]:
         *_pulled(reading),
         *_without_state(reading),
         *_modes(reading),
+        *_dropouts(reading),
         *_ties(reading),
     ]
 
@@ -104,7 +105,7 @@ def _without_state(reading: Reading) -> list[Draft]:
 
 def _modes(reading: Reading) -> list[Draft]:
     """A loss that went backward with norms or dropout in training mode, and again with them in eval mode."""
-    flips = [event for event in reading.ledger.events if isinstance(event, Mode)]
+    flips = [event for event in reading.ledger.events if isinstance(event, Mode) and event.what == "flip"]
     for flip in flips:
         if flip.training or any(later.training and later.time > flip.time for later in flips):
             continue
@@ -114,6 +115,20 @@ def _modes(reading: Reading) -> list[Draft]:
             values = {"module": flip.module, "line": reading.at(again[0].place)}
             return [Draft("mode_flips", flip.place, "left_in_eval", "eval", flip.time, (), "warning", "likely", values)]
     return []
+
+
+def _dropouts(reading: Reading) -> list[Draft]:
+    """Dropout called as a function that does not learn the mode of the module around it."""
+    found = [event for event in reading.ledger.events if isinstance(event, Mode) and event.what != "flip"]
+    return [
+        Draft(
+            "mode_flips", event.place, event.what, event.function, event.time, (), "warning", "likely",
+            {
+                "function": event.function.rsplit(".", 1)[-1], "module": event.module, "line": reading.at(event.place)
+            },
+        )
+        for event in found
+    ]  # fmt: skip
 
 
 def _ties(reading: Reading) -> list[Draft]:
