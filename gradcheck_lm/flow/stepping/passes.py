@@ -145,14 +145,17 @@ def _value(root: torch.Tensor | None) -> float | None:
 
 
 def _operation(root: torch.Tensor | None) -> str:
-    """The node that made the loss, past means, sums and positive factors."""
+    """The node that made the loss, past means, sums and factors; after a minus sign where an odd number negates it."""
     node: Any = None if root is None else root.grad_fn
+    sign = ""
     for _ in range(20):
         if node is None:
             return ""
         name = node.name()
         following = [inner for inner, _ in node.next_functions if inner is not None]
-        if not name.startswith(_PASSED) or len(following) != 1:
-            return str(name)
-        node = following[0]
+        if name.startswith("NegBackward"):
+            sign = "" if sign else "-"
+        elif not name.startswith(_PASSED) or len(following) != 1:
+            return f"{sign}{name}"
+        node = following[0] if following else None
     return ""

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from gradcheck_lm.flow.stepping.dropping import DROPOUTS, dropped
 from gradcheck_lm.flow.stepping.edits import Edits
 from gradcheck_lm.flow.stepping.ledger import NOWHERE, Ledger
 from gradcheck_lm.flow.stepping.log import Log, step_around
@@ -26,8 +27,15 @@ READS = frozenset([_TENSOR.item, _TENSOR.__float__, _TENSOR.tolist, _TENSOR.nump
 _IN_PLACE = (
     "lerp_ mul_ div_ clamp_ clip_ zero_ add_ sub_ neg_ copy_ fill_ nan_to_num_ __imul__ __itruediv__ __iadd__ __isub__"
 )
+_OF_LISTS = "lerp_ mul_ div_ add_ sub_ copy_ zero_ neg_ clamp_min_ clamp_max_"
 # the functions that `Watcher.told` wants to hear of before they run
-TOLD = READS | {SET} | {getattr(_TENSOR, name) for name in _IN_PLACE.split() if hasattr(_TENSOR, name)}
+TOLD = (
+    READS
+    | DROPOUTS
+    | {SET}
+    | {getattr(_TENSOR, name) for name in _IN_PLACE.split() if hasattr(_TENSOR, name)}
+    | {getattr(torch, name) for one in _OF_LISTS.split() if hasattr(torch, name := f"_foreach_{one}")}
+)
 
 
 class Watcher:
@@ -85,21 +93,28 @@ class Watcher:
             self.modules.remove()
             self.log.guarded(self.log.settle)()
 
-    def told(self, func: Any, args: tuple[Any, ...], frame: FrameType) -> None:
-        """A recorder hands over what it sees of `TOLD`: gradients changed by hand, numbers that are read."""
-        self.log.guarded(self._told)(func, args, frame)
+    def told(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any] | None, frame: FrameType) -> None:
+        """A recorder hands over what it sees of `TOLD`: gradients changed by hand, numbers that are read, dropout."""
+        self.log.guarded(self._told)(func, args, kwargs or {}, frame)
 
-    def _told(self, func: Any, args: tuple[Any, ...], frame: FrameType) -> None:
+    def _told(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], frame: FrameType) -> None:
+        if func in DROPOUTS:
+            if (event := dropped(self.log, func, kwargs, frame)) is not None:
+                self.log.add(event)
+            return
         if func in READS:
             self.losses.read(args[0])
             return
         if self.log.editing or step_around(frame) is not None:
             return
-        if func == SET or id(args[0]) in self.log.accounts.gradients:
-            self.log.settle()
-            self.log.hand = self.log.place(frame)
-        elif args[0].grad_fn is None and (index := self.log.accounts.at(args[0])) is not None:
-            self.log.writes[index] = self.log.place(frame)
+        for tensor in args[0] if isinstance(args[0], list | tuple) else args[:1]:
+            if func == SET or id(tensor) in self.log.accounts.gradients:
+                self.log.settle()
+                self.log.hand = self.log.place(frame)
+            elif tensor.grad_fn is None and (index := self.log.accounts.at(tensor)) is not None:
+                self.log.writes[index] = self.log.place(frame)
+            elif func is _TENSOR.copy_ and tensor.layout is torch.strided:
+                self.log.copied[tensor.data_ptr()] = self.log.place(frame)
 
     def numbers(self, recorder: Recorder, roots: Sequence[torch.Tensor] = ()) -> None:
         """Before a backward() on these roots, and at the end: look for losses in what a recorder has seen since."""

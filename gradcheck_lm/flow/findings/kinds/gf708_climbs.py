@@ -105,6 +105,25 @@ KIND = Kind(
             ),
         ),
         Cause(
+            "negated",
+            Text(
+                "A loss that is made to be small is negated here, and backward() at {line} is called on the result: "
+                "each step of {optimizer} makes the loss itself larger.",
+                "小さくするための損失がここで符号を反転され、その結果に {line} で backward() が呼ばれています。"
+                "{optimizer} の step のたびに、損失そのものは大きくなります。",
+            ),
+            (
+                Text(
+                    "drop the minus sign",
+                    "マイナス符号を外す",
+                ),
+                Text(
+                    "to unlearn on purpose, give that optimizer maximize=True: then the sign says so",
+                    "忘却させるのが目的なら、そのオプティマイザに maximize=True を渡して明示する",
+                ),
+            ),
+        ),
+        Cause(
             "negative_rate",
             Text(
                 "The first step of {optimizer} moves its tensors along the gradient and not against it "

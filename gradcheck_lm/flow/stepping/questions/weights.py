@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 from gradcheck_lm.flow.stepping.drafts import Draft, Reading, few
-from gradcheck_lm.flow.stepping.ledger import Loading, Mode
+from gradcheck_lm.flow.stepping.ledger import NOWHERE, Dropped, Loading, Mode
 
 
 def ask(reading: Reading) -> list[Draft]:
@@ -16,6 +16,7 @@ def ask(reading: Reading) -> list[Draft]:
         *_pulled(reading),
         *_without_state(reading),
         *_modes(reading),
+        *_dropping(reading),
         *_ties(reading),
     ]
 
@@ -116,6 +117,18 @@ def _modes(reading: Reading) -> list[Draft]:
     return []
 
 
+def _dropping(reading: Reading) -> list[Draft]:
+    """Functional dropout in eval mode, on each line that was seen to."""
+    events = {event.place: event for event in reversed(reading.ledger.events) if isinstance(event, Dropped)}
+    return [
+        Draft(
+            "mode_flips", place, "dropout_in_eval", event.function, event.time, (), "warning", "certain",
+            {"function": event.function, "module": event.module},
+        )
+        for place, event in sorted(events.items(), key=lambda one: one[1].time)
+    ]  # fmt: skip
+
+
 def _ties(reading: Reading) -> list[Draft]:
     drafts = []
     for index, parameter in enumerate(reading.ledger.parameters):
@@ -124,6 +137,8 @@ def _ties(reading: Reading) -> list[Draft]:
         names = reading.names((index, parameter.tie))
         holder = next((number for number in parameter.held_by), None)
         values = {"parameter": names[0], "other": names[1]}
-        place = reading.made(holder) if holder is not None else -1
+        place = parameter.filled
+        if place == NOWHERE and holder is not None:
+            place = reading.made(holder)
         drafts.append(Draft("ties_apart", place, "copied", "Embedding", 0, names, "warning", "likely", values))
     return drafts
