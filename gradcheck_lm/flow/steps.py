@@ -12,6 +12,7 @@ import torch
 
 from gradcheck_lm.errors import TraceError
 from gradcheck_lm.flow.asking.answers import refused_diagnosis
+from gradcheck_lm.flow.asking.doubts import may_warn
 from gradcheck_lm.flow.asking.inquiry import Inquiry
 from gradcheck_lm.flow.asking.refusals import is_refusal
 from gradcheck_lm.flow.asking.scene import Passed, Scene
@@ -188,7 +189,7 @@ class StepRun:
         wrt = self._wrt(loss, holders)
         reached = {id(leaf) for leaf in reachable_leaves(loss)}
         missing = any(tensor.requires_grad and id(tensor) not in reached for tensor in wrt.values())
-        doubtful = self.always or missing or loses_gradient(self.recorder, loss)
+        doubtful = self.always or missing or loses_gradient(self.recorder, loss) or may_warn(self.recorder)
         if again and not holders and not (key not in self._losses and self._was_zero(key)):
             return  # the answer of the first time stands
         if doubtful or (again and self._was_zero(key)):

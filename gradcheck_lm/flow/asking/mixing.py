@@ -25,6 +25,7 @@ _PRODUCTS = words("mul mul_ multiply __mul__ __rmul__ sub __sub__ __rsub__ rsub 
 _ELEMENTWISE = words("log neg clamp clamp_min clamp_max clip add __add__ __radd__ float to contiguous clone")
 _CUTS_ANEW = words("view reshape view_as reshape_as")
 _RECURRENT = words("lstm gru rnn_tanh rnn_relu")
+_SOFTMAXES = words("softmax log_softmax")
 _ATTENTION = "multi_head_attention_forward"
 _WRAPPED = 1 << 63  # a negative axis, as an autograd node holds it
 
@@ -39,13 +40,35 @@ def warn_of_mixing(evidence: Evidence, chain: Chain) -> None:
             continue
         draft = None
         if index in axes:
-            draft = _softmax(recording, index, call, axes[index])
+            draft = _softmax(recording, index, call, axes[index], batches)
         elif call.operation.name in _RECURRENT or call.operation.name == _ATTENTION:
             draft = _batch_first(recording, index, call, batches)
         elif call.operation.name in _CUTS_ANEW:
             draft = _view(recording, index, call, batches)
         if draft is not None:
             chain.put(draft, key=(draft.kind, draft.cause, None if call.site is None else line_of(call.site)))
+
+
+def may_mix(recording: Recording) -> bool:
+    """Whether anything is there that `warn_of_mixing` would look at more closely."""
+    batches = _batches(recording, range(len(recording.tokens)))
+    for index, call in enumerate(recording.calls):
+        name = call.operation.name
+        if not call.live or not call.inputs or call.inputs[0] < 0:
+            continue
+        if name in _RECURRENT or name == _ATTENTION:
+            found = _batch_first(recording, index, call, batches) is not None
+        elif name in _CUTS_ANEW:
+            found = _view(recording, index, call, batches) is not None
+        else:
+            found = (
+                name in _SOFTMAXES
+                and len(recording.tokens[call.inputs[0]].shape) == 2
+                and _softmax(recording, index, call, 0, batches) is not None
+            )
+        if found:
+            return True
+    return False
 
 
 def _batches(recording: Recording, leading: Iterable[int]) -> set[int]:
@@ -77,8 +100,8 @@ def _softmax_axes(evidence: Evidence) -> dict[int, int]:
     return found
 
 
-def _softmax(recording: Recording, index: int, call: Call, axis: int) -> Draft | None:
-    """Over axis 0 of scores by class that a loss reads, or of square scores of an attention."""
+def _softmax(recording: Recording, index: int, call: Call, axis: int, batches: set[int]) -> Draft | None:
+    """Over axis 0 of scores by class that a loss reads, of one row a sample, or of square scores of an attention."""
     if not call.inputs or call.inputs[0] < 0:
         return None
     shape = recording.tokens[call.inputs[0]].shape
@@ -86,7 +109,8 @@ def _softmax(recording: Recording, index: int, call: Call, axis: int) -> Draft |
         return None
     classes = len(shape) == 2 and shape[0] > 1 and shape[1] > 1 and shape[0] != shape[1]
     attention = len(shape) in (3, 4) and shape[0] > 1 and shape[-1] == shape[-2] > 1
-    if not attention and not (classes and _meets_targets(recording, call)):
+    rows = shape[0] in batches and shape[1] not in batches  # gates, attention to channels: the loss has as many rows
+    if not attention and not (classes and (rows or _meets_targets(recording, call))):
         return None
     values = {"function": call.operation.title, "line": where(call.site), "axis": "0"}
     return Draft("samples_mixed", index, "likely", "warning", cause="softmax_over_the_batch", values=values)
@@ -145,6 +169,8 @@ def _view(recording: Recording, index: int, call: Call, batches: set[int]) -> Dr
 
 def _cuts_across(before: torch.Size, after: torch.Size, batch: int) -> bool:
     """(T, B, C) to (B, T, C) or (B, T * C): the same sizes in another order, or all but the batch's made one."""
+    if before[:1] == (batch,) and batch > 1 and after[:1] != (batch,):  # and (B, C, T) to (T, B, C)
+        return len(set(before)) == len(before) == len(after) and 1 not in before and sorted(after) == sorted(before)
     if batch < 2 or len(before) < 2 or not after or after[0] != batch or before[0] == batch:
         return False
     if batch not in before or before[0] == 1 or math.prod(before[: before.index(batch)]) == 1:

@@ -19,7 +19,8 @@ _SUBTRACTIONS = words("sub sub_ subtract __rsub__ rsub __sub__ __isub__")
 _DISTANCES = words(
     """
     pow __pow__ square abs mul __mul__ __rmul__ multiply div __truediv__ neg float double half to clamp clamp_min
-    clamp_max sqrt detach
+    clamp_max sqrt detach add __add__ __radd__ add_ sub __sub__ __rsub__ log log1p logcosh cosh maximum where softplus
+    relu
     """
 )
 _SUMS = words("mean sum nanmean nansum")
@@ -74,6 +75,15 @@ def warn_of_suspicious(evidence: Evidence, chain: Chain) -> None:
             if draft is not None:
                 key = (draft.kind, draft.cause, None if call.site is None else line_of(call.site))
                 chain.put(draft, key=key)
+
+
+def is_suspicious(recording: Recording) -> bool:
+    """Whether any call, on the way to a loss or not, is one that `warn_of_suspicious` would tell of."""
+    readers = _readers(recording)
+    return any(
+        _all_pairs(recording, readers, index, call) is not None or _twice(recording, index, call) is not None
+        for index, call in enumerate(recording.calls)
+    )
 
 
 # ---------------------------------------------------------------------- all pairs

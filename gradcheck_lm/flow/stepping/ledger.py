@@ -38,6 +38,7 @@ class Parameter:
     order: int = 0  # among all that the modules have
     tie: int = NOWHERE  # another parameter that it was equal to, bit by bit, when first seen
     apart: bool = False  # and is not any more
+    filled: int = NOWHERE  # the place that put the tensor itself, or its values, where it is
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class Backward(Event):
     given: tuple[int, ...] = ()  # those whose .grad it made or added to
     onto: Mapping[int, tuple[int, ...]] = field(default_factory=dict)  # what was in .grad already: times of backwards
     value: float | None = None
-    operation: str = ""  # the loss's own node, past sums and factors
+    operation: str = ""  # the loss's own node, past sums and factors, and after a minus sign where it is negated
     accumulates: bool = True  # False: torch.autograd.grad
     scaled: bool = False  # of a loss that a GradScaler multiplied
     loss: int = NOWHERE  # where the loss was computed

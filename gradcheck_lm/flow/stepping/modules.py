@@ -42,7 +42,11 @@ class Modules:
         self.aside: dict[int, tuple[int, str]] = {}  # places at which trained norms learnt without a gradient
         self._told_aside: set[int] = set()
         self._switched: dict[int, int] = {}  # where a module's mode was set last
-        self.placed: dict[int, tuple[weakref.ref[torch.nn.Module], int]] = {}  # put in the place of another: where
+        self.given_to: dict[int, tuple[weakref.ref[torch.Tensor], int]] = {}  # parameters put in the place of others
+        self.loaded: dict[int, weakref.ref[torch.nn.Module]] = {}  # all parts of what was loaded
+        self.placed: dict[
+            int, tuple[weakref.ref[torch.nn.Module], int]
+        ] = {}  # put in the place of another, or into a loaded one
         self.refused: dict[tuple[int, str], int] = {}  # (module, attribute that looks like requires_grad) -> where
 
     def install(self, wraps: Wraps) -> None:
@@ -160,6 +164,8 @@ class Modules:
         module, name, value = arguments[:3]
         if value is False and "grad" in name:
             self.refused[id(module), name] = self.log.place(frame)
+        if isinstance(value, torch.nn.Module) and (known := self.loaded.get(id(module))) and known() is module:
+            self.placed.setdefault(id(value), (weakref.ref(value), self.log.place(frame)))
         fields = module.__dict__
         for held in (fields.get("_parameters"), fields.get("_modules")):
             if held and name in held:
@@ -175,6 +181,8 @@ class Modules:
                 self.replaced[id(tensor)] = (weakref.ref(tensor), place)
             if isinstance(now, torch.nn.Module):
                 self.placed[id(now)] = (weakref.ref(now), place)
+            elif isinstance(now, torch.Tensor):
+                self.given_to[id(now)] = (weakref.ref(now), place)
 
         self.log.guarded(note)()
 
@@ -191,6 +199,7 @@ class Modules:
         module, place, expected, given = token
         accounts = self.log.accounts
         accounts.look()
+        self.loaded.update((id(part), weakref.ref(part)) for part in module.modules())
         tensors = [parameter for name, parameter in module.named_parameters() if name in given]
         indices = tuple(accounts.of(tensor).index for tensor in tensors)
         event = Loading(
@@ -228,7 +237,11 @@ class Modules:
 
 def has_optimizer_state(content: Any, depth: int = 3) -> bool:
     """Whether what was read from a file has the state of an optimizer in it that has stepped."""
-    if not isinstance(content, Mapping) or depth == 0:
+    if depth == 0:
+        return False
+    if isinstance(content, list | tuple):
+        return any(has_optimizer_state(value, depth - 1) for value in content[:50])
+    if not isinstance(content, Mapping):
         return False
     if isinstance(content.get("param_groups"), list) and content.get("state"):
         return True

@@ -149,7 +149,7 @@ def _value(root: torch.Tensor | None) -> float | None:
 
 
 def _operation(root: torch.Tensor | None) -> str:
-    """The node that made the loss, past means, sums and divisions; "-" before it where its sign was turned."""
+    """The node that made the loss, past means, sums and factors; after a minus sign where an odd number negates it."""
     node: Any = None if root is None else root.grad_fn
     sign = ""
     for _ in range(20):
@@ -159,9 +159,7 @@ def _operation(root: torch.Tensor | None) -> str:
         following = [inner for inner, _ in node.next_functions if inner is not None]
         if name.startswith("NegBackward"):
             sign = "" if sign else "-"
-        elif not name.startswith(_PASSED):
+        elif not name.startswith(_PASSED) or len(following) != 1:
             return f"{sign}{name}"
-        if len(following) != 1:
-            return f"{sign}{name}"
-        node = following[0]
+        node = following[0] if following else None
     return ""

@@ -114,10 +114,8 @@ class Turns:
 
     def _making(self, arguments: list[Any], keywords: dict[str, Any], frame: FrameType) -> Any:
         walker: FrameType | None = frame
-        while (
-            walker is not None and walker.f_code.co_name == "__init__" and walker.f_locals.get("self") is arguments[0]
-        ):
-            walker = walker.f_back  # the constructor of a class of the user's own
+        while walker is not None and _first_argument(walker) is arguments[0]:
+            walker = walker.f_back  # the constructor of a class of the user's own, or what stands around it
         return arguments[0], self.log.place(walker)
 
     def _made(self, token: Any, result: Any) -> None:
@@ -245,6 +243,11 @@ class Turns:
 def _shape(log: Log, index: int) -> torch.Size | None:
     tensor = log.accounts[index].tensor
     return None if tensor is None else tensor.shape
+
+
+def _first_argument(frame: FrameType) -> Any:
+    code = frame.f_code
+    return frame.f_locals.get(code.co_varnames[0]) if code.co_argcount else None
 
 
 def rates_of(optimizer: torch.optim.Optimizer) -> tuple[float, ...]:

@@ -31,11 +31,13 @@ READS = frozenset([_TENSOR.item, _TENSOR.__float__, _TENSOR.tolist, _TENSOR.nump
 _IN_PLACE = (
     "lerp_ mul_ div_ clamp_ clip_ zero_ add_ sub_ neg_ copy_ fill_ nan_to_num_ __imul__ __itruediv__ __iadd__ __isub__"
 )
+_OF_LISTS = "lerp_ mul_ div_ add_ sub_ copy_ zero_ neg_ clamp_min_ clamp_max_"
 # the functions that `Watcher.told` wants to hear of before they run
 TOLD = (
     READS
     | {SET, SET_DATA}
     | {getattr(_TENSOR, name) for name in _IN_PLACE.split() if hasattr(_TENSOR, name)}
+    | {getattr(torch, name) for one in _OF_LISTS.split() if hasattr(torch, name := f"_foreach_{one}")}
     | ByHand.DROPOUTS
 )
 
@@ -120,11 +122,15 @@ class Watcher:
             return
         if self.log.editing or step_around(frame) is not None:
             return
-        if func == SET or id(args[0]) in self.log.accounts.gradients:
-            self.log.settle()
-            self.log.hand = self.log.place(frame)
-        elif args[0].grad_fn is None and (index := self.log.accounts.at(args[0])) is not None:
-            self.by_hand.written(func, args, kwargs, index, self.log.place(frame))
+        several = isinstance(args[0], list | tuple)
+        for tensor in args[0] if several else args[:1]:
+            if func == SET or id(tensor) in self.log.accounts.gradients:
+                self.log.settle()
+                self.log.hand = self.log.place(frame)
+            elif tensor.grad_fn is None and (index := self.log.accounts.at(tensor)) is not None:
+                self.by_hand.written(func, () if several else args, kwargs, index, self.log.place(frame))
+            elif func is _TENSOR.copy_ and tensor.layout is torch.strided:
+                self.log.copied[tensor.data_ptr()] = self.log.place(frame)
 
     def numbers(self, recorder: Recorder, roots: Sequence[torch.Tensor] = ()) -> None:
         """Before a backward() on these roots, and at the end: look for losses in what a recorder has seen since."""

@@ -130,6 +130,27 @@ KIND = Kind(
         ),
         Cause("ctc", _WHY, (_CTC, _MASK), words("ctc_loss _ctc_loss")),
         Cause(
+            "stepped_on",
+            Text(
+                "backward() leaves NaN or infinity here, and the step at {step} uses it: {parameters} are no longer "
+                "finite.",
+                "ここの backward() が NaN または無限大を残し、{step} の step がそれを使っています。{parameters} "
+                "はもう有限ではありません。",
+            ),
+            (
+                Text(
+                    "gradcheck_lm.diagnose(fn, wrt=model) with that batch names the operation; torch.autograd."
+                    "detect_anomaly() does too",
+                    "そのバッチで gradcheck_lm.diagnose(fn, wrt=model) を呼ぶと演算がわかる。"
+                    "torch.autograd.detect_anomaly() でもよい",
+                ),
+                Text(
+                    "skip such a step: if not torch.isfinite(clip_grad_norm_(model.parameters(), 1.0)): continue",
+                    "そのステップを飛ばす: if not torch.isfinite(clip_grad_norm_(model.parameters(), 1.0)): continue",
+                ),
+            ),
+        ),
+        Cause(
             "forward",
             Text(
                 "The value itself is NaN or infinite from here on, before any backward pass.",

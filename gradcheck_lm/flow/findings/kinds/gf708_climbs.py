@@ -105,6 +105,25 @@ KIND = Kind(
             ),
         ),
         Cause(
+            "negated",
+            Text(
+                "A loss that is made to be small is negated here, and backward() at {line} is called on the result: "
+                "each step of {optimizer} makes the loss itself larger.",
+                "小さくするための損失がここで符号を反転され、その結果に {line} で backward() が呼ばれています。"
+                "{optimizer} の step のたびに、損失そのものは大きくなります。",
+            ),
+            (
+                Text(
+                    "drop the minus sign",
+                    "マイナス符号を外す",
+                ),
+                Text(
+                    "to unlearn on purpose, give that optimizer maximize=True: then the sign says so",
+                    "忘却させるのが目的なら、そのオプティマイザに maximize=True を渡して明示する",
+                ),
+            ),
+        ),
+        Cause(
             "negative_rate",
             Text(
                 "The first step of {optimizer} moves its tensors along the gradient and not against it "
@@ -141,25 +160,6 @@ KIND = Kind(
                 Text(
                     "loss.backward() with the loss to be made smaller; -reward.mean() for a reward",
                     "小さくしたい損失に loss.backward() を呼ぶ。報酬なら -reward.mean()",
-                ),
-            ),
-        ),
-        Cause(
-            "negated",
-            Text(
-                "A minus stands before {loss}, which is made to be small: what backward() at {line} makes smaller is "
-                "its negative, so the loss itself grows.",
-                "小さくするための損失 {loss} の前にマイナスがあります。{line} の backward() "
-                "が小さくするのはその負の値なので、損失そのものは増えます。",
-            ),
-            (
-                Text(
-                    "drop the minus: cross_entropy, nll_loss and their like are negative log-likelihoods already",
-                    "マイナスを外す: cross_entropy や nll_loss はすでに負の対数尤度である",
-                ),
-                Text(
-                    "if it is meant (an opponent, unlearning), say so with an optimizer of its own and maximize=True",
-                    "意図どおりなら(敵対側、学習の取り消し)、専用のオプティマイザと maximize=True で表す",
                 ),
             ),
         ),

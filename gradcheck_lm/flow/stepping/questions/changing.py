@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gradcheck_lm.flow.stepping.drafts import Draft, Reading
-from gradcheck_lm.flow.stepping.ledger import Change, Step
+from gradcheck_lm.flow.stepping.ledger import Backward, Change, Step
 
 _LOGGING = 1e6  # a limit this high is there to read the norm
 # autograd's nodes of losses that are made to be small
@@ -136,23 +136,36 @@ def _climbs(reading: Reading) -> list[Draft]:
 
 
 def _negated(reading: Reading) -> list[Draft]:
-    """A loss that is made to be small with a minus before it, where nobody but its own minimiser is fed by it."""
+    """A loss that is made to be small goes backward with its sign turned, and one optimizer holds all it reaches."""
     drafts: dict[int, Draft] = {}
-    for event in reading.backwards.values():
-        users = reading.users.get(event.time, [])
-        if not users or not event.operation.startswith(tuple(f"-{name}" for name in _LOSSES)):
+    for step in reading.steps:
+        holder = reading.ledger.holders[step.holder]
+        if step.number or step.skipped or holder.maximize:
             continue
-        held = {index for step in users for index in reading.ledger.holders[step.holder].holds}
-        given = set(event.given)
-        if not given or not given <= held or any(reading.ledger.parameters[one].owner != "module" for one in given):
-            continue  # an opponent's loss, or an input that is to raise it
-        if any(reading.ledger.holders[step.holder].maximize for step in users):
-            continue
-        place = event.loss if event.loss >= 0 else event.place
-        values = {"line": reading.at(event.place), "loss": event.operation[1:].split("Backward")[0]}
-        op, names = "neg", reading.names(given)
-        drafts.setdefault(place, Draft("climbs", place, "negated", op, event.time, names, "warning", "likely", values))
+        for time in sorted({time for contents in step.used.values() for time in contents}):
+            loss = reading.backwards[time]
+            if not loss.operation.startswith("-") or not loss.operation[1:].startswith(_LOSSES):
+                continue
+            if not _alone(reading, step, loss) or _turned_by_hand(reading, step, {time}):
+                continue
+            place = loss.loss if loss.loss >= 0 else loss.place
+            values = {"optimizer": holder.name, "line": reading.at(loss.place)}
+            names = reading.names(loss.given)
+            drafts.setdefault(
+                place, Draft("climbs", place, "negated", "neg", loss.time, names, "warning", "likely", values)
+            )
     return list(drafts.values())
+
+
+def _alone(reading: Reading, step: Step, loss: Backward) -> bool:
+    """No game, and no input that is to be made worse: the optimizer holds all leaves, which are parts of modules."""
+    parameters = reading.ledger.parameters
+    held = set(reading.ledger.holders[step.holder].holds)
+    if any(one.owner == "module" and one.ran and not one.requires_grad for one in parameters):
+        return False  # against a model that is frozen
+    return all(index in held and parameters[index].owner != "nowhere" for index in loss.reached) and not any(
+        other.place != loss.place and held & set(other.given) for other in reading.backwards.values()
+    )
 
 
 def _uphill_by_hand(reading: Reading) -> list[Draft]:

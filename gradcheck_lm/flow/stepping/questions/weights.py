@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 from gradcheck_lm.flow.stepping.drafts import Draft, Reading, few
-from gradcheck_lm.flow.stepping.ledger import Loading, Mode
+from gradcheck_lm.flow.stepping.ledger import NOWHERE, Loading, Mode
 
 
 def ask(reading: Reading) -> list[Draft]:
@@ -139,6 +139,8 @@ def _ties(reading: Reading) -> list[Draft]:
         names = reading.names((index, parameter.tie))
         holder = next((number for number in parameter.held_by), None)
         values = {"parameter": names[0], "other": names[1]}
-        place = reading.made(holder) if holder is not None else -1
+        place = parameter.filled
+        if place == NOWHERE and holder is not None:
+            place = reading.made(holder)
         drafts.append(Draft("ties_apart", place, "copied", "Embedding", 0, names, "warning", "likely", values))
     return drafts
