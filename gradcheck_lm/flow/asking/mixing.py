@@ -23,6 +23,7 @@ _LOSSES = words(
 )
 _PRODUCTS = words("mul mul_ multiply __mul__ __rmul__ sub __sub__ __rsub__ rsub gather")
 _ELEMENTWISE = words("log neg clamp clamp_min clamp_max clip add __add__ __radd__ float to contiguous clone")
+_LAYERS = words("linear addmm matmul __matmul__ mm")
 _CUTS_ANEW = words("view reshape view_as reshape_as")
 _RECURRENT = words("lstm gru rnn_tanh rnn_relu")
 _SOFTMAXES = words("softmax log_softmax")
@@ -121,6 +122,8 @@ def _meets_targets(recording: Recording, call: Call) -> bool:
     if call.operation.name == "cross_entropy":
         return True
     shape, waiting = recording.tokens[call.outputs[0]].shape, set(call.outputs)
+    maker = recording.tokens[call.inputs[0]].producer
+    of_a_layer = maker >= 0 and recording.calls[maker].operation.name in _LAYERS
     for later in recording.calls:
         if not waiting.intersection(later.inputs):
             continue
@@ -128,7 +131,8 @@ def _meets_targets(recording: Recording, call: Call) -> bool:
         if name in _LOSSES or name == "gather":
             return True
         others = [recording.tokens[token] for token in later.inputs if token >= 0 and token not in waiting]
-        if name in _PRODUCTS and any(not other.requires_grad and other.shape == shape for other in others):
+        held = any(not other.requires_grad and other.shape == shape for other in others)
+        if name in _PRODUCTS and held and of_a_layer:  # else weights of samples that were drawn, as in minimum risk
             return True
         if name in _ELEMENTWISE and not others:
             waiting.update(later.outputs)
