@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 import time
@@ -70,11 +69,13 @@ def keys() -> Iterator[Callable[[], str]]:
     def pressed() -> str:
         found = ""
         while select.select([terminal], [], [], 0)[0]:
-            with contextlib.suppress(OSError):
+            try:
                 piece = os.read(terminal, 1)
-                if not piece:
-                    break
-                found += piece.decode("ascii", "ignore")
+            except OSError:  # the terminal is gone
+                break
+            if not piece:
+                break
+            found += piece.decode("ascii", "ignore")
         return found.lower()
 
     tty.setcbreak(terminal)
