@@ -92,6 +92,20 @@ MUTANTS = {
         },
         rejected_by="check_deceivers",
     ),
+    "wants_every_entry_to_have_a_gradient": Mutant(
+        {
+            "honest": """
+            value = function(point)
+            if not value.requires_grad:
+                return False
+            (found,) = torch.autograd.grad(value, point, allow_unused=True)
+            if found is None or not bool(found.ne(0).all()):
+                return False
+            return torch.autograd.gradcheck(function, (point,), raise_exception=False)
+            """
+        },
+        rejected_by="check_right_and_wrong_gradients",
+    ),
     "lets_gradcheck_raise": Mutant(
         {
             "honest": """

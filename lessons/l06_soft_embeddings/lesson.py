@@ -103,7 +103,8 @@ for temperature in (10, 3, 1, 0.3, 0.1, 0.01):
     cosine = F.cosine_similarity(found.flatten(), truth.flatten(), dim=0)
     rows.append([f"{temperature:g}", value, f"{value - hard_score(logits):.2g}", found.norm(), f"{cosine:.3f}"])
 table(["temperature", "soft score", "soft - hard", "gradient norm", "cosine to the exact gradient"], rows)
-holds(abs(float(rows[-1][1] - hard_score(logits))) < 1e-6 and float(rows[-1][3]) < 1e-3 * float(truth.norm()),
+cold, faint = abs(float((rows[-1][1] - hard_score(logits)).detach())), float(rows[-1][3])
+holds(cold < 1e-6 and faint < 1e-3 * float(truth.norm()),
       "when cold the value is the string's and the gradient next to 0")  # fmt: skip
 say(
     ja="値は、温度とともに文字列のスコアに近づきます。勾配は、正しい勾配(ノルム {right:.3g})に近づくのではありません。"

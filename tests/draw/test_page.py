@@ -157,7 +157,7 @@ def test_a_single_diagnosis_makes_a_page(tmp_path: Path) -> None:
     )
     main = '<section id="arms">'
     assert same[same.index(main) :] == text[text.index(main) :]
-    assert sorted(tmp_path.iterdir()) == [path, same]
+    assert sorted(tmp_path.iterdir()) == [path, tmp_path / "same.html"]
 
 
 def test_a_diagnosis_saves_itself_as_a_page(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 
 import torch
 
@@ -34,53 +33,74 @@ _WRAPPED = 1 << 63  # a negative axis, as an autograd node holds it
 def warn_of_mixing(evidence: Evidence, chain: Chain) -> None:
     """A softmax over the batch, a layer that takes the batch for time, a view that puts the batch elsewhere."""
     recording, leading = evidence.recording, evidence.ways.tokens
-    batches = _batches(recording, leading)
+    rows = _Rows(recording)
     axes = _softmax_axes(evidence)
     for index, call in enumerate(recording.calls):
         if not call.live or not any(token in leading for token in call.outputs):
             continue
         draft = None
         if index in axes:
-            draft = _softmax(recording, index, call, axes[index], batches)
+            draft = _softmax(recording, index, call, axes[index], rows.of(index))
         elif call.operation.name in _RECURRENT or call.operation.name == _ATTENTION:
-            draft = _batch_first(recording, index, call, batches)
+            draft = _batch_first(recording, index, call, rows.of(index))
         elif call.operation.name in _CUTS_ANEW:
-            draft = _view(recording, index, call, batches)
+            draft = _view(recording, index, call, rows.of(index))
         if draft is not None:
             chain.put(draft, key=(draft.kind, draft.cause, None if call.site is None else line_of(call.site)))
 
 
 def may_mix(recording: Recording) -> bool:
     """Whether anything is there that `warn_of_mixing` would look at more closely."""
-    batches = _batches(recording, range(len(recording.tokens)))
+    rows = _Rows(recording)
     for index, call in enumerate(recording.calls):
         name = call.operation.name
         if not call.live or not call.inputs or call.inputs[0] < 0:
             continue
         if name in _RECURRENT or name == _ATTENTION:
-            found = _batch_first(recording, index, call, batches) is not None
+            found = _batch_first(recording, index, call, rows.of(index)) is not None
         elif name in _CUTS_ANEW:
-            found = _view(recording, index, call, batches) is not None
+            found = _view(recording, index, call, rows.of(index)) is not None
         else:
             found = (
                 name in _SOFTMAXES
                 and len(recording.tokens[call.inputs[0]].shape) == 2
-                and _softmax(recording, index, call, 0, batches) is not None
+                and _softmax(recording, index, call, 0, rows.of(index)) is not None
             )
         if found:
             return True
     return False
 
 
-def _batches(recording: Recording, leading: Iterable[int]) -> set[int]:
-    """How many rows the losses are computed on: their first axis, where they are given one row a sample."""
-    sizes = set()
-    for call in recording.calls:
-        if call.operation.name in _LOSSES and call.inputs and any(token in leading for token in call.outputs):
-            shape = recording.tokens[call.inputs[0]].shape
-            if 1 <= len(shape) <= 2:
-                sizes.add(shape[0])
-    return sizes
+class _Rows:
+    """How many rows the losses are computed on that a call's gradient comes from: one row a sample."""
+
+    def __init__(self, recording: Recording) -> None:
+        self.recording = recording
+        self.losses = [
+            (index, shape[0])
+            for index, call in enumerate(recording.calls)
+            if call.operation.name in _LOSSES
+            and call.inputs
+            and call.inputs[0] >= 0
+            and 1 <= len(shape := recording.tokens[call.inputs[0]].shape) <= 2
+        ]
+
+    def of(self, start: int) -> set[int]:
+        """The first axes of the losses behind a call; the way there carries its gradient all along."""
+        calls, tokens = self.recording.calls, self.recording.tokens
+        if not any(index > start for index, _ in self.losses):
+            return set()
+        reached = set(calls[start].outputs)
+        found = set()
+        sizes = dict(self.losses)
+        for index in range(start + 1, len(calls)):
+            call = calls[index]
+            if reached.isdisjoint(call.inputs):
+                continue
+            if index in sizes and call.inputs[0] in reached:
+                found.add(sizes[index])
+            reached.update(token for token in call.outputs if tokens[token].requires_grad)
+        return found
 
 
 # ---------------------------------------------------------------------- softmax

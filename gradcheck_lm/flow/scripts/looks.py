@@ -139,15 +139,13 @@ def settled(answers: Sequence[Answer], elsewhere: Elsewhere) -> Diagnosis:
         answers: of that loss, in order.
         elsewhere: what the other looks say.
     """
-    spoiled = [one for one in answers if one.stepped and _is_bad(one.diagnosis)]
     told_apart = [answer for answer in answers if answer.exact and len(answer.diagnosis.terms) > 1]
     if told_apart:  # a pass of the script's own shows the sum alone: it cannot say that no term of it is dead
         answers = [answer for answer in answers if answer.exact]
     if (ruined := next((answer for answer in answers if answer.poisoned), None)) is not None:
         return ruined.diagnosis  # no later step can make that good
     ranked = [(*_badness(answer, elsewhere), not answer.exact, -place) for place, answer in enumerate(answers)]
-    # once a step was taken on NaN, what comes after is NaN by descent
-    answer = spoiled[0] if spoiled else _with_what_came_before(answers[ranked.index(min(ranked))], answers)
+    answer = _with_what_came_before(answers[ranked.index(min(ranked))], answers)
     diagnosis = answer.diagnosis if answer.diagnosis.ok else _excused(answer, elsewhere)
     notes = list(diagnosis.notes)
     if any(_is_bad(one.diagnosis) for one in answers) and not _is_bad(diagnosis):
