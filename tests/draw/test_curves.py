@@ -26,7 +26,7 @@ NORMS = Panel("Gradient", "step", "norm", {"argmax": Series(STEPS, [0.0] * 20), 
 def test_without_matplotlib_the_error_says_what_to_type(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(
-        MissingPackageError, match=r"^curves need matplotlib; type: pip install 'gradcheck_lm\[draw\]'$"
+        MissingPackageError, match=r"^plots need matplotlib; type: pip install 'gradcheck_lm\[draw\]'$"
     ):
         save_curves(tmp_path / "curves.png", [CER])
 
