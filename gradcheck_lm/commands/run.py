@@ -128,7 +128,7 @@ def _report(seen: Seen, views: Sequence[View], *, on_error: bool) -> None:
     """What was found, for each loss that was asked about, on standard output or standard error."""
     from gradcheck_lm.draw.terminal import make_console, print_diagnosis
     from gradcheck_lm.draw.words import say
-    from gradcheck_lm.flow.findings.paths import short_path
+    from gradcheck_lm.flow.findings.paths import at
 
     if _is_closed(sys.stderr if on_error else sys.stdout):  # by the script, or from the start
         note("standard output is closed, so what was found is not shown: --json FILE writes it to a file")
@@ -137,7 +137,7 @@ def _report(seen: Seen, views: Sequence[View], *, on_error: bool) -> None:
     for number, (((file, line), _), view) in enumerate(zip(seen.losses, views, strict=True), 1):
         if len(seen.losses) > 1:
             head = say("loss", view.language, number=number, count=len(seen.losses))
-            where = say("backward", view.language, place=f"{short_path(file)}:{line}") if file else ""
+            where = say("backward", view.language, place=at(file, line)) if file else ""
             typer.echo(f"{chr(10) if number > 1 else ''}{head}{where}", err=on_error)
         print_diagnosis(view, console)
 
@@ -199,13 +199,13 @@ def _flush(stream: Any) -> None:
 
 def _say_where(error: BaseException) -> None:
     """The last line of the script that the error came through, and the error in one line."""
-    from gradcheck_lm.flow.findings.paths import short_path
+    from gradcheck_lm.flow.findings.paths import at
     from gradcheck_lm.flow.scripts.frames import script_line
 
     if (last := script_line(error)) is not None:
         file, function, line = last
         inside = "" if function == "<module>" else f" in {function}"
-        typer.echo(f"{short_path(file)}:{line}{inside}\n    {linecache.getline(file, line).strip()}")
+        typer.echo(f"{at(file, line)}{inside}\n    {linecache.getline(file, line).strip()}")
     typer.echo(f"{type(error).__name__}: {error}\n")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from rich.cells import cell_len
 
@@ -13,6 +12,7 @@ from gradcheck_lm.draw.lettering import Letters, shorten
 from gradcheck_lm.draw.nodes import operation_name, starves
 from gradcheck_lm.draw.view import View
 from gradcheck_lm.draw.words import say
+from gradcheck_lm.flow.findings.paths import brief
 
 Line = list[tuple[str, str]]  # pieces of a line, each with its style, as rich names styles
 STEPS = 24  # folded operations in the whole tree
@@ -105,7 +105,7 @@ class FlowLines:
         names = list(dict.fromkeys(self._letters(operation_name(node.label)) for node in group.members))
         mark = f"{self._mark(state):<2} "
         about = self._letters(" ".join(self._about(group)))
-        where = next((f"{Path(file).name}:{line}" for file, line in group.places if line), "")
+        where = next((brief(file, line) for file, line in group.places if line), "")
         tail = "".join(f"  {part}" for part in (about, self._letters(where)) if part)
         room = width - cell_len(mark) - cell_len(tail)
         if room < _LEAST and about:  # where nothing else helps, the line in the file matters more than the module

@@ -12,6 +12,7 @@ from pathlib import Path
 from gradcheck_lm.draw.folded import FoldedGraph, Group
 from gradcheck_lm.draw.lettering import html_label, printable, shorten
 from gradcheck_lm.draw.view import View
+from gradcheck_lm.flow.findings.paths import brief
 
 LEGEND = "solid: carries gradient; red octagon: cut here; dashed: behind a cut, could never carry one; note: left torch"
 ASIDE = "amber octagon: a side path cut, harmless: another path carries the gradient"
@@ -133,7 +134,7 @@ def _lines(view: View, group: Group) -> list[Line]:
         head.append(Line(f"{cut.code} {cut.kind}"))
     names = _operations(Counter(operation_name(node.label) for node in group.members))
     head += [Line(text.replace("\u00a0", " "), 11, bold=True) for text in _wrapped(names, 26)]
-    where = [f"{Path(file).name}:{line}" if line else Path(file).name for file, line in group.places[:1]]
+    where = [brief(file, line) if line else Path(file).name for file, line in group.places[:1]]
     if len(group.places) > 1:
         where[0] += f" + {len(group.places) - 1} lines" if len(group.places) > 2 else " + 1 line"
     return head + [Line(shorten(text, 36), 9, mono=True) for text in where]

@@ -34,8 +34,11 @@ def save_page(path: str | Path, report: Report | Diagnosis | Mapping[str, Any], 
     return write_text_atomic(path, page_html(_report(report), timeout=timeout))
 
 
-def page_html(report: Report, *, timeout: float = 30.0) -> str:
-    """The page as text. No script and no style but its own can run in it: the policy names both by their hash."""
+def page_html(report: Report, *, timeout: float = 30.0, template: str = "report.html.j2") -> str:
+    """The page as text, or by another template its graph alone.
+
+    No script and no style but its own can run in it: the policy names both by their hash.
+    """
     if report.language not in ("en", "ja"):
         raise ArgumentError(f"language is {report.language!r}; a page opens in 'en' or 'ja'")
     try:
@@ -54,7 +57,7 @@ def page_html(report: Report, *, timeout: float = 30.0) -> str:
         "base-uri 'none'; form-action 'none'"
     )
     environment.globals["japanese"] = heading_ja
-    page = environment.get_template("report.html.j2")
+    page = environment.get_template(template)
     return encodable(page.render(style=style, script=script, policy=policy, **_context(report, timeout)))
 
 

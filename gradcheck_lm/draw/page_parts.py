@@ -24,7 +24,7 @@ from gradcheck_lm.draw.view import of as view_of
 from gradcheck_lm.draw.words import by_module, few, number
 from gradcheck_lm.errors import GradcheckLMError
 from gradcheck_lm.flow.findings.model import Diagnosis
-from gradcheck_lm.flow.findings.paths import short_path
+from gradcheck_lm.flow.findings.paths import at, short_path
 
 _NUMBERS = re.compile(r"-|[-+]?\d[\d.,]*(e[-+]?\d+)?%?( (\.\.|>|->|±) [-+]?\d[\d.,]*(e[-+]?\d+)?%?)?")
 _CONTEXT = 2  # source lines above and below
@@ -113,13 +113,13 @@ def excerpt(cut: CutView) -> list[dict[str, Any]]:
     if linecache.getline(cut.file, cut.line).replace("\t", " ").strip() != cut.source.whole:
         return [own] if cut.source.whole else []
     lines = []
-    for at in range(max(1, cut.line - _CONTEXT), cut.line + _CONTEXT + 1):
-        text = linecache.getline(cut.file, at).rstrip("\n")
-        if at == cut.line:
+    for number_ in range(max(1, cut.line - _CONTEXT), cut.line + _CONTEXT + 1):
+        text = linecache.getline(cut.file, number_).rstrip("\n")
+        if number_ == cut.line:
             indent = text[: len(text) - len(text.lstrip())]
             lines.append(own | {"before": indent + marked["before"]})
-        elif text or at < cut.line:
-            lines.append({"number": at, "hit": False, "before": text, "marked": "", "after": ""})
+        elif text or number_ < cut.line:
+            lines.append({"number": number_, "hit": False, "before": text, "marked": "", "after": ""})
     while lines and not lines[0]["hit"] and not lines[0]["before"].strip():
         lines.pop(0)
     return lines
@@ -129,7 +129,7 @@ def _detail(view: View, parts: Sequence[dict[str, Any]], group: Group) -> dict[s
     """What a click on a node shows."""
     node = group.first
     mark = view.cut_at(group.finding)
-    places = [f"{short_path(file)}:{line}" if line else short_path(file) for file, line in group.places]
+    places = [at(file, line) if line else short_path(file) for file, line in group.places]
     shapes = list(dict.fromkeys(str(tuple(member.shape)) for member in group.members if member.shape is not None))
     several = len(group.members) > 1
     aside = group.state == "cut" and not starves(view, group)

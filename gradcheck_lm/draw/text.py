@@ -38,6 +38,13 @@ def lines(view: View, *, width: int = WIDTH, letters: Letters | None = None) -> 
     return _Text(view, max(width, _LEAST), letters or letters_of("utf-8")).lines()
 
 
+def render_cut(cut: CutView, language: str = "en", *, width: int = WIDTH, letters: Letters = PLAIN) -> str:
+    """The text of one cut by itself, without its number."""
+    view = View(language, about="diagnosis", ok=False, status="", verdict="", asked=0, cuts=(cut,))
+    told = ("".join(piece for piece, _ in line) for line in _Text(view, max(width, _LEAST), letters).cut(cut))
+    return "\n".join(line[4:].rstrip() for line in told)
+
+
 class _Text:
     """One view at one width."""
 
@@ -55,7 +62,7 @@ class _Text:
             legend = self._wrapped(tree.legend(), "dim")
             parts.append([*self._heading(self._say("way")), *tree.lines(self.width), *legend])
         for section in view.sections:
-            told = [line for cut in section.cuts for line in self._cut(cut)]
+            told = [line for cut in section.cuts for line in self.cut(cut)]
             parts.append([*self._heading(section.heading), *told])
         for word, names in (("unreached", view.unreached), ("zero", view.zero)):
             if names and view.about == "diagnosis":
@@ -79,7 +86,8 @@ class _Text:
 
     # ------------------------------------------------------------------ cuts
 
-    def _cut(self, cut: CutView) -> Iterator[Line]:
+    def cut(self, cut: CutView) -> Iterator[Line]:
+        """One cut: its place, its line with the caret, why, what it takes the gradient from, and cures."""
         where = f"{cut.place} {self._say('in', function=cut.function)}" if cut.function else cut.place
         style = "bold red" if cut.starves else "bold"
         number = f"{cut.number:>2}. "

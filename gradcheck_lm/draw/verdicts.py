@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from gradcheck_lm.flow.findings.model import KINDS, Diagnosis, Finding
+from gradcheck_lm.flow.findings.paths import brief
 from gradcheck_lm.flow.stepping.report import StepReport
 
 
@@ -161,11 +160,11 @@ def _first_warning(diagnosis: Diagnosis) -> Finding | None:
 
 def _brief(finding: Finding) -> str:
     # the file's name is enough in a sentence: the finding itself stands below with its path
-    return f"{Path(finding.file).name}:{finding.line}" if finding.line else "an unknown line"
+    return brief(finding.file, finding.line) if finding.line else "an unknown line"
 
 
 def _brief_ja(finding: Finding) -> str:
-    return f"{Path(finding.file).name}:{finding.line}" if finding.line else "行は不明"
+    return brief(finding.file, finding.line) if finding.line else "行は不明"
 
 
 def _listed(names: list[str]) -> str:

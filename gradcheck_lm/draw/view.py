@@ -21,7 +21,7 @@ from gradcheck_lm.draw.japanese import sentence_ja, wording_ja
 from gradcheck_lm.draw.verdicts import asked_count, is_of_the_step, step_verdict, title_of, verdict
 from gradcheck_lm.draw.words import WORDS, number, say
 from gradcheck_lm.flow.findings.model import KINDS, Diagnosis, Finding, FlowGraph, Term
-from gradcheck_lm.flow.findings.paths import short_path
+from gradcheck_lm.flow.findings.paths import at
 from gradcheck_lm.flow.stepping.ledger import Ledger, Row
 from gradcheck_lm.flow.stepping.report import StepReport
 
@@ -224,14 +224,14 @@ def cut_of(finding: Finding, index: int, language: str = "en") -> CutView:
         certainty_said=say(finding.certainty, language) if finding.certainty in WORDS else finding.certainty,
         op=finding.op,
         term=finding.term,
-        place=f"{short_path(finding.file)}:{finding.line}" if finding.line else say("no line", language),
+        place=at(finding.file, finding.line) if finding.line else say("no line", language),
         file=finding.file,
         line=finding.line,
         function=finding.function,
         source=_source(finding),
-        scope=f"{short_path(scope[0])}:{scope[1]}" if scope is not None else "",
+        scope=at(*scope) if scope is not None else "",
         scope_at=scope,
-        library=f"{short_path(library[0])}:{library[1]}" if library is not None else "",
+        library=at(*library) if library is not None else "",
         loses=finding.tensors,
         why=finding.why if wording is None else wording.why,
         cures=tuple(finding.cures if wording is None else wording.cures),

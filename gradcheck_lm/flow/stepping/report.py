@@ -8,19 +8,20 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from gradcheck_lm.display import Displayed
 from gradcheck_lm.files import encodable, write_text_atomic
 from gradcheck_lm.flow.findings.model import Diagnosis, Finding, _json_ready
 from gradcheck_lm.flow.findings.registry import KINDS
 from gradcheck_lm.flow.stepping.drafts import Draft, Reading
 from gradcheck_lm.flow.stepping.ledger import Ledger
-from gradcheck_lm.flow.stepping.questions import changing, clearing, forgetting, holding, stepping, weights
+from gradcheck_lm.flow.stepping.questions import changing, clearing, forgetting, freezing, holding, stepping, weights
 
 _SEVERITIES = ("error", "warning", "note")
-_FAMILIES = (holding, stepping, clearing, changing, forgetting, weights)
+_FAMILIES = (holding, stepping, clearing, changing, forgetting, weights, freezing)
 
 
-@dataclass(frozen=True)
-class StepReport:
+@dataclass(frozen=True, repr=False)
+class StepReport(Displayed):
     """What happens to every gradient from the losses to the weights.
 
     `ok` is true where nothing of severity error was found: warnings are heuristics, notes are for the reader.
@@ -80,6 +81,11 @@ class StepReport:
         if path.suffix not in texts:
             raise ValueError(f"a report of steps is saved as .json, .sarif or .txt, not {path.suffix or path.name!r}")
         return write_text_atomic(path, texts[path.suffix]() + "\n")
+
+    def _headline(self) -> str:
+        steps = sum(not step.skipped for step in self.ledger.steps())
+        counts = f"{len(self.errors)} errors, {len(self.warnings)} warnings"
+        return f"{'ok' if self.ok else 'BROKEN'}; {counts}; {steps} steps of {len(self.ledger.holders)} optimizers"
 
     def __str__(self) -> str:
         from gradcheck_lm.draw import text, view
