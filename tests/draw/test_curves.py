@@ -70,7 +70,7 @@ def test_what_cannot_be_drawn_is_refused_with_the_values(tmp_path: Path) -> None
         Series([1, 2, 3], [1, 2])
     with pytest.raises(ArgumentError, match="needs both lower and upper"):
         Series([1], [1], lower=[0])
-    with pytest.raises(ArgumentError, match="at least one Panel"):
+    with pytest.raises(ArgumentError, match="there are no panels to draw into .curves.png.; pass at least one"):
         save_curves(tmp_path / "curves.png", [])
     with pytest.raises(ArgumentError, match=r"none of \.png, \.svg, \.pdf"):
         save_curves(tmp_path / "curves.bmp", [CER])
