@@ -84,21 +84,21 @@ def run_mutants(
     if baseline:
         _must_pass(progress)
     began = time.monotonic()
-    results: list[dict[str, Any]] = []
+    report: dict[str, Any] = {
+        "command": f"python -m gradcheck_lm.bench mutants --count {count} --seed {seed}",
+        "chosen": len(chosen),
+        "minutes": 0.0,
+        "mutants": [],
+    }
+    out = Path(out)
     for number, mutation in enumerate(chosen, 1):
         if time.monotonic() - began > 60 * minutes:
             break
         result = asdict(mutation) | judge(mutation, limit)
-        results.append(result)
+        report["mutants"].append(result)
+        report["minutes"] = round((time.monotonic() - began) / 60, 1)
+        write_text_atomic(out / "mutants.json", json.dumps(report, indent=1) + "\n")  # a run cut short is not lost
         progress(f"{number}/{len(chosen)} {result['end']}: {mutation.path}:{mutation.line} {mutation.new.strip()}")
-    report = {
-        "command": f"python -m gradcheck_lm.bench mutants --count {count} --seed {seed}",
-        "chosen": len(chosen),
-        "minutes": round((time.monotonic() - began) / 60, 1),
-        "mutants": results,
-    }
-    out = Path(out)
-    write_text_atomic(out / "mutants.json", json.dumps(report, indent=1) + "\n")
     return write_text_atomic(out / "mutants.md", page(report))
 
 
@@ -114,7 +114,7 @@ def _must_pass(progress: Callable[[str], Any]) -> None:
 
 
 def judge(mutation: Mutation | None, limit: float = 120.0, tests: tuple[tuple[str, ...], ...] = ()) -> dict[str, Any]:
-    """Whether a fault is seen: {"end": "seen" | "survived" | "undecided", "by": the first test that failed, "seconds"}."""
+    """Whether a fault is seen: {"end": "seen" | "survived" | "undecided", "by": the first failing test, "seconds"}."""
     began = time.monotonic()
     environment = os.environ | {"PYTHONPATH": str(CHECKOUT), "OMP_NUM_THREADS": "1"}
     if mutation is not None:
