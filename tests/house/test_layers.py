@@ -10,13 +10,14 @@ import pytest
 import gradcheck_lm
 
 PACKAGE = Path(gradcheck_lm.__file__).parent
-FOUNDATION = {"errors", "files", "bounds", "foreign", "display"}
+FOUNDATION = {"errors", "files", "bounds", "foreign", "display", "options"}
 ALLOWED: dict[str, set[str]] = {
     "errors": set(),
     "files": set(),
     "bounds": {"errors"},
     "display": {"files"},
     "foreign": {"errors", "bounds"},
+    "options": {"errors"},
     "flow": FOUNDATION,
     "htr": FOUNDATION,
     "lm": FOUNDATION,
@@ -26,7 +27,8 @@ ALLOWED: dict[str, set[str]] = {
     "lab": FOUNDATION | {"flow", "draw", "htr", "lm", "penalties"},
     "course": FOUNDATION | {"flow", "draw", "htr", "lm", "penalties", "lab"},
     "commands": FOUNDATION | {"flow", "draw", "htr", "lm", "penalties", "lab", "integrations", "course"},
-    "bench": FOUNDATION | {"flow", "draw", "htr", "lm", "penalties", "lab", "integrations", "course", "commands"},
+    "bench": FOUNDATION
+    | {"flow", "draw", "htr", "lm", "penalties", "lab", "integrations", "course", "commands", "cli"},
     "cli": FOUNDATION | {"commands"},
     "__main__": {"cli"},
     "__init__": FOUNDATION | {"flow", "integrations"},

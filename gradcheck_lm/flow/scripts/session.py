@@ -215,7 +215,7 @@ class Session:
             self._guarded(lambda look=look: self._answer(look))  # type: ignore[misc]
 
     def _answer(self, look: Look) -> None:
-        answer = look.exact or self.questions.answer(look, look.steppers or self.questions.meant(look))
+        answer = self.questions.concluded(look)
         key = (look.place, tuple(sorted(self.players.number(one) for one in look.steppers)))
         self.book.add(key, answer)
 
