@@ -162,8 +162,8 @@ def page(report: dict[str, Any]) -> str:
         lines.append(f"| {room} | {sum(one['end'] == 'seen' for one in found)} | {len(found)} |")
     lines += ["", "## Survivors", ""]
     for one in missed:
-        lines += [f"- `flow/{one['path']}:{one['line']}` ({one['what']})", "", "  ```python"]
-        lines += [f"  {one['old'].strip()}", f"  {one['new'].strip()}", "  ```", ""]
+        lines += [f"- `flow/{one['path']}:{one['line']}` ({one['what']})", "", "  ```diff"]
+        lines += [f"  - {one['old'].strip()}", f"  + {one['new'].strip()}", "  ```", ""]
     lines += [] if missed else ["None.", ""]
     lines += ["## Seen, and by which test first", "", "| fault | becomes | test |", "|---|---|---|"]
     for one in mutants:
