@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from gradcheck_lm.draw.cell_progress import CellProgress, kernel_shell
 from gradcheck_lm.draw.lettering import shown
 from gradcheck_lm.draw.words import number
 
@@ -106,9 +108,11 @@ def _shared(least: list[int], wanted: list[int], width: int) -> list[int]:
 def console(*, stderr: bool = False) -> Console:
     """The console of the command line: colour where it is a terminal, 80 columns or COLUMNS in a pipe.
 
-    Neither square brackets nor `:names:` in the text are read as commands.
+    Neither square brackets nor `:names:` in the text are read as commands. With NO_COLOR in the environment nothing is
+    bold or dim either: rich would leave these.
     """
-    return Console(stderr=stderr, highlight=False, emoji=False, markup=False, soft_wrap=False)
+    colours: Any = {"color_system": None} if os.environ.get("NO_COLOR") else {}
+    return Console(stderr=stderr, highlight=False, emoji=False, markup=False, soft_wrap=False, **colours)
 
 
 class _Memory(io.StringIO):
@@ -149,7 +153,7 @@ class Advance(Protocol):
 
 @contextmanager
 def progress(description: str, total: int, *, enabled: bool = True) -> Iterator[Advance]:
-    """A progress bar on standard error; where that is no terminal, one line at each tenth instead.
+    """A progress bar on standard error, in a notebook in the cell's output; else one line at each tenth instead.
 
     Example:
         with progress("scoring", len(texts)) as advance:
@@ -161,6 +165,12 @@ def progress(description: str, total: int, *, enabled: bool = True) -> Iterator[
     description = shown(description, target.encoding)
     if not enabled:
         yield lambda steps=1, *, message="": None
+    elif kernel_shell() is not None:
+        bar_in_cell = CellProgress(description, total)
+        try:
+            yield bar_in_cell.advance
+        finally:
+            bar_in_cell.close()
     elif target.is_terminal:
         what = TextColumn("{task.description}", markup=False)
         columns = (what, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

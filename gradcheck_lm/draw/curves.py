@@ -111,6 +111,8 @@ def _draw_panel(axis: Any, panel: Panel, names: Sequence[str]) -> None:
     positive = [y for series in panel.series.values() for y in series.ys if y > 0]
     if panel.log_y and positive:
         axis.set_yscale("symlog", linthresh=min(positive))  # below the smallest value, straight down to 0
+    if not panel.log_x and all(x == int(x) for series in panel.series.values() for x in series.xs):
+        axis.xaxis.get_major_locator().set_params(integer=True)  # there is no step 2.5
     if panel.log_x:
         _set_log_x(axis, panel, all_positive=len(positive) == sum(len(series.ys) for series in panel.series.values()))
     axis.set_title(_plain(panel.title), fontsize=11, loc="left")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from types import CodeType, FrameType, TracebackType
 from typing import Any
 
@@ -12,6 +12,7 @@ import torch
 
 from gradcheck_lm.errors import TraceError
 from gradcheck_lm.flow.asking.answers import refused_diagnosis
+from gradcheck_lm.flow.asking.doubts import may_warn
 from gradcheck_lm.flow.asking.inquiry import Inquiry
 from gradcheck_lm.flow.asking.refusals import is_refusal
 from gradcheck_lm.flow.asking.scene import Passed, Scene
@@ -23,26 +24,30 @@ from gradcheck_lm.flow.scripts.refused import roots_of
 from gradcheck_lm.flow.scripts.session import ScriptRecorder
 from gradcheck_lm.flow.stepping.doubts import loses_gradient, quiet_diagnosis
 from gradcheck_lm.flow.stepping.games import Key, is_loss, players, reaching, settled
-from gradcheck_lm.flow.stepping.given import sorted_out
+from gradcheck_lm.flow.stepping.given import sorted_out, variables_around, variables_of
 from gradcheck_lm.flow.stepping.ledger import Backward, Ledger
+from gradcheck_lm.flow.stepping.log import Running
 from gradcheck_lm.flow.stepping.owners import Owners
 from gradcheck_lm.flow.stepping.report import StepReport, report_of
 from gradcheck_lm.flow.stepping.watcher import Watcher
 from gradcheck_lm.flow.watching.sites import BOUNDARIES, Site
 from gradcheck_lm.flow.watching.tape import SEQUENCE
+from gradcheck_lm.flow.watching.unseen import unseen
 
 
 class StepRun:
     """Steps that are watched: `with record_steps(model, optimizer) as steps:`, then `steps.diagnose()`."""
 
     def __init__(
-        self, modules: Sequence[torch.nn.Module], optimizers: Sequence[torch.optim.Optimizer], names: dict[int, str]
-    ) -> None:
+        self, modules: Sequence[torch.nn.Module], optimizers: Sequence[torch.optim.Optimizer], names: dict[int, str],
+        *, ranks: bool = False,
+    ) -> None:  # fmt: skip
         self.names = names
         self.always = False
         self.code: CodeType | None = None
+        self.on_loss: Callable[[torch.Tensor], None] | None = None  # called before each backward() of one number
         self.recorder = ScriptRecorder(lambda loss: None)
-        self.watcher = Watcher(modules, optimizers, on_backward=self._before_backward)
+        self.watcher = Watcher(modules, optimizers, on_backward=self._before_backward, ranks=ranks)
         self.recorder.watcher = self.watcher
         self._losses: dict[Key, Diagnosis] = {}
         self._asked: dict[Key, int] = {}
@@ -90,6 +95,7 @@ class StepRun:
                 "forward pass to optimizer.step(), into the block or function."
             )
         notes = [*self._notes, *(WATCH_MISSED.told(failure=failure) for failure in failures)]
+        notes += [] if self.watcher.ranks is None else self.watcher.ranks.notes()
         diagnoses = [] if self._refused is None else [self._refused]
         for loss, names in self._quiet.items():
             asked = self._losses.get(loss)
@@ -103,6 +109,22 @@ class StepRun:
     def whole(self) -> None:
         """Say that nothing comes after what is watched: an optimizer that never steps in here never does."""
         self._complete = True
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """What runs inside is no part of the steps: neither recorded nor noted."""
+        log = self.watcher.log
+        was, log.running = log.running, log.running or Running(log.time)
+        try:
+            with torch._C.DisableTorchFunction(), unseen():
+                yield
+        finally:
+            log.running = was
+
+    def turns(self) -> tuple[int, int]:
+        """How often the optimizers have stepped so far: the one that did least, and the one that did most."""
+        counts = [held.steps for held in self.watcher.turns.held if held.reference() is not None] or [0]
+        return min(counts), max(counts)
 
     def learn_names(self, variables: Mapping[str, Any]) -> None:
         """Name modules, optimizers and tensors as the variables of a program do."""
@@ -120,7 +142,11 @@ class StepRun:
         self.watcher.numbers(self.recorder, losses)
         loss = self._key(losses, site)
         self._asked[loss] = self._asked.get(loss, 0) + 1
-        if len(losses) == 1 and losses[0].numel() == 1 and self._asked[loss] <= 2:
+        one = len(losses) == 1 and losses[0].numel() == 1
+        if one and self.on_loss is not None:
+            with self.aside():
+                self.on_loss(losses[0])
+        if one and self._asked[loss] <= 2:
             with torch._C.DisableTorchFunction():
                 try:
                     self._look_at(losses[0], loss)
@@ -163,7 +189,7 @@ class StepRun:
         wrt = self._wrt(loss, holders)
         reached = {id(leaf) for leaf in reachable_leaves(loss)}
         missing = any(tensor.requires_grad and id(tensor) not in reached for tensor in wrt.values())
-        doubtful = self.always or missing or loses_gradient(self.recorder, loss)
+        doubtful = self.always or missing or loses_gradient(self.recorder, loss) or may_warn(self.recorder)
         if again and not holders and not (key not in self._losses and self._was_zero(key)):
             return  # the answer of the first time stands
         if doubtful or (again and self._was_zero(key)):
@@ -213,21 +239,25 @@ def _not_asked(loss: torch.Tensor, error: TraceError) -> str:
     return error.args[0]  # a sentence that has more than one language keeps them
 
 
-def record_steps(*models_and_optimizers: Any) -> StepRun:
+def record_steps(*models_and_optimizers: Any, ranks: bool = False) -> StepRun:
     """Watch training steps that you already have.
 
     Args:
         models_and_optimizers: modules and optimizers, in lists and dicts too; those that are called or made inside the
             block are seen without being named here.
+        ranks: compare the ranks of torch.distributed: every rank has to watch the same steps. Hashes go through the
+            process group's store, never through a collective.
     Returns:
         A context manager; after its block, `.diagnose()` explains the steps. Weights, gradients and random numbers are
         the same, to the bit, as without it, and no tensor is held after the block.
     """
     modules, optimizers, names = sorted_out(models_and_optimizers)
-    return StepRun(modules, optimizers, names)
+    return StepRun(modules, optimizers, names, ranks=ranks)
 
 
-def diagnose_step(step: Callable[[], Any], model: Any, optimizer: Any, *, steps: int = 2) -> StepReport:
+def diagnose_step(
+    step: Callable[[], Any], model: Any, optimizer: Any, *, steps: int = 2, ranks: bool = False
+) -> StepReport:
     """Run whole training steps under the recorder and say what starves and what happens to the gradients that arrive.
 
     Args:
@@ -235,12 +265,14 @@ def diagnose_step(step: Callable[[], Any], model: Any, optimizer: Any, *, steps:
         model: a module, or several in a list or dict.
         optimizer: an optimizer, or several in a list or dict.
         steps: how many times `step` is called; the second one tells "not yet" from "never".
+        ranks: compare the ranks of torch.distributed; every rank has to call this.
     Returns:
         StepReport: findings[0] is the first thing to mend. The steps are taken: the weights have moved.
     Raises:
         TraceError: no backward() ran, or step is no function. Errors of step itself pass as they are, but for those of
             autograd that a finding explains.
     """
+    __tracebackhide__ = True
     if not callable(step):
         raise TraceError(
             f"step is a {type(step).__name__}, not a function; pass a function of no arguments that does one whole "
@@ -249,10 +281,10 @@ def diagnose_step(step: Callable[[], Any], model: Any, optimizer: Any, *, steps:
     if steps < 1:
         raise TraceError(f"steps is {steps}; it is a number of training steps, at least 1 (2 tell more).")
     modules, optimizers, names = sorted_out((model, optimizer))
-    run = StepRun(modules, optimizers, names)
+    run = StepRun(modules, optimizers, names, ranks=ranks)
     run.whole()
     run.always = steps == 1  # there is no second time at which to ask about what was zero at the first
-    _names_around(step, run)
+    run.learn_names(variables_around(step))
     run.code = getattr(step, "__code__", None)
     with run:
         for _ in range(steps):
@@ -263,30 +295,6 @@ def diagnose_step(step: Callable[[], Any], model: Any, optimizer: Any, *, steps:
                     raise
                 break
     return run.diagnose()
-
-
-def variables_of(frame: FrameType) -> dict[str, Any]:
-    """The variables that a frame sees; none of them is kept alive by having been looked at."""
-    local = frame.f_locals
-    found = {**frame.f_globals, **local}
-    if frame.f_code.co_flags & inspect.CO_OPTIMIZED and type(local) is dict:
-        local.clear()  # up to Python 3.12 a function's frame keeps this copy until it returns
-    return found
-
-
-def _names_around(step: Callable[[], Any], run: StepRun) -> None:
-    """Variables that a function can see, by their ids."""
-    function = getattr(step, "__func__", step)
-    seen = dict(getattr(function, "__globals__", {}))
-    code, closure = getattr(function, "__code__", None), getattr(function, "__closure__", None)
-    if code is not None and closure:
-        for name, cell in zip(code.co_freevars, closure, strict=True):
-            try:
-                seen[name] = cell.cell_contents
-            except ValueError:  # not yet filled
-                continue
-    seen.update(getattr(getattr(step, "__self__", None), "__dict__", {}))
-    run.learn_names(seen)
 
 
 BOUNDARIES.add(diagnose_step.__code__)

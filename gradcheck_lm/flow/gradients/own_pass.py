@@ -17,6 +17,7 @@ from torch.autograd.graph import get_gradient_edge
 from gradcheck_lm.flow.gradients.autograd import Gradients, lacks_derivative
 from gradcheck_lm.flow.gradients.deaths import Death, NodeRecord, deaths_in
 from gradcheck_lm.flow.gradients.nodes import walk_nodes
+from gradcheck_lm.flow.gradients.underflow import Underflow
 from gradcheck_lm.flow.gradients.ways import Dominators, Ways
 from gradcheck_lm.flow.watching.unseen import unseen
 
@@ -44,6 +45,9 @@ class OwnPass:
         self.nodes = list(nodes)
         self.error: BaseException | None = None
         self.trouble: Exception | None = None  # of ours
+        self.larger: dict[
+            int, Underflow
+        ] = {}  # by id the leaves with a gradient for a larger loss, where that was asked
         self.results: dict[int, torch.Tensor | None] | None = None  # what autograd.grad returned, by the input's id
         self._leaves: dict[int, Any] = {}  # a leaf's id -> its node, held: torch itself lets it go
         for node in self.nodes:
