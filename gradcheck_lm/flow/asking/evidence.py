@@ -84,6 +84,19 @@ class Evidence:
         return frozenset(found)
 
     @cached_property
+    def without_samples(self) -> frozenset[int]:
+        """Places of tensors of which all that is computed is empty: of an expert to which nothing was routed."""
+        tokens, empty, filled = self.recording.tokens, set[int](), set[int]()
+        for call in self.recording.calls:
+            places = [place for token in call.inputs if call.live for place in self.owners.get(token, ())]
+            if not places:
+                continue
+            for output in call.outputs:
+                if output not in self.owners:
+                    (empty if 0 in tokens[output].shape else filled).update(places)
+        return frozenset(empty - filled)
+
+    @cached_property
     def _versions(self) -> tuple[frozenset[int], ...]:
         found: list[set[int]] = [set() for _ in self.subjects.roots]
         for token, places in self.owners.items():

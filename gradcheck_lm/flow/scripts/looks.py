@@ -57,6 +57,10 @@ class Answer:
     optimizers: tuple[weakref.ref[torch.optim.Optimizer], ...] = ()
     poisoned: bool = False  # its gradient was NaN or infinite, an optimizer stepped on it, and the weights are so now
 
+    def alive(self) -> list[torch.optim.Optimizer]:
+        """The optimizers that it was asked for, but for those that are gone."""
+        return [one for reference in self.optimizers if (one := reference()) is not None]
+
     @property
     def live(self) -> set[int]:
         """The tensors that get a gradient which is not zero."""
@@ -110,6 +114,13 @@ class Book:
     def last_at(self, place: tuple[str, int]) -> Answer | None:
         """The newest answer for a loss whose backward() is called at a line."""
         found = [answers[-1] for answers in self._answers.values() if answers[-1].place == place]
+        return found[-1] if found else None
+
+    def stepped_at(self, place: tuple[str, int]) -> Answer | None:
+        """The newest answer for a loss whose backward() is called at a line, if an optimizer stepped after it."""
+        found = [
+            answers[-1] for answers in self._answers.values() if answers[-1].place == place and answers[-1].stepped
+        ]
         return found[-1] if found else None
 
     def put_first(self, answer: Answer) -> None:

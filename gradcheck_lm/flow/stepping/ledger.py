@@ -38,6 +38,7 @@ class Parameter:
     order: int = 0  # among all that the modules have
     tie: int = NOWHERE  # another parameter that it was equal to, bit by bit, when first seen
     apart: bool = False  # and is not any more
+    copy_of: int = NOWHERE  # another of the same values when first seen, not all alike, that an optimizer holds
     filled: int = NOWHERE  # the place that put the tensor itself, or its values, where it is
 
 

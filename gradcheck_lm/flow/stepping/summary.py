@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import CodeType
 
@@ -21,6 +21,7 @@ from gradcheck_lm.flow.stepping.ledger import (
 )
 from gradcheck_lm.flow.stepping.log import Log
 from gradcheck_lm.flow.stepping.modules import Modules
+from gradcheck_lm.flow.stepping.moves import alike
 from gradcheck_lm.flow.stepping.owners import Owner, Owners, assignment_place, constructor_place, container_place
 from gradcheck_lm.flow.stepping.turns import Held, Turns, rates_of
 from gradcheck_lm.flow.watching.sites import Place, place_of
@@ -62,11 +63,26 @@ class Summary:
                 apart = not torch.equal(pair[0], pair[1])
                 filled = max(self._filled(one, pair[0]), self._filled(two, pair[1]))
                 parameters[two] = replace(parameters[two], tie=one, apart=apart, filled=filled)
+        for one, two in self._copies(parameters):
+            parameters[one] = replace(parameters[one], copy_of=two)
         ledger = Ledger(
             parameters=tuple(parameters), holders=tuple(holders), events=events, places=tuple(self.places),
             complete=complete,
         )  # fmt: skip
         return replace(ledger, rows=tuple(rows_of(ledger)))
+
+    def _copies(self, parameters: Sequence[Parameter]) -> Iterator[tuple[int, int]]:
+        """Leaves that no optimizer holds, each with one that is held and had the same values when first seen."""
+        accounts = self.log.accounts
+        held = [one for one in accounts if parameters[one.index].held_by and _is_telling(one.first)]
+        for account in accounts:
+            parameter = parameters[account.index]
+            if parameter.held_by or not parameter.requires_grad or not _is_telling(account.first):
+                continue
+            for other in held:
+                if parameters[other.index].shape == parameter.shape and alike(account.first, other.first):
+                    yield account.index, other.index
+                    break
 
     # ------------------------------------------------------------------ optimizers
 
@@ -221,3 +237,8 @@ def _unstepped(ledger: Ledger, backwards: Mapping[int, Backward]) -> list[Row]:
         if index not in stepped and losses:
             rows.append(Row(0, parameter.name, "", tuple(dict.fromkeys(losses)), None, "", (), False, None, None))
     return rows
+
+
+def _is_telling(values: torch.Tensor | None) -> bool:
+    """Whether a tensor of such values is no other's by chance: zeros and ones are."""
+    return values is not None and values.numel() > 1 and not bool((values == values.flatten()[0]).all())

@@ -122,9 +122,24 @@ def _severity(reading: Reading, members: list[int]) -> tuple[str, str, dict[str,
     held = {index for one in reading.ledger.holders for index in one.holds if parameters[index].owner == "module"}
     if not held:
         return "note", "beside_no_module", {}
+    if (originals := _originals(reading, members)) is not None:
+        return "note", "copy", {"held": few(reading.names(originals))}
     root = parameters[members[0]].root
     beside = {parameters[index].branch for index in held if parameters[index].root == root}
     missed = {parameters[index].branch for index in members}
     if beside and "" not in beside | missed and not beside & missed:
         return "warning", "other_branch", {"held": few(tuple(sorted(beside))), "missed": few(tuple(sorted(missed)))}
     return "error", "left_out", {}
+
+
+def _originals(reading: Reading, members: list[int]) -> list[int] | None:
+    """Those that these began as copies of, where the same loss trains them too: a target network; else None."""
+    parameters = reading.ledger.parameters
+    copied = {index: parameters[index].copy_of for index in members if parameters[index].copy_of != NOWHERE}
+    times = {index: {loss.time for loss in reading.fed.get(index, [])} for index in (*members, *copied.values())}
+    if not copied or any(times[index].isdisjoint(times[original]) for index, original in copied.items()):
+        return None
+    # a bias of zeros is no copy by itself, and belongs to one where its module's weights are
+    modules = {parameters[index].name.rpartition(".")[0] for index in copied}
+    alone = [one for one in members if one not in copied and parameters[one].name.rpartition(".")[0] not in modules]
+    return list(copied.values()) if not alone else None
