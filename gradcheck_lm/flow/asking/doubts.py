@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from gradcheck_lm.flow.asking.evidence import unread_arguments
+from gradcheck_lm.flow.asking.arguments import unread_arguments
+from gradcheck_lm.flow.asking.idle_terms import may_be_idle
 from gradcheck_lm.flow.asking.mixing import may_mix
 from gradcheck_lm.flow.asking.suspicious import is_suspicious
 from gradcheck_lm.flow.watching.recorder import Recorder
@@ -10,4 +11,9 @@ from gradcheck_lm.flow.watching.recorder import Recorder
 
 def may_warn(recorder: Recorder) -> bool:
     """Read off the recording alone: shapes and names that hint at another loss than was meant, arguments unread."""
-    return is_suspicious(recorder.recording) or may_mix(recorder.recording) or bool(unread_arguments(recorder))
+    return (
+        is_suspicious(recorder.recording)
+        or may_mix(recorder.recording)
+        or bool(unread_arguments(recorder))
+        or may_be_idle(recorder)
+    )
