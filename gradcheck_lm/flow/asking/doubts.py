@@ -5,6 +5,7 @@ from __future__ import annotations
 from gradcheck_lm.flow.asking.arguments import unread_arguments
 from gradcheck_lm.flow.asking.idle_terms import may_be_idle
 from gradcheck_lm.flow.asking.mixing import may_mix
+from gradcheck_lm.flow.asking.score_function import may_train_the_critic
 from gradcheck_lm.flow.asking.suspicious import is_suspicious
 from gradcheck_lm.flow.watching.recorder import Recorder
 
@@ -16,4 +17,5 @@ def may_warn(recorder: Recorder) -> bool:
         or may_mix(recorder.recording)
         or bool(unread_arguments(recorder))
         or may_be_idle(recorder)
+        or may_train_the_critic(recorder)
     )

@@ -12,6 +12,7 @@ from gradcheck_lm.flow.asking.idle_terms import warn_of_idle_terms
 from gradcheck_lm.flow.asking.mixing import warn_of_mixing
 from gradcheck_lm.flow.asking.other_cuts import note_other_cuts
 from gradcheck_lm.flow.asking.rest import explain_rest
+from gradcheck_lm.flow.asking.score_function import warn_of_trained_critic
 from gradcheck_lm.flow.asking.starved import explain_dead_terms, explain_unreached, note_frozen
 from gradcheck_lm.flow.asking.suspicious import warn_of_suspicious
 from gradcheck_lm.flow.asking.terms import MakeExperiment, Strand
@@ -36,6 +37,7 @@ STEPS: tuple[Callable[[Evidence, Chain], None], ...] = (
     warn_of_mixing,
     warn_of_unread,
     warn_of_idle_terms,
+    warn_of_trained_critic,
     explain_rest,
 )
 
