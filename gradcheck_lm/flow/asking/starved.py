@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gradcheck_lm.flow.asking.drafts import Chain, Draft, line_key
 from gradcheck_lm.flow.asking.evidence import Evidence
+from gradcheck_lm.flow.asking.left_early import loop_left_early
 from gradcheck_lm.flow.asking.terms import Strand
 from gradcheck_lm.flow.findings.notes import OPAQUE, OUT_OF_SIGHT
 from gradcheck_lm.flow.operations.names import words
@@ -115,6 +116,9 @@ def _constant(evidence: Evidence, chain: Chain, token: int, term: str | None, pl
     draft = Draft("constant", index if index >= 0 else None, "certain" if index >= 0 else "likely", cause=cause)
     name = None if place is None else evidence.subjects.names[place]
     site = evidence.recording.calls[index].site if index >= 0 else None
+    if place is not None and cause == "unused" and (left := loop_left_early(evidence, place)) is not None:
+        draft = Draft("constant", None, "certain", cause="loop_left_early", op="return", site=left)
+        site, cause = left, draft.cause
     chain.put(draft, key=("constant", *line_key(site), cause), term=term, tensor=name)
 
 
