@@ -97,11 +97,13 @@ class Clearing(Event):
 
 @dataclass(frozen=True)
 class Change(Event):
-    """Gradients clipped, unscaled or changed by hand; weights pulled to those of a copy, or pushed uphill."""
+    """Gradients clipped, unscaled or changed by hand; weights pulled to those of a copy, or pushed uphill; averages.
 
-    what: str = (
-        "clipped"  # "clipped" | "unscaled" | "updated" (the scaler) | "by hand" | "pulled" or "uphill" (weights)
-    )
+    what: "clipped" | "unscaled" | "updated" (the scaler) | "by hand" | "pulled" or "uphill" (weights) |
+        "repelled" (averages that move away from these weights, by `limit` of the way)
+    """
+
+    what: str = "clipped"
     count: int = 0  # tensors that it was given
     contents: Mapping[int, tuple[int, ...]] = field(default_factory=dict)  # those with a gradient, and what is in it
     without: tuple[int, ...] = ()  # those without

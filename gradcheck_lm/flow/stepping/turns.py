@@ -62,6 +62,7 @@ class Turns:
         self.on_step: OnStep | None = None
         self.others: Callable[[], list[torch.Tensor]] = list  # all parameters of the modules that ran
         self.before_first_step: Callable[[], None] = lambda: None
+        self.before_step: Callable[[], None] = lambda: None
         self.ranks: Ranks | None = None
         self._hooks: list[Any] = []
 
@@ -110,6 +111,10 @@ class Turns:
         groups = getattr(optimizer, "param_groups", [])
         return list(dict.fromkeys(self.log.accounts.of(tensor).index for group in groups for tensor in group["params"]))
 
+    def all_indices(self) -> set[int]:
+        """The accounts of all that any optimizer holds."""
+        return {index for one in self.held if (optimizer := one.reference()) for index in self.indices(optimizer)}
+
     # ------------------------------------------------------------------ made and loaded
 
     def _making(self, arguments: list[Any], keywords: dict[str, Any], frame: FrameType) -> Any:
@@ -143,6 +148,7 @@ class Turns:
         if held.steps == 0:
             held.empty_state = not any(optimizer.state.values())
             self.before_first_step()
+        self.before_step()
         indices = self.indices(optimizer)
         tensors = [tensor for one in indices if (tensor := log.accounts[one].tensor) is not None]
         gradients = [tensor.grad for tensor in tensors]
@@ -211,7 +217,7 @@ class Turns:
         ]
         if not moved:
             return
-        held = {index for one in self.held if (optimizer := one.reference()) for index in self.indices(optimizer)}
+        held = self.all_indices()
         others = [log.accounts.of(tensor) for tensor in self.others()]
         still = [
             (tensor.shape, account.first)

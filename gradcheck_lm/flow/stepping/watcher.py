@@ -18,6 +18,7 @@ from gradcheck_lm.flow.stepping.modules import Modules
 from gradcheck_lm.flow.stepping.passes import OnBackward, Passes
 from gradcheck_lm.flow.stepping.ranks import Ranks
 from gradcheck_lm.flow.stepping.scaling import Scaling
+from gradcheck_lm.flow.stepping.shadows import Shadows
 from gradcheck_lm.flow.stepping.summary import Summary
 from gradcheck_lm.flow.stepping.turns import OnStep, Turns
 from gradcheck_lm.flow.stepping.workers import Workers
@@ -72,6 +73,8 @@ class Watcher:
         self.workers = Workers(self.log)
         self.turns.before_first_step = self.modules.note_ties
         self.by_hand = ByHand(self.log)
+        self.shadows = Shadows(self.log, self.turns.all_indices)
+        self.turns.before_step = self.shadows.settle
         self.turns.others = lambda: [*self.modules.parameters(), *self.by_hand.sources()]
         self.ranks = Ranks(self.log) if ranks else None
         if self.ranks is not None:
@@ -106,6 +109,7 @@ class Watcher:
             self.turns.remove()
             self.modules.remove()
             self.log.guarded(self.log.settle)()
+            self.log.guarded(self.shadows.settle)()
             if self.ranks is not None:
                 self.log.guarded(self.ranks.gather)()
 
@@ -127,7 +131,11 @@ class Watcher:
             if func == SET or id(tensor) in self.log.accounts.gradients:
                 self.log.settle()
                 self.log.hand = self.log.place(frame)
-            elif tensor.grad_fn is None and (index := self.log.accounts.at(tensor)) is not None:
+                continue
+            index = self.log.accounts.at(tensor) if tensor.grad_fn is None else None
+            if tensor.grad_fn is None:
+                self.shadows.written(tensor, index, lambda: self.log.place(frame))
+            if index is not None:
                 self.by_hand.written(func, () if several else args, kwargs, index, self.log.place(frame))
             elif func is _TENSOR.copy_ and tensor.layout is torch.strided:
                 self.log.copied[tensor.data_ptr()] = self.log.place(frame)
@@ -138,6 +146,7 @@ class Watcher:
 
     def _numbers(self, recorder: Recorder, roots: Sequence[torch.Tensor]) -> None:
         self.losses.look(recorder, roots)
+        self.shadows.remade(recorder)
         if self.modules.aside:
             self.modules.settle_aside(used=without_gradient_in(recorder, roots))
 
@@ -153,5 +162,5 @@ class Watcher:
         """
         with torch._C.DisableTorchFunction():
             summary = Summary(self.log, self.turns, self.modules, names or {}, code)
-            found = summary.ledger(self.losses.events(), complete=complete)
+            found = summary.ledger([*self.losses.events(), *self.shadows.events()], complete=complete)
             return found if self.ranks is None else replace(found, ranks=self.ranks.found)
