@@ -124,6 +124,7 @@ class Step(Event):
     skipped: bool = False
     factor: float | None = None  # the GradScaler's, where it skipped the turn
     closure: bool = False
+    repeats: bool = False  # the closure was evaluated at several points
     cosine: float | None = None  # between gradient and movement, at an optimizer's first step: negative goes down
     began: int = 0  # the time at which it began: what is between is inside
     undone: bool = False  # the values from before this step were those from before the last one

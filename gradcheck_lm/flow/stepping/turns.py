@@ -34,6 +34,7 @@ class Turn:
     norms: dict[int, float]
     copies: Copies
     closure: bool
+    repeats: bool
     undone: bool
 
 
@@ -168,6 +169,7 @@ class Turns:
             norms=self._norms(indices),
             copies=Copies(tensors, gradients if held.steps == 0 else None),
             closure=any(callable(one) for one in (*args[1:], *kwargs.values())),
+            repeats=_repeats(optimizer),
             undone=undone,
         )
 
@@ -192,6 +194,7 @@ class Turns:
                 moved=dict(zip(turn.indices, movement.moved, strict=True)),
                 rates=rates_of(optimizer),
                 closure=turn.closure,
+                repeats=turn.closure and turn.repeats,
                 cosine=movement.cosine,
                 began=turn.began,
                 undone=turn.undone and any(turn.norms.values()),
@@ -259,6 +262,14 @@ def _first_argument(frame: FrameType) -> Any:
 def rates_of(optimizer: torch.optim.Optimizer) -> tuple[float, ...]:
     """The learning rate of each group."""
     return tuple(float(group["lr"]) for group in optimizer.param_groups if "lr" in group)
+
+
+def _repeats(optimizer: torch.optim.Optimizer) -> bool:
+    """Whether it evaluates its closure at several points of one step(), and wants a gradient at each."""
+    kinds = (kind.__name__.lower() for kind in type(optimizer).__mro__)
+    return any("lbfgs" in kind for kind in kinds) and any(
+        group.get("max_iter", 2) > 1 for group in optimizer.param_groups
+    )
 
 
 def _capturing() -> bool:

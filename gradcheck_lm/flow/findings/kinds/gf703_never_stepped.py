@@ -147,6 +147,28 @@ KIND = Kind(
             ),
         ),
         Cause(
+            "closure_alone",
+            Text(
+                "step() of {optimizer} evaluates this closure at several points and wants a gradient at each, and no "
+                "backward() runs in it: the only gradient is that of backward() at {line}, before the step, and it "
+                "stays the same wherever the step goes.",
+                "{optimizer} の step() はこのクロージャを複数の点で評価し、そのたびに勾配を必要としますが、中で "
+                "backward() が呼ばれません。勾配は step の前の {line} の backward() のものだけで、step がどこへ"
+                "進んでも変わりません。",
+            ),
+            (
+                Text(
+                    "compute the loss inside the closure: {optimizer}.zero_grad(), the forward pass, loss.backward(), "
+                    "return loss",
+                    "クロージャの中で計算する: {optimizer}.zero_grad()、順伝播、loss.backward()、return loss",
+                ),
+                Text(
+                    "without such a closure: an optimizer that takes one gradient a step, such as Adam",
+                    "クロージャを書かないなら、1 step に勾配を 1 つだけ使う Adam などのオプティマイザにする",
+                ),
+            ),
+        ),
+        Cause(
             "no_gradient_at_step",
             Text(
                 "{optimizer} steps, and each time the gradients of what it holds are None.",

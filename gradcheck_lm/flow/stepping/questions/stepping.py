@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from gradcheck_lm.flow.stepping.drafts import Draft, Reading, few
-from gradcheck_lm.flow.stepping.ledger import Step
+from gradcheck_lm.flow.stepping.ledger import Backward, Step
 
 
 def ask(reading: Reading) -> list[Draft]:
@@ -19,7 +19,7 @@ def ask(reading: Reading) -> list[Draft]:
         elif not taken:
             draft = _skipped(reading, number, turns)
         else:
-            draft = _without_effect(reading, number, taken)
+            draft = _without_effect(reading, number, taken) or _closure_alone(reading, number, taken)
         if draft is not None:
             found.append(draft)
     return found
@@ -80,3 +80,19 @@ def _without_effect(reading: Reading, number: int, taken: list[Step]) -> Draft |
     if any(rates):
         cause, values["rate"] = "too_small", f"{max(rates):.3g}"
     return Draft("never_stepped", reading.made(number), cause, holder.kind, holder.made, names, values=values)
+
+
+def _closure_alone(reading: Reading, number: int, taken: list[Step]) -> Draft | None:
+    """Its closure is evaluated at several points of each step and differentiates at none of them."""
+    inside = [event for event in reading.ledger.events if isinstance(event, Backward) and event.inside == number]
+    by_hand = list(reading.ledger.changes("by hand"))
+    for step in taken:
+        edited = any(step.began < event.time < step.time for event in (*inside, *by_hand))
+        if not step.repeats or edited or not any(step.used.values()):
+            return None
+    times = {time for contents in taken[0].used.values() for time in contents}
+    loss, holder, first = reading.backwards[min(times)], reading.ledger.holders[number], taken[0]
+    values = {"optimizer": holder.name, "line": reading.at(loss.place)}
+    names = reading.names(first.used)
+    op = f"{holder.kind}.step"
+    return Draft("never_stepped", first.place, "closure_alone", op, first.time, names, values=values)
