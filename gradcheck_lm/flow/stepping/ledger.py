@@ -102,11 +102,13 @@ class Clearing(Event):
 
 @dataclass(frozen=True)
 class Change(Event):
-    """Gradients clipped, unscaled or changed by hand; weights pulled to those of a copy, or pushed uphill."""
+    """Gradients clipped, unscaled or changed by hand; weights pulled to those of a copy, or pushed uphill; averages.
 
-    what: str = (
-        "clipped"  # "clipped" | "unscaled" | "updated" (the scaler) | "by hand" | "pulled" or "uphill" (weights)
-    )
+    what: "clipped" | "unscaled" | "updated" (the scaler) | "by hand" | "pulled" or "uphill" (weights) |
+        "repelled" (averages that move away from these weights, by `limit` of the way)
+    """
+
+    what: str = "clipped"
     count: int = 0  # tensors that it was given
     contents: Mapping[int, tuple[int, ...]] = field(default_factory=dict)  # those with a gradient, and what is in it
     without: tuple[int, ...] = ()  # those without
@@ -127,6 +129,7 @@ class Step(Event):
     skipped: bool = False
     factor: float | None = None  # the GradScaler's, where it skipped the turn
     closure: bool = False
+    repeats: bool = False  # the closure was evaluated at several points
     cosine: float | None = None  # between gradient and movement, at an optimizer's first step: negative goes down
     began: int = 0  # the time at which it began: what is between is inside
     undone: bool = False  # the values from before this step were those from before the last one
@@ -170,6 +173,21 @@ class FrozenFresh(Event):
     """A module that was put in the place of another: initialised at random, never loaded, and frozen."""
 
     tensors: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Thawed(Event):
+    """All that one line had frozen asks for a gradient again, before anything was trained."""
+
+    frozen: int = NOWHERE  # the place that froze it
+    tensors: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Schedule(Event):
+    """A scheduler was made that multiplies the rate by 0."""
+
+    kind: str = ""  # its class
 
 
 @dataclass(frozen=True)
