@@ -31,17 +31,17 @@ def train_ngram(
     """Train a character n-gram from any text, for fused decoding and the exact penalty. Seconds for a novel."""
     from gradcheck_lm.htr.charset import Charset
     from gradcheck_lm.htr.text import clean_text, read_paragraphs
-    from gradcheck_lm.lm.char import is_held_out
     from gradcheck_lm.lm.ngram import NgramConfig, nats_by_order
     from gradcheck_lm.lm.ngram import train_ngram as train
     from gradcheck_lm.lm.ngram_file import save_ngram
+    from gradcheck_lm.texts.sides import is_test
 
     read = _lines if whole_lines else read_paragraphs
     texts = [found for name in text or ("stdlib", "bible") for found in read(name)]
     alphabet = {"standard": Charset.STANDARD, "all": "".join(sorted(set("".join(texts))))}.get(characters, characters)
     sides: dict[bool, list[str]] = {False: [], True: []}
     for found in texts:  # the side of a paragraph is that of the text as it stands in the file
-        sides[is_held_out(found)].append(clean_text(found, Charset(alphabet)))
+        sides[is_test(found)].append(clean_text(found, Charset(alphabet)))
     training, held_out = sides[False], list(filter(None, sides[True]))
     note(f"{sum(map(len, training))} characters of text, and {sum(map(len, held_out))} held out")
     config = NgramConfig(order=order, characters=alphabet, smallest_count=smallest_count, lines=whole_lines)

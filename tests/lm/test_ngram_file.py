@@ -83,12 +83,12 @@ def test_damage_and_absence(tmp_path: Path):
 
 def test_the_built_in_model_is_made_once_and_kept(tmp_path: Path, monkeypatch):
     monkeypatch.setenv("GRADCHECK_LM_CACHE", str(tmp_path))
-    from gradcheck_lm.lm.char import is_held_out
+    from gradcheck_lm.texts.sides import is_test
 
     read = []
     paragraphs = [f"paragraph {n}" for n in range(40)]
-    kept, held = ([text for text in paragraphs if is_held_out(text) is side] for side in (False, True))
-    monkeypatch.setattr(ngram_file, "docstring_paragraphs", lambda: read.append(1) or [*kept, *held])
+    kept, held = ([text for text in paragraphs if is_test(text) is side] for side in (False, True))
+    monkeypatch.setattr(ngram_file, "read_paragraphs", lambda _: read.append(1) or [*kept, *held])
     first = load_language_model("ngram", device="cpu", dtype="float64")
     assert first.name == "ngram"
     assert first.config.characters == STANDARD_CHARACTERS
