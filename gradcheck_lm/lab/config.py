@@ -80,6 +80,7 @@ class Arm:
     options: dict[str, Any] = field(default_factory=dict)
     batchnorm_only: bool = False  # train-mode forward, no loss at all: what BatchNorm statistics do by themselves
     control: str | None = None  # instead of a penalty, a name in gradcheck_lm.lab.training.controls
+    anchor: float = 1.0  # weight of the KL divergence to the starting posteriors, of adapting without labels
 
 
 STORY = {"lm_sample_ratio": 0.25}  # the story looks at a quarter of the lines of each batch

@@ -33,9 +33,9 @@ class MinimumRisk(Penalty):
             once.
         samples: hypotheses for each line, drawn or the best of the beam.
         temperature: > 0, no unit; of the posteriors that "sample" draws from. Above 1 for other strings.
-        alpha: > 0, no unit; weights are p(string) ** alpha, renormalised. p is the recogniser's own in all cases. With 1
-            a sure recogniser's weights are 1 for one string and 0 for all others, and no gradient is left: on lines of
-            the synthetic hands the largest was above .99 on 86 and 98 % of them with alpha = 1, on none with .1.
+        alpha: > 0, no unit; weights are p(string) ** alpha, renormalised. p is the recogniser's own in all cases. With
+            1 a sure recogniser's weights are 1 for one string and 0 for all others, and no gradient is left: on lines
+            of the synthetic hands the largest was above .99 on 86 and 98 % of them with alpha = 1, on none with .1.
         alpha_by_length: whether alpha is divided by the greedy reading's length and multiplied by 20 characters, so
             that long lines, whose log-probabilities are further apart, are no surer than short ones.
         beam: prefixes in the beam; at least `samples` are kept.

@@ -26,8 +26,6 @@ class NbestCtc(Penalty):
         proposals: "fused_beam" or "beam" (see `minimum_risk`).
         samples: readings of each line, the best of the beam.
         tau: > 0, nats; q is softmax(score / tau). Large: all N alike; small: the best alone.
-        teacher: a callable giving the logits (T, N, C) that the beam reads in place of the batch's own, or None: the
-            readings of a fixed teacher, or of one exchanged every so many steps, are refreshed when it is.
         beam: prefixes in the beam; at least `samples` are kept.
         fusion, fusion_weight, length_bonus: as in `minimum_risk`.
     Raises:
@@ -49,7 +47,6 @@ class NbestCtc(Penalty):
         proposals: str = "fused_beam",
         samples: int = 8,
         tau: float = 3.0,
-        teacher: Any = None,
         beam: int = 16,
         fusion: Any = None,
         fusion_weight: float = 0.3,
@@ -66,7 +63,7 @@ class NbestCtc(Penalty):
             raise ArgumentError(f"samples is {samples}: learn from at least 1 reading per line.")
         self.samples = samples
         self.tau = positive("tau", tau)
-        self.teacher = teacher
+        self._read: Tensor | None = None
         self.beam = BeamProposals(
             charset,
             fusion=fusion,
@@ -75,8 +72,15 @@ class NbestCtc(Penalty):
             beam=max(beam, samples),
         )
 
+    def taught_by(self, logits: Tensor | None) -> None:
+        """Let the beam read these logits (T, N, C) of the next batch in place of its own; None: its own again.
+
+        A teacher that is exchanged every so many steps is how readings are refreshed only so often.
+        """
+        self._read = None if logits is None else logits.detach()
+
     def _penalise(self, batch: Batch) -> PenaltyOutput:
-        read = batch.logits if self.teacher is None else self.teacher()
+        read = batch.logits if self._read is None else self._read
         found = self.beam.search(Batch(read.detach(), None, batch.lengths, batch.generator))
         count = min(self.samples, found.score.shape[1])
         real = found.real[:, :count].T  # (K, N)

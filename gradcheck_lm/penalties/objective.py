@@ -15,8 +15,8 @@ OBJECTIVES = {
     "hinge": "max(0, LM(text) - LM(label)) in nats per token, 0 where either is infinite: the story's",
     "score": "LM(text) in nats per token, 0 where it is infinite",
     "ratio": "NLL(text) - beta * len(text) over the greedy reading's length, in nats per character: for lines without "
-    "labels; beta is the NLL per character of the line's own current readings, so that a character of average cost in that "
-    "line is neither better nor worse than none; deleting a dear one still pays, and so does adding a cheap one",
+    "labels; beta is the NLL per character of the line's own current readings, so that a character of average cost in "
+    "that line is neither better nor worse than none; deleting a dear one still pays, and so does adding a cheap one",
     "sum": "NLL(text) in nats of the whole text, 0 where it is infinite: a sum over characters, and so it pays to "
     "delete them",
 }

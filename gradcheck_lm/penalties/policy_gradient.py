@@ -67,8 +67,8 @@ class PolicyGradient(Penalty):
     Raises:
         ArgumentError: an option out of range.
     Gradient: unbiased and noisy, for the objectives "hinge" and "score" with reduction "mean". With "ratio", the
-        line's beta is estimated from its own samples (a bias of order 1 / K); "positive_mean" divides by a number of lines that
-        depends on the samples. Reaches the blank: insertions and deletions are learned.
+        line's beta is estimated from its own samples (a bias of order 1 / K); "positive_mean" divides by a number of
+        lines that depends on the samples. Reaches the blank: insertions and deletions are learned.
     Source: Williams 1992 (REINFORCE); for CTC's expected errors Graves and Jaitly 2014, Shannon 2017 (arXiv 1706.02776)
         and Zhou et al. 2017 (arXiv 1712.07101); Kool et al. 2019 (leave-one-out baseline); Kool et al. 2020 (without
         replacement); the marginal is Rao and Blackwell's theorem applied to the path, with Graves et al.

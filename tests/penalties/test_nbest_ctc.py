@@ -11,14 +11,16 @@ from gradcheck_lm.errors import ArgumentError
 from gradcheck_lm.penalties import make_penalty
 
 
-def nbest(**options):
-    return make_penalty("nbest_ctc", TinyLM(), ABC, objective="ratio", **options)
+def nbest(*, teacher=None, **options):
+    penalty = make_penalty("nbest_ctc", TinyLM(), ABC, objective="ratio", **options)
+    penalty.taught_by(teacher)
+    return penalty
 
 
 def test_the_gradient_is_that_of_the_loss_with_the_shares_held():
     logits = random_logits(6, 2, 4, seed=3).requires_grad_()
     fixed = logits.detach().clone()
-    penalty = nbest(samples=4, tau=2.0, teacher=lambda: fixed)
+    penalty = nbest(samples=4, tau=2.0, teacher=fixed)
     (gradient,) = torch.autograd.grad(penalty(logits).loss, logits)
     assert gradient[:, :, 0].any()
     step = 1e-5
@@ -44,10 +46,10 @@ def test_one_reading_is_ctc_on_the_beam_s_best():
 def test_it_moves_a_recogniser_that_gives_the_teacher_s_reading_no_chance():
     logits = (logits_for(["ab"], 6) * 6).requires_grad_()
     there = logits_for(["cb"], 6)
-    (gradient,) = torch.autograd.grad(nbest(proposals="beam", samples=1, teacher=lambda: there)(logits).loss, logits)
+    (gradient,) = torch.autograd.grad(nbest(proposals="beam", samples=1, teacher=there)(logits).loss, logits)
     assert gradient.norm() > 0.1
     moved = logits.detach() - 50 * gradient
-    own = nbest(proposals="beam", samples=1, teacher=lambda: there)
+    own = nbest(proposals="beam", samples=1, teacher=there)
     assert own(moved).value < 0.7 * own(logits.detach()).value
 
 

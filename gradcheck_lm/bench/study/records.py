@@ -19,6 +19,8 @@ READINGS = ("held_out/greedy", "held_out/fused", "adapted/greedy", "adapted/fuse
 """Which lines, and how they were read."""
 FIGURES = ("lm", "length_ratio", "gradient_norm", "cosine", "seconds_per_step", "peak_memory_mb")
 """Figures of a run that are not error rates."""
+AGAINST = {"fused readings, from the beginning": "labels alone, from the beginning"}
+"""An arm's own control, of records that do not name it."""
 _NEEDED = ("key", "study", "group", "arm", "reference", "seed", "edits", "lengths")
 
 
@@ -31,7 +33,8 @@ class Run:
     group: Mapping[str, Any]
     arm: str
     reference: str
-    control: bool
+    kind: str
+    against: str | None
     seed: int
     settings: Mapping[str, Any]
     readings: Mapping[str, LineErrors]
@@ -57,10 +60,10 @@ class Group:
 
     @property
     def arms(self) -> list[str]:
-        """Reference, the recogniser before any training, arms and then controls in their order of appearance."""
-        controls = {run.arm: run.control for run in self.runs}
+        """Reference, the recogniser before any training, arms, controls and then oracles, as they first appear."""
+        kinds = {run.arm: run.kind for run in self.runs}
         rank = {self.reference: 0, START: 1}
-        return sorted(controls, key=lambda arm: rank.get(arm, 3 if controls[arm] else 2))
+        return sorted(kinds, key=lambda arm: rank.get(arm, {"arm": 2, "control": 3, "oracle": 4}[kinds[arm]]))
 
     def of(self, arm: str) -> dict[int, Run]:
         """The runs of an arm by seed."""
@@ -110,7 +113,8 @@ def run_of(record: Mapping[str, Any]) -> Run:
         group=record["group"],
         arm=record["arm"],
         reference=record["reference"],
-        control=bool(record.get("control", False)),
+        kind=_kind(record),
+        against=record.get("against") or AGAINST.get(record["arm"]),
         seed=int(record["seed"]),
         settings=record.get("settings") or {},
         readings=readings,
@@ -144,6 +148,15 @@ def _group(runs: list[Run]) -> Group:
                     "comparison needs the same lines in the same order; run both with the same seed and data"
                 )
     return Group(first.study, first.group, first.reference, runs)
+
+
+def _kind(record: Mapping[str, Any]) -> str:
+    """What the record says; an older one has only `control`, and counts what knows all labels among the controls."""
+    if "kind" in record:
+        return str(record["kind"])
+    if (record.get("settings") or {}).get("special") == "oracle":
+        return "oracle"
+    return "control" if record.get("control") else "arm"
 
 
 def _number(value: Any) -> float | None:
