@@ -56,7 +56,7 @@ class Error:
 
 @dataclass(frozen=True)
 class Row:
-    """An arm in its table. `kind` is 'reference', 'start', 'arm', 'control' or 'oracle'; `missing`: seeds without a run.
+    """An arm in its table. `kind` is 'reference', 'start', 'arm', 'control' or 'oracle'; `missing`: seeds not run.
 
     `against` is the arm's own control, and `matched` the comparison with it, whose p is not adjusted; empty where that
     control has not run.
