@@ -19,8 +19,6 @@ READINGS = ("held_out/greedy", "held_out/fused", "adapted/greedy", "adapted/fuse
 """Which lines, and how they were read."""
 FIGURES = ("lm", "length_ratio", "gradient_norm", "cosine", "seconds_per_step", "peak_memory_mb")
 """Figures of a run that are not error rates."""
-AGAINST = {"fused readings, from the beginning": "labels alone, from the beginning"}
-"""An arm's own control, of records that do not name it."""
 _NEEDED = ("key", "study", "group", "arm", "reference", "seed", "edits", "lengths")
 
 
@@ -114,7 +112,7 @@ def run_of(record: Mapping[str, Any]) -> Run:
         arm=record["arm"],
         reference=record["reference"],
         kind=_kind(record),
-        against=record.get("against") or AGAINST.get(record["arm"]),
+        against=record["against"] if "against" in record else _against(record),
         seed=int(record["seed"]),
         settings=record.get("settings") or {},
         readings=readings,
@@ -157,6 +155,14 @@ def _kind(record: Mapping[str, Any]) -> str:
     if (record.get("settings") or {}).get("special") == "oracle":
         return "oracle"
     return "control" if record.get("control") else "arm"
+
+
+def _against(record: Mapping[str, Any]) -> str | None:
+    """The own control of an arm, for records that are older than that field."""
+    if record["arm"] == "fused readings, from the beginning":
+        return "labels alone, from the beginning"
+    alone = record["study"] == "new_hand" and not record.get("control") and record["arm"] != START
+    return "CTC on fused readings" if alone else None
 
 
 def _number(value: Any) -> float | None:
