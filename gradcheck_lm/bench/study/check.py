@@ -64,7 +64,9 @@ def _reading(table: Mapping[str, Any], mine: Sequence[Mapping[str, Any]], readin
             own |= _against(reference, runs, seeds)
         for name, value in own.items():
             close = EXACT if name in ("cer", "change", "points") else SAMPLED
-            for ours, theirs in zip(np.atleast_1d(value), np.atleast_1d(said[name] or np.nan), strict=False):
+            for ours, theirs in zip(
+                np.atleast_1d(value), np.atleast_1d(np.nan if said[name] is None else said[name]), strict=False
+            ):
                 counted += 1
                 if np.isfinite(theirs) and abs(ours - theirs) > close:
                     faults.append(f"{row['arm']}: {name} is {ours:.6f}, the summary has {theirs:.6f}")
