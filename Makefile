@@ -14,7 +14,7 @@ TOOLS := pytest pytest-xdist hypothesis expecttest
 OUT ?= runs/demo
 SCREENSHOTS ?= build/screenshots
 
-.PHONY: help dist install demo test test-all test-base test-browser test-site check figures docs site lessons clean
+.PHONY: help dist install demo test test-all test-base test-browser test-site mutants check figures docs site lessons clean
 help:
 	@echo "make demo      install, then run the comparison on its defaults; ends with the path of its report"
 	@echo "make test      install, then run the test suite"
@@ -22,6 +22,7 @@ help:
 	@echo "make test-base  the debugger's tests in an environment of its own, with nothing installed that it does not need"
 	@echo "make test-browser  the pages in a headless Chromium; screenshots in $(SCREENSHOTS)"
 	@echo "make test-site  the documentation site: built strictly, looked through for what comes from elsewhere"
+	@echo "make mutants   60 one-line faults in the debugger, each with the tests that must see it; about an hour"
 	@echo "make check     format, lint and types, by two checkers"
 	@echo "make dist      wheel and sdist into dist/, checked as an index would check them"
 	@echo "make figures   draw every picture of README and docs anew, from real runs"
@@ -66,6 +67,9 @@ test-browser: install
 # here the extra is installed, so that a test which would skip without it has to run
 test-site: $(VENV)/.installed-docs
 	GRADCHECK_LM_SKIP_NOTHING=1 $(BIN)/python -m pytest tests/house/test_site.py
+
+mutants: install
+	$(BIN)/python -m gradcheck_lm.bench mutants --out docs/results
 
 check: install
 	$(BIN)/ruff format --check .

@@ -66,5 +66,12 @@ if not TYPE_CHECKING:  # or a checker would believe that every name exists
         raise AttributeError(f"module 'gradcheck_lm' has no attribute {name!r}")
 
 
+def load_ipython_extension(ipython: Any) -> None:
+    """`%load_ext gradcheck_lm` in a notebook: the cell magic `%%gradflow model`."""
+    from gradcheck_lm.integrations.notebook import load
+
+    load(ipython)
+
+
 def __dir__() -> list[str]:
     return sorted(__all__)

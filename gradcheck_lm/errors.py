@@ -2,13 +2,43 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from types import TracebackType
+
+_HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+
+
+def _rendered(error: BaseException) -> list[str]:
+    """What IPython shows of an error: the program's own frames, and none of this package's, which explain nothing."""
+    shell = sys.modules["IPython"].get_ipython()
+    shown: list[str] = shell.InteractiveTB.structured_traceback(type(error), error, _own(error.__traceback__), None)
+    return shown
+
+
+def _own(trace: TracebackType | None) -> TracebackType | None:
+    """A traceback without this package's frames; as it is where nothing else would be left."""
+    frames = []
+    while trace is not None:
+        frames.append(trace)
+        trace = trace.tb_next
+    kept: TracebackType | None = None
+    for one in reversed(frames):
+        if not one.tb_frame.f_code.co_filename.startswith(_HERE):
+            kept = TracebackType(kept, one.tb_frame, one.tb_lasti, one.tb_lineno)
+    return kept or (frames[0] if frames else None)
+
 
 class GradcheckLMError(Exception):
     """Base of all errors that a user can mend; the command line shows its text and exits with 2."""
 
+    _render_traceback_ = _rendered
+
 
 class GradientFlowError(AssertionError):
     """A gradient does not arrive; the text is the whole diagnosis."""
+
+    _render_traceback_ = _rendered
 
     def __init__(self, message: str, diagnosis: object | None = None) -> None:
         super().__init__(message)

@@ -215,5 +215,24 @@ def pictures(
     typer.echo(str(run_pictures(out, repeats=repeats, limit=limit, progress=note)))
 
 
+@app.command()
+@friendly
+def mutants(
+    out: Annotated[Path, typer.Option(help="Folder for mutants.json and mutants.md.")] = Path("docs/results"),
+    count: Annotated[int, typer.Option(help="One-line faults in all.", min=1)] = 60,
+    seed: Annotated[int, typer.Option(help="By which they are drawn.")] = 0,
+    minutes: Annotated[float, typer.Option(help="Time for the whole; what is not begun by then is left out.")] = 60.0,
+    limit: Annotated[float, typer.Option(help="Seconds of tests for one fault.")] = 120.0,
+    baseline: Annotated[bool, typer.Option(help="First see all tests pass without a fault.")] = True,
+) -> None:
+    """Whether the debugger's tests see faults in it: its lines changed one at a time."""
+    quiet_libraries()
+    from gradcheck_lm.bench.mutants import run_mutants
+
+    typer.echo(
+        str(run_mutants(out, count=count, seed=seed, minutes=minutes, limit=limit, baseline=baseline, progress=note))
+    )
+
+
 if __name__ == "__main__":
     app()

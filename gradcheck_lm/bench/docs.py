@@ -42,9 +42,14 @@ def read_program(path: Path) -> Program:
         header.append(line.removeprefix("# "))
     about = " ".join(line for line in header if not line.startswith("thread: "))
     threads = [line.removeprefix("thread: ") for line in header if line.startswith("thread: ")]
-    found = [mark for line in lines if (mark := re.fullmatch(r"\s*(.*?)\s+# <- (\w+)", line)) is not None]
-    marks = {mark[2]: mark[1] for mark in found}
-    return Program(path.stem, about, tuple(threads), tuple((kind, marks[kind]) for kind in kinds if kind in marks))
+    found = [mark for line in lines if (mark := re.fullmatch(r"\s*(.*?)\s+# <- (\w+(?: \w+)*)", line)) is not None]
+    marks = [(kind, mark[1]) for mark in found for kind in mark[2].split()]
+    cuts = []
+    for kind in kinds:  # of a kind that comes twice the upper line is the first
+        if (cut := next((mark for mark in marks if mark[0] == kind), None)) is not None:
+            marks.remove(cut)
+            cuts.append(cut)
+    return Program(path.stem, about, tuple(threads), tuple(cuts))
 
 
 def findings_page(zoo: Path = ZOO) -> str:
@@ -91,7 +96,8 @@ def findings_page(zoo: Path = ZOO) -> str:
 def _example(program: Program) -> list[str]:
     threads = ", ".join(_linked(thread) for thread in program.threads)
     lines = [f"- {program.about}" + (f" ({threads})" if threads else ""), "", "  ```python"]
-    lines += [f"  {source}" + (f"  # {kind}" if len(program.cuts) > 1 else "") for kind, source in program.cuts]
+    told = {source: ", ".join(kind for kind, line in program.cuts if line == source) for _, source in program.cuts}
+    lines += [f"  {source}" + (f"  # {kinds}" if len(program.cuts) > 1 else "") for source, kinds in told.items()]
     return [*lines, "  ```", ""]
 
 

@@ -60,7 +60,7 @@ def _find(wanted: str) -> Kind:
 
 
 def _show(kind: Kind, language: str) -> None:
-    from gradcheck_lm.course.wrapping import wrap
+    from gradcheck_lm.draw.wrapping import wrap
     from gradcheck_lm.flow.findings.explain import headline, help_uri, parts_of
 
     width = min(shutil.get_terminal_size().columns, 96)

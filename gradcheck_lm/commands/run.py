@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import linecache
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 from gradcheck_lm.commands.common import note
+from gradcheck_lm.commands.lessons import Language
 from gradcheck_lm.errors import ArgumentError
 
 if TYPE_CHECKING:
+    from gradcheck_lm.draw.view import View
     from gradcheck_lm.flow.findings.model import Diagnosis
     from gradcheck_lm.flow.scripts.runner import Seen
 
@@ -59,6 +62,7 @@ def run(
         ),
     ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 for a warning as well.")] = False,
+    lang: Language = "",
 ) -> None:
     """Run a training script unchanged, for two steps of each optimizer, and say which gradients do not arrive and why.
 
@@ -74,6 +78,7 @@ def run(
     from gradcheck_lm.flow.scripts.runner import watch_script
 
     _check(script, module, until, graph)
+    language = _language(lang, as_json=json_file == _STANDARD_OUTPUT)
     until = "refused" if explain else until
     seen = watch_script(script, list(context.args), module=module, until=until, check_values=check_values)
     if seen.child:
@@ -88,10 +93,13 @@ def run(
     _flush(sys.stdout)
     if explain and seen.error is not None and seen.explained:
         _say_where(seen.error)
-    _report(seen, on_error=json_file == _STANDARD_OUTPUT)
+    from gradcheck_lm.draw.view import of
+
+    views = [of(diagnosis, language) for _, diagnosis in seen.losses]
+    _report(seen, views, on_error=json_file == _STANDARD_OUTPUT)
     if explain:
-        _say_lesson(seen.losses[0][1])
-    _write(seen, json_file, sarif, graph)
+        _say_lesson(views[0])
+    _write(seen, views, json_file, sarif, graph)
     if seen.error is not None and not (explain and seen.explained):
         _leave(seen)
     raise typer.Exit(exit_code([diagnosis for _, diagnosis in seen.losses], strict=strict))
@@ -105,27 +113,41 @@ def exit_code(diagnoses: list[Diagnosis], *, strict: bool = False) -> int:
     return 1 if alarming else 0
 
 
-def _report(seen: Seen, *, on_error: bool) -> None:
+def _language(wanted: str, *, as_json: bool) -> str:
+    """The reader's language, as far as the stream that the report goes to has its letters."""
+    from gradcheck_lm.course.language import language_for
+
+    stream = sys.stderr if as_json else sys.stdout
+    language, had_to_leave = language_for(wanted, getattr(stream, "encoding", None) or "utf-8")
+    if had_to_leave:
+        note("this terminal cannot show Japanese: in English instead")
+    return language
+
+
+def _report(seen: Seen, views: Sequence[View], *, on_error: bool) -> None:
     """What was found, for each loss that was asked about, on standard output or standard error."""
     from gradcheck_lm.draw.terminal import make_console, print_diagnosis
-    from gradcheck_lm.flow.findings.paths import short_path
+    from gradcheck_lm.draw.words import say
+    from gradcheck_lm.flow.findings.paths import at
 
     if _is_closed(sys.stderr if on_error else sys.stdout):  # by the script, or from the start
         note("standard output is closed, so what was found is not shown: --json FILE writes it to a file")
         return
     console = make_console(stderr=on_error)
-    for place, ((file, line), diagnosis) in enumerate(seen.losses, 1):
+    for number, (((file, line), _), view) in enumerate(zip(seen.losses, views, strict=True), 1):
         if len(seen.losses) > 1:
-            where = f": backward() at {short_path(file)}:{line}" if file else ""
-            typer.echo(f"{chr(10) if place > 1 else ''}Loss {place} of {len(seen.losses)}{where}", err=on_error)
-        print_diagnosis(diagnosis, console)
+            head = say("loss", view.language, number=number, count=len(seen.losses))
+            where = say("backward", view.language, place=at(file, line)) if file else ""
+            typer.echo(f"{chr(10) if number > 1 else ''}{head}{where}", err=on_error)
+        print_diagnosis(view, console)
 
 
 def _is_closed(stream: Any) -> bool:
     return stream is None or getattr(stream, "closed", False)
 
 
-def _write(seen: Seen, json_file: Path | None, sarif: Path | None, graph: Path | None) -> None:
+def _write(seen: Seen, views: Sequence[View], json_file: Path | None, sarif: Path | None, graph: Path | None) -> None:
+    from gradcheck_lm.draw.sarif import render
     from gradcheck_lm.files import write_text_atomic
 
     diagnosis = seen.diagnosis
@@ -138,20 +160,12 @@ def _write(seen: Seen, json_file: Path | None, sarif: Path | None, graph: Path |
         else:
             write_text_atomic(json_file, text + "\n")
     if sarif is not None:
-        write_text_atomic(sarif, _sarif([one for _, one in seen.losses]) + "\n")
+        write_text_atomic(sarif, render(*views) + "\n")
     if graph is not None:
         diagnosis.save_graph(graph)
     for path in (json_file, sarif, graph):
         if path is not None and path != _STANDARD_OUTPUT:
             note(f"wrote {path}")
-
-
-def _sarif(diagnoses: list[Diagnosis]) -> str:
-    """One log, with the results of all losses in its one run."""
-    logs = [json.loads(one.to_sarif()) for one in diagnoses]
-    for other in logs[1:]:
-        logs[0]["runs"][0]["results"] += other["runs"][0]["results"]
-    return json.dumps(logs[0], indent=2, ensure_ascii=False)
 
 
 def _leave(seen: Seen) -> NoReturn:
@@ -185,23 +199,23 @@ def _flush(stream: Any) -> None:
 
 def _say_where(error: BaseException) -> None:
     """The last line of the script that the error came through, and the error in one line."""
-    from gradcheck_lm.flow.findings.paths import short_path
+    from gradcheck_lm.flow.findings.paths import at
     from gradcheck_lm.flow.scripts.frames import script_line
 
     if (last := script_line(error)) is not None:
         file, function, line = last
         inside = "" if function == "<module>" else f" in {function}"
-        typer.echo(f"{short_path(file)}:{line}{inside}\n    {linecache.getline(file, line).strip()}")
+        typer.echo(f"{at(file, line)}{inside}\n    {linecache.getline(file, line).strip()}")
     typer.echo(f"{type(error).__name__}: {error}\n")
 
 
-def _say_lesson(diagnosis: Diagnosis) -> None:
+def _say_lesson(view: View) -> None:
     """Where the course teaches what was found."""
-    from gradcheck_lm.flow.findings.model import KINDS
+    from gradcheck_lm.draw.words import say
 
-    lessons = dict.fromkeys(KINDS[finding.kind].lesson for finding in diagnosis.errors)
-    for lesson in list(lessons)[:1]:
-        typer.echo(f"\nThe lesson on this: {lesson} (gradcheck-lm lessons)")
+    lessons = [cut.lesson for cut in view.cuts if cut.starves]
+    if lessons:
+        typer.echo("\n" + say("lesson", view.language, lesson=lessons[0]))
 
 
 def _check(script: str, module: bool, until: str, graph: Path | None) -> None:

@@ -53,10 +53,11 @@ def _save(subject: Any, path: Path, params: Mapping[str, Any] | None) -> Path:
 
 def japanese_findings(subject: Any) -> list[str]:
     """The cuts of a diagnosis in Japanese, one a line; nothing for any other picture."""
-    from gradcheck_lm.draw.japanese import wording_ja
+    from gradcheck_lm.draw.view import of
+    from gradcheck_lm.flow.findings.model import Diagnosis
 
-    words = [wording_ja(finding) for finding in getattr(subject, "errors", ())]
-    return ["", *(f"{i}. {word.title}: {word.why}" for i, word in enumerate(words, 1))] if words else []
+    cuts = [cut for cut in of(subject, "ja").cuts if cut.starves] if isinstance(subject, Diagnosis) else []
+    return ["", *(f"{cut.number}. {cut.title}: {cut.why}" for cut in cuts)] if cuts else []
 
 
 def write_record(path: Path, events: list[dict[str, Any]]) -> Path:

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from gradcheck_lm.draw.curves import Panel as Panel
     from gradcheck_lm.draw.curves import Series as Series
     from gradcheck_lm.draw.curves import save_curves as save_curves
-    from gradcheck_lm.draw.flow_tree import FlowTree as FlowTree
     from gradcheck_lm.draw.graph import flow_dot as flow_dot
     from gradcheck_lm.draw.graph import save_graph as save_graph
     from gradcheck_lm.draw.graph import side_by_side as side_by_side
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from gradcheck_lm.draw.report import Example as Example
     from gradcheck_lm.draw.report import Experiment as Experiment
     from gradcheck_lm.draw.report import Report as Report
+    from gradcheck_lm.draw.terminal import FlowTree as FlowTree
     from gradcheck_lm.draw.terminal import console as console
     from gradcheck_lm.draw.terminal import diagnosis_text as diagnosis_text
     from gradcheck_lm.draw.terminal import print_diagnosis as print_diagnosis
@@ -35,7 +35,7 @@ _HOMES = {
     "Experiment": "report",
     "Panel": "curves",
     "Report": "report",
-    "FlowTree": "flow_tree",
+    "FlowTree": "terminal",
     "Series": "curves",
     "autograd_dot": "autograd",
     "autograd_tree": "tree",

@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from gradcheck_lm.draw.cell_progress import CellProgress, kernel_shell
 from gradcheck_lm.draw.lettering import shown
 from gradcheck_lm.draw.words import number
 
@@ -149,7 +150,7 @@ class Advance(Protocol):
 
 @contextmanager
 def progress(description: str, total: int, *, enabled: bool = True) -> Iterator[Advance]:
-    """A progress bar on standard error; where that is no terminal, one line at each tenth instead.
+    """A progress bar on standard error, in a notebook in the cell's output; else one line at each tenth instead.
 
     Example:
         with progress("scoring", len(texts)) as advance:
@@ -161,6 +162,12 @@ def progress(description: str, total: int, *, enabled: bool = True) -> Iterator[
     description = shown(description, target.encoding)
     if not enabled:
         yield lambda steps=1, *, message="": None
+    elif kernel_shell() is not None:
+        bar_in_cell = CellProgress(description, total)
+        try:
+            yield bar_in_cell.advance
+        finally:
+            bar_in_cell.close()
     elif target.is_terminal:
         what = TextColumn("{task.description}", markup=False)
         columns = (what, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

@@ -10,12 +10,13 @@ from gradcheck_lm.draw.layout import render_folding
 from gradcheck_lm.draw.nodes import attributes_text, edge_attributes, head, legend, node_attributes, widths
 from gradcheck_lm.draw.nodes import caption as text_above
 from gradcheck_lm.draw.two_graphs import side_by_side as side_by_side
-from gradcheck_lm.draw.words import verdict
+from gradcheck_lm.draw.view import View
+from gradcheck_lm.draw.view import of as view_of
 from gradcheck_lm.flow.findings.model import Diagnosis
 
 
 def flow_dot(
-    diagnosis: Diagnosis,
+    diagnosis: Diagnosis | View,
     *,
     fold: bool = True,
     title: str = "",
@@ -38,36 +39,36 @@ def flow_dot(
         prefix: in front of the ids that the nodes have in SVG, so that several pictures fit into one page.
         caption: write title, verdict and legend above the picture.
     """
-    folded = fold_graph(diagnosis.graph, limit=limit, columns=columns) if fold else unfolded(diagnosis.graph)
-    small = [*legend(diagnosis, folded), *([folded.note] if folded.note else [])]
-    above = text_above(title, verdict(diagnosis), small) if caption else ""
-    return "\n".join([*head("flow", above), *_body(diagnosis, folded, prefix), *_ranks(folded), "}", ""])
+    view = view_of(diagnosis)
+    folded = fold_graph(view.graph, limit=limit, columns=columns) if fold else unfolded(view.graph)
+    small = [*legend(view, folded), *([folded.note] if folded.note else [])]
+    above = text_above(title, view.verdict, small) if caption else ""
+    return "\n".join([*head("flow", above), *_body(view, folded, prefix), *_ranks(folded), "}", ""])
 
 
 def save_graph(
-    diagnosis: Diagnosis, path: str | Path, *, fold: bool = True, title: str = "", timeout: float = 30.0
+    diagnosis: Diagnosis | View, path: str | Path, *, fold: bool = True, title: str = "", timeout: float = 30.0
 ) -> Path:
     """Draw a diagnosis into .svg, .png, .pdf or .dot; what is too large for the time given is folded further.
 
     Raises: as `gradcheck_lm.draw.layout.render`.
     """
-    size = len(diagnosis.graph.nodes)
+    view = view_of(diagnosis)
+    size = len(view.graph.nodes)
     limits = [PAGE, PAGE // 2, 12] if fold else [max(size, 1), 400, PAGE]
 
     def draw(limit: int) -> str:
-        return flow_dot(diagnosis, fold=fold or limit < size, title=title, limit=limit)
+        return flow_dot(view, fold=fold or limit < size, title=title, limit=limit)
 
     return render_folding(draw, path, limits=limits, timeout=timeout)
 
 
-def _body(diagnosis: Diagnosis, folded: FoldedGraph, prefix: str) -> list[str]:
+def _body(view: View, folded: FoldedGraph, prefix: str) -> list[str]:
     thickness = widths(folded)
-    nodes = [
-        f"  n{group.id} [{attributes_text(node_attributes(diagnosis, group, prefix))}];" for group in folded.groups
-    ]
+    nodes = [f"  n{group.id} [{attributes_text(node_attributes(view, group, prefix))}];" for group in folded.groups]
     edges = []
     for a, b in folded.edges:
-        look = edge_attributes(diagnosis, folded.groups[a], folded.groups[b], thickness.get(a))
+        look = edge_attributes(view, folded.groups[a], folded.groups[b], thickness.get(a))
         edges.append(f"  n{a} -> n{b} [{attributes_text(look)}];")
     return nodes + edges
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 import unicodedata
+from dataclasses import dataclass
 
 # what stands in for a sign of ours or of a text that an encoding lacks
 _PLAIN = {
@@ -31,6 +32,29 @@ def shown(text: str, encoding: str = "utf-8") -> str:
     except LookupError:
         encoding = "ascii"
     return "".join(_shown_character(character, encoding) for character in text)
+
+
+@dataclass(frozen=True)
+class Letters:
+    """What may be printed: letters that an encoding has, and marks and lines of our own, drawn or in ASCII.
+
+    Called with a text of the program's, it gives `shown`.
+    """
+
+    encoding: str = "utf-8"
+    drawn: bool = True  # with lines and marks beyond ASCII
+
+    def __call__(self, text: str) -> str:
+        return shown(text, self.encoding)
+
+    def own(self, mark: str) -> str:
+        """A mark of our own."""
+        return shown(mark, self.encoding if self.drawn else "ascii")
+
+
+def letters_of(encoding: str) -> Letters:
+    """What a console of this encoding is sent; trees and boxes are drawn where it is a UTF."""
+    return Letters(encoding, encoding.lower().startswith("utf"))
 
 
 def _shown_character(character: str, encoding: str) -> str:

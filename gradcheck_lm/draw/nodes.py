@@ -11,8 +11,8 @@ from pathlib import Path
 
 from gradcheck_lm.draw.folded import FoldedGraph, Group
 from gradcheck_lm.draw.lettering import html_label, printable, shorten
-from gradcheck_lm.draw.words import number
-from gradcheck_lm.flow.findings.model import Diagnosis
+from gradcheck_lm.draw.view import View
+from gradcheck_lm.flow.findings.paths import brief
 
 LEGEND = "solid: carries gradient; red octagon: cut here; dashed: behind a cut, could never carry one; note: left torch"
 ASIDE = "amber octagon: a side path cut, harmless: another path carries the gradient"
@@ -63,9 +63,9 @@ def caption(title: str, sentence: str, small: Iterable[str]) -> str:
     return html([*lines, *(Line(part) for text in small for part in _wrapped(text, 130))])
 
 
-def legend(diagnosis: Diagnosis, folded: FoldedGraph) -> list[str]:
+def legend(view: View, folded: FoldedGraph) -> list[str]:
     """What the shapes in a picture mean."""
-    aside = any(group.state == "cut" and not starves(diagnosis, group) for group in folded.groups)
+    aside = any(group.state == "cut" and not starves(view, group) for group in folded.groups)
     return [LEGEND, ASIDE] if aside else [LEGEND]
 
 
@@ -73,9 +73,9 @@ def _wrapped(text: str, width: int) -> list[str]:
     return textwrap.wrap(text, width) or [""]
 
 
-def node_attributes(diagnosis: Diagnosis, group: Group, prefix: str = "") -> dict[str, str]:
+def node_attributes(view: View, group: Group, prefix: str = "") -> dict[str, str]:
     """Attributes of a node, in a fixed order; `prefix` stands in front of its id in SVG."""
-    paint = _paint(diagnosis, group)
+    paint = _paint(view, group)
     fill, line, letters = PAINT[paint]
     cut = group.state == "cut"
     rounded = "filled,rounded" if group.role in ("op", "wrt") else "filled"
@@ -89,7 +89,7 @@ def node_attributes(diagnosis: Diagnosis, group: Group, prefix: str = "") -> dic
         "fontcolor": letters,
         "penwidth": "2.2" if paint in ("cut", "starved") else "1.2",
         **({"peripheries": "2"} if group.role == "term" else {}),
-        "label": f"<{html(_lines(diagnosis, group))}>",
+        "label": f"<{html(_lines(view, group))}>",
         "tooltip": _tooltip(group),
     }
     return {name: value for name, value in attributes.items() if _USUAL.get(name) != value}
@@ -102,54 +102,52 @@ def _tooltip(group: Group) -> str:
     return "; ".join(part for part in (node.op or node.label, count, shape) if part)
 
 
-def _paint(diagnosis: Diagnosis, group: Group) -> str:
+def _paint(view: View, group: Group) -> str:
     if group.state == "cut" and group.role != "wrt":
-        return "cut" if starves(diagnosis, group) else "aside"
+        return "cut" if starves(view, group) else "aside"
     if group.role == "wrt":
-        lost = set(diagnosis.unreached) | set(diagnosis.zero)
+        lost = set(view.unreached) | set(view.zero)
         return "starved" if any(node.label in lost for node in group.members) else "wrt"
     if group.role == "term":
-        term = diagnosis.terms.get(group.first.label)
+        term = view.term(group.first.label)
         return "starved" if (term.dead if term else group.state == "beyond") else "term"
     return "beyond" if group.state == "beyond" and group.role == "op" else group.role
 
 
-def starves(diagnosis: Diagnosis, group: Group) -> bool:
+def starves(view: View, group: Group) -> bool:
     """Whether a cut takes the gradient from something; a note stands where another path carries it."""
     if group.state != "cut":
         return False
-    if group.finding is not None and group.finding < len(diagnosis.findings):
-        return diagnosis.findings[group.finding].severity == "error"
+    if (cut := view.cut_at(group.finding)) is not None:
+        return cut.starves
     # a cut that no finding speaks of: what it leads to decides
-    dead = set(diagnosis.dead)
-    return not diagnosis.ok and (not diagnosis.terms or bool(dead.intersection(group.terms)))
+    return not view.ok and (not view.terms or bool(set(view.dead).intersection(group.terms)))
 
 
-def _lines(diagnosis: Diagnosis, group: Group) -> list[Line]:
+def _lines(view: View, group: Group) -> list[Line]:
     if group.role == "wrt":
-        return _wrt_lines(diagnosis, group)
+        return _wrt_lines(view, group)
     if group.role == "term":
-        return _term_lines(diagnosis, group)
+        return _term_lines(view, group)
     head = [Line(shorten(group.module, 28), 9)] if group.module and group.state != "cut" else []
-    if group.finding is not None and group.finding < len(diagnosis.findings):
-        finding = diagnosis.findings[group.finding]
-        head.append(Line(f"{finding.code} {finding.kind}"))
+    if (cut := view.cut_at(group.finding)) is not None:
+        head.append(Line(f"{cut.code} {cut.kind}"))
     names = _operations(Counter(operation_name(node.label) for node in group.members))
     head += [Line(text.replace("\u00a0", " "), 11, bold=True) for text in _wrapped(names, 26)]
-    where = [f"{Path(file).name}:{line}" if line else Path(file).name for file, line in group.places[:1]]
+    where = [brief(file, line) if line else Path(file).name for file, line in group.places[:1]]
     if len(group.places) > 1:
         where[0] += f" + {len(group.places) - 1} lines" if len(group.places) > 2 else " + 1 line"
     return head + [Line(shorten(text, 36), 9, mono=True) for text in where]
 
 
-def _wrt_lines(diagnosis: Diagnosis, group: Group) -> list[Line]:
+def _wrt_lines(view: View, group: Group) -> list[Line]:
     names = [node.label for node in group.members]
     title = names[0] if len(names) == 1 else group.module or "parameters"
     lines = [Line(shorten(title, 28), 11, bold=True)]
     if len(names) > 1:
         lines.append(Line(f"{len(names)} tensors"))
-    lost = [name for name in names if name in diagnosis.unreached]
-    zero = [name for name in names if name in diagnosis.zero]
+    lost = [name for name in names if name in view.unreached]
+    zero = [name for name in names if name in view.zero]
     for what, which in (("no gradient", lost), ("gradient 0", zero)):
         if which:
             lines.append(Line(what if len(which) == len(names) else f"{what} in {len(which)} of them"))
@@ -158,13 +156,13 @@ def _wrt_lines(diagnosis: Diagnosis, group: Group) -> list[Line]:
     return lines
 
 
-def _term_lines(diagnosis: Diagnosis, group: Group) -> list[Line]:
+def _term_lines(view: View, group: Group) -> list[Line]:
     name = group.first.label
     lines = [Line(shorten(name, 28), 12, bold=True)]
-    term = diagnosis.terms.get(name)
+    term = view.term(name)
     if term is None:
         return lines
-    lines.append(Line(f"value {number(term.value)}, requires_grad {term.requires_grad}"))
+    lines.append(Line(f"value {term.value_said}, requires_grad {term.requires_grad}"))
     return [*lines, Line("dead: reaches nothing" if term.dead else f"gradient norm {_short(term.gradient_norm)}")]
 
 
@@ -180,11 +178,11 @@ def _operations(counted: Counter[str]) -> str:
     return ", ".join(named[:3]) + (f" and\u00a0{rest}\u00a0more" if rest else "")
 
 
-def edge_attributes(diagnosis: Diagnosis, tail: Group, head: Group, width: float | None) -> dict[str, str]:
+def edge_attributes(view: View, tail: Group, head: Group, width: float | None) -> dict[str, str]:
     """Attributes of an edge; `width` in points where the gradient norm is known."""
     if tail.state in ("cut", "beyond"):
         return {"class": "beyond", "color": "#9a9a9a", "style": "dashed"}
-    if head.state == "cut" and not starves(diagnosis, head):
+    if head.state == "cut" and not starves(view, head):
         return {"class": "to-aside", "color": "#b07800", "penwidth": "1.2"}
     if head.state == "cut":
         return {"class": "to-cut", "color": "#b3261e", "penwidth": "2.2"}

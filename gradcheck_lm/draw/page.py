@@ -12,7 +12,7 @@ from typing import Any
 from gradcheck_lm.draw import page_parts as parts
 from gradcheck_lm.draw.japanese import heading_ja
 from gradcheck_lm.draw.report import Report
-from gradcheck_lm.draw.words import verdict
+from gradcheck_lm.draw.view import of as view_of
 from gradcheck_lm.errors import ArgumentError, MissingPackageError
 from gradcheck_lm.files import encodable, write_text_atomic
 from gradcheck_lm.flow.findings.model import Diagnosis
@@ -34,8 +34,11 @@ def save_page(path: str | Path, report: Report | Diagnosis | Mapping[str, Any], 
     return write_text_atomic(path, page_html(_report(report), timeout=timeout))
 
 
-def page_html(report: Report, *, timeout: float = 30.0) -> str:
-    """The page as text. No script and no style but its own can run in it: the policy names both by their hash."""
+def page_html(report: Report, *, timeout: float = 30.0, template: str = "report.html.j2") -> str:
+    """The page as text, or by another template its graph alone.
+
+    No script and no style but its own can run in it: the policy names both by their hash.
+    """
     if report.language not in ("en", "ja"):
         raise ArgumentError(f"language is {report.language!r}; a page opens in 'en' or 'ja'")
     try:
@@ -54,7 +57,7 @@ def page_html(report: Report, *, timeout: float = 30.0) -> str:
         "base-uri 'none'; form-action 'none'"
     )
     environment.globals["japanese"] = heading_ja
-    page = environment.get_template("report.html.j2")
+    page = environment.get_template(template)
     return encodable(page.render(style=style, script=script, policy=policy, **_context(report, timeout)))
 
 
@@ -76,7 +79,7 @@ def _context(report: Report, timeout: float) -> dict[str, Any]:
     sentence, sentence_ja = report.verdict, report.verdict_ja
     if not sentence and len(report.diagnoses) == 1:
         only = next(iter(report.diagnoses.values()))
-        sentence, sentence_ja = verdict(only), verdict(only, "ja")
+        sentence, sentence_ja = (view_of(only, language).verdict for language in ("en", "ja"))
     names = list(dict.fromkeys(name for panel in [*report.curves, *report.gradients] for name in panel.series))
     return {
         "language": report.language,

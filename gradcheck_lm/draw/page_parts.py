@@ -11,17 +11,20 @@ from typing import Any
 
 from gradcheck_lm.draw.charts import chart_svg
 from gradcheck_lm.draw.curves import PALETTE, Panel
-from gradcheck_lm.draw.folded import FoldedGraph, Group
+from gradcheck_lm.draw.folded import Group
 from gradcheck_lm.draw.folding import fold_graph
 from gradcheck_lm.draw.graph import flow_dot
-from gradcheck_lm.draw.japanese import heading_ja, sentence_ja, wording_ja
+from gradcheck_lm.draw.japanese import heading_ja, sentence_ja
 from gradcheck_lm.draw.layout import picture
 from gradcheck_lm.draw.nodes import operation_name, starves
 from gradcheck_lm.draw.report import AlignedSpan, Experiment, LMTableRow, Report
 from gradcheck_lm.draw.svg import inline_svg
-from gradcheck_lm.draw.words import by_module, few, number, place, short_path, term_verdict, verdict, wrt_count
+from gradcheck_lm.draw.view import CutView, View
+from gradcheck_lm.draw.view import of as view_of
+from gradcheck_lm.draw.words import by_module, few, number
 from gradcheck_lm.errors import GradcheckLMError
-from gradcheck_lm.flow.findings.model import Diagnosis, Finding
+from gradcheck_lm.flow.findings.model import Diagnosis
+from gradcheck_lm.flow.findings.paths import at, short_path
 
 _NUMBERS = re.compile(r"-|[-+]?\d[\d.,]*(e[-+]?\d+)?%?( (\.\.|>|->|±) [-+]?\d[\d.,]*(e[-+]?\d+)?%?)?")
 _CONTEXT = 2  # source lines above and below
@@ -36,7 +39,6 @@ _ASIDE = (
     "a side path stops here, harmless: another one carries the gradient",
     "脇道がここで止まる(無害: 別の経路が勾配を通す)",
 )
-_CERTAINTIES = {"certain": "確実", "confirmed": "確認済み", "likely": "可能性が高い"}
 _ROLES = {
     "wrt": ("tensor asked about", "対象のテンソル"),
     "op": ("operation", "演算"),
@@ -69,86 +71,70 @@ def arms(report: Report, timeout: float) -> list[dict[str, Any]]:
 
 
 def _diagnosed(diagnosis: Diagnosis, entry: Mapping[str, Any], timeout: float) -> dict[str, Any]:
-    folded = fold_graph(diagnosis.graph)
+    view, japanese = view_of(diagnosis), view_of(diagnosis, "ja")
+    folded = fold_graph(view.graph)
     svg, trouble = entry["svg"], ""
-    if not svg and diagnosis.graph.nodes:
+    if not svg and view.graph.nodes:
         try:
-            drawn = picture(flow_dot(diagnosis, caption=False), "svg", timeout=timeout, same_everywhere=True)
+            drawn = picture(flow_dot(view, caption=False), "svg", timeout=timeout, same_everywhere=True)
             svg = inline_svg(drawn.decode("utf-8"), prefix=f"{entry['key']}-")
         except GradcheckLMError as error:
             trouble = str(error)
+    parts = [cut_part(one, other) for one, other in zip(view.cuts, japanese.cuts, strict=True)]
     return {
-        "diagnosis": diagnosis,
-        "verdict": (verdict(diagnosis), verdict(diagnosis, "ja")),
-        "findings": [finding_part(finding) for finding in diagnosis.findings],
-        "terms": [
-            (term, number(term.value), f"{len(term.reaches)}/{wrt_count(diagnosis)}", number(term.gradient_norm),
-             term_verdict(term))
-            for term in diagnosis.terms.values()
+        "diagnosis": view,
+        "verdict": (view.verdict, japanese.verdict),
+        "sections": [
+            (one.heading, other.heading, [parts[cut.number - 1] for cut in one.cuts])
+            for one, other in zip(view.sections, japanese.sections, strict=True)
         ],
-        "unreached": by_module(diagnosis.unreached),
-        "zero": by_module(diagnosis.zero),
+        "terms": list(zip(view.terms, japanese.terms, strict=True)),
+        "unreached": by_module(view.unreached),
+        "zero": by_module(view.zero),
         "svg": svg,
         "trouble": trouble,
         "note": (folded.note, sentence_ja(folded.note)),
-        "notes": [(note, sentence_ja(note)) for note in diagnosis.notes],
-        "cut": any(starves(diagnosis, group) for group in folded.groups),
-        "asides": any(group.state == "cut" and not starves(diagnosis, group) for group in folded.groups),
-        "details": [_detail(diagnosis, folded, group) for group in folded.groups],
-    }  # fmt: skip
-
-
-def finding_part(finding: Finding) -> dict[str, Any]:
-    """A finding with its source excerpt and its wording in both languages."""
-    return {
-        "finding": finding,
-        "place": place(finding),
-        "scope": f"{short_path(finding.scope[0])}:{finding.scope[1]}" if finding.scope else "",
-        "library": f"{short_path(finding.library[0])}:{finding.library[1]}" if finding.library else "",
-        "starved": few(finding.tensors, 8),
-        "excerpt": _excerpt(finding),
-        "ja": wording_ja(finding),
-        "certainty": (finding.certainty, _CERTAINTIES.get(finding.certainty, finding.certainty)),
+        "notes": list(zip(view.notes, japanese.notes, strict=True)),
+        "cut": any(starves(view, group) for group in folded.groups),
+        "asides": any(group.state == "cut" and not starves(view, group) for group in folded.groups),
+        "details": [_detail(view, parts, group) for group in folded.groups],
     }
 
 
-def _excerpt(finding: Finding) -> list[dict[str, Any]]:
+def cut_part(cut: CutView, japanese: CutView) -> dict[str, Any]:
+    """A cut in both languages, with the lines around it."""
+    return {"cut": cut, "ja": japanese, "loses": few(cut.loses, 8), "excerpt": excerpt(cut)}
+
+
+def excerpt(cut: CutView) -> list[dict[str, Any]]:
     """The line and its neighbours from the file, where it still says what ran; else the line alone."""
-    marked = _marked(finding)
-    own: dict[str, Any] = {"number": finding.line, "hit": True, **marked}
-    if linecache.getline(finding.file, finding.line).strip() != finding.source.split("\n")[0].strip():
-        return [own] if finding.source else []
+    marked = {"before": cut.source.before, "marked": cut.source.marked, "after": cut.source.after}
+    own: dict[str, Any] = {"number": cut.line, "hit": True, **marked}
+    if linecache.getline(cut.file, cut.line).replace("\t", " ").strip() != cut.source.whole:
+        return [own] if cut.source.whole else []
     lines = []
-    for at in range(max(1, finding.line - _CONTEXT), finding.line + _CONTEXT + 1):
-        text = linecache.getline(finding.file, at).rstrip("\n")
-        if at == finding.line:
+    for number_ in range(max(1, cut.line - _CONTEXT), cut.line + _CONTEXT + 1):
+        text = linecache.getline(cut.file, number_).rstrip("\n")
+        if number_ == cut.line:
             indent = text[: len(text) - len(text.lstrip())]
             lines.append(own | {"before": indent + marked["before"]})
-        elif text or at < finding.line:
-            lines.append({"number": at, "hit": False, "before": text, "marked": "", "after": ""})
+        elif text or number_ < cut.line:
+            lines.append({"number": number_, "hit": False, "before": text, "marked": "", "after": ""})
     while lines and not lines[0]["hit"] and not lines[0]["before"].strip():
         lines.pop(0)
     return lines
 
 
-def _marked(finding: Finding) -> dict[str, str]:
-    line = finding.source.split("\n")[0]
-    indent = len(line) - len(line.lstrip())
-    start, end = (max(0, column - indent) for column in finding.columns or (0, 0))
-    line = line.strip()
-    return {"before": line[:start], "marked": line[start:end], "after": line[end:]}
-
-
-def _detail(diagnosis: Diagnosis, folded: FoldedGraph, group: Group) -> dict[str, Any]:
+def _detail(view: View, parts: Sequence[dict[str, Any]], group: Group) -> dict[str, Any]:
     """What a click on a node shows."""
     node = group.first
-    marks = [diagnosis.findings[index] for index in [group.finding] if index is not None]
-    places = [f"{short_path(file)}:{line}" if line else short_path(file) for file, line in group.places]
+    mark = view.cut_at(group.finding)
+    places = [at(file, line) if line else short_path(file) for file, line in group.places]
     shapes = list(dict.fromkeys(str(tuple(member.shape)) for member in group.members if member.shape is not None))
     several = len(group.members) > 1
-    aside = group.state == "cut" and not starves(diagnosis, group)
+    aside = group.state == "cut" and not starves(view, group)
     norm = group.gradient_norm
-    if group.role == "term" and (term := diagnosis.terms.get(node.label)) is not None:
+    if group.role == "term" and (term := view.term(node.label)) is not None:
         norm = term.gradient_norm
     return {
         "node": f"n{group.id}",
@@ -165,7 +151,7 @@ def _detail(diagnosis: Diagnosis, folded: FoldedGraph, group: Group) -> dict[str
         "norm": number(norm),
         "members": [_member(member) for member in group.members[:_MEMBERS]] if several else [],
         "more": max(0, len(group.members) - _MEMBERS),
-        "findings": [finding_part(finding) for finding in marks],
+        "cuts": [parts[mark.number - 1]] if mark is not None else [],
     }
 
 

@@ -18,15 +18,16 @@ from gradcheck_lm.draw.nodes import (
     node_attributes,
     widths,
 )
-from gradcheck_lm.draw.words import verdict
+from gradcheck_lm.draw.view import View
+from gradcheck_lm.draw.view import of as view_of
 from gradcheck_lm.flow.findings.model import Diagnosis
 
 Identity = tuple[object, ...]
 
 
 def side_by_side(
-    broken: Diagnosis,
-    fixed: Diagnosis,
+    broken: Diagnosis | View,
+    fixed: Diagnosis | View,
     *,
     titles: tuple[str, str] = ("broken", "fixed"),
     limit: int = PAGE,
@@ -42,23 +43,21 @@ def side_by_side(
         limit: nodes in each half.
         columns: nodes in a row of each half.
     """
-    diagnoses = broken, fixed
-    sides = [fold_graph(diagnosis.graph, limit=limit, columns=columns) for diagnosis in diagnoses]
+    views = view_of(broken), view_of(fixed)
+    sides = [fold_graph(view.graph, limit=limit, columns=columns) for view in views]
     keys = [_identities(side) for side in sides]
     places = {identity: place for place, identity in enumerate(dict.fromkeys([*keys[0].values(), *keys[1].values()]))}
     edges = {(places[key[a]], places[key[b]]) for side, key in zip(sides, keys, strict=True) for a, b in side.edges}
-    explained = dict.fromkeys(
-        text for diagnosis, side in zip(diagnoses, sides, strict=True) for text in legend(diagnosis, side)
-    )
+    explained = dict.fromkeys(text for view, side in zip(views, sides, strict=True) for text in legend(view, side))
     lines = head("side_by_side", caption("", "The same step twice: what changed is highlighted", explained))
     for which in (1, 0):  # layout engines stack the first cluster lowest
         mine, theirs = (_by_identity(sides[side], keys[side]) for side in (which, 1 - which))
-        label = html([Line(titles[which], 12, bold=True), Line(verdict(diagnoses[which]))])
+        label = html([Line(titles[which], 12, bold=True), Line(views[which].verdict)])
         mark = "ab"[which]
         lines.append(f'  subgraph cluster_{mark} {{\n    label=<{label}>; color="#cccccc"; style=rounded;')
         for identity, place in places.items():
-            lines.append(f"    {mark}{place} [{_node(diagnoses[which], identity, mine, theirs, fixed=which == 1)}];")
-        lines += _edges(diagnoses[which], list(places), sorted(edges), mine, widths(sides[which]), mark)
+            lines.append(f"    {mark}{place} [{_node(views[which], identity, mine, theirs, fixed=which == 1)}];")
+        lines += _edges(views[which], list(places), sorted(edges), mine, widths(sides[which]), mark)
         for role in ("wrt", "term"):
             column = [f"{mark}{place}" for identity, place in places.items() if identity[0] == role]
             lines += [f"    {{ rank=same; {'; '.join(column)}; }}"] if column else []
@@ -67,7 +66,7 @@ def side_by_side(
 
 
 def _node(
-    diagnosis: Diagnosis,
+    view: View,
     identity: Identity,
     mine: Mapping[Identity, Group],
     theirs: Mapping[Identity, Group],
@@ -76,8 +75,8 @@ def _node(
 ) -> str:
     """A node on one side: invisible where only the other has it, green where the fixed side alone carries gradient."""
     if identity not in mine:
-        return attributes_text(node_attributes(diagnosis, theirs[identity]) | {"style": "invis"})
-    attributes = node_attributes(diagnosis, mine[identity])
+        return attributes_text(node_attributes(view, theirs[identity]) | {"style": "invis"})
+    attributes = node_attributes(view, mine[identity])
     other = theirs.get(identity)
     if fixed and mine[identity].state == "live" and (other is None or other.state != "live"):
         fill, line, letters = PAINT["new"]
@@ -86,7 +85,7 @@ def _node(
 
 
 def _edges(
-    diagnosis: Diagnosis,
+    view: View,
     order: Sequence[Identity],
     edges: Sequence[tuple[int, int]],
     mine: Mapping[Identity, Group],
@@ -98,7 +97,7 @@ def _edges(
         tail, tip = mine.get(order[a]), mine.get(order[b])
         style = {"style": "invis"}
         if tail is not None and tip is not None:
-            style = edge_attributes(diagnosis, tail, tip, thickness.get(tail.id))
+            style = edge_attributes(view, tail, tip, thickness.get(tail.id))
         lines.append(f"    {mark}{a} -> {mark}{b} [{attributes_text(style)}];")
     return lines
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from gradcheck_lm.display import Displayed
 from gradcheck_lm.errors import TraceError
 from gradcheck_lm.flow.asking.answers import answered
 from gradcheck_lm.flow.asking.program import Program
@@ -19,7 +20,7 @@ from gradcheck_lm.flow.watching.sites import BOUNDARIES
 Loss = torch.Tensor | float | Mapping[str, torch.Tensor | float]
 
 
-class Run:
+class Run(Displayed):
     """One run that is watched: `with record() as run:`, then `run.diagnose(loss, wrt=model)`."""
 
     def __init__(self) -> None:
@@ -33,6 +34,13 @@ class Run:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.recorder.__exit__(kind, error, trace)
+
+    def _headline(self) -> str:
+        calls = len(self.recorder.recording.calls)
+        return f"{calls} operations recorded" if calls else "nothing recorded yet"
+
+    def __str__(self) -> str:
+        return f"a recorded run: {self._headline()}. Ask it: run.diagnose(loss, wrt=model)"
 
     def diagnose(self, loss: Any, wrt: Any) -> Diagnosis:
         """Say why gradients of `loss` arrive at `wrt` or do not; nothing is run again.
@@ -83,6 +91,7 @@ def diagnose(
         TraceError: fn gives no number, or wrt holds no tensor. Errors of fn itself pass as they are.
     Gradient: none is left behind.
     """
+    __tracebackhide__ = True
     if not callable(fn):
         raise TraceError(
             f"fn is a {type(fn).__name__}, not a function; pass a function of no arguments that computes the loss, "

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from types import CodeType, FrameType, TracebackType
 from typing import Any
 
@@ -23,13 +23,15 @@ from gradcheck_lm.flow.scripts.refused import roots_of
 from gradcheck_lm.flow.scripts.session import ScriptRecorder
 from gradcheck_lm.flow.stepping.doubts import loses_gradient, quiet_diagnosis
 from gradcheck_lm.flow.stepping.games import Key, is_loss, players, reaching, settled
-from gradcheck_lm.flow.stepping.given import sorted_out
+from gradcheck_lm.flow.stepping.given import sorted_out, variables_around, variables_of
 from gradcheck_lm.flow.stepping.ledger import Backward, Ledger
+from gradcheck_lm.flow.stepping.log import Running
 from gradcheck_lm.flow.stepping.owners import Owners
 from gradcheck_lm.flow.stepping.report import StepReport, report_of
 from gradcheck_lm.flow.stepping.watcher import Watcher
 from gradcheck_lm.flow.watching.sites import BOUNDARIES, Site
 from gradcheck_lm.flow.watching.tape import SEQUENCE
+from gradcheck_lm.flow.watching.unseen import unseen
 
 
 class StepRun:
@@ -41,6 +43,7 @@ class StepRun:
         self.names = names
         self.always = False
         self.code: CodeType | None = None
+        self.on_loss: Callable[[torch.Tensor], None] | None = None  # called before each backward() of one number
         self.recorder = ScriptRecorder(lambda loss: None)
         self.watcher = Watcher(modules, optimizers, on_backward=self._before_backward)
         self.recorder.watcher = self.watcher
@@ -104,6 +107,22 @@ class StepRun:
         """Say that nothing comes after what is watched: an optimizer that never steps in here never does."""
         self._complete = True
 
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """What runs inside is no part of the steps: neither recorded nor noted."""
+        log = self.watcher.log
+        was, log.running = log.running, log.running or Running(log.time)
+        try:
+            with torch._C.DisableTorchFunction(), unseen():
+                yield
+        finally:
+            log.running = was
+
+    def turns(self) -> tuple[int, int]:
+        """How often the optimizers have stepped so far: the one that did least, and the one that did most."""
+        counts = [held.steps for held in self.watcher.turns.held if held.reference() is not None] or [0]
+        return min(counts), max(counts)
+
     def learn_names(self, variables: Mapping[str, Any]) -> None:
         """Name modules, optimizers and tensors as the variables of a program do."""
         for name, value in variables.items():
@@ -120,7 +139,11 @@ class StepRun:
         self.watcher.numbers(self.recorder, losses)
         loss = self._key(losses, site)
         self._asked[loss] = self._asked.get(loss, 0) + 1
-        if len(losses) == 1 and losses[0].numel() == 1 and self._asked[loss] <= 2:
+        one = len(losses) == 1 and losses[0].numel() == 1
+        if one and self.on_loss is not None:
+            with self.aside():
+                self.on_loss(losses[0])
+        if one and self._asked[loss] <= 2:
             with torch._C.DisableTorchFunction():
                 try:
                     self._look_at(losses[0], loss)
@@ -241,6 +264,7 @@ def diagnose_step(step: Callable[[], Any], model: Any, optimizer: Any, *, steps:
         TraceError: no backward() ran, or step is no function. Errors of step itself pass as they are, but for those of
             autograd that a finding explains.
     """
+    __tracebackhide__ = True
     if not callable(step):
         raise TraceError(
             f"step is a {type(step).__name__}, not a function; pass a function of no arguments that does one whole "
@@ -252,7 +276,7 @@ def diagnose_step(step: Callable[[], Any], model: Any, optimizer: Any, *, steps:
     run = StepRun(modules, optimizers, names)
     run.whole()
     run.always = steps == 1  # there is no second time at which to ask about what was zero at the first
-    _names_around(step, run)
+    run.learn_names(variables_around(step))
     run.code = getattr(step, "__code__", None)
     with run:
         for _ in range(steps):
@@ -263,30 +287,6 @@ def diagnose_step(step: Callable[[], Any], model: Any, optimizer: Any, *, steps:
                     raise
                 break
     return run.diagnose()
-
-
-def variables_of(frame: FrameType) -> dict[str, Any]:
-    """The variables that a frame sees; none of them is kept alive by having been looked at."""
-    local = frame.f_locals
-    found = {**frame.f_globals, **local}
-    if frame.f_code.co_flags & inspect.CO_OPTIMIZED and type(local) is dict:
-        local.clear()  # up to Python 3.12 a function's frame keeps this copy until it returns
-    return found
-
-
-def _names_around(step: Callable[[], Any], run: StepRun) -> None:
-    """Variables that a function can see, by their ids."""
-    function = getattr(step, "__func__", step)
-    seen = dict(getattr(function, "__globals__", {}))
-    code, closure = getattr(function, "__code__", None), getattr(function, "__closure__", None)
-    if code is not None and closure:
-        for name, cell in zip(code.co_freevars, closure, strict=True):
-            try:
-                seen[name] = cell.cell_contents
-            except ValueError:  # not yet filled
-                continue
-    seen.update(getattr(getattr(step, "__self__", None), "__dict__", {}))
-    run.learn_names(seen)
 
 
 BOUNDARIES.add(diagnose_step.__code__)

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-import json
+import logging
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from gradcheck_lm.display import Displayed
 from gradcheck_lm.errors import ArgumentError
 from gradcheck_lm.flow.diagnose import Run, record
+from gradcheck_lm.flow.events import LOGGER, WELL, Events, Writer
 from gradcheck_lm.flow.findings.model import Finding
-from gradcheck_lm.flow.findings.paths import short_path
 from gradcheck_lm.flow.gradients.attribution import Attribution
 from gradcheck_lm.flow.gradients.attributor import Attributor, loss_scale
 from gradcheck_lm.flow.gradients.structural import structural_zeros
 from gradcheck_lm.flow.gradients.subjects import named_tensors
+from gradcheck_lm.flow.history import History
+from gradcheck_lm.flow.updates import Updates, overdue
 
-Writer = Callable[[str], None]
 
-
-class GradientWatch:
+class GradientWatch(Displayed):
     """Looks at the gradients every N steps and says when one stops arriving, and when it comes back.
 
     In the loop, after backward() and before optimizer.step():
@@ -37,34 +38,54 @@ class GradientWatch:
             watch.step()
             optimizer.step()
 
-    With gradient accumulation call `terms` for every micro-batch and `step` once: a term is dead where it is dead in
-    all of them.
+    With the optimizer, GradientWatch(model, optimizer), it also says when an update stops arriving: a weight that gets
+    a gradient and does not move or that no optimizer holds, or an optimizer that no longer steps. With gradient
+    accumulation call `terms` for every micro-batch and `step` once: a term is dead where it is dead in all of them.
 
     Args:
-        wrt: the model, or tensors.
+        wrt: the model, or tensors; `model.parameters()` too.
+        optimizer: the optimizer, or several in a list or dict: its steps are measured, on the steps looked at.
         every: look at every so many steps; the first step is always looked at.
-        write: where events go, one line each: a function such as print (the default), or the path of a JSONL file.
+        write: where events go, one line each: a logger (by default `logging.getLogger("gradcheck_lm")`, what is broken
+            as a warning), a function such as print, the path of a JSONL file, or None.
         keep: how many looks `history` holds; older ones are dropped.
+    Raises:
+        ArgumentError: an option has a value that cannot work, or what stands for an optimizer is none.
+        TraceError: wrt holds no tensor.
     """
 
     def __init__(
-        self, wrt: Any, *, every: int = 10, write: Writer | str | Path | None = print, keep: int = 1000
+        self,
+        wrt: Any,
+        optimizer: Any = None,
+        *,
+        every: int = 10,
+        write: Writer | logging.Logger | str | Path | None = LOGGER,
+        keep: int = 1000,
     ) -> None:
         if every < 1:
             raise ArgumentError(f"every is {every}; it is a number of steps, at least 1.")
+        if isinstance(wrt, Iterator):  # it is read more than once below
+            wrt = list(wrt)
         self.named, _ = named_tensors(wrt)
         self.wrt = wrt
         self.every = every
         self.steps = 0
-        self.history: deque[dict[str, Any]] = deque(maxlen=keep)
-        self.events: list[dict[str, Any]] = []
-        self._write = write
-        self._state: dict[str, tuple[str, int]] = {}  # name -> (state, step of the last look)
+        self.history = History(keep=keep)
+        self._events = Events(write)
         self._expected = set(structural_zeros(wrt))
         self._meter = Attributor(wrt)
         self._trail: dict[str, deque[tuple[int, torch.Tensor | None]]] = {}  # a term's value at the steps between looks
         self._run: Run | None = None
         self._findings: dict[str, Finding] = {}
+        self._updates = None if optimizer is None else Updates(optimizer, self.named)
+        self._stepped_at = 0  # the last step at which an optimizer was seen to have stepped
+        self._measured: dict[str, Any] | None = None  # the entry whose update is awaited
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """What was said: step, what, state, detail, text, and with a line code, kind, file and line."""
+        return self._events.events
 
     @property
     def due(self) -> bool:
@@ -94,7 +115,7 @@ class GradientWatch:
             self._meter.add(terms, scale=scale)
             self._explain(terms)
         except Exception as error:  # a meter must not stop the run it watches
-            self._event("unreadable", "terms", str(error))
+            self._events.add(self.steps, "unreadable", "terms", str(error))
             return None
         return {"step": self.steps, "micro_batches": self._meter.micro_batches}
 
@@ -106,18 +127,23 @@ class GradientWatch:
         """
         due, step = self.due, self.steps
         try:
+            self._judge_updates()
             return self._look(step, loss_scale(scale)) if due else None
         except Exception as error:
-            self._event("unreadable", "gradients", str(error))
+            self._events.add(self.steps, "unreadable", "gradients", str(error))
             return None
         finally:
             self._run = None  # it names lines and holds no tensor; its step is over
             self._findings = {}
             self.steps += 1
 
+    def _headline(self) -> str:
+        ill = sum(state not in WELL for state, _ in self._events.states.values())
+        return f"{self.steps} steps, looked at every {self.every}; {f'{ill} ill' if ill else 'all well'}"
+
     def __str__(self) -> str:
         lines = [f"{self.steps} steps, looked at every {self.every}"]
-        ill = [(name, state, step) for name, (state, step) in self._state.items() if state != "live"]
+        ill = [(name, state, step) for name, (state, step) in self._events.states.items() if state not in WELL]
         lines += [f"  now {state}: {name} (step {step})" for name, state, step in ill] or ["  all gradients arrive"]
         return "\n".join([*lines, *("  " + event["text"] for event in self.events)])
 
@@ -133,10 +159,13 @@ class GradientWatch:
         by_name = self._norms(scale)
         for name, tensor in self.named.items():
             if tensor.requires_grad:
-                self._change(name, self._judge(name, by_name.get(name)), "")
+                self._events.change(step, name, self._judge(name, by_name.get(name)), "", self._findings.get(name))
         entry["norm"] = sum(value * value for value in by_name.values()) ** 0.5
         entry["norms"] = by_name
         self.history.append(entry)
+        if self._updates is not None:
+            self._updates.ask()
+            self._measured = entry
         return entry
 
     def _norms(self, scale: float) -> dict[str, float]:
@@ -147,6 +176,45 @@ class GradientWatch:
         norms = torch._foreach_norm(wide) if wide else []
         values = torch.stack([norm.to(norms[0].device, torch.float64) for norm in norms]).tolist() if norms else []
         return {name: value / scale for name, value in zip(names, values, strict=True)}
+
+    # ------------------------------------------------------------------ updates
+
+    def close(self) -> None:
+        """Take the hooks off the optimizer; nothing is measured afterwards."""
+        if self._updates is not None:
+            self._updates.remove()
+            self._updates = None
+
+    def updated(self) -> dict[str, Any] | None:
+        """After optimizer.step(): what the last look says of its update, without waiting for the next step.
+
+        Returns:
+            That look, whose `updates` and `ratios` are filled in; None where nothing was measured.
+        """
+        self._judge_updates()
+        return self.history[-1] if self.history and "updates" in self.history[-1] else None
+
+    def _judge_updates(self) -> None:
+        """What became of the gradients of the last look, once its optimizers have stepped."""
+        if self._updates is None:
+            return
+        if self._updates.stepped:
+            self._stepped_at, self._updates.stepped = self.steps, False
+            self._events.change(self.steps, "optimizer", "stepping")
+        elif overdue(self.steps, self._stepped_at, self.every):
+            known = "optimizer" in self._events.states
+            self._events.change(self.steps, "optimizer", "not stepping", "" if known else "no step() so far")
+        entry, taken = self._measured, self._updates.taken()
+        if entry is None or not taken:
+            return
+        self._measured = None
+        entry["updates"] = {name: far for one in taken for name, far in one.moved.items()}
+        entry["ratios"] = {name: ratio for one in taken for name, ratio in one.ratios.items()}
+        fed = [name for name, norm in entry["norms"].items() if 0 < norm < float("inf")]
+        states = self._updates.states(fed, taken, early=len(self.history) == 1)
+        for state, detail in dict.fromkeys(states.values()):
+            names = [name for name in fed if states[name] == (state, detail)]
+            self._events.change_together(entry["step"], names, state, detail)
 
     def _judge(self, name: str, norm: float | None) -> str:
         if norm is None:
@@ -161,7 +229,8 @@ class GradientWatch:
             detail = f"value {table.values[name]:.4g}"
             if dead and (since := self._stands_since(name)) is not None:
                 detail += f", which has not changed since step {since}"
-            self._change(f"term {name}", "dead" if dead else "live", detail)
+            named = f"term {name}"
+            self._events.change(self.steps, named, "dead" if dead else "live", detail, self._findings.get(named))
 
     def _explain(self, terms: Mapping[str, Any]) -> None:
         """Where a term has newly died in a recorded step: the finding that names its line."""
@@ -170,9 +239,9 @@ class GradientWatch:
         dead = {
             name: value
             for name, value in terms.items()
-            if self._meter.dead(str(name)) and self._state.get(f"term {name}", ("live", 0))[0] == "live"
+            if self._meter.dead(str(name)) and self._events.states.get(f"term {name}", ("live", 0))[0] == "live"
         }
-        fresh = not self._state and any(tensor.requires_grad for tensor in self.named.values())
+        fresh = not self._events.states and any(tensor.requires_grad for tensor in self.named.values())
         if not dead and not fresh:
             return
         for finding in self._run.diagnose(dict(terms), self.wrt).errors:
@@ -202,29 +271,3 @@ class GradientWatch:
                 break
             since = step
         return since if since < self.steps else None
-
-    # ------------------------------------------------------------------ events
-
-    def _change(self, name: str, state: str, detail: str) -> None:
-        before = self._state.get(name)
-        self._state[name] = (state, self.steps)
-        if (before is not None and before[0] == state) or (before is None and state == "live"):
-            return
-        was = "" if before is None else f"was {before[0]} at step {before[1]}"
-        self._event(state, name, ", ".join(part for part in (was, detail) if part), self._findings.get(name))
-
-    def _event(self, state: str, name: str, detail: str, finding: Finding | None = None) -> None:
-        event: dict[str, Any] = {"step": self.steps, "what": name, "state": state, "detail": detail}
-        text = f"step {self.steps}: {name} is {state}" + (f" ({detail})" if detail else "")
-        if finding is not None:
-            event |= {"code": finding.code, "kind": finding.kind, "file": finding.file, "line": finding.line}
-            text += f": {finding.code} {finding.title}, {short_path(finding.file)}:{finding.line}"
-        self.events.append(event | {"text": text})
-        try:
-            if isinstance(self._write, str | Path):
-                with Path(self._write).open("a", encoding="utf-8") as stream:
-                    stream.write(json.dumps(event) + "\n")
-            elif self._write is not None:
-                self._write(text)
-        except Exception:  # a full disk or a closed terminal is no reason to lose a training run
-            self._write = None

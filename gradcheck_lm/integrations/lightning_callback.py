@@ -11,6 +11,8 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from gradcheck_lm.errors import MissingPackageError
+from gradcheck_lm.flow.stepping.report import StepReport
+from gradcheck_lm.integrations.loggers import hand_over
 from gradcheck_lm.integrations.watched_step import StepDiagnosis, WatchedStep
 
 if TYPE_CHECKING:
@@ -38,12 +40,14 @@ class GradientFlowCallback(Callback):
 
     On a watched step the module's `training_step` is run once inside the recorder. The loss is what it returns, or with
     manual optimisation every tensor that it calls `backward()` on: a parameter is starved where none of them reaches
-    it. Steps are counted in batches, so that with `accumulate_grad_batches` single micro-batches are watched. The step
-    itself is unchanged; on all other steps nothing runs.
+    it. Steps are counted in batches, so that with `accumulate_grad_batches` single micro-batches are watched. From
+    there on whole steps are followed until each optimizer has stepped twice: what clears, clips and scales the
+    gradients, and how far the weights move. The steps themselves are unchanged; on all others nothing runs. What was
+    seen goes to all loggers of the trainer.
 
     Args:
-        options: those of `WatchedStep`: every, terms, ignore, write, report, on_broken. `terms` are names in the dict
-            that `training_step` returns.
+        options: those of `WatchedStep`: every, terms, ignore, write, report, on_broken, steps, log. `terms` are names
+            in the dict that `training_step` returns.
     Raises:
         ArgumentError: an option has a value that cannot work.
     """
@@ -58,13 +62,41 @@ class GradientFlowCallback(Callback):
         """What was seen, one for each watched step; the last 100."""
         return self.watched.diagnoses
 
+    @property
+    def reports(self) -> deque[tuple[int, StepReport]]:
+        """What was seen of whole steps: the first step and its report; the last 100."""
+        return self.watched.reports
+
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         self.watched.speaks = trainer.is_global_zero
 
     def on_train_batch_start(self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int) -> None:
+        self.watched.begin(self._batches, pl_module, trainer.optimizers)
         if self.watched.due(self._batches):
             _run_next_step_in(pl_module, self.watched, self._batches)
         self._batches += 1
+
+    def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        self.watched.end(pl_module)
+        self._log(trainer)
+
+    def on_train_end(self, trainer: Any, pl_module: Any) -> None:
+        self.watched.end(pl_module, last=True)
+        self._log(trainer)
+
+    def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
+        self.watched.leave(exception)
+
+    def _log(self, trainer: Any) -> None:
+        scalars, reports = self.watched.seen()
+        # not pl_module.log, which drops what falls between log_every_n_steps; the step that Lightning itself logs with
+        step = trainer.fit_loop.epoch_loop._batches_that_stepped
+        for logger in trainer.loggers:
+            if scalars:
+                logger.log_metrics(scalars, step=step)
+            if self.watched.speaks:
+                for report in reports:
+                    hand_over([logger.experiment], report, step)
 
     def state_dict(self) -> dict[str, Any]:
         return {"batches": self._batches}

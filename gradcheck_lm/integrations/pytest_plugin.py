@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _OURS = str(Path(__file__).resolve().parents[1] / "flow")
 _KEYS = ("kind", "code", "term", "op", "file", "line", "source")  # by which a cut can be described
+_LANGUAGE = "gradient_flow_language"
 _used = pytest.StashKey[bool]()
 _MARKER = (
     "gradient_flow(broken=False, kind=, code=, term=, op=, file=, line=, source=): fails unless every backward() in "
@@ -35,9 +36,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="for each test that fails by its gradient flow, leave DIR/<test>/diagnosis.json, diagnosis.txt, graph.svg",
     )
 
+    parser.addini(_LANGUAGE, "the language of a failure's diagnosis: en or ja", default="en")
+
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", _MARKER)
+    if (language := config.getini(_LANGUAGE)) not in ("en", "ja"):
+        raise pytest.UsageError(f"{_LANGUAGE} is {language!r}; a diagnosis is told in 'en' or in 'ja'.")
     folder = config.getoption("gradient_report")
     if folder is not None:  # whole, so that xdist's workers mean the same folder
         config.option.gradient_report = str(config.invocation_params.dir / folder)
@@ -47,11 +52,14 @@ def pytest_configure(config: pytest.Config) -> None:
 def gradient_flow(request: pytest.FixtureRequest) -> GradientFlow:
     """gradient_flow(loss_or_fn, wrt): the gradient arrives at every tensor; gradient_flow.broken(...): it is cut."""
     request.node.stash[_used] = True
-    return GradientFlow()
+    return GradientFlow(request.config.getini(_LANGUAGE))
 
 
 class GradientFlow:
     """What the fixture gives: asserts about gradients whose failure text is the diagnosis."""
+
+    def __init__(self, language: str = "en") -> None:
+        self._language = language
 
     def __call__(self, loss_or_fn: Any, wrt: Any, *, counterfactual: bool = True) -> Diagnosis:
         """Fail unless every tensor in `wrt` gets a gradient that is not all zero, and no term of the loss is dead.
@@ -70,7 +78,7 @@ class GradientFlow:
         __tracebackhide__ = True
         diagnosis = _diagnosis(loss_or_fn, wrt, counterfactual)
         if not diagnosis.ok:
-            raise GradientFlowError(f"\n{diagnosis}", diagnosis)
+            raise GradientFlowError(f"\n{_text(diagnosis, self._language)}", diagnosis)
         return diagnosis
 
     def broken(
@@ -105,7 +113,8 @@ class GradientFlow:
         __tracebackhide__ = True
         expected = {"kind": kind, "code": code, "term": term, "op": op, "file": file, "line": line, "source": source}
         diagnosis = _diagnosis(loss_or_fn, wrt, counterfactual)
-        fault = _unexpected(diagnosis, {name: value for name, value in expected.items() if value is not None})
+        described = {name: value for name, value in expected.items() if value is not None}
+        fault = _unexpected(diagnosis, described, self._language)
         if fault:
             raise GradientFlowError(f"\n{fault}", diagnosis)
         return diagnosis
@@ -123,14 +132,22 @@ def _diagnosis(loss_or_fn: Any, wrt: Any, counterfactual: bool) -> Diagnosis:
         return error.diagnosis  # type: ignore[return-value]
 
 
-def _unexpected(diagnosis: Diagnosis, expected: dict[str, Any]) -> str:
+def _text(diagnosis: Diagnosis, language: str) -> str:
+    from gradcheck_lm.draw import text, view
+
+    return text.render(view.of(diagnosis, language))
+
+
+def _unexpected(diagnosis: Diagnosis, expected: dict[str, Any], language: str) -> str:
     """What is wrong where a cut was expected; an empty text where it is there."""
     described = ", ".join(f"{name}={value!r}" for name, value in expected.items())
     if diagnosis.ok:
-        return f"expected a cut{' with ' + described if expected else ''}, but the gradient arrives\n{diagnosis}"
-    if expected and not any(_fits(finding, expected) for finding in diagnosis.errors):
-        return f"the gradient is cut, but not where expected: no cut has {described}\n{diagnosis}"
-    return ""
+        fault = f"expected a cut{' with ' + described if expected else ''}, but the gradient arrives"
+    elif expected and not any(_fits(finding, expected) for finding in diagnosis.errors):
+        fault = f"the gradient is cut, but not where expected: no cut has {described}"
+    else:
+        return ""
+    return f"{fault}\n{_text(diagnosis, language)}"
 
 
 def _fits(finding: Finding, expected: dict[str, Any]) -> bool:
@@ -166,9 +183,9 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
             "loss.backward() in it, or use the fixture: gradient_flow(lambda: loss(batch), model)."
         )
     elif expected is None:
-        fault = "" if diagnosis.ok else str(diagnosis)
+        fault = "" if diagnosis.ok else _text(diagnosis, pyfuncitem.config.getini(_LANGUAGE))
     else:
-        fault = _unexpected(diagnosis, expected)
+        fault = _unexpected(diagnosis, expected, pyfuncitem.config.getini(_LANGUAGE))
     if fault:  # no frame of the test is left by now: the diagnosis is all there is to show
         failure = pytest.fail.Exception(fault, pytrace=False)
         failure.diagnosis = diagnosis  # type: ignore[attr-defined]

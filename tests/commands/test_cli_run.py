@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import textwrap
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -217,8 +218,8 @@ def test_one_report_for_each_loss_and_json_of_both(tmp_path: Path) -> None:
     assert code == 1
     assert "step 0\n" in out
     assert "step 2" not in out  # two steps of each optimizer
-    assert re.search(r"Loss 1 of 2: backward\(\) at .*gan.py:10\nThe gradient flows", out)
-    assert re.search(r"Loss 2 of 2: backward\(\) at .*gan.py:13\nloss is dead", out)
+    assert re.search(r"Loss 1 of 2: backward\(\) at .*gan.py:10\ngradient flow: ok\nThe gradient flows", out)
+    assert re.search(r"Loss 2 of 2: backward\(\) at .*gan.py:13\ngradient flow: BROKEN\nloss is dead", out)
     found = json.loads((tmp_path / "flow.json").read_text())
     assert [one["ok"] for one in found] == [True, False]
     assert (found[1]["findings"][0]["kind"], found[1]["findings"][0]["line"]) == ("detach", 13)
@@ -318,3 +319,37 @@ def test_no_exit_code_1_without_a_word(tmp_path: Path) -> None:
     zero = accountable(Diagnosis(False, (), {}, (), ("bias",)))
     assert zero.ok
     assert "exactly 0, and no single operation makes it so" in zero.notes[0]
+
+
+SLIPS = """
+    import torch
+
+    model = torch.nn.Linear(2, 1)
+    torch.nn.init.ones_(model.weight), torch.nn.init.zeros_(model.bias)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.125)
+    for step in range(3):
+        output = model(torch.ones(4, 2))
+        fit, kept = output.square().mean(), (output > 0).float().mean()
+        (fit + kept).backward()
+        optimizer.step()
+"""
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_the_report_is_as_it_was(
+    golden: Callable[[str, str], None], language: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, out, _ = call("--lang", language, "--sarif", "flow.sarif", write(tmp_path / "slips.py", SLIPS))
+    assert code == 1
+    golden(f"views/run_{language}.txt", out)
+    log = json.loads((tmp_path / "flow.sarif").read_text(encoding="utf-8"))
+    (cleared,) = [one for one in log["runs"][0]["results"] if one["ruleId"] == "GF704"]
+    assert re.sub(r"\s+", "", cleared["message"]["text"]) in re.sub(r"\s+", "", out)
+
+
+def test_the_language_is_taken_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRADCHECK_LM_LANG", "ja")
+    code, out, _ = call(write(tmp_path / "healthy.py", HEALTHY))
+    assert code == 0
+    assert "勾配は届いています" in out

@@ -12,7 +12,7 @@ from rich.console import Console
 from gradcheck_lm.course import say as module
 from gradcheck_lm.course.language import Words, choose_language, language_for
 from gradcheck_lm.course.say import FALLEN_BACK, say, use_voice
-from gradcheck_lm.course.wrapping import wrap
+from gradcheck_lm.draw.wrapping import wrap
 from gradcheck_lm.errors import ArgumentError
 
 

@@ -18,8 +18,8 @@ from gradcheck_lm.draw.graph import flow_dot
 from gradcheck_lm.draw.page import page_html
 from gradcheck_lm.draw.report import Report
 from gradcheck_lm.draw.terminal import diagnosis_text, table
-from gradcheck_lm.draw.words import short_path
 from gradcheck_lm.flow.findings.model import FlowGraph, FlowNode
+from gradcheck_lm.flow.findings.paths import short_path
 
 
 def test_a_note_is_amber_and_a_cut_is_red() -> None:

@@ -18,6 +18,7 @@ from gradcheck_lm.draw import page_parts
 from gradcheck_lm.draw.page import page_html, save_page
 from gradcheck_lm.draw.report import Report
 from gradcheck_lm.draw.svg import inline_svg
+from gradcheck_lm.draw.view import cut_of
 from gradcheck_lm.errors import ArgumentError, LayoutError
 
 VOID = {"meta", "img", "br", "link", "input", "hr"}
@@ -127,8 +128,8 @@ def test_other_hostile_texts(text: str) -> None:
 def test_every_part_is_there(page: str) -> None:
     shown = re.sub(r"\s+", " ", " ".join(read(page).texts))
     for part in (
-        "Where the gradient goes", "The cuts, as the data flows", "train.py:22", "GF101", "What to use instead",
-        "train.py:28",
+        "Where the gradient goes", "The cuts, in the order in which the data flows", "train.py:22", "GF101",
+        "What to use instead", "train.py:28",
         "Gradient norm over steps", "Results", "What the language model thinks", "6.2600", "Mistakes",
         "Most frequent confusions", "Lines and how each arm reads them", "Configuration and versions", "optimizer.name",
         "2.13.0", "The autograd graph", "carries gradient",
@@ -194,7 +195,7 @@ def test_source_excerpts_come_from_the_file(tmp_path: Path) -> None:
     found = dataclasses.replace(
         broken().findings[0], file=str(source), line=4, source="ids = logits.argmax(-1)  # here", columns=(6, 23)
     )
-    lines = page_parts.finding_part(found)["excerpt"]
+    lines = page_parts.excerpt(cut_of(found, 1))
     assert [line["number"] for line in lines] == [3, 4, 5]
     hit = next(line for line in lines if line["hit"])
     assert (hit["before"], hit["marked"], hit["after"]) == ("    ids = ", "logits.argmax(-1)", "  # here")
@@ -202,7 +203,7 @@ def test_source_excerpts_come_from_the_file(tmp_path: Path) -> None:
     import linecache
 
     linecache.checkcache()
-    assert [line["number"] for line in page_parts.finding_part(found)["excerpt"]] == [4]
+    assert [line["number"] for line in page_parts.excerpt(cut_of(found, 1))] == [4]
 
 
 def test_a_graph_that_cannot_be_drawn_becomes_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

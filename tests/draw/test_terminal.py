@@ -43,7 +43,9 @@ def test_no_line_is_wider_than_the_console(width: int) -> None:
 
 def test_the_text_says_where_why_and_what_instead() -> None:
     text = diagnosis_text(broken())
-    assert text.startswith("lm is dead: no gradient from there reaches any of the 4 tensors asked about")
+    assert text.startswith(
+        "gradient flow: BROKEN\nlm is dead: no gradient from there reaches any of the 4 tensors asked about"
+    )
     places = [text.index(f"{i}. train.py:{line}") for i, line in ((1, 22), (2, 22), (3, 27), (4, 29))]
     assert places == sorted(places)
     for part in ("^^^^^^^^^^^^^^^^^", "why:", "cure:", "switched off at train.py:28", "0 of 4", "DEAD", "2.0816"):

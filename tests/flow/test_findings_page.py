@@ -49,6 +49,12 @@ def test_a_program_is_read_whole(tmp_path: Path) -> None:
     assert program.cuts == (("detach", "y = z.detach()"), ("new_leaf", "x = y.sum()"))
 
 
+def test_two_cuts_on_a_line_and_a_kind_that_comes_twice(tmp_path: Path) -> None:
+    path = tmp_path / "three.py"
+    path.write_text("# expected: detach left_torch detach\n# Three.\na()  # <- detach left_torch\nb()  # <- detach\n")
+    assert read_program(path).cuts == (("detach", "a()"), ("left_torch", "a()"), ("detach", "b()"))
+
+
 def test_threads_are_links() -> None:
     page = findings_page()
     assert (

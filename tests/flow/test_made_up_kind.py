@@ -78,7 +78,8 @@ import json, sys
 import torch
 from gradcheck_lm.flow import KINDS, Diagnosis, record
 from gradcheck_lm.flow.asking.drafts import Chain, Draft
-from gradcheck_lm.flow.findings.report import sarif_log
+from gradcheck_lm.draw.sarif import log
+from gradcheck_lm.draw.view import of
 from gradcheck_lm.draw.japanese import wording_ja
 from gradcheck_lm.draw.terminal import diagnosis_text
 
@@ -95,7 +96,7 @@ print(json.dumps({
     "last": list(KINDS)[-1], "code": finding.code, "why": finding.why, "cures": finding.cures,
     "ja": [japanese.title, japanese.why, *japanese.cures],
     "text": str(diagnosis) + diagnosis_text(diagnosis),
-    "rule": sarif_log(diagnosis)["runs"][0]["tool"]["driver"]["rules"][0]["id"],
+    "rule": log([of(diagnosis)])["runs"][0]["tool"]["driver"]["rules"][0]["id"],
     "content": diagnosis.to_dict()["findings"][0],
 }))
 """

@@ -53,7 +53,7 @@ def test_a_healthy_step_is_ok_and_the_ledger_tells_each_gradients_way() -> None:
     report = diagnose_step(program.step, program.model, program.optimizer)
     assert report.ok, str(report)
     assert report.findings == ()
-    assert str(report) == "training step: ok. What arrives is used.\n  watched: optimizer stepped twice."
+    assert str(report) == "training step: ok\nWhat arrives is used. Watched: optimizer stepped twice."
     rows = report.ledger.rows
     assert [(row.step, row.parameter) for row in rows] == [
         (step, name) for step in (0, 1) for name, _ in program.model.named_parameters()

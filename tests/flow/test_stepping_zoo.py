@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import types
 from pathlib import Path
 
 import pytest
 import torch
 from stepping_zoo import BROKEN, HEALTHY, report, run, watched
+from zoo_programs import beside, expected, unannounced
 
 from gradcheck_lm.flow import StepReport
 from gradcheck_lm.flow.findings.registry import KINDS
@@ -16,24 +16,15 @@ from gradcheck_lm.flow.findings.registry import KINDS
 pytestmark = [pytest.mark.filterwarnings("ignore::UserWarning"), pytest.mark.filterwarnings("ignore::FutureWarning")]
 
 
-def expected(path: Path) -> tuple[str, int]:
-    """(kind, line) of the fault that a program's header announces: its line is marked, `# <- kind`."""
-    lines = path.read_text(encoding="utf-8").splitlines()
-    header = re.fullmatch(r"# expected: (\w+)", lines[0])
-    assert header is not None, f"{path.name} has no header '# expected: KIND'"
-    marks = [(mark[1], number) for number, line in enumerate(lines, 1) if (mark := re.search(r"# <- (\w+)$", line))]
-    assert [kind for kind, _ in marks] == [header[1]], f"{path.name}: the header and the marked line differ"
-    return marks[0]
-
-
 def show(found: StepReport) -> str:
     return "\n".join(f"{f.severity} {f.kind} {Path(f.file).name}:{f.line} {f.tensors} {f.why}" for f in found.findings)
 
 
 @pytest.mark.parametrize("path", BROKEN, ids=lambda path: path.stem)
-def test_the_fault_is_named_first(path: Path) -> None:
+def test_the_fault_is_named_first(path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(path.parent)
     found = report(path)
-    kind, line = expected(path)
+    kind, line = expected(path)[0]
     assert found.findings, "no finding at all"
     first = found.findings[0]
     assert (first.kind, Path(first.file).name, first.line) == (kind, path.name, line), show(found)
@@ -43,17 +34,22 @@ def test_the_fault_is_named_first(path: Path) -> None:
     assert entry is not None
     assert first.code == entry.code
     assert first.cures
-    assert f"{path.name}:{line}" in str(found)
+    assert unannounced(found, path) == [], show(found)
+    beside(path, found, overwrite=request.config.getoption("--overwrite"))
     assert found.to_json()
     assert found.to_sarif()
 
 
 @pytest.mark.parametrize("path", HEALTHY, ids=lambda path: path.stem)
-def test_healthy_program_is_left_alone(path: Path) -> None:
+def test_healthy_program_is_left_alone(
+    path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(path.parent)
     found = report(path)
     assert found.ok, show(found)
     assert not found.errors
     assert not found.warnings, show(found)
+    beside(path, found, overwrite=request.config.getoption("--overwrite"))
 
 
 def weights(module: types.ModuleType) -> list[torch.Tensor]:

@@ -86,7 +86,7 @@ def test_the_line_that_returns_is_named_and_the_line_that_applies_it(model: nn.M
     )
     assert (one.line, one.op) == (returned, "Ignoring.backward")
     assert f"{Path(__file__).name}:{loss.__code__.co_firstlineno + 1}, where it is applied" in one.why
-    assert "A gradient arrives with a wrong value." in str(found)
+    assert "A gradient arrives with a wrong value, made by Ignoring.backward" in str(found)
     assert all(parameter.grad is None for parameter in model.parameters())
 
 
@@ -192,7 +192,7 @@ def test_a_script_is_asked_with_the_option_alone(tmp_path: Path) -> None:
     assert plain.output.count("backward\n") == 2  # its own, in two steps
     asked = runner.invoke(app, ["run", "--check-values", str(script)])
     assert asked.exit_code == 1
-    assert "GF801 wrong_value, confirmed" in asked.output
+    assert "GF801 wrong_value: a gradient of the wrong value (confirmed" in asked.output
     assert "train.py:21" in asked.output
     assert asked.output.count("backward\n") == 6
     assert "A gradient arrives with a wrong value, made by Score.backward at train.py:14." in asked.output

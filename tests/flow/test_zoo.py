@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from zoo_programs import beside, expected, unannounced
 
 from gradcheck_lm.flow import KINDS, Diagnosis, diagnose, record
 from gradcheck_lm.flow.gradients.subjects import named_tensors
@@ -42,21 +43,6 @@ def load(path: Path) -> types.ModuleType:
     return module
 
 
-def expected(path: Path) -> list[tuple[str, int]]:
-    """(kind, line) of every cut that a program's header announces, in the order in which the data meets them."""
-    lines = path.read_text(encoding="utf-8").splitlines()
-    header = re.fullmatch(r"# expected: (\w+(?: \w+)*)", lines[0])
-    assert header is not None, f"{path.name} has no header '# expected: KIND ...'"
-    marks: dict[str, int] = {}
-    for number, line in enumerate(lines, 1):
-        if (mark := re.search(r"# <- (\w+)$", line)) is not None:
-            assert mark[1] not in marks, f"{path.name} marks two lines as {mark[1]}"
-            marks[mark[1]] = number
-    kinds = header[1].split()
-    assert set(marks) == set(kinds), f"{path.name}: the header and the marked lines differ"
-    return [(kind, marks[kind]) for kind in kinds]
-
-
 def show(diagnosis: Diagnosis) -> str:
     return "\n".join(
         f"{f.severity} {f.kind} {Path(f.file).name}:{f.line} {f.op} {f.tensors}" for f in diagnosis.findings
@@ -72,7 +58,8 @@ pytestmark = [
 
 
 @pytest.mark.parametrize("path", cases(BROKEN))
-def test_broken_program_is_named(path: Path) -> None:
+def test_broken_program_is_named(path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(path.parent)
     program = load(path)
     diagnosis = diagnose(program.loss, program.wrt)
     warns = KINDS[expected(path)[0][0]].severity == "warning"  # of what may be meant: no gradient is lost
@@ -85,16 +72,21 @@ def test_broken_program_is_named(path: Path) -> None:
     first = diagnosis.findings[0]
     assert (first.kind, first.file, first.line) == (wanted[0][0], str(path), wanted[0][1]), show(diagnosis)
     assert [cut for cut in found if cut in wanted] == wanted, show(diagnosis)
-    str(diagnosis)
+    assert unannounced(diagnosis, path) == [], show(diagnosis)
+    beside(path, diagnosis, overwrite=request.config.getoption("--overwrite"))
 
 
 @pytest.mark.parametrize("path", cases(HEALTHY))
-def test_healthy_program_has_no_error(path: Path) -> None:
+def test_healthy_program_has_no_error(
+    path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(path.parent)
     program = load(path)
     diagnosis = diagnose(program.loss, program.wrt)
     assert diagnosis.ok, str(diagnosis)
     assert all(finding.severity == "note" for finding in diagnosis.findings), show(diagnosis)
     assert all(tensor.grad is None for tensor in named_tensors(program.wrt)[0].values())
+    beside(path, diagnosis, overwrite=request.config.getoption("--overwrite"))
 
 
 # an exported number that only steers Python on to another constant: to see that, the program must be run again

@@ -10,11 +10,12 @@ import pytest
 import gradcheck_lm
 
 PACKAGE = Path(gradcheck_lm.__file__).parent
-FOUNDATION = {"errors", "files", "bounds", "foreign"}
+FOUNDATION = {"errors", "files", "bounds", "foreign", "display"}
 ALLOWED: dict[str, set[str]] = {
     "errors": set(),
     "files": set(),
     "bounds": {"errors"},
+    "display": {"files"},
     "foreign": {"errors", "bounds"},
     "texts": FOUNDATION,
     "flow": FOUNDATION,
@@ -30,7 +31,7 @@ ALLOWED: dict[str, set[str]] = {
     | {"texts", "flow", "draw", "htr", "lm", "penalties", "lab", "integrations", "course", "commands"},
     "cli": FOUNDATION | {"commands"},
     "__main__": {"cli"},
-    "__init__": FOUNDATION | {"flow"},
+    "__init__": FOUNDATION | {"flow", "integrations"},
 }
 # third-party packages that have one home
 HOMES = {
@@ -51,6 +52,7 @@ HOMES = {
     "lightning": {"integrations"},
     "pytorch_lightning": {"integrations"},
     "pytest": {"integrations"},
+    "IPython": {"integrations"},
 }
 
 
@@ -90,8 +92,8 @@ def faults(path: Path, source: str) -> list[str]:
             wrong.append(f"{path.name}:{line} imports lessons")
         if top == "gradcheck_lm" and rest and not rest[0].startswith("__version"):
             target = rest[0]
-            # a Diagnosis shows itself: draw is imported inside its methods, at that moment
-            shows_itself = here == "flow" and target == "draw" and inside
+            # a result shows itself: draw is imported inside its methods, at that moment
+            shows_itself = here in {"flow", "display"} and target == "draw" and inside
             if target != here and target not in ALLOWED[here] and not shows_itself:
                 wrong.append(f"{here}/{path.name}:{line} imports {module}: {here} may import {sorted(ALLOWED[here])}")
         if top in HOMES and here not in HOMES[top]:

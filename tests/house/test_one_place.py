@@ -17,7 +17,7 @@ PICTURES, WRITING, READING = "htr/images.py", "files.py", "foreign.py"
 WRITES = {
     "course/gate.py:check_file": "what a learner's checks print, in a scratch folder of this moment",
     "course/judge.py:main": "the verdict of a process of our own, in that scratch folder",
-    "flow/watch.py:_event": "events are appended as they come, also into a pipe",
+    "flow/events.py:add": "events are appended as they come, also into a pipe",
     "lab/comparing/jobs.py:_start": "a process of our own prints into its log as it runs",
     "lab/machine/memory.py:reset_peak_memory": "a switch of the system under /proc",
     "lab/folder/metrics_file.py:append": "a line a step is appended",
@@ -31,7 +31,6 @@ LIBRARIES = ("torch.", "np.", "json.", "pickle.", "Image.", "image.")
 # reads JSON of ours
 JSON = {
     "bench": "figures that a benchmark wrote, in a checkout",
-    "commands/run.py:_sarif": "logs of our own, put into one",
     "course/judge.py:from_json": "the verdict of a process of our own",
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -73,7 +74,7 @@ def test_a_failure_shows_the_diagnosis_and_not_our_frames(run) -> None:
             ">*gradient_flow(cut, model)",
             "E*GradientFlowError:*",
             "E*gradient flow: BROKEN*",
-            "E*Term 'lm' teaches nothing*",
+            "E*lm is dead: no gradient from there reaches any of the 2 tensors*",
             f"E*test_it.py:{LINE} in cut*torch.Tensor.argmax*",
         ]
     )
@@ -312,3 +313,34 @@ def test_the_fixture_is_here_too(gradient_flow) -> None:
     model = nn.Linear(2, 1)
     gradient_flow(lambda: model(model.weight).sum(), model)
     gradient_flow.broken(lambda: model(model.weight.detach()).detach().sum(), model, kind="detach")
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_a_failure_is_told_as_it_was(
+    run, golden: Callable[[str, str], None], pytester: pytest.Pytester, language: str
+) -> None:
+    pytester.makeini(f"[pytest]\ngradient_flow_language = {language}\n")
+    body = """
+@pytest.mark.gradient_flow
+def test_marked():
+    with torch.no_grad():
+        model.weight.fill_(0.5), model.bias.fill_(0.25)
+    loss = sum(cut().values())
+    loss.backward()
+
+def test_cut(gradient_flow):
+    gradient_flow(cut, model)
+"""
+    text = run(body, "--tb=short", outcomes={"failed": 2}).stdout.str()
+    told = text[text.index("= FAILURES =") : text.index("= short test summary")]
+    golden(
+        f"views/pytest_{language}.txt",
+        "\n".join(line.rstrip(" =_").lstrip("=_ ") if line[:1] in "=_" else line for line in told.splitlines()) + "\n",
+    )
+
+
+def test_another_language_is_refused(run, pytester: pytest.Pytester) -> None:
+    pytester.makeini("[pytest]\ngradient_flow_language = fr\n")
+    result = run("\ndef test_nothing():\n    pass\n")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*gradient_flow_language is 'fr'; a diagnosis is told in 'en' or in 'ja'.*"])

@@ -17,12 +17,12 @@ from gradcheck_lm.draw.scatter import Point, Scatter, save_scatter
 from gradcheck_lm.errors import ArgumentError, DataError
 from gradcheck_lm.lab.measuring.quality import (
     Reference,
-    Remembering,
     corrected_cosine,
     gradient_quality,
     make_reference,
 )
 from gradcheck_lm.lab.measuring.quality_input import load_input
+from gradcheck_lm.lab.measuring.remembering import Remembering
 from gradcheck_lm.penalties import make_penalty
 
 NAMES = ["soft_embedding", "straight_through", "policy_gradient", "policy_gradient_path", "relax", "ngram_expectation"]

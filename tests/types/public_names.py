@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, assert_type
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 
 import gradcheck_lm as gc
 from gradcheck_lm import draw, flow, htr, lm, penalties
+from gradcheck_lm.flow.history import History
 
 
 def the_debugger(model: nn.Module, loss: Tensor) -> None:
@@ -56,7 +56,8 @@ def the_debugger(model: nn.Module, loss: Tensor) -> None:
 
     watch: gc.GradientWatch = gc.GradientWatch(model, every=10)
     with watch.recording():
-        assert_type(watch.history, deque[dict[str, Any]])
+        assert_type(watch.history[:2], History)
+        assert_type(watch.history[0], dict[str, Any])
     assert_type(watch.due, bool)
     assert_type(gc.__version__, str)
     try:

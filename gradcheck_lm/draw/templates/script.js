@@ -11,7 +11,7 @@
       for (const other of all("[data-set-language]")) other.setAttribute("aria-pressed", String(other === button));
     });
   }
-  document.querySelector("[data-theme-switch]").addEventListener("click", () => {
+  document.querySelector("[data-theme-switch]")?.addEventListener("click", () => {
     const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
     root.dataset.theme = dark ? "light" : "dark";
   });

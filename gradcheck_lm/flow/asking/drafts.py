@@ -77,7 +77,7 @@ class Chain:
         """Add a finding that is no step of the data flow."""
         self._merge(self.drafts.setdefault(key, draft), draft.certainty, draft.severity, term, tensor)
 
-    def death(self, death: Death, *, term: str | None, tensor: str, severity: str) -> None:
+    def death(self, death: Death, *, term: str | None, tensor: str, severity: str, cause: str = "") -> None:
         """Add the place where autograd's own gradient became zero, None or NaN."""
         if death.state == "bad":
             kind = "non_finite"
@@ -92,7 +92,7 @@ class Chain:
         op = None if death.call is not None else f"autograd {death.name}"
         if death.python:  # the Function itself, not what is called inside it
             op = f"autograd.{death.name.removesuffix('Backward')}"
-        draft = Draft(kind, death.call, "certain", severity, op=op)
+        draft = Draft(kind, death.call, "certain", severity, op=op, cause=cause)
         self.put(draft, key=(kind, *_line_key(site)), term=term, tensor=tensor)
 
     def note(self, text: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from types import CodeType
 
 import torch
 
@@ -40,6 +41,7 @@ class Evidence:
     bad: tuple[int, ...]  # with NaN or infinity
     notes: tuple[str, ...] = field(default=())
     underflowed: Mapping[int, Underflow] = field(default_factory=dict)  # of `zero`, those that half precision rounds
+    unread: tuple[tuple[CodeType, str], ...] = ()  # tensors that functions were given and no operation read, by name
 
     @cached_property
     def dead(self) -> tuple[Strand, ...]:
@@ -131,8 +133,19 @@ def gather(
     return Evidence(
         recording, subjects, flow, tuple(strands), given, distances, ways, found,
         tuple(unreached), tuple(zero), tuple(bad), (*notes, *asker.notes),
-        _underflowed(recording, subjects, strands, zero, autograd),
+        _underflowed(recording, subjects, strands, zero, autograd), _unread(recorder),
     )  # fmt: skip
+
+
+def _unread(recorder: Recorder) -> tuple[tuple[CodeType, str], ...]:
+    recording = recorder.recording
+    read = {token for call in recording.calls for token in call.inputs}
+    return tuple(
+        (code, argument.name)
+        for code, arguments in recording.arguments.of.items()
+        for argument in arguments
+        if (tensor := argument.tensor()) is not None and recorder.token_of(tensor) not in read
+    )
 
 
 def _underflowed(

@@ -8,11 +8,13 @@ import torch
 
 from gradcheck_lm.flow.asking.drafts import Chain, mark
 from gradcheck_lm.flow.asking.evidence import Evidence, gather
+from gradcheck_lm.flow.asking.mixing import warn_of_mixing
 from gradcheck_lm.flow.asking.other_cuts import note_other_cuts
 from gradcheck_lm.flow.asking.rest import explain_rest
 from gradcheck_lm.flow.asking.starved import explain_dead_terms, explain_unreached, note_frozen
 from gradcheck_lm.flow.asking.suspicious import warn_of_suspicious
 from gradcheck_lm.flow.asking.terms import MakeExperiment, Strand
+from gradcheck_lm.flow.asking.unread import warn_of_unread
 from gradcheck_lm.flow.asking.vanishing import explain_deaths, explain_shifts, explain_underflow, harmless_zeros
 from gradcheck_lm.flow.findings.model import Diagnosis, Term
 from gradcheck_lm.flow.findings.notes import BY_CONSTRUCTION
@@ -30,6 +32,8 @@ STEPS: tuple[Callable[[Evidence, Chain], None], ...] = (
     note_frozen,
     note_other_cuts,
     warn_of_suspicious,
+    warn_of_mixing,
+    warn_of_unread,
     explain_rest,
 )
 

@@ -36,6 +36,7 @@ class Program:
 
     def run(self, recorder: Recorder) -> Any:
         """Run the function under a recorder; returns what it returned."""
+        __tracebackhide__ = True
         code = getattr(self.fn, "__code__", None)
         recorder.recording.program = Site(code, 0, None, 0) if code is not None else None
         with recorder:
@@ -43,6 +44,7 @@ class Program:
 
     def diagnosis(self, recorder: Recorder | None = None) -> Diagnosis:
         """Run once under the recorder (a plain one by default) and answer all questions."""
+        __tracebackhide__ = True
         state = self.state() if self.counterfactual else None
         recorder = recorder or Recorder()
         result = self.run(recorder)

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from gradcheck_lm.flow.findings.notes import UNSEEN
-from gradcheck_lm.flow.findings.paths import short_path
+from gradcheck_lm.flow.findings.paths import at
 from gradcheck_lm.flow.gradients.nodes import walk_nodes
 from gradcheck_lm.flow.watching.sites import Site, line_of
 from gradcheck_lm.flow.watching.tape import Recording
@@ -70,4 +70,4 @@ def where(site: Site | None) -> str:
     if site is None:
         return UNSEEN.told()
     file, line = line_of(site)
-    return f"{short_path(file)}:{line}"
+    return at(file, line)

@@ -33,6 +33,7 @@ def explain_deaths(evidence: Evidence, chain: Chain) -> None:
                 term=strand.name if told_of else None,
                 tensor=evidence.subjects.names[place],
                 severity="note" if _is_gentle(evidence, death, place) and not strand.is_dead else "error",
+                cause="" if made_zero is None else "zero_factor",
             )
 
 

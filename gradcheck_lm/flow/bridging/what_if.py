@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from gradcheck_lm.display import Displayed
 from gradcheck_lm.errors import TraceError
 from gradcheck_lm.flow.bridging.bridged_run import Bridges
 from gradcheck_lm.flow.findings.model import Diagnosis, Finding
-from gradcheck_lm.flow.findings.paths import short_path
+from gradcheck_lm.flow.findings.paths import at
 from gradcheck_lm.flow.findings.registry import KINDS
 from gradcheck_lm.flow.gradients.autograd import gradient_values
 from gradcheck_lm.flow.gradients.subjects import loss_terms, number_of
@@ -33,8 +34,8 @@ _NO_WAY_BACK = (
 )
 
 
-@dataclass(frozen=True)
-class WhatIf:
+@dataclass(frozen=True, repr=False)
+class WhatIf(Displayed):
     """What happens to the gradient when one cut is bridged."""
 
     finding: Finding  # the cut
@@ -45,6 +46,12 @@ class WhatIf:
     next_cut: Finding | None  # the first cut that still stands in the way
     diagnosis: Diagnosis  # of the bridged run; ask its `what_if` to bridge the next cut as well
     note: str = ""
+
+    def _headline(self) -> str:
+        if not self.bridged:
+            return f"{_place(self.finding)} cannot be bridged"
+        after = f"arrives, norm {self.gradient_norm:.4g}" if self.arrives else "does not arrive yet"
+        return f"{_place(self.finding)} bridged: the gradient {after}"
 
     def __str__(self) -> str:
         lines = [f"what if {_place(self.finding)} let the gradient through?"]
@@ -66,7 +73,7 @@ class WhatIf:
 
 
 def _place(finding: Finding) -> str:
-    where = f" at {short_path(finding.file)}:{finding.line}" if finding.line else ""
+    where = f" at {at(finding.file, finding.line)}" if finding.line else ""
     return f"{finding.code} {finding.kind}{where} [{finding.op}]"
 
 
@@ -78,8 +85,9 @@ def _paragraphs(lines: list[str]) -> str:
     return "\n".join([head, *wrapped])
 
 
-def what_if(diagnosis: Diagnosis, finding: Finding) -> WhatIf:
+def what_if(diagnosis: Diagnosis, which: Finding | int | str) -> WhatIf:
     """`Diagnosis.what_if`: run the program again with one cut bridged."""
+    finding = _named(diagnosis, which)
     program: Program | None = diagnosis._program
     if program is None:
         raise TraceError(
@@ -101,6 +109,24 @@ def what_if(diagnosis: Diagnosis, finding: Finding) -> WhatIf:
     if not reason and not finding.line:
         reason = "no line of the program is known for it"
     return _unbridged(diagnosis, finding, reason) if reason else _probe(diagnosis, program, finding)
+
+
+def _named(diagnosis: Diagnosis, which: Finding | int | str) -> Finding:
+    """A finding by itself, its index, its code or its kind."""
+    found = diagnosis.findings
+    if isinstance(which, Finding):
+        return which
+    there = ", ".join(f"{index}: {one.code} {one.kind}" for index, one in enumerate(found)) or "none"
+    if isinstance(which, int) and not isinstance(which, bool) and -len(found) <= which < len(found):
+        return found[which]
+    if isinstance(which, str):
+        for one in found:
+            if which.lower() in (one.code.lower(), one.kind):
+                return one
+    raise TraceError(
+        f"this diagnosis has no finding {which!r}; pass one of diagnosis.findings, its index, code or kind. "
+        f"There are: {there}."
+    )
 
 
 def _unbridged(diagnosis: Diagnosis, finding: Finding, reason: str) -> WhatIf:

@@ -8,16 +8,18 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gradcheck_lm.display import Displayed
 from gradcheck_lm.files import encodable, write_text_atomic
 from gradcheck_lm.flow.findings.kind import Kind as Kind
+from gradcheck_lm.flow.findings.paths import at
 from gradcheck_lm.flow.findings.registry import KINDS as KINDS
 
 if TYPE_CHECKING:
     from gradcheck_lm.flow.bridging.what_if import WhatIf
 
 
-@dataclass(frozen=True)
-class Finding:
+@dataclass(frozen=True, repr=False)
+class Finding(Displayed):
     """One place where a gradient stops, on the user's own line.
 
     `why` and `cures` are what `cause` and `values` say in English; a renderer in another language asks its kind.
@@ -47,6 +49,15 @@ class Finding:
     def title(self) -> str:
         """The kind's title, for headings."""
         return KINDS[self.kind].title if self.kind in KINDS else self.kind
+
+    def _headline(self) -> str:
+        where = f" at {at(self.file, self.line)}" if self.line else ""
+        return f"{self.code} {self.kind}{where}, {self.severity}"
+
+    def __str__(self) -> str:
+        from gradcheck_lm.draw import text, view
+
+        return encodable(text.render_cut(view.cut_of(self, 1)))
 
 
 @dataclass(frozen=True)
@@ -93,8 +104,8 @@ class FlowGraph:
     edges: tuple[tuple[int, int], ...] = ()  # (from id, to id), sorted
 
 
-@dataclass(frozen=True)
-class Diagnosis:
+@dataclass(frozen=True, repr=False)
+class Diagnosis(Displayed):
     """Why gradients arrive or do not arrive, with the lines that decide it.
 
     `ok` is true when every tensor asked about gets a gradient that is not all zero and no term of the loss is dead.
@@ -120,7 +131,7 @@ class Diagnosis:
         """Names of the terms that reach nothing."""
         return tuple(name for name, term in self.terms.items() if term.dead)
 
-    def what_if(self, finding: Finding) -> WhatIf:
+    def what_if(self, finding: Finding | int | str) -> WhatIf:
         """Run the program again with this one cut bridged: does the gradient arrive then, and which cut comes next?
 
         Discrete, rounding and sampling operations are bridged straight-through (the value of the real operation, bit
@@ -129,11 +140,11 @@ class Diagnosis:
         be asked again: its bridges stay in place.
 
         Args:
-            finding: one of this diagnosis' findings.
+            finding: one of this diagnosis' findings, its index, or the code or kind of the first such one: 0, "GF101".
         Returns:
             WhatIf.
         Raises:
-            TraceError: the finding is another diagnosis', or there is no program to run again: a diagnosis from
+            TraceError: this diagnosis has no such finding, or there is no program to run again: a diagnosis from
                 `record()`, from `run`, or read from a file.
         Gradient: none is left behind; random state, weights, buffers and `.grad` are put back.
         """
@@ -158,9 +169,9 @@ class Diagnosis:
 
     def to_sarif(self) -> str:
         """The findings as a SARIF 2.1.0 log (JSON text), as code hosts and editors read it."""
-        from gradcheck_lm.flow.findings.report import sarif_log
+        from gradcheck_lm.draw import sarif, view
 
-        return encodable(json.dumps(sarif_log(self), indent=2, ensure_ascii=False))
+        return sarif.render(view.of(self))
 
     def save_graph(self, path: str | Path) -> Path:
         """Draw the data flow with its cuts; the ending decides: .svg .png .pdf .dot .html."""
@@ -187,14 +198,14 @@ class Diagnosis:
         return self.save_graph(path)
 
     def __str__(self) -> str:
-        from gradcheck_lm.flow.findings.report import diagnosis_text
+        from gradcheck_lm.draw import text, view
 
-        return encodable(diagnosis_text(self))
+        return encodable(text.render(view.of(self)))
 
-    def _repr_html_(self) -> str:
-        from gradcheck_lm.flow.findings.report import diagnosis_html
-
-        return encodable(diagnosis_html(self))
+    def _headline(self) -> str:
+        errors = len(self.errors)
+        ill = f"BROKEN, {errors} error{'' if errors == 1 else 's'}, first {self.errors[0].code}" if errors else "BROKEN"
+        return f"{'ok' if self.ok else ill}; {len(self.wrt)} tensors, terms {', '.join(self.terms)}"
 
 
 def _json_ready(value: Any) -> Any:

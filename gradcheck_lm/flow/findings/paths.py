@@ -4,11 +4,36 @@ from __future__ import annotations
 
 import functools
 import os
+import sys
 import sysconfig
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 _ROOTS = (Path(__file__).parents[3], Path(sysconfig.get_path("stdlib")))
+
+
+def at(file: str, line: int) -> str:
+    """A line as a reader knows it: "train.py:7", in a notebook as its traceback says it: "Cell In[3], line 7"."""
+    cell = cell_name(file)
+    return f"{cell}, line {line}" if cell else f"{short_path(file)}:{line}"
+
+
+def brief(file: str, line: int) -> str:
+    """The same where there is little room: the file's name alone, "In[3]:7" in a notebook."""
+    cell = cell_name(file)
+    return f"{cell.rpartition(' ')[2] if cell else Path(file).name}:{line}"
+
+
+def cell_name(file: str) -> str:
+    """A notebook's cell by its name in tracebacks, "Cell In[3]"; "" for any other file."""
+    ipython = sys.modules.get("IPython")  # who has no notebook has not imported it
+    if ipython is None:
+        return ""
+    try:
+        kind, name = ipython.get_ipython().compile.format_code_name(file)
+    except Exception:  # no shell is running, the file is no cell, or an older IPython
+        return ""
+    return f"{kind} {name}"
 
 
 def short_path(file: str) -> str:
@@ -17,6 +42,8 @@ def short_path(file: str) -> str:
     From the working folder where it lies inside; of an installed library, the standard library and this package from
     the package's name on; of any other package too; else the file and its folder.
     """
+    if cell := cell_name(file):
+        return cell
     if not os.path.isabs(file):
         return file
     try:

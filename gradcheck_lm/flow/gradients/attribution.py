@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from gradcheck_lm.display import Displayed
+
 ALL = "all"  # the row over everything asked about
 
 
@@ -19,8 +21,8 @@ class Share:
     share: float
 
 
-@dataclass(frozen=True)
-class Attribution:
+@dataclass(frozen=True, repr=False)
+class Attribution(Displayed):
     """Term x module: who teaches what."""
 
     terms: tuple[str, ...]
@@ -51,6 +53,10 @@ class Attribution:
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain JSON types."""
         return asdict(self)
+
+    def _headline(self) -> str:
+        shares = ", ".join(f"{term} {self.share(term):.1%}" for term in self.terms)
+        return f"{shares}; {len(self.modules) - 1} modules" + (f"; dead: {', '.join(self.dead)}" if self.dead else "")
 
     def __str__(self) -> str:
         width = max(len(module) for module in (*self.modules, "module"))

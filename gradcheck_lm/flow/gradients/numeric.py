@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from gradcheck_lm.display import Displayed
 from gradcheck_lm.errors import TraceError
 from gradcheck_lm.flow.gradients.subjects import loss_terms, named_tensors, number_of
 
@@ -36,12 +37,15 @@ class Slope:
     step: float  # size of the step, in units of the tensor's own size
 
 
-@dataclass(frozen=True)
-class Comparison:
+@dataclass(frozen=True, repr=False)
+class Comparison(Displayed):
     """What finite differences say of autograd's gradient."""
 
     verdict: str  # "agrees" | "cut" | "wrong" | "step" | "constant"
     slopes: dict[str, Slope]
+
+    def _headline(self) -> str:
+        return f"{self.verdict}, {len(self.slopes)} tensors"
 
     def __str__(self) -> str:
         lines = [f"{self.verdict}: {MEANING[self.verdict]}"]
@@ -64,6 +68,7 @@ def compare_gradients(fn: Callable[[], Any], wrt: Any, *, seed: int = 0, toleran
         TraceError: fn gives no finite number, or wrt holds no tensor.
     Gradient: none is left behind.
     """
+    __tracebackhide__ = True
     if not callable(fn):
         raise TraceError(f"fn is a {type(fn).__name__}; pass a function of no arguments that computes the loss.")
     named, _ = named_tensors(wrt)

@@ -138,13 +138,27 @@ def settled(answers: Sequence[Answer], elsewhere: Elsewhere) -> Diagnosis:
         answers: of that loss, in order.
         elsewhere: what the other looks say.
     """
+    told_apart = [answer for answer in answers if answer.exact and len(answer.diagnosis.terms) > 1]
+    if told_apart:  # a pass of the script's own shows the sum alone: it cannot say that no term of it is dead
+        answers = [answer for answer in answers if answer.exact]
     ranked = [(*_badness(answer, elsewhere), not answer.exact, -place) for place, answer in enumerate(answers)]
-    answer = answers[ranked.index(min(ranked))]
+    answer = _with_what_came_before(answers[ranked.index(min(ranked))], answers)
     diagnosis = answer.diagnosis if answer.diagnosis.ok else _excused(answer, elsewhere)
     notes = list(diagnosis.notes)
     if any(_is_bad(one.diagnosis) for one in answers) and not _is_bad(diagnosis):
         notes.append(NOT_FINITE_ONCE.told(steps=len(answers)))
     return replace(diagnosis, notes=tuple(dict.fromkeys(notes)))
+
+
+def _with_what_came_before(answer: Answer, answers: Sequence[Answer]) -> Answer:
+    """The same findings where they were seen first: then the recording still held what made the weights as they are."""
+    later = answer.diagnosis
+    for earlier in (one.diagnosis for one in answers if one is not answer and one.exact == answer.exact):
+        if [(one.kind, one.tensors, one.severity) for one in earlier.findings] == [
+            (one.kind, one.tensors, one.severity) for one in later.findings
+        ]:
+            return replace(answer, diagnosis=replace(later, findings=earlier.findings, graph=earlier.graph))
+    return answer
 
 
 def _badness(answer: Answer, elsewhere: Elsewhere) -> tuple[int, int, int]:

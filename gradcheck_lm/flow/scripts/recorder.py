@@ -44,6 +44,7 @@ class ScriptRecorder(Recorder):
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
+        __tracebackhide__ = True
         # torch.jit.trace runs a function twice and compares the lines that its operations come from: one line, then
         if (self.paused or torch._C._get_tracing_state() is not None) and func is not torch.Tensor.backward:
             return func(*args, **(kwargs or {}))

@@ -21,6 +21,7 @@ from gradcheck_lm.flow.scripts.questions import Questions
 from gradcheck_lm.flow.scripts.raised import Raised
 from gradcheck_lm.flow.scripts.recorder import ScriptRecorder as ScriptRecorder
 from gradcheck_lm.flow.scripts.step_watch import StepWatch
+from gradcheck_lm.flow.tracing.self_subtraction import subtracts_itself
 from gradcheck_lm.flow.watching.sites import Site, find_site
 from gradcheck_lm.flow.watching.unseen import unseen
 
@@ -172,7 +173,8 @@ class Session:
             self.book.add(look.place, exact)
             self._leave()
         before = self.book.last_at(look.place)
-        if before is not None and len(before.diagnosis.terms) > 1 and not look.kept:
+        apart = before is not None and (len(before.diagnosis.terms) > 1 or subtracts_itself(self.recorder.recording))
+        if before is not None and apart and not look.kept:
             alive = [one for reference in before.optimizers if (one := reference()) is not None]
             look.exact = self._exact(look, alive)
         return look

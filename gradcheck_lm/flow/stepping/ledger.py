@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from gradcheck_lm.flow.findings.paths import short_path
+from gradcheck_lm.flow.findings.paths import at
 from gradcheck_lm.flow.watching.sites import Place
 
 NOWHERE = -1  # a place that was not seen: before the watch began, or done without a call that tells
@@ -144,6 +144,23 @@ class Mode(Event):
 
 
 @dataclass(frozen=True)
+class Misset(Event):
+    """An attribute that was meant to freeze something, and torch reads no such attribute."""
+
+    name: str = ""  # of the attribute
+    of_module: bool = False  # it was set on a module; else on a tensor
+    owner: str = ""
+    learning: tuple[int, ...] = ()  # what learns all the same
+
+
+@dataclass(frozen=True)
+class FrozenFresh(Event):
+    """A module that was put in the place of another: initialised at random, never loaded, and frozen."""
+
+    tensors: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
 class Forgotten(Event):
     """A number with a graph that was computed and never went backward."""
 
@@ -206,4 +223,4 @@ class Ledger:
     def where(self, index: int) -> str:
         """file:line of a place, "" where it was not seen."""
         place = self.place(index)
-        return "" if place is None or not place.line else f"{short_path(place.file)}:{place.line}"
+        return "" if place is None or not place.line else at(place.file, place.line)

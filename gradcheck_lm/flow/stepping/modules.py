@@ -31,6 +31,8 @@ class Modules:
         self._hooks: list[Any] = []
         self.ties: list[tuple[int, int]] = []  # an embedding and an output layer with equal numbers
         self._switched: dict[int, int] = {}  # where a module's mode was set last
+        self.placed: dict[int, tuple[weakref.ref[torch.nn.Module], int]] = {}  # put in the place of another: where
+        self.refused: dict[tuple[int, str], int] = {}  # (module, attribute that looks like requires_grad) -> where
 
     def install(self, wraps: Wraps) -> None:
         """A hook for calls; attributes of nn.Module for the rest."""
@@ -115,19 +117,23 @@ class Modules:
         if len(arguments) < 3:
             return
         module, name, value = arguments[:3]
+        if value is False and "grad" in name:
+            self.refused[id(module), name] = self.log.place(frame)
         fields = module.__dict__
         for held in (fields.get("_parameters"), fields.get("_modules")):
             if held and name in held:
                 before = held[name]
                 if before is not None and before is not value:
-                    self._replaced(before, frame)
+                    self._replaced(before, value, frame)
 
-    def _replaced(self, before: Any, frame: FrameType) -> None:
+    def _replaced(self, before: Any, now: Any, frame: FrameType) -> None:
         def note() -> None:
             place = self.log.place(frame)
             tensors = before.parameters() if isinstance(before, torch.nn.Module) else [before]
             for tensor in tensors:
                 self.replaced[id(tensor)] = (weakref.ref(tensor), place)
+            if isinstance(now, torch.nn.Module):
+                self.placed[id(now)] = (weakref.ref(now), place)
 
         self.log.guarded(note)()
 

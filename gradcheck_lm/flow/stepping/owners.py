@@ -195,6 +195,19 @@ def constructor_place(kind: str, code: CodeType | None, name: str = "") -> Place
     return Place(code.co_filename, line, _function_of(tree, line), lines[line - 1].strip(), None)
 
 
+def assignment_place(attribute: str, files: Iterable[str]) -> Place | None:
+    """The first line of these files that sets an attribute of this name on something."""
+    for file in files:
+        lines = linecache.getlines(file)
+        tree = _parsed(lines)
+        for node in ast.walk(tree):
+            targets = node.targets if isinstance(node, ast.Assign) else ()
+            if any(isinstance(target, ast.Attribute) and target.attr == attribute for target in targets):
+                line = node.lineno  # type: ignore[attr-defined]
+                return Place(file, line, _function_of(tree, line), lines[line - 1].strip(), None)
+    return None
+
+
 def _called(node: ast.Call) -> str:
     return node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
 

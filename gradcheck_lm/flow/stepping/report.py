@@ -8,19 +8,20 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from gradcheck_lm.display import Displayed
+from gradcheck_lm.files import encodable, write_text_atomic
 from gradcheck_lm.flow.findings.model import Diagnosis, Finding, _json_ready
 from gradcheck_lm.flow.findings.registry import KINDS
-from gradcheck_lm.flow.findings.report import _finding_text, _wrap, sarif_log
 from gradcheck_lm.flow.stepping.drafts import Draft, Reading
 from gradcheck_lm.flow.stepping.ledger import Ledger
-from gradcheck_lm.flow.stepping.questions import changing, clearing, forgetting, holding, stepping, weights
+from gradcheck_lm.flow.stepping.questions import changing, clearing, forgetting, freezing, holding, stepping, weights
 
 _SEVERITIES = ("error", "warning", "note")
-_FAMILIES = (holding, stepping, clearing, changing, forgetting, weights)
+_FAMILIES = (holding, stepping, clearing, changing, forgetting, weights, freezing)
 
 
-@dataclass(frozen=True)
-class StepReport:
+@dataclass(frozen=True, repr=False)
+class StepReport(Displayed):
     """What happens to every gradient from the losses to the weights.
 
     `ok` is true where nothing of severity error was found: warnings are heuristics, notes are for the reader.
@@ -61,11 +62,13 @@ class StepReport:
 
     def to_json(self, *, indent: int | None = 2) -> str:
         """`to_dict` as JSON text."""
-        return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False, allow_nan=False)
+        return encodable(json.dumps(self.to_dict(), indent=indent, ensure_ascii=False, allow_nan=False))
 
     def to_sarif(self) -> str:
         """The findings as a SARIF 2.1.0 log (JSON text), as code hosts and editors read it."""
-        return json.dumps(sarif_log(self), indent=2, ensure_ascii=False)
+        from gradcheck_lm.draw import sarif, view
+
+        return sarif.render(view.of(self))
 
     def save(self, path: str | Path) -> Path:
         """Write the report; the ending decides: .json .sarif .txt.
@@ -73,40 +76,21 @@ class StepReport:
         Raises:
             ValueError: another ending.
         """
-        from gradcheck_lm.files import write_text_atomic
-
         path = Path(path)
         texts = {".json": self.to_json, ".sarif": self.to_sarif, ".txt": self.__str__}
         if path.suffix not in texts:
             raise ValueError(f"a report of steps is saved as .json, .sarif or .txt, not {path.suffix or path.name!r}")
         return write_text_atomic(path, texts[path.suffix]() + "\n")
 
+    def _headline(self) -> str:
+        steps = sum(not step.skipped for step in self.ledger.steps())
+        counts = f"{len(self.errors)} errors, {len(self.warnings)} warnings"
+        return f"{'ok' if self.ok else 'BROKEN'}; {counts}; {steps} steps of {len(self.ledger.holders)} optimizers"
+
     def __str__(self) -> str:
-        parts = [headline(self)]
-        parts.extend(_finding_text(number, finding) for number, finding in enumerate(self.findings, 1))
-        if self.notes:
-            parts.append("\n".join(_wrap("note: " + note, "  ") for note in self.notes))
-        return "\n\n".join(parts)
+        from gradcheck_lm.draw import text, view
 
-
-def headline(report: StepReport) -> str:
-    """One or two lines: is it well, and what was watched."""
-    ledger = report.ledger
-    watched = ", ".join(
-        f"{holder.name} stepped {_times(len([step for step in ledger.steps(number) if not step.skipped]))}"
-        for number, holder in enumerate(ledger.holders)
-    )
-    verdict = "ok. What arrives is used." if report.ok and ledger.steps() else "ok." if report.ok else "BROKEN"
-    if report.ok and report.warnings:
-        verdict = f"ok, with {len(report.warnings)} warning{'s' if len(report.warnings) > 1 else ''}."
-    lines = [f"training step: {verdict}"]
-    if watched:
-        lines.append(_wrap(f"watched: {watched}.", "  "))
-    return "\n".join(lines)
-
-
-def _times(number: int) -> str:
-    return {0: "never", 1: "once", 2: "twice"}.get(number, f"{number} times")
+        return encodable(text.render(view.of(self)))
 
 
 def report_of(

@@ -8,6 +8,7 @@ from types import CodeType
 
 import torch
 
+from gradcheck_lm.flow.stepping.freezing import Freezing
 from gradcheck_lm.flow.stepping.ledger import (
     NOWHERE,
     Backward,
@@ -20,7 +21,7 @@ from gradcheck_lm.flow.stepping.ledger import (
 )
 from gradcheck_lm.flow.stepping.log import Log
 from gradcheck_lm.flow.stepping.modules import Modules
-from gradcheck_lm.flow.stepping.owners import Owner, Owners, constructor_place, container_place
+from gradcheck_lm.flow.stepping.owners import Owner, Owners, assignment_place, constructor_place, container_place
 from gradcheck_lm.flow.stepping.turns import Held, Turns, rates_of
 from gradcheck_lm.flow.watching.sites import Place, place_of
 
@@ -53,7 +54,8 @@ class Summary:
         for account in self.log.accounts:
             held_by = tuple(by_parameter.get(account.index, ()))
             parameters.append(self._parameter(account.index, account.tensor, held_by, account.index in changed))
-        events = (*self.log.events, *more)
+        freezing = Freezing(self.log, self.modules, self.owners, self.names, self._place_of_attribute)
+        events = (*self.log.events, *freezing.events(), *more)
         for one, two in self.modules.ties:
             pair = self.log.accounts[one].tensor, self.log.accounts[two].tensor
             if pair[0] is not None and pair[1] is not None:
@@ -144,6 +146,12 @@ class Summary:
                 place = self.turns.indices(held).index(index)
                 return f"parameter {place} of {self.names.get(id(held), type(held).__name__)} ({size})"
         return f"a tensor of no module ({size})"
+
+    def _place_of_attribute(self, attribute: str) -> int:
+        """Where the program's files set an attribute that no hook tells of."""
+        files = [self.code.co_filename] if self.code is not None else []
+        files += [place.file for place in self.places if place.line]
+        return self._add(assignment_place(attribute, dict.fromkeys(files)))
 
     def _add(self, place: Place | None) -> int:
         if place is None:

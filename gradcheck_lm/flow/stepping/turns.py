@@ -13,6 +13,7 @@ import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 from gradcheck_lm.flow.stepping.accounts import gradient_of
+from gradcheck_lm.flow.stepping.given import inner_optimizer
 from gradcheck_lm.flow.stepping.ledger import NOWHERE, Change, Loading, Step
 from gradcheck_lm.flow.stepping.log import Log
 from gradcheck_lm.flow.stepping.moves import Copies, fingerprint, norms, share_of, unchanged
@@ -90,6 +91,7 @@ class Turns:
         """An optimizer's index, None for none; one that was not met before is met now."""
         if optimizer is None:
             return None
+        optimizer = inner_optimizer(optimizer)
         for index, held in enumerate(self.held):
             if held.reference() is optimizer:
                 return index

@@ -60,6 +60,7 @@ class Wraps:
     def _around(self, original: Any, before: Before, after: After) -> Any:
         @functools.wraps(original)
         def watched(*args: Any, **kwargs: Any) -> Any:
+            __tracebackhide__ = True
             if self.closed:
                 return original(*args, **kwargs)
             arguments = list(args)

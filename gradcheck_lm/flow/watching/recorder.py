@@ -16,7 +16,7 @@ from gradcheck_lm.flow.watching.compiled import EagerCompiler
 from gradcheck_lm.flow.watching.intervention import Intervention
 from gradcheck_lm.flow.watching.modules import ModuleStack
 from gradcheck_lm.flow.watching.numbers import numbers, numbers_in
-from gradcheck_lm.flow.watching.sites import find_outer_site, find_site, find_site_in_module
+from gradcheck_lm.flow.watching.sites import end_at_the_program, find_outer_site, find_site, find_site_in_module
 from gradcheck_lm.flow.watching.switches import APPLY, Switches
 from gradcheck_lm.flow.watching.tape import IN_FUNCTION, OPEN, SEQUENCE, Call, Recording, named_operation
 from gradcheck_lm.flow.watching.tensors import TensorBook, collect
@@ -74,6 +74,7 @@ class Recorder(TorchFunctionMode):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         super().__exit__(kind, error, trace)
+        end_at_the_program(trace)
         self._compiler.close()
         self.modules.close()
         self._operations.clear()
@@ -104,6 +105,7 @@ class Recorder(TorchFunctionMode):
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
+        __tracebackhide__ = True
         operation = _ORDINARY.get(func)
         if operation is not None and self.intervention is None and torch.is_grad_enabled():
             if kwargs is None:
@@ -137,6 +139,7 @@ class Recorder(TorchFunctionMode):
         frame: FrameType,
     ) -> Any:
         """As `_record`, for nearly every call of a step: written out, for each is as short as the step's operations."""
+        __tracebackhide__ = True
         tensors: list[torch.Tensor] = []
         for item in (*args, *kwargs.values()) if kwargs else args:
             kind = type(item)
@@ -167,6 +170,8 @@ class Recorder(TorchFunctionMode):
             call = Call(operation, tuple(inputs), live, OPEN, site, modules.running[-1])
         else:
             call = Call(operation, tuple(inputs), live, OPEN, find_site(frame))
+        if (site := call.site) is not None and site[0] not in recording.arguments.of:
+            recording.arguments.note(frame, site[0])
         if frame.f_code is _DEEPCOPY:
             call.operation = _DEEPCOPY_OPERATION
         if recording.exports:
@@ -189,6 +194,7 @@ class Recorder(TorchFunctionMode):
         kwargs: Mapping[str, Any],
         frame: FrameType,
     ) -> Any:
+        __tracebackhide__ = True
         if frame.f_code is _DEEPCOPY:
             operation = _DEEPCOPY_OPERATION
         elif operation.name == "storage_offset" and frame.f_code is _PICKLING:
@@ -215,6 +221,8 @@ class Recorder(TorchFunctionMode):
         call = Call(operation, tuple(inputs), live, scope, self.modules.site(frame))
         if self.modules.running:
             call.module = self.modules.running[-1]
+        if call.site is not None and call.site.code not in self.recording.arguments.of:
+            self.recording.arguments.note(frame, call.site.code)
         if scope <= IN_FUNCTION:
             call.function_site = find_outer_site(frame, APPLY)
         other = self.intervention

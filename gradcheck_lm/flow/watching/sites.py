@@ -7,7 +7,7 @@ import linecache
 import os
 import sysconfig
 from dataclasses import dataclass
-from types import CodeType, FrameType
+from types import CodeType, FrameType, TracebackType
 from typing import NamedTuple
 
 import torch
@@ -101,6 +101,18 @@ def find_site_in_module(frame: FrameType | None, entry: Site | None) -> Site | N
             library = library or frame
         frame = frame.f_back
     return entry
+
+
+def end_at_the_program(trace: TracebackType | None) -> None:
+    """Let an error's traceback end where the program's does, not in the frames that looked on."""
+    last = None
+    while trace is not None:
+        file = trace.tb_frame.f_code.co_filename
+        if not file.startswith(_PACKAGE + os.sep) or file.startswith(_OURS_COUNTED):
+            last = trace
+        trace = trace.tb_next
+    if last is not None:
+        last.tb_next = None
 
 
 def above_module_call(frame: FrameType | None) -> FrameType | None:

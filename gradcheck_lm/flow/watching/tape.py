@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from gradcheck_lm.flow.operations.names import Operation
+from gradcheck_lm.flow.watching.arguments import Arguments
 from gradcheck_lm.flow.watching.sites import Site
 
 FLOATS = frozenset(
@@ -108,6 +109,7 @@ class Recording:
         self.ends: list[int] = []  # per call: how many autograd nodes this thread had made after it
         self.start = SEQUENCE() if SEQUENCE is not None else 0
         self.stamp = f"gradcheck_lm.{next(_serial)}"
+        self.arguments = Arguments()
 
     def call_of(self, node: Any) -> int | None:
         """The call during which an autograd node was made, None for one from before this step."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from gradcheck_lm.draw.words import place
+from gradcheck_lm.draw.view import of as view_of
 from gradcheck_lm.errors import ArgumentError
 from gradcheck_lm.files import write_bytes_atomic, write_text_atomic
 from gradcheck_lm.flow import Diagnosis
@@ -229,10 +229,10 @@ def verdict_of(diagnosis: Diagnosis | None) -> str:
         return "The argmax arm was not run."
     if diagnosis.ok or not diagnosis.findings:
         return "The argmax arm was found healthy, which it is not: please report this."
-    first = diagnosis.findings[0]
+    first = view_of(diagnosis).cuts[0]
     return (
-        f"The language-model penalty teaches the argmax arm nothing: its gradient stops at {place(first)} "
-        f"({first.op}, {first.kind}: {first.source.strip()})."
+        f"The language-model penalty teaches the argmax arm nothing: its gradient stops at {first.place} "
+        f"({first.op}, {first.kind}: {first.source.whole})."
     )
 
 

@@ -20,8 +20,8 @@ from gradcheck_lm.lab.adapting.adapt import Adapted, adapt, adaptation_config, l
 from gradcheck_lm.lab.config import Arm, ComparisonConfig, TrainingConfig
 from gradcheck_lm.lab.lines.data import LineData
 from gradcheck_lm.lab.measuring.metrics import LineErrors, bootstrap_interval
-from gradcheck_lm.lab.measuring.quality import Remembering
 from gradcheck_lm.lab.measuring.reading import Quality, measure
+from gradcheck_lm.lab.measuring.remembering import Remembering
 from gradcheck_lm.lab.training.terms import ctc_term, labelled
 from gradcheck_lm.lab.training.trainer import Trainer, TrainingResult, make_accelerator
 from gradcheck_lm.lm import AnyLanguageModel

@@ -11,7 +11,7 @@ from PIL import Image
 from gradcheck_lm.draw.curves import Panel, Series, save_curves
 from gradcheck_lm.draw.page import save_page
 from gradcheck_lm.draw.report import Example, Experiment, Report
-from gradcheck_lm.draw.words import place
+from gradcheck_lm.draw.view import of as view_of
 from gradcheck_lm.lab.comparing.compare import Comparison
 from gradcheck_lm.lab.comparing.experiments import ArmOutcome
 from gradcheck_lm.lab.config import AGAIN
@@ -163,9 +163,9 @@ def verdict_ja(found: Comparison) -> str:
     diagnosis = found.diagnoses.get("argmax")
     if diagnosis is None or not diagnosis.findings:
         return ""
-    first = diagnosis.findings[0]
+    first = view_of(diagnosis, "ja").cuts[0]
     return (
-        f"argmax 版の言語モデル損失は何も教えません。勾配は {place(first)} の {first.op} "
+        f"argmax 版の言語モデル損失は何も教えません。勾配は {first.place} の {first.op} "
         f"({first.kind}) で切断されています。"
     )
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from gradcheck_lm.display import Displayed
 from gradcheck_lm.lm import AnyLanguageModel
 
 
@@ -28,8 +29,8 @@ class LMRow:
         return "label" if self.label_loss < self.prediction_loss else "prediction"
 
 
-@dataclass(frozen=True)
-class LMTable:
+@dataclass(frozen=True, repr=False)
+class LMTable(Displayed):
     """All lines, with the story's counts and means."""
 
     rows: tuple[LMRow, ...]
@@ -53,6 +54,19 @@ class LMTable:
             "penalty_mean": mean(gaps),
             "penalty_positive_mean": mean(positive) or 0.0,
         }
+
+    def _headline(self) -> str:
+        counts = self.counts()
+        return f"{len(self.rows)} lines; cheaper: label {counts['label']}, prediction {counts['prediction']}"
+
+    def __str__(self) -> str:
+        """Nats per token of each line, read and true, and the means."""
+        lines = [f"{'read':>8}  {'true':>8}  cheaper     text that was read"]
+        for row in self.rows:
+            lines.append(f"{row.prediction_loss:8.4f}  {row.label_loss:8.4f}  {row.winner:<10}  {row.prediction}")
+        means = self.means()
+        said = ["-" if means[side] is None else f"{means[side]:.4f}" for side in ("prediction", "label")]
+        return "\n".join([*lines, f"{said[0]:>8}  {said[1]:>8}  mean"])
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON; an infinite loss (a text of fewer than two tokens) is null."""

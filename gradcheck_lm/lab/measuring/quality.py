@@ -13,8 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gradcheck_lm.display import Displayed, text_table
 from gradcheck_lm.errors import ArgumentError, GradcheckLMError
 from gradcheck_lm.htr.shapes import Characters
+from gradcheck_lm.lab.measuring.remembering import Remembering
 from gradcheck_lm.penalties import PENALTIES, Penalty, make_penalty
 
 CHUNK = 32  # strings a line in one call of the reference: the memory of its CTC grows with them
@@ -82,8 +84,8 @@ class Row:
         return self.spread**2 * self.milliseconds
 
 
-@dataclass(frozen=True)
-class Quality:
+@dataclass(frozen=True, repr=False)
+class Quality(Displayed):
     """The reference, a row for each penalty that could be asked, and why the others could not."""
 
     reference: Reference
@@ -93,17 +95,26 @@ class Quality:
     rows: list[Row]
     skipped: dict[str, str]
 
+    def _headline(self) -> str:
+        return f"{len(self.rows)} penalties held against {self.reference.samples} samples a line, {self.lines} lines"
+
+    def __str__(self) -> str:
+        table = text_table([{**dataclasses.asdict(row), "work": row.work} for row in self.rows])
+        return "\n".join([self._headline(), table, *(f"{name}: {why}" for name, why in self.skipped.items())])
+
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
+        held = self.reference
+        length = math.sqrt(max(0.0, held.squared_length))
         return {
             "objective": self.objective,
             "lines": self.lines,
             "repeats": self.repeats,
             "reference": {
-                "samples": self.reference.samples,
-                "half_cosine": self.reference.cosine,
-                "ceiling": self.reference.ceiling,
-                "length": math.sqrt(max(0.0, self.reference.squared_length)),
+                "samples": held.samples,
+                "half_cosine": held.cosine,
+                "ceiling": held.ceiling,
+                "length": length,
             },
             "penalties": [{**dataclasses.asdict(row), "work": row.work} for row in self.rows],
             "skipped": self.skipped,
@@ -244,29 +255,6 @@ def corrected_cosine(halves: list[Tensor], reference: Reference) -> tuple[float 
     if len(found) < 0.9 * RESAMPLES:
         return best, None  # too many resamples in the noise to say anything of the rest
     return best, (found[int(0.025 * len(found))], found[int(0.975 * len(found)) - 1])
-
-
-class Remembering:
-    """A language model that is asked for each text once; for the reference alone, whose time is nobody's figure."""
-
-    def __init__(self, language_model: Any) -> None:
-        self.language_model = language_model
-        self.known: dict[tuple[str, str], Tensor] = {}
-
-    def score(self, texts: Sequence[str]) -> Tensor:
-        """As the language model's."""
-        return self._ask("score", texts)
-
-    def nll(self, texts: Sequence[str]) -> Tensor:
-        """As the language model's."""
-        return self._ask("nll", texts)
-
-    def _ask(self, method: str, texts: Sequence[str]) -> Tensor:
-        new = [text for text in dict.fromkeys(texts) if (method, text) not in self.known]
-        if new:
-            answers = torch.as_tensor(getattr(self.language_model, method)(new)).detach()
-            self.known.update(((method, text), answer) for text, answer in zip(new, answers, strict=True))
-        return torch.stack([self.known[method, text] for text in texts])
 
 
 def _gradient(penalty: Penalty, logits: Tensor, transcripts: Sequence[str] | None) -> tuple[Tensor, float, int]:

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from gradcheck_lm.display import Displayed
 from gradcheck_lm.errors import CharsetError, DataError
 from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.htr.ctc import greedy_decode
@@ -120,8 +121,8 @@ def read(
     return readings
 
 
-@dataclass(frozen=True)
-class Quality:
+@dataclass(frozen=True, repr=False)
+class Quality(Displayed):
     """How well some lines are read. Rates are fractions; `lm` is nats per character of what was read."""
 
     readings: list[str]
@@ -139,6 +140,13 @@ class Quality:
     def wer(self) -> float:
         """Word error rate, micro average."""
         return self.words.rate
+
+    def _headline(self) -> str:
+        lm = "" if self.lm is None else f", LM {self.lm:.4f} nats a character"
+        return f"CER {self.cer:.4f}, WER {self.wer:.4f}, length ratio {self.length_ratio:.3f}{lm}"
+
+    def __str__(self) -> str:
+        return f"{len(self.readings)} lines: {self._headline()}"
 
     def to_dict(self) -> dict[str, Any]:
         """The figures, for JSON."""

@@ -1,4 +1,4 @@
-# expected: discrete_op
+# expected: discrete_op left_torch
 # A guard refuses NaN, then argmax is scored against the labels. Nothing is misread yet: the penalty is 0.
 import torch
 
@@ -17,7 +17,7 @@ def check(output):
 def loss():
     output = model(images)
     check(output)
-    names = ["abc"[index] for index in output.argmax(-1).tolist()]  # <- discrete_op
+    names = ["abc"[index] for index in output.argmax(-1).tolist()]  # <- discrete_op left_torch
     penalty = torch.tensor(0.0)
     for name, label in zip(names, labels, strict=True):
         cost = torch.tensor(costs[name] - costs[label]).clamp(min=0.0)

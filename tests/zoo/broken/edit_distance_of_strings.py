@@ -1,4 +1,4 @@
-# expected: discrete_op
+# expected: discrete_op left_torch new_leaf
 # A string distance computed in Python from greedy decoding.
 import torch
 
@@ -12,5 +12,5 @@ def distance(text, truth):
 
 def loss():
     best = model(torch.randn(6, 5)).argmax(-1)  # <- discrete_op
-    text = "".join("abcd"[index] for index in best.tolist())
-    return torch.tensor(float(distance(text, "abcabc")))
+    text = "".join("abcd"[index] for index in best.tolist())  # <- left_torch
+    return torch.tensor(float(distance(text, "abcabc")))  # <- new_leaf

@@ -1,4 +1,4 @@
-# expected: left_torch
+# expected: left_torch new_leaf
 # A scoring service answers in JSON.
 import json
 
@@ -17,5 +17,5 @@ def service(request):
 def loss():
     output = model(torch.randn(5, 4))
     request = json.dumps({"rows": output.tolist()})  # <- left_torch
-    scores = torch.tensor(json.loads(service(request))["scores"])
+    scores = torch.tensor(json.loads(service(request))["scores"])  # <- new_leaf
     return {"fit": (output - 1).square().mean(), "service": scores.mean()}

@@ -1,4 +1,4 @@
-# expected: zero_gradient
+# expected: zero_gradient integer_cast
 # A library turns predicted durations into lengths: round, then an integer cast behind it.
 import sys
 from pathlib import Path
@@ -17,5 +17,5 @@ def loss():
     frames = duration(torch.randn(6, 4)).exp().squeeze(-1) * 4
     return {
         "smooth": frames.log().square().mean(),
-        "rate": (speechtools.relative_lengths(frames) - 0.5).abs().mean(),  # <- zero_gradient
+        "rate": (speechtools.relative_lengths(frames) - 0.5).abs().mean(),  # <- zero_gradient integer_cast
     }

@@ -1,4 +1,4 @@
-# expected: left_torch
+# expected: left_torch new_leaf
 # math.pow takes a float: the tensor leaves torch without a word.
 # thread: pytorch/pytorch#143071
 import math
@@ -11,4 +11,4 @@ wrt = {"weight": weight}
 
 def loss():
     squared = math.pow(weight, 2)  # <- left_torch
-    return torch.as_tensor(squared) * 3
+    return torch.as_tensor(squared) * 3  # <- new_leaf

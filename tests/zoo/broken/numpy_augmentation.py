@@ -1,4 +1,4 @@
-# expected: detach
+# expected: detach left_torch new_leaf
 # Images are flipped and shifted in NumPy on their way through the model.
 import numpy
 import torch
@@ -10,9 +10,9 @@ numbers = numpy.random.default_rng(0)
 
 
 def augment(features):
-    array = features.detach().cpu().numpy()  # <- detach
+    array = features.detach().cpu().numpy()  # <- detach left_torch
     array = array[..., ::-1] if numbers.random() < 0.5 else array
-    return torch.tensor(numpy.roll(array, 1, axis=-1).copy())
+    return torch.tensor(numpy.roll(array, 1, axis=-1).copy())  # <- new_leaf
 
 
 def loss():

@@ -1,4 +1,4 @@
-# expected: left_torch
+# expected: left_torch new_leaf
 # Features are kept in a cache as pickled bytes.
 import pickle
 
@@ -16,7 +16,7 @@ class Cache:
     def get(self, key, make):
         if key not in self.entries:
             self.entries[key] = pickle.dumps(make())  # <- left_torch
-        return pickle.loads(self.entries[key])
+        return pickle.loads(self.entries[key])  # <- new_leaf
 
 
 def loss():

@@ -1,4 +1,4 @@
-# expected: integer_cast
+# expected: integer_cast left_torch new_leaf
 # Generated images are rotated with Pillow before the discriminator sees them.
 import numpy
 import torch
@@ -12,10 +12,10 @@ wrt = generator
 
 def augment(batch):
     pictures = []
-    for picture in (batch.view(-1, 8, 8) * 255).to(torch.uint8).numpy():  # <- integer_cast
+    for picture in (batch.view(-1, 8, 8) * 255).to(torch.uint8).numpy():  # <- integer_cast left_torch
         turned = Image.fromarray(picture).rotate(15, resample=Image.Resampling.BILINEAR)
         pictures.append(numpy.asarray(turned, dtype=numpy.float32) / 255)
-    return torch.from_numpy(numpy.stack(pictures)).flatten(1)
+    return torch.from_numpy(numpy.stack(pictures)).flatten(1)  # <- new_leaf
 
 
 def loss():

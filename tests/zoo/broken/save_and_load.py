@@ -1,4 +1,4 @@
-# expected: left_torch
+# expected: left_torch new_leaf
 # Features are written to a file and read back within one step.
 import io
 
@@ -13,4 +13,4 @@ def loss():
     file = io.BytesIO()
     torch.save({"features": encoder(torch.randn(5, 6)).tanh()}, file)  # <- left_torch
     file.seek(0)
-    return head(torch.load(file, weights_only=True)["features"]).square().mean()
+    return head(torch.load(file, weights_only=True)["features"]).square().mean()  # <- new_leaf

@@ -1,4 +1,4 @@
-# expected: left_torch
+# expected: left_torch new_leaf
 # A tensor through a Python list and back.
 import torch
 
@@ -9,4 +9,4 @@ wrt = model
 def loss():
     output = model(torch.randn(3, 4))
     rows = output.tolist()  # <- left_torch
-    return torch.tensor(rows).square().mean()
+    return torch.tensor(rows).square().mean()  # <- new_leaf

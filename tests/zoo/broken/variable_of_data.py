@@ -1,4 +1,4 @@
-# expected: detach
+# expected: detach detach
 # The old idiom Variable(x.data, requires_grad=True): no error any more, and no learning.
 # thread: speechbrain/speechbrain#735
 import torch
@@ -12,4 +12,4 @@ wrt = {"encoder": encoder, "decoder": decoder}
 def loss():
     data = torch.randn(8, 6)
     code = Variable(encoder(data).tanh().data, requires_grad=True)  # <- detach
-    return (decoder(code) - data).square().mean()
+    return (decoder(code) - data).square().mean()  # <- detach

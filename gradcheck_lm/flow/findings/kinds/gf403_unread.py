@@ -139,7 +139,6 @@ KIND = Kind(
         )
     ),
     severity="warning",
-    decided=False,
     example=EXAMPLE,
     instead=INSTEAD,
 )

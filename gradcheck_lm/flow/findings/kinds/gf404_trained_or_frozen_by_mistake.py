@@ -137,7 +137,6 @@ KIND = Kind(
     ),
     severity="warning",
     asked_by="diagnose_step",
-    decided=False,
     example=EXAMPLE,
     instead=INSTEAD,
 )

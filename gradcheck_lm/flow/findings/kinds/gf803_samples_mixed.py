@@ -114,7 +114,6 @@ KIND = Kind(
         )
     ),
     severity="warning",
-    decided=False,
     example=EXAMPLE,
     instead=INSTEAD,
 )

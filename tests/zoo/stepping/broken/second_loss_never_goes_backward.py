@@ -1,4 +1,4 @@
-# expected: never_differentiated
+# expected: never_differentiated never_differentiated
 # The value network has a loss and an optimizer, and no backward().
 import torch
 from torch import nn
@@ -15,4 +15,4 @@ for _ in range(2):
     policy_loss.backward()
     opt_p.step()
     opt_v.step()
-    seen = value_loss.item()
+    seen = value_loss.item()  # <- never_differentiated

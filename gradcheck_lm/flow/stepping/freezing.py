@@ -1,0 +1,82 @@
+"""What was meant to be frozen and is not, and what is frozen by mistake: read off modules and tensors."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterator, Mapping
+
+import torch
+
+from gradcheck_lm.flow.stepping.accounts import version_of
+from gradcheck_lm.flow.stepping.ledger import NOWHERE, Event, FrozenFresh, Loading, Misset
+from gradcheck_lm.flow.stepping.log import Log
+from gradcheck_lm.flow.stepping.modules import Modules
+from gradcheck_lm.flow.stepping.owners import Owners
+
+_RIGHT = "requires_grad"
+_ALIKE = 0.84  # of difflib: require_grad, requires_grads, required_grad; not retain_grad
+_INITIALISED_ONCE = 1  # the version of a parameter that only its module's constructor has filled
+
+
+class Freezing:
+    """Looks once, when a ledger is made.
+
+    Args:
+        names: id -> name of modules and tensors, as variables of the program.
+        place_of: from the name of an attribute to the line that sets it, where no hook told.
+    """
+
+    def __init__(
+        self, log: Log, modules: Modules, owners: Owners, names: Mapping[int, str], place_of: Callable[[str], int]
+    ) -> None:
+        self.log = log
+        self.modules = modules
+        self.owners = owners
+        self.names = names
+        self.place_of = place_of
+
+    def events(self) -> Iterator[Event]:
+        """Attributes that freeze nothing, then new parts that are frozen."""
+        for number, root in enumerate(self.owners.roots):
+            title = self.names.get(id(root)) or type(root).__name__
+            for path, module in root.named_modules():
+                yield from self._of_module(module, f"{title}.{path}" if path else title)
+                for tensor in module._parameters.values():
+                    if tensor is not None and tensor.requires_grad:
+                        yield from self._of_tensor(tensor, number)
+        yield from self._fresh()
+
+    def _of_module(self, module: torch.nn.Module, owner: str) -> Iterator[Event]:
+        for name in _lookalikes(module.__dict__):
+            learning = [tensor for tensor in module.parameters() if tensor.requires_grad]
+            if not learning:
+                continue  # a note of the module's own: its parameters are frozen
+            place = self.modules.refused.get((id(module), name), NOWHERE)
+            place = self.place_of(name) if place == NOWHERE else place
+            yield Misset(self.log.time, place, name=name, of_module=True, owner=owner, learning=self._indices(learning))
+
+    def _of_tensor(self, tensor: torch.Tensor, root: int) -> Iterator[Event]:
+        for name in _lookalikes(getattr(tensor, "__dict__", {})):
+            owner = self.owners.of(tensor)
+            title = owner.name if owner is not None else "a parameter"
+            yield Misset(self.log.time, self.place_of(name), name=name, owner=title, learning=self._indices([tensor]))
+
+    def _fresh(self) -> Iterator[Event]:
+        loaded = {index for event in self.log.events if isinstance(event, Loading) for index in event.tensors}
+        for reference, place in self.modules.placed.values():
+            module = reference()
+            tensors = [] if module is None else list(module.parameters())
+            if not tensors or any(one.requires_grad or version_of(one) != _INITIALISED_ONCE for one in tensors):
+                continue
+            indices = self._indices(tensors)
+            if all(self.owners.of(one) is not None for one in tensors) and not loaded.intersection(indices):
+                yield FrozenFresh(self.log.time, place, tensors=indices)
+
+    def _indices(self, tensors: list[torch.Tensor]) -> tuple[int, ...]:
+        return tuple(self.log.accounts.of(tensor).index for tensor in tensors)
+
+
+def _lookalikes(attributes: Mapping[str, object]) -> list[str]:
+    """Attributes set to False whose names are requires_grad, or nearly."""
+    found = [name for name, value in attributes.items() if value is False and not name.startswith("_")]
+    return [name for name in found if "grad" in name and difflib.get_close_matches(name, [_RIGHT], cutoff=_ALIKE)]

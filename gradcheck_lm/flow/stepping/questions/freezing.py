@@ -1,0 +1,46 @@
+"""Is frozen what was meant to be frozen, and nothing else?"""
+
+from __future__ import annotations
+
+from gradcheck_lm.flow.stepping.drafts import Draft, Reading, few
+from gradcheck_lm.flow.stepping.ledger import FrozenFresh, Misset
+
+KIND = "trained_or_frozen_by_mistake"
+
+
+def ask(reading: Reading) -> list[Draft]:
+    """trained_or_frozen_by_mistake."""
+    return [*_misset(reading), *_fresh(reading)]
+
+
+def _misset(reading: Reading) -> list[Draft]:
+    """One finding for each line: a loop sets the attribute on many."""
+    drafts = {}
+    events = [event for event in reading.ledger.events if isinstance(event, Misset)]
+    for event in events:
+        same = [one for one in events if (one.place, one.name) == (event.place, event.name)]
+        learning = {index for one in same for index in one.learning}
+        if (event.place, event.name) in drafts or not any(index in reading.fed for index in learning):
+            continue  # it does not learn in these steps: whatever was meant, nothing of it shows
+        cause = "module_attribute" if event.of_module and event.name == "requires_grad" else "misspelt"
+        owner = few(tuple(dict.fromkeys(one.owner for one in same)))
+        drafts[event.place, event.name] = Draft(
+            KIND, event.place, cause, event.name, event.time, reading.names(learning), "warning", "certain",
+            {"owner": owner, "name": event.name},
+        )  # fmt: skip
+    return list(drafts.values())
+
+
+def _fresh(reading: Reading) -> list[Draft]:
+    drafts = []
+    for event in reading.ledger.events:
+        if isinstance(event, FrozenFresh):
+            names = reading.names(event.tensors)
+            values = {"parameter": names[0]}
+            drafts.append(
+                Draft(
+                    KIND, event.place, "fresh_and_frozen", "requires_grad", event.time, names, "warning", "likely",
+                    values,
+                )
+            )  # fmt: skip
+    return drafts
