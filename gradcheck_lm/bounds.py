@@ -83,3 +83,6 @@ CSV = Bound(200_000_000, "bytes", "it is one line's logits; write .npy, which is
 CHARSET = Bound(200_000, "characters", "take out those that no line holds")
 # the deepest language models have 126
 LAYERS = Bound(1_000, "layers", "copy the folder's config.json again")
+# a 6-gram of 100 MB of text has 3 million n-grams, and 100 MB
+ARPA = Bound(2_000_000_000, "bytes", "prune the n-gram, or take a lower order")
+NGRAMS = Bound(20_000_000, "n-grams", "prune the n-gram, or take a lower order")

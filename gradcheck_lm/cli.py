@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
+import os
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
@@ -15,7 +17,9 @@ from gradcheck_lm.commands.common import friendly
 from gradcheck_lm.commands.compare import compare
 from gradcheck_lm.commands.doctor import doctor
 from gradcheck_lm.commands.explain import explain
+from gradcheck_lm.commands.help import CommandHelp, GroupHelp
 from gradcheck_lm.commands.ngram import train_ngram
+from gradcheck_lm.commands.options import takes_settings
 from gradcheck_lm.commands.quality import quality
 from gradcheck_lm.commands.read import evaluate, lm_table, mistakes, transcribe
 from gradcheck_lm.commands.run import run
@@ -23,11 +27,18 @@ from gradcheck_lm.commands.train import train, train_lm
 
 app = typer.Typer(
     name="gradcheck-lm",
+    cls=GroupHelp,
     help="Why does this gradient not arrive, on which line, and what do I use instead?",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+if os.environ.get("NO_COLOR"):  # typer's boxes around a wrong option would stay bold and dim
+    with contextlib.suppress(ImportError):
+        import typer.rich_utils
+
+        typer.rich_utils.COLOR_SYSTEM = None
 
 DEBUGGER, LABORATORY, COURSE, SETUP = "The debugger", "The laboratory", "The course", "Setting up"
 # a script's own options must reach the script untouched
@@ -38,8 +49,9 @@ def add(
     command: Callable[..., Any], panel: str, *examples: str, name: str = "", to: typer.Typer = app, **settings: Any
 ) -> None:
     """Make a function a command: its docstring is the help, and the examples stand below it."""
-    to.command(name or command.__name__, rich_help_panel=panel, **_help(command, examples), **settings)(
-        friendly(command)
+    shown = _help(command, examples)
+    to.command(name or command.__name__, cls=CommandHelp, rich_help_panel=panel, **shown, **settings)(
+        friendly(takes_settings(command))
     )
 
 
@@ -56,7 +68,10 @@ add(
     "run -m my.package.train", context_settings=SCRIPT,
 )  # fmt: skip
 add(explain, DEBUGGER, "explain GF101", "explain left_torch --lang ja", "explain --json")
-add(compare, LABORATORY, "compare", "compare --lm char --steps 5 --out runs/quick")
+add(
+    compare, LABORATORY, "compare", "compare --lm char --steps 5 --out runs/quick",
+    "compare --data my-lines/ --recogniser mine.safetensors --out runs/mine",
+)  # fmt: skip
 add(
     train, LABORATORY, "train --out runs/synthetic --lines 2000 --steps 300",
     "train --out runs/mine --data lines/ --recogniser synthetic",
@@ -77,8 +92,10 @@ add(
 )  # fmt: skip
 add(doctor, SETUP, "doctor", "doctor --fix")
 
-lessons = typer.Typer(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
-lessons.callback(**_help(course.board, ["lessons", "lessons --lang ja"]))(friendly(course.board))
+lessons = typer.Typer(
+    cls=GroupHelp, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]}
+)
+lessons.callback(**_help(course.board, ["lessons", "lessons --lang ja"]))(friendly(takes_settings(course.board)))
 app.add_typer(lessons, name="lessons", rich_help_panel=COURSE)
 add(course.check, COURSE, "lessons check", "lessons check l03", to=lessons)
 add(course.hint, COURSE, "lessons hint", "lessons hint l03 --lang ja", to=lessons)

@@ -50,6 +50,19 @@ def gpu(
 
 @app.command()
 @friendly
+def peers(
+    out: Annotated[Path, typer.Option(help="Folder for peers.json and peers.md.")] = Path("docs/results"),
+    again: Annotated[str, typer.Option(help="'all': measure anew; 'ours': this debugger alone.")] = "",
+) -> None:
+    """Programs after other debuggers' public cases, under this one and under those; the page of what each sees."""
+    from gradcheck_lm.bench.peers import run_peers
+
+    for path in run_peers(out, again=again, progress=note):
+        typer.echo(str(path))
+
+
+@app.command()
+@friendly
 def figures(
     out: Annotated[Path, typer.Option(help="Folder for the pictures.")] = Path("docs/figures"),
 ) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gradcheck_lm.bench.architecture import write_architecture
+from gradcheck_lm.bench.options_page import options_page
 from gradcheck_lm.errors import GradcheckLMError
 from gradcheck_lm.files import write_text_atomic
 from gradcheck_lm.flow.findings.explain import markdown
@@ -28,7 +29,8 @@ class Program:
 
 def write_docs(out: str | Path) -> list[Path]:
     """Write the generated pages; gives their paths."""
-    return [write_text_atomic(Path(out) / "findings.md", findings_page()), *write_architecture(out)]
+    pages = {"findings.md": findings_page(), "options.md": options_page()}
+    return [*(write_text_atomic(Path(out) / name, text) for name, text in pages.items()), *write_architecture(out)]
 
 
 def read_program(path: Path) -> Program:

@@ -19,8 +19,8 @@ from gradcheck_lm.draw.two_graphs import side_by_side
 from gradcheck_lm.files import write_text_atomic
 from gradcheck_lm.flow.findings.model import Diagnosis
 from gradcheck_lm.htr.checkpoint import SYNTHETIC, checkpoint_path, load_recogniser
-from gradcheck_lm.lab.comparing.compare import make_benches
 from gradcheck_lm.lab.comparing.evidence import diagnose_arm
+from gradcheck_lm.lab.comparing.lines import make_benches
 from gradcheck_lm.lab.config import ComparisonConfig, with_labels_arms
 from gradcheck_lm.lm import load_language_model
 

@@ -15,6 +15,7 @@ from typing import Any
 from gradcheck_lm.course.catalogue import Lesson, find_lesson, lessons_in
 from gradcheck_lm.course.judge import checks_of, title_of
 from gradcheck_lm.course.language import LANGUAGES
+from gradcheck_lm.course.mutating.strength import recorded
 from gradcheck_lm.course.pages import Page, index_page
 from gradcheck_lm.errors import GradcheckLMError
 from gradcheck_lm.files import write_bytes_atomic, write_text_atomic
@@ -68,7 +69,7 @@ def run_page(lesson: Lesson, place: Path, following: Lesson | None = None) -> Pa
     """Run a lesson; its pictures and its record end in `place`."""
     events = record_of(lesson, place)
     titles = [title_of(check) for check in checks_of(lesson.folder).values()]
-    return Page(lesson, events, titles, following)
+    return Page(lesson, events, titles, following, recorded(lesson.course).get(lesson.name, {}))
 
 
 def record_of(lesson: Lesson, place: Path) -> list[dict[str, Any]]:

@@ -73,7 +73,7 @@ def run_mutants(
         count: faults in all, the named ones among them.
         seed: by which the others are drawn.
         minutes: for the whole; what is not begun by then is left out and counted.
-        limit: seconds of pytest for one fault; one that takes longer hangs, and counts as seen.
+        limit: seconds of pytest for one fault; what is not decided by then counts as neither.
         baseline: first see all tests pass without a fault.
     Raises:
         GradcheckLMError: there are no tests here, or they fail without a fault.
@@ -84,21 +84,21 @@ def run_mutants(
     if baseline:
         _must_pass(progress)
     began = time.monotonic()
-    results: list[dict[str, Any]] = []
+    report: dict[str, Any] = {
+        "command": f"python -m gradcheck_lm.bench mutants --count {count} --seed {seed}",
+        "chosen": len(chosen),
+        "minutes": 0.0,
+        "mutants": [],
+    }
+    out = Path(out)
     for number, mutation in enumerate(chosen, 1):
         if time.monotonic() - began > 60 * minutes:
             break
         result = asdict(mutation) | judge(mutation, limit)
-        results.append(result)
+        report["mutants"].append(result)
+        report["minutes"] = round((time.monotonic() - began) / 60, 1)
+        write_text_atomic(out / "mutants.json", json.dumps(report, indent=1) + "\n")  # a run cut short is not lost
         progress(f"{number}/{len(chosen)} {result['end']}: {mutation.path}:{mutation.line} {mutation.new.strip()}")
-    report = {
-        "command": f"python -m gradcheck_lm.bench mutants --count {count} --seed {seed}",
-        "chosen": len(chosen),
-        "minutes": round((time.monotonic() - began) / 60, 1),
-        "mutants": results,
-    }
-    out = Path(out)
-    write_text_atomic(out / "mutants.json", json.dumps(report, indent=1) + "\n")
     return write_text_atomic(out / "mutants.md", page(report))
 
 
@@ -114,7 +114,7 @@ def _must_pass(progress: Callable[[str], Any]) -> None:
 
 
 def judge(mutation: Mutation | None, limit: float = 120.0, tests: tuple[tuple[str, ...], ...] = ()) -> dict[str, Any]:
-    """Whether a fault is seen: {"end": "seen" | "survived" | "hung", "by": the first test that failed, "seconds"}."""
+    """Whether a fault is seen: {"end": "seen" | "survived" | "undecided", "by": the first failing test, "seconds"}."""
     began = time.monotonic()
     environment = os.environ | {"PYTHONPATH": str(CHECKOUT), "OMP_NUM_THREADS": "1"}
     if mutation is not None:
@@ -129,7 +129,7 @@ def judge(mutation: Mutation | None, limit: float = 120.0, tests: tuple[tuple[st
                 command, cwd=CHECKOUT, env=environment, capture_output=True, text=True, timeout=max(left, 1.0)
             )
         except subprocess.TimeoutExpired:
-            end, by = "hung", arguments[0]
+            end, by = "undecided", arguments[0]
             break
         if done.returncode not in (0, 5):  # 5: nothing was collected
             failed = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
@@ -142,7 +142,8 @@ def page(report: dict[str, Any]) -> str:
     """The report as Markdown."""
     mutants = report["mutants"]
     missed = [one for one in mutants if one["end"] == "survived"]
-    seen = len(mutants) - len(missed)
+    undecided = [one for one in mutants if one["end"] == "undecided"]
+    seen = len(mutants) - len(missed) - len(undecided)
     lines = [
         "# Do the tests see a fault?", "",
         f"`{report['command']}`", "",
@@ -150,23 +151,23 @@ def page(report: dict[str, Any]) -> str:
         f"not fit into the time), one at a time, each with its room's tests; **{seen} of {len(mutants)} are seen**. "
         "The first are named: a review found that no test saw them. The others are drawn by a seed from the syntax "
         "trees, from each room in turn: a comparison turned round, `and` for `or`, a `not` left out, a number one "
-        "larger, `min` for `max`, a `return` of nothing. A fault that makes the tests hang counts as seen. Not every "
-        "survivor is a gap: some change nothing.", "",
+        "larger, `min` for `max`, a `return` of nothing. Not every survivor is a gap: some change nothing. "
+        f"{len(undecided)} were not decided within the time for one.", "",
         "| room | seen | of |", "|---|---|---|",
     ]  # fmt: skip
     rooms: dict[str, list[dict[str, Any]]] = {}
     for one in mutants:
         rooms.setdefault(one["path"].partition("/")[0] if "/" in one["path"] else "flow/*.py", []).append(one)
     for room, found in sorted(rooms.items()):
-        lines.append(f"| {room} | {sum(one['end'] != 'survived' for one in found)} | {len(found)} |")
+        lines.append(f"| {room} | {sum(one['end'] == 'seen' for one in found)} | {len(found)} |")
     lines += ["", "## Survivors", ""]
     for one in missed:
-        lines += [f"- `flow/{one['path']}:{one['line']}` ({one['what']})", "", "  ```python"]
-        lines += [f"  {one['old'].strip()}", f"  {one['new'].strip()}", "  ```", ""]
+        lines += [f"- `flow/{one['path']}:{one['line']}` ({one['what']})", "", "  ```diff"]
+        lines += [f"  - {one['old'].strip()}", f"  + {one['new'].strip()}", "  ```", ""]
     lines += [] if missed else ["None.", ""]
     lines += ["## Seen, and by which test first", "", "| fault | becomes | test |", "|---|---|---|"]
     for one in mutants:
-        if one["end"] != "survived":
+        if one["end"] == "seen":
             changed = one["new"].strip().replace("|", "\\|")
             test = one["by"].rpartition("/")[2].replace("|", "\\|")
             lines.append(f"| `{one['path']}:{one['line']}` | `{changed}` | {test} |")

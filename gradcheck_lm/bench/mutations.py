@@ -100,8 +100,13 @@ def named(root: Path = ROOT) -> list[Mutation]:
 def mutations(relative: str, source: str) -> Iterator[Mutation]:
     """Every fault that can be put into one module."""
     lines = source.split("\n")
+    skipped: set[int] = set()
     for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ClassDef):
+            skipped.update(id(part) for decorator in node.decorator_list for part in ast.walk(decorator))
         number = getattr(node, "lineno", 0)
+        if id(node) in skipped:
+            continue  # a frozen dataclass that is not frozen does the same
         if not number or getattr(node, "end_lineno", 0) != number or not lines[number - 1].isascii():
             continue
         line = lines[number - 1]

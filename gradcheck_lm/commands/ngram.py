@@ -5,28 +5,30 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from gradcheck_lm.commands.common import note, say, show_json
+from gradcheck_lm.commands.train import Text
 from gradcheck_lm.errors import ArgumentError, DataError
 from gradcheck_lm.foreign import read_text
+from gradcheck_lm.options import Option
 
 
 def train_ngram(
-    out: Annotated[Path, typer.Option(help="Folder for the model; use it as --lm FOLDER.")],
-    text: Annotated[
-        list[str] | None,
-        typer.Option(help="'stdlib', 'bible', a text file or a folder of them. Repeatable; by default the first two."),
-    ] = None,
-    order: Annotated[int, typer.Option(help="Characters in the longest n-gram.")] = 6,
-    smallest_count: Annotated[int, typer.Option(help="Drop n-grams seen less often: a smaller model.")] = 1,
+    out: Annotated[Path, Option("Folder for the model; use it as --lm FOLDER.", metavar="DIR")],
+    text: Text = (),
+    order: Annotated[int, Option("Characters in the longest n-gram.", least=1)] = 6,
+    smallest_count: Annotated[int, Option("Drop n-grams seen less often: a smaller model.", least=1)] = 1,
     characters: Annotated[
-        str, typer.Option(help="'standard' (the recogniser's 79), 'all' (those of the text), or the characters.")
+        str,
+        Option(
+            "'standard' (the recogniser's 79), 'all' (those of the text), or the characters.",
+            suggestions=("standard", "all"),
+        ),
     ] = "standard",
     whole_lines: Annotated[
-        bool, typer.Option(help="Each line of the files is one line of handwriting, with a begin and an end to learn.")
+        bool,
+        Option("Each line of the files is one line of handwriting, with a begin and an end to learn.", switch=False),
     ] = False,
-    json_output: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+    json_output: Annotated[bool, Option("Print the figures as JSON.", name="json", switch=True)] = False,
 ) -> None:
     """Train a character n-gram from any text, for fused decoding and the exact penalty. Seconds for a novel."""
     from gradcheck_lm.htr.charset import Charset

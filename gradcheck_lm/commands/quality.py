@@ -6,10 +6,12 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from gradcheck_lm.commands.common import note, plain, say, show_json
-from gradcheck_lm.commands.data import LINES, Blank, CharsetFile, OkOnly, Split, Tags, choose
+from gradcheck_lm.commands.data import Choice, Device, Json, Recogniser
+from gradcheck_lm.commands.options import argument
+from gradcheck_lm.lab.config import LANGUAGE_MODELS, SHIPPED
+from gradcheck_lm.lab.settings import LINES, LM_HELP, QualitySettings
+from gradcheck_lm.options import Option
 
 if TYPE_CHECKING:
     from gradcheck_lm.lab.measuring.quality import Quality
@@ -18,31 +20,19 @@ if TYPE_CHECKING:
 def quality(
     data: Annotated[
         Path | None,
-        typer.Argument(
-            help=f"{LINES} Or logits of your own: .npy (T, N, C); .npz with 'logits' and, if you have them, 'labels' "
-            "and 'characters'; .csv; or a folder of these. Left out: lines in a hand never seen in training."
+        argument(
+            f"{LINES} Or logits of your own: .npy (T, N, C); .npz with 'logits' and, if you have them, 'labels' "
+            "and 'characters'; .csv; or a folder of these. Left out: lines in a hand never seen in training.",
+            metavar="[DATA]",
         ),
     ] = None,
-    recogniser: Annotated[str, typer.Option(help="A checkpoint, or 'synthetic' (the one that ships).")] = "synthetic",
-    lm: Annotated[
-        str, typer.Option(help="'char', 'ngram', 'smollm2', 'gpt2', or a folder with a causal LM or an n-gram.")
-    ] = "char",
-    penalties: Annotated[str, typer.Option(help="Names, separated by commas; by default all.")] = "",
-    objective: Annotated[
-        str, typer.Option(help="'hinge' (the default with labels), 'score' (without), 'sum' or 'ratio'.")
-    ] = "",
-    lines: Annotated[int, typer.Option(help="How many lines.")] = 8,
-    split: Split = None,
-    ok_only: OkOnly = False,
-    tags: Tags = None,
-    charset: CharsetFile = None,
-    blank: Blank = "",
-    samples: Annotated[int, typer.Option(help="Strings a line for the reference gradient.", min=4)] = 2000,
-    repeats: Annotated[int, typer.Option(help="Calls of each penalty.", min=4)] = 20,
-    seed: Annotated[int, typer.Option(help="Seed of lines and draws.")] = 0,
-    out: Annotated[Path | None, typer.Option(help="Folder for quality.json and quality.png.")] = None,
-    device: Annotated[str | None, typer.Option(help="'cpu' or 'cuda'; by default the best there is.")] = None,
-    json_output: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    recogniser: Recogniser = SHIPPED,
+    lm: Annotated[str, Option(LM_HELP, suggestions=LANGUAGE_MODELS)] = "char",
+    settings: QualitySettings = QualitySettings(),
+    choice: Choice = Choice(),
+    out: Annotated[Path | None, Option("Folder for quality.json and quality.png.", metavar="DIR")] = None,
+    device: Device = None,
+    json_output: Json = False,
 ) -> None:
     """Hold each penalty's gradient against a reference of thousands of samples: direction, noise, cost.
 
@@ -56,13 +46,11 @@ def quality(
     from gradcheck_lm.lab.measuring.quality_input import load_input
     from gradcheck_lm.lm import load_language_model
 
-    names = [name.strip() for name in penalties.split(",") if name.strip()] or None
     note("reading the lines")
-    if data is not None and is_logits(data):
-        chosen = choose(split, ok_only, tags, charset, blank).of_logits(data)
-    else:
-        chosen = choose(split, ok_only, tags, charset, blank).of_lines(data)
-    found = load_input(data, recogniser=recogniser, lines=lines, seed=seed, device=device, progress=note, **chosen)
+    chosen = choice.of_logits(data) if data is not None and is_logits(data) else choice.of_lines(data)
+    found = load_input(
+        data, recogniser=recogniser, lines=settings.lines, seed=settings.seed, device=device, progress=note, **chosen
+    )
     note(f"loading the language model {lm}")
     language_model = load_language_model(lm, device=found.logits.device)
     measured = gradient_quality(
@@ -70,11 +58,11 @@ def quality(
         found.transcripts,
         language_model,
         found.charset,
-        names=names,
-        objective=objective or None,
-        samples=samples,
-        repeats=repeats,
-        seed=seed,
+        names=settings.penalties or None,
+        objective=settings.objective,
+        samples=settings.samples,
+        repeats=settings.repeats,
+        seed=settings.seed,
         progress=note,
     )
     report: dict[str, Any] = {"lines_from": found.source, "language_model": lm, **measured.to_dict()}

@@ -5,37 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from gradcheck_lm.commands.common import note, say, show_json
-from gradcheck_lm.commands.data import (
-    LINES,
-    Beam,
-    Blank,
-    CharsetFile,
-    Data,
-    FuseBonus,
-    FuseName,
-    FuseWeight,
-    OkOnly,
-    Split,
-    Tags,
-    choose,
-)
-from gradcheck_lm.commands.readings import compare_logits, fusing, load, read_data, read_lines, read_logits
+from gradcheck_lm.commands.data import Choice, Data, Device, DropUnknown, Json, Limit, ReadAlong, Recogniser
+from gradcheck_lm.commands.options import argument
+from gradcheck_lm.commands.readings import compare_logits, load, read_data, read_lines, read_logits
 from gradcheck_lm.draw.lettering import cell
+from gradcheck_lm.lab.config import LANGUAGE_MODELS
+from gradcheck_lm.lab.settings import LINES, LM_HELP
+from gradcheck_lm.options import Option
 
 if TYPE_CHECKING:
     from gradcheck_lm.lab.measuring.scoring import ReadingChange
 
-Recogniser = Annotated[str, typer.Option(help="A checkpoint, or 'synthetic' (the one that ships).")]
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
-Limit = Annotated[int | None, typer.Option(help="Read only the first so many lines.")]
-DropUnknown = Annotated[
-    bool,
-    typer.Option("--drop-unknown", help="Leave characters that the recogniser cannot write out of the labels."),
-]
-Device = Annotated[str | None, typer.Option(help="'cpu' or 'cuda'; by default the best there is.")]
+_CHOICE, _ALONG = Choice(), ReadAlong()
+LanguageModel = Annotated[str, Option(LM_HELP, suggestions=LANGUAGE_MODELS)]
 
 
 def evaluate(
@@ -43,25 +26,15 @@ def evaluate(
     recogniser: Recogniser = "synthetic",
     lm: Annotated[
         str | None,
-        typer.Option(
-            help="Also print nats per character of a language model: 'smollm2', 'gpt2', 'char', or a folder with a "
-            "causal LM."
-        ),
+        Option(f"Also print nats per character of a language model: {LM_HELP}", suggestions=LANGUAGE_MODELS),
     ] = None,
     limit: Limit = None,
     drop_unknown: DropUnknown = False,
-    split: Split = None,
-    ok_only: OkOnly = False,
-    tags: Tags = None,
-    charset: CharsetFile = None,
-    blank: Blank = "",
-    fuse: FuseName = None,
-    fuse_weight: FuseWeight = 0.3,
-    fuse_bonus: FuseBonus = 0.6,
-    beam: Beam = 16,
+    choice: Choice = _CHOICE,
+    along: ReadAlong = _ALONG,
     before: Annotated[
         Path | None,
-        typer.Option(help="Logits of the same lines from before a change: print how the reading changed. Needs --lm."),
+        Option("Logits of the same lines from before a change: print how the reading changed. Needs --lm."),
     ] = None,
     device: Device = None,
     json_output: Json = False,
@@ -73,12 +46,12 @@ def evaluate(
     With --before, DATA and it are logits of one recogniser after and before it was changed, with labels or without:
     prints what `adapt` prints of its own.
     """
-    from gradcheck_lm.lab.comparing.report import percent
+    from gradcheck_lm.lab.comparing.sentences import percent
     from gradcheck_lm.lab.measuring.metrics import character_errors, length_ratio, word_errors
 
-    choice, along = choose(split, ok_only, tags, charset, blank), fusing(fuse, fuse_weight, fuse_bonus, beam)
+    fuse = along.fusing()
     if before is not None:
-        change = compare_logits(before, data, recogniser, lm, choice, limit=limit, device=device, fuse=along)
+        change = compare_logits(before, data, recogniser, lm, choice, limit=limit, device=device, fuse=fuse)
         show_change(change, lm, json_output)
         return
     labels, readings = read_data(
@@ -88,7 +61,7 @@ def evaluate(
         limit=limit,
         drop_unknown=drop_unknown,
         choice=choice,
-        fuse=along,
+        fuse=fuse,
     )
     cer, wer = character_errors(labels, readings).rate, word_errors(labels, readings).rate
     figures: dict[str, Any] = {
@@ -116,7 +89,8 @@ def evaluate(
 
 def show_change(found: ReadingChange, lm: str | None, json_output: bool) -> None:
     """Print how a reading changed."""
-    from gradcheck_lm.lab.comparing.report import number, percent
+    from gradcheck_lm.lab.comparing.report import number
+    from gradcheck_lm.lab.comparing.sentences import percent
 
     if json_output:
         show_json(found.to_dict())
@@ -133,18 +107,12 @@ def show_change(found: ReadingChange, lm: str | None, json_output: bool) -> None
 
 def transcribe(
     images: Annotated[
-        list[Path], typer.Argument(help=f"Pictures of single lines, folders of them, or data sets. {LINES} Or logits.")
+        tuple[Path, ...],
+        argument(f"Pictures of single lines, folders of them, or data sets. {LINES} Or logits.", metavar="IMAGES..."),
     ],
     recogniser: Recogniser = "synthetic",
-    split: Split = None,
-    ok_only: OkOnly = False,
-    tags: Tags = None,
-    charset: CharsetFile = None,
-    blank: Blank = "",
-    fuse: FuseName = None,
-    fuse_weight: FuseWeight = 0.3,
-    fuse_bonus: FuseBonus = 0.6,
-    beam: Beam = 16,
+    choice: Choice = _CHOICE,
+    along: ReadAlong = _ALONG,
     device: Device = None,
     json_output: Json = False,
 ) -> None:
@@ -152,10 +120,9 @@ def transcribe(
     from gradcheck_lm.htr.logits import is_logits
     from gradcheck_lm.htr.sources import open_lines
 
-    choice = choose(split, ok_only, tags, charset, blank)
-    along = fusing(fuse, fuse_weight, fuse_bonus, beam)
+    fuse = along.fusing()
     if len(images) == 1 and is_logits(images[0]):
-        names, _, readings = read_logits(images[0], recogniser, choice, fuse=along)
+        names, _, readings = read_logits(images[0], recogniser, choice, fuse=fuse)
     else:
         lines = open_lines(images, **choice.of_lines(", ".join(map(str, images[:3]))))
         for sentence in lines.notes:
@@ -164,7 +131,7 @@ def transcribe(
         names = [line.name for line in lines]
         if len(set(names)) < len(names):  # the same name in two folders
             names = [str(line.path or line.name) for line in lines]
-        readings = read_lines(model, known, lines, fuse=along)
+        readings = read_lines(model, known, lines, fuse=fuse)
     if json_output:
         show_json([{"image": name, "text": text} for name, text in zip(names, readings, strict=True)])
         return
@@ -175,16 +142,10 @@ def transcribe(
 def lm_table(
     data: Data,
     recogniser: Recogniser = "synthetic",
-    lm: Annotated[
-        str, typer.Option(help="'smollm2', 'gpt2', 'char', 'ngram', or a folder with a causal LM or an n-gram.")
-    ] = "smollm2",
-    limit: Annotated[int, typer.Option(help="How many lines; the story had 29.")] = 29,
+    lm: LanguageModel = "smollm2",
+    limit: Annotated[int, Option("How many lines; the story had 29.", least=1, metavar="LINES")] = 29,
     drop_unknown: DropUnknown = False,
-    split: Split = None,
-    ok_only: OkOnly = False,
-    tags: Tags = None,
-    charset: CharsetFile = None,
-    blank: Blank = "",
+    choice: Choice = _CHOICE,
     device: Device = None,
     json_output: Json = False,
 ) -> None:
@@ -194,7 +155,6 @@ def lm_table(
     from gradcheck_lm.lab.measuring.lm_table import lm_table as make_table
     from gradcheck_lm.lm import load_language_model
 
-    choice = choose(split, ok_only, tags, charset, blank)
     labels, readings = read_data(data, recogniser, device, limit=limit, drop_unknown=drop_unknown, choice=choice)
     note(f"loading the language model {lm}")
     found = make_table(load_language_model(lm, device=device), readings, labels)
@@ -218,14 +178,10 @@ def lm_table(
 def mistakes(
     data: Data,
     recogniser: Recogniser = "synthetic",
-    examples: Annotated[int, typer.Option(help="How many wrong lines to show, worst first.")] = 10,
+    examples: Annotated[int, Option("How many wrong lines to show, worst first.", least=0, metavar="LINES")] = 10,
     limit: Limit = None,
     drop_unknown: DropUnknown = False,
-    split: Split = None,
-    ok_only: OkOnly = False,
-    tags: Tags = None,
-    charset: CharsetFile = None,
-    blank: Blank = "",
+    choice: Choice = _CHOICE,
     device: Device = None,
     json_output: Json = False,
 ) -> None:
@@ -233,10 +189,9 @@ def mistakes(
     from gradcheck_lm.draw.terminal import console, table
     from gradcheck_lm.htr.charset import Charset
     from gradcheck_lm.htr.text import load_sentences
-    from gradcheck_lm.lab.comparing.report import percent
+    from gradcheck_lm.lab.comparing.sentences import percent
     from gradcheck_lm.lab.measuring.mistakes import find_mistakes, vocabulary
 
-    choice = choose(split, ok_only, tags, charset, blank)
     labels, readings = read_data(data, recogniser, device, limit=limit, drop_unknown=drop_unknown, choice=choice)
     note("collecting known words")
     standard = Charset.standard()

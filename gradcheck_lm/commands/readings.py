@@ -14,15 +14,6 @@ if TYPE_CHECKING:
     from gradcheck_lm.lab.measuring.scoring import ReadingChange
 
 
-def fusing(name: str | None, weight: float, length_bonus: float, beam: int = 16) -> Fusing | None:
-    """The options of a command as the laboratory takes them; None for greedy decoding."""
-    if name is None:
-        return None
-    from gradcheck_lm.lab.measuring.decoding import Fusing
-
-    return Fusing(name, weight, length_bonus, beam)
-
-
 def load(recogniser: str, device: str | None) -> tuple[Any, Any]:
     """A recogniser on its device, and its charset."""
     from gradcheck_lm.htr.checkpoint import load_recogniser
@@ -87,7 +78,7 @@ def read_lines(model: Any, charset: Any, lines: Sequence[Any], *, fuse: Fusing |
     with progress("reading", len(lines), enabled=len(lines) > 64) as tick:
         if len(lines) > 64:
             note(f"preparing {len(lines)} lines")
-        data = LineData(lines, model.config, charset, clean=True)
+        data = LineData(lines, model.config, charset, clean=True, progress=note)
         return read(model, data, charset, on_lines=tick, **options)
 
 

@@ -13,7 +13,9 @@ import typer
 
 from gradcheck_lm.commands.common import note
 from gradcheck_lm.commands.lessons import Language
+from gradcheck_lm.commands.options import argument
 from gradcheck_lm.errors import ArgumentError
+from gradcheck_lm.options import Option
 
 if TYPE_CHECKING:
     from gradcheck_lm.draw.view import View
@@ -21,48 +23,56 @@ if TYPE_CHECKING:
     from gradcheck_lm.flow.scripts.runner import Seen
 
 _UNTIL = ("two-steps", "backward", "end", "first-backward")  # the last is the second's former name
+_FILES = "Files to write"
+_OR_STANDARD = "'-': to standard output, and the report to standard error."
 _STANDARD_OUTPUT = Path("-")
 
 
 def run(
     context: typer.Context,
-    script: Annotated[
-        str, typer.Argument(metavar="SCRIPT [ARGUMENTS]...", help="The script, followed by its own arguments.")
-    ],
-    module: Annotated[bool, typer.Option("--module", "-m", help="SCRIPT is a module, as in python -m.")] = False,
+    script: Annotated[str, argument("The script, followed by its own arguments.", metavar="SCRIPT [ARGUMENTS]...")],
+    module: Annotated[bool, Option("SCRIPT is a module, as in python -m.", switch=True, short="-m")] = False,
     until: Annotated[
         str,
-        typer.Option(
-            help="'two-steps': stop when each optimizer has stepped twice; 'backward': stop at the first backward(); "
-            "'end': let the script finish."
+        Option(
+            "When to stop: two-steps when each optimizer has stepped twice, backward at the first backward(), end when "
+            "the script does.",
+            choices=_UNTIL,
         ),
     ] = "two-steps",
-    json_file: Annotated[
-        Path | None, typer.Option("--json", help="Write what was found as JSON to this file; '-': standard output.")
-    ] = None,
-    sarif: Annotated[Path | None, typer.Option(help="Write SARIF, for code scanning in CI, to this file.")] = None,
     explain: Annotated[
         bool,
-        typer.Option(
-            "--explain",
-            help="Let the script run as ever, and explain what autograd refuses: 'element 0 of tensors does not "
+        Option(
+            "Let the script run as ever, and explain what autograd refuses: 'element 0 of tensors does not "
             "require grad', 'modified by an inplace operation', 'a second time' and their like.",
+            switch=True,
         ),
     ] = False,
-    graph: Annotated[
-        Path | None,
-        typer.Option(help="Draw the flow of the gradient: .svg, .png, .dot, .html, or .pdf with Graphviz installed."),
-    ] = None,
     check_values: Annotated[
         bool,
-        typer.Option(
-            "--check-values",
-            help="Ask whether gradients are right, too: the backward of each custom autograd.Function runs twice more, "
+        Option(
+            "Ask whether gradients are right, too: the backward of each custom autograd.Function runs twice more, "
             "to see whether it uses what comes in. Not with --explain.",
+            switch=True,
         ),
     ] = False,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 for a warning as well.")] = False,
-    lang: Language = "",
+    strict: Annotated[bool, Option("Exit with 1 for a warning as well.", switch=True)] = False,
+    json_file: Annotated[
+        Path | None,
+        Option(f"What was found as JSON. {_OR_STANDARD}", name="json", panel=_FILES, metavar="FILE"),
+    ] = None,
+    sarif: Annotated[
+        Path | None, Option(f"SARIF, for code scanning in CI. {_OR_STANDARD}", panel=_FILES, metavar="FILE")
+    ] = None,
+    graph: Annotated[
+        Path | None,
+        Option(
+            "The flow of the gradient as a picture: .svg, .png, .dot, .html, or .pdf with Graphviz installed.",
+            panel=_FILES,
+            metavar="FILE",
+        ),
+    ] = None,
+    lang: Language = None,
 ) -> None:
     """Run a training script unchanged, for two steps of each optimizer, and say which gradients do not arrive and why.
 
@@ -77,8 +87,9 @@ def run(
     """
     from gradcheck_lm.flow.scripts.runner import watch_script
 
-    _check(script, module, until, graph)
-    language = _language(lang, as_json=json_file == _STANDARD_OUTPUT)
+    _check(script, module, graph, json_file, sarif)
+    to_error = _STANDARD_OUTPUT in (json_file, sarif)
+    language = _language(lang, to_error=to_error)
     until = "refused" if explain else until
     seen = watch_script(script, list(context.args), module=module, until=until, check_values=check_values)
     if seen.child:
@@ -92,13 +103,13 @@ def run(
         _leave(seen)
     _flush(sys.stdout)
     if explain and seen.error is not None and seen.explained:
-        _say_where(seen.error)
+        _say_where(seen.error, to_error=to_error)
     from gradcheck_lm.draw.view import of
 
     views = [of(diagnosis, language) for _, diagnosis in seen.losses]
-    _report(seen, views, on_error=json_file == _STANDARD_OUTPUT)
+    _report(seen, views, on_error=to_error)
     if explain:
-        _say_lesson(views[0])
+        _say_lesson(views[0], to_error=to_error)
     _write(seen, views, json_file, sarif, graph)
     if seen.error is not None and not (explain and seen.explained):
         _leave(seen)
@@ -113,12 +124,12 @@ def exit_code(diagnoses: list[Diagnosis], *, strict: bool = False) -> int:
     return 1 if alarming else 0
 
 
-def _language(wanted: str, *, as_json: bool) -> str:
+def _language(wanted: str | None, *, to_error: bool) -> str:
     """The reader's language, as far as the stream that the report goes to has its letters."""
     from gradcheck_lm.course.language import language_for
 
-    stream = sys.stderr if as_json else sys.stdout
-    language, had_to_leave = language_for(wanted, getattr(stream, "encoding", None) or "utf-8")
+    stream = sys.stderr if to_error else sys.stdout
+    language, had_to_leave = language_for(wanted or "", getattr(stream, "encoding", None) or "utf-8")
     if had_to_leave:
         note("this terminal cannot show Japanese: in English instead")
     return language
@@ -150,17 +161,21 @@ def _write(seen: Seen, views: Sequence[View], json_file: Path | None, sarif: Pat
     from gradcheck_lm.draw.sarif import render
     from gradcheck_lm.files import write_text_atomic
 
+    def put(path: Path, text: str) -> None:
+        if path == _STANDARD_OUTPUT:
+            typer.echo(text)
+        else:
+            write_text_atomic(path, text + "\n")
+
     diagnosis = seen.diagnosis
     assert diagnosis is not None
     if json_file is not None:
         found = [one.to_dict() for _, one in seen.losses]
-        text = json.dumps(found[0] if len(found) == 1 else found, indent=2, ensure_ascii=False, allow_nan=False)
-        if json_file == _STANDARD_OUTPUT:
-            typer.echo(text)
-        else:
-            write_text_atomic(json_file, text + "\n")
+        put(
+            json_file, json.dumps(found[0] if len(found) == 1 else found, indent=2, ensure_ascii=False, allow_nan=False)
+        )
     if sarif is not None:
-        write_text_atomic(sarif, render(*views) + "\n")
+        put(sarif, render(*views))
     if graph is not None:
         diagnosis.save_graph(graph)
     for path in (json_file, sarif, graph):
@@ -197,7 +212,7 @@ def _flush(stream: Any) -> None:
         stream.flush()
 
 
-def _say_where(error: BaseException) -> None:
+def _say_where(error: BaseException, *, to_error: bool) -> None:
     """The last line of the script that the error came through, and the error in one line."""
     from gradcheck_lm.flow.findings.paths import at
     from gradcheck_lm.flow.scripts.frames import script_line
@@ -205,23 +220,23 @@ def _say_where(error: BaseException) -> None:
     if (last := script_line(error)) is not None:
         file, function, line = last
         inside = "" if function == "<module>" else f" in {function}"
-        typer.echo(f"{at(file, line)}{inside}\n    {linecache.getline(file, line).strip()}")
-    typer.echo(f"{type(error).__name__}: {error}\n")
+        typer.echo(f"{at(file, line)}{inside}\n    {linecache.getline(file, line).strip()}", err=to_error)
+    typer.echo(f"{type(error).__name__}: {error}\n", err=to_error)
 
 
-def _say_lesson(view: View) -> None:
+def _say_lesson(view: View, *, to_error: bool) -> None:
     """Where the course teaches what was found."""
     from gradcheck_lm.draw.words import say
 
     lessons = [cut.lesson for cut in view.cuts if cut.starves]
     if lessons:
-        typer.echo("\n" + say("lesson", view.language, lesson=lessons[0]))
+        typer.echo("\n" + say("lesson", view.language, lesson=lessons[0]), err=to_error)
 
 
-def _check(script: str, module: bool, until: str, graph: Path | None) -> None:
+def _check(script: str, module: bool, graph: Path | None, json_file: Path | None, sarif: Path | None) -> None:
     """What cannot work is said before the script has run, which may take long."""
-    if until not in _UNTIL:
-        raise ArgumentError(f"--until is {until!r}; choose two-steps, backward or end")
+    if json_file == sarif == _STANDARD_OUTPUT:
+        raise ArgumentError("--json and --sarif cannot both go to standard output: give one of them a file")
     if graph is not None and graph.suffix.lower() not in (".svg", ".png", ".pdf", ".dot", ".html"):
         raise ArgumentError(f"--graph is {str(graph)!r}; its ending must be .svg, .png, .pdf, .dot or .html")
     if not module and not Path(script).is_file():

@@ -21,7 +21,7 @@ BEATS = (
     Beat("predict", Words("予想", "Predict"), Words("先に自分で考える", "your own guess first")),
     Beat("look", Words("見る", "Look"), Words("グラフと数字を見る", "the graph and the numbers")),
     Beat("why", Words("なぜ", "Why"), Words("理由", "the reason")),
-    Beat("fix", Words("直す", "Fix"), Words("直して、確かめる", "mend it, and prove it")),
+    Beat("fix", Words("直す", "Fix"), Words("直して、確かめる", "fix it, and prove it")),
     Beat("next", Words("次", "Next"), Words("演習へ", "your exercise")),
 )
 NAMES = tuple(beat.name for beat in BEATS)

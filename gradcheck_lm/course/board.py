@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
-from pathlib import Path
 
 from rich import box
 from rich.cells import cell_len
 from rich.panel import Panel
 from rich.text import Text
 
-from gradcheck_lm.course.catalogue import Lesson, installed_course
+from gradcheck_lm.course.catalogue import Lesson, installed_course, solution_of
 from gradcheck_lm.course.generator import exercise_text
 from gradcheck_lm.course.judge import Verdict
 from gradcheck_lm.course.language import Words
@@ -19,12 +17,12 @@ from gradcheck_lm.course.progress import Progress
 from gradcheck_lm.course.say import WIDTH, Voice
 from gradcheck_lm.draw.consoles import table
 from gradcheck_lm.draw.lettering import shown
-from gradcheck_lm.draw.wrapping import wrap
+from gradcheck_lm.draw.wrapping import short, wrap
 
 COMMAND = "python -m gradcheck_lm lessons"
 _RED = Words(
     "赤は故障ではありません。演習は、わざと壊してあるコードを直すものです。直せば緑になります。",
-    "Red is expected: each exercise is code that is broken on purpose. Mend it, and it turns green.",
+    "Red is expected: each exercise is code that is broken on purpose. Fix it, and it turns green.",
 )
 _STATES = {
     "new": (Words("まだ", "not yet"), "dim"),
@@ -32,7 +30,7 @@ _STATES = {
     "red": (Words("赤: 演習中", "red: at it"), "red"),
     "passed": (Words("合格", "passed"), "green"),
 }
-_HEADS = Words("課|題|状態|分かること", "lesson|title|state|what clicks")
+_HEADS = Words("課|題|状態|分かったこと(合格後)", "lesson|title|state|what clicks, once passed")
 _CONTINUED = re.compile(r"([^.。?？!:`）)\]\n])\n(?=.)")  # a line end inside a sentence: the panel has its own width
 _HELD = Words(
     "検査 {total} 個のうち {held} 個が通りました。次で止まっています:", "{held} of {total} checks hold. It stops at:"
@@ -56,16 +54,6 @@ def next_command(lessons: list[Lesson], progress: Progress) -> str:
     return f"{COMMAND} check {lesson.name}"
 
 
-def short(path: Path) -> str:
-    """A path as one would type it from here."""
-    try:
-        relative = os.path.relpath(path)
-    except ValueError:  # another drive
-        return str(path)
-    text = relative if not relative.startswith(os.path.join("..", "..", "..")) else str(path)
-    return f'"{text}"' if " " in text else text
-
-
 def show_board(voice: Voice, lessons: list[Lesson], progress: Progress) -> None:
     """The table of all lessons with their states, and the one next command."""
     voice.tell(Words("「False」から、学習する損失まで", 'From "False" to a loss that learns'), style="bold")
@@ -80,9 +68,8 @@ def show_board(voice: Voice, lessons: list[Lesson], progress: Progress) -> None:
         words, style = _STATES[progress.state(lesson.name)]
         state = Text(shown(words.in_language(voice.language), voice.console.encoding), style=style)
         title = _cell(lesson.title.in_language(voice.language), room * 2 // 5)
-        rows.append(
-            [lesson.name[:3], title, state, _cell(lesson.aha.in_language(voice.language), room - room * 2 // 5)]
-        )
+        clicks = lesson.aha.in_language(voice.language) if progress.state(lesson.name) == "passed" else "?"
+        rows.append([lesson.name[:3], title, state, _cell(clicks, room - room * 2 // 5)])
     voice.draw(table("", heads, rows, encoding=voice.console.encoding))
     voice.console.print()
     voice.tell(_RED)  # below the table: its head has scrolled away on most terminals
@@ -101,7 +88,7 @@ def show_next(voice: Voice, lessons: list[Lesson], progress: Progress) -> None:
         voice.tell(Words("すべての課に合格しました。", "You have passed every lesson."), style="bold green")
         return
     if progress.state(lesson.name) in ("read", "red"):
-        voice.tell(Words("このファイルを直してから: ", "Mend this file first: "))
+        voice.tell(Words("このファイルを直してから: ", "Fix this file first: "))
         voice.put(f"    {short(lesson.exercise)}")
     voice.tell(Words("次に打つコマンド:", "Type next:"))
     voice.put(f"    {next_command(lessons, progress)}", style="bold")
@@ -113,6 +100,9 @@ def show_verdict(voice: Voice, lesson: Lesson, verdict: Verdict) -> None:
         text = Words("合格です。検査 {total} 個がすべて通りました。", "Passed: all {total} checks hold.")
         voice.tell(text.filled(total=verdict.total), style="bold green")
         voice.tell(lesson.aha)
+        if solution_of(lesson.folder) == lesson.folder / "solution.py":
+            voice.tell(Words("解答例と比べられます:", "A solution to compare with:"), style="dim")
+            voice.put(f"    {short(lesson.folder / 'solution.py')}", style="dim")
         return
     parts = []
     if verdict.total:
@@ -145,7 +135,7 @@ def show_hint(voice: Voice, lesson: Lesson, tier: int) -> None:
         voice.put(f"    {COMMAND} hint {lesson.name} --tier {tier + 1}", style="dim")
     else:
         voice.tell(
-            Words("これが最後のヒントです。直したら:", "This was the last hint. When you have mended it:"), style="dim"
+            Words("これが最後のヒントです。直したら:", "This was the last hint. When you have fixed it:"), style="dim"
         )
         voice.put(f"    {COMMAND} check {lesson.name}", style="dim")
 

@@ -13,6 +13,7 @@ from gradcheck_lm.errors import ArgumentError, DataError
 
 VARIABLE = "GRADCHECK_LM_LESSONS"
 FILES = ("lesson.py", "solution.py", "exercise.py", "check.py", "mutants.py", "hints.toml")
+LEARNERS = ("lesson.py", "exercise.py", "check.py", "hints.toml")  # what `init` lays out; the rest would tell too much
 _NAME = re.compile(r"l(\d\d)_[a-z0-9_]+")
 
 
@@ -49,7 +50,7 @@ def read_lesson(folder: Path) -> Lesson:
         DataError: a file of the lesson is missing, or hints.toml lacks a text; the message says which.
     """
     # exercise.py is generated: where it is missing, `lessons reset` brings it back
-    if missing := [name for name in FILES if name != "exercise.py" and not (folder / name).is_file()]:
+    if missing := [name for name in LEARNERS if name != "exercise.py" and not (folder / name).is_file()]:
         raise DataError(f"{folder}: {', '.join(missing)} missing; lay the course out anew: lessons init DIR")
     path = folder / "hints.toml"
     try:
@@ -66,6 +67,18 @@ def read_lesson(folder: Path) -> Lesson:
 
 def _words(entry: dict[str, str]) -> Words:
     return Words(entry["ja"].strip(), entry["en"].strip())
+
+
+def solution_of(folder: Path) -> Path:
+    """A lesson's solution.py: in its folder, or where `init` put it away until the exercise is solved."""
+    shown = folder / "solution.py"
+    hidden = hidden_solution(folder)
+    return hidden if hidden.is_file() and not shown.is_file() else shown
+
+
+def hidden_solution(folder: Path) -> Path:
+    """Where a course that was laid out keeps the solution of a lesson that is not solved yet."""
+    return folder.parent / ".gradcheck_lm" / "solutions" / folder.name / "solution.py"
 
 
 def is_course(folder: Path) -> bool:

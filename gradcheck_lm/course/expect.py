@@ -56,7 +56,7 @@ def expect_gradient(
     size = float(found.norm())
     if size == 0.0:
         wrong(
-            ja="{name}はつながっていますが、勾配はどこもちょうど 0 です。道があるだけでは何も学習できません。",
+            ja="{name}はつながっていますが、勾配はどこもちょうど 0 です。経路があるだけでは何も学習できません。",
             en="{name} is connected, and its gradient is exactly 0 everywhere: a path alone teaches nothing.",
             name=what,
         )

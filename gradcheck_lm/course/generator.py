@@ -1,4 +1,4 @@
-"""exercise.py from solution.py: each marked hole shows its broken code, to be mended."""
+"""exercise.py from solution.py: each marked hole shows its broken code, to be fixed."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from gradcheck_lm.course.catalogue import solution_of
 from gradcheck_lm.errors import DataError
 
 _OPEN = re.compile(r"^(?P<indent> *)# >>> hole: (?P<name>[a-z][a-z0-9_]*)\s*$")
@@ -94,8 +95,8 @@ def _hole(lines: list[str], first: int, last: int, place: str) -> Hole:
 
 
 def exercise_text(lesson_folder: Path) -> str:
-    """What exercise.py must be, from the solution.py in the same folder."""
-    path = lesson_folder / "solution.py"
+    """What exercise.py must be, from the lesson's solution.py."""
+    path = solution_of(lesson_folder)
     return exercise_from(path.read_text(encoding="utf-8"), place=str(path))
 
 

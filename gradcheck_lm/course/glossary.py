@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_CODE = re.compile(r"`[^`]*`")
+_CODE = re.compile(r"`[^`]*`|\{[^}]*\}")  # values that are filled in are no prose either
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ TERMS = (
         r"backpropagations?|backward pass(?:es)?", ("逆伝播",), ("逆伝搬", "バックプロパゲーション", "バックプロップ")
     ),
     Term(r"forward pass(?:es)?", ("順伝播",), ("順伝搬", "フォワードパス")),
-    Term(r"leaf(?: tensors?)?|leaves", ("葉テンソル",), ("リーフ", "末端テンソル")),
+    Term(r"leaf(?: tensors?)?|leaves", ("葉テンソル", "葉"), ("末端テンソル",)),
     Term(r"false lea(?:f|ves)", ("偽の葉テンソル",)),
     Term(r"cuts?", ("切断", "切れ目", "切れ", "切る", "切り"), ("カット",)),
     Term(r"freez(?:e|es|ing)|frozen", ("凍結",), ("フリーズ", "固定化")),
@@ -58,14 +58,17 @@ TERMS = (
     Term(r"strings?", ("文字列",), ("ストリング",)),
     Term(r"collapses?|collapsed|collapsing", ("縮約",), ("コラプス",)),
     Term(r"blanks?", ("ブランク",), ("空白記号",)),
-    Term(r"straight-through", ("直進推定",), ("ストレートスルー",)),
+    Term(r"straight-through", ("STE", "Straight-Through"), ("直進推定", "ストレートスルー")),
     Term(r"policy gradients?", ("方策勾配",), ("ポリシー勾配",)),
     Term(r"baselines?", ("ベースライン",), ("基準線",)),
     Term(r"variances?", ("分散",)),
     Term(r"biased|bias", ("偏り", "バイアス"), ("バイアスド",)),
     Term(r"unbiased", ("不偏",)),
     Term(r"estimators?", ("推定量",), ("エスティメータ",)),
-    Term(r"samples?|sampled|sampling", ("標本",), ("サンプル", "サンプリング")),
+    Term(r"samples?|sampled|sampling", ("サンプル", "サンプリング"), ("標本",)),
+    Term(r"noise|noisy|noisier", ("ノイズ",), ("雑音",)),
+    Term(r"cosines?", ("コサイン",), ("余弦",)),
+    Term(r"paths?", ("経路", "パス")),
     Term(r"black box(?:es)?", ("ブラックボックス",)),
     Term(r"diagnos(?:is|es|e)", ("診断",)),
     Term(r"exercises?", ("演習",), ("エクササイズ", "練習問題")),

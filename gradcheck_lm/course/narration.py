@@ -85,7 +85,7 @@ def faults(pair: Pair) -> list[str]:
             found.append(f"{where}placeholders differ: {placeholders(pair.ja)} and {placeholders(pair.en)}")
         for text in (pair.ja, pair.en):
             found += [f"{where}the number {number} is typed into prose" for number in typed_numbers(text)]
-    if pair.speaker != "title" and (blunt := _BLUNT.search(_CODE.sub("", pair.ja))):
+    if pair.speaker not in ("title", "choice") and (blunt := _BLUNT.search(_CODE.sub("", pair.ja))):
         found.append(f"{where}{blunt[0]!r}: narration is in です/ます")
     return found
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from gradcheck_lm.course.beats import BEATS
@@ -20,9 +20,14 @@ _GUESS = Words("予想", "Your guess first")
 _EXERCISE = Words("演習", "The exercise")
 _MEND = Words(
     "`{file}` を直し、次のコマンドで調べます。赤は故障ではありません。わざと壊してあるコードです。",
-    "Mend `{file}`, and check it with the command below. Red is expected: the code is broken on purpose.",
+    "Fix `{file}`, and check it with the command below. Red is expected: the code is broken on purpose.",
 )
 _CHECKS = Words("検査は次のことを確かめます。", "The checks ask whether")
+_STRENGTH = Words(
+    "検査の強さ: 解答から自動で作った誤答(ミュータント)のうち、検査が退けたもの。",
+    "How strong the checks are: wrong answers generated from the solution (mutants), and how many the checks reject.",
+)
+_HOLE = Words("| TODO | 誤答 | 退けた | 同値 |", "| TODO | wrong answers | rejected | equal |")
 _INDEX = Words("課の一覧", "All lessons")
 _NEXT = Words("次の課", "Next lesson")
 
@@ -36,12 +41,14 @@ class Page:
         events: the record that `lesson.py --record` wrote.
         checks: titles of its checks, in order.
         following: the next lesson, or None.
+        strength: hole -> numbers of mutants, of those rejected, of those that are no different from the solution.
     """
 
     lesson: Lesson
     events: Sequence[Mapping[str, Any]]
     checks: Sequence[Words]
     following: Lesson | None = None
+    strength: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     def markdown(self, language: str) -> str:
         """The page as Markdown.
@@ -54,13 +61,19 @@ class Page:
         title = _TITLE.filled(number=lesson.number, title=lesson.title).in_language(language)
         run = _RUN.filled(script=script).in_language(language)
         command = f"python {script} --lang {language}"
-        parts = [f"# {title}", f"**{lesson.aha.in_language(language)}**", _links(lesson, language)]
+        parts = [f"# {title}", _links(lesson, language)]
         parts += [run, _fence(command, "console")]
         parts += body(self.events, lesson.name, language)
+        parts += [f"**{_escaped(lesson.aha.in_language(language))}**"]  # after the question that it answers
         check = f"python -m gradcheck_lm lessons check {lesson.name}"
         parts += [f"## {_EXERCISE.in_language(language)}", _MEND.filled(file=exercise).in_language(language)]
         parts += [_fence(check, "console"), _CHECKS.in_language(language)]
         parts.append("\n".join(f"- {_escaped(words.in_language(language))}" for words in self.checks))
+        if self.strength:
+            rows = [f"| `{hole}` | {one['mutants']} | {one['rejected']} | {one['equal']} |"
+                    for hole, one in self.strength.items()]  # fmt: skip
+            parts += [_STRENGTH.in_language(language)]
+            parts.append("\n".join([_HOLE.in_language(language), "|---|---|---|---|", *rows]))
         if self.following is not None:
             name, words = self.following.name, self.following.title
             parts.append(f"{_NEXT.in_language(language)}: [{words.in_language(language)}]({name}.md)")
@@ -69,16 +82,14 @@ class Page:
 
 def index_page(lessons: Sequence[Lesson], language: str) -> str:
     """The table of all lessons in one language, as Markdown."""
-    heads = Words("| 課 | 分かること |", "| lesson | what clicks |").in_language(language)
+    heads = Words("| 課 | 題 |", "| lesson | title |").in_language(language)
     title = Words("課の一覧", "The lessons").in_language(language)
     start = Words(
         "番号順に進みます。次に何をすればよいかは、このコマンドが教えます。",
         "They build on one another. This command always names the one thing to do next.",
     ).in_language(language)
     rows = [
-        f"| [{lesson.number}. {lesson.title.in_language(language)}]({lesson.name}.md) "
-        f"| {_cell(lesson.aha.in_language(language))} |"
-        for lesson in lessons
+        f"| {lesson.number} | [{_cell(lesson.title.in_language(language))}]({lesson.name}.md) |" for lesson in lessons
     ]
     command = _fence("python -m gradcheck_lm lessons", "console")
     return "\n\n".join([f"# {title}", start, command, "\n".join([heads, "|---|---|", *rows])]) + "\n"
@@ -107,11 +118,19 @@ def _part(event: Mapping[str, Any], name: str, language: str) -> list[str]:
     if kind == "say":
         return [_escaped(event[language])]
     if kind == "ask":
-        return [f"> **{_GUESS.in_language(language)}.** {_escaped(event[language])}"]
+        choices = [f">\n> ({letter}) {_escaped(one[language])}" for letter, one in
+                   zip("abcdefgh", event.get("choices", ()), strict=False)]  # fmt: skip
+        return ["\n".join([f"> **{_GUESS.in_language(language)}.** {_escaped(event[language])}", *choices])]
+    if kind == "answer":
+        return [f"**{_escaped(event[language])}**"]
     if kind == "code":
         return [_fence(event["text"], "python")]
     if kind == "table":
-        return [_table(event["columns"], event["rows"])]
+        suffix = "_ja" if language == "ja" and "rows_ja" in event else ""
+        return [_table(event["columns" + suffix], event["rows" + suffix])]
+    if kind == "told":
+        findings = [line for line in event["ja"] if line] if language == "ja" else []
+        return [_fence(event["text"]), *(["\n".join(map(_escaped, findings))] if findings else [])]
     if kind == "picture":
         return _picture(event, name, language)
     return []  # the title stands at the head already

@@ -52,12 +52,16 @@ def _save(subject: Any, path: Path, params: Mapping[str, Any] | None) -> Path:
 
 
 def japanese_findings(subject: Any) -> list[str]:
-    """The cuts of a diagnosis in Japanese, one a line; nothing for any other picture."""
+    """The cuts of a diagnosis and what to use instead, in Japanese; nothing for any other picture."""
     from gradcheck_lm.draw.view import of
     from gradcheck_lm.flow.findings.model import Diagnosis
 
     cuts = [cut for cut in of(subject, "ja").cuts if cut.starves] if isinstance(subject, Diagnosis) else []
-    return ["", *(f"{cut.number}. {cut.title}: {cut.why}" for cut in cuts)] if cuts else []
+    lines = []
+    for cut in cuts:
+        lines.append(f"{cut.number}. {cut.title}: {cut.why}")
+        lines += [f"   直し方: {cure}" for cure in cut.cures]
+    return ["", *lines] if lines else []
 
 
 def write_record(path: Path, events: list[dict[str, Any]]) -> Path:

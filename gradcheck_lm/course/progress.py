@@ -51,6 +51,16 @@ class Progress:
         """Hints up to this tier, from 1, were shown."""
         self._update(name, hints=max(tier, self.hints_seen(name)))
 
+    def mark_guess(self, name: str, letter: str, *, right: bool) -> None:
+        """What the learner expected before the lesson showed it; the first guess counts."""
+        if "guess" not in self._read().get(name, {}):
+            self._update(name, guess=letter, guessed_right=right)
+
+    def score(self) -> tuple[int, int]:
+        """How many predictions were made, and how many of them were right."""
+        made = [entry for entry in self._read().values() if "guess" in entry]
+        return len(made), sum(bool(entry.get("guessed_right")) for entry in made)
+
     def forget(self, name: str) -> None:
         """The lesson begins anew."""
         content = self._read()

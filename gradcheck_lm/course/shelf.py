@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gradcheck_lm.course.catalogue import FILES, find_course, installed_course, is_course, lessons_in
+from gradcheck_lm.course.catalogue import (
+    LEARNERS,
+    find_course,
+    hidden_solution,
+    installed_course,
+    is_course,
+    lessons_in,
+    solution_of,
+)
 from gradcheck_lm.course.generator import exercise_text
 from gradcheck_lm.errors import DataError
 from gradcheck_lm.files import write_bytes_atomic, write_text_atomic
@@ -44,9 +52,12 @@ def lay_out(target: Path) -> list[str]:
     written = []
     for lesson in lessons_in(source):
         folder = target / lesson.name
-        before = exercise_text(folder) if (folder / "solution.py").is_file() else None
+        before = exercise_text(folder) if solution_of(folder).is_file() else None
         exercise, fresh = folder / "exercise.py", exercise_text(lesson.folder)
-        changed = [_copy(lesson.folder / name, folder / name) for name in FILES if name != "exercise.py"]
+        changed = [_copy(lesson.folder / name, folder / name) for name in LEARNERS if name != "exercise.py"]
+        shown = folder / "solution.py"  # of one that is solved, or laid out by an earlier version
+        changed += [_copy(solution_of(lesson.folder), place) for place in (shown, hidden_solution(folder))
+                    if place is not shown or shown.is_file()]  # fmt: skip
         untouched = not exercise.is_file() or exercise.read_text(encoding="utf-8") == before
         if untouched and (not exercise.is_file() or before != fresh):
             write_text_atomic(exercise, fresh)
@@ -66,3 +77,12 @@ def _copy(source: Path, target: Path) -> bool:
         return False
     write_bytes_atomic(target, data)
     return True
+
+
+def reveal(folder: Path) -> Path | None:
+    """Lay the solution of a solved exercise beside it, to compare; None where it lay there already."""
+    shown = folder / "solution.py"
+    if shown.is_file() or not hidden_solution(folder).is_file():
+        return None
+    _copy(hidden_solution(folder), shown)
+    return shown

@@ -8,7 +8,9 @@ import inspect
 import os
 import sys
 import textwrap
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +22,33 @@ from gradcheck_lm.course.progress import Progress
 from gradcheck_lm.course.say import Voice as Voice
 from gradcheck_lm.course.say import plain_number, use_voice, voice
 from gradcheck_lm.course.say import say as say
+from gradcheck_lm.draw.wrapping import short, wrapped_code
 from gradcheck_lm.errors import GradcheckLMError
 
 _GUESS = Words("あなたの予想(Enter だけでも進みます)> ", "Your guess (Enter alone goes on)> ")
+_LETTER = Words("{letters} のどれかを入力してください> ", "One of {letters}, please> ")
 _READ_ON = Words("(予想を決めてから、先を読んでください。)", "(Make your guess before you read on.)")
+_RIGHT = Words("予想は ({guess}) でした。そのとおりです: {truth}", "You said ({guess}), and so it is: {truth}")
+_WRONG = Words(
+    "予想は ({guess}) でした。実際は ({right}) です: {truth}", "You said ({guess}). It is ({right}): {truth}"
+)
+_OPEN = Words("正解は ({right}) です: {truth}", "The answer is ({right}): {truth}")
+_SCORE = Words(
+    "予想の成績: これまで {asked} 問中 {right} 問が当たりました。", "Your predictions so far: {right} of {asked} right."
+)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One answer to a question that `ask` puts."""
+
+    words: Words
+    right: bool
+
+
+def choice(*, ja: str, en: str, right: bool = False) -> Choice:
+    """An answer to choose from; exactly one of a question's answers is right."""
+    return Choice(Words(ja, en), right)
 
 
 class _Run:
@@ -34,6 +59,8 @@ class _Run:
     beats: list[str]
     record: Path | None
     ask: bool
+    choices: Sequence[Choice]  # of the question that waits for its answer
+    guess: str  # a letter, or "" where none was made
 
 
 _run = _Run()
@@ -53,7 +80,7 @@ def begin(script: str, arguments: list[str] | None = None) -> None:
         sys.exit(f"lesson: {error}")
     _run.lesson = read_lesson(Path(script).resolve().parent)
     _run.folder = options.out or pictures.default_folder(_run.lesson.name)
-    _run.beats, _run.record = [], options.record
+    _run.beats, _run.record, _run.choices, _run.guess = [], options.record, (), ""
     _run.ask = not options.no_input and sys.stdin is not None and sys.stdin.isatty()
     sys.excepthook = _quiet_interrupt
     import torch
@@ -91,6 +118,8 @@ def beat(name: str) -> None:
     if name != due:
         raise RuntimeError(f"beat {name!r} came where {due!r} is due")
     found = BEATS[len(_run.beats)]
+    if name == "why" and _run.choices:
+        _compare()
     _run.beats.append(name)
     spoken = voice()
     title = Words("■ {title}: {purpose}", "# {title}: {purpose}").filled(title=found.title, purpose=found.purpose)
@@ -99,17 +128,69 @@ def beat(name: str) -> None:
     spoken.tell(title, style="bold magenta")
 
 
-def ask(*, ja: str, en: str) -> None:
-    """Ask for the learner's guess: waits where someone sits at a terminal, goes on by itself elsewhere."""
+def ask(*, ja: str, en: str, choices: Sequence[Choice] = ()) -> None:
+    """Ask for the learner's guess: waits where someone sits at a terminal, goes on by itself elsewhere.
+
+    Args:
+        ja, en: the question.
+        choices: answers, of which one is right; the guess is stored, and compared at the end of the beat "look".
+    Raises:
+        ValueError: not exactly one choice is right.
+    """
+    if choices and sum(one.right for one in choices) != 1:
+        raise ValueError("exactly one choice is right")
     spoken = voice()
-    spoken.events.append({"kind": "ask", "ja": ja, "en": en})
+    listed = [{"ja": one.words.ja, "en": one.words.en} for one in choices]
+    spoken.events.append({"kind": "ask", "ja": ja, "en": en, "choices": listed})
     spoken.tell(Words(ja, en), style="yellow")
+    for letter, one in zip("abcdefgh", choices, strict=False):
+        mark = f"({letter}) "
+        spoken.tell(Words(mark + one.words.ja, mark + one.words.en), style="yellow", indent=4)
+    _run.choices, _run.guess = choices, ""
     if _run.ask:
         with contextlib.suppress(EOFError):
-            input(_GUESS.in_language(spoken.language))
+            _run.guess = _guessed(spoken, "abcdefgh"[: len(choices)])
     else:
         spoken.tell(_READ_ON, style="dim")
     spoken.console.print()
+
+
+def _guessed(spoken: Voice, letters: str) -> str:
+    """The letter typed, or "" where Enter alone was; with nothing to choose from, whatever was typed is let go."""
+    question = _GUESS
+    while True:
+        typed = input(question.in_language(spoken.language)).strip().strip("()").lower()
+        if not letters or not typed:
+            return ""
+        if len(typed) == 1 and typed in letters:
+            return typed
+        question = _LETTER.filled(letters=", ".join(letters))
+
+
+def _compare() -> None:
+    """What was guessed beside what was seen."""
+    place = next(i for i, one in enumerate(_run.choices) if one.right)
+    right, truth = "abcdefgh"[place], _run.choices[place].words
+    spoken = voice()
+    words = _OPEN.filled(right=right, truth=truth)
+    spoken.events.append({"kind": "answer", "ja": words.ja, "en": words.en})
+    if _run.guess:
+        words = (_RIGHT if _run.guess == right else _WRONG).filled(guess=_run.guess, right=right, truth=truth)
+        with contextlib.suppress(OSError, GradcheckLMError):
+            Progress(_run.lesson.course).mark_guess(_run.lesson.name, _run.guess, right=_run.guess == right)
+    spoken.tell(words, style="bold yellow")
+    spoken.console.print()
+
+
+def holds(condition: object, what: str) -> None:
+    """The test of the sentence that follows: where this run does not bear it out, say so.
+
+    Args:
+        condition: measured just now.
+        what: the claim, for whoever maintains the lesson.
+    """
+    if not condition:
+        warnings.warn(f"{_run.lesson.name}: this run does not bear out that {what}", stacklevel=2)
 
 
 def show(label: str, value: object = ...) -> None:
@@ -125,23 +206,29 @@ def show(label: str, value: object = ...) -> None:
 
 
 def table(columns: list[str], rows: list[list[Any]]) -> None:
-    """Print rows of measured values below heads that are code or field-standard terms, the same in both languages."""
+    """Print rows of measured values below heads; words of `heads.py` are shown in the learner's language."""
+    from gradcheck_lm.course.heads import japanese
     from gradcheck_lm.draw.consoles import table as fitted
 
     spoken = voice()
     values = [[plain_number(cell) for cell in row] for row in rows]
     cells = [[str(cell) if isinstance(cell, bool) else cell for cell in row] for row in values]
-    spoken.events.append({"kind": "table", "columns": columns, "rows": cells})
-    spoken.draw(fitted("", columns, cells, encoding=spoken.console.encoding))
+    ja_columns, ja_cells = [japanese(head) for head in columns], [[japanese(cell) for cell in row] for row in cells]
+    event = {"kind": "table", "columns": columns, "rows": cells, "columns_ja": ja_columns, "rows_ja": ja_cells}
+    spoken.events.append(event)
+    heads, body = (ja_columns, ja_cells) if spoken.language == "ja" else (columns, cells)
+    spoken.draw(fitted("", heads, body, encoding=spoken.console.encoding))
     spoken.console.print()
 
 
 def code(function: Callable[..., Any]) -> None:
-    """Print the source of a function of the lesson, as it stands in the file."""
+    """Print the source of a function of the lesson, as it stands in the file; long lines go on below their start."""
     text = textwrap.dedent(inspect.getsource(function)).rstrip()
     spoken = voice()
     spoken.events.append({"kind": "code", "text": text})
-    spoken.put(textwrap.indent(text, "    | ", lambda line: True), style="cyan")
+    for line in text.splitlines():
+        for part in wrapped_code(line, spoken.console.width - 6):
+            spoken.put(f"    | {part}", style="cyan")
     spoken.console.print()
 
 
@@ -162,7 +249,19 @@ def picture(subject: Any, name: str, *, params: Mapping[str, Any] | None = None)
         for line in findings:
             spoken.tell(Words(line, line), indent=4 if line else 0)
     spoken.tell(Words("図:", "picture:"), style="dim")
-    spoken.put(f"    {path}", style="dim")
+    spoken.put(f"    {short(path)}", style="dim")
+    spoken.console.print()
+
+
+def told(report: Any) -> None:
+    """Show what the debugger says of training steps, as `diagnose_step` gives it; in Japanese its findings as well."""
+    spoken = voice()
+    text, findings = str(report).rstrip(), pictures.japanese_findings(report)
+    spoken.events.append({"kind": "told", "text": text, "ja": findings})
+    spoken.put(text)  # it is as wide as a terminal already
+    if spoken.language == "ja":
+        for line in findings:
+            spoken.tell(Words(line, line), indent=4 if line else 0)
     spoken.console.print()
 
 
@@ -177,9 +276,14 @@ def finish() -> None:
     spoken, lesson = voice(), _run.lesson
     with contextlib.suppress(OSError, GradcheckLMError):  # an installed course may lie where nothing can be written
         Progress(lesson.course).mark_read(lesson.name)
-    spoken.tell(Words("演習のファイル:", "The file to mend:"))
-    spoken.put(f"    {lesson.exercise}")
+    spoken.tell(Words("演習のファイル:", "The file to fix:"))
+    spoken.put(f"    {short(lesson.exercise)}")
     spoken.tell(Words("直したら、次を実行します:", "When you have changed it, type:"))
     spoken.put(f"    python -m gradcheck_lm lessons check {lesson.name}", style="bold")
+    asked, right = 0, 0
+    with contextlib.suppress(OSError, GradcheckLMError):
+        asked, right = Progress(lesson.course).score()
+    if asked and _run.guess:
+        spoken.tell(_SCORE.filled(asked=asked, right=right), style="dim")
     if _run.record is not None:
         pictures.write_record(_run.record, spoken.events)

@@ -17,26 +17,30 @@ _LABEL, _LABEL_LINE = 34, 15  # characters in a line of the vertical label, and 
 _MOST_POINTS = 240  # in one line: more cannot be seen at this size and would make the page heavy
 
 
-def chart_svg(panel: Panel, names: Sequence[str] | None = None) -> str:
+def chart_svg(panel: Panel, names: Sequence[str] | None = None, *, alike: Sequence[Panel] = ()) -> str:
     """The curves of a panel as an SVG element with axes, intervals and hover texts; "" where no value is finite.
 
     Args:
         panel: what to draw.
         names: all series of the page in order, so that an arm has the same colour in every chart.
+        alike: panels with whose axes it is to be compared: all of them get the same ones.
     """
     names = list(names or panel.series)
     lines = {name: _finite(series) for name, series in panel.series.items()}
     lines = {name: points for name, points in lines.items() if points}
     if not lines:
         return ""
-    xs = [point[0] for points in lines.values() for point in points]
-    ys = [value for points in lines.values() for point in points for value in point[1:]]
+    shared = [point for other in alike for series in other.series.values() for point in _finite(series)]
+    shared += [point for points in lines.values() for point in points]
+    xs = [point[0] for point in shared]
+    ys = [value for point in shared for value in point[1:]]
     log = panel.log_y and max(ys) > 0
     if panel.log_y and not log:
         ys.append(1.0)  # norms that are all 0 lie on the floor, not in the middle of negative ones
     said = textwrap.wrap(panel.y_label, _LABEL) or [""]
     left = _LEFT + _LABEL_LINE * (len(said) - 1)
-    horizontal = _Axis(min(xs), max(xs), left, _WIDTH - _RIGHT, log=panel.log_x and min(xs) > 0)
+    whole = all(x == int(x) for x in xs)
+    horizontal = _Axis(min(xs), max(xs), left, _WIDTH - _RIGHT, log=panel.log_x and min(xs) > 0, whole=whole)
     lowest = min(y for y in ys if y > 0 or not log)
     vertical = _Axis(lowest, max(ys), _HEIGHT - _BOTTOM, _TOP, margin=0.05, log=log, zero=log and min(ys) <= 0)
     parts = [*_frame(horizontal, vertical, panel, said)]
@@ -49,7 +53,7 @@ def chart_svg(panel: Panel, names: Sequence[str] | None = None) -> str:
 class _Axis:
     """Values to pixels, with round ticks; `margin` is a share of the range left free at both ends.
 
-    On a logarithmic axis 0 gets the lowest line where `zero` asks for it.
+    On a logarithmic axis 0 gets the lowest line where `zero` asks for it; `whole` numbers have no ticks between them.
     """
 
     def __init__(
@@ -62,7 +66,9 @@ class _Axis:
         margin: float = 0.0,
         log: bool = False,
         zero: bool = False,
+        whole: bool = False,
     ) -> None:
+        self.whole = whole
         self.log, self.start, self.end = log, start, end
         if log:
             low, high = math.log10(low), math.log10(high)
@@ -82,6 +88,8 @@ class _Axis:
         rough = (self.high - self.low) / 5
         power = 10.0 ** math.floor(math.log10(rough))
         step = power * next(factor for factor in (1, 2, 2.5, 5, 10) if factor * power >= rough)
+        if self.whole:  # there is no step 2.5
+            step = max(1, math.ceil(step))
         first = math.ceil(self.low / step)
         return (i * step for i in range(first, math.floor(self.high / step) + 1))
 

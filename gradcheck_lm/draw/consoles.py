@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -107,9 +108,11 @@ def _shared(least: list[int], wanted: list[int], width: int) -> list[int]:
 def console(*, stderr: bool = False) -> Console:
     """The console of the command line: colour where it is a terminal, 80 columns or COLUMNS in a pipe.
 
-    Neither square brackets nor `:names:` in the text are read as commands.
+    Neither square brackets nor `:names:` in the text are read as commands. With NO_COLOR in the environment nothing is
+    bold or dim either: rich would leave these.
     """
-    return Console(stderr=stderr, highlight=False, emoji=False, markup=False, soft_wrap=False)
+    colours: Any = {"color_system": None} if os.environ.get("NO_COLOR") else {}
+    return Console(stderr=stderr, highlight=False, emoji=False, markup=False, soft_wrap=False, **colours)
 
 
 class _Memory(io.StringIO):

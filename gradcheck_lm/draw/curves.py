@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,8 +9,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from gradcheck_lm.errors import ArgumentError, MissingPackageError
-from gradcheck_lm.files import write_bytes_atomic
+from gradcheck_lm.draw.plotting import label, new_figure, one_legend, plain_grid, save_figure
+from gradcheck_lm.errors import ArgumentError
 
 # Okabe and Ito's colours, told apart by every kind of colour vision; line styles tell them apart in grey print
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#000000", "#e69f00", "#56b4e9", "#8c8c8c")
@@ -64,23 +63,9 @@ def save_curves(path: str | Path, panels: Sequence[Panel], *, dpi: int = 130, ow
         ArgumentError: no panels, or an ending that matplotlib does not know.
         MissingPackageError: matplotlib is not installed.
     """
-    if not panels:
-        raise ArgumentError("there are no panels to draw; pass at least one Panel")
-    path = Path(path)
-    kind = path.suffix.lower().lstrip(".")
-    if kind not in ("png", "svg", "pdf"):
-        raise ArgumentError(f"cannot draw curves into {path.name!r}: its ending is none of .png, .svg, .pdf")
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingPackageError("curves need matplotlib; type: pip install 'gradcheck_lm[draw]'") from error
-
     columns = min(3, len(panels))
-    rows = math.ceil(len(panels) / columns)
-    # a figure of its own, without pyplot: no global state, no window, no backend chosen for the caller
-    figure = Figure(figsize=(4.6 * columns, 3.6 * rows + 0.3), layout="constrained")
-    FigureCanvasAgg(figure)
+    rows = math.ceil(len(panels) / max(1, columns))
+    figure = new_figure(path, len(panels), (4.6 * columns, 3.6 * rows + 0.3))
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     names = list(dict.fromkeys(name for panel in panels for name in panel.series))
     for panel, axis in zip(panels, axes, strict=False):
@@ -89,13 +74,9 @@ def save_curves(path: str | Path, panels: Sequence[Panel], *, dpi: int = 130, ow
             axis.legend(fontsize=8, frameon=False)
     for axis in axes[len(panels) :]:
         axis.set_axis_off()
-    handles = {text: handle for axis in axes for handle, text in zip(*axis.get_legend_handles_labels(), strict=True)}
-    if handles and not own_legends:
-        columns = min(6, len(handles))
-        figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=columns, frameon=False)
-    stream = io.BytesIO()
-    figure.savefig(stream, format=kind, dpi=dpi)
-    return write_bytes_atomic(path, stream.getvalue())
+    if not own_legends:
+        one_legend(figure, "lower center", 6)
+    return save_figure(figure, path, dpi)
 
 
 def _draw_panel(axis: Any, panel: Panel, names: Sequence[str]) -> None:
@@ -105,20 +86,20 @@ def _draw_panel(axis: Any, panel: Panel, names: Sequence[str]) -> None:
         dashes = [float(part) / 1.8 for part in DASHES[index % len(DASHES)].split()]
         style = (0, tuple(dashes)) if dashes else "-"
         marker = {"marker": "o", "markersize": 3.5} if len(series.xs) <= 12 else {}
-        axis.plot(series.xs, series.ys, color=colour, linestyle=style, linewidth=1.8, label=_plain(name), **marker)
+        axis.plot(series.xs, series.ys, color=colour, linestyle=style, linewidth=1.8, label=label(name), **marker)
         if series.lower is not None and series.upper is not None:
             axis.fill_between(series.xs, series.lower, series.upper, color=colour, alpha=0.14, linewidth=0)
     positive = [y for series in panel.series.values() for y in series.ys if y > 0]
     if panel.log_y and positive:
         axis.set_yscale("symlog", linthresh=min(positive))  # below the smallest value, straight down to 0
+    if not panel.log_x and all(x == int(x) for series in panel.series.values() for x in series.xs):
+        axis.xaxis.get_major_locator().set_params(integer=True)  # there is no step 2.5
     if panel.log_x:
         _set_log_x(axis, panel, all_positive=len(positive) == sum(len(series.ys) for series in panel.series.values()))
-    axis.set_title(_plain(panel.title), fontsize=11, loc="left")
-    axis.set_xlabel(_plain(panel.x_label))
-    axis.set_ylabel(_plain(panel.y_label))
-    axis.grid(True, color="#e3e3e3", linewidth=0.7)
-    axis.set_axisbelow(True)
-    axis.spines[["top", "right"]].set_visible(False)
+    axis.set_title(label(panel.title), fontsize=11, loc="left")
+    axis.set_xlabel(label(panel.x_label))
+    axis.set_ylabel(label(panel.y_label))
+    plain_grid(axis)
 
 
 def _set_log_x(axis: Any, panel: Panel, *, all_positive: bool) -> None:
@@ -147,11 +128,3 @@ def _short(number: float) -> str:
     if number >= 1e6:
         return f"{number / 1e6:.3g} M"
     return f"{number / 1e3:.3g} k" if number >= 1e4 or (number and number % 1000 == 0) else f"{number:g}"
-
-
-def _plain(text: str) -> str:
-    # matplotlib reads $...$ as mathematics, a leading underscore as "not in the legend"; its font has no Japanese
-    from gradcheck_lm.draw.lettering import ascii_fallback
-
-    safe = ascii_fallback(text).replace("$", r"\$")
-    return f" {safe}" if safe.startswith("_") else safe

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gradcheck_lm.draw.curves import PALETTE
-from gradcheck_lm.errors import ArgumentError, MissingPackageError
-from gradcheck_lm.files import write_bytes_atomic
+from gradcheck_lm.draw.plotting import label, new_figure, one_legend, plain_grid, save_figure
 
 _MARKERS = "os^Dv"
 _GREY = "#606060"
@@ -61,38 +59,18 @@ def save_forest(path: str | Path, panels: Sequence[Forest], *, columns: int = 2,
         ArgumentError: no panels, or an ending that is none of these.
         MissingPackageError: matplotlib is not installed.
     """
-    path = Path(path)
-    kind = path.suffix.lower().lstrip(".")
-    if not panels or kind not in ("png", "svg", "pdf"):
-        raise ArgumentError(
-            f"cannot draw {len(panels)} panels into {path.name!r}: at least one, and .png, .svg or .pdf"
-        )
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingPackageError("forest plots need matplotlib; type: pip install 'gradcheck_lm[draw]'") from error
-    columns = min(columns, len(panels))
+    columns = min(columns, max(1, len(panels)))
     lines = [panels[i : i + columns] for i in range(0, len(panels), columns)]
     heights = [0.9 + 0.27 * max(len(panel.rows) for panel in line) for line in lines]
-    figure = Figure(figsize=(WIDTH, sum(heights) + 0.5), layout="constrained", facecolor="white")
-    FigureCanvasAgg(figure)
+    figure = new_figure(path, len(panels), (WIDTH, sum(heights) + 0.5), facecolor="white")
     axes = figure.subplots(len(lines), columns, squeeze=False, gridspec_kw={"height_ratios": heights})
     series = list(dict.fromkeys(name for panel in panels for row in panel.rows for name in row.effects))
     for panel, axis in zip(panels, axes.ravel(), strict=False):
         _draw(axis, panel, series)
     for axis in axes.ravel()[len(panels) :]:
         axis.set_axis_off()
-    handles = {
-        text: handle for axis in figure.axes for handle, text in zip(*axis.get_legend_handles_labels(), strict=True)
-    }
-    if handles:
-        figure.legend(handles.values(), handles.keys(), loc="outside upper left", ncols=len(handles), frameon=False)
-    stream = io.BytesIO()
-    # without a date and a version the same numbers give the same file
-    metadata = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}[kind]
-    figure.savefig(stream, format=kind, dpi=dpi, metadata=metadata)
-    return write_bytes_atomic(path, stream.getvalue())
+    one_legend(figure, "upper left", len(series))
+    return save_figure(figure, path, dpi)
 
 
 def _draw(axis: Any, panel: Forest, series: Sequence[str]) -> None:
@@ -107,16 +85,14 @@ def _draw(axis: Any, panel: Forest, series: Sequence[str]) -> None:
             shift = (index - (len(series) - 1) / 2) * 0.34
             _draw_effect(axis, effect, position + shift, panel.limits, name, index)
     axis.set_ylim(len(panel.rows) - 0.5, -0.5)
-    axis.set_yticks(range(len(panel.rows)), [_plain(row.name) for row in panel.rows], fontsize=9)
-    for label, row in zip(axis.get_yticklabels(), panel.rows, strict=True):
-        label.set_color(_GREY if row.faint else "#000000")
-    axis.set_title(_plain(textwrap.fill(panel.title, TITLE)), fontsize=10.5, loc="left")
-    axis.set_xlabel(_plain(panel.x_label), fontsize=9)
+    axis.set_yticks(range(len(panel.rows)), [label(row.name) for row in panel.rows], fontsize=9)
+    for tick, row in zip(axis.get_yticklabels(), panel.rows, strict=True):
+        tick.set_color(_GREY if row.faint else "#000000")
+    axis.set_title(label(textwrap.fill(panel.title, TITLE)), fontsize=10.5, loc="left")
+    axis.set_xlabel(label(panel.x_label), fontsize=9)
     axis.tick_params(axis="x", labelsize=9)
     axis.tick_params(axis="y", length=0)
-    axis.grid(True, axis="x", color="#e3e3e3", linewidth=0.7)
-    axis.set_axisbelow(True)
-    axis.spines[["top", "right", "left"]].set_visible(False)
+    plain_grid(axis, "x", ("top", "right", "left"))
 
 
 def _draw_effect(axis: Any, effect: Effect, y: float, limits: tuple[float, float], name: str, index: int) -> None:
@@ -130,7 +106,7 @@ def _draw_effect(axis: Any, effect: Effect, y: float, limits: tuple[float, float
             if beyond:
                 axis.plot(border, y, color=colour, marker=arrow, markersize=4, clip_on=False, linestyle="none")
     if left <= effect.value <= right:
-        axis.plot(effect.value, y, color=colour, marker=marker, markersize=5, linestyle="none", label=_plain(name))
+        axis.plot(effect.value, y, color=colour, marker=marker, markersize=5, linestyle="none", label=label(name))
         return
     border, side, shift = (left, "left", 6) if effect.value < left else (right, "right", -6)
     axis.plot(border, y, color=colour, marker=marker, markersize=5, linestyle="none", clip_on=False)
@@ -138,11 +114,3 @@ def _draw_effect(axis: Any, effect: Effect, y: float, limits: tuple[float, float
         f"{effect.value:+.0f}", (border, y), xytext=(shift, 0), textcoords="offset points",
         ha=side, va="center", fontsize=7.5, color=colour,
     )  # fmt: skip
-
-
-def _plain(text: str) -> str:
-    # matplotlib reads $...$ as mathematics, a leading underscore as "not in the legend"; its font has no Japanese
-    from gradcheck_lm.draw.lettering import ascii_fallback
-
-    safe = ascii_fallback(text).replace("$", r"\$")
-    return f" {safe}" if safe.startswith("_") else safe

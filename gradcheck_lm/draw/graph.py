@@ -7,7 +7,7 @@ from pathlib import Path
 from gradcheck_lm.draw.folded import FoldedGraph
 from gradcheck_lm.draw.folding import COLUMNS, PAGE, fold_graph, unfolded
 from gradcheck_lm.draw.layout import render_folding
-from gradcheck_lm.draw.nodes import attributes_text, edge_attributes, head, legend, node_attributes, widths
+from gradcheck_lm.draw.nodes import attributes_text, edge_attributes, head, legend, node_attributes, titles, widths
 from gradcheck_lm.draw.nodes import caption as text_above
 from gradcheck_lm.draw.two_graphs import side_by_side as side_by_side
 from gradcheck_lm.draw.view import View
@@ -64,8 +64,9 @@ def save_graph(
 
 
 def _body(view: View, folded: FoldedGraph, prefix: str) -> list[str]:
-    thickness = widths(folded)
-    nodes = [f"  n{group.id} [{attributes_text(node_attributes(view, group, prefix))}];" for group in folded.groups]
+    thickness, names = widths(folded), titles(folded)
+    looks = {group.id: node_attributes(view, group, prefix, names) for group in folded.groups}
+    nodes = [f"  n{number} [{attributes_text(look)}];" for number, look in looks.items()]
     edges = []
     for a, b in folded.edges:
         look = edge_attributes(view, folded.groups[a], folded.groups[b], thickness.get(a))

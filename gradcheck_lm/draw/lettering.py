@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 # what stands in for a sign of ours or of a text that an encoding lacks
@@ -108,6 +109,40 @@ def html_label(text: str) -> str:
     """`text` as the content of an HTML-like DOT label."""
     clean = printable(text.replace("\n", " ").replace("\t", " "))
     return clean.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
+
+
+def told_apart(names: Iterable[str], longest: int) -> dict[str, str]:
+    """Names in at most `longest` characters, each unlike the others: where the middle is what differs, the ends go.
+
+    Of `bert.embeddings.word_embeddings.weight` and `bert.embeddings.position_embeddings.weight` the parts stay that
+    tell them apart.
+    """
+    unique = list(dict.fromkeys(names))
+    found = {name: shorten(name, longest) for name in unique}
+    alike: dict[str, list[str]] = {}
+    for name, short in found.items():
+        alike.setdefault(short, []).append(name)
+    for group in alike.values():
+        if len(group) > 1:
+            found |= _own_parts(group, longest)
+    return found
+
+
+def _own_parts(names: list[str], longest: int) -> dict[str, str]:
+    parts = [name.split(".") for name in names]
+    fewest = min(map(len, parts)) - 1
+    front = next((i for i in range(fewest) if len({one[i] for one in parts}) > 1), fewest)
+    back = next((i for i in range(fewest - front) if len({one[-1 - i] for one in parts}) > 1), fewest - front)
+    found: dict[str, str] = {}
+    for name, one in zip(names, parts, strict=True):
+        led = ".." * (front > 0) + ".".join(one[front:])
+        bare = ".." * (front > 0) + ".".join(one[front : len(one) - back]) + ".." * (back > 0)
+        short = led if len(led) <= longest else shorten(bare, longest)
+        if short in found.values():
+            number = f" #{len(found) + 1}"
+            short = shorten(short, longest - len(number)) + number
+        found[name] = short
+    return found
 
 
 def shorten(text: str, longest: int) -> str:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 import textwrap
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from gradcheck_lm.draw.folded import FoldedGraph, Group
-from gradcheck_lm.draw.lettering import html_label, printable, shorten
+from gradcheck_lm.draw.lettering import html_label, printable, shorten, told_apart
 from gradcheck_lm.draw.view import View
 from gradcheck_lm.flow.findings.paths import brief
 
@@ -30,6 +30,7 @@ PAINT = {
     "starved": ("#fdeeea", "#b3261e", "#5c1009"),
     "new": ("#e3f5e9", "#00794f", "#0b3a28"),
 }
+_LONGEST = 28  # characters of a name in a node
 _SHAPES = {"host": "note", "source": "component"}
 _USUAL = {"shape": "box", "style": "filled,rounded", "penwidth": "1.2"}  # said once for all nodes
 
@@ -73,8 +74,17 @@ def _wrapped(text: str, width: int) -> list[str]:
     return textwrap.wrap(text, width) or [""]
 
 
-def node_attributes(view: View, group: Group, prefix: str = "") -> dict[str, str]:
-    """Attributes of a node, in a fixed order; `prefix` stands in front of its id in SVG."""
+def titles(folded: FoldedGraph) -> dict[str, str]:
+    """The names in a picture, short and unlike one another."""
+    return told_apart((_title(group) for group in folded.groups if group.role == "wrt"), _LONGEST) | told_apart(
+        (group.module for group in folded.groups if group.role != "wrt" and group.module), _LONGEST
+    )
+
+
+def node_attributes(
+    view: View, group: Group, prefix: str = "", names: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Attributes of a node, in a fixed order; `prefix` stands in front of its id in SVG, `names` are the picture's."""
     paint = _paint(view, group)
     fill, line, letters = PAINT[paint]
     cut = group.state == "cut"
@@ -89,7 +99,7 @@ def node_attributes(view: View, group: Group, prefix: str = "") -> dict[str, str
         "fontcolor": letters,
         "penwidth": "2.2" if paint in ("cut", "starved") else "1.2",
         **({"peripheries": "2"} if group.role == "term" else {}),
-        "label": f"<{html(_lines(view, group))}>",
+        "label": f"<{html(_lines(view, group, names or {}))}>",
         "tooltip": _tooltip(group),
     }
     return {name: value for name, value in attributes.items() if _USUAL.get(name) != value}
@@ -124,26 +134,31 @@ def starves(view: View, group: Group) -> bool:
     return not view.ok and (not view.terms or bool(set(view.dead).intersection(group.terms)))
 
 
-def _lines(view: View, group: Group) -> list[Line]:
+def _lines(view: View, group: Group, names: Mapping[str, str]) -> list[Line]:
     if group.role == "wrt":
-        return _wrt_lines(view, group)
+        return _wrt_lines(view, group, names)
     if group.role == "term":
         return _term_lines(view, group)
-    head = [Line(shorten(group.module, 28), 9)] if group.module and group.state != "cut" else []
+    head = []
+    if group.module and group.state != "cut":
+        head.append(Line(names.get(group.module) or shorten(group.module, _LONGEST), 9))
     if (cut := view.cut_at(group.finding)) is not None:
         head.append(Line(f"{cut.code} {cut.kind}"))
-    names = _operations(Counter(operation_name(node.label) for node in group.members))
-    head += [Line(text.replace("\u00a0", " "), 11, bold=True) for text in _wrapped(names, 26)]
+    done = _operations(Counter(operation_name(node.label) for node in group.members))
+    head += [Line(text.replace("\u00a0", " "), 11, bold=True) for text in _wrapped(done, 26)]
     where = [brief(file, line) if line else Path(file).name for file, line in group.places[:1]]
     if len(group.places) > 1:
         where[0] += f" + {len(group.places) - 1} lines" if len(group.places) > 2 else " + 1 line"
     return head + [Line(shorten(text, 36), 9, mono=True) for text in where]
 
 
-def _wrt_lines(view: View, group: Group) -> list[Line]:
-    names = [node.label for node in group.members]
-    title = names[0] if len(names) == 1 else group.module or "parameters"
-    lines = [Line(shorten(title, 28), 11, bold=True)]
+def _title(group: Group) -> str:
+    return group.members[0].label if len(group.members) == 1 else group.module or "parameters"
+
+
+def _wrt_lines(view: View, group: Group, short: Mapping[str, str]) -> list[Line]:
+    names, title = [node.label for node in group.members], _title(group)
+    lines = [Line(short.get(title) or shorten(title, _LONGEST), 11, bold=True)]
     if len(names) > 1:
         lines.append(Line(f"{len(names)} tensors"))
     lost = [name for name in names if name in view.unreached]

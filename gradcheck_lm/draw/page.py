@@ -11,11 +11,17 @@ from typing import Any
 
 from gradcheck_lm.draw import page_parts as parts
 from gradcheck_lm.draw.japanese import heading_ja
+from gradcheck_lm.draw.made import facts, script_of
 from gradcheck_lm.draw.report import Report
 from gradcheck_lm.draw.view import of as view_of
 from gradcheck_lm.errors import ArgumentError, MissingPackageError
 from gradcheck_lm.files import encodable, write_text_atomic
 from gradcheck_lm.flow.findings.model import Diagnosis
+
+_MADE = {
+    "script": ("script", "スクリプト"), "command": ("command", "コマンド"), "date": ("made", "作成"),
+    "versions": ("with", "バージョン"),
+}  # fmt: skip
 
 
 def save_page(path: str | Path, report: Report | Diagnosis | Mapping[str, Any], *, timeout: float = 30.0) -> Path:
@@ -65,7 +71,7 @@ def _report(report: Report | Diagnosis | Mapping[str, Any]) -> Report:
     if isinstance(report, Report):
         return report
     if isinstance(report, Diagnosis):
-        return Report(diagnoses={"": report})
+        return _of_one(report)
     content = dict(report)
     if (single := content.pop("diagnosis", None)) is not None:
         content["diagnoses"] = {"": single}
@@ -75,11 +81,23 @@ def _report(report: Report | Diagnosis | Mapping[str, Any]) -> Report:
     return Report(**content)
 
 
+def _of_one(diagnosis: Diagnosis) -> Report:
+    """The page of one diagnosis: named after its program, with where and when it was made."""
+    script = script_of(diagnosis)
+    title, title_ja = f"Gradient flow of {script}", f"{script} の勾配の流れ"
+    if not script:
+        title, title_ja = "Gradient flow", "勾配の流れ"
+    return Report(title, title_ja, made=facts(script=script), diagnoses={"": diagnosis})
+
+
 def _context(report: Report, timeout: float) -> dict[str, Any]:
     sentence, sentence_ja = report.verdict, report.verdict_ja
     if not sentence and len(report.diagnoses) == 1:
         only = next(iter(report.diagnoses.values()))
         sentence, sentence_ja = (view_of(only, language).verdict for language in ("en", "ja"))
+    arms = parts.arms(report, timeout)
+    # where the gradient stops stands on the first screen, of a phone, too
+    first = next(((arm["key"], part) for arm in arms[:1] for part in parts.starving(arm)), ("", None))
     names = list(dict.fromkeys(name for panel in [*report.curves, *report.gradients] for name in panel.series))
     return {
         "language": report.language,
@@ -87,8 +105,14 @@ def _context(report: Report, timeout: float) -> dict[str, Any]:
         "title_ja": report.title_ja or report.title,
         "verdict": sentence,
         "verdict_ja": sentence_ja or sentence,
+        "helped": report.helped,
+        "helped_ja": report.helped_ja or report.helped,
+        "arms_said": (report.arms, report.arms_ja or report.arms),
+        "made": [(name, *_MADE.get(name, (name, name)), value) for name, value in report.made.items()],
         "ok": next(iter(report.diagnoses.values())).ok if len(report.diagnoses) == 1 else None,
-        "arms": parts.arms(report, timeout),
+        "arms": arms,
+        "first": first[1],
+        "first_key": f"{first[0]}-cut{first[1]['cut'].number}" if first[1] else "",
         "experiments": [parts.experiment(table) for table in report.experiments],
         "gradients": parts.charts(report.gradients, names),
         "curves": parts.charts(report.curves, names),

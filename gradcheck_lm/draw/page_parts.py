@@ -23,7 +23,8 @@ from gradcheck_lm.draw.view import CutView, View
 from gradcheck_lm.draw.view import of as view_of
 from gradcheck_lm.draw.words import by_module, few, number
 from gradcheck_lm.errors import GradcheckLMError
-from gradcheck_lm.flow.findings.model import Diagnosis
+from gradcheck_lm.flow.findings.explain import help_uri, lesson_uri
+from gradcheck_lm.flow.findings.model import KINDS, Diagnosis
 from gradcheck_lm.flow.findings.paths import at, short_path
 
 _NUMBERS = re.compile(r"-|[-+]?\d[\d.,]*(e[-+]?\d+)?%?( (\.\.|>|->|±) [-+]?\d[\d.,]*(e[-+]?\d+)?%?)?")
@@ -101,9 +102,23 @@ def _diagnosed(diagnosis: Diagnosis, entry: Mapping[str, Any], timeout: float) -
     }
 
 
+def starving(arm: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The cuts of an arm that take the gradient from something, in the order of the page."""
+    return [part for _, _, parts in arm.get("sections", ()) for part in parts if part["cut"].starves]
+
+
 def cut_part(cut: CutView, japanese: CutView) -> dict[str, Any]:
     """A cut in both languages, with the lines around it."""
-    return {"cut": cut, "ja": japanese, "loses": few(cut.loses, 8), "excerpt": excerpt(cut)}
+    kind = KINDS.get(cut.kind)
+    return {
+        "cut": cut,
+        "ja": japanese,
+        "loses": few(cut.loses, 8),
+        "excerpt": excerpt(cut),
+        "uri": help_uri(kind) if kind is not None else None,
+        "lesson_uri": lesson_uri(cut.lesson),
+        "lesson_uri_ja": lesson_uri(cut.lesson, "ja"),
+    }
 
 
 def excerpt(cut: CutView) -> list[dict[str, Any]]:
@@ -162,14 +177,21 @@ def _member(node: Any) -> str:
 
 
 def charts(panels: Sequence[Panel], names: Sequence[str]) -> list[dict[str, Any]]:
-    """Panels as SVG; series that every chart shares have the same colour everywhere."""
+    """Panels as SVG; series that every chart shares have the same colour everywhere, and charts of one quantity the
+    same axes, so that arms can be compared by eye."""
     result = []
     for panel in panels:
-        if svg := chart_svg(panel, names):
+        alike = [other for other in panels if _measure(other) == _measure(panel)]
+        if svg := chart_svg(panel, names, alike=alike):
             legend = [(name, names.index(name) % len(PALETTE)) for name in panel.series]
             title_ja = heading_ja(panel.title)
             result.append({"title": panel.title, "title_ja": title_ja, "svg": svg, "legend": legend})
     return result
+
+
+def _measure(panel: Panel) -> tuple[str, str, bool, bool]:
+    """What a panel shows: "gradient norm of lm" is a gradient norm."""
+    return panel.x_label, panel.y_label.partition(" of ")[0], panel.log_x, panel.log_y
 
 
 def experiment(table: Experiment) -> dict[str, Any]:

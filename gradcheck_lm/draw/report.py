@@ -73,6 +73,11 @@ class Report:
     title_ja: str = ""
     verdict: str = ""  # by default the diagnosis' own, where there is only one
     verdict_ja: str = ""
+    helped: str = ""  # which fix helped, and by how much
+    helped_ja: str = ""
+    arms: str = ""  # what an arm is, before the first of them is shown
+    arms_ja: str = ""
+    made: Mapping[str, str] = field(default_factory=dict)  # "script", "command", "date", "versions": what it is of
     diagnoses: Mapping[str, Diagnosis] = field(default_factory=dict)
     graphs: Mapping[str, str] = field(default_factory=dict)  # arm -> SVG instead of the one drawn from its diagnosis
     autograd_graphs: Mapping[str, str] = field(default_factory=dict)  # arm -> SVG

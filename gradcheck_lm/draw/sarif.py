@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import linecache
 import os
+import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from gradcheck_lm.draw.view import CutView, View
 from gradcheck_lm.draw.words import say
 from gradcheck_lm.files import encodable
-from gradcheck_lm.flow.findings.explain import help_uri, markdown
+from gradcheck_lm.flow.findings.explain import help_uri, home_page, markdown
 from gradcheck_lm.flow.findings.kind import Kind
 from gradcheck_lm.flow.findings.registry import KINDS
+
+_FINGERPRINT = "gradcheckFinding/v1"
 
 
 def render(*views: View) -> str:
@@ -26,8 +33,15 @@ def log(views: Sequence[View]) -> dict[str, Any]:
     language = views[0].language if views else "en"
     cuts = [cut for view in views for cut in view.cuts]
     used = sorted({cut.kind for cut in cuts}, key=lambda kind: KINDS[kind].code)
-    driver = {"name": "gradcheck_lm", "rules": [_rule(KINDS[kind], language) for kind in used]}
-    results = [_result(cut, used.index(cut.kind), language) for cut in cuts]
+    driver: dict[str, Any] = {
+        "name": "gradcheck_lm",
+        "version": str(sys.modules["gradcheck_lm"].__version__),  # loaded; to import it here would be a circle
+        "rules": [_rule(KINDS[kind], language) for kind in used],
+    }
+    if (home := home_page()) is not None:
+        driver["informationUri"] = home
+    seen: Counter[str] = Counter()
+    results = [_result(cut, used.index(cut.kind), language, seen) for cut in cuts]
     return {
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
@@ -50,7 +64,7 @@ def _rule(kind: Kind, language: str) -> dict[str, Any]:
     return rule
 
 
-def _result(cut: CutView, rule: int, language: str) -> dict[str, Any]:
+def _result(cut: CutView, rule: int, language: str, seen: Counter[str]) -> dict[str, Any]:
     said = cut.why if cut.term is None else say("about term", language, term=repr(cut.term), text=cut.why)
     result: dict[str, Any] = {
         "ruleId": cut.code,
@@ -58,17 +72,43 @@ def _result(cut: CutView, rule: int, language: str) -> dict[str, Any]:
         "level": cut.severity,
         "message": {"text": said},
         "properties": {"op": cut.op, "certainty": cut.certainty},
+        "partialFingerprints": {_FINGERPRINT: _fingerprint(cut, seen)},
     }
     if cut.line and not cut.file.startswith("<"):
-        result["locations"] = [_location(cut.file, cut.line)]
+        result["locations"] = [_location(cut.file, cut.line, cut)]
     if cut.scope_at is not None and not cut.scope_at[0].startswith("<"):
         result["relatedLocations"] = [_location(*cut.scope_at)]
     return result
 
 
-def _location(file: str, line: int) -> dict[str, Any]:
+def _fingerprint(cut: CutView, seen: Counter[str]) -> str:
+    """The same for the same cut when lines are added above it or the checkout stands elsewhere: neither the line's
+    number nor the folders are in it. Like lines in one function are told apart by their order."""
+    said = (cut.code, cut.op, cut.term or "", Path(cut.file).name, cut.function, " ".join(cut.source.whole.split()))
+    text = "\n".join(said)
+    seen[text] += 1
+    return hashlib.sha256(f"{text}\n{seen[text]}".encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def _column(cut: CutView) -> int:
+    """Where the marked part begins in the file's line, from 1; 0 where nothing is marked or the file has changed."""
+    line = linecache.getline(cut.file, cut.line).rstrip("\n")
+    if not cut.source.marked or line.replace("\t", " ").strip() != cut.source.whole:
+        return 0
+    return len(line) - len(line.lstrip()) + len(cut.source.before) + 1
+
+
+def _location(file: str, line: int, cut: CutView | None = None) -> dict[str, Any]:
     path = Path(file)
     if path.is_absolute() and path.is_relative_to(root := Path(os.getcwd())):
         path = path.relative_to(root)  # SARIF viewers open a relative path in the checkout
-    uri = path.as_uri() if path.is_absolute() else path.as_posix()
-    return {"physicalLocation": {"artifactLocation": {"uri": uri}, "region": {"startLine": line}}}
+    uri = path.as_uri() if path.is_absolute() else quote(path.as_posix())
+    region: dict[str, Any] = {"startLine": line}
+    if cut is not None and (start := _column(cut)):
+        region |= {"startColumn": start, "endColumn": start + len(cut.source.marked)}
+    if cut is not None and cut.source.whole:
+        region["snippet"] = {"text": cut.source.whole}
+    location: dict[str, Any] = {"physicalLocation": {"artifactLocation": {"uri": uri}, "region": region}}
+    if cut is not None and cut.function and cut.function != "<module>":
+        location["logicalLocations"] = [{"name": cut.function, "kind": "function"}]
+    return location

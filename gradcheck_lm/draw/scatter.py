@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from gradcheck_lm.draw.curves import PALETTE
-from gradcheck_lm.errors import ArgumentError, MissingPackageError
-from gradcheck_lm.files import write_bytes_atomic
+from gradcheck_lm.draw.plotting import label, new_figure, one_legend, plain_grid, save_figure
 
 _MARKERS = "os^Dv<>PX*hp"
 
@@ -45,19 +43,7 @@ def save_scatter(path: str | Path, panels: Sequence[Scatter], *, dpi: int = 130)
         ArgumentError: no panels, or an ending that matplotlib does not know.
         MissingPackageError: matplotlib is not installed.
     """
-    path = Path(path)
-    kind = path.suffix.lower().lstrip(".")
-    if not panels or kind not in ("png", "svg", "pdf"):
-        raise ArgumentError(
-            f"cannot draw {len(panels)} panels into {path.name!r}: at least one, and .png, .svg or .pdf"
-        )
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingPackageError("scatter plots need matplotlib; type: pip install 'gradcheck_lm[lab]'") from error
-    figure = Figure(figsize=(5.2 * len(panels), 4.6), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(path, len(panels), (5.2 * len(panels), 4.6))
     names = list(dict.fromkeys(point.name for panel in panels for point in panel.points))
     for panel, axis in zip(panels, figure.subplots(1, len(panels), squeeze=False)[0], strict=True):
         for point in panel.points:
@@ -65,29 +51,20 @@ def save_scatter(path: str | Path, panels: Sequence[Scatter], *, dpi: int = 130)
             below = 0.0 if point.low is None else max(0.0, point.y - point.low)
             above = 0.0 if point.high is None else max(0.0, point.high - point.y)
             axis.errorbar(
-                point.x, point.y, yerr=[[below], [above]], label=point.name, capsize=2, linestyle="none",
+                point.x, point.y, yerr=[[below], [above]], label=label(point.name), capsize=2, linestyle="none",
                 color=PALETTE[index % len(PALETTE)], marker=_MARKERS[index % len(_MARKERS)], markersize=7,
             )  # fmt: skip
         if panel.level is not None:
             axis.axhline(panel.level[1], color="#8c8c8c", linewidth=1, linestyle="--")
             axis.annotate(
-                panel.level[0], (0.01, panel.level[1]), xycoords=("axes fraction", "data"),
+                label(panel.level[0]), (0.01, panel.level[1]), xycoords=("axes fraction", "data"),
                 va="bottom", fontsize=8, color="#606060",
             )  # fmt: skip
         axis.set_xscale("log" if panel.log_x else "linear")
         axis.set_yscale("log" if panel.log_y else "linear")
-        axis.set_title(panel.title, fontsize=11, loc="left")
-        axis.set_xlabel(panel.x_label)
-        axis.set_ylabel(panel.y_label)
-        axis.grid(True, color="#e3e3e3", linewidth=0.7)
-        axis.set_axisbelow(True)
-        axis.spines[["top", "right"]].set_visible(False)
-    handles = {
-        text: handle for axis in figure.axes for handle, text in zip(*axis.get_legend_handles_labels(), strict=True)
-    }
-    figure.legend(
-        handles.values(), handles.keys(), loc="outside lower center", ncols=min(4, len(handles)), frameon=False
-    )
-    stream = io.BytesIO()
-    figure.savefig(stream, format=kind, dpi=dpi)
-    return write_bytes_atomic(path, stream.getvalue())
+        axis.set_title(label(panel.title), fontsize=11, loc="left")
+        axis.set_xlabel(label(panel.x_label))
+        axis.set_ylabel(label(panel.y_label))
+        plain_grid(axis)
+    one_legend(figure, "lower center", 4)
+    return save_figure(figure, path, dpi)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from pathlib import Path
 
 from rich.cells import cell_len
 
@@ -52,3 +54,40 @@ def _head(text: str, width: int) -> str:
         end += 1
     space = text.rfind(" ", 0, end) + 1
     return text[: space if space > end // 2 else end]  # code ends a line at a space rather than inside a name
+
+
+def wrapped_code(line: str, width: int) -> list[str]:
+    """A line of Python as lines of at most `width` columns, broken at spaces; what follows is indented further.
+
+    A piece without a space that is longer than a line stays whole.
+    """
+    indent = len(line) - len(line.lstrip())
+    head, found = line, []
+    while cell_len(head) > width:
+        end = max(width, indent + 9)
+        while cell_len(head[:end]) > width and end > indent + 9:
+            end -= 1
+        space = head.rfind(" ", indent + 9, end + 1)
+        if space < 0:
+            space = head.find(" ", end)
+        if space < 0 or not head[space:].strip():
+            break
+        found.append(head[:space])
+        head = " " * (indent + 8) + head[space + 1 :].lstrip()
+    return [*found, head]
+
+
+def short(path: Path) -> str:
+    """A path as one would type it from here, or from home: a terminal makes a link only of what stands on one line."""
+    texts = [str(path)]
+    try:
+        relative = os.path.relpath(path)
+        if not relative.startswith(os.path.join("..", "..", "..")):
+            texts.append(relative)
+        home = path.relative_to(Path.home())
+        if os.name == "posix":
+            texts.append(os.path.join("~", home))
+    except (ValueError, RuntimeError):  # another drive, not below home, or no home
+        pass
+    text = min(texts, key=len)
+    return f'"{text}"' if " " in text else text

@@ -12,6 +12,7 @@ import torch
 
 from gradcheck_lm.errors import TraceError
 from gradcheck_lm.flow.asking.answers import refused_diagnosis
+from gradcheck_lm.flow.asking.doubts import may_warn
 from gradcheck_lm.flow.asking.inquiry import Inquiry
 from gradcheck_lm.flow.asking.refusals import is_refusal
 from gradcheck_lm.flow.asking.scene import Passed, Scene
@@ -38,14 +39,15 @@ class StepRun:
     """Steps that are watched: `with record_steps(model, optimizer) as steps:`, then `steps.diagnose()`."""
 
     def __init__(
-        self, modules: Sequence[torch.nn.Module], optimizers: Sequence[torch.optim.Optimizer], names: dict[int, str]
-    ) -> None:
+        self, modules: Sequence[torch.nn.Module], optimizers: Sequence[torch.optim.Optimizer], names: dict[int, str],
+        *, ranks: bool = False,
+    ) -> None:  # fmt: skip
         self.names = names
         self.always = False
         self.code: CodeType | None = None
         self.on_loss: Callable[[torch.Tensor], None] | None = None  # called before each backward() of one number
         self.recorder = ScriptRecorder(lambda loss: None)
-        self.watcher = Watcher(modules, optimizers, on_backward=self._before_backward)
+        self.watcher = Watcher(modules, optimizers, on_backward=self._before_backward, ranks=ranks)
         self.recorder.watcher = self.watcher
         self._losses: dict[Key, Diagnosis] = {}
         self._asked: dict[Key, int] = {}
@@ -93,6 +95,7 @@ class StepRun:
                 "forward pass to optimizer.step(), into the block or function."
             )
         notes = [*self._notes, *(WATCH_MISSED.told(failure=failure) for failure in failures)]
+        notes += [] if self.watcher.ranks is None else self.watcher.ranks.notes()
         diagnoses = [] if self._refused is None else [self._refused]
         for loss, names in self._quiet.items():
             asked = self._losses.get(loss)
@@ -186,7 +189,7 @@ class StepRun:
         wrt = self._wrt(loss, holders)
         reached = {id(leaf) for leaf in reachable_leaves(loss)}
         missing = any(tensor.requires_grad and id(tensor) not in reached for tensor in wrt.values())
-        doubtful = self.always or missing or loses_gradient(self.recorder, loss)
+        doubtful = self.always or missing or loses_gradient(self.recorder, loss) or may_warn(self.recorder)
         if again and not holders and not (key not in self._losses and self._was_zero(key)):
             return  # the answer of the first time stands
         if doubtful or (again and self._was_zero(key)):
@@ -236,21 +239,25 @@ def _not_asked(loss: torch.Tensor, error: TraceError) -> str:
     return error.args[0]  # a sentence that has more than one language keeps them
 
 
-def record_steps(*models_and_optimizers: Any) -> StepRun:
+def record_steps(*models_and_optimizers: Any, ranks: bool = False) -> StepRun:
     """Watch training steps that you already have.
 
     Args:
         models_and_optimizers: modules and optimizers, in lists and dicts too; those that are called or made inside the
             block are seen without being named here.
+        ranks: compare the ranks of torch.distributed: every rank has to watch the same steps. Hashes go through the
+            process group's store, never through a collective.
     Returns:
         A context manager; after its block, `.diagnose()` explains the steps. Weights, gradients and random numbers are
         the same, to the bit, as without it, and no tensor is held after the block.
     """
     modules, optimizers, names = sorted_out(models_and_optimizers)
-    return StepRun(modules, optimizers, names)
+    return StepRun(modules, optimizers, names, ranks=ranks)
 
 
-def diagnose_step(step: Callable[[], Any], model: Any, optimizer: Any, *, steps: int = 2) -> StepReport:
+def diagnose_step(
+    step: Callable[[], Any], model: Any, optimizer: Any, *, steps: int = 2, ranks: bool = False
+) -> StepReport:
     """Run whole training steps under the recorder and say what starves and what happens to the gradients that arrive.
 
     Args:
@@ -258,6 +265,7 @@ def diagnose_step(step: Callable[[], Any], model: Any, optimizer: Any, *, steps:
         model: a module, or several in a list or dict.
         optimizer: an optimizer, or several in a list or dict.
         steps: how many times `step` is called; the second one tells "not yet" from "never".
+        ranks: compare the ranks of torch.distributed; every rank has to call this.
     Returns:
         StepReport: findings[0] is the first thing to mend. The steps are taken: the weights have moved.
     Raises:
@@ -273,7 +281,7 @@ def diagnose_step(step: Callable[[], Any], model: Any, optimizer: Any, *, steps:
     if steps < 1:
         raise TraceError(f"steps is {steps}; it is a number of training steps, at least 1 (2 tell more).")
     modules, optimizers, names = sorted_out((model, optimizer))
-    run = StepRun(modules, optimizers, names)
+    run = StepRun(modules, optimizers, names, ranks=ranks)
     run.whole()
     run.always = steps == 1  # there is no second time at which to ask about what was zero at the first
     run.learn_names(variables_around(step))

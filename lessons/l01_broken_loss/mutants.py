@@ -3,6 +3,48 @@
 from gradcheck_lm.course.mutants import Mutant
 
 MUTANTS = {
+    "lets_a_nan_teach": Mutant(
+        {"verdict": "return any(bool(one.ne(0).any()) for one in term_gradients(term, parameters))"},
+        rejected_by="check_nan_teaches_nothing",
+    ),
+    "compares_norms": Mutant(
+        {
+            "bits": """
+            parameters = list(parameters)
+            first, *others = [term_gradients(total_loss(weight), parameters) for weight in weights]
+            pairs = [(a, b) for other in others for a, b in zip(first, other, strict=True)]
+            return all(torch.equal(a.norm(), b.norm()) for a, b in pairs)
+            """
+        },
+        rejected_by="check_every_weight_and_every_parameter_counts",
+    ),
+    "ignores_the_weights": Mutant(
+        {
+            "bits": """
+            parameters = list(parameters)
+            first, *others = [term_gradients(total_loss(weight), parameters) for weight in (0.0, 1.0, 100.0)]
+            return all(torch.equal(a, b) for other in others for a, b in zip(first, other, strict=True))
+            """
+        },
+        rejected_by="check_the_weights_given_are_used",
+    ),
+    "keeps_the_old_grad": Mutant(
+        {
+            "gradients": """
+            parameters = list(parameters)
+            if not term.requires_grad:
+                return [torch.zeros_like(parameter) for parameter in parameters]
+            for parameter in parameters:
+                parameter.grad = None
+            term.backward(retain_graph=True)
+            found = [parameter.grad for parameter in parameters]
+            for parameter in parameters:
+                parameter.grad = None
+            return [torch.zeros_like(p) if g is None else g for p, g in zip(parameters, found, strict=True)]
+            """
+        },
+        rejected_by="check_value_of_the_gradients",
+    ),
     "backward_adds_to_grad": Mutant(
         {
             "gradients": """
@@ -12,7 +54,7 @@ MUTANTS = {
             return [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
             """
         },
-        rejected_by="check_grad_is_left_alone",
+        rejected_by="check_value_of_the_gradients",
     ),
     "none_is_left_in_the_list": Mutant(
         {"gradients": "return list(torch.autograd.grad(term, parameters, allow_unused=True, retain_graph=True))"},
@@ -70,4 +112,15 @@ MUTANTS = {
         },
         rejected_by="check_weight_of_a_live_penalty",
     ),
+}
+
+EQUAL = {
+    "gradients: result: negate  `return [torch.zeros_like*": "minus 0 is 0",
+    "gradients: result: axis_0  `return [torch.zeros_like*": "every row of zeros is the same",
+    "gradients: argument: detach  `parameters`*": "of these only the shape is asked for: zeros of that shape",
+    "gradients: argument: absolute  `parameters`*": "of these only the shape is asked for: zeros of that shape",
+    "gradients: argument: negate  `parameters`*": "of these only the shape is asked for: zeros of that shape",
+    "gradients: argument: axis_0  `parameters`*": "of these only the shape is asked for: zeros of that shape",
+    "verdict: argument: absolute  `term`": "the gradient is zero or not whatever its sign",
+    "verdict: argument: negate  `term`": "the gradient is zero or not whatever its sign",
 }

@@ -1,7 +1,5 @@
 """Checks of exercise 2: graphs of many shapes, and chains of values with one or several cuts."""
 
-from types import SimpleNamespace
-
 import torch
 
 from gradcheck_lm.course.expect import expect, expect_type
@@ -17,6 +15,20 @@ def same(found, wanted):
 def parameters():
     """Three leaves, of which two hold equal numbers."""
     return [torch.full((2, 3), value, requires_grad=True) for value in (0.5, 0.5, 2.0)]
+
+
+class Loss(torch.Tensor):
+    """A tensor whose grad_fn is an operation of our own."""
+
+    top = None
+
+    @property
+    def grad_fn(self):
+        return self.top
+
+    @property
+    def requires_grad(self):
+        return True
 
 
 class Operation:
@@ -57,12 +69,17 @@ def check_leaves_of_a_small_graph(answer):
     )
 
 
-def check_inputs_without_a_road(answer):
-    """constants and frozen parameters have no road, and are no reason to stop
-    定数や凍結されたパラメータには道がない。それでエラーになってはいけない"""
+def check_inputs_without_a_path(answer):
+    """constants and frozen parameters have no path, and are no reason to stop
+    定数や凍結されたパラメータには経路がない。それでエラーになってはいけない"""
     a, b, c = parameters()
     b.requires_grad_(False)
     found = answer.reachable_leaves((torch.ones(3) * (a * b) * 2 + c).sum())
+    expect(
+        same(answer.reachable_leaves((a * 2).exp()), [a]),
+        ja="要素が一つでない値からも、葉テンソルを集めてください。",
+        en="Collect the leaf tensors of a value with several entries too.",
+    )
     expect(
         same(found, [a, c]),
         ja="凍結されたパラメータや定数が混ざったときの答えが違います({count} 個見つかりました)。",
@@ -71,7 +88,7 @@ def check_inputs_without_a_road(answer):
     )
 
 
-def check_where_the_road_has_no_length(answer):
+def check_where_the_path_has_no_length(answer):
     """a loss without a graph reaches nothing; a leaf reaches itself
     計算グラフのない損失は何にも届かない。葉テンソルは自分自身に届く"""
     a, _, _ = parameters()
@@ -88,8 +105,8 @@ def check_where_the_road_has_no_length(answer):
 
 
 def check_diamonds(answer):
-    """an operation with many roads to it is visited once
-    多くの道が通る演算も、訪れるのは一度だけ"""
+    """an operation with many paths to it is visited once
+    多くの経路が通る演算も、訪れるのは一度だけ"""
     a, _, _ = parameters()
     leaf = Operation()
     leaf.variable = a
@@ -97,12 +114,20 @@ def check_diamonds(answer):
     for _ in range(diamonds):
         top = Operation(Operation(top), Operation(top))
     Operation.visits = 0
-    found = answer.reachable_leaves(SimpleNamespace(grad_fn=top, requires_grad=True))
+    loss = torch.ones(()).as_subclass(Loss)
+    loss.top = top
+    found = answer.reachable_leaves(loss)
     boxes = 3 * diamonds + 1
     expect(
-        Operation.visits <= 2 * boxes and same(found, [a]),
-        ja="箱は {boxes} 個なのに、訪問が {visits} 回ありました。道の数は、ひし形のたびに倍になります。",
-        en="There are {boxes} boxes, and {visits} visits: with each diamond the number of roads doubles.",
+        same(found, [a]),
+        ja="ひし形の続く計算グラフで、葉テンソルが正しく見つかりません({count} 個)。",
+        en="In a graph of many diamonds the leaf tensor was not found, or not once (found {count}).",
+        count=len(found),
+    )
+    expect(
+        Operation.visits <= 2 * boxes,
+        ja="箱は {boxes} 個なのに、訪問が {visits} 回ありました。経路の数は、ひし形のたびに倍になります。",
+        en="There are {boxes} boxes, and {visits} visits: with each diamond the number of paths doubles.",
         boxes=boxes,
         visits=Operation.visits,
     )
@@ -122,40 +147,40 @@ def check_long_chain(answer):
     )
 
 
-def check_a_road_and_not_a_flag(answer):
-    """reaches() asks for a road: requires_grad may be True and the road lead elsewhere
-    reaches() が調べるのは道。requires_grad が True でも、道は別の所へ行くことがある"""
+def check_a_path_and_not_a_flag(answer):
+    """reaches() asks for a path: requires_grad may be True and the path lead elsewhere
+    reaches() が調べるのは経路。requires_grad が True でも、経路は別の所へ行くことがある"""
     a, b, c = parameters()
     expect(
         answer.reaches((a * c).sum(), a) is True,
-        ja="道があるのに「無い」と答えました。",
-        en="There is a road, and it was denied.",
+        ja="経路があるのに「無い」と答えました。",
+        en="There is a path, and it was denied.",
     )
     expect(
         answer.reaches((b * c).sum(), a) is False,
-        ja="`requires_grad` は `True` ですが、道は別の葉テンソルへ行きます。"
+        ja="`requires_grad` は `True` ですが、経路は別の葉テンソルへ行きます。"
         "値が等しいだけの葉テンソルと取り違えてもいけません。",
-        en="`requires_grad` is `True`, but the road leads to another leaf tensor. "
+        en="`requires_grad` is `True`, but the path leads to another leaf tensor. "
         "Nor is one that merely holds equal numbers the same.",
     )
 
 
 def check_values_that_are_no_tensors(answer):
-    """lists, strings and NumPy arrays have no roads
-    リスト、文字列、NumPy の配列には道がない"""
+    """lists, strings and NumPy arrays have no paths
+    リスト、文字列、NumPy の配列には経路がない"""
     a, _, _ = parameters()
     for value in (a.tolist(), "disc", 0.5, a.detach().numpy(), None):
         expect(
             answer.reaches(value, a) is False,
-            ja="テンソルでない値(`{kind}`)には道がありません。",
-            en="A value that is no tensor (`{kind}`) has no road.",
+            ja="テンソルでない値(`{kind}`)には経路がありません。",
+            en="A value that is no tensor (`{kind}`) has no path.",
             kind=type(value).__name__,
         )
 
 
 def check_first_cut(answer):
-    """the first stage without a road is named, and None where all is well
-    道のない最初の段を答える。問題がなければ None"""
+    """the first stage without a path is named, and None where all is well
+    経路のない最初の段を答える。問題がなければ None"""
     recogniser, language_model, frames = story()
     weight = recogniser.head.weight
     logits = recogniser(frames)
@@ -181,6 +206,19 @@ def check_first_cut(answer):
         en="A tensor made anew with `requires_grad_()` is a new leaf tensor: the cut is at `copy`, not at `{named}`.",
         named=named,
     )
+    for chain, right in (
+        ([("first", logits.detach()), ("then", logits), ("last", logits * 2)], "first"),
+        ([("first", logits), ("then", logits * 2), ("last", logits.detach())], "last"),
+    ):
+        named = answer.first_cut(chain, weight)
+        expect(
+            named == right,
+            ja="経路がないのは `{right}` の段ですが、`{named}` と答えました。最初の段も最後の段も調べます。",
+            en="It is the stage `{right}` that has no path, and the answer was `{named}`: the first and the last stage "
+            "are to be looked at too.",
+            right=right,
+            named=named,
+        )
     healthy = [("logits", logits), ("softmax", probabilities), ("loss", probabilities.square().sum())]
     expect(
         answer.first_cut(healthy, weight) is None,

@@ -26,7 +26,7 @@ def reachable_leaves(loss):
 
 
 def reaches(value, parameter):
-    """True if a road leads from this value to the parameter; a value that is no tensor has no roads."""
+    """True if a path leads from this value to the parameter; a value that is no tensor has no paths."""
     # TODO reaches: compare leaves by `is`: tensors that hold the same numbers are not the same tensor
     #               葉テンソルは is で比べる。値が同じでも、同じテンソルとは限らない
     return value.requires_grad
@@ -34,12 +34,12 @@ def reaches(value, parameter):
 
 
 def first_cut(stages, parameter):
-    """The name of the first stage from which no road leads to the parameter; None if every stage has one.
+    """The name of the first stage from which no path leads to the parameter; None if every stage has one.
 
     stages: list of (name, value) in the order of the computation, the first closest to the parameter.
     """
-    # TODO first_cut: the first stage without a road is the cut; those behind it are only its consequences
-    #                 道のない最初の段が切断の場所。その後ろの段は、結果にすぎない
+    # TODO first_cut: the first stage without a path is the cut; those behind it are only its consequences
+    #                 経路のない最初の段が切断の場所。その後ろの段は、結果にすぎない
     for name, value in reversed(stages):
         if not reaches(value, parameter):
             return name

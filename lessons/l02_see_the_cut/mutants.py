@@ -33,7 +33,7 @@ MUTANTS = {
             return leaves
             """
         },
-        rejected_by="check_inputs_without_a_road",
+        rejected_by="check_inputs_without_a_path",
         crash=True,
     ),
     "forgets_the_loss_that_is_a_leaf": Mutant(
@@ -51,9 +51,9 @@ MUTANTS = {
             return leaves
             """
         },
-        rejected_by="check_where_the_road_has_no_length",
+        rejected_by="check_where_the_path_has_no_length",
     ),
-    "goes_every_road_and_sorts_out_afterwards": Mutant(
+    "goes_every_path_and_sorts_out_afterwards": Mutant(
         {
             "walk": """
             if loss.grad_fn is None:
@@ -112,7 +112,7 @@ MUTANTS = {
     ),
     "believes_requires_grad": Mutant(
         {"reaches": "return isinstance(value, torch.Tensor) and value.requires_grad"},
-        rejected_by="check_a_road_and_not_a_flag",
+        rejected_by="check_a_path_and_not_a_flag",
     ),
     "compares_numbers_instead_of_tensors": Mutant(
         {
@@ -122,7 +122,7 @@ MUTANTS = {
             return any(torch.equal(leaf, parameter) for leaf in reachable_leaves(value))
             """
         },
-        rejected_by="check_a_road_and_not_a_flag",
+        rejected_by="check_a_path_and_not_a_flag",
     ),
     "expects_tensors_only": Mutant(
         {"reaches": "return any(leaf is parameter for leaf in reachable_leaves(value))"},
@@ -151,4 +151,11 @@ MUTANTS = {
         },
         rejected_by="check_first_cut",
     ),
+}
+
+EQUAL = {
+    "reaches: argument: *": "asks for the leaves of a value made of this one: they are the same",
+    "first_cut: argument: absolute  `stages`": "a value made of a stage reaches what the stage reaches",
+    "first_cut: argument: negate  `stages`": "a value made of a stage reaches what the stage reaches",
+    "first_cut: argument: axis_0  `stages`": "a value made of a stage reaches what the stage reaches",
 }

@@ -20,6 +20,21 @@ def cubes(x):
     return (x**3).sum() + x[0, 1] * x[1, 2]
 
 
+class WrongSide(torch.autograd.Function):
+    """x squared, with half of the right gradient where sign * x is negative."""
+
+    @staticmethod
+    def forward(ctx, x, sign):
+        ctx.save_for_backward(x)
+        ctx.sign = sign
+        return x * x
+
+    @staticmethod
+    def backward(ctx, grad):
+        (x,) = ctx.saved_tensors
+        return grad * torch.where(ctx.sign * x < 0, x, 2 * x), None
+
+
 class WrongBackward(torch.autograd.Function):
     """x squared, with a gradient that is half of the right one."""
 
@@ -87,6 +102,32 @@ def check_edge_of_the_staircase(answer):
     def score(x):
         return language_model.score(collapse(x.argmax(-1)[:, 0].tolist())).detach()
 
+    for bent, far, rounds in ((1.0, 16.0, 60), (7.0, 16.0, 60), (21.0, 64.0, 70)):
+        start_at = torch.tensor([-2.0, 3.0, 1.0], dtype=torch.float64)
+        ahead = torch.tensor([0.5, -1.0, 0.0], dtype=torch.float64)
+
+        def stair(x, bent=bent, start_at=start_at, ahead=ahead):
+            return 5.0 + 1e-9 * float((x - start_at) @ ahead >= bent * float(ahead @ ahead))
+
+        given = {} if far == 16.0 else {"far": far, "rounds": rounds}
+        found = answer.edge_of_step(stair, start_at, ahead, **given)
+        expect(
+            found is not None and abs(found - bent) < 1e-9,
+            ja="角は `{bent}` にありますが、`{found}` と答えました(`far` は `{far}`)。"
+            "どんなに小さな変化も変化です。引数の `point`、`direction`、`far`、`rounds` をすべて使います。",
+            en="The edge is at `{bent}`, and the answer was `{found}` (with `far` at `{far}`). Any change is a change, "
+            "however small; and `point`, `direction`, `far` and `rounds` are all to be used.",
+            bent=bent,
+            found=found,
+            far=far,
+        )
+    rough = answer.edge_of_step(stair, start_at, ahead, far=64.0, rounds=4)
+    expect(
+        rough is not None and 0 < abs(rough - 21.0) <= 4.0,
+        ja="`rounds` が `4` なら、分かるのは `far` の `1/16` の幅までです。`{found}` と答えました。",
+        en="With `rounds` at `4` the edge is known to `1/16` of `far`; the answer was `{found}`.",
+        found=rough,
+    )
     edge = answer.edge_of_step(score, logits, direction)
     expect_type("edge_of_step", float, edge, kind=NUMBER)
     values = [float(score(logits + edge * scale * direction)) for scale in (1 - 1e-9, 1 + 1e-9)]
@@ -102,6 +143,18 @@ def check_where_there_is_no_edge(answer):
     """a function that never changes has no edge
     変わらない関数には角がない"""
     point, direction = start()
+    far_off = torch.tensor([[-90.0, -80.0], [4.0, 2.0]], dtype=torch.float64)
+    beyond = answer.edge_of_step(
+        lambda x: float(x[0].max() > 10) + float(x[1, 1] > 50),
+        far_off,
+        torch.tensor([[2.0, 1.0], [0.0, -3.0]]).double(),
+    )
+    expect(
+        beyond is None,
+        ja="角は `far` より先にあるのに、`{found}` と答えました。`point` から `direction` の向きに進みます。",
+        en="The edge lies beyond `far`, and the answer was `{found}`: go from `point` along `direction`.",
+        found=beyond,
+    )
     found = answer.edge_of_step(lambda x: (x * 0).sum(), point, direction)
     expect(
         found is None,
@@ -113,7 +166,7 @@ def check_where_there_is_no_edge(answer):
 
 def check_deceivers(answer):
     """a cut loss, a staircase, an exact zero and a lost path do not pass
-    切断、階段、ちょうど 0、道のない損失は合格しない"""
+    切断、階段、ちょうど 0、経路のない損失は合格しない"""
     point, _ = start()
     point.requires_grad_()
     other = torch.ones(3, dtype=torch.float64, requires_grad=True)
@@ -123,11 +176,12 @@ def check_deceivers(answer):
         "round + x - x": lambda x: (x.round() + x - x).sum(),
         "x * 0": lambda x: (x * 0).sum(),
         "another leaf": lambda x: (other * x.detach()).sum(),
+        "NaN": lambda x: torch.where(x > 9, (x - 9).sqrt(), x * 0).sum() + (x**2).sum(),
     }
     for name, function in deceivers.items():
         expect(
             answer.honest_gradcheck(function, point) is False,
-            ja="`{name}` の損失に合格を出しました。値を比べる前に、道があるか、勾配が 0 でないかを調べてください。",
+            ja="`{name}` の損失に合格を出しました。値を比べる前に、経路があるか、勾配が 0 でないかを調べてください。",
             en="You let the loss `{name}` pass. Before values are compared, "
             "ask for the path, and whether the gradient is zero.",
             name=name,
@@ -139,16 +193,44 @@ def check_right_and_wrong_gradients(answer):
     正しい勾配は合格し、間違った勾配は合格しない"""
     point, _ = start()
     point.requires_grad_()
-    for name, function in {"cubes": cubes, "softmax": lambda x: (x.softmax(-1) ** 2).sum()}.items():
+    healthy = {
+        "cubes": cubes,
+        "softmax": lambda x: (x.softmax(-1) ** 2).sum(),
+        "one entry alone": lambda x: x[1, 2] ** 3,
+        "small": lambda x: (x**2).sum() * 1e-4,
+    }
+    for name, function in healthy.items():
         expect(
             answer.honest_gradcheck(function, point) is True,
             ja="正しい勾配を持つ `{name}` が不合格になりました。",
             en="`{name}` has the right gradient, and was refused.",
             name=name,
         )
+    corner = torch.tensor([-1.0, -2.0, -0.5], dtype=torch.float64, requires_grad=True)
+    expect(
+        answer.honest_gradcheck(lambda x: x.relu().sum(), corner) is False
+        and answer.honest_gradcheck(lambda x: (-x).relu().sum(), corner) is True,
+        ja="`relu` の勾配は、負の所では 0、正の所では 1 です。渡された点そのもので調べてください。",
+        en="The gradient of `relu` is 0 where its input is negative and 1 where it is positive: ask at the very point "
+        "that was passed.",
+    )
+    rows = torch.tensor([[-1.0, -2.0], [3.0, 0.5]], dtype=torch.float64, requires_grad=True)
+    expect(
+        answer.honest_gradcheck(lambda x: x.relu().square().sum(), rows) is True,
+        ja="一行目の勾配は 0 ですが、二行目には届きます。すべての行を調べてください。",
+        en="In the first row the gradient is 0, in the second it is not: ask all rows.",
+    )
+    for sign in (1, -1):
+        side = sign * torch.tensor([-1.0, -0.5], dtype=torch.float64)
+        expect(
+            answer.honest_gradcheck(lambda x, sign=sign: WrongSide.apply(x, sign).sum(), side.requires_grad_()) is False
+            and answer.honest_gradcheck(lambda x, sign=sign: WrongSide.apply(x, -sign).sum(), side) is True,
+            ja="この点でだけ勾配が間違っている関数です。値も、渡された点で調べてください。",
+            en="The gradient of this function is wrong on one side of 0 alone: compare values at the point passed.",
+        )
     expect(
         answer.honest_gradcheck(lambda x: WrongBackward.apply(x).sum(), point) is False,
-        ja="勾配が半分しかない関数に合格を出しました。道があって 0 でなくても、値が違います。",
+        ja="勾配が半分しかない関数に合格を出しました。経路があって 0 でなくても、値が違います。",
         en="You let a function with half the right gradient pass: "
         "there is a path, it is not zero, and its value is wrong.",
     )
@@ -159,7 +241,7 @@ def check_what_true_proves(answer):
     gradcheck の True が証明すること"""
     expect(
         answer.TRUE_PROVES == "b",
-        ja="`{choice}` ではありません。壊れたスコアにも `True` と答えたことを思い出してください。"
+        ja="`{choice}` ではありません。壊れたスコアにも `True` を返したことを思い出してください。"
         "勾配が届かなくても `True` になります。",
         en="Not `{choice}`: remember that it said `True` of the broken score, from which no gradient arrives.",
         choice=answer.TRUE_PROVES,

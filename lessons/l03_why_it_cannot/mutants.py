@@ -90,6 +90,20 @@ MUTANTS = {
             return found is not None and bool(found.ne(0).any())
             """
         },
+        rejected_by="check_deceivers",
+    ),
+    "wants_every_entry_to_have_a_gradient": Mutant(
+        {
+            "honest": """
+            value = function(point)
+            if not value.requires_grad:
+                return False
+            (found,) = torch.autograd.grad(value, point, allow_unused=True)
+            if found is None or not bool(found.ne(0).all()):
+                return False
+            return torch.autograd.gradcheck(function, (point,), raise_exception=False)
+            """
+        },
         rejected_by="check_right_and_wrong_gradients",
     ),
     "lets_gradcheck_raise": Mutant(
@@ -104,8 +118,15 @@ MUTANTS = {
             return torch.autograd.gradcheck(function, (point,))
             """
         },
-        rejected_by="check_right_and_wrong_gradients",
+        rejected_by="check_deceivers",
         crash=True,
     ),
     "believes_that_true_means_arrival": Mutant({"proves": 'TRUE_PROVES = "a"'}, rejected_by="check_what_true_proves"),
+}
+
+EQUAL = {
+    "difference: .detach() left out  `point.detach()`": "a number is returned either way",
+    "edge: loop: tail *": "one halving of sixty fewer: within what is asked",
+    "edge: loop: head *": "one halving of sixty fewer: within what is asked",
+    "edge: .detach() left out  `point.detach()`": "numbers are compared either way",
 }

@@ -7,6 +7,8 @@ def central_difference(function, point, direction, step):
     """The slope of `function` at `point` along `direction`: a float.
 
     function takes a tensor and returns one number; point is left as it is.
+    `point` での、`direction` の向きの `function` の傾きを float で返す。
+    function はテンソルを受け取り、一つの数を返す。point は書き換えない。
     """
     # >>> hole: difference
     # en: go the same way up and down, and divide by the whole distance; do not move the point itself
@@ -24,7 +26,11 @@ def central_difference(function, point, direction, step):
 def edge_of_step(function, point, direction, far=16.0, rounds=60):
     """How far one can go along `direction` until `function` changes: the edge, to within rounding.
 
-    There is at most one edge up to `far`. None if the function is still the same there.
+    There is at most one edge up to `far`. None if the function is still the same there. Any change counts, however
+    small; the edge is found to `far` / 2 ** rounds.
+    `direction` の向きに、どこまで進むと `function` の値が変わるか。その距離(段の角)を返す。
+    `far` までの間に角は高々一つ。`far` でも値が同じなら None。どんなに小さな変化も変化とみなす。
+    精度は `far` / 2 ** rounds。
     """
     # >>> hole: edge
     # en: keep halving: the edge lies between a distance where nothing has changed and one where it has
@@ -54,11 +60,13 @@ def edge_of_step(function, point, direction, far=16.0, rounds=60):
 def honest_gradcheck(function, point):
     """True only if a path leads to point, AND the gradient is not zero, AND it has the right value.
 
-    point is a float64 tensor that requires grad. Never raises because of a wrong gradient: it says False.
+    point is a float64 tensor that requires grad. Never raises because of a wrong gradient: it returns False.
+    point まで経路があり、勾配が 0 でなく、値も正しいときにだけ True を返す。
+    point は requires_grad が True の float64 のテンソル。勾配が間違っていてもエラーにせず、False を返す。
     """
     # >>> hole: honest
     # en: torch's gradcheck looks at values only; ask for the path and for zero before it
-    # ja: torch の gradcheck は値しか見ない。その前に、道があるか、0 でないかを調べる
+    # ja: torch の gradcheck は値しか見ない。その前に、経路があるか、0 でないかを調べる
     value = function(point)
     if not value.requires_grad:
         return False

@@ -1,4 +1,4 @@
-"""Checks of exercise 4: twelve losses, three of them healthy, and three cures."""
+"""Checks of exercise 4: losses with every illness, healthy ones that look suspicious, and three cures."""
 
 import math
 
@@ -8,42 +8,73 @@ from torch import nn
 from gradcheck_lm.course.expect import expect, expect_gradient, numerical_gradient
 from gradcheck_lm.course.language import Words
 
-JAPANESE = {"cut": "切断", "false leaf": "偽の葉テンソル", "zero": "ちょうど 0", "healthy": "健康"}
+JAPANESE = {
+    "cut": "切断", "false leaf": "偽の葉テンソル", "zero": "ちょうど 0", "not finite": "NaN か無限大",
+    "wrong": "値の誤り", "healthy": "健康",
+}  # fmt: skip
 
 
 def losses():
-    """Name -> (loss, illness): the lesson's twelve, with other shapes and other numbers."""
+    """Name -> (function that gives the loss, illness): the lesson's, with other shapes and other numbers."""
     torch.manual_seed(11)
-    weight = torch.randn(4, 3, requires_grad=True)
-    inputs = torch.randn(6, 4)
-    other = torch.randn(3, requires_grad=True)
-    embedding = nn.Embedding(3, 2).requires_grad_(False)
-    judge = nn.Sequential(nn.Linear(3, 2), nn.Dropout(0.5)).requires_grad_(False).eval()
-    out = inputs @ weight
-    with torch.no_grad():
-        unrecorded = (inputs @ weight).square().mean()
+    weight = torch.randn(4, 3, dtype=torch.float64, requires_grad=True)
+    inputs = torch.randn(6, 4, dtype=torch.float64)
+    other = torch.randn(3, dtype=torch.float64, requires_grad=True)
+    embedding = nn.Embedding(3, 2).double().requires_grad_(False)
+    judge = nn.Sequential(nn.Linear(3, 2), nn.Dropout(0.5)).double().requires_grad_(False).eval()
+
+    def out():
+        return inputs @ weight
+
+    def unrecorded():
+        with torch.no_grad():
+            return out().square().mean()
+
+    def first_alone(x):
+        return x[0].square().sum() + x[1:].detach().square().sum()
+
     found = {
-        "item": (torch.tensor(math.exp(out.mean().item())), "cut"),
-        "data": ((inputs @ weight.data).square().mean(), "cut"),
-        "numpy": (torch.from_numpy(out.detach().numpy()).mean(), "cut"),
+        "item": (lambda: torch.tensor(math.exp(out().mean().item())), "cut"),
+        "data": (lambda: (inputs @ weight.data).square().mean(), "cut"),
+        "numpy": (lambda: torch.from_numpy(out().detach().numpy()).mean(), "cut"),
         "no_grad": (unrecorded, "cut"),
-        "argmax": (out.argmax(-1).float().mean(), "cut"),
-        "early return": (torch.tensor(0.0), "cut"),
-        "torch.tensor of losses": (torch.tensor([row.mean().item() for row in out], requires_grad=True), "false leaf"),
-        "requires_grad_(True)": (out.detach().square().requires_grad_(True), "false leaf"),
-        "another model": ((out.detach() * other).square(), "false leaf"),
-        "round() + x - x": ((out.round() + out - out).square(), "zero"),
-        "saturated clamp": ((out * 0.01 + 7).clamp(max=1.0), "zero"),
-        "eval()": (judge(out).square(), "healthy"),
-        "frozen layer": (judge[0](out).sigmoid(), "healthy"),
-        "frozen embedding": ((out.softmax(-1) @ embedding.weight).square(), "healthy"),
-        "tiny": (out.square() * 1e-20, "healthy"),
-    }
-    return weight, {name: (loss.sum() if loss.ndim else loss, word) for name, (loss, word) in found.items()}
+        "argmax": (lambda: out().argmax(-1).double().mean(), "cut"),
+        "early return": (lambda: torch.tensor(0.0), "cut"),
+        "torch.tensor of losses": (
+            lambda: torch.tensor([row.mean().item() for row in out()], requires_grad=True), "false leaf"),
+        "requires_grad_(True)": (lambda: out().detach().square().requires_grad_(True), "false leaf"),
+        "another model": (lambda: (out().detach() * other).square(), "false leaf"),
+        "round() + x - x": (lambda: (out().round() + out() - out()).square(), "zero"),
+        "saturated clamp": (lambda: (out() * 0.01 + 7).clamp(max=1.0), "zero"),
+        "sqrt at 0": (lambda: (weight * torch.tensor([0.0, 1.0, 2.0])).square().sqrt(), "not finite"),
+        "where": (lambda: torch.where(weight > 0, weight.sqrt(), weight), "not finite"),
+        "infinite": (lambda: (weight - weight.detach()).abs().pow(0.5), "not finite"),
+        "half of it detached": (lambda: out() * out().detach(), "wrong"),
+        "one row alone": (lambda: first_alone(weight), "wrong"),
+        "one column alone": (lambda: first_alone(weight.T), "wrong"),
+        "twice": (lambda: out().square() + (out().square() - out().square().detach()), "wrong"),
+        "opposite": (lambda: 2 * out().detach().square() - out().square(), "wrong"),
+        "five per cent": (lambda: out().square() * 0.95 + 0.05 * out().detach().square(), "wrong"),
+        "eval()": (lambda: judge(out()).square(), "healthy"),
+        "frozen layer": (lambda: judge[0](out()).sigmoid(), "healthy"),
+        "frozen embedding": (lambda: (out().softmax(-1) @ embedding.weight).square(), "healthy"),
+        "multiplied by 1e-20": (lambda: out().square() * 1e-20, "healthy"),
+        "one entry alone": (lambda: weight[2, 1] ** 3, "healthy"),
+        "negative slope": (lambda: -out().exp(), "healthy"),
+    }  # fmt: skip
+
+    def scalar(function):
+        def loss():
+            value = function()
+            return value.sum() if value.ndim else value
+
+        return loss
+
+    return weight, {name: (scalar(function), word) for name, (function, word) in found.items()}
 
 
 def diagnose(answer, names):
-    """Hold the answer's word against the right one, for some of the losses."""
+    """Compare the answer's word with the right one, for some of the losses."""
     weight, table = losses()
     for name, (loss, word) in table.items():
         if word not in names:
@@ -51,15 +82,15 @@ def diagnose(answer, names):
         said = answer.illness(loss, weight)
         expect(
             said in JAPANESE,
-            ja="`{name}` に「{said}」と答えました。答えは四つの言葉のどれかです。",
-            en="The answer to `{name}` was `{said}`; it must be one of the four words.",
+            ja="`{name}` に「{said}」と答えました。答えは六つの言葉のどれかです。",
+            en="The answer to `{name}` was `{said}`; it must be one of the six words.",
             name=name,
             said=said,
         )
         expect(
             said == word,
-            ja="`{name}` は「{right}」ですが、「{said}」と答えました。",
-            en='`{name}` is "{right}", and the answer was "{said}".',
+            ja="損失 `{name}` は「{right}」ですが、「{said}」と答えました。",
+            en='The loss `{name}` is "{right}", and the answer was "{said}".',
             name=name,
             right=Words(JAPANESE[word], word),
             said=Words(JAPANESE[said], said),
@@ -79,9 +110,21 @@ def check_false_leaves(answer):
 
 
 def check_zeros(answer):
-    """a road, and exactly 0 along it
-    道があって、勾配がちょうど 0 なら「ちょうど 0」"""
+    """a path, and exactly 0 along it
+    経路があって、勾配がちょうど 0 なら「ちょうど 0」"""
     diagnose(answer, {"zero"})
+
+
+def check_not_finite(answer):
+    """NaN or infinity, in whichever entry
+    どの要素でも、NaN か無限大があれば「NaN か無限大」"""
+    diagnose(answer, {"not finite"})
+
+
+def check_wrong_values(answer):
+    """a gradient that arrives, and is not that of the loss
+    届いても、損失の勾配と違えば「値の誤り」"""
+    diagnose(answer, {"wrong"})
 
 
 def check_healthy_ones(answer):
@@ -93,9 +136,9 @@ def check_healthy_ones(answer):
 def check_looking_changes_nothing(answer):
     """naming an illness changes neither .grad nor the graph
     病名を調べても .grad と計算グラフは変わらない"""
-    weight = torch.ones(2, 3, requires_grad=True)
+    weight = torch.ones(2, 3, dtype=torch.float64, requires_grad=True)
     loss = (weight**2).sum()
-    answer.illness(loss, weight)
+    answer.illness(lambda: loss, weight)
     expect(
         weight.grad is None,
         ja="調べただけで `.grad` が書き換わりました。`torch.autograd.grad` を使ってください。",

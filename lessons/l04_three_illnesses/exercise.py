@@ -1,19 +1,40 @@
 """Exercise 4: name the illness, and cure three losses. / 演習 4: 病名を言い当て、三つの損失を治す
 
-The words / 病名: "cut" 切断, "false leaf" 偽の葉テンソル, "zero" ちょうど 0, "healthy" 健康
+The words / 病名: "cut" 切断, "false leaf" 偽の葉テンソル, "zero" ちょうど 0, "not finite" NaN か無限大,
+"wrong" 値の誤り, "healthy" 健康
 """
 
 import torch
 
 
-def illness(loss, parameter):
-    """What keeps the gradient of `loss` from `parameter`: "cut", "false leaf", "zero" or "healthy".
+def slope_along(loss_of, parameter, direction, step=1e-6):
+    """The central difference of loss_of() along a direction of the parameter, which is put back: a float.
 
-    "cut": the loss has no graph. "false leaf": it has one, and no road leads to the parameter.
-    "zero": the road is there, and the gradient is exactly 0. parameter.grad is left alone.
+    loss_of() の、パラメータのある方向についての中心差分を float で返す。パラメータは元に戻す。
     """
-    # TODO illness: requires_grad tells only the first illness; the gradient itself tells the others
-    #               requires_grad で分かるのは一つ目の病気だけ。残りは勾配そのもので分かる
+    kept, values = parameter.detach().clone(), []
+    for sign in (1, -1):
+        parameter.data.copy_(kept + sign * step * direction)
+        values.append(float(loss_of().detach()))
+    parameter.data.copy_(kept)
+    return (values[0] - values[1]) / (2 * step)
+
+
+def illness(loss_of, parameter):
+    """What is wrong with the gradient of loss_of() at `parameter`, a float64 leaf: one of the six words.
+
+    "cut": the loss has no graph. "false leaf": it has one, and no path leads to the parameter. "not finite": the
+    gradient holds NaN or infinity. "zero": it is exactly 0. "wrong": it differs from finite differences by more than
+    one part in 1,000. parameter.grad is left alone.
+    float64 の葉テンソル `parameter` についての loss_of() の勾配の、どこが悪いかを六つの言葉のどれかで返す。
+    "cut": 計算グラフがない。"false leaf": グラフはあるが、パラメータまでの経路がない。
+    "not finite": NaN か無限大を含む。
+    "zero": ちょうど 0。"wrong": 有限差分と 1/1000 より大きく違う。parameter.grad は変えない。
+    """
+    loss = loss_of()
+    direction = torch.randn(parameter.shape, dtype=parameter.dtype, generator=torch.Generator().manual_seed(0))
+    # TODO illness: requires_grad tells only the first illness; the gradient itself tells the others, its value with slope_along
+    #               requires_grad で分かるのは一つ目の病気だけ。残りは勾配そのもので分かる。値は slope_along と比べる
     if not loss.requires_grad:
         return "cut"
     return "healthy"
@@ -21,9 +42,9 @@ def illness(loss, parameter):
 
 
 def perplexity(nats):
-    """The perplexity of a text: e to the mean of its nats per token, (L,) -> ().
+    """The perplexity of a text: e to the mean of its nats per token, (L,) -> (). It has the cut.
 
-    It has the cut.
+    テキストのパープレキシティ: トークンあたりの nats の平均の指数。(L,) -> ()。病気は切断。
     """
     # TODO perplexity: stay in tensors: the value must not leave torch
     #                  テンソルのまま計算する。値を torch の外に出さない
@@ -33,7 +54,10 @@ def perplexity(nats):
 
 
 def mean_of_losses(losses):
-    """The mean of a list of losses, each (): it has the false leaf."""
+    """The mean of a list of losses, each (): it has the false leaf.
+
+    損失のリストの平均。損失はどれも ()。病気は偽の葉テンソル。
+    """
     # TODO mean_of_losses: torch.tensor makes a new leaf from old values; join the tensors themselves
     #                      torch.tensor は古い値から新しい葉を作る。テンソルそのものをつなぐ
     values = [float(loss) for loss in losses]
@@ -42,9 +66,9 @@ def mean_of_losses(losses):
 
 
 def rounded(x):
-    """x rounded to whole numbers going forward; going backward, as if nothing had been rounded.
+    """x rounded to whole numbers going forward; going backward, as if nothing had been rounded. It has the zero.
 
-    It has the zero.
+    順伝播では x を整数に丸め、逆伝播では丸めなかったときの勾配を返す。病気はちょうど 0。
     """
     # TODO rounded: the value is right; of two equal addends one must not carry a gradient
     #               値は正しい。打ち消し合う二つの項のうち、一つは勾配を運んではいけない
@@ -53,8 +77,9 @@ def rounded(x):
 
 
 if __name__ == "__main__":  # what the three losses have at the moment; the check says whether that is right
-    w = torch.tensor([1.2, 3.4], requires_grad=True)
-    losses = {"perplexity": perplexity(w), "mean_of_losses": mean_of_losses(list(w)), "rounded": rounded(w).sum()}
+    w = torch.tensor([1.2, 3.4], dtype=torch.float64, requires_grad=True)
+    losses = {"perplexity": lambda: perplexity(w), "mean_of_losses": lambda: mean_of_losses(list(w)),
+              "rounded": lambda: rounded(w).sum()}  # fmt: skip
     for name, loss in losses.items():
-        print(f"{name:15} value / 値 {loss.item():8.4f}   illness / 病名 {illness(loss, w)}")
+        print(f"{name:15} value / 値 {loss().item():8.4f}   illness / 病名 {illness(loss, w)}")
     print("Right? / 正しいか: python -m gradcheck_lm lessons check l04")

@@ -11,7 +11,12 @@ MUTANTS = {
             (found,) = torch.autograd.grad(loss, [parameter], allow_unused=True, retain_graph=True)
             if found is None:
                 return "cut"
-            return "healthy" if bool(found.ne(0).any()) else "zero"
+            if not bool(found.isfinite().all()):
+                return "not finite"
+            if not bool(found.ne(0).any()):
+                return "zero"
+            right, along = slope_along(loss_of, parameter, direction), float((found * direction).sum())
+            return "healthy" if abs(along - right) <= 1e-3 * abs(right) else "wrong"
             """
         },
         rejected_by="check_false_leaves",
@@ -25,7 +30,7 @@ MUTANTS = {
             return "false leaf" if found is None else "zero"
             """
         },
-        rejected_by="check_healthy_ones",
+        rejected_by="check_not_finite",
     ),
     "forgets_the_cut": Mutant(
         {
@@ -35,7 +40,12 @@ MUTANTS = {
             (found,) = torch.autograd.grad(loss, [parameter], allow_unused=True, retain_graph=True)
             if found is None:
                 return "false leaf"
-            return "healthy" if bool(found.ne(0).any()) else "zero"
+            if not bool(found.isfinite().all()):
+                return "not finite"
+            if not bool(found.ne(0).any()):
+                return "zero"
+            right, along = slope_along(loss_of, parameter, direction), float((found * direction).sum())
+            return "healthy" if abs(along - right) <= 1e-3 * abs(right) else "wrong"
             """
         },
         rejected_by="check_cuts",
@@ -46,7 +56,12 @@ MUTANTS = {
             if not loss.requires_grad:
                 return "cut"
             (found,) = torch.autograd.grad(loss, [parameter], allow_unused=True, retain_graph=True)
-            return "healthy" if found is not None and bool(found.ne(0).any()) else "zero"
+            if found is None or not bool(found.ne(0).any()):
+                return "zero"
+            if not bool(found.isfinite().all()):
+                return "not finite"
+            right, along = slope_along(loss_of, parameter, direction), float((found * direction).sum())
+            return "healthy" if abs(along - right) <= 1e-3 * abs(right) else "wrong"
             """
         },
         rejected_by="check_false_leaves",
@@ -57,10 +72,84 @@ MUTANTS = {
             if not loss.requires_grad:
                 return "cut"
             (found,) = torch.autograd.grad(loss, [parameter], allow_unused=True, retain_graph=True)
-            return "false leaf" if found is None else "healthy"
+            if found is None:
+                return "false leaf"
+            if not bool(found.isfinite().all()):
+                return "not finite"
+            right, along = slope_along(loss_of, parameter, direction), float((found * direction).sum())
+            return "healthy" if abs(along - right) <= 1e-3 * abs(right) else "wrong"
             """
         },
         rejected_by="check_zeros",
+    ),
+    "takes_nan_for_health": Mutant(
+        {
+            "illness": """
+            if not loss.requires_grad:
+                return "cut"
+            (found,) = torch.autograd.grad(loss, [parameter], allow_unused=True, retain_graph=True)
+            if found is None:
+                return "false leaf"
+            if not bool(found.ne(0).any()):
+                return "zero"
+            return "healthy"
+            """
+        },
+        rejected_by="check_not_finite",
+    ),
+    "believes_what_arrives": Mutant(
+        {
+            "illness": """
+            if not loss.requires_grad:
+                return "cut"
+            (found,) = torch.autograd.grad(loss, [parameter], allow_unused=True, retain_graph=True)
+            if found is None:
+                return "false leaf"
+            if not bool(found.isfinite().all()):
+                return "not finite"
+            if not bool(found.ne(0).any()):
+                return "zero"
+            return "healthy"
+            """
+        },
+        rejected_by="check_wrong_values",
+    ),
+    "compares_lengths": Mutant(
+        {
+            "illness": """
+            if not loss.requires_grad:
+                return "cut"
+            (found,) = torch.autograd.grad(loss, [parameter], allow_unused=True, retain_graph=True)
+            if found is None:
+                return "false leaf"
+            if not bool(found.isfinite().all()):
+                return "not finite"
+            if not bool(found.ne(0).any()):
+                return "zero"
+            right, along = slope_along(loss_of, parameter, direction), float((found * direction).sum())
+            return "healthy" if abs(abs(along) - abs(right)) <= 1e-3 * abs(right) else "wrong"
+            """
+        },
+        rejected_by="check_wrong_values",
+    ),
+    "looks_along_the_gradient_alone": Mutant(
+        {
+            "illness": """
+            if not loss.requires_grad:
+                return "cut"
+            (found,) = torch.autograd.grad(loss, [parameter], allow_unused=True, retain_graph=True)
+            if found is None:
+                return "false leaf"
+            if not bool(found.isfinite().all()):
+                return "not finite"
+            if not bool(found.ne(0).any()):
+                return "zero"
+            direction = found / found.norm()
+            right, along = slope_along(loss_of, parameter, direction), float((found * direction).sum())
+            return "healthy" if abs(along - right) <= 1e-3 * abs(right) else "wrong"
+            """
+        },
+        rejected_by="check_wrong_values",
     ),
     "takes_tiny_for_zero": Mutant(
         {
@@ -70,7 +159,12 @@ MUTANTS = {
             (found,) = torch.autograd.grad(loss, [parameter], allow_unused=True, retain_graph=True)
             if found is None:
                 return "false leaf"
-            return "healthy" if float(found.norm()) > 1e-8 else "zero"
+            if not bool(found.isfinite().all()):
+                return "not finite"
+            if float(found.norm()) <= 1e-8:
+                return "zero"
+            right, along = slope_along(loss_of, parameter, direction), float((found * direction).sum())
+            return "healthy" if abs(along - right) <= 1e-3 * abs(right) else "wrong"
             """
         },
         rejected_by="check_healthy_ones",
@@ -82,12 +176,18 @@ MUTANTS = {
                 return "cut"
             parameter.grad = None
             loss.backward(retain_graph=True)
-            if parameter.grad is None:
+            found = parameter.grad
+            if found is None:
                 return "false leaf"
-            return "healthy" if bool(parameter.grad.ne(0).any()) else "zero"
+            if not bool(found.isfinite().all()):
+                return "not finite"
+            if not bool(found.ne(0).any()):
+                return "zero"
+            right, along = slope_along(loss_of, parameter, direction), float((found * direction).sum())
+            return "healthy" if abs(along - right) <= 1e-3 * abs(right) else "wrong"
             """
         },
-        rejected_by="check_looking_changes_nothing",
+        rejected_by="check_false_leaves",
     ),
     "frees_the_graph": Mutant(
         {
@@ -97,11 +197,15 @@ MUTANTS = {
             (found,) = torch.autograd.grad(loss, [parameter], allow_unused=True)
             if found is None:
                 return "false leaf"
-            return "healthy" if bool(found.ne(0).any()) else "zero"
+            if not bool(found.isfinite().all()):
+                return "not finite"
+            if not bool(found.ne(0).any()):
+                return "zero"
+            right, along = slope_along(loss_of, parameter, direction), float((found * direction).sum())
+            return "healthy" if abs(along - right) <= 1e-3 * abs(right) else "wrong"
             """
         },
-        rejected_by="check_zeros",
-        crash=True,
+        rejected_by="check_looking_changes_nothing",
     ),
     "silences_the_cut": Mutant(
         {"perplexity": "return torch.tensor(nats.mean().item(), dtype=nats.dtype).exp().requires_grad_(True)"},

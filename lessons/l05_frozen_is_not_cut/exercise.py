@@ -1,20 +1,26 @@
-"""Exercise 5: freeze the language model, and keep the road open. / 演習 5: 言語モデルを凍結し、道は残す"""
+"""Exercise 5: freeze the language model, and keep the path open. / 演習 5: 言語モデルを凍結し、経路は残す"""
 
 import torch
 
 
 def freeze(language_model):
-    """From now on no training changes this model, and its score is the same at every call."""
-    # TODO freeze: two different things are needed: no gradient for its weights, and no dropout
-    #              必要なことは二つある。重みの勾配を求めないこと、ドロップアウトを止めること
+    """From now on no training changes this model, not even its buffers, and its score is the same at every call.
+
+    この後は、学習してもモデルは(バッファも含めて)変わらず、スコアは何度呼んでも同じになる。
+    """
+    # TODO freeze: two different things are needed: no gradient for its weights, and layers that behave as in evaluation
+    #              必要なことは二つある。重みの勾配を求めないこと、層を評価のときの動作に切り替えること
     language_model.eval()
     # END freeze
 
 
 def penalty(language_model, logits):
-    """The score of the letters' probabilities, () nats; logits (L, C). The gradient goes on to the logits."""
-    # TODO penalty: the weights of the model are fixed already; the road through it must stay
-    #               モデルの重みはすでに固定されている。モデルを通る道は残しておく
+    """The score of the letters' probabilities, () nats; logits (L, C). The gradient goes on to the logits.
+
+    文字の確率のスコア(nats、スカラー)。logits は (L, C)。勾配はロジットに届く。
+    """
+    # TODO penalty: the weights of the model are fixed already; the path through it must stay
+    #               モデルの重みはすでに固定されている。モデルを通る経路は残しておく
     with torch.no_grad():
         return language_model(logits.softmax(-1))
     # END penalty
@@ -23,7 +29,9 @@ def penalty(language_model, logits):
 def movement_from_loss(model, loss_of, make_optimizer):
     """How far, at most, one step moves a weight because of the loss, and not because of weight decay: a float.
 
-    loss_of(model) computes the loss; make_optimizer(parameters) makes a new optimizer. The model is put back.
+    loss_of(model) computes the loss; make_optimizer(parameters) makes a new optimizer. The weights are put back.
+    一回のステップで、重み減衰ではなく損失のために重みが最大どれだけ動くかを float で返す。
+    loss_of(model) は損失を計算し、make_optimizer(parameters) は新しいオプティマイザを作る。重みは元に戻す。
     """
     start = {name: value.detach().clone() for name, value in model.named_parameters()}
 

@@ -7,7 +7,7 @@ Run it: python lessons/l05_frozen_is_not_cut/lesson.py --lang ja
 import torch
 
 import gradcheck_lm as gc
-from gradcheck_lm.course.stage import ask, beat, begin, code, finish, picture, say, show, table
+from gradcheck_lm.course.stage import ask, beat, begin, choice, code, finish, holds, picture, say, show, table
 from gradcheck_lm.course.toys import NeuralLM, story
 
 begin(__file__)
@@ -65,9 +65,17 @@ show("under_no_grad().requires_grad", under_no_grad().requires_grad)
 beat("predict")
 ask(
     ja="`no_grad`、`inference_mode`、`detach`、`eval()`、`requires_grad_(False)` の五つのうち、"
-    "言語モデルの重みを止めるのはどれでしょうか。認識器への勾配まで止めてしまうのはどれでしょうか。",
+    "言語モデルの重みに勾配が届かなくなるのはどれでしょうか。認識器にも届かなくなるのはどれでしょうか。"
+    "認識器にだけ届くのは、次のどれでしょうか。",
     en="Of `no_grad`, `inference_mode`, `detach`, `eval()` and `requires_grad_(False)`: which keep a gradient from the "
-    "language model's weights? And which keep it from the recogniser too?",
+    "language model's weights? And which keep it from the recogniser too? With which of these does it arrive at the "
+    "recogniser alone?",
+    choices=[
+        choice(ja="`no_grad` と `inference_mode`", en="`no_grad` and `inference_mode`"),
+        choice(ja="`eval()`", en="`eval()`"),
+        choice(ja="`requires_grad_(False)`", en="`requires_grad_(False)`", right=True),
+        choice(ja="`detach`", en="`detach`"),
+    ],
 )
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -88,15 +96,36 @@ def arrives(loss, parameters):
 rows = []
 for way in (as_it_is, under_no_grad, under_inference_mode, of_detached_input, in_evaluation_mode, frozen):
     language_model.requires_grad_(True).train()
+    torch.manual_seed(0)  # the same dropout in each row: only the way differs
     loss = way()
     rows.append([way.__name__, arrives(loss, recogniser.parameters()), arrives(loss, language_model.parameters())])
 table(["way", "gradient at the recogniser", "gradient at the language model"], rows)
+holds([row[0] for row in rows if row[1] != "none" and row[2] == "none"] == ["frozen"], "frozen alone does both")
+holds(rows[0][1] == rows[-1][1], "freezing leaves the recogniser's gradient as it is, for the same dropout")
 say(
     ja="欲しいのは、認識器には勾配が届き、言語モデルには届かない行です。それは `{name}` だけです。"
-    "`eval()` はドロップアウトを止めるだけで、勾配とは関係がありません。",
+    "認識器の勾配は、凍結しても `as_it_is` の行と同じです(どの行も同じ乱数シードで測りました)。"
+    "`eval()` は Dropout や BatchNorm の動作を切り替えるもので、勾配の計算を止めるものではありません。",
     en="Wanted is the row where a gradient arrives at the recogniser and none at the language model: that is `{name}` "
-    "alone. `eval()` only turns dropout off; it has nothing to do with gradients.",
+    "alone. Freezing keeps the recogniser's gradient as in the row `as_it_is` (all rows have the same seed). "
+    "`eval()` switches what layers like Dropout and BatchNorm do; it does not stop any gradient.",
     name=rows[-1][0],
+)
+batch_norm, features = torch.nn.BatchNorm1d(3), torch.randn(8, 3) + torch.tensor([0.0, 2.0, -1.0])
+rows = []
+for mode in ("train", "eval"):
+    getattr(batch_norm, mode)()
+    leaf, before = features.clone().requires_grad_(), batch_norm.running_mean.clone()
+    (found,) = torch.autograd.grad((batch_norm(leaf) ** 3).sum(), leaf)
+    rows.append([f"{mode}()", found.norm(), found.sum(0).abs().max(), (batch_norm.running_mean - before).abs().max()])
+table(["BatchNorm in", "gradient norm", "sum over the batch", "running mean moved by"], rows)
+holds(rows[0][1] != rows[1][1] and rows[0][3] > 0 and rows[1][3] == 0, "eval() changes BatchNorm's gradient and buffer")
+say(
+    ja="ただし、切り替えると関数が変わるので、勾配の値は変わります。BatchNorm は学習モードではバッチの統計を使い、"
+    "勾配をバッチについて足すと 0 です。しかも、重みが凍結されていても、順伝播のたびに移動平均が動きます。",
+    en="It changes the function, though, and with it the gradient's value. In training mode BatchNorm uses the "
+    "statistics of the batch, and its gradient adds up to 0 over the batch. And its running mean moves at each "
+    "forward pass, even where all weights are frozen.",
 )
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -105,10 +134,11 @@ language_model.requires_grad_(True).train()
 diagnosis = gc.diagnose(under_no_grad, wrt=recogniser)
 picture(diagnosis, "no-grad")
 say(
-    ja="`no_grad` の中では、演算がまったく記録されません。だから、そこを通る道もすべて切断されます。"
-    "`requires_grad_(False)` は、そのパラメータの勾配を求めないと言うだけです。演算は記録され、道は残ります。",
-    en="Under `no_grad` no operation is recorded at all, so every road through it is cut. `requires_grad_(False)` only "
-    "says that no gradient is wanted for those parameters: the operations are recorded, and the road stays.",
+    ja="`no_grad` の中では、演算がまったく記録されません。だから、そこを通る経路もすべて切断されます。"
+    "`requires_grad_(False)` は、そのパラメータの勾配を求めないという指定にすぎません。演算は記録され、"
+    "経路は残ります。",
+    en="Under `no_grad` no operation is recorded at all, so every path through it is cut. `requires_grad_(False)` only "
+    "says that no gradient is wanted for those parameters: the operations are recorded, and the path stays.",
 )
 language_model.requires_grad_(False).eval()
 picture({"frozen": frozen()}, "frozen", params=dict(recogniser.named_parameters()))
@@ -127,6 +157,7 @@ comparison = gc.compare_gradients(frozen, wrt=recogniser)
 show("language model's bits unchanged", untouched)
 show("penalty before, after", f"{start:.3f}, {frozen().item():.3f}")
 show("compare_gradients", comparison.verdict)
+holds(untouched and frozen().item() < start and comparison.verdict == "agrees", "the recogniser alone learns")
 say(
     ja="言語モデルは 1 ビットも変わらず、ペナルティは {start:.3f} から {end:.3f} に下がりました。"
     "勾配の値も有限差分と合っています(`{verdict}`)。",
@@ -155,6 +186,7 @@ for name, make in (("SGD", torch.optim.SGD), ("AdamW", torch.optim.AdamW)):
     norm = recogniser.head.weight.grad.norm().item()
     rows.append([name, norm, (recogniser.head.weight.detach() - kept).abs().max().item()])
 table(["optimizer", "gradient norm", "weights moved by"], rows)
+holds(rows[-1][1] == 0 and rows[-1][2] > 0, "weight decay moves weights at zero gradient")
 say(
     ja="最後に、にせの証拠を一つ。勾配がちょうど {norm:g} でも、AdamW の重み減衰は重みを {moved:.2g} 動かしました。"
     "「重みが動いた」ことは、学習した証拠になりません。",
@@ -168,7 +200,7 @@ say(
 beat("next")
 say(
     ja="演習では、言語モデルを凍結する関数、それを通るペナルティ、そして重み減衰にだまされない測り方を直します。",
-    en="In the exercise you mend a function that freezes a language model, a penalty that goes through it, "
+    en="In the exercise you fix a function that freezes a language model, a penalty that goes through it, "
     "and a measure that weight decay cannot deceive.",
 )
 finish()

@@ -3,6 +3,20 @@
 from gradcheck_lm.course.mutants import Mutant
 
 MUTANTS = {
+    "quietens_dropout_alone": Mutant(
+        {
+            "freeze": """
+            language_model.requires_grad_(False)
+            for part in language_model.modules():
+                if isinstance(part, torch.nn.Dropout):
+                    part.eval()
+            """
+        },
+        rejected_by="check_buffers_stay",
+    ),
+    "has_the_wrong_sign": Mutant(
+        {"penalty": "return -language_model(logits.softmax(-1))"}, rejected_by="check_gradient_goes_through"
+    ),
     "freezes_by_evaluation_mode": Mutant({"freeze": "language_model.eval()"}, rejected_by="check_weights_stay"),
     "leaves_dropout_on": Mutant(
         {"freeze": "language_model.requires_grad_(False)"}, rejected_by="check_score_is_repeatable"
@@ -58,7 +72,7 @@ MUTANTS = {
             return language_model(logits.softmax(-1))
             """
         },
-        rejected_by="check_only_the_recogniser_learns",
+        rejected_by="check_gradient_goes_through",
     ),
     "takes_movement_for_learning": Mutant(
         {
@@ -89,3 +103,5 @@ MUTANTS = {
         rejected_by="check_learning_is_measured",
     ),
 }
+
+EQUAL = {"movement: side effect: grad": "the function is there to clear gradients: it says so"}

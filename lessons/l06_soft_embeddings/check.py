@@ -57,6 +57,12 @@ def check_expectation(answer):
     for temperature in (1.0, 0.5, 4.0):
         right = torch.einsum("tnc,cd->tnd", torch.softmax(logits / temperature, 2), table)
         found = answer.soft_lookup(logits, table, temperature)
+        divided = torch.einsum("tnc,cd->tnd", torch.softmax(logits, 2) / temperature, table)
+        expect(
+            temperature == 1.0 or not torch.allclose(found, divided),
+            ja="温度で割られたのは確率です。割るのは softmax の前の、ロジットのほうです。",
+            en="It is the probabilities that were divided by the temperature: divide the logits, before the softmax.",
+        )
         rows = (found[..., None, :] - table).abs().amax(-1).amin(-1)
         expect(
             float(rows.max()) > 1e-9,
@@ -65,9 +71,10 @@ def check_expectation(answer):
         )
         expect(
             torch.allclose(found, right),
-            ja="温度 `{temperature}` で、期待値と {error:.3g} 違います。ロジットは温度で割ります(掛けません)。",
-            en="At temperature `{temperature}` the result is off by {error:.3g} from the expectation. "
-            "Logits are divided by the temperature, not multiplied.",
+            ja="温度 `{temperature}` で、期待値と {error:.3g} 違います。"
+            "ロジットを温度で割り、クラスについて softmax を取り、表と掛けます。",
+            en="At temperature `{temperature}` the result is off by {error:.3g} from the expectation: the logits over "
+            "the temperature, a softmax over the classes, times the table.",
             temperature=temperature,
             error=(found - right).abs().max(),
         )
@@ -75,7 +82,7 @@ def check_expectation(answer):
 
 def check_gradient_of_the_lookup(answer):
     """a path to the logits, not zero, with the right value
-    ロジットまで道があり、0 でなく、値が正しい"""
+    ロジットまで経路があり、0 でなく、値が正しい"""
     logits, table = letters_and_table()
     torch.manual_seed(33)
     mixed = torch.randn(5, 2, 3, dtype=torch.float64)
@@ -116,6 +123,19 @@ def check_soft_targets(answer):
         found=found,
         right=right,
     )
+
+
+def check_gradient_of_the_loss(answer):
+    """a gradient of the right value reaches the predictions and the targets
+    予測にも正解にも、正しい値の勾配が届く"""
+    torch.manual_seed(35)
+    log_probs = torch.randn(3, 4, dtype=torch.float64).log_softmax(-1)
+    targets = torch.randn(3, 4, dtype=torch.float64).softmax(-1)
+    for leaf, right in ((log_probs, -targets / 3), (targets, -log_probs / 3)):
+        leaf.requires_grad_()
+        what = Words("`soft_cross_entropy`", "`soft_cross_entropy`")
+        expect_gradient(lambda: answer.soft_cross_entropy(log_probs, targets), leaf, right, what=what, tolerance=1e-9)
+        leaf.requires_grad_(False)
 
 
 def check_score_of_certain_letters(answer):
@@ -176,7 +196,7 @@ def check_what_cold_gives(answer):
     0 に近い温度から得られるもの"""
     expect(
         answer.COLD_GIVES == "b",
-        ja="`{choice}` ではありません。レッスンの最初の表で、値の列と勾配の列を別々に見てください。",
+        ja="`{choice}` ではありません。この課の最初の表で、値の列と勾配の列を別々に見てください。",
         en="Not `{choice}`. In the lesson's first table, look at the column of values and at that of gradients apart.",
         choice=answer.COLD_GIVES,
     )

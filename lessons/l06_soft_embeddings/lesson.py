@@ -4,11 +4,13 @@ In place of looking one letter up, take the expectation over all letters. It wor
 Run it: python lessons/l06_soft_embeddings/lesson.py --lang ja
 """
 
+import itertools
+
 import torch
 import torch.nn.functional as F
 
 import gradcheck_lm as gc
-from gradcheck_lm.course.stage import ask, beat, begin, code, finish, picture, say, show, table
+from gradcheck_lm.course.stage import ask, beat, begin, choice, code, finish, holds, picture, say, show, table
 from gradcheck_lm.course.toys import ALPHABET, collapse, one_hot, story, taught_lm
 
 begin(__file__)
@@ -64,7 +66,15 @@ ask(
     en="In place of one row of the table, take the mean of all rows weighted by probability: an expectation. "
     "As the temperature goes to 0, the probability gathers on one letter. "
     "What will the score's value come near to, and what its gradient?",
-)
+    choices=[
+        choice(ja="値は文字列のスコアに、勾配は期待値の正しい勾配に近づく",
+               en="the value to the string's score, the gradient to the right one"),
+        choice(ja="値は文字列のスコアに近づき、勾配はほとんど 0 になる",
+               en="the value to the string's score, the gradient to next to 0", right=True),
+        choice(ja="値も勾配もスコアの期待値のものに近づく", en="both to those of the expected score"),
+        choice(ja="値も勾配も発散する", en="both grow without bound"),
+    ],
+)  # fmt: skip
 
 # ---------------------------------------------------------------------------------------------------------------------
 beat("look")
@@ -93,6 +103,9 @@ for temperature in (10, 3, 1, 0.3, 0.1, 0.01):
     cosine = F.cosine_similarity(found.flatten(), truth.flatten(), dim=0)
     rows.append([f"{temperature:g}", value, f"{value - hard_score(logits):.2g}", found.norm(), f"{cosine:.3f}"])
 table(["temperature", "soft score", "soft - hard", "gradient norm", "cosine to the exact gradient"], rows)
+cold, faint = abs(float((rows[-1][1] - hard_score(logits)).detach())), float(rows[-1][3])
+holds(cold < 1e-6 and faint < 1e-3 * float(truth.norm()),
+      "when cold the value is the string's and the gradient next to 0")  # fmt: skip
 say(
     ja="値は、温度とともに文字列のスコアに近づきます。勾配は、正しい勾配(ノルム {right:.3g})に近づくのではありません。"
     "一番低い温度ではノルムが {last:.2g} になり、何も教えなくなりました。",
@@ -123,13 +136,14 @@ say(
     "At each temperature the slope is measured all along the way.",
 )
 table(["temperature", "steepest slope", "share of the way with slope < 1e-6"], rows)
+holds(all(a[1] < b[1] for a, b in itertools.pairwise(rows)), "the slope at the edge grows")
 say(
     ja="温度を下げると、なめらかな坂が前の課の階段に戻ります。段の上は平らになり、"
     "角の傾きは {first:.2g} から {last:.2g} に大きくなります。"
-    "階段の傾きは 0 ですから、温度は「正しい勾配」へ近づくつまみではありません。",
+    "階段の傾きは 0 ですから、温度を下げても「正しい勾配」に近づくわけではありません。",
     en="A lower temperature turns the smooth slope back into the staircase of the earlier lesson: the steps become "
     "flat, and at the edge the slope grows from {first:.2g} to {last:.2g}. The slope of a staircase is 0, "
-    "so the temperature is no knob toward a right gradient.",
+    "so a lower temperature does not bring the gradient closer to the right one.",
     first=rows[0][1],
     last=rows[-1][1],
 )
@@ -158,7 +172,7 @@ rows = [
 ]
 table(["proof", "value"], rows)
 say(
-    ja="確率が 0 か 1 のときは、文字列のスコアと同じ値になります。道があり、勾配は 0 でなく(ノルム {norm:.3g})、"
+    ja="確率が 0 か 1 のときは、文字列のスコアと同じ値になります。経路があり、勾配は 0 でなく(ノルム {norm:.3g})、"
     "値はこの関数の有限差分と合います(`{verdict}`)。",
     en="Where each probability is 0 or 1 the value is that of the string. There is a path, the gradient is not zero "
     "(norm {norm:.3g}), and it agrees with the finite differences of this function (`{verdict}`).",
@@ -175,6 +189,8 @@ for pull in (0.0, 3.0, 5.0):
     before, after = soft_score(start), soft_score(moving)
     rows.append([start[3].softmax(-1)[target], before, after, reading(start), reading(moving)])
 table(["p(c) at the start", "soft before", "soft after", "reading before", "reading after"], rows)
+holds(all(row[2] < row[1] for row in rows) and rows[0][4] != "disc" and rows[-1][4] == "disc",
+      "the score falls in each row, and the reading changes in the last")  # fmt: skip
 say(
     ja="`20` ステップの勾配降下で、スコアはどの行でも下がりました。「{good}」になったのは、はじめから「c」に十分な"
     "確率があった行だけです。認識器が間違いを確信していると、確信を強めるだけでもスコアは下がります。",
@@ -189,7 +205,7 @@ beat("next")
 say(
     ja="演習では、期待値の埋め込み、確率を正解とする損失、その二つを使うスコアを直します。"
     "ここでは一つのフレームが一つの文字でした。本物の CTC には、もう一つ切れ目があります。",
-    en="In the exercise you mend the expected embedding, a loss whose targets are probabilities, and the score made "
+    en="In the exercise you fix the expected embedding, a loss whose targets are probabilities, and the score made "
     "of both. Here each frame was one letter; in real CTC there is one more cut.",
 )
 finish()

@@ -3,6 +3,9 @@
 from gradcheck_lm.course.mutants import Mutant
 
 MUTANTS = {
+    "detaches_the_targets": Mutant(
+        {"targets": "return -(targets.detach() * log_probs).sum(-1).mean()"}, rejected_by="check_gradient_of_the_loss"
+    ),
     "takes_the_softmax_over_the_frames": Mutant(
         {"lookup": "return (logits / temperature).softmax(0) @ table"}, rejected_by="check_certain_letters"
     ),

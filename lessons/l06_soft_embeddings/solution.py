@@ -10,7 +10,9 @@ log-probabilities of the letters that follow (..., C).
 def soft_lookup(logits, table, temperature=1.0):
     """The expected row of the table: logits (..., C) and table (C, D) give (..., D).
 
-    A temperature below 1 sharpens the probabilities, one above 1 flattens them.
+    A temperature below 1 sharpens the probabilities, one above 1 flattens them: the logits are divided by it.
+    表の行の期待値: logits (..., C) と table (C, D) から (..., D) を返す。
+    温度が 1 より低いと確率は鋭く、高いと平らになる(ロジットを温度で割る)。
     """
     # >>> hole: lookup
     # en: weigh every row by its probability, and add up; choosing one row is the cut
@@ -24,7 +26,9 @@ def soft_lookup(logits, table, temperature=1.0):
 def soft_cross_entropy(log_probs, targets):
     """The mean over L places of the expected nats: log_probs (L, C), targets (L, C) probabilities; ().
 
-    Where each target is certain (a single 1) this is the usual cross-entropy.
+    Where each target is certain (a single 1) this is the usual cross-entropy. A gradient reaches both arguments.
+    L か所についての nats の期待値の平均: log_probs (L, C)、targets (L, C) は確率、結果は ()。
+    正解が確実(1 が一つだけ)なら、普通のクロスエントロピーになる。勾配は両方の引数に届く。
     """
     # >>> hole: targets
     # en: the targets are probabilities too, and a gradient has to reach them
@@ -37,10 +41,13 @@ def soft_cross_entropy(log_probs, targets):
 
 
 def soft_score(language_model, logits, temperature=1.0):
-    """Nats per letter of the soft letters of L places, logits (L, C): () with a gradient to every place."""
+    """Nats per letter of the soft letters of L places, logits (L, C): () with a gradient to every place.
+
+    L か所のソフトな文字の 1 文字あたりの nats。logits は (L, C)、結果は ()。どの場所にも勾配が届く。
+    """
     # >>> hole: score
     # en: each letter is what the model reads at its place, and what it should have said one place before
-    # ja: どの文字も、その場所では読まれる側、一つ前の場所では当てられる側である。どちらの道も残す
+    # ja: どの文字も、その場所では読まれる側、一つ前の場所では当てられる側である。どちらの経路も残す
     letters = (logits / temperature).softmax(-1)
     vectors = soft_lookup(logits[:-1], language_model.embedding.weight.T, temperature)
     return soft_cross_entropy(language_model.predict(vectors), letters[1:])

@@ -107,7 +107,7 @@ def check_uncertain_frames(answer):
 
 def check_gradient_of_the_letters(answer):
     """a path to every frame of every letter, not zero, with the right value
-    どの文字のどのフレームにも道があり、0 でなく、値が正しい"""
+    どの文字のどのフレームにも経路があり、0 でなく、値が正しい"""
     start, place = uncertain_logits()
     torch.manual_seed(42)
     weights = torch.randn(3, 4, dtype=torch.float64)
@@ -178,7 +178,7 @@ def check_hidden_cuts(answer):
     expect(
         set(right) <= set(found),
         ja="見つかったのは `{found}` です。`{right}` のどちらも切れ目です。一つ直すと、次の切れ目が現れます。",
-        en="Found were `{found}`; both of `{right}` are cuts. Mend one, and the next comes to light.",
+        en="Found were `{found}`; both of `{right}` are cuts. Fix one, and the next comes to light.",
         found=found,
         right=right,
     )
@@ -194,12 +194,48 @@ def check_hidden_cuts(answer):
 
 def check_zero_is_a_cut(answer):
     """a stage with a path whose gradient is exactly 0 is a cut too
-    道があっても勾配がちょうど 0 の段は、切れ目とみなす"""
+    経路があっても勾配がちょうど 0 の段は、切れ目とみなす"""
     found, right = cuts_found(answer, chain()), ["argmax", "class numbers", "round"]
     expect(
         found == right,
-        ja="`{found}` と答えましたが、正しくは `{right}` です。`round` には道がありますが、勾配はどこも 0 です。",
+        ja="`{found}` と答えましたが、正しくは `{right}` です。`round` には経路がありますが、勾配はどこも 0 です。",
         en="The answer was `{found}`; it should be `{right}`. `round` has a path, and its gradient is 0 everywhere.",
         found=found,
         right=right,
     )
+
+
+def check_each_stage_is_asked_where_it_stands(answer):
+    """first and last stages, values of any sign and shape, gradients of any size
+    最初の段も最後の段も、どんな符号と形の値も、どんな大きさの勾配も、正しく調べる"""
+    value = torch.tensor([[1.0, -2.0, 0.5], [-3.0, 4.0, -1.0]], dtype=torch.float64)
+    other = torch.ones(2, 3, dtype=torch.float64, requires_grad=True)
+    chains = {
+        "first": ([("floor", lambda x: x.floor()), ("sum", lambda x: x.sum(-1))], ["floor"]),
+        "last": ([("square", lambda x: x**2), ("sum", lambda x: x.sum(-1)), ("sign", lambda x: x.sign())], ["sign"]),
+        "another leaf": ([("another", lambda x: other * x.detach()), ("mean", lambda x: x.mean())], ["another"]),
+        "one entry": ([("entry", lambda x: x[1, 1] ** 2)], []),
+        "even softmax": ([("softmax", lambda x: (x * 0.0).detach().add(x - x.detach()).softmax(-1))], []),
+        "first row": ([("first", lambda x: x * torch.tensor([[1.0], [0.0]]).double())], []),
+        "last row": ([("last", lambda x: x * torch.tensor([[0.0], [1.0]]).double())], []),
+        "small": ([("small", lambda x: x * 1e-12), ("exp", lambda x: x.exp())], []),
+        "negative side": ([("relu of minus", lambda x: (-x[0, 1:2]).relu())], []),
+        "dead": ([("pick", lambda x: x[:, 0]), ("dead relu", lambda x: (x - 9).relu())], ["dead relu"]),
+        "alive beyond": ([("shift", lambda x: x + 7.0), ("relu", lambda x: (x - 3).relu())], []),
+        "dead below": ([("mirror", lambda x: -x[1:, :1]), ("low", lambda x: (-x).relu()), ("to zero", lambda x: x * 0)],
+                       ["low", "to zero"]),
+        "single precision": ([("float", lambda x: x.float()), ("argmax", lambda x: x.argmax(-1).float())], ["argmax"]),
+    }  # fmt: skip
+    for name, (stages, right) in chains.items():
+        found = list(answer.cutting_stages(stages, value))
+        expect(
+            found == right,
+            ja="段の列 `{name}`(`{stages}`)の答えが `{found}` です。正しくは `{right}` です。"
+            "どの段も、その前の段が作った値そのもので調べます。",
+            en="For the stages `{name}` (`{stages}`) the answer was `{found}`; it should be `{right}`. Ask each stage "
+            "at the very value that the one before it made.",
+            name=name,
+            stages=[one for one, _ in stages],
+            found=found,
+            right=right,
+        )

@@ -8,7 +8,10 @@ import torch
 
 
 def segments(path):
-    """Which letter each frame belongs to: path (T,) classes gives (T,) places 0, 1, 2, …; -1 for blanks."""
+    """Which letter each frame belongs to: path (T,) classes gives (T,) places 0, 1, 2, …; -1 for blanks.
+
+    各フレームが何番目の文字に属するか: path (T,) のクラスから (T,) の番号 0、1、2… を返す。ブランクは -1。
+    """
     # TODO segments: a letter starts where the class is no blank and differs from the frame before; blanks belong to none
     #                文字は、ブランクでなく、一つ前のフレームと違うクラスの所で始まる。ブランクはどの文字にも属さない
     _, place = torch.unique_consecutive(path, return_inverse=True)
@@ -21,6 +24,8 @@ def soft_letters(logits):
 
     It is the mean, over the frames of the letter, of the probabilities without the blank. The segments are those of
     the greedy path, and stay fixed.
+    読みの各文字についての、C - 1 種類の文字の分布: logits (T, C) から (L, C - 1) を返す。
+    文字に属するフレームについて、ブランクを除いた確率を平均する。区切りは貪欲なパスのもので、固定する。
     """
     # TODO letters: integers may decide which frames belong together; the numbers themselves must stay probabilities
     #               整数は、どのフレームをまとめるかを決めるだけにする。中身の数は確率のままにしておく
@@ -33,6 +38,10 @@ def cutting_stages(stages, value):
     """The names of all stages that let no gradient through, also of those behind the first one.
 
     stages: list of (name, function) in the order of the computation; each takes a tensor and returns a tensor.
+    Asked at `value` and at what the stages make of it. Exactly 0 in every entry is a cut; a small gradient is none.
+    勾配を通さない段の名前を、最初の切断の後ろのものも含めて、すべてリストで返す。
+    stages は計算の順に並んだ (名前, 関数) のリスト。関数はテンソルからテンソルを返す。
+    調べる点は `value` と、そこから各段が作る値。すべての要素がちょうど 0 なら切断、小さいだけなら切断ではない。
     """
     # TODO stages: behind the first cut nothing requires grad, so give every stage a fresh leaf; and exactly 0 is a cut too
     #              最初の切れ目の後ろでは何も requires_grad を持たない。段ごとに新しい葉を渡す。ちょうど 0 も切断とみなす

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 import gradcheck_lm as gc
-from gradcheck_lm.course.stage import ask, beat, begin, code, finish, picture, say, table
+from gradcheck_lm.course.stage import ask, beat, begin, choice, code, finish, holds, picture, say, table
 from gradcheck_lm.course.toys import ALPHABET, MISREADING, collapse, ctc, one_hot, story, taught_lm
 from gradcheck_lm.htr.ctc import character_posteriors
 
@@ -77,11 +77,18 @@ say(
 beat("predict")
 code(broken_score)
 ask(
-    ja="`argmax` だけを直したとします(前へは同じ値、後ろへは softmax の勾配)。勾配は認識器に届くでしょうか。"
+    ja="`argmax` だけを直したとします(順伝播では同じ値、逆伝播では softmax の勾配)。勾配は認識器に届くでしょうか。"
     "届かないなら、次の切れ目はどの行でしょうか。",
-    en="Suppose that `argmax` alone is mended: the same value forward, the gradient of a softmax backward. "
+    en="Suppose that `argmax` alone is fixed: the same value forward, the gradient of a softmax backward. "
     "Does a gradient arrive at the recogniser? If not, on which line is the next cut?",
-)
+    choices=[
+        choice(ja="届く", en="it arrives"),
+        choice(ja="届かない。次は `unique_consecutive` の行", en="no: next comes the line with `unique_consecutive`",
+               right=True),
+        choice(ja="届かない。次は `one_hot` の行", en="no: next comes the line with `one_hot`"),
+        choice(ja="届かない。次は言語モデルの中", en="no: next comes the language model"),
+    ],
+)  # fmt: skip
 
 # ---------------------------------------------------------------------------------------------------------------------
 beat("look")
@@ -95,16 +102,18 @@ rows = [
     ["source", probe.next_cut.source],
 ]
 table(["diagnosis.what_if", "value"], rows)
+holds(not probe.arrives and probe.next_cut.op == "torch.unique_consecutive", "the next cut is unique_consecutive")
 say(
-    ja="コードを書き換える前に、診断に尋ねられます。`what_if` は、その切れ目に仮の橋を架けて、もう一度実行します。"
+    ja="コードを書き換える前に、診断に問い合わせることができます。`what_if` は、その切れ目に仮の橋を架けて、"
+    "もう一度実行します。"
     "`argmax` を直しても勾配は届かず、次は `{op}` で切れるという答えです。",
     en="Before any code is changed the diagnosis can be asked: `what_if` puts a bridge over that one cut, as a probe, "
-    "and runs the program again. With `argmax` mended no gradient arrives yet; the next cut is `{op}`.",
+    "and runs the program again. With `argmax` fixed no gradient arrives yet; the next cut is `{op}`.",
     op=probe.next_cut.op,
 )
 code(one_fix)
-mended, after = first_finding(one_fix)
-picture(mended, "after-one-fix")
+fixed, after = first_finding(one_fix)
+picture(fixed, "after-one-fix")
 table(["program", "code", "operation", "source"], [before, after])
 say(
     ja="実際に直してみても、同じ結果です。`requires_grad` は `{alive}` のままで、"
@@ -119,7 +128,7 @@ say(
 # ---------------------------------------------------------------------------------------------------------------------
 beat("why")
 say(
-    ja="縮約は「となりのフレームと等しいか」「ブランクか」と尋ねます。答えは「はい」か「いいえ」なので、"
+    ja="縮約は「となりのフレームと等しいか」「ブランクか」を調べます。答えは「はい」か「いいえ」なので、"
     "少しずつ変わることがありません。これも階段です。",
     en="The collapse asks whether a frame equals its neighbour, and whether it is a blank. The answer is yes or no "
     "and never changes by a little: one more staircase.",
@@ -180,7 +189,7 @@ rows = [
 table(["proof", "value"], rows)
 say(
     ja="どのフレームがどの文字に属するかは、`argmax` で決めて固定します。その中の確率を平均すると、"
-    "縮約のあとの文字が確率になります。道があり、0 でなく、値も合っています(`{verdict}`)。",
+    "縮約のあとの文字が確率になります。経路があり、0 でなく、値も合っています(`{verdict}`)。",
     en="Which frames belong to which letter is decided by `argmax`, and stays fixed. The mean of the probabilities "
     "within is a probability for each letter behind the collapse. "
     "There is a path, it is not zero, and its value is right (`{verdict}`).",
@@ -191,12 +200,37 @@ for name, term in {"soft_score": soft_score(logits), "ctc": ctc(logits)}.items()
     gradient = torch.autograd.grad(term, logits, retain_graph=True)[0]
     rows.append([name, gradient[:, :, 1:].norm(), gradient[:, :, 0].norm()])
 table(["term", "gradient norm at the letters", "gradient norm at the blank"], rows)
+holds(rows[0][2] == 0, "the blank gets no gradient")
 say(
-    ja="ただし、払うものもあります。文字の区切りは固定なので、ブランクのロジットの勾配はちょうど {blank:g} です。"
-    "文字を別の文字に替えることは学べても、増やすことと消すことは学べません。",
+    ja="ただし、代償があります。文字の区切りは固定なので、ブランクのロジットの勾配はちょうど {blank:g} です。"
+    "文字を別の文字に替える方向には勾配がありますが、文字を増やす方向にも、消す方向にもありません。",
     en="It has its price. As the segments are fixed, the gradient at the logits of the blank is exactly {blank:g}: "
-    "to replace a letter can be learned this way; to insert or to delete one cannot.",
+    "it pulls towards replacing a letter, and nothing in it pulls towards inserting or deleting one.",
     blank=rows[0][2],
+)
+moving, rows, jumps = logits.detach().clone(), [], []
+text = collapse(moving[:, 0].argmax(-1).tolist())
+for step in range(100):
+    leaf = moving.clone().requires_grad_()
+    value = soft_score(leaf)
+    (found,) = torch.autograd.grad(value, leaf)
+    now = collapse(moving[:, 0].argmax(-1).tolist())
+    if len(now) > len(text):
+        jumps.append((step, value.item() - rows[-1][2]))
+    if step == 0 or now != text:
+        rows.append([step, f'"{now}"', value.item(), float(found[:, :, 0].abs().max())])
+    text, moving = now, moving - 5.0 * found
+table(["step", "reading", "soft score", "gradient norm at the blank"], rows)
+holds(jumps and jumps[0][1] > 0 and all(row[3] == 0 for row in rows), "a letter is inserted, and the score jumps up")
+say(
+    ja="それでも文字が増えることはあります。学習率 `5` の勾配降下では、{step} ステップ目に一つの文字の二つのフレームが"
+    "別の文字に分かれ、区切りが `argmax` で引き直されて、読みが長くなりました。そのときスコアは下がらず、"
+    "跳ね上がります。"
+    "勾配が導いたのではなく、偶然です。",
+    en="Letters do get inserted all the same. In gradient descent with the rate `5`, at step {step}, two frames of one "
+    "letter parted, `argmax` drew the segments anew, and the reading grew longer. The score did not fall then, it "
+    "jumped up: no gradient led there, it was an accident.",
+    step=jumps[0][0] if jumps else "-",
 )
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -205,7 +239,7 @@ say(
     ja="演習では、フレームを文字に分ける関数、文字の確率を求める関数、そして、"
     "後ろに隠れた切れ目まで全部見つける関数を直します。"
     "サブワードの言語モデルなら、縮約の後ろのトークナイザが三つ目の切れ目です。",
-    en="In the exercise you mend a function that assigns frames to letters, one that gives the letters' probabilities, "
+    en="In the exercise you fix a function that assigns frames to letters, one that gives the letters' probabilities, "
     "and one that finds all cuts, those hidden behind the first too. "
     "With a subword language model the tokeniser behind the collapse is a third cut.",
 )

@@ -3,6 +3,24 @@
 from gradcheck_lm.course.mutants import Mutant
 
 MUTANTS = {
+    "takes_tiny_for_zero": Mutant(
+        {
+            "stages": """
+            cutting = []
+            for name, stage in stages:
+                leaf = value.detach().clone().requires_grad_()
+                value = stage(leaf)
+                found = None
+                if value.requires_grad:
+                    weights = torch.linspace(1, 2, value.numel(), dtype=value.dtype).view_as(value)
+                    (found,) = torch.autograd.grad((value * weights).sum(), leaf, allow_unused=True)
+                if found is None or float(found.norm()) < 1e-8:
+                    cutting.append(name)
+            return cutting
+            """
+        },
+        rejected_by="check_each_stage_is_asked_where_it_stands",
+    ),
     "drops_blanks_before_merging": Mutant(
         {
             "segments": """
@@ -146,4 +164,23 @@ MUTANTS = {
         },
         rejected_by="check_zero_is_a_cut",
     ),
+}
+
+EQUAL = {
+    "segments: argument: negate  `path`": "blank or not, equal or not: the sign plays no part",
+    "segments: argument: negate  `path` #4": "blank or not, equal or not: the sign plays no part",
+    "segments: number  `0` #6": "a first frame always begins a letter, unless it is a blank",
+    "letters: argument: detach  `logits`": "a path is made of integers",
+    "letters: minlength left out *": "the last letter has a frame",
+    "letters: number  `1` #8": "more places than letters are counted, and refused, only where there are none",
+    "stages: .clone() left out *": "nothing is written into it",
+    "stages: .detach() left out *": "a clone of a leaf's value made a leaf again",
+    "stages: argument: detach  `value`*": "it is detached in the next breath",
+    "stages: dtype left out *": "the product has the value's dtype",
+    "stages: number  `1`*": "any weights that differ will do",
+    "stages: number  `2`*": "any weights that differ will do",
+    "stages: sum -> mean *": "zero or not is the same",
+    "stages: operator  `value * weights`": "any weights that differ will do",
+    "stages: argument: absolute  `value`*": "zero or not is the same",
+    "stages: argument: negate  `value`*": "zero or not is the same",
 }

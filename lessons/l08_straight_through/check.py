@@ -46,7 +46,7 @@ def check_value_to_the_bit(answer):
             off = float((found.detach() - hard).abs().max())
             expect(
                 off < 1e-3,
-                ja="値が `hard` と {off:.3g} も違います。前へ進むときの値は `hard` です。",
+                ja="値が `hard` と {off:.3g} も違います。順伝播の値は `hard` です。",
                 en="The value is off by {off:.3g} from `hard`, which it should be going forward.",
                 off=off,
             )
@@ -65,12 +65,12 @@ def check_value_to_the_bit(answer):
 
 def check_gradient_of_soft(answer):
     """a path to soft, not zero, with the right value, and none to hard
-    soft まで道があり、0 でなく、値が正しい。hard へは流れない"""
+    soft まで経路があり、0 でなく、値が正しい。hard へは流れない"""
     logits, weights = logits_and_weights()
     moving = logits.clone()
     right = numerical_gradient(lambda: (slope_at_hard(logits) * moving.softmax(-1)).sum(), moving)
     leaf = logits.clone().requires_grad_()
-    what = Words("直進推定", "straight-through")
+    what = Words("STE", "straight-through")
     expect_gradient(
         lambda: score(answer.straight_through(one_hot(leaf), leaf.softmax(-1))), leaf, right, what=what, tolerance=1e-6
     )
@@ -87,7 +87,7 @@ def check_gradient_of_soft(answer):
 
 def check_custom_function(answer):
     """OneHot: hard letters forward, the gradient of a softmax backward
-    OneHot: 前へは硬い文字、後ろへは softmax の勾配"""
+    OneHot: 順伝播ではハードな文字、逆伝播では softmax の勾配"""
     logits, _ = logits_and_weights()
     leaf = logits.clone().requires_grad_()
     expect(
@@ -101,10 +101,36 @@ def check_custom_function(answer):
     expect_gradient(lambda: score(answer.OneHot.apply(leaf)), leaf, right, what=what, tolerance=1e-6)
 
 
+def check_each_row_by_itself(answer):
+    """the gradient of one row is not that of another, in straight-through and in OneHot
+    どの行の勾配も、その行のもの(STE でも OneHot でも)"""
+    torch.manual_seed(53)
+    logits, weights = torch.randn(2, 3, 4, dtype=torch.float64), torch.randn(2, 3, 4, dtype=torch.float64)
+    moving = logits.clone()
+    right = numerical_gradient(lambda: (weights * moving.softmax(-1)).sum(), moving)
+    ways = {
+        "straight_through": lambda x: answer.straight_through(one_hot(x), x.softmax(-1)),
+        "OneHot": answer.OneHot.apply,
+    }
+    for name, way in ways.items():
+        leaf = logits.clone().requires_grad_()
+        (found,) = torch.autograd.grad((way(leaf) * weights).sum(), leaf)
+        expect(
+            torch.allclose(found, right, rtol=1e-6, atol=1e-9),
+            ja="三つの軸を持つロジットで、`{name}` の勾配が違います(ノルム {found:.4g}、正しくは {right:.4g})。"
+            "`grad` から引く平均は、`soft` で重みをつけた、最後の軸についての平均です。",
+            en="For logits of three axes the gradient of `{name}` is wrong (norm {found:.4g}, should be {right:.4g}). "
+            "The mean that is taken from `grad` is the one weighted by `soft`, along the last axis.",
+            name=name,
+            found=found.norm(),
+            right=right.norm(),
+        )
+
+
 def check_surrogate(answer):
     """the surrogate's finite differences are the gradient of straight-through
-    代理の関数の有限差分が、直進推定の勾配と等しい"""
-    logits, _ = logits_and_weights()
+    代理の関数の有限差分が、STE の勾配と等しい"""
+    logits = logits_and_weights()[0] - 5.0
     leaf = logits.clone().requires_grad_()
     soft = leaf.softmax(-1)
     (right,) = torch.autograd.grad(score(one_hot(leaf) + (soft - soft.detach())), leaf)
@@ -114,12 +140,23 @@ def check_surrogate(answer):
         ja="`surrogate_at` は関数を返すはずです。",
         en="`surrogate_at` should return a function.",
     )
+    elsewhere = torch.randn(logits.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
+    slope = slope_at_hard(logits)
+    expect(
+        torch.allclose(surrogate(elsewhere), (slope * elsewhere.softmax(-1)).sum())
+        or abs(float(surrogate(elsewhere) - surrogate(logits))
+               - float((slope * (elsewhere.softmax(-1) - logits.softmax(-1))).sum())) < 1e-9,
+        ja="別のロジットでの代理の関数の値が違います。動くのは softmax だけで、"
+        "スコアの傾きは渡されたロジットでのものに固定します。",
+        en="At other logits the surrogate's value is not right: the softmax alone moves, the slope stays that at the "
+        "logits passed.",
+    )  # fmt: skip
     moving = logits.clone()
     found = numerical_gradient(lambda: surrogate(moving), moving)
     expect(
         float((found - right).norm()) <= 1e-6 * float(right.norm()),
-        ja="代理の関数の有限差分(ノルム {found:.4g})が、直進推定の勾配(ノルム {right:.4g})と違います。"
-        "傾きは硬い文字の所で測り、固定しておきます。",
+        ja="代理の関数の有限差分(ノルム {found:.4g})が、STE の勾配(ノルム {right:.4g})と違います。"
+        "スコアの傾きはハードな文字で求め、固定しておきます。",
         en="The finite differences of the surrogate (norm {found:.4g}) are not the gradient of straight-through "
         "(norm {right:.4g}). The slope is measured at the hard letters, and stays fixed.",
         found=found.norm(),
@@ -146,16 +183,41 @@ def through(letters):
     return lambda x: score(letters(one_hot(x), x.softmax(-1)))
 
 
+def first_row(x):
+    """x with zeros in all rows but the first."""
+    return x * (torch.arange(len(x)) == 0)[:, None]
+
+
+class HalfBelow(torch.autograd.Function):
+    """x squared, with half of the right gradient below 0."""
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x * x
+
+    @staticmethod
+    def backward(ctx, grad):
+        (x,) = ctx.saved_tensors
+        return grad * torch.where(x < 0, x, 2 * x)
+
+
+def accepted(answer, estimator, hard, surrogate, logits):
+    """What the learner's function says, of functions of any kind."""
+    return answer.is_right(estimator, hard, surrogate, logits.clone().requires_grad_())
+
+
 def check_right_estimator_is_accepted(answer):
     """straight-through is right, though gradcheck fails it
-    直進推定は、gradcheck に落ちても正しい"""
+    STE は、gradcheck に不合格でも正しい"""
     right = through(lambda hard, soft: hard + (soft - soft.detach()))
     expect(
         examine(answer, right) is True,
-        ja="正しい直進推定を不合格にしました。`gradcheck` は階段の有限差分(0)と比べるので、落ちて当然です。"
+        ja="正しい STE を不合格にしました。`gradcheck` は階段の有限差分(0)と比べるので、"
+        "不合格になるのが正しい動作です。"
         "比べる相手は代理の関数です。",
         en="A right straight-through was refused. `gradcheck` compares it with the finite differences of a staircase, "
-        "which are 0, so it has to fail; hold it against the surrogate.",
+        "which are 0, so it has to fail; compare it with the surrogate.",
     )
 
 
@@ -169,13 +231,18 @@ def check_deceivers_are_rejected(answer):
         "hard + soft": lambda hard, soft: hard + soft,
         "hard + 2 * (soft - soft.detach())": lambda hard, soft: hard + 2 * (soft - soft.detach()),
         "hard + (soft - soft.detach()) + 1e-12": lambda hard, soft: hard + (soft - soft.detach()) + 1e-12,
+        "hard - (soft - soft.detach())": lambda hard, soft: hard - (soft - soft.detach()),
+        "hard + 1.01 * (soft - soft.detach())": lambda hard, soft: hard + 1.01 * (soft - soft.detach()),
+        "first row alone": lambda hard, soft: hard + first_row(soft - soft.detach()),
+        "other rows alone": lambda hard, soft: hard + ((soft - soft.detach()) - first_row(soft - soft.detach())),
+        "NaN": lambda hard, soft: hard + (soft - soft.detach()) + (soft.detach() - soft).abs().sqrt() * 0,
         "another leaf": lambda hard, soft: hard + 0 * torch.ones(3, dtype=hard.dtype, requires_grad=True),
     }
     for name, letters in deceivers.items():
         expect(
             examine(answer, through(letters)) is False,
             ja="`{name}` に合格を出しました。"
-            "値(1 ビットまで)、道、0 でないこと、代理の勾配との一致、の全部が必要です。",
+            "値(1 ビットまで)、経路、0 でないこと、代理の勾配との一致、の全部が必要です。",
             en="`{name}` was passed. It takes all of these: the value to the bit, a path, a gradient that is not zero, "
             "and that of the surrogate.",
             name=name,
@@ -188,7 +255,7 @@ def check_surrogate_itself_is_examined(answer):
     straight = through(lambda hard, soft: hard + (soft - soft.detach()))
     expect(
         examine(answer, straight, surrogate=straight) is False,
-        ja="代理として直進推定そのものを渡すと、合格してしまいます。代理の関数は `gradcheck` で調べてください。",
+        ja="代理として STE そのものを渡すと、合格してしまいます。代理の関数は `gradcheck` で調べてください。",
         en="Given straight-through itself as the surrogate, it is passed. Examine the surrogate with `gradcheck`.",
     )
     zero = through(lambda hard, soft: hard + (soft - soft))
@@ -198,3 +265,63 @@ def check_surrogate_itself_is_examined(answer):
         en="The gradients of estimator and surrogate are both 0, so they agree, and it was passed. "
         "A gradient of 0 teaches nothing.",
     )
+
+
+def check_where_it_is_asked(answer):
+    """the functions are asked at the logits passed, sign and size included
+    渡されたロジットそのもので、符号も大きさも含めて調べる"""
+    logits = torch.tensor([[-1.0, -2.0, -0.5], [3.0, 0.2, 1.0]], dtype=torch.float64)
+
+    def through(f, scale=1.0):
+        return lambda x: scale * (f(x.detach()).floor() + (f(x) - f(x).detach())).sum()
+
+    def floor(f, scale=1.0):
+        return lambda x: scale * f(x).detach().floor().sum()
+
+    def relu(x):
+        return x.relu()
+
+    one_side = {
+        "positive entries alone": (through(relu), floor(relu), lambda x: x.relu().sum()),
+        "one entry alone": (lambda x: through(lambda y: y[1, 1:2] ** 2)(x), floor(lambda y: y[1, 1:2] ** 2),
+                            lambda x: x[1, 1] ** 2),
+        "a small gradient": (through(lambda y: y**2, 1e-5), floor(lambda y: y**2, 1e-5), lambda x: 1e-5 * (x**2).sum()),
+        "rounding": (through(lambda y: y**2), floor(lambda y: y**2), lambda x: (x**2 * (1 + 1e-12)).sum()),
+        "hard with a graph": (through(lambda y: y**2), lambda x: (x**2).floor().sum(), lambda x: (x**2).sum()),
+    }  # fmt: skip
+    for name, (estimator, hard, surrogate) in one_side.items():
+        expect(
+            accepted(answer, estimator, hard, surrogate, logits) is True,
+            ja="正しい推定量(`{name}`)を不合格にしました。0 の要素があっても、勾配が小さくても、"
+            "正しいものは正しいのです。",
+            en="A right estimator (`{name}`) was refused: right is right with zeros among the entries, or a small "
+            "gradient, too.",
+            name=name,
+        )
+    wrong_side = {
+        "another function below 0": (through(relu), floor(relu), lambda x: torch.where(x < 0, x * 0.3, x).sum()),
+        "the sign": (
+            lambda x: -through(lambda y: y**2)(x),
+            lambda x: -floor(lambda y: y**2)(x),
+            lambda x: (x**2).sum(),
+        ),
+        "the opposite value": (
+            lambda x: (x**2).sum() - 2 * (x.detach() ** 2).sum(),
+            lambda x: (x**2).sum(),
+            lambda x: (x**2).sum(),
+        ),
+        "a surrogate that is wrong here": (
+            lambda x: HalfBelow.apply(x)[0].sum(),
+            lambda x: (x[0] ** 2).sum(),
+            lambda x: HalfBelow.apply(x)[0].sum(),
+        ),
+        "rows changed": (through(lambda y: y**2), floor(lambda y: y**2), lambda x: (x.flip(0).detach() * x * 2).sum()),
+    }
+    for name, (estimator, hard, surrogate) in wrong_side.items():
+        expect(
+            accepted(answer, estimator, hard, surrogate, logits) is False,
+            ja="代理の関数の勾配と違うのに(`{name}`)、合格にしました。要素ごとに、符号も比べます。",
+            en="Its gradient is not the surrogate's (`{name}`), and it was passed: compare entry by entry, with "
+            "the sign.",
+            name=name,
+        )

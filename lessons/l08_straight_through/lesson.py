@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 import gradcheck_lm as gc
-from gradcheck_lm.course.stage import ask, beat, begin, code, finish, picture, say, show, table
+from gradcheck_lm.course.stage import ask, beat, begin, choice, code, finish, holds, picture, say, show, table
 from gradcheck_lm.course.toys import ALPHABET, collapse, story, taught_lm
 
 begin(__file__)
@@ -48,16 +48,20 @@ logits = recogniser(frames)[:, 0].detach()
 rows = [[score.__name__, score(logits)] for score in (hard_score, soft_score)]
 table(["score", "nats per letter"], rows)
 say(
+    ja="この課では、認識器の「c」のバイアスを `3` だけ上げてあります。前の課と値が違うのはそのためです。",
+    en='In this lesson the recogniser\'s bias of "c" is raised by `3`: values differ from those of the lessons before.',
+)
+say(
     ja="ソフト埋め込みの値は、読んだ文字列「{text}」のスコアではありません。"
     "しきい値と比べるときや、ログに残すときは、文字列そのもののスコアが欲しいのです。",
     en='The value of soft embeddings is not the score of the string that was read, "{text}". '
-    "To hold against a threshold, or to log, it is the string's own score that is wanted.",
+    "To compare with a threshold, or to log, it is the string's own score that is wanted.",
     text=collapse(logits.argmax(-1).tolist()),
 )
 code(straight_through)
 say(
-    ja="そこで、値は硬い文字、勾配は確率から借ります。`soft - soft.detach()` は値がちょうど 0 で、勾配だけを運びます。"
-    "これを直進推定(straight-through)と言います。",
+    ja="そこで、値はハードな(one-hot の)文字から、勾配は確率から取ります。"
+    "`soft - soft.detach()` は値がちょうど 0 で、勾配だけを伝えます。これが Straight-Through Estimator(STE)です。",
     en="So the value is taken from the hard letters, and the gradient is borrowed from the probabilities: "
     "`soft - soft.detach()` is exactly 0 and carries a gradient all the same. This is called straight-through.",
 )
@@ -65,8 +69,16 @@ say(
 # ---------------------------------------------------------------------------------------------------------------------
 beat("predict")
 ask(
-    ja="`torch.autograd.gradcheck` は、直進推定に合格を出すでしょうか。では、壊れた `hard_score` にはどうでしょうか。",
+    ja="`torch.autograd.gradcheck` は、STE を合格にするでしょうか。壊れた `hard_score` はどうでしょうか。",
     en="Will `torch.autograd.gradcheck` pass straight-through? And what of the broken `hard_score`?",
+    choices=[
+        choice(ja="どちらも合格", en="it passes both"),
+        choice(ja="STE は合格、`hard_score` は不合格", en="it passes straight-through and fails `hard_score`"),
+        choice(
+            ja="STE は不合格、`hard_score` は合格", en="it fails straight-through and passes `hard_score`", right=True
+        ),
+        choice(ja="どちらも不合格", en="it fails both"),
+    ],
 )
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -87,9 +99,10 @@ for score in (hard_score, soft_score, straight_through):
     verdict = gc.compare_gradients(lambda score=score: score(recogniser(frames)[:, 0]), wrt=recogniser).verdict
     rows.append([score.__name__, score(logits), norm, verdict_of_gradcheck(score), verdict])
 table(["score", "value", "gradient norm", "gradcheck", "compare_gradients"], rows)
+holds(rows[0][3] == "True" and rows[2][3] == "GradcheckError", "gradcheck passes the broken one and fails the other")
 say(
-    ja="あべこべです。何も教えない `hard_score` が合格し、勾配の届く直進推定は `{error}` になりました。"
-    "`compare_gradients` は直進推定を `{verdict}`(値が階段)と呼びます。",
+    ja="逆です。何も教えない `hard_score` が合格し、勾配の届く STE は `{error}` になりました。"
+    "`compare_gradients` は STE に対して `{verdict}`(値が階段)を返します。",
     en="The wrong way round: `hard_score`, which teaches nothing, is passed; "
     "straight-through, from which a gradient arrives, ends in `{error}`. "
     "`compare_gradients` calls it `{verdict}`: its value is a staircase.",
@@ -105,9 +118,9 @@ picture(
 # ---------------------------------------------------------------------------------------------------------------------
 beat("why")
 say(
-    ja="`gradcheck` は、その関数自身の有限差分と比べます。直進推定の値は階段なので、有限差分は 0 です。"
+    ja="`gradcheck` は、その関数自身の有限差分と比べます。STE の値は階段なので、有限差分は 0 です。"
     "0 でない勾配を返すのですから、不合格は正しい判定です。",
-    en="`gradcheck` holds a function against its own finite differences. The value of straight-through is a staircase, "
+    en="`gradcheck` compares a function with its own finite differences. The value of straight-through is a staircase, "
     "so they are 0. It gives a gradient that is not 0, and failing it is the right verdict.",
 )
 
@@ -131,7 +144,7 @@ for name, score in {"hard_score": hard_score, "soft_score": soft_score, "surroga
     rows.append([name, numeric.norm(), f"{(estimate - numeric).norm() / estimate.norm():.2g}"])
 table(["finite differences of", "norm", "distance to straight-through, relative"], rows)
 say(
-    ja="では、どの関数の勾配なのでしょうか。硬い文字の所で測った言語モデルの傾きを固定し、確率との内積を取ったもの、"
+    ja="では、どの関数の勾配なのでしょうか。ハードな文字での言語モデルの傾きを固定し、確率との内積を取ったもの、"
     "これが代理の関数です。その有限差分とは、相対誤差 {error} で一致します。",
     en="Whose gradient is it, then? Take the slope of the language model at the hard letters, hold it fixed, and "
     "multiply it with the probabilities: that is the surrogate. "
@@ -154,6 +167,7 @@ for name, form in forms.items():
     off = [form(hard, soft).ne(hard).any(-1).float().mean() for hard, soft in (letters, vectors)]
     rows.append([name, *(f"{share:.1%}" for share in off)])
 table(["form", "letters off", "embeddings off"], rows)
+holds(rows[-1][1:] == ["0.0%", "0.0%"] and all(row[1:] != rows[-1][1:] for row in rows[:-1]), "one form keeps the bits")
 say(
     ja="値のビットが違ったものの割合です。数式としては同じ三つの書き方ですが、丸め誤差が違います。"
     "文字でも埋め込みでも値が 1 ビットも変わらないのは、"
@@ -172,10 +186,11 @@ rows = [
 ]
 table(["proof", "value"], rows)
 say(
-    ja="直進推定の証明も三つ一組です。道があり、0 でなく(ノルム {norm:.3g})、値は代理の関数の勾配と等しいのです。"
+    ja="STE でも同じ三つを確かめます。経路があり、0 でなく(ノルム {norm:.3g})、値は代理の関数の勾配と等しいのです。"
     "比べる相手を間違えなければ、有限差分は役に立ちます。",
     en="The proof of straight-through has its three parts too: a path, a gradient that is not zero (norm {norm:.3g}), "
-    "and the value of the surrogate's gradient. Finite differences do serve, held against the right function.",
+    "and the value of the surrogate's gradient. Finite differences do serve, where they are those of the right "
+    "function.",
     norm=estimate.norm(),
 )
 nats = -language_model.predict(language_model.embedding.weight.T)
@@ -199,7 +214,7 @@ moving = logits.clone()
 for _ in range(60):
     moving -= 2.0 * gradient(straight_through, moving)
 say(
-    ja="最後に、偏りを測りました。`300` 個の出発点で、スコアの期待値の正しい勾配との余弦は"
+    ja="最後に、偏りを測りました。`300` 個の出発点で、スコアの期待値の正しい勾配とのコサイン類似度は"
     "平均 {mean:.2f}、最小 {least:.2f} です。それでも、この行は「{before}」から「{after}」に変わりました。",
     en="Last, the bias is measured: over `300` starts, the cosine to the right gradient of the expected score is "
     '{mean:.2f} on average and {least:.2f} at worst. This line, for all that, went from "{before}" to "{after}".',
@@ -212,9 +227,8 @@ say(
 # ---------------------------------------------------------------------------------------------------------------------
 beat("next")
 say(
-    ja="演習では、1 ビットも違わない直進推定、自作の `autograd.Function`、"
-    "そして直進推定を正しく検査する関数を直します。",
-    en="In the exercise you mend a straight-through that is right to the bit, an `autograd.Function` of your own, "
+    ja="演習では、1 ビットも違わない STE、自作の `autograd.Function`、そして STE を正しく検査する関数を直します。",
+    en="In the exercise you fix a straight-through that is right to the bit, an `autograd.Function` of your own, "
     "and a function that examines a straight-through in the right way.",
 )
 finish()

@@ -3,6 +3,31 @@
 from gradcheck_lm.course.mutants import Mutant
 
 MUTANTS = {
+    "wants_every_entry_other_than_zero": Mutant(
+        {
+            "is_right": """
+            value = estimator(logits)
+            if not value.requires_grad or not torch.equal(value.detach(), hard(logits).detach()):
+                return False
+            (found,) = torch.autograd.grad(value, logits, allow_unused=True)
+            if found is None or not bool(found.ne(0).all()):
+                return False
+            (right,) = torch.autograd.grad(surrogate(logits), logits)
+            checked = torch.autograd.gradcheck(surrogate, (logits,), raise_exception=False)
+            return checked and torch.allclose(found, right)
+            """
+        },
+        rejected_by="check_where_it_is_asked",
+    ),
+    "takes_the_mean_over_everything": Mutant(
+        {
+            "backward": """
+            (soft,) = ctx.saved_tensors
+            return soft * (grad - (soft * grad).sum(1, keepdim=True))
+            """
+        },
+        rejected_by="check_each_row_by_itself",
+    ),
     "puts_the_brackets_elsewhere": Mutant(
         {"straight_through": "return hard + soft - soft.detach()"}, rejected_by="check_value_to_the_bit"
     ),
@@ -109,4 +134,12 @@ MUTANTS = {
         },
         rejected_by="check_surrogate_itself_is_examined",
     ),
+}
+
+EQUAL = {
+    "straight_through: argument: detach  `hard`": "it is detached anyway",
+    "straight_through: argument: detach  `soft` #2": "it is detached anyway",
+    "is_right: .detach() left out  `value.detach()`": "torch.equal looks at values alone",
+    "is_right: .detach() left out  `hard(logits).detach()`": "torch.equal looks at values alone",
+    "is_right: argument: detach  `logits` #2": "of hard only the value is used",
 }

@@ -1,11 +1,14 @@
-"""Exercise 8: straight-through, and how to prove it. / 演習 8: 直進推定と、その正しい確かめ方"""
+"""Exercise 8: straight-through, and how to prove it. / 演習 8: STE と、その正しい確かめ方"""
 
 import torch
 import torch.nn.functional as F
 
 
 def straight_through(hard, soft):
-    """The value of hard, to the bit, with the gradient of soft alone; both have the same shape."""
+    """The value of hard, to the bit, with the gradient of soft alone; both have the same shape.
+
+    値は hard と 1 ビットも違わず、勾配は soft だけのもの。二つの形は同じ。
+    """
     # >>> hole: straight_through
     # en: a right gradient, and a value that is off in the last bits: where are the brackets to stand?
     # ja: 勾配は正しいが、値が最後の数ビットで違う。かっこをどこに置けばよいか
@@ -16,7 +19,10 @@ def straight_through(hard, soft):
 
 
 class OneHot(torch.autograd.Function):
-    """logits (..., C) to one-hot letters (..., C); backward, as if it had been a softmax."""
+    """logits (..., C) to one-hot letters (..., C); backward, as if it had been a softmax.
+
+    順伝播では logits (..., C) から one-hot の文字 (..., C) を、逆伝播では softmax だったときの勾配を返す。
+    """
 
     @staticmethod
     def forward(ctx, logits):
@@ -41,10 +47,12 @@ def surrogate_at(score, logits):
     """The function whose gradient straight-through gives at these logits: it takes logits (L, C), and gives ().
 
     score takes letters (L, C) and gives ().
+    このロジットでの STE の勾配を、自分の勾配として持つ関数を返す。logits (L, C) から () を返す関数である。
+    score は文字 (L, C) から () を返す。
     """
     # >>> hole: surrogate
     # en: measure the slope of the score at the hard letters, keep it fixed, and let only the softmax move
-    # ja: スコアの傾きを硬い文字の所で測って固定し、softmax だけを動かす
+    # ja: スコアの勾配をハードな文字で求めて固定し、softmax だけを動かす
     letters = F.one_hot(logits.argmax(-1), logits.shape[-1]).to(logits.dtype).requires_grad_()
     (slope,) = torch.autograd.grad(score(letters), letters)
     return lambda moved: (slope * moved.softmax(-1)).sum()
@@ -55,10 +63,14 @@ def surrogate_at(score, logits):
 
 def is_right(estimator, hard, surrogate, logits):
     """True only if the estimator has hard's value to the bit, AND a path, AND a gradient that is not zero, AND the
-    surrogate's. All three functions take logits and give (); logits is a float64 leaf that requires grad.
+    surrogate's, entry by entry, as near as torch.allclose asks; and the surrogate itself passes gradcheck.
+    All three functions take logits and give (); logits is a float64 leaf that requires grad.
+    推定量の値が hard と 1 ビットも違わず、経路があり、勾配が 0 でなく、代理の関数の勾配と要素ごとに(torch.allclose の
+    精度で)一致し、代理の関数自身が gradcheck に合格するときにだけ True を返す。
+    三つの関数は logits から () を返す。logits は requires_grad が True の float64 の葉テンソル。
     """
     # >>> hole: is_right
-    # en: the estimator itself must fail gradcheck; hold its gradient against the surrogate's, which must pass
+    # en: the estimator itself must fail gradcheck; compare its gradient with the surrogate's, which must pass
     # ja: 推定量そのものは gradcheck に落ちてよい。勾配は、gradcheck に合格する代理の関数の勾配と比べる
     value = estimator(logits)
     if not value.requires_grad or not torch.equal(value.detach(), hard(logits).detach()):

@@ -25,7 +25,7 @@ def gumbel(uniform):
 
 def check_noise_by_its_formula(answer):
     """the noise is the quantile function of the Gumbel distribution
-    雑音は Gumbel 分布の分位関数である"""
+    ノイズは Gumbel 分布の分位関数である"""
     for place in (0.01, 0.3, math.exp(-1), 0.75, 0.999):
         found = answer.gumbel_noise(torch.tensor([place], dtype=torch.float64))
         expect_type("gumbel_noise", torch.Tensor, found, kind=TENSOR)
@@ -44,13 +44,13 @@ def check_noise_by_its_formula(answer):
 
 def check_noise_is_finite(answer):
     """a uniform number of exactly 0 gives finite noise too
-    一様乱数がちょうど 0 でも、雑音は有限である"""
+    一様乱数がちょうど 0 でも、ノイズは有限である"""
     for dtype in (torch.float32, torch.float64):
         uniform = torch.tensor([0.0, 0.5, 1 - torch.finfo(dtype).eps], dtype=dtype)
         found = answer.gumbel_noise(uniform)
         expect(
             bool(found.isfinite().all()) and bool((found[1:] > found[:-1]).all()),
-            ja="一様乱数 `{uniform}` の雑音が `{found}` になりました。`torch.rand` はまれにちょうど 0 を返します。"
+            ja="一様乱数 `{uniform}` のノイズが `{found}` になりました。`torch.rand` はまれにちょうど 0 を返します。"
             "小さな正の数で下から抑えます。",
             en="The uniform numbers `{uniform}` gave the noise `{found}`. `torch.rand` gives exactly 0 now and then: "
             "clamp it from below with a small positive number.",
@@ -89,7 +89,7 @@ def check_law(answer):
         expect(
             off < 4,
             ja="温度 `{temperature}` で、文字の割合が softmax の確率から標準誤差の {off:.1f} 倍ずれています。"
-            "雑音はロジットに足し、温度ではその後で割ります。",
+            "ノイズはロジットに足し、温度ではその後で割ります。",
             en="At temperature `{temperature}` the shares of the letters are {off:.1f} standard errors away from the "
             "softmax probabilities. Noise is added to the logits, and what comes out is divided by the temperature.",
             temperature=temperature,
@@ -99,7 +99,7 @@ def check_law(answer):
 
 def check_gradient(answer):
     """with the noise held fixed: a path, not zero, and the gradient of the relaxed letters
-    雑音を固定すると、道があり、0 でなく、緩和した文字の勾配と一致する"""
+    ノイズを固定すると、経路があり、0 でなく、緩和した文字の勾配と一致する"""
     start = logits_of_letters()
     uniform, weights = torch.rand(3, 4, dtype=torch.float64), torch.randn(3, 4, dtype=torch.float64)
     for temperature in (0.5, 2.0):
@@ -117,13 +117,13 @@ def check_gradient(answer):
 
 def check_evaluation_is_quiet(answer):
     """outside training the likeliest letters are read, without noise, and still with a gradient
-    学習でないときは、雑音なしで一番確からしい文字を読み、勾配もある"""
+    学習でないときは、ノイズなしで一番確からしい文字を読み、勾配もある"""
     logits = logits_of_letters().requires_grad_()
     for _ in range(20):
         found = answer.read(logits, training=False)
         expect(
             torch.equal(found.detach(), F.one_hot(logits.argmax(-1), 4).double()),
-            ja="`training=False` なのに、一番確からしい文字ではありません。評価のときは雑音を足さないでください。",
+            ja="`training=False` なのに、一番確からしい文字ではありません。評価のときはノイズを足さないでください。",
             en="With `training=False` these are not the likeliest letters: no noise in evaluation.",
         )
     weights = torch.randn(3, 4, dtype=torch.float64)
@@ -145,7 +145,7 @@ def check_letters_are_independent(answer):
     expect(
         standard_errors(same[:, None], right[None]) < 4,
         ja="二つの文字が同じになった割合は {found:.3f} です。独立なら {right:.3f} のはずです。"
-        "雑音の形はロジットと同じにします。",
+        "ノイズの形はロジットと同じにします。",
         en="The two letters were the same in a share of {found:.3f} of the draws; independent ones would be in "
         "{right:.3f}. The noise needs the shape of the logits.",
         found=same.mean(),
@@ -168,12 +168,67 @@ def check_seed_repeats(answer):
     )
 
 
+def check_read_in_training(answer):
+    """in training the letters are those of sample, with its temperature and its gradient
+    学習のときは sample によるサンプリングと同じ文字で、温度も勾配も同じ"""
+    logits, weights = logits_of_letters(), torch.randn(3, 4, dtype=torch.float64)
+    for temperature in (1.0, 0.4, 3.0):
+        generator = torch.Generator().manual_seed(64)
+        uniform = torch.rand(logits.shape, generator=torch.Generator().manual_seed(64), dtype=torch.float64)
+        moving = logits.clone()
+
+        def relaxed(moving=moving, uniform=uniform, temperature=temperature):
+            return (((moving + gumbel(uniform)) / temperature).softmax(-1) * weights).sum()
+
+        right = numerical_gradient(relaxed, moving)
+        leaf = logits.clone().requires_grad_()
+        given = {} if temperature == 1.0 else {"temperature": temperature}
+        value = (answer.read(leaf, training=True, generator=generator, **given) * weights).sum()
+        (found,) = torch.autograd.grad(value, leaf, allow_unused=True)
+        expect(
+            found is not None and torch.allclose(found, right, rtol=1e-5, atol=1e-9),
+            ja="温度 `{temperature}` の学習で、`read` の勾配が `sample` のものと違います。"
+            "`logits` と同じ形と型の一様乱数を `generator` から一度引き、温度も渡します。",
+            en="In training at temperature `{temperature}` the gradient of `read` is not that of `sample`: draw "
+            "uniform "
+            "numbers of the shape and dtype of `logits` once from `generator`, and hand the temperature on.",
+            temperature=temperature,
+        )
+
+
+def check_every_axis_but_the_last(answer):
+    """letters of several lines are drawn and read along the last axis
+    複数の行の文字も、最後の軸についてサンプリングし、読む"""
+    torch.manual_seed(65)
+    logits, weights = torch.randn(4, 3, 4, dtype=torch.float64), torch.randn(4, 3, 4, dtype=torch.float64)
+    uniform = torch.rand(logits.shape, dtype=torch.float64)
+    ways = {
+        "sample": (lambda x: answer.sample(x, uniform, 0.8), lambda x: ((x + gumbel(uniform)) / 0.8).softmax(-1)),
+        "read": (lambda x: answer.read(x, training=False, temperature=0.3), lambda x: x.softmax(-1)),
+    }
+    for name, (way, soft) in ways.items():
+        leaf, other = logits.clone().requires_grad_(), logits.clone().requires_grad_()
+        value = way(leaf)
+        (found,) = torch.autograd.grad((value * weights).sum(), leaf)
+        (right,) = torch.autograd.grad((soft(other) * weights).sum(), other)
+        hard = F.one_hot(soft(other).argmax(-1), 4).double()
+        expect(
+            torch.equal(value.detach(), hard) and torch.allclose(found, right, rtol=1e-6, atol=1e-9),
+            ja="三つの軸を持つロジットで `{name}` の文字か勾配が違います。どれも最後の軸について求めます。"
+            "評価のときは温度を使いません。",
+            en="For logits of three axes the letters or the gradient of `{name}` are wrong: everything is along "
+            "the last "
+            "axis. In evaluation there is no temperature.",
+            name=name,
+        )
+
+
 def check_what_the_temperature_changes(answer):
     """what the temperature changes
     温度が変えるもの"""
     expect(
         answer.TEMPERATURE_CHANGES == "c",
-        ja="`{choice}` ではありません。レッスンの最初の表で、分布の列と勾配の列を見比べてください。",
+        ja="`{choice}` ではありません。この課の最初の表で、分布の列と勾配の列を見比べてください。",
         en="Not `{choice}`. In the lesson's first table, compare the column of the law with those of the gradient.",
         choice=answer.TEMPERATURE_CHANGES,
     )

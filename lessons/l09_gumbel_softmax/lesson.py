@@ -9,7 +9,7 @@ import torch.nn.functional as F
 
 import gradcheck_lm as gc
 from gradcheck_lm.course.expect import standard_errors
-from gradcheck_lm.course.stage import ask, beat, begin, code, finish, picture, say, show, table
+from gradcheck_lm.course.stage import ask, beat, begin, choice, code, finish, holds, picture, say, show, table
 from gradcheck_lm.course.toys import ALPHABET, collapse, story, taught_lm
 
 begin(__file__)
@@ -51,8 +51,8 @@ beat("symptom")
 logits = recogniser(frames)[:, 0].detach()
 drawn = ["".join(ALPHABET[one] for one in torch.multinomial(logits.softmax(-1), 1)[:, 0]) for _ in range(8)]
 say(
-    ja="直進推定は、いつも一番確からしい文字列「{text}」だけを言語モデルに読ませます。"
-    "ほかの読み方も試すには、確率に従って標本を引きます。",
+    ja="STE は、いつも一番確からしい文字列「{text}」だけを言語モデルに読ませます。"
+    "ほかの読み方も試すには、確率に従ってサンプリングします。",
     en='Straight-through shows the language model the likeliest string only, "{text}", every time. '
     "To try other readings as well, samples are drawn by their probabilities.",
     text=collapse(logits.argmax(-1).tolist()),
@@ -62,7 +62,7 @@ code(sampled_score)
 diagnosis = gc.diagnose(lambda: sampled_score(recogniser(frames)[:, 0]), wrt=recogniser)
 picture(diagnosis, "multinomial")
 say(
-    ja="しかし、標本を引く演算も計算グラフを切断します。標本は添字だからです。",
+    ja="しかし、サンプリングも計算グラフを切断します。サンプルは添字だからです。",
     en="But to draw a sample cuts the graph too: a sample is an index.",
 )
 
@@ -70,11 +70,17 @@ say(
 beat("predict")
 code(gumbel_softmax)
 ask(
-    ja="ロジットに Gumbel 分布の雑音を足してから、一番大きいものを選びます。"
+    ja="ロジットに Gumbel ノイズを足してから、一番大きいものを選びます。"
     "温度を `0.1` から `10` まで変えると、引かれる文字の割合と、勾配は、それぞれどう変わるでしょうか。",
     en="Noise of the Gumbel distribution is added to the logits, and the largest is chosen. "
     "If the temperature goes from `0.1` to `10`, what happens to the shares of the letters drawn, "
     "and what to the gradient?",
+    choices=[
+        choice(ja="割合も勾配も変わる", en="both change"),
+        choice(ja="割合だけが変わる", en="the shares alone change"),
+        choice(ja="勾配だけが変わる", en="the gradient alone changes", right=True),
+        choice(ja="どちらも変わらない", en="neither changes"),
+    ],
 )
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -95,10 +101,12 @@ for temperature in (0.1, 0.3, 1, 3, 10):
     cosine = F.cosine_similarity(mean.flatten(), exact.flatten(), dim=0)
     rows.append([f"{temperature:g}", law, mean.norm(), f"{cosine:.3f}", spread / mean.norm()])
 table(["temperature", "law: standard errors off", "mean gradient", "cosine to exact", "noise / mean"], rows)
+holds(max(row[1] for row in rows) < 4, "the law is softmax's at each temperature")
+holds(rows[0][4] > rows[2][4] and float(rows[-1][3]) < float(rows[0][3]), "cold is noisy, hot is biased")
 say(
     ja="引かれた文字の割合は、どの温度でも softmax の確率と合っています"
     "(標準誤差の {law:.1f} 倍以内で、`4` 倍までは偶然の範囲です)。"
-    "変わったのは勾配だけです。温度を上げると偏り、下げると雑音が増えます。",
+    "変わったのは勾配だけです。温度を上げると偏り、下げるとノイズが増えます。",
     en="At each temperature the shares of the letters agree with the softmax probabilities (within {law:.1f} standard "
     "errors; up to `4` may be chance). Only the gradient has changed: "
     "more biased at a high temperature, noisier at a low one.",
@@ -108,10 +116,10 @@ say(
 # ---------------------------------------------------------------------------------------------------------------------
 beat("why")
 say(
-    ja="温度は、雑音を足した後で全体を割るだけです。割っても、どれが一番大きいかは変わりません。"
-    "だから標本の分布に温度は現れず、softmax の丸み、つまり勾配にだけ現れます。",
+    ja="温度は、ノイズを足した後で全体を割るだけです。割っても、どれが一番大きいかは変わりません。"
+    "だからサンプルの分布に温度は現れず、softmax の滑らかさ、つまり勾配にだけ現れます。",
     en="The temperature divides everything after the noise has been added, and that does not change which is largest. "
-    "So it does not show in the law of the samples, only in the roundness of the softmax, which is the gradient.",
+    "So it does not show in the law of the samples, only in the smoothness of the softmax, which is the gradient.",
 )
 noise = gumbel_noise((draws, *logits.shape))
 wrong_ways = {
@@ -129,8 +137,9 @@ for name, way in wrong_ways.items():
         off.append(((chosen.mean(0) - probabilities).abs() / spread).max())
     rows.append([name, *off])
 table(["largest of", "t = 0.5", "t = 1", "t = 3"], rows)
+holds(max(rows[0][1:]) < 4.5 and rows[1][2] < 4.5 < min(rows[1][1], rows[1][3]), "the second row is right at 1 alone")
 say(
-    ja="標準誤差の何倍ずれたかの表です。雑音を足す場所や種類を変えると、分布が変わってしまいます。"
+    ja="標準誤差の何倍ずれたかの表です。ノイズを足す場所や種類を変えると、分布が変わってしまいます。"
     "二行目は、温度が 1 のときだけ正しいので、気づきにくい間違いです。",
     en="The table says by how many standard errors the shares are off. With the noise in another place, or of another "
     "kind, the law is another one. The second row is right at a temperature of 1 alone: easily overlooked.",
@@ -165,12 +174,28 @@ rows = [
 ]
 table(["proof", "value"], rows)
 say(
-    ja="証明のしかたは直進推定と同じで、雑音を固定して調べます。道があり、0 でなく(ノルム {norm:.3g})、"
-    "値は代理の関数の勾配と一致します。そのうえで、標本の分布を標準誤差で確かめます。",
+    ja="確かめ方は STE と同じで、ノイズを固定して調べます。経路があり、0 でなく(ノルム {norm:.3g})、"
+    "値は代理の関数の勾配と一致します。そのうえで、サンプルの分布を標準誤差で確かめます。",
     en="The proof is as for straight-through, with the noise held fixed: a path, a gradient that is not zero "
-    "(norm {norm:.3g}), and the value of the surrogate's. On top of that, the law of the samples is held "
-    "against its standard errors.",
+    "(norm {norm:.3g}), and the value of the surrogate's. On top of that, the law of the samples is compared, "
+    "in standard errors.",
     norm=found.norm(),
+)
+torch.manual_seed(0)
+theirs = F.gumbel_softmax(logits.expand(draws, -1, -1), tau=temperature, hard=True)
+shares = F.one_hot(theirs.argmax(-1), len(ALPHABET)).double().mean(0)
+law = ((shares - probabilities).abs() / (probabilities * (1 - probabilities) / draws).sqrt()).max()
+bits = theirs.ne(F.one_hot(theirs.argmax(-1), len(ALPHABET))).any(-1).double().mean()
+show("F.gumbel_softmax(hard=True): law, standard errors off", law)
+show("F.gumbel_softmax(hard=True): letters that are not one-hot to the bit", f"{bits:.1%}")
+holds(law < 4.5, "torch's own has the law too")
+say(
+    ja="PyTorch の `F.gumbel_softmax(logits, tau, hard=True)` が同じことをします。実務ではこれを使います。"
+    "値が 1 ビットまで one-hot とは限らないこと({bits:.1%} が違いました)と、`generator` "
+    "を受け取らないことだけが違います。",
+    en="PyTorch's `F.gumbel_softmax(logits, tau, hard=True)` does the same, and is what one uses. Two differences: its "
+    "value need not be one-hot to the bit (it was not in {bits:.1%} of the letters), and it takes no `generator`.",
+    bits=bits,
 )
 rows = []
 for temperature in (0.3, 1.0, 10.0):
@@ -185,9 +210,10 @@ for temperature in (0.3, 1.0, 10.0):
         [f"{temperature:g}", *expected, collapse(logits.argmax(-1).tolist()), collapse(moving.argmax(-1).tolist())]
     )
 table(["temperature", "expected before", "expected after", "reading before", "reading after"], rows)
+holds(all(row[2] < row[1] for row in rows), "training lowers the expected score at each temperature")
 say(
     ja="`60` ステップの学習で、スコアの期待値は、どの温度でも {start:.3f} から下がりました。"
-    "評価のときは雑音を足しません。足したままでは、読むたびに文字列が変わります。",
+    "評価のときはノイズを足しません。足したままでは、読むたびに文字列が変わります。",
     en="In `60` steps of training the expected score fell from {start:.3f} at each temperature. "
     "For evaluation the noise is left out: with it, the string would be another one at every reading.",
     start=rows[0][1],
@@ -196,8 +222,8 @@ say(
 # ---------------------------------------------------------------------------------------------------------------------
 beat("next")
 say(
-    ja="演習では、Gumbel 分布の雑音、それを使う標本、そして学習と評価の切り替えを直します。",
-    en="In the exercise you mend the Gumbel noise, the sample made with it, and the switch between training and "
+    ja="演習では、Gumbel ノイズ、それを使うサンプリング、そして学習と評価の切り替えを直します。",
+    en="In the exercise you fix the Gumbel noise, the sample made with it, and the switch between training and "
     "evaluation.",
 )
 finish()

@@ -3,6 +3,59 @@
 from gradcheck_lm.course.mutants import Mutant
 
 MUTANTS = {
+    "seeds_the_generator_anew": Mutant(
+        {
+            "read": """
+            if training:
+                if generator is not None:
+                    generator.seed()
+                uniform = torch.rand(logits.shape, generator=generator, dtype=logits.dtype)
+                return sample(logits, uniform, temperature)
+            soft = logits.softmax(-1)
+            hard = F.one_hot(logits.argmax(-1), logits.shape[-1]).to(logits.dtype)
+            return hard + (soft - soft.detach())
+            """
+        },
+        rejected_by="check_seed_repeats",
+    ),
+    "forgets_the_temperature_in_training": Mutant(
+        {
+            "read": """
+            if training:
+                return sample(logits, torch.rand(logits.shape, generator=generator, dtype=logits.dtype))
+            soft = logits.softmax(-1)
+            hard = F.one_hot(logits.argmax(-1), logits.shape[-1]).to(logits.dtype)
+            return hard + (soft - soft.detach())
+            """
+        },
+        rejected_by="check_read_in_training",
+    ),
+    "reads_with_a_temperature": Mutant(
+        {
+            "read": """
+            if training:
+                uniform = torch.rand(logits.shape, generator=generator, dtype=logits.dtype)
+                return sample(logits, uniform, temperature)
+            soft = (logits / temperature).softmax(-1)
+            hard = F.one_hot(logits.argmax(-1), logits.shape[-1]).to(logits.dtype)
+            return hard + (soft - soft.detach())
+            """
+        },
+        rejected_by="check_every_axis_but_the_last",
+    ),
+    "draws_the_same_at_each_seed": Mutant(
+        {
+            "read": """
+            if training:
+                uniform = torch.rand(logits.shape, dtype=logits.dtype, generator=torch.Generator().manual_seed(0))
+                return sample(logits, uniform, temperature)
+            soft = logits.softmax(-1)
+            hard = F.one_hot(logits.argmax(-1), logits.shape[-1]).to(logits.dtype)
+            return hard + (soft - soft.detach())
+            """
+        },
+        rejected_by="check_letters_are_independent",
+    ),
     "draws_normal_noise": Mutant(
         {"noise": "return torch.special.ndtri(uniform.clamp_min(1e-30))"}, rejected_by="check_noise_by_its_formula"
     ),
@@ -112,7 +165,7 @@ MUTANTS = {
             return sample(logits, torch.rand(logits.shape, dtype=logits.dtype), temperature)
             """
         },
-        rejected_by="check_seed_repeats",
+        rejected_by="check_letters_are_independent",
     ),
     "thinks_that_the_law_changes": Mutant(
         {"changes": 'TEMPERATURE_CHANGES = "a"'}, rejected_by="check_what_the_temperature_changes"

@@ -1,4 +1,4 @@
-"""Exercise 9: samples with a gradient. / 演習 9: 勾配のある標本
+"""Exercise 9: samples with a gradient. / 演習 9: 勾配のあるサンプリング
 
 The law: letter k is drawn with the probability softmax(logits)[k], at every temperature.
 分布の約束: どの温度でも、文字 k は確率 softmax(logits)[k] で引かれる。
@@ -12,6 +12,7 @@ def gumbel_noise(uniform):
     """Standard Gumbel noise, always finite, from uniform numbers in [0, 1).
 
     Its distribution function is exp(-exp(-x)).
+    [0, 1) の一様乱数から、標準 Gumbel ノイズを作る。値は常に有限。分布関数は exp(-exp(-x))。
     """
     # >>> hole: noise
     # en: solve u = exp(-exp(-x)) for x; torch.rand gives exactly 0 now and then, and log(0) is infinite
@@ -26,11 +27,13 @@ def gumbel_noise(uniform):
 def sample(logits, uniform, temperature=1.0):
     """Drawn letters, one-hot to the bit: logits (..., C) and uniform numbers of that shape give (..., C).
 
-    The gradient is that of softmax((logits + noise) / temperature).
+    The gradient is that of softmax((logits + noise) / temperature), along the last axis.
+    サンプリングした文字: logits (..., C) と同じ形の一様乱数から、1 ビットまで one-hot の (..., C) を返す。
+    勾配は softmax((logits + noise) / temperature) のもの(最後の軸について)。
     """
     # >>> hole: sample
     # en: noise goes on the logits, before anything is divided or normalised; forward hard, backward soft
-    # ja: 雑音は、割ったり正規化したりする前のロジットに足す。前へは硬い文字、後ろへは softmax の勾配
+    # ja: ノイズは、割ったり正規化したりする前のロジットに足す。順伝播ではハードな文字、逆伝播では softmax の勾配
     noisy = (logits + gumbel_noise(uniform)) / temperature
     soft = noisy.softmax(-1)
     hard = F.one_hot(noisy.argmax(-1), logits.shape[-1]).to(logits.dtype)
@@ -43,11 +46,14 @@ def sample(logits, uniform, temperature=1.0):
 def read(logits, *, training, temperature=1.0, generator=None):
     """Letters for the language model: drawn in training, the likeliest ones otherwise; both with a soft gradient.
 
-    The same seed of the generator gives the same letters.
+    The same seed of the generator gives the same letters. The temperature is for training; in evaluation the gradient
+    is that of softmax(logits).
+    言語モデルに渡す文字: 学習のときはサンプリングし、それ以外では一番確からしい文字。どちらもソフトな勾配を持つ。
+    generator のシードが同じなら、同じ文字になる。温度は学習のときだけ使い、評価のときの勾配は softmax(logits) のもの。
     """
     # >>> hole: read
     # en: every letter needs noise of its own, from the generator given; and evaluation needs none
-    # ja: どの文字にも別々の雑音が要る。雑音は、渡された generator から引く。評価のときは雑音を使わない
+    # ja: どの文字にも別々のノイズが要る。ノイズは、渡された generator から作る。評価のときはノイズを使わない
     if training:
         uniform = torch.rand(logits.shape, generator=generator, dtype=logits.dtype)
         return sample(logits, uniform, temperature)

@@ -63,7 +63,7 @@ def gradients(loss_of):
     expect_type("surrogate", torch.Tensor, loss, kind=TENSOR)
     expect(
         loss.requires_grad,
-        ja="`surrogate` の結果に計算グラフがありません。`log_prob` からの道を切らないでください。",
+        ja="`surrogate` の結果に計算グラフがありません。`log_prob` からの経路を切らないでください。",
         en="The result of `surrogate` has no graph: keep the path from `log_prob`.",
     )
     (found,) = torch.autograd.grad(loss, copies)
@@ -72,7 +72,7 @@ def gradients(loss_of):
 
 def check_baseline(answer):
     """each sample's baseline is the mean of the other samples of its line
-    各標本のベースラインは、同じ行のほかの標本の平均である"""
+    各サンプルのベースラインは、同じ行のほかのサンプルの平均である"""
     torch.manual_seed(72)
     costs = torch.randn(5, 2, dtype=torch.float64)
     found = answer.leave_one_out(costs)
@@ -83,7 +83,7 @@ def check_baseline(answer):
     own = float((answer.leave_one_out(moved) - found)[1, 0].abs())
     expect(
         own < 1e-12,
-        ja="標本のコストを 1 だけ変えると、その標本自身のベースラインが {own:.3g} 動きます。"
+        ja="サンプルのコストを 1 だけ変えると、そのサンプル自身のベースラインが {own:.3g} 動きます。"
         "自分のコストが混ざると、勾配の平均が変わってしまいます。",
         en="Change a sample's cost by 1, and its own baseline moves by {own:.3g}. "
         "With its own cost in it, the baseline changes the mean of the gradient.",
@@ -91,7 +91,7 @@ def check_baseline(answer):
     )
     expect(
         found.shape == right.shape and torch.allclose(found, right),
-        ja="ベースラインが、ほかの標本の平均と違います。行(N)ごとに、標本(K)の軸で平均を取り、個数で割ります。",
+        ja="ベースラインが、ほかのサンプルの平均と違います。行(N)ごとに、サンプル(K)の軸で平均を取り、個数で割ります。",
         en="The baseline is not the mean of the other samples. For each line (N) take it over the samples (K), "
         "and divide by how many others there are.",
     )
@@ -107,16 +107,16 @@ def check_costs_are_numbers(answer):
     found = torch.autograd.grad(value, costs, allow_unused=True)[0] if value.requires_grad else None
     expect(
         found is None or not found.any(),
-        ja="コストに勾配が流れます。コストが認識器につながっていると、期待値の勾配ではなくなります。"
-        "`detach` してください。",
-        en="A gradient goes to the costs. Where they hang on the recogniser, the result is no longer the gradient of "
-        "the expectation: detach them.",
+        ja="コストに勾配が流れます。この関数はコストをただの数として扱う約束です。`detach` してください。"
+        "(コスト自身がパラメータの関数なら、その勾配の期待値は別の項として加えます。)",
+        en="A gradient goes to the costs. Here they count as plain numbers: detach them. (Where costs are themselves a "
+        "function of the parameters, the mean of their own gradient is a term to be added apart.)",
     )
 
 
 def check_unbiased(answer):
     """the mean over many draws is the exact gradient
-    たくさんの標本の平均が、正確な勾配と一致する"""
+    たくさんのサンプルの平均が、正確な勾配と一致する"""
     found = gradients(answer.surrogate)
     mean = found.mean(0)
     expect(
@@ -130,7 +130,7 @@ def check_unbiased(answer):
         off < 4,
         ja="勾配の平均が、数え上げた正確な勾配から標準誤差の {off:.1f} 倍ずれています"
         "(正しい向きの成分は {ratio:.2f} 倍)。"
-        "符号、`log p` と `p` の取り違え、標本についての平均を確かめてください。",
+        "符号、`log p` と `p` の取り違え、サンプルについての平均を確かめてください。",
         en="The mean of the gradient is {off:.1f} standard errors away from the exact one "
         "(along it, {ratio:.2f} times its length). "
         "Look at the sign, at `log p` in place of `p`, and at the mean over samples.",
@@ -191,7 +191,7 @@ def check_marginal(answer):
 
 def check_gradient_of_the_marginal(answer):
     """a path to the logits, not zero, with the right value
-    ロジットまで道があり、0 でなく、値が正しい"""
+    ロジットまで経路があり、0 でなく、値が正しい"""
     paths = torch.tensor([[1, 2], [1, 2], [0, 0], [2, 1]])
     moving = line()[:, None].repeat(1, 2, 1)
     logits = moving.clone().requires_grad_()
@@ -215,7 +215,7 @@ def check_gradient_of_the_marginal(answer):
 
 def check_black_box(answer):
     """together: with a black box, a path, not zero, and on average the exact gradient
-    合わせて使うと、ブラックボックスでも道があり、0 でなく、平均が正確な勾配と一致する"""
+    合わせて使うと、ブラックボックスでも経路があり、0 でなく、平均が正確な勾配と一致する"""
     logits = line().requires_grad_()
     generator = torch.Generator().manual_seed(73)
     found = torch.stack(
@@ -223,14 +223,14 @@ def check_black_box(answer):
     )
     expect(
         float(found.abs().max()) > 1e-12,  # costs less their mean leave a rounding error
-        ja="勾配が 0 です。標本が全部同じだと、コストとベースラインの差がいつも 0 になります。",
+        ja="勾配が 0 です。サンプルが全部同じだと、コストとベースラインの差がいつも 0 になります。",
         en="The gradient is 0: where all samples are the same, each cost is equal to its baseline.",
     )
     off = standard_errors(found, exact())
     expect(
         off < 4,
         ja="勾配の平均が、正確な勾配から標準誤差の {off:.1f} 倍ずれています。"
-        "標本は `softmax(logits)` から引いてください。",
+        "サンプルは `softmax(logits)` から引いてください。",
         en="The mean of the gradient is {off:.1f} standard errors away from the exact one. "
         "Draw the samples from `softmax(logits)`.",
         off=off,

@@ -10,7 +10,7 @@ import torch
 
 import gradcheck_lm as gc
 from gradcheck_lm.course.expect import standard_errors
-from gradcheck_lm.course.stage import ask, beat, begin, code, finish, picture, say, table
+from gradcheck_lm.course.stage import ask, beat, begin, choice, code, finish, holds, picture, say, table
 from gradcheck_lm.course.toys import TinyLM
 from gradcheck_lm.htr import Charset
 from gradcheck_lm.htr.ctc import collapse_paths, sample_paths, string_log_prob, to_strings
@@ -48,7 +48,7 @@ def greedy_score(logits):
 beat("symptom")
 greedy = to_strings(*collapse_paths(logits.argmax(-1)), charset)[0]
 say(
-    ja="ソフト埋め込みも直進推定も Gumbel-softmax も、言語モデルの中を勾配が通ることを前提にしていました。"
+    ja="ソフト埋め込みも STE も Gumbel-softmax も、言語モデルの中を勾配が通ることを前提にしていました。"
     "今度の言語モデルはブラックボックスです。「{text}」を渡すと {score:.4f} が返るだけです。",
     en="Soft embeddings, straight-through and Gumbel-softmax all need a gradient to go through the language model. "
     'This one is a black box: it is given "{text}", and {score:.4f} comes back, no more.',
@@ -61,10 +61,12 @@ diagnosis = gc.diagnose(lambda: greedy_score(leaf), wrt={"logits": leaf})
 picture(diagnosis, "black-box")
 probes = [[finding.op, str(diagnosis.what_if(finding).arrives)] for finding in diagnosis.findings]
 table(["bridged cut", "gradient arrives"], probes)
+holds(all(row[1] == "False" for row in probes), "no single bridge lets a gradient through")
 say(
-    ja="切れ目は {count} か所あり、どれに仮の橋を架けても勾配は届きません。道を直すのではなく、別の道を使います。",
+    ja="切れ目は {count} か所あり、どれに仮の橋を架けても勾配は届きません。切れた経路を直すのではなく、"
+    "別の経路を使います。",
     en="There are {count} cuts, and whichever is bridged, no gradient arrives. "
-    "So the road is not mended; another road is taken.",
+    "So the broken path is left as it is; another path is taken.",
     count=len(probes),
 )
 
@@ -78,10 +80,16 @@ def surrogate(log_prob, cost, baseline):
 
 code(surrogate)
 ask(
-    ja="文字列の標本を引き、スコアの悪いものの対数確率を下げます。これが方策勾配です。"
+    ja="文字列をサンプリングし、スコアの悪いものの対数確率を下げます。これが方策勾配です。"
     "スコアからベースラインを引くと、勾配の平均と分散はそれぞれどう変わるでしょうか。",
     en="Draw samples of strings, and lower the log-probability of those that score badly: that is the policy gradient. "
     "If a baseline is taken from the score, what happens to the mean of the gradient, and what to its variance?",
+    choices=[
+        choice(ja="平均は変わらず、分散は小さくなる", en="the mean stays, the variance falls", right=True),
+        choice(ja="平均は小さくなり、分散は変わらない", en="the mean shrinks, the variance stays"),
+        choice(ja="どちらも小さくなる", en="both shrink"),
+        choice(ja="どちらも変わらない", en="both stay"),
+    ],
 )
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -142,6 +150,7 @@ rows = []
 for name, found in ways.items():
     rows.append([name, standard_errors(found, exact), found.mean(0).norm(), found.var(0).sum()])
 table(["estimator", "standard errors off", "norm of the mean", "variance"], rows)
+holds(max(row[1] for row in rows) < 4 and rows[0][3] > rows[1][3] > rows[2][3], "same mean, less and less variance")
 say(
     ja="三つとも平均は正確な勾配と合っています"
     "(標準誤差の {off:.1f} 倍以内で、`4` 倍までは偶然の範囲です。正しいノルムは {norm:.4f})。"
@@ -163,10 +172,10 @@ gradients = torch.autograd.grad(per_path.sum(), copies)[0].transpose(0, 1)  # of
 probability = per_path.detach().exp()
 zero = (probability[:, None, None] * gradients).sum(0).abs().max()
 say(
-    ja="対数確率の勾配は、平均すると 0 です(全部のパスで数えて {zero:.1g})。ですから、標本自身によらない数なら、"
+    ja="対数確率の勾配は、平均すると 0 です(全部のパスで数えて {zero:.1g})。ですから、サンプル自身によらない数なら、"
     "何を引いても平均は変わりません。",
-    en="The gradient of the log-probability is 0 on average ({zero:.1g}, counted over all paths). So whatever number "
-    "is taken away, the mean stays, as long as that number does not depend on the sample itself.",
+    en="The gradient of the log-probability is 0 on average ({zero:.1g}, counted over all paths). So any number "
+    "may be subtracted without changing the mean, as long as it does not depend on the sample itself.",
     zero=zero,
 )
 own = estimates(path_log_prob, drawn.mean(0))
@@ -177,10 +186,11 @@ rows = [
     ["the best of all, its own too", standard_errors(estimates(path_log_prob, drawn.min(0).values), exact)],
 ]
 table(["baseline", "standard errors off"], rows)
+holds(share < 0.9 and rows[1][1] > 4 > rows[0][1], "its own score biases the estimator")
 say(
-    ja="自分のスコアがベースラインに混ざると、約束が破れます。四つの標本の平均を引いただけで、"
+    ja="自分のスコアがベースラインに混ざると、推定量は不偏ではなくなり、偏りが生じます。四つのサンプルの平均を引いただけで、"
     "勾配は正しい長さの {share:.2f} 倍に縮み、標準誤差の {off:.0f} 倍もずれました。",
-    en="Where a sample's own score is part of its baseline the promise is broken. With the mean of all four samples "
+    en="Where a sample's own score is part of its baseline the estimator is biased. With the mean of all four samples "
     "the gradient shrinks to {share:.2f} of its right length, and is {off:.0f} standard errors off.",
     share=share,
     off=rows[1][1],
@@ -192,8 +202,8 @@ leaf = logits.clone().requires_grad_()
 marginal = string_log_prob(leaf, torch.tensor([[1, 2]]), torch.tensor([2]), lines=torch.tensor([0]))
 difference = mean - torch.autograd.grad(marginal.sum(), leaf)[0][:, 0]
 say(
-    ja="文字列「{text}」になるパスは {count} 本あり、スコアはどれも同じです。どのパスで綴られたかは、ただの雑音です。"
-    "それらの勾配の平均は CTC の周辺確率の勾配と等しく(差は {difference:.1g})、一度の CTC で雑音が消えます。",
+    ja="文字列「{text}」になるパスは {count} 本あり、スコアはどれも同じです。どのパスで綴られたかは、ただのノイズです。"
+    "それらの勾配の平均は CTC の周辺確率の勾配と等しく(差は {difference:.1g})、一度の CTC でノイズが消えます。",
     en='{count} paths spell the string "{text}", and all of them score the same: which one was drawn is mere noise. '
     "The mean of their gradients is the gradient of the CTC marginal (off by {difference:.1g}), "
     "so one call of CTC removes that noise.",
@@ -216,7 +226,7 @@ rows = [
 ]
 table(["make_penalty('policy_gradient')", "value"], rows)
 say(
-    ja="パッケージの `policy_gradient` は、この組み合わせです。道があり、0 でなく、"
+    ja="パッケージの `policy_gradient` は、この組み合わせです。経路があり、0 でなく、"
     "平均の値が正確な勾配と合っています(標準誤差の {off:.1f} 倍)。言語モデルには勾配を求めません。",
     en="The package's `policy_gradient` is this combination: a path, not zero, and in the mean the exact value "
     "({off:.1f} standard errors). It asks no gradient of the language model.",
@@ -248,9 +258,9 @@ say(
 # ---------------------------------------------------------------------------------------------------------------------
 beat("next")
 say(
-    ja="演習では、ベースライン、代理の損失、CTC の周辺確率、標本の引き方を直します。"
+    ja="演習では、ベースライン、代理の損失、CTC の周辺確率、サンプリングを直します。"
     "どれも、数え上げた正確な勾配と比べて確かめます。",
-    en="In the exercise you mend the baseline, the surrogate loss, the CTC marginal and the drawing of samples, "
-    "each held against the exact gradient by enumeration.",
+    en="In the exercise you fix the baseline, the surrogate loss, the CTC marginal and the drawing of samples, "
+    "each compared with the exact gradient by enumeration.",
 )
 finish()

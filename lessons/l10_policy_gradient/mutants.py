@@ -82,3 +82,7 @@ MUTANTS = {
         rejected_by="check_black_box",
     ),
 }
+
+EQUAL = {
+    "baseline: result: detach*": "costs that carry no gradient have a baseline that carries none",
+}

@@ -1,7 +1,7 @@
-"""Exercise 10: a policy gradient that is right on average, and quiet. / 演習 10: 平均が正しく、雑音の少ない方策勾配
+"""Exercise 10: a policy gradient that is right on average, and quiet. / 演習 10: 平均が正しく、ノイズの少ない方策勾配
 
 K samples of each of N lines; costs (K, N) are what the black box says of them: low is good. Class 0 is the blank.
-N 行のそれぞれから K 個の標本を引く。costs (K, N) はブラックボックスの答えで、小さいほどよい。クラス 0 はブランク。
+N 行のそれぞれから K 個のサンプルを引く。costs (K, N) はブラックボックスの答えで、小さいほどよい。クラス 0 はブランク。
 """
 
 import torch
@@ -11,10 +11,13 @@ from gradcheck_lm.htr.ctc import collapse_paths
 
 
 def leave_one_out(costs):
-    """A baseline for each sample: costs (K, N) give (K, N); it must not depend on the sample's own cost."""
+    """A baseline for each sample: costs (K, N) give (K, N); it must not depend on the sample's own cost.
+
+    各サンプルのベースライン: costs (K, N) から (K, N) を返す。サンプル自身のコストに依存してはいけない。
+    """
     # >>> hole: baseline
     # en: the mean over all samples has the sample itself in it, and that changes the mean of the gradient
-    # ja: 全部の標本の平均には自分自身が混ざる。すると勾配の平均が変わってしまう
+    # ja: 全部のサンプルの平均には自分自身が混ざる。すると勾配の平均が変わってしまう
     return (costs.sum(0) - costs) / (len(costs) - 1)
     # --- broken
     # return costs.mean(0).expand_as(costs)
@@ -25,10 +28,12 @@ def surrogate(log_prob, costs):
     """The loss whose gradient is the policy gradient: log_prob and costs (K, N) give ().
 
     It is the mean over the K samples, and the sum over the N lines; the costs count as numbers, without a gradient.
+    勾配が方策勾配になる損失: log_prob と costs (K, N) から () を返す。
+    K 個のサンプルについて平均し、N 行について足す。コストは勾配のないただの数として扱う。
     """
     # >>> hole: surrogate
     # en: weigh log p, not p; what the sample costs is a plain number, less its baseline
-    # ja: 重みをつけるのは p ではなく log p である。標本のコストは、ベースラインを引いたただの数として使う
+    # ja: 重みをつけるのは p ではなく log p である。サンプルのコストは、ベースラインを引いたただの数として使う
     advantage = (costs - leave_one_out(costs)).detach()
     return (advantage * log_prob).mean(0).sum()
     # --- broken
@@ -41,6 +46,9 @@ def string_log_prob(logits, paths):
 
     It is the sum over all paths that spell it. collapse_paths(paths) gives the strings' classes (M, L), padded with 0,
     and their lengths (M,).
+    それぞれのパスが綴る文字列の log p: logits (T, M, C) と paths (T, M) から (M,) を返す。
+    その文字列になるすべてのパスについての和である。collapse_paths(paths) は、0 で埋めた文字列のクラス (M, L)
+    と長さ (M,) を返す。
     """
     # >>> hole: marginal
     # en: F.ctc_loss, for each string by itself, is minus this number
@@ -55,10 +63,15 @@ def string_log_prob(logits, paths):
 
 
 def policy_gradient(score, logits, samples=4, generator=None):
-    """One line's loss with the policy gradient: logits (T, C); score takes a list of classes and gives a float."""
+    """One line's loss with the policy gradient: logits (T, C); score takes a list of classes and gives a float.
+
+    Every random number comes from the generator, where one is passed.
+    方策勾配を持つ、1 行の損失: logits は (T, C)。score はクラスのリストから float を返す。
+    generator が渡されたら、乱数はすべてそこから引く。
+    """
     # >>> hole: draw
     # en: the samples must come from the recogniser's own probabilities, and they must differ
-    # ja: 標本は認識器自身の確率から引く。どれも同じでは、比べるものがない
+    # ja: サンプルは認識器自身の確率から引く。どれも同じでは、比べるものがない
     paths = torch.multinomial(logits.detach().softmax(-1), samples, replacement=True, generator=generator)
     # --- broken
     # paths = logits.argmax(-1, keepdim=True).expand(-1, samples)

@@ -34,7 +34,7 @@ def exact_variance():
 
 def check_variance(answer):
     """variance is right on average, on a sampled gradient whose variance is known exactly
-    variance は、厳密な分散が分かっている標本の勾配で、平均して正しい"""
+    variance は、厳密な分散が分かっているサンプルの勾配で、平均して正しい"""
     found = [answer.variance(group) for group in policy_gradients(1500, 5)]
     expect_type("variance", (torch.Tensor, float), found[0], kind=NUMBER)
     found, right = torch.as_tensor(found, dtype=torch.float64), exact_variance()
@@ -53,7 +53,7 @@ def check_variance(answer):
 
 def check_squared_bias(answer):
     """squared_bias is right on average, however few the draws and however large the noise
-    squared_bias は、標本が少なく雑音が大きくても、平均して正しい"""
+    squared_bias は、サンプルが少なくノイズが大きくても、平均して正しい"""
     _, _, truth = problem()
     shift = torch.tensor([0.3, -0.1, 0.0, -0.2], dtype=torch.float64)
     for name, offset in (("unbiased", torch.zeros_like(shift)), ("biased", shift)):
@@ -64,7 +64,7 @@ def check_squared_bias(answer):
         expect(
             far < 4,
             ja="`{name}` の推定量で、偏りの二乗が平均して {mean:.4g} になりました。正しくは {right:.4g} です。"
-            "雑音を偏りに数えていませんか。",
+            "ノイズを偏りに数えていませんか。",
             en="For the `{name}` estimator the squared bias is {mean:.4g} on average, and should be {right:.4g}. "
             "Is noise counted as bias?",
             name=name,
@@ -76,8 +76,9 @@ def check_squared_bias(answer):
 def check_error_of_calls(answer):
     """error_within agrees with the mean of many calls, as it is measured
     error_within は、何回も平均した結果と一致する"""
-    for bias2, variance, budget, calls in ((0.0, 9.0, 36.0, 9), (4.0, 0.0, 36.0, 9), (1.0, 8.0, 17.9, 4)):
-        found, right = answer.error_within(budget, 4.0, bias2, variance), math.sqrt(bias2 + variance / calls)
+    cases = ((0.0, 9.0, 36.0, 9), (4.0, 0.0, 36.0, 9), (1.0, 8.0, 17.9, 4), (2.0, 5.0, 4.0, 1), (-3.0, 8.0, 9.0, 2))
+    for bias2, variance, budget, calls in cases:
+        found, right = answer.error_within(budget, 4.0, bias2, variance), math.sqrt(max(0.0, bias2) + variance / calls)
         expect_type("error_within", (float, torch.Tensor), found, kind=NUMBER)
         expect(
             abs(float(found) - right) < 1e-9,
@@ -135,4 +136,45 @@ def check_chance_decides_nothing(answer):
         en="Two trainings that are the same were given a winner in a share of {share:.2f} of the cases. "
         "From two averages alone one cannot tell chance.",
         share=share,
+    )
+
+
+def check_two_standard_errors(answer):
+    """the border is at two standard errors of the paired difference, on both sides
+    境目は、対応のある差の標準誤差の二倍で、どちらの側でも同じ"""
+    wobble = torch.tensor([1.0, -2.0, 0.5, 1.5, -1.0, 0.0, 2.0, -2.0, 0.3, -0.3], dtype=torch.float64)
+    wobble = wobble - wobble.mean()
+    error = float(wobble.std()) / math.sqrt(len(wobble))
+    lines = torch.arange(10.0, dtype=torch.float64) ** 2
+    for factor, wanted in ((1.9, "undecided"), (2.1, "a")):
+        for first, second, right in ((-1, 0, wanted), (0, -1, "b" if wanted == "a" else wanted)):
+            a, b = (lines + side * (factor * error + wobble) for side in (first, second))
+            found = answer.better(a, b)
+            expect(
+                found == right,
+                ja="差が標準誤差の `{factor}` 倍のとき「{found}」と答えました。正しくは「{right}」です。",
+                en="With a difference of `{factor}` standard errors the answer was `{found}`; it should be `{right}`.",
+                factor=factor,
+                found=found,
+                right=right,
+            )
+
+
+def check_gradients_of_any_shape(answer):
+    """variance and bias of gradients with several axes, exactly
+    いくつもの軸を持つ勾配でも、分散と偏りを正確に求める"""
+    torch.manual_seed(81)
+    draws, truth = torch.randn(5, 2, 3, dtype=torch.float64), torch.randn(2, 3, dtype=torch.float64)
+    scatter = sum(float((one - draws.mean(0)).square().sum()) for one in draws) / 4
+    bias = float((draws.mean(0) - truth).square().sum()) - scatter / 5
+    found = float(answer.variance(draws)), float(answer.squared_bias(draws, truth))
+    expect(
+        abs(found[0] - scatter) < 1e-9 and abs(found[1] - bias) < 1e-9,
+        ja="形が `(5, 2, 3)` のとき、分散 {v:.4g}、偏りの二乗 {b:.4g} になりました(正しくは {rv:.4g} と {rb:.4g})。",
+        en="For the shape `(5, 2, 3)` the variance is {v:.4g} and the squared bias {b:.4g} (should be {rv:.4g} and "
+        "{rb:.4g}).",
+        v=found[0],
+        b=found[1],
+        rv=scatter,
+        rb=bias,
     )

@@ -3,6 +3,21 @@
 from gradcheck_lm.course.mutants import Mutant
 
 MUTANTS = {
+    "takes_one_standard_error": Mutant(
+        {
+            "better": """
+            difference = errors_a - errors_b
+            mean, doubt = difference.mean(), 3 * difference.std() / math.sqrt(len(difference))
+            if abs(mean) <= doubt:
+                return "undecided"
+            return "a" if mean < 0 else "b"
+            """
+        },
+        rejected_by="check_two_standard_errors",
+    ),
+    "adds_up_the_last_axis": Mutant(
+        {"variance": "return draws.var(0).sum(-1).squeeze()"}, rejected_by="check_gradients_of_any_shape", crash=True
+    ),
     "scatter_of_the_lengths": Mutant(
         {"variance": "return draws.flatten(1).norm(dim=1).var()"}, rejected_by="check_variance"
     ),
@@ -49,7 +64,7 @@ MUTANTS = {
         {
             "error": """
             calls = max(1, int(budget // milliseconds))
-            return math.sqrt(bias2 + variance / calls)
+            return math.sqrt(max(0.0, bias2) + variance / calls)
             """
         },
         rejected_by="check_no_call_fits",

@@ -15,26 +15,27 @@ from pathlib import Path
 import torch
 
 import gradcheck_lm as gc
+from gradcheck_lm.course.catalogue import solution_of
 from gradcheck_lm.course.generator import answer_from, read_holes
 from gradcheck_lm.course.judge import load
-from gradcheck_lm.course.stage import ask, beat, begin, code, finish, picture, say, show, table
+from gradcheck_lm.course.stage import ask, beat, begin, choice, code, finish, holds, picture, say, show, table
 from gradcheck_lm.course.toys import story
 from gradcheck_lm.flow.scripts.runner import run_script
 
 begin(__file__)
 
-SOURCE = Path(__file__).with_name("solution.py").read_text(encoding="utf-8")
+SOURCE = solution_of(Path(__file__).resolve().parent).read_text(encoding="utf-8")
 BROKEN = {hole.name: "\n".join(hole.broken) for hole in read_holes(SOURCE)}
 CUTS = ("letters", "nats", "mean")
 workshop = tempfile.TemporaryDirectory()
 
 
-def script(mended):
-    """The training script in a file of its own, with the first so many of its cuts mended."""
-    folder = Path(workshop.name) / f"mended-{mended}"
+def script(fixed):
+    """The training script in a file of its own, with the first so many of its cuts fixed."""
+    folder = Path(workshop.name) / f"fixed-{fixed}"
     folder.mkdir(exist_ok=True)
     file = folder / "train.py"
-    file.write_text(answer_from(SOURCE, {name: BROKEN[name] for name in CUTS[mended:]}), encoding="utf-8")
+    file.write_text(answer_from(SOURCE, {name: BROKEN[name] for name in CUTS[fixed:]}), encoding="utf-8")
     return file
 
 
@@ -47,8 +48,10 @@ def parts(file):
 beat("symptom")
 broken = parts(script(0))
 say(
-    ja="あなたの学習スクリプトです。エラーは出ません。CTC の損失は下がり、ペナルティは何となく動きます。",
-    en="This is your training script. There is no error, the CTC loss falls, and the penalty moves about somehow.",
+    ja="あなたの学習スクリプトです。エラーは出ません。CTC の損失は下がり、ペナルティの値も多少は変化します(`0.1` "
+    "を掛けた値です)。",
+    en="This is your training script. There is no error, the CTC loss falls, and the penalty moves about a "
+    "little (what is printed is `0.1` times it).",
 )
 code(broken.letters)
 code(broken.nats)
@@ -61,9 +64,14 @@ show(printed.getvalue().rstrip())
 # ---------------------------------------------------------------------------------------------------------------------
 beat("predict")
 ask(
-    ja="切断は三か所にあります。最初の一つだけを直したら、ペナルティの勾配は届くでしょうか。診断は何と言うでしょうか。",
-    en="There are three cuts. If you mend only the first one, will a gradient of the penalty arrive? "
+    ja="切断は三か所にあります。最初の一つだけを直したら、ペナルティの勾配は届くでしょうか。診断の結果はどう変わるでしょうか。",
+    en="There are three cuts. If you fix only the first one, will a gradient of the penalty arrive? "
     "And what will the diagnosis say?",
+    choices=[
+        choice(ja="届く。診断は何も見つけない", en="it arrives, and the diagnosis finds nothing"),
+        choice(ja="届かない。診断は同じまま", en="it does not, and the diagnosis stays the same"),
+        choice(ja="届かない。診断の先頭が下流に移る", en="it does not, and the diagnosis moves downstream", right=True),
+    ],
 )
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -80,35 +88,61 @@ picture(run_script(script(0)), "run")
 beat("why")
 say(
     ja="切断は上流から順に並びます。一つ直すたびに、もう一度 `run` を実行しました。",
-    en="The cuts are listed from upstream to downstream. After each one that was mended, `run` was asked again.",
+    en="The cuts are listed from upstream to downstream. After each one that was fixed, `run` was asked again.",
 )
 rows, names = [], ["-", *CUTS]
-for mended, name in enumerate(names):
-    diagnosis = run_script(script(mended))
+for fixed, name in enumerate(names):
+    diagnosis = run_script(script(fixed))
     cuts = diagnosis.errors
     first = cuts[0] if cuts else None
     rows.append([name, len(cuts), f"{first.kind}, line {first.line}" if first else "none", str(diagnosis.ok)])
-table(["mended last", "cuts", "first cut", "diagnosis.ok"], rows)
+table(["fixed last", "cuts", "first cut", "diagnosis.ok"], rows)
+holds(
+    [row[3] for row in rows] == ["False"] * 3 + ["True"] and len({row[2] for row in rows}) == 4, "it moves downstream"
+)
 say(
     ja="直すたびに、最初の切断は下流へ移り、最後まで勾配は届きません。三つ目の切断は二つに数えられています。"
     "値が torch を出る所と、新しいテンソルになって戻る所です。"
-    "「直したのに変わらない」ときは、直し方が悪いとは限りません。後ろに次の切断があるのです。",
-    en="With each one mended the first cut moves downstream, and no gradient arrives before the last. "
+    "「直したのに変わらない」ときは、後ろに次の切断があるのかもしれません。",
+    en="With each one fixed the first cut moves downstream, and no gradient arrives before the last. "
     "The third counts as two: where the value goes out of torch, and where it comes back as a new tensor. "
-    '"I mended it and nothing changed" need not mean that the mending was wrong: there is another cut behind it.',
+    '"I fixed it and nothing changed" need not mean that the fix was wrong: there may be another cut behind it.',
 )
+
+
+recogniser_of = []
 
 
 def norms(file):
     """The gradient norm of each term at the recogniser, and the values of the terms."""
     module = parts(file)
     recogniser, _, frames = story()
+    recogniser_of[:] = [recogniser]
     terms = module.terms_of(recogniser, module.frozen_judge(), frames)
     return gc.attribute(terms, wrt=recogniser), terms
 
 
-for mended in (len(CUTS) - 1, len(CUTS)):
-    show(norms(script(mended))[0])
+def share_of_penalty(terms):
+    """The gradient norm of the penalty over that of CTC."""
+    names = {name: torch.autograd.grad(term, list(recogniser_of[0].parameters()), retain_graph=True)
+             for name, term in terms.items()}  # fmt: skip
+    sizes = {name: torch.cat([one.flatten() for one in found]).norm() for name, found in names.items()}
+    return (sizes["penalty"] / sizes["ctc"]).item()
+
+
+for fixed in (len(CUTS) - 1, len(CUTS)):
+    show(norms(script(fixed))[0])
+attribution, terms = norms(script(len(CUTS)))
+value = terms["penalty"].item()
+say(
+    ja="`run` の診断にあるペナルティの値は `0.1` を掛けた {value:.4f} です。直した後の勾配のノルムは CTC のおよそ "
+    "{share:.1%} しかありません。届くことは学習の条件であって、効き目の保証ではありません。重みは別に決めます。",
+    en="The value of the penalty in the diagnosis of `run` is {value:.4f}, with the factor `0.1`. After the fix its "
+    "gradient norm is about {share:.1%} of that of CTC: that a gradient arrives is a condition of learning, not a "
+    "promise of effect. The weight is a decision of its own.",
+    value=value,
+    share=share_of_penalty(terms),
+)
 
 # ---------------------------------------------------------------------------------------------------------------------
 beat("fix")
@@ -118,9 +152,9 @@ judge = healthy.frozen_judge()
 comparison = gc.compare_gradients(lambda: healthy.penalty(judge, recogniser(frames)), wrt=recogniser)
 show("compare_gradients", comparison.verdict)
 say(
-    ja="道があり、0 でなく、有限差分とも合います(`{verdict}`)。"
+    ja="経路があり、0 でなく、有限差分とも合います(`{verdict}`)。"
     "次は、誰かが明日また壊しても気づくように、テストにします。pytest のプラグインには `gradient_flow` があります。",
-    en="There is a road, it is not zero, and it agrees with finite differences (`{verdict}`). "
+    en="There is a path, it is not zero, and it agrees with finite differences (`{verdict}`). "
     "Now make it a test, so that you notice when somebody breaks it tomorrow: the pytest plugin brings the fixture "
     "`gradient_flow`.",
     verdict=comparison.verdict,
@@ -167,11 +201,13 @@ def outcome_of_test(folder):
     return {0: "passed", 1: "failed"}.get(int(ended), f"pytest ended with {ended}")
 
 
-table(["mended", "test"], [[mended, outcome_of_test(script(mended).parent)] for mended in range(len(CUTS) + 1)])
+told_by_test = [[fixed, outcome_of_test(script(fixed).parent)] for fixed in (len(CUTS) - 1, len(CUTS))]
+table(["fixed", "test"], told_by_test)
+holds([row[1] for row in told_by_test] == ["failed", "passed"], "the test passes only where all is fixed")
 say(
     ja="最後は、学習の途中で死ぬ項です。自分のループなら "
     "`GradientWatch` が、どのステップの、どの行で死んだかを教えます。"
-    "ここでは、`30` ステップ目からペナルティを `clamp` で閉じました。",
+    "ここでは、`30` ステップ目からペナルティを `clamp` で 0 に固定しました。",
     en="Last, a term that dies in the middle of a training. In a loop of your own `GradientWatch` says at which step, "
     "and on which line. Here a `clamp` closes the penalty from step `30` on.",
 )
@@ -241,7 +277,7 @@ beat("next")
 say(
     ja="演習のファイルは、このスクリプトそのものです。三つの切断と、何も見つけないテストを直します。"
     "直すたびに `run` を実行して、診断が移るのを見てください。",
-    en="The file of the exercise is this very script. Mend the three cuts, and a test that finds nothing. "
+    en="The file of the exercise is this very script. Fix the three cuts, and a test that finds nothing. "
     "Use `run` after each, and watch the diagnosis move.",
 )
 workshop.cleanup()

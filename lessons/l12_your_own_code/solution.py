@@ -14,7 +14,12 @@ WORD = 6  # frames
 
 
 def letters(logits):
-    """What was read in every frame, for the language model: (T, 1, C) logits to (T, C), each row with sum 1."""
+    """What was read in every frame, for the language model: (T, 1, C) logits to (T, C), each row with sum 1.
+
+    The gradient is that of softmax; the value may be the softmax's, or the hard letters' with its gradient.
+    各フレームの読みを言語モデルに渡す: logits (T, 1, C) から (T, C) を返す。どの行も和は 1。
+    勾配は softmax のもの。値は softmax の値でも、softmax の勾配を持つハードな文字でもよい。
+    """
     # >>> hole: letters
     # en: the first cut: the best letter is a choice; how can the whole frame be handed on?
     # ja: 一つ目の切断: 最良の文字は選択。フレーム全体を渡すにはどうするか
@@ -26,7 +31,10 @@ def letters(logits):
 
 
 def nats(judge, reading):
-    """What the frozen language model thinks of a reading (T, C): () nats per letter."""
+    """What the frozen language model thinks of a reading (T, C): () nats per letter.
+
+    凍結した言語モデルによる、読み (T, C) のスコア: 1 文字あたりの nats、()。
+    """
     # >>> hole: nats
     # en: the second cut: the weights are frozen already
     # ja: 二つ目の切断: 重みはもう凍結されている
@@ -38,7 +46,10 @@ def nats(judge, reading):
 
 
 def penalty(judge, logits):
-    """The mean over the words of a line, () nats per letter; a word is WORD frames."""
+    """The mean over the words of a line, () nats per letter; a word is WORD frames.
+
+    行の単語についての平均。1 文字あたりの nats、()。一つの単語は WORD フレーム。
+    """
     scores = [nats(judge, word) for word in letters(logits).split(WORD)]
     # >>> hole: mean
     # en: the third cut: the numbers are right, but what are they made of?
@@ -66,6 +77,8 @@ def check_training(gradient_flow, terms, model):
     """The body of a pytest test: `gradient_flow` is the plugin's fixture, `terms` a function that gives the terms.
 
     It must fail where any term teaches the model nothing, and pass where all of them teach.
+    pytest のテストの本体。`gradient_flow` はプラグインのフィクスチャ、`terms` は項の辞書を返す関数。
+    どれか一つの項でもモデルに何も教えなければ失敗し、すべての項が教えていれば成功すること。
     """
     # >>> hole: test
     # en: a test that believes requires_grad passes on the broken script too; hand both to the fixture

@@ -1,4 +1,4 @@
-"""Checks of exercise 13: products, diamonds, the order of the walk, a second call; all held against torch."""
+"""Checks of exercise 13: products, diamonds, the order of the walk, a second call; all compared with torch."""
 
 import random
 
@@ -7,7 +7,7 @@ import torch
 from gradcheck_lm.course.expect import expect, expect_type
 
 
-def held_against_torch(answer, formula, numbers):
+def beside_torch(answer, formula, numbers):
     """Our gradients and torch's, of formula(make, *values), where make(number) is a constant of the same kind."""
     ours = [answer.Value(number) for number in numbers]
     formula(answer.Value, *ours).backward()
@@ -25,11 +25,11 @@ def close(found, right):
 def check_product(answer):
     """the slopes of a product are right
     積の傾きが正しい"""
-    found, right = held_against_torch(answer, lambda make, x, y: x * y, [3.0, -5.0])
+    found, right = beside_torch(answer, lambda make, x, y: x * y, [3.0, -5.0])
     expect(
         close(found, right),
-        ja="`x * y` の勾配が {found} です。PyTorch は {right} と言います。`x` を動かすと、積は何倍で動きますか。",
-        en="The gradients of `x * y` are {found}; torch says {right}. When `x` moves, how many times as far does the "
+        ja="`x * y` の勾配が {found} です。PyTorch では {right} です。`x` を動かすと、積は何倍で動きますか。",
+        en="The gradients of `x * y` are {found}; torch gives {right}. When `x` moves, how many times as far does the "
         "product move?",
         found=found,
         right=right,
@@ -37,15 +37,15 @@ def check_product(answer):
 
 
 def check_diamond(answer):
-    """gradients that arrive by two roads are added
-    二つの道から届く勾配は足し合わされる"""
-    found, right = held_against_torch(answer, lambda make, x: x * make(3.0) + x * x, [0.7])
+    """gradients that arrive by two paths are added
+    二つの経路から届く勾配は足し合わされる"""
+    found, right = beside_torch(answer, lambda make, x: x * make(3.0) + x * x, [0.7])
     expect(
         close(found, right),
-        ja="`x` が何度も使われる式で、勾配が {found} になりました。PyTorch は {right} と言います。"
-        "代入すると、最後に届いた道だけが残ります。",
-        en="In a formula that uses `x` several times the gradient is {found}; torch says {right}. "
-        "Assigning keeps only the road that came last.",
+        ja="`x` が何度も使われる式で、勾配が {found} になりました。PyTorch では {right} です。"
+        "代入すると、最後に届いた経路だけが残ります。",
+        en="In a formula that uses `x` several times the gradient is {found}; torch gives {right}. "
+        "Assigning keeps only the path that came last.",
         found=found,
         right=right,
     )
@@ -59,12 +59,12 @@ def check_order(answer):
         "h.exp() * h + h": lambda make, x: (lambda h: h.exp() * h + h)(x * make(2.0)),
     }
     for name, formula in formulas.items():
-        found, right = held_against_torch(answer, formula, [0.4])
+        found, right = beside_torch(answer, formula, [0.4])
         expect(
             close(found, right),
-            ja="`{name}` の勾配が {found} です。PyTorch は {right} と言います。"
+            ja="`{name}` の勾配が {found} です。PyTorch では {right} です。"
             "`h` の勾配がそろわないうちに、`h` から先へ進んでいませんか。",
-            en="The gradient of `{name}` is {found}; torch says {right}. Does the walk go on from `h` before all of "
+            en="The gradient of `{name}` is {found}; torch gives {right}. Does the walk go on from `h` before all of "
             "its gradient has arrived?",
             name=name,
             found=found,
@@ -110,10 +110,40 @@ def check_long_chain(answer):
     )
 
 
+def check_diamonds_in_a_row(answer):
+    """forty diamonds one behind another take no longer than their boxes
+    ひし形が 40 個続いても、箱の数に比例する時間で終わる"""
+    x = answer.Value(0.5)
+    value, asked, one, other = x, [0], answer.Value(0.3), answer.Value(0.6)
+
+    class Counted(tuple):
+        def __iter__(self):
+            asked[0] += 1
+            expect(
+                asked[0] < 2000,
+                ja="ひし形の続く式で、`made_of` を何千回も読んでいます。経路の数はひし形のたびに倍になります。",
+                en="In a formula of many diamonds `made_of` is read thousands of times: the number of paths "
+                "doubles with each.",
+            )
+            return super().__iter__()
+
+    for _ in range(40):
+        value = value * one + value * other
+        value.made_of = Counted(value.made_of)
+    value.backward()
+    expect(
+        close([x.grad], [0.9**40]),
+        ja="ひし形の続く式で、勾配が {found:.6g} になりました(正しくは {right:.6g})。",
+        en="In a formula of many diamonds the gradient is {found:.6g} (should be {right:.6g}).",
+        found=x.grad,
+        right=0.9**40,
+    )
+
+
 def check_equal_numbers(answer):
     """values that hold equal numbers are still different values; random formulas agree with torch
-    数が等しくても別の値。でたらめな式でも PyTorch と一致する"""
-    found, right = held_against_torch(answer, lambda make, x, y: x * make(2.0) + (y * make(2.0)).exp(), [1.5, 1.5])
+    数が等しくても別の値。ランダムな式でも PyTorch と一致する"""
+    found, right = beside_torch(answer, lambda make, x, y: x * make(2.0) + (y * make(2.0)).exp(), [1.5, 1.5])
     expect(
         close(found, right),
         ja="数が等しい二つの値を取り違えました(勾配は {found}、正しくは {right})。値ではなく、物として区別します。",
@@ -133,10 +163,10 @@ def check_equal_numbers(answer):
                 values.append(a + b if kind == 0 else a * b if kind == 1 else (a * make(0.1)).exp())
             return values[-1]
 
-        found, right = held_against_torch(answer, formula, [chance.uniform(-1, 1) for _ in range(3)])
+        found, right = beside_torch(answer, formula, [chance.uniform(-1, 1) for _ in range(3)])
         expect(
             close(found, right),
-            ja="でたらめに作った式で、勾配が PyTorch と合いません({found}、正しくは {right})。",
+            ja="ランダムに生成した式で、勾配が PyTorch と合いません({found}、正しくは {right})。",
             en="On a formula made at random the gradients differ from those of torch ({found}, should be {right}).",
             found=found,
             right=right,
@@ -144,8 +174,8 @@ def check_equal_numbers(answer):
 
 
 def check_cost(answer):
-    """cost_of has a road to the logits, a gradient that is not zero, and the right value
-    cost_of からロジットまで道があり、勾配は 0 でなく、値が正しい"""
+    """cost_of has a path to the logits, a gradient that is not zero, and the right value
+    cost_of からロジットまで経路があり、勾配は 0 でなく、値が正しい"""
     numbers, costs = [0.2, -1.1, 0.9, 0.4], [3.0, 1.0, 7.0, 2.0]
     logits = [answer.Value(number) for number in numbers]
     loss = answer.cost_of(logits, costs)

@@ -1,4 +1,4 @@
-"""Exercise 13: mend a small autograd. / 演習 13: 小さな自動微分を直す
+"""Exercise 13: fix a small autograd. / 演習 13: 小さな自動微分を直す
 
 A Value remembers what it was made of, as pairs (value, slope); backward() walks them and fills in .grad.
 Value は、自分が何から作られたかを (値, 傾き) の組で覚えています。backward() はそれをたどって .grad を埋めます。
@@ -33,10 +33,13 @@ class Value:
         return Value(self.data**exponent, ((self, exponent * self.data ** (exponent - 1)),))
 
     def backward(self):
-        """Add the slope of this number to the .grad of every leaf; a second call adds once more, as in torch."""
+        """Add the slope of this number to the .grad of every leaf; a second call adds once more, as in torch.
+
+        この数の傾きを、すべての葉の .grad に足す。二度目に呼ぶと、torch と同じように、もう一度足す。
+        """
         order = consumers_first(self)
-        # TODO accumulate: gradients that arrive by several roads are added up; what stands between must start from 0 each time
-        #                  何本もの道から届く勾配は足し合わせる。途中の値の勾配は、毎回 0 から始める
+        # TODO accumulate: gradients that arrive by several paths are added up; what stands between must start from 0 each time
+        #                  何本もの経路から届く勾配は足し合わせる。途中の値の勾配は、毎回 0 から始める
         self.grad = 1.0
         for value in order:
             for before, slope in value.made_of:
@@ -45,7 +48,12 @@ class Value:
 
 
 def consumers_first(last):
-    """All values that `last` was made of, itself included, each once: a value comes after all that were made of it."""
+    """All values that `last` was made of, itself included, each once: a value comes after all that were made of it.
+
+    The time is proportional to their number.
+    `last` のもとになったすべての値(自分を含む)を一度ずつ。値は、それを使って作られたものすべての後に来る。
+    かかる時間は、値の数に比例する。
+    """
     # TODO order: a value may hand its gradient on only when it is complete; no recursion, graphs are long
     #             値が勾配を渡してよいのは、自分の勾配がそろってから。グラフは長いので、再帰は使わない
     order, waiting = [], [last]
@@ -62,6 +70,8 @@ def cost_of(logits, costs):
     """What a class costs on average, if it is drawn with softmax probabilities of the logits: a Value.
 
     logits: list of Value; costs: list of numbers.
+    ロジットの softmax の確率でクラスを引くときの、コストの平均を Value で返す。
+    logits は Value のリスト、costs は数のリスト。
     """
     # TODO cost: an index is a plain integer and records nothing; take the expected value instead of choosing
     #            番号はただの整数で、何も記録しない。選ぶ代わりに期待値を取る

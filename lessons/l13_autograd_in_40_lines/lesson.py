@@ -10,7 +10,7 @@ import random
 
 import torch
 
-from gradcheck_lm.course.stage import ask, beat, begin, code, finish, picture, say, show, table
+from gradcheck_lm.course.stage import ask, beat, begin, choice, code, finish, picture, say, show, table
 
 begin(__file__)
 
@@ -95,9 +95,11 @@ show("loss", loss.data)
 show("loss.made_of", loss.made_of)
 show("gradients", [logit.grad for logit in logits])
 say(
-    ja="{lines} 行の自動微分でも、`argmax` を通った損失の勾配は {gradient:g} です。PyTorch と同じ症状です。",
-    en="Even in an autograd of {lines} lines the gradient of a loss behind `argmax` is {gradient:g}. "
-    "It is the same symptom as in PyTorch.",
+    ja="{lines} 行の自動微分でも、`argmax` を通った損失から勾配は届かず、`grad` は初めの値 {gradient:g} のままです。"
+    "PyTorch なら `grad` は `None` のままか、エラーになります。症状の見え方は違い、原因(切断)は同じです。",
+    en="In an autograd of {lines} lines, too, no gradient arrives from a loss behind `argmax`: `grad` stays "
+    "{gradient:g}, as it was. In PyTorch it stays `None`, or there is an error: the symptoms differ, the cause, a cut, "
+    "is the same.",
     lines=lines,
     gradient=max(abs(logit.grad) for logit in logits),
 )
@@ -105,10 +107,14 @@ say(
 # ---------------------------------------------------------------------------------------------------------------------
 beat("predict")
 ask(
-    ja="`backward` の `+=` を `=` に変えると、どんな式で勾配が間違うでしょうか。"
-    "また、`argmax` の勾配は、どの行を直せば届くでしょうか。",
-    en="Put `=` where `backward` has `+=`: for which formulas will the gradient be wrong? "
-    "And which line would you change to get a gradient through `argmax`?",
+    ja="`backward` の `+=` を `=` に変えると、どんな式で勾配が間違うでしょうか。",
+    en="Put `=` where `backward` has `+=`: for which formulas will the gradient be wrong?",
+    choices=[
+        choice(ja="どの式でも間違う", en="for all formulas"),
+        choice(ja="同じ値が二度以上使われる式", en="for those in which a value is used more than once", right=True),
+        choice(ja="長い式", en="for long formulas"),
+        choice(ja="どの式でも正しい", en="for none"),
+    ],
 )
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -148,11 +154,11 @@ for formula in (chain, diamond, square):
 code(diamond)
 table(["formula", "+=", "=", "torch"], rows)
 say(
-    ja="鎖のような式では、代入でも正しい値が出ます。ひし形では、`x` に二つの道から勾配が届きます。"
-    "代入すると、あとから来たほうだけが残ります。足すのは、道ごとの寄与の和が微分だからです。",
-    en="In a formula like a chain, assigning gives the right value too. In a diamond two roads bring a gradient to "
+    ja="枝分かれのない式なら、代入でも正しい値が出ます。ひし形では、`x` に二つの経路から勾配が届きます。"
+    "代入すると、あとから来たほうだけが残ります。足すのは、経路ごとの寄与の和が微分だからです。",
+    en="In a formula like a chain, assigning gives the right value too. In a diamond two paths bring a gradient to "
     "`x`, and assigning keeps only the one that comes later. "
-    "We add because the derivative is the sum over all roads.",
+    "We add because the derivative is the sum over all paths.",
 )
 x = torch.tensor(0.7, dtype=torch.float64, requires_grad=True)
 picture(diamond(x), "diamond", params={"x": x})
@@ -175,7 +181,7 @@ say(
     ja="記録を足しても助けにはなりません。番号は入力を少し動かしても変わらないので、正しい傾きは {slope:g} です。"
     "直すべきなのは `argmax` の行ではなく、損失の式です。",
     en="Recording it would not help: move the input a little and the place stays the same, so the true slope is "
-    "{slope:g}. It is not the line with `argmax` that needs mending, but the formula of the loss.",
+    "{slope:g}. It is not the line with `argmax` that needs fixing, but the formula of the loss.",
     slope=max(steps),
 )
 
@@ -217,9 +223,9 @@ for _ in range(50):
 show("gradients compared that are not 0", live)
 show("largest relative difference from torch", worst)
 say(
-    ja="選ぶ代わりに期待値を取ると、道ができ、0 でない勾配が届き、値は PyTorch と合います。"
-    "でたらめに作った式の 0 でない {live} 個の勾配でも、差は最大で {worst:.1g} でした。",
-    en="Take the expected value in place of a choice, and there is a road, a gradient that is not zero, and PyTorch's "
+    ja="選ぶ代わりに期待値を取ると、経路ができ、0 でない勾配が届き、値は PyTorch と合います。"
+    "ランダムに生成した式の 0 でない {live} 個の勾配でも、差は最大で {worst:.1g} でした。",
+    en="Take the expected value in place of a choice, and there is a path, a gradient that is not zero, and PyTorch's "
     "value. On the {live} gradients other than 0 of formulas made at random, the largest difference was {worst:.1g}.",
     live=live,
     worst=worst,
@@ -229,7 +235,7 @@ say(
 beat("next")
 say(
     ja="演習では、同じ小さな自動微分の四か所を直します。傾き、順番、足し込み、そして `argmax` の代わりです。",
-    en="In the exercise you mend four places of the same small autograd: a slope, the order, the adding up, and what "
+    en="In the exercise you fix four places of the same small autograd: a slope, the order, the adding up, and what "
     "stands in for `argmax`.",
 )
 finish()

@@ -3,6 +3,19 @@
 from gradcheck_lm.course.mutants import Mutant
 
 MUTANTS = {
+    "goes_every_path": Mutant(
+        {
+            "order": """
+            depth, waiting = {}, [(last, 0)]
+            while waiting:
+                value, steps = waiting.pop()
+                depth[value] = max(steps, depth.get(value, 0))
+                waiting += [(before, steps + 1) for before, _ in value.made_of]
+            return sorted(depth, key=depth.get)
+            """
+        },
+        rejected_by="check_diamonds_in_a_row",
+    ),
     "swaps_the_slopes": Mutant(
         {"product": "return Value(self.data * other.data, ((self, self.data), (other, other.data)))"},
         rejected_by="check_product",

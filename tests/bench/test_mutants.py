@@ -87,10 +87,11 @@ def test_the_page_counts_and_names_survivors() -> None:
     mutants = [
         one | {"end": "seen", "by": "tests/flow/test_x.py::test_y", "seconds": 1.0},
         one | {"end": "survived", "by": "", "seconds": 1.0, "line": 4},
-        one | {"end": "hung", "by": "test_x.py", "seconds": 9.0, "path": "watch.py"},
+        one | {"end": "undecided", "by": "test_x.py", "seconds": 9.0, "path": "watch.py"},
     ]
     text = page({"command": "c", "chosen": 5, "minutes": 1.0, "mutants": mutants})
-    assert "**2 of 3 are seen**" in text
+    assert "**1 of 3 are seen**" in text
+    assert "1 were not decided" in text
     assert "| tracing | 1 | 2 |" in text
-    assert "| flow/*.py | 1 | 1 |" in text
+    assert "| flow/*.py | 0 | 1 |" in text
     assert "`flow/tracing/graph.py:4`" in text

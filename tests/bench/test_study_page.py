@@ -249,9 +249,9 @@ def test_what_lies_beyond_the_axis_is_an_arrow_with_its_number(tmp_path: Path) -
 
 
 def test_a_picture_of_nothing_or_of_an_unknown_kind_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ArgumentError, match=r"cannot draw 0 panels into 'a.png'"):
+    with pytest.raises(ArgumentError, match=r"there are no panels to draw into 'a.png'"):
         save_forest(tmp_path / "a.png", [])
-    with pytest.raises(ArgumentError, match=r"at least one, and \.png, \.svg or \.pdf"):
+    with pytest.raises(ArgumentError, match=r"its ending is none of \.png, \.svg, \.pdf"):
         save_forest(tmp_path / "a.bmp", [Forest("t", "x", [], (-1.0, 1.0))])
 
 

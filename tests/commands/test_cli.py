@@ -63,7 +63,8 @@ def test_help_lists_every_command_and_each_has_help() -> None:
 
 def test_help_is_wrapped_by_the_terminal_and_shows_examples() -> None:
     out = call("adapt", "--help")[1]
-    assert "its labels are used to report error rates, never to train. It helps on a hand that the recogniser" in out
+    said = "its labels are used to report error rates, never to train. It helps on a hand that the recogniser"
+    assert said in " ".join(out.split())
     assert "gradcheck-lm adapt scans/ --out runs/adapted" in out
 
 
@@ -82,6 +83,7 @@ def test_doctor() -> None:
     code, out, _ = call("doctor")
     assert code == 0
     assert "torch" in out
+    assert out.startswith(("The debugger can run", "Everything is here."))  # what most want to know
     code, out, _ = call("doctor", "--json")
     assert {row["name"] for row in json.loads(out)} >= {
         "torch",
@@ -314,7 +316,7 @@ def bad_inputs(folder: Path, tmp_path: Path) -> dict[str, tuple[tuple[object, ..
         "limit": (("lm-table", folder, "--limit", 0), "--limit is 0; it must be at least 1"),
         "weight": (("adapt", folder, "--out", tmp_path / "o", "--weight", "nan"), "--weight is nan"),
         "learning rate": (("train", "--out", tmp_path / "o", "--learning-rate", "nan"), "--learning-rate is nan"),
-        "precision": (("train", "--out", tmp_path / "o", "--mixed-precision", "int8"), "choose no, bf16 or fp16"),
+        "precision": (("train", "--out", tmp_path / "o", "--mixed-precision", "int8"), "int8"),
         "text that is too short": (("train-lm", "--out", tmp_path / "o", "--text", file), "longer text"),
     }
 

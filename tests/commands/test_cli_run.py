@@ -236,6 +236,13 @@ def test_one_report_for_each_loss_and_json_of_both(tmp_path: Path) -> None:
 
 
 def test_one_loss_is_one_object(tmp_path: Path) -> None:
+    code, out, err = call("--sarif", "-", write(tmp_path / "healthy.py", HEALTHY))
+    assert code == 0
+    assert json.loads(out.removeprefix("after the step\n"))["version"] == "2.1.0"
+    assert "gradient flow: ok" in err
+    code, _, err = call("--sarif", "-", "--json", "-", tmp_path / "healthy.py")
+    assert code == 2
+    assert "cannot both go to standard output" in err
     code, out, err = call("--json", "-", write(tmp_path / "healthy.py", HEALTHY))
     assert code == 0
     assert json.loads(out.removeprefix("after the step\n"))["ok"] is True

@@ -16,7 +16,7 @@ from course_folder import FOLDERS, LESSONS, NAMES, copy_course, environment
 from typer.testing import CliRunner
 
 from gradcheck_lm.cli import app
-from gradcheck_lm.course.catalogue import FILES, find_course, find_lesson, lessons_in
+from gradcheck_lm.course.catalogue import LEARNERS, find_course, find_lesson, lessons_in
 from gradcheck_lm.course.generator import exercise_text
 from gradcheck_lm.course.progress import Progress, reset
 from gradcheck_lm.course.watching import watch_file
@@ -63,7 +63,7 @@ def test_the_way_through_a_lesson(course: Path) -> None:
     assert call(course=course)[1].splitlines()[-1].endswith(f"lessons check {FIRST}")
     code, out, _ = call("check", course=course)
     assert code == 1
-    assert "0 of 7 checks hold" in out
+    assert "0 of 9 checks hold" in out
     assert f"lessons hint {FIRST}" in out
     assert Progress(course).state(FIRST) == "red"
     solve(course, FIRST)
@@ -72,7 +72,43 @@ def test_the_way_through_a_lesson(course: Path) -> None:
     assert "合格です" in out
     assert f"{SECOND}{os.sep}lesson.py" in out.splitlines()[-1]
     assert Progress(course).state(FIRST) == "passed"
-    assert "passed" in call(course=course)[1]
+    screen = call(course=course)[1]
+    assert "passed" in screen
+
+
+def test_what_clicks_is_shown_only_once_a_lesson_is_passed(course: Path) -> None:
+    first, second = lessons_in(course)
+    word = first.aha.en.split()[1]
+    assert word not in call(course=course, width="300")[1]
+    Progress(course).mark_checked(FIRST, passed=True)
+    screen = call(course=course, width="300")[1]
+    assert first.aha.en in screen
+    assert second.aha.en not in screen
+
+
+def test_the_solution_lies_beside_an_exercise_only_once_it_is_passed(tmp_path: Path) -> None:
+    course = tmp_path / "mine"
+    call("init", str(course))
+    shown = course / FIRST / "solution.py"
+    assert not shown.exists()
+    assert call("check", FIRST, course=course)[0] == 1
+    assert not shown.exists()
+    (course / FIRST / "exercise.py").write_bytes((LESSONS / FIRST / "solution.py").read_bytes())
+    code, out, _ = call("check", FIRST, course=course)
+    assert code == 0
+    assert "A solution to compare with" in out
+    assert shown.read_bytes() == (LESSONS / FIRST / "solution.py").read_bytes()
+    assert not list(course.rglob("mutants.py"))
+
+
+def test_predictions_are_scored_once(course: Path) -> None:
+    progress = Progress(course)
+    assert progress.score() == (0, 0)
+    progress.mark_guess(FIRST, "b", right=True)
+    progress.mark_guess(FIRST, "a", right=False)
+    progress.mark_guess(SECOND, "a", right=False)
+    assert progress.score() == (2, 1)
+    assert progress.state(FIRST) == "new"
 
 
 def test_hints_grow_stronger(course: Path) -> None:
@@ -164,6 +200,33 @@ def test_watch_checks_at_each_change_and_never_goes_on(course: Path) -> None:
     assert checks == ["one!", "two", "three"]
 
 
+def test_watching_ends_at_a_wanted_key(course: Path) -> None:
+    typed = iter(["", "x", "hn"])
+    assert (
+        watch_file(course / FIRST / "exercise.py", list, sleep=lambda _: None, pressed=lambda: next(typed), wanted="nh")
+        == "h"
+    )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are POSIX")
+def test_keys_are_read_without_enter_and_the_terminal_is_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    import pty
+    import termios
+
+    from gradcheck_lm.course.watching import keys
+
+    ours, theirs = pty.openpty()
+    with os.fdopen(theirs, "r", buffering=1) as terminal:
+        monkeypatch.setattr(sys, "stdin", terminal)
+        before = termios.tcgetattr(theirs)
+        with keys() as pressed:
+            assert pressed() == ""
+            os.write(ours, b"N")
+            assert pressed() == "n"
+        assert termios.tcgetattr(theirs)[3] == before[3]
+    os.close(ours)
+
+
 # a shell starts what runs in its background with SIGINT ignored, so do its children, and Python then leaves it so: in a
 # suite that runs there Ctrl-C would never come
 AT_A_TERMINAL = """
@@ -180,11 +243,12 @@ def test_watch_at_the_command_line(course: Path) -> None:
     command = [sys.executable, "-u", "-c", AT_A_TERMINAL, "lessons", "watch", "--lang", "en"]
     settings = environment(GRADCHECK_LM_LESSONS=str(course), PYTHONIOENCODING="utf-8")
     with start_process(command, stdout=subprocess.PIPE, env=settings, text=True) as process:
-        _wait_for(process.stdout, "Ctrl-C ends")
+        _wait_for(process.stdout, "Ctrl-C)")  # a long path breaks the line anywhere before it
         solve(course, FIRST)
-        seen = _wait_for(process.stdout, "Ctrl-C ends")
+        seen = _wait_for(process.stdout, "Ctrl-C)")
         assert "Passed" in seen
-        assert f"{FIRST}" in seen.splitlines()[-1] or "exercise.py" in seen.splitlines()[-1], "still the same lesson"
+        waiting = "".join(seen.split()).rpartition("Waitingfor")[2]
+        assert f"{FIRST}/exercise.py" in waiting, "still the same lesson"
         process.send_signal(signal.SIGINT)
         assert process.wait() == 0
 
@@ -205,7 +269,7 @@ def test_init_lays_the_course_out_with_untouched_exercises(tmp_path: Path) -> No
     assert code == 0
     assert f"{len(NAMES)} lessons" in out
     for folder in FOLDERS:
-        assert {path.name for path in (target / folder.name).iterdir()} == set(FILES)
+        assert {path.name for path in (target / folder.name).iterdir()} == set(LEARNERS)
         assert (target / folder.name / "exercise.py").read_text(encoding="utf-8") == exercise_text(folder)
     assert (target / "README.md").is_file()
     edited = target / FIRST / "exercise.py"

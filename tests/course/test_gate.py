@@ -89,7 +89,7 @@ def test_what_an_answer_switches_does_not_stay_switched(lesson) -> None:
         )
     )
     state, python, limit = torch.get_rng_state(), random.getstate(), sys.getrecursionlimit()
-    assert judge(file.parent, file).passed
+    assert not judge(file.parent, file).passed  # who only answers leaves the world as it was
     assert torch.equal(torch.get_rng_state(), state)
     assert random.getstate() == python
     assert sys.getrecursionlimit() == limit

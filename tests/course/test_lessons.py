@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,13 @@ from gradcheck_lm.course.catalogue import FILES, lessons_in, read_lesson
 from gradcheck_lm.course.generator import exercise_text
 from gradcheck_lm.course.judge import checks_of, judge
 from gradcheck_lm.course.mutants import mutant_text, mutants_of
+from gradcheck_lm.course.mutating import effects
+from gradcheck_lm.course.mutating.operators import generate
+from gradcheck_lm.course.mutating.strength import equal_mutants, is_equal, is_rejected, measure
 from gradcheck_lm.flow.findings.model import KINDS
 
 every_lesson = pytest.mark.parametrize("folder", FOLDERS, ids=NAMES)
+SAMPLE = 2  # mutants of each lesson in the default suite
 MUTANTS = [(folder, name) for folder in FOLDERS for name in mutants_of(folder)]
 
 
@@ -72,6 +77,36 @@ def test_a_mutant_is_rejected_for_its_own_mistake(folder: Path, name: str, tmp_p
     verdict = judge(folder, file)
     assert verdict.check == mutant.rejected_by, verdict
     assert verdict.kind == ("crash" if mutant.crash else "wrong"), verdict
+
+
+@every_lesson
+def test_of_the_generated_mutants_a_sample_is_rejected(folder: Path) -> None:
+    """A few of them here, within seconds; the whole matrix is `slow`."""
+    mutants = [one for one in generate(folder / "solution.py") if "loop" not in one.name]
+    for mutant in mutants[:: max(1, len(mutants) // SAMPLE)][:SAMPLE]:
+        rejected = is_rejected(folder, mutant)
+        equal = (mutant.by_effect and not effects.applied()) or is_equal(mutant.name, equal_mutants(folder))
+        assert rejected or equal, mutant.name
+
+
+@pytest.mark.slow
+@every_lesson
+def test_every_generated_mutant_is_rejected_or_recorded_as_equal(folder: Path) -> None:
+    measured = measure(folder)
+    for hole, strength in measured.items():
+        print(f"{folder.name} {hole}: {strength.rejected} of {strength.mutants - strength.equal}")
+    assert {hole: strength.survivors for hole, strength in measured.items() if strength.survivors} == {}
+
+
+@every_lesson
+def test_what_is_recorded_of_strength_is_about_the_holes_there_are(folder: Path) -> None:
+    from gradcheck_lm.course.generator import read_holes
+
+    recorded = json.loads((LESSONS / "strength.json").read_text(encoding="utf-8"))
+    if folder.name in recorded:
+        holes = [hole.name for hole in read_holes((folder / "solution.py").read_text(encoding="utf-8"))]
+        assert list(recorded[folder.name]) == holes
+        assert all(0 <= one["rejected"] <= one["mutants"] - one["equal"] for one in recorded[folder.name].values())
 
 
 @every_lesson

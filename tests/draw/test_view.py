@@ -17,6 +17,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from view_samples import SAMPLES
 
+import gradcheck_lm
 from gradcheck_lm.draw import notebook, sarif, text, view
 from gradcheck_lm.draw.lettering import letters_of
 from gradcheck_lm.draw.page import page_html
@@ -95,6 +96,9 @@ def test_the_page_says_what_it_said(golden: Golden, name: str, language: str) ->
 @each
 def test_sarif_is_as_it_was(golden: Golden, name: str, language: str) -> None:
     log = sarif.log([view.of(found(name), language)])
+    driver = log["runs"][0]["tool"]["driver"]
+    assert driver.pop("version") == gradcheck_lm.__version__
+    driver.pop("informationUri", None)
     for rule in log["runs"][0]["tool"]["driver"]["rules"]:  # the whole documentation of a kind; and where it is
         rule["help"] |= {"markdown": rule["help"]["markdown"].splitlines()[2]}
         rule.pop("helpUri", None)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 from torch import Tensor, nn
 
-from gradcheck_lm.flow import Diagnosis, diagnose, record
+from gradcheck_lm.flow import Diagnosis, diagnose, diagnose_step, record
 from gradcheck_lm.flow.rerunning.links import observed_links
+from gradcheck_lm.flow.scripts.runner import watch_script
 from gradcheck_lm.flow.tracing.graph import is_telling
 
 
@@ -74,3 +77,48 @@ def test_harmless_cuts_are_told_up_to_a_limit() -> None:
     assert found.ok
     assert len(found.findings) == 20
     assert {finding.severity for finding in found.findings} == {"note"}
+
+
+def test_a_rounding_in_place_is_bridged_in_place() -> None:
+    model = nn.Linear(2, 2)
+
+    def loss() -> Tensor:
+        output = model(torch.ones(1, 2)) * 3
+        output.round_()
+        return (output - 5).square().mean()
+
+    found = diagnose(loss, model)
+    (cut,) = found.errors
+    assert cut.op == "torch.Tensor.round_"
+    answer = found.what_if(cut)
+    assert answer.bridged
+    assert answer.arrives
+    hard = (model(torch.ones(1, 2)) * 3).round().detach()
+    (expected,) = torch.autograd.grad((2 * (hard - 5) / 2 * model(torch.ones(1, 2)) * 3).sum(), [model.bias])
+    assert torch.isclose(torch.tensor(answer.norms["bias"]), expected.norm())
+
+
+def test_what_is_frozen_on_purpose_is_no_error_where_a_step_is_asked() -> None:
+    model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 1), nn.Linear(1, 1))
+    model[0].requires_grad_(False)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        model[1](model[0](torch.ones(3, 2))).square().mean().backward()  # the last layer is forgotten
+        optimizer.step()
+
+    report = diagnose_step(step, model, optimizer)
+    assert {name for finding in report.errors for name in finding.tensors} == {"2.weight", "2.bias"}
+
+
+def test_the_value_of_a_loss_of_several_numbers_is_what_backward_weighs(tmp_path: Path) -> None:
+    script = tmp_path / "several.py"
+    script.write_text(
+        "import torch\nmodel = torch.nn.Linear(2, 3)\nwith torch.no_grad():\n    model.weight.fill_(1.0)\n"
+        "    model.bias.zero_()\nmodel(torch.ones(1, 2)).backward(gradient=torch.tensor([[0.5, 0.25, 1.0]]))\n",
+        encoding="utf-8",
+    )
+    diagnosis = watch_script(script).diagnosis
+    assert diagnosis is not None
+    assert diagnosis.terms["loss"].value == 3.5

@@ -15,9 +15,9 @@ import gradcheck_lm
 from gradcheck_lm.flow import Diagnosis
 from gradcheck_lm.htr import greedy_decode
 from gradcheck_lm.htr.checkpoint import load_recogniser
-from gradcheck_lm.lab.comparing.compare import make_benches
 from gradcheck_lm.lab.comparing.evidence import LINES, diagnose_arm
 from gradcheck_lm.lab.comparing.experiments import Bench
+from gradcheck_lm.lab.comparing.lines import make_benches
 from gradcheck_lm.lab.config import ComparisonConfig, with_labels_arms
 from gradcheck_lm.lm import load_language_model
 

@@ -196,7 +196,7 @@ def test_history_slices(watched: GradientWatch) -> None:
     assert [entry["step"] for entry in history[:2]] == [0, 2]
     assert [entry["step"] for entry in history[::-1]] == [6, 4, 2, 0]
     assert history[-1]["step"] == 6
-    assert repr(history) == "History(4 looks, steps 0 to 6)"
+    assert repr(history) == "<History: 4 looks, steps 0 to 6>"
     assert history[1:3] == [history[1], history[2]]
 
 

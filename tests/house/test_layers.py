@@ -10,13 +10,14 @@ import pytest
 import gradcheck_lm
 
 PACKAGE = Path(gradcheck_lm.__file__).parent
-FOUNDATION = {"errors", "files", "bounds", "foreign", "display"}
+FOUNDATION = {"errors", "files", "bounds", "foreign", "display", "options"}
 ALLOWED: dict[str, set[str]] = {
     "errors": set(),
     "files": set(),
     "bounds": {"errors"},
     "display": {"files"},
     "foreign": {"errors", "bounds"},
+    "options": {"errors"},
     "texts": FOUNDATION,
     "flow": FOUNDATION,
     "htr": FOUNDATION | {"texts"},
@@ -28,7 +29,7 @@ ALLOWED: dict[str, set[str]] = {
     "course": FOUNDATION | {"texts", "flow", "draw", "htr", "lm", "penalties", "lab"},
     "commands": FOUNDATION | {"texts", "flow", "draw", "htr", "lm", "penalties", "lab", "integrations", "course"},
     "bench": FOUNDATION
-    | {"texts", "flow", "draw", "htr", "lm", "penalties", "lab", "integrations", "course", "commands"},
+    | {"texts", "flow", "draw", "htr", "lm", "penalties", "lab", "integrations", "course", "commands", "cli"},
     "cli": FOUNDATION | {"commands"},
     "__main__": {"cli"},
     "__init__": FOUNDATION | {"flow", "integrations"},

@@ -17,6 +17,7 @@ PICTURES, WRITING, READING = "htr/images.py", "files.py", "foreign.py"
 WRITES = {
     "course/gate.py:check_file": "what a learner's checks print, in a scratch folder of this moment",
     "course/judge.py:main": "the verdict of a process of our own, in that scratch folder",
+    "course/mutating/strength.py:is_rejected": "a wrong answer, in a scratch folder of this moment",
     "flow/events.py:add": "events are appended as they come, also into a pipe",
     "lab/comparing/jobs.py:_start": "a process of our own prints into its log as it runs",
     "lab/machine/memory.py:reset_peak_memory": "a switch of the system under /proc",
@@ -32,6 +33,8 @@ LIBRARIES = ("torch.", "np.", "json.", "pickle.", "Image.", "image.")
 JSON = {
     "bench": "figures that a benchmark wrote, in a checkout",
     "course/judge.py:from_json": "the verdict of a process of our own",
+    "course/mutating/strength.py:recorded": "the strengths that a command of ours wrote, in a checkout",
+    "flow/stepping/ranks.py:gather": "what another rank of the same run has written",
 }
 
 

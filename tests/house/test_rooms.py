@@ -18,7 +18,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "operations", "watching", "gradients", "findings", "tracing", "rerunning", "stepping", "asking", "bridging",
         "scripts",
     ),
-    "lab": ("config", "machine", "lines", "folder", "measuring", "training", "adapting", "comparing"),
+    "lab": ("config", "settings", "machine", "lines", "folder", "measuring", "training", "adapting", "comparing"),
 }  # fmt: skip
 # a Diagnosis shows itself and asks again: inside its methods it imports what it needs at that moment
 SHOWS_ITSELF = {("flow/findings/model.py", "bridging")}

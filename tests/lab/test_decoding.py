@@ -38,7 +38,7 @@ def folder(path: Path, *, count: int = 6, labels: bool = True, seed: int = 3) ->
 def run(*arguments: object) -> str:
     result = CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
     assert result.exit_code == 0, result.output
-    return result.output
+    return result.stdout  # what is being done is told on standard error
 
 
 def test_an_ngram_reads_along_and_reads_better(tmp_path: Path) -> None:

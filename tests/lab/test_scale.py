@@ -31,6 +31,7 @@ from gradcheck_lm.lab.measuring.metrics import LineErrors, bootstrap_interval, c
 from gradcheck_lm.lab.measuring.mistakes import find_mistakes
 from gradcheck_lm.lab.measuring.reading import labelled_lines, measure, read
 from gradcheck_lm.lab.measuring.reading_pairs import readings_page
+from gradcheck_lm.lab.settings import AdaptSettings
 from gradcheck_lm.lab.training.terms import labelled
 from gradcheck_lm.lab.training.trainer import Trainer
 from gradcheck_lm.penalties import make_penalty
@@ -228,8 +229,8 @@ def test_a_state_of_adapt_does_not_grow_with_the_lines(tmp_path: Path) -> None:
     for count in (8, 32):
         write_labels_tsv([Line(PAPER, "ink", f"{i}") for i in range(count)], tmp_path / f"{count}")
         adapt_folder(
-            [tmp_path / f"{count}"], tmp_path / f"out-{count}", recogniser=str(source), lm="char",
-            penalty="policy_gradient", weight=1.0, steps=1, batch_size=4, limit=None, seed=0, device="cpu",
+            [tmp_path / f"{count}"], tmp_path / f"out-{count}",
+            AdaptSettings(recogniser=str(source), lm="char", steps=1, batch_size=4), device="cpu",
             progress=lambda _: None,
         )  # fmt: skip
         sizes.add((tmp_path / f"out-{count}" / "state" / "state.safetensors").stat().st_size)

@@ -11,8 +11,9 @@ from gradcheck_lm.bench.gpu.arms import hand_arms, label_arms
 from gradcheck_lm.bench.gpu.calibrate import sizes_of
 from gradcheck_lm.bench.gpu.scene import Scene
 from gradcheck_lm.files import write_text_atomic
-from gradcheck_lm.lab.comparing.compare import Comparison, compared, make_benches
+from gradcheck_lm.lab.comparing.compare import Comparison, compared
 from gradcheck_lm.lab.comparing.experiments import ArmOutcome, Bench, run_new_hand, run_with_labels, train_arm
+from gradcheck_lm.lab.comparing.lines import make_benches
 from gradcheck_lm.lab.comparing.report import write_report
 from gradcheck_lm.lab.comparing.same_bits import same_bits
 from gradcheck_lm.lab.config import Arm, ComparisonConfig

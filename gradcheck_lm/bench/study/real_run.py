@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from gradcheck_lm.bench.study.fit import fit
 from gradcheck_lm.bench.study.plan import Run
 from gradcheck_lm.bench.study.real import ADAPTED_LINES, LEARNING_RATE, NORM, START_RATE, STUDENT_SHARE, Hand
 from gradcheck_lm.flow import attribute
@@ -22,7 +23,7 @@ from gradcheck_lm.lab.measuring.reading import nats_per_character
 from gradcheck_lm.lab.training.controls import CONTROLS, ScrambledLanguageModel, Teacher, make_control
 from gradcheck_lm.lab.training.partly_labelled import PartlyLabelled, partly_labelled
 from gradcheck_lm.lab.training.terms import labelled
-from gradcheck_lm.lab.training.trainer import Trainer, TrainingResult, make_accelerator
+from gradcheck_lm.lab.training.trainer import TrainingResult
 from gradcheck_lm.penalties import make_penalty
 
 MATCHING_BATCHES = 4
@@ -158,25 +159,9 @@ def _config(item: Run, *, part: tuple[int, int] = (0, 1)) -> TrainingConfig:
 
 
 def _fit(
-    item: Run,
-    start: CRNN,
-    lines: LineData,
-    terms: Any,
-    penalty: Teacher | None,
-    *,
-    part: tuple[int, int] = (0, 1),
+    item: Run, start: CRNN, lines: LineData, terms: Any, penalty: Teacher | None, *, part: tuple[int, int] = (0, 1)
 ) -> tuple[CRNN, TrainingResult]:
-    config = _config(item, part=part)
-    trainer = Trainer(
-        copy.deepcopy(start).requires_grad_(True),
-        terms,
-        lines,
-        config,
-        accelerator=make_accelerator(config, None, "cpu"),
-        generators={"penalty": penalty.generator} if penalty is not None else {},
-    )
-    result = trainer.run()
-    return trainer.bare.eval(), result  # type: ignore[return-value]
+    return fit(start, lines, terms, _config(item, part=part), penalty)
 
 
 def _ratio_of_norms(item: Run, start: CRNN, charset: Charset, penalty: Teacher, mixed: PartlyLabelled) -> float:

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from gradcheck_lm.bench.study.fit import fit
 from gradcheck_lm.bench.study.plan import Run
 from gradcheck_lm.flow import attribute
 from gradcheck_lm.htr.checkpoint import load_recogniser
@@ -25,7 +26,7 @@ from gradcheck_lm.lab.measuring.reading import nats_per_character
 from gradcheck_lm.lab.training.controls import CONTROLS, ScrambledLanguageModel, Teacher, make_control
 from gradcheck_lm.lab.training.partly_labelled import PartlyLabelled, partly_labelled
 from gradcheck_lm.lab.training.terms import labelled
-from gradcheck_lm.lab.training.trainer import Trainer, TrainingResult, make_accelerator
+from gradcheck_lm.lab.training.trainer import TrainingResult
 from gradcheck_lm.lm import AnyLanguageModel, load_language_model
 from gradcheck_lm.penalties import Penalty, make_penalty
 
@@ -110,7 +111,7 @@ def _training(item: Run, *, train_mode: bool) -> TrainingConfig:
 
 def _ctc(item: Run, recogniser: CRNN, lines: LineData) -> tuple[CRNN, TrainingResult]:
     """CTC alone on the given lines, BatchNorm frozen as in all arms without labels."""
-    return _fit(item, recogniser, lines, labelled(_charset(), None, 0.0), _training(item, train_mode=False), None)
+    return fit(recogniser, lines, labelled(_charset(), None, 0.0), _training(item, train_mode=False), None)
 
 
 def _with_labels(item: Run, recogniser: CRNN, lines: LineData) -> tuple[CRNN, TrainingResult]:
@@ -124,24 +125,9 @@ def _with_labels(item: Run, recogniser: CRNN, lines: LineData) -> tuple[CRNN, Tr
             item.penalty, _language_model(item.language_model), _charset(), seed=item.seed, **_options(item)
         )
     if item.special != "unlabelled":
-        return _fit(item, recogniser, known, labelled(_charset(), penalty, item.weight), config, penalty)
+        return fit(recogniser, known, labelled(_charset(), penalty, item.weight), config, penalty)
     mixed = PartlyLabelled(known, lines.part(range(share, len(lines))))
-    return _fit(item, recogniser, mixed, partly_labelled(_charset(), penalty, 1.0), config, penalty)
-
-
-def _fit(
-    item: Run, recogniser: CRNN, lines: LineData, terms: Any, config: TrainingConfig, penalty: Penalty | None
-) -> tuple[CRNN, TrainingResult]:
-    trainer = Trainer(
-        copy.deepcopy(recogniser).requires_grad_(True),
-        terms,
-        lines,
-        config,
-        accelerator=make_accelerator(config, None, "cpu"),
-        generators={"penalty": penalty.generator} if penalty is not None else {},
-    )
-    result = trainer.run()
-    return trainer.bare.eval(), result  # type: ignore[return-value]
+    return fit(recogniser, mixed, partly_labelled(_charset(), penalty, 1.0), config, penalty)
 
 
 def _match(item: Run, recogniser: CRNN, lines: LineData) -> float:

@@ -16,6 +16,19 @@
     root.dataset.theme = dark ? "light" : "dark";
   });
 
+  // the marked part of a long line of code begins in sight
+  const showMarks = () => {
+    for (const code of all(".excerpt")) {
+      const mark = code.querySelector("mark");
+      if (!mark || !code.clientWidth || code.dataset.shown) continue;
+      code.dataset.shown = "1";
+      const left = mark.getBoundingClientRect().left - code.getBoundingClientRect().left;
+      const beyond = left + Math.min(mark.offsetWidth, 0.7 * code.clientWidth) - code.clientWidth + 16;
+      if (beyond > 0) code.scrollLeft = beyond;
+    }
+  };
+  showMarks();
+
   // one tab an arm; without this script all arms stand below each other
   const tabs = all("[role=tab]");
   const openTab = (tab) => {
@@ -26,6 +39,7 @@
       document.getElementById(other.getAttribute("aria-controls")).hidden = !chosen;
     }
     for (const flow of all(".flow[data-arm]", document.getElementById(tab.getAttribute("aria-controls")))) flow.begin();
+    showMarks();
   };
   tabs.forEach((tab, index) => {
     tab.addEventListener("click", () => openTab(tab));

@@ -63,7 +63,7 @@ class Chain:
     ) -> None:
         """Add one cut, or merge it with the one on the same line."""
         call = self.recording.calls[cut.call]
-        key: tuple[object, ...] = (cut.kind, *_line_key(_cut_site(call, cut.kind)))
+        key: tuple[object, ...] = (cut.kind, *line_key(_cut_site(call, cut.kind)))
         if cut.kind == "grad_disabled" and call.scope >= 0:
             key = (cut.kind, *_scope_key(self.recording, call.scope))
         draft = self.drafts.get(key)
@@ -93,7 +93,7 @@ class Chain:
         if death.python:  # the Function itself, not what is called inside it
             op = f"autograd.{death.name.removesuffix('Backward')}"
         draft = Draft(kind, death.call, "certain", severity, op=op, cause=cause)
-        self.put(draft, key=(kind, *_line_key(site)), term=term, tensor=tensor)
+        self.put(draft, key=(kind, *line_key(site)), term=term, tensor=tensor)
 
     def note(self, text: str) -> None:
         """Add something that the reader should know."""
@@ -192,7 +192,7 @@ def _way_back(distances: Distances, export: int) -> str:
     return next((link.certainty for link in links if link.target == following[0]), "likely")
 
 
-def _line_key(site: Site | None) -> tuple[object, ...]:
+def line_key(site: Site | None) -> tuple[object, ...]:
     return (None,) if site is None else line_of(site)
 
 
@@ -202,7 +202,7 @@ def _scope_key(recording: Recording, scope: int) -> tuple[object, ...]:
     switch = recording.switches[scope]
     if switch.site is None:
         return ("before",)
-    return (switch.decorated, *_line_key(switch.site))
+    return (switch.decorated, *line_key(switch.site))
 
 
 def switch_place(switch: Switch, site: Site | None) -> tuple[str, int] | None:

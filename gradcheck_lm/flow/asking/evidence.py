@@ -15,6 +15,7 @@ from gradcheck_lm.flow.findings.notes import FREED, STOPS
 from gradcheck_lm.flow.gradients.autograd import Gradients
 from gradcheck_lm.flow.gradients.deaths import Death
 from gradcheck_lm.flow.gradients.engine import Autograd, Engine
+from gradcheck_lm.flow.gradients.own_pass import OwnPass
 from gradcheck_lm.flow.gradients.underflow import Underflow, underflows
 from gradcheck_lm.flow.rerunning import links
 from gradcheck_lm.flow.tracing.graph import Dataflow, Distances
@@ -133,11 +134,12 @@ def gather(
     return Evidence(
         recording, subjects, flow, tuple(strands), given, distances, ways, found,
         tuple(unreached), tuple(zero), tuple(bad), (*notes, *asker.notes),
-        _underflowed(recording, subjects, strands, zero, autograd), _unread(recorder),
+        _underflowed(recording, subjects, strands, zero, autograd), unread_arguments(recorder),
     )  # fmt: skip
 
 
-def _unread(recorder: Recorder) -> tuple[tuple[CodeType, str], ...]:
+def unread_arguments(recorder: Recorder) -> tuple[tuple[CodeType, str], ...]:
+    """(function, name) of each tensor that a function was given and no operation reads."""
     recording = recorder.recording
     read = {token for call in recording.calls for token in call.inputs}
     return tuple(
@@ -152,7 +154,9 @@ def _underflowed(
     recording: Recording, subjects: Subjects, strands: list[Strand], zero: list[int], autograd: Engine
 ) -> dict[int, Underflow]:
     """Of the tensors whose gradient is zero those that have another with a larger loss."""
-    # a program's own pass has freed the graph
+    if isinstance(autograd, OwnPass):  # a program's own pass has freed the graph: it was asked before
+        larger = {place: autograd.larger.get(id(subjects.tensors[place])) for place in zero}
+        return {place: underflow for place, underflow in larger.items() if underflow is not None}
     half = isinstance(autograd, Autograd) and any(token.dtype is torch.float16 for token in recording.tokens)
     found: dict[int, Underflow] = {}
     for strand in strands if zero and half else ():

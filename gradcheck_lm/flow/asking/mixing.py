@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 
 import torch
 
@@ -23,8 +22,10 @@ _LOSSES = words(
 )
 _PRODUCTS = words("mul mul_ multiply __mul__ __rmul__ sub __sub__ __rsub__ rsub gather")
 _ELEMENTWISE = words("log neg clamp clamp_min clamp_max clip add __add__ __radd__ float to contiguous clone")
+_LAYERS = words("linear addmm matmul __matmul__ mm")
 _CUTS_ANEW = words("view reshape view_as reshape_as")
 _RECURRENT = words("lstm gru rnn_tanh rnn_relu")
+_SOFTMAXES = words("softmax log_softmax")
 _ATTENTION = "multi_head_attention_forward"
 _WRAPPED = 1 << 63  # a negative axis, as an autograd node holds it
 
@@ -32,31 +33,74 @@ _WRAPPED = 1 << 63  # a negative axis, as an autograd node holds it
 def warn_of_mixing(evidence: Evidence, chain: Chain) -> None:
     """A softmax over the batch, a layer that takes the batch for time, a view that puts the batch elsewhere."""
     recording, leading = evidence.recording, evidence.ways.tokens
-    batches = _batches(recording, leading)
+    rows = _Rows(recording)
     axes = _softmax_axes(evidence)
     for index, call in enumerate(recording.calls):
         if not call.live or not any(token in leading for token in call.outputs):
             continue
         draft = None
         if index in axes:
-            draft = _softmax(recording, index, call, axes[index])
+            draft = _softmax(recording, index, call, axes[index], rows.of(index))
         elif call.operation.name in _RECURRENT or call.operation.name == _ATTENTION:
-            draft = _batch_first(recording, index, call, batches)
+            draft = _batch_first(recording, index, call, rows.of(index))
         elif call.operation.name in _CUTS_ANEW:
-            draft = _view(recording, index, call, batches)
+            draft = _view(recording, index, call, rows.of(index))
         if draft is not None:
             chain.put(draft, key=(draft.kind, draft.cause, None if call.site is None else line_of(call.site)))
 
 
-def _batches(recording: Recording, leading: Iterable[int]) -> set[int]:
-    """How many rows the losses are computed on: their first axis, where they are given one row a sample."""
-    sizes = set()
-    for call in recording.calls:
-        if call.operation.name in _LOSSES and call.inputs and any(token in leading for token in call.outputs):
-            shape = recording.tokens[call.inputs[0]].shape
-            if 1 <= len(shape) <= 2:
-                sizes.add(shape[0])
-    return sizes
+def may_mix(recording: Recording) -> bool:
+    """Whether anything is there that `warn_of_mixing` would look at more closely."""
+    rows = _Rows(recording)
+    for index, call in enumerate(recording.calls):
+        name = call.operation.name
+        if not call.live or not call.inputs or call.inputs[0] < 0:
+            continue
+        if name in _RECURRENT or name == _ATTENTION:
+            found = _batch_first(recording, index, call, rows.of(index)) is not None
+        elif name in _CUTS_ANEW:
+            found = _view(recording, index, call, rows.of(index)) is not None
+        else:
+            found = (
+                name in _SOFTMAXES
+                and len(recording.tokens[call.inputs[0]].shape) == 2
+                and _softmax(recording, index, call, 0, rows.of(index)) is not None
+            )
+        if found:
+            return True
+    return False
+
+
+class _Rows:
+    """How many rows the losses are computed on that a call's gradient comes from: one row a sample."""
+
+    def __init__(self, recording: Recording) -> None:
+        self.recording = recording
+        self.losses = [
+            (index, shape[0])
+            for index, call in enumerate(recording.calls)
+            if call.operation.name in _LOSSES
+            and call.inputs
+            and call.inputs[0] >= 0
+            and 1 <= len(shape := recording.tokens[call.inputs[0]].shape) <= 2
+        ]
+
+    def of(self, start: int) -> set[int]:
+        """The first axes of the losses behind a call; the way there carries its gradient all along."""
+        calls, tokens = self.recording.calls, self.recording.tokens
+        if not any(index > start for index, _ in self.losses):
+            return set()
+        reached = set(calls[start].outputs)
+        found = set()
+        sizes = dict(self.losses)
+        for index in range(start + 1, len(calls)):
+            call = calls[index]
+            if reached.isdisjoint(call.inputs):
+                continue
+            if index in sizes and call.inputs[0] in reached:
+                found.add(sizes[index])
+            reached.update(token for token in call.outputs if tokens[token].requires_grad)
+        return found
 
 
 # ---------------------------------------------------------------------- softmax
@@ -77,8 +121,8 @@ def _softmax_axes(evidence: Evidence) -> dict[int, int]:
     return found
 
 
-def _softmax(recording: Recording, index: int, call: Call, axis: int) -> Draft | None:
-    """Over axis 0 of scores by class that a loss reads, or of square scores of an attention."""
+def _softmax(recording: Recording, index: int, call: Call, axis: int, batches: set[int]) -> Draft | None:
+    """Over axis 0 of scores by class that a loss reads, of one row a sample, or of square scores of an attention."""
     if not call.inputs or call.inputs[0] < 0:
         return None
     shape = recording.tokens[call.inputs[0]].shape
@@ -86,7 +130,8 @@ def _softmax(recording: Recording, index: int, call: Call, axis: int) -> Draft |
         return None
     classes = len(shape) == 2 and shape[0] > 1 and shape[1] > 1 and shape[0] != shape[1]
     attention = len(shape) in (3, 4) and shape[0] > 1 and shape[-1] == shape[-2] > 1
-    if not attention and not (classes and _meets_targets(recording, call)):
+    rows = shape[0] in batches and shape[1] not in batches  # gates, attention to channels: the loss has as many rows
+    if not attention and not (classes and (rows or _meets_targets(recording, call))):
         return None
     values = {"function": call.operation.title, "line": where(call.site), "axis": "0"}
     return Draft("samples_mixed", index, "likely", "warning", cause="softmax_over_the_batch", values=values)
@@ -97,6 +142,8 @@ def _meets_targets(recording: Recording, call: Call) -> bool:
     if call.operation.name == "cross_entropy":
         return True
     shape, waiting = recording.tokens[call.outputs[0]].shape, set(call.outputs)
+    maker = recording.tokens[call.inputs[0]].producer
+    of_a_layer = maker >= 0 and recording.calls[maker].operation.name in _LAYERS
     for later in recording.calls:
         if not waiting.intersection(later.inputs):
             continue
@@ -104,7 +151,8 @@ def _meets_targets(recording: Recording, call: Call) -> bool:
         if name in _LOSSES or name == "gather":
             return True
         others = [recording.tokens[token] for token in later.inputs if token >= 0 and token not in waiting]
-        if name in _PRODUCTS and any(not other.requires_grad and other.shape == shape for other in others):
+        held = any(not other.requires_grad and other.shape == shape for other in others)
+        if name in _PRODUCTS and held and of_a_layer:  # else weights of samples that were drawn, as in minimum risk
             return True
         if name in _ELEMENTWISE and not others:
             waiting.update(later.outputs)
@@ -145,6 +193,8 @@ def _view(recording: Recording, index: int, call: Call, batches: set[int]) -> Dr
 
 def _cuts_across(before: torch.Size, after: torch.Size, batch: int) -> bool:
     """(T, B, C) to (B, T, C) or (B, T * C): the same sizes in another order, or all but the batch's made one."""
+    if before[:1] == (batch,) and batch > 1 and after[:1] != (batch,):  # and (B, C, T) to (T, B, C)
+        return len(set(before)) == len(before) == len(after) and 1 not in before and sorted(after) == sorted(before)
     if batch < 2 or len(before) < 2 or not after or after[0] != batch or before[0] == batch:
         return False
     if batch not in before or before[0] == 1 or math.prod(before[: before.index(batch)]) == 1:

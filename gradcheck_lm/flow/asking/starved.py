@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gradcheck_lm.flow.asking.drafts import Chain, Draft
+from gradcheck_lm.flow.asking.drafts import Chain, Draft, line_key
 from gradcheck_lm.flow.asking.evidence import Evidence
 from gradcheck_lm.flow.asking.terms import Strand
 from gradcheck_lm.flow.findings.notes import OPAQUE, OUT_OF_SIGHT
@@ -81,21 +81,22 @@ def note_frozen(evidence: Evidence, chain: Chain) -> None:
 
 
 def _frozen(evidence: Evidence, chain: Chain, place: int, severity: str, term: str | None = None) -> None:
-    site, call = _freezing(evidence, evidence.subjects.roots[place])
+    site, call = _freezing(evidence, place)
     draft = Draft("frozen", call, "certain", severity, site=site, op="requires_grad=False")
-    chain.put(draft, key=("frozen", site), term=term, tensor=evidence.subjects.names[place])
+    chain.put(draft, key=("frozen", *line_key(site)), term=term, tensor=evidence.subjects.names[place])
 
 
-def _freezing(evidence: Evidence, root: int) -> tuple[Site | None, int | None]:
-    """Where requires_grad was switched off, if that was seen; else where the tensor is first used."""
+def _freezing(evidence: Evidence, place: int) -> tuple[Site | None, int | None]:
+    """Where requires_grad was switched off last, if that was seen; else where the tensor is first used."""
+    root, versions = evidence.subjects.roots[place], set(evidence.versions(place))
     first: tuple[Site | None, int | None] = (None, None)
+    switched: tuple[Site | None, int | None] = (None, None)
     for index, call in enumerate(evidence.recording.calls):
-        if root in call.inputs:
-            if call.operation.marks_leaf:
-                return call.site, index
-            if first == (None, None):
-                first = call.site, index
-    return first
+        if call.operation.marks_leaf and versions & {*call.inputs, *call.outputs}:
+            switched = call.site, index
+        elif root in call.inputs and first == (None, None):
+            first = call.site, index
+    return first if switched == (None, None) else switched
 
 
 def _constant(evidence: Evidence, chain: Chain, token: int, term: str | None, place: int | None = None) -> None:
@@ -106,13 +107,24 @@ def _constant(evidence: Evidence, chain: Chain, token: int, term: str | None, pl
     cause = ""
     if place is not None:
         cause = "used" if place in evidence.used else "unused"
+        index = _made_at(evidence, place, index) if cause == "unused" else index
     elif not evidence.used:
         cause = "nothing_used"
     chain.note(OUT_OF_SIGHT.told())
     # a value that no recorded call made may have been made of anything
     draft = Draft("constant", index if index >= 0 else None, "certain" if index >= 0 else "likely", cause=cause)
     name = None if place is None else evidence.subjects.names[place]
-    chain.put(draft, key=("constant", index, cause), term=term, tensor=name)
+    site = evidence.recording.calls[index].site if index >= 0 else None
+    chain.put(draft, key=("constant", *line_key(site), cause), term=term, tensor=name)
+
+
+def _made_at(evidence: Evidence, place: int, index: int) -> int:
+    """The line that made a tensor which no operation uses, where that was seen; else as it was."""
+    versions = evidence.versions(place)
+    for at, call in enumerate(evidence.recording.calls):
+        if call.site is not None and versions & {*call.inputs, *call.outputs}:
+            return at
+    return index
 
 
 def _thrown_away(evidence: Evidence, place: int) -> int | None:

@@ -19,7 +19,8 @@ _SUBTRACTIONS = words("sub sub_ subtract __rsub__ rsub __sub__ __isub__")
 _DISTANCES = words(
     """
     pow __pow__ square abs mul __mul__ __rmul__ multiply div __truediv__ neg float double half to clamp clamp_min
-    clamp_max sqrt detach
+    clamp_max sqrt detach add __add__ __radd__ add_ sub __sub__ __rsub__ log log1p logcosh cosh maximum where softplus
+    relu
     """
 )
 _SUMS = words("mean sum nanmean nansum")
@@ -41,6 +42,26 @@ _WANTS_LOGITS = {
     "multilabel_soft_margin_loss": ("sigmoid_twice", _PROBABILITIES),
     "logsigmoid": ("sigmoid_twice", words("sigmoid")),
 }
+_CLIPS = words("relu relu_ relu6 hardtanh softplus")
+# what a layer or an activation gives is no log-probability
+_NO_LOGS = (
+    _PROBABILITIES
+    | _CLIPS
+    | words(
+        """
+    linear addmm bilinear conv1d conv2d conv3d conv_transpose1d conv_transpose2d tanh gelu silu leaky_relu elu selu
+    batch_norm layer_norm group_norm instance_norm dropout embedding lstm gru matmul __matmul__ bmm einsum
+    """
+    )
+)
+_WANTS_LOGS = words("nll_loss kl_div ctc_loss")
+_PRODUCTS = words("mul __mul__ __rmul__ multiply")
+_EACH = words(
+    """
+    mse_loss l1_loss smooth_l1_loss huber_loss kl_div poisson_nll_loss soft_margin_loss binary_cross_entropy
+    binary_cross_entropy_with_logits cross_entropy nll_loss gaussian_nll_loss square abs pow __pow__
+    """
+)  # losses before they are reduced
 
 
 def warn_of_suspicious(evidence: Evidence, chain: Chain) -> None:
@@ -56,16 +77,28 @@ def warn_of_suspicious(evidence: Evidence, chain: Chain) -> None:
                 chain.put(draft, key=key)
 
 
+def is_suspicious(recording: Recording) -> bool:
+    """Whether any call, on the way to a loss or not, is one that `warn_of_suspicious` would tell of."""
+    readers = _readers(recording)
+    return any(
+        _all_pairs(recording, readers, index, call) is not None or _twice(recording, index, call) is not None
+        for index, call in enumerate(recording.calls)
+    )
+
+
 # ---------------------------------------------------------------------- all pairs
 
 
 def _all_pairs(recording: Recording, readers: dict[int, list[int]], index: int, call: Call) -> Draft | None:
     """A column against a row: each prediction is held against each target."""
     of_torch = call.operation.name in _BY_PAIRS
-    if not of_torch and call.operation.name not in _SUBTRACTIONS:
+    weighs = call.operation.name in _PRODUCTS
+    if not of_torch and not weighs and call.operation.name not in _SUBTRACTIONS:
         return None
     operands = [token for token in call.inputs[:2] if token >= 0]
     if len(operands) < 2 or not _makes_pairs(*(recording.tokens[token].shape for token in operands)):
+        return None
+    if weighs and not any(_is_loss_of_each(recording, token) for token in operands):
         return None
     if not of_torch and not (
         _becomes_a_number(recording, readers, call.outputs)
@@ -106,6 +139,11 @@ def _becomes_a_number(recording: Recording, readers: dict[int, list[int]], outpu
                 return True
             waiting.extend(call.outputs)
     return False
+
+
+def _is_loss_of_each(recording: Recording, token: int) -> bool:
+    """A loss for each sample, before it is reduced."""
+    return any(call.operation.name in _EACH for call in _makers(recording, token))
 
 
 def _is_learnt(recording: Recording, token: int) -> bool:
@@ -166,15 +204,20 @@ def _dense(shape: torch.Size) -> list[int]:
 
 
 def _twice(recording: Recording, index: int, call: Call) -> Draft | None:
-    """Probabilities given to a loss that makes probabilities of what it is given."""
-    cause, makers = _WANTS_LOGITS.get(call.operation.name, ("", frozenset()))
+    """A loss that is given probabilities for logits, logits for log-probabilities, or logits without their signs."""
+    name = call.operation.name
+    cause, makers = _WANTS_LOGITS.get(name, ("", frozenset()))
+    if name in _WANTS_LOGS:
+        cause, makers = "no_log_probabilities", _NO_LOGS
     if not cause or not call.inputs or call.inputs[0] < 0:
         return None
     given = recording.tokens[call.inputs[0]]
     if not given.requires_grad:  # a teacher's, smoothed once more: nothing learns from it
         return None
     made = _made_by(recording, call.inputs[0])
-    if made is None or made.operation.name not in makers:
+    if made is not None and name == "cross_entropy" and made.operation.name in _CLIPS:
+        cause, index = "relu_before", recording.calls.index(made)
+    elif made is None or made.operation.name not in makers:
         return None
     values = {"loss": call.operation.title, "function": made.operation.title, "line": where(made.site)}
     return Draft("suspicious_shape", index, "certain", "warning", cause=cause, values=values)

@@ -107,14 +107,30 @@ def markdown(kind: Kind, language: str = "en", *, level: int = 2) -> str:
 
 def help_uri(kind: Kind) -> str | None:
     """Where the documentation explains a kind; None where the installed package does not say where its pages are."""
+    pages = _project_url("documentation")
+    return None if pages is None else f"{pages}/{_PAGE}.html#{kind.code}"
+
+
+def lesson_uri(lesson: str, language: str = "en") -> str | None:
+    """Where the documentation has a lesson as a page; None where its pages are not known, or there is no lesson."""
+    pages = _project_url("documentation")
+    return f"{pages}/lessons/{language}/{lesson}.html" if pages is not None and lesson else None
+
+
+def home_page() -> str | None:
+    """Where the project lives; None where the installed package does not say."""
+    return _project_url("homepage") or _project_url("documentation")
+
+
+def _project_url(wanted: str) -> str | None:
     try:
         urls = importlib.metadata.metadata("gradcheck_lm").get_all("Project-URL") or []
     except importlib.metadata.PackageNotFoundError:
         return None
     for entry in urls:
         label, _, url = entry.partition(",")
-        if label.strip().lower() == "documentation" and url.strip():
-            return f"{url.strip().rstrip('/')}/{_PAGE}.html#{kind.code}"
+        if label.strip().lower() == wanted and url.strip():
+            return url.strip().rstrip("/")
     return None
 
 

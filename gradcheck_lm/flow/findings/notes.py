@@ -129,6 +129,11 @@ COULD_NOT_ASK = Message(
     "この損失は調べられませんでした: {error}",
     id="could_not_ask",
 )
+RANKS_MISSING = Message(
+    "rank {ranks} did not get as far as this one within {seconds} s, or is not watched: it was not compared",
+    "ランク {ranks} は {seconds} 秒以内にここまで到達しなかったか、観察されていません。比較していません",
+    id="ranks_missing",
+)
 READ_OFF = Message(
     "read off the program's own backward(): nothing on the way to the loss gave a reason to ask further",
     "プログラム自身の backward() から読み取りました。損失までの途中に、さらに調べる理由はありませんでした",

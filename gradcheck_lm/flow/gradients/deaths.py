@@ -148,6 +148,8 @@ def _death_of(
         record = records.get(node)
         if record is not None and record.incoming == "zero":
             lost = node  # the one nearest to the loss
+            if any(state == "bad" and following in towards for _, following, state in _given(node, record)):
+                return Death(calls.get(node), node.name(), "bad", _is_python(node))  # 0 times infinity
         if record is None or record.incoming not in ("live", "bad") or node == tensor.grad_fn:
             continue
         edges = _given(node, record)

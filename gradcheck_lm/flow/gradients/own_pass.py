@@ -17,6 +17,8 @@ from torch.autograd.graph import get_gradient_edge
 from gradcheck_lm.flow.gradients.autograd import Gradients, lacks_derivative
 from gradcheck_lm.flow.gradients.deaths import Death, NodeRecord, deaths_in
 from gradcheck_lm.flow.gradients.nodes import walk_nodes
+from gradcheck_lm.flow.gradients.underflow import Underflow
+from gradcheck_lm.flow.gradients.ways import Dominators, Ways
 from gradcheck_lm.flow.watching.unseen import unseen
 
 _MOST_NODES = 20_000  # of a larger graph only the leaves are read
@@ -43,6 +45,9 @@ class OwnPass:
         self.nodes = list(nodes)
         self.error: BaseException | None = None
         self.trouble: Exception | None = None  # of ours
+        self.larger: dict[
+            int, Underflow
+        ] = {}  # by id the leaves with a gradient for a larger loss, where that was asked
         self.results: dict[int, torch.Tensor | None] | None = None  # what autograd.grad returned, by the input's id
         self._leaves: dict[int, Any] = {}  # a leaf's id -> its node, held: torch itself lets it go
         for node in self.nodes:
@@ -54,6 +59,7 @@ class OwnPass:
         self._arrived: dict[int, list[torch.Tensor]] = {}
         self._incoming: dict[Any, list[_Size]] = {}
         self._outgoing: dict[Any, list[_Size | None]] = {}  # None: read off the node that it goes to
+        self._dominators: Dominators | None = None
         uses: Counter[_Edge] = Counter()
         for node in self.nodes:
             uses.update(edge for edge in node.next_functions if edge[0] is not None)
@@ -124,7 +130,7 @@ class OwnPass:
         if self.results is not None:
             return self._returned(tensors)
         only = edge is None and len(self.roots) == 1
-        ways = None if only else _Ways(self, start)
+        ways = None if only else Ways(start, self._follows, self._dominating())
         found = Gradients([], [], [])
         for tensor in tensors:
             norm = self._norm_at(tensor)
@@ -191,43 +197,19 @@ class OwnPass:
         arrived = self._incoming.get(following, ())
         return arrived[output].state if output < len(arrived) else "none"
 
+    def _follows(self, node: Any, place: int) -> bool:
+        """Whether something arrives along an edge, or nobody looked."""
+        known = place < len(self._outgoing.get(node, ()))
+        return not known or self.outgoing(node, place) in ("live", "bad")
+
+    def _dominating(self) -> Dominators:
+        if self._dominators is None:
+            self._dominators = Dominators(list(self.roots.values()), self._follows)
+        return self._dominators
+
     def unfinished(self) -> list[Any]:
         """After an error: nodes that got a gradient and gave none, those nearest to the loss first."""
         return [node for node in self.nodes if node not in self._incoming and getattr(node, "variable", None) is None]
-
-
-class _Ways:
-    """Which leaves one addend of a loss feeds, told from the states along the edges: one pass has but one sum."""
-
-    def __init__(self, own: OwnPass, start: Any) -> None:
-        self.own = own
-        self.all = set(walk_nodes(start))
-        self.live = self._walk([start], None)
-        self.others = self._walk(list(own.roots.values()), start)
-
-    def _walk(self, starts: list[Any], without: Any) -> set[Any]:
-        seen: set[Any] = set()
-        stack = [start for start in starts if start is not without]
-        while stack:
-            node = stack.pop()
-            if node in seen:
-                continue
-            seen.add(node)
-            for place, (following, _) in enumerate(node.next_functions):
-                if following is None or following is without or following in seen:
-                    continue
-                known = place < len(self.own._outgoing.get(node, ()))
-                if not known or self.own.outgoing(node, place) in ("live", "bad"):
-                    stack.append(following)
-        return seen
-
-    def share(self, leaf: Any, norm: float) -> float | None:
-        """The norm of this addend's part; NaN where others feed the leaf too; None where no way leads there."""
-        if leaf not in self.all:
-            return None
-        if leaf not in self.live:
-            return 0.0
-        return norm if leaf not in self.others else float("nan")
 
 
 class _Size:

@@ -55,6 +55,7 @@ class Answer:
     stepped: bool  # an optimizer stepped on it
     exact: bool = False  # asked by passes of our own
     optimizers: tuple[weakref.ref[torch.optim.Optimizer], ...] = ()
+    poisoned: bool = False  # its gradient was NaN or infinite, an optimizer stepped on it, and the weights are so now
 
     @property
     def live(self) -> set[int]:
@@ -141,6 +142,8 @@ def settled(answers: Sequence[Answer], elsewhere: Elsewhere) -> Diagnosis:
     told_apart = [answer for answer in answers if answer.exact and len(answer.diagnosis.terms) > 1]
     if told_apart:  # a pass of the script's own shows the sum alone: it cannot say that no term of it is dead
         answers = [answer for answer in answers if answer.exact]
+    if (ruined := next((answer for answer in answers if answer.poisoned), None)) is not None:
+        return ruined.diagnosis  # no later step can make that good
     ranked = [(*_badness(answer, elsewhere), not answer.exact, -place) for place, answer in enumerate(answers)]
     answer = _with_what_came_before(answers[ranked.index(min(ranked))], answers)
     diagnosis = answer.diagnosis if answer.diagnosis.ok else _excused(answer, elsewhere)
@@ -216,7 +219,10 @@ def with_steps(
     """The diagnoses with what becomes of the gradients: at the loss on whose line it is told, else at the first."""
     found = list(losses)
     places = [place for place, _ in found]
+    operation = any(_is_bad(diagnosis) for _, diagnosis in losses)  # told already, and which one it was
     for finding in findings if found else ():
+        if operation and finding.kind == "non_finite":
+            continue
         number = places.index((finding.file, finding.line)) if (finding.file, finding.line) in places else 0
         place, diagnosis = found[number]
         told = [*enumerate(diagnosis.findings), (None, finding)]

@@ -19,6 +19,7 @@ from gradcheck_lm.flow.findings.model import Diagnosis
 from gradcheck_lm.flow.findings.notes import AS_GRAD_ASKED, NO_NORMS, NO_NORMS_OF_ONE_PASS, NOT_THE_FIRST
 from gradcheck_lm.flow.gradients.own_pass import OwnPass
 from gradcheck_lm.flow.gradients.safety import own_code
+from gradcheck_lm.flow.gradients.underflow import underflows
 from gradcheck_lm.flow.scripts.engine import Engine, Started
 from gradcheck_lm.flow.scripts.looks import Answer, Look, accountable
 from gradcheck_lm.flow.scripts.naming import asked_about, parameters_of
@@ -49,10 +50,24 @@ class Questions:
             if not several and started.roots[0].numel() != 1 and started.weights[0] is not None:
                 root, weight = started.roots[0].detach(), started.weights[0].detach()
                 look.value = float((root * weight).sum().abs() if root.is_complex() else (root * weight).sum())
+        if not several and not kept and started.accumulates and self._may_underflow(started):
+            with self.engine.quiet(), _random_state(runs=True):
+                larger = underflows(started.roots[0], wanted)
+            own.larger = {id(wanted[place]): underflow for place, underflow in larger.items()}
         if self.check_values:
             with self.engine.quiet():
                 look.wrong = wrong_values(self.recorder.recording, started.roots)
         return look
+
+    def _may_underflow(self, started: Started) -> bool:
+        """A loss of half precision that no GradScaler has multiplied."""
+        watcher = self.recorder.watcher
+        scaled = () if watcher is None else watcher.passes.scaled
+        return (
+            started.roots[0].numel() == 1
+            and all(reference() is not started.roots[0] for reference in scaled)
+            and any(token.dtype is torch.float16 for token in self.recorder.recording.tokens)
+        )
 
     def _wanted(self, started: Started) -> list[torch.Tensor]:
         if not started.accumulates:
@@ -89,6 +104,12 @@ class Questions:
         return Answer(
             found, look.place, ids, bool(look.steppers), look.own is None, tuple(map(weakref.ref, optimizers))
         )
+
+    def concluded(self, look: Look) -> Answer:
+        """The answer once its turn is over: for whom it was is known, and what it made of their weights."""
+        answer = look.exact or self.answer(look, look.steppers or self.meant(look))
+        bad = any(finding.kind == "non_finite" for finding in answer.diagnosis.errors)
+        return replace(answer, poisoned=True) if bad and _ruined(look.steppers) else answer
 
     def _named(self, started: Started, optimizers: Sequence[Optimizer]) -> tuple[dict[str, torch.Tensor], list[str]]:
         if not started.accumulates:
@@ -137,6 +158,12 @@ class Questions:
         except Exception:
             names = []
         return refused_diagnosis(self.recorder, refused, names, passed=passed, written=written)
+
+
+def _ruined(optimizers: Sequence[Optimizer]) -> bool:
+    """Whether weights are NaN or infinite after a step: a scaler skips it, and a program may mend the gradients."""
+    held = [tensor.detach() for one in optimizers for tensor in parameters_of(one) if not tensor.is_sparse]
+    return any(not bool(torch.isfinite(tensor).all()) for tensor in held)
 
 
 @contextmanager

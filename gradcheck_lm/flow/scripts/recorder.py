@@ -54,7 +54,7 @@ class ScriptRecorder(Recorder):
             # where the script has put its own in the place of backward(), that has run already, and led here
             return _BACKWARD(*args, **(kwargs or {}))
         if self.watcher is not None and func in TOLD:
-            self.watcher.told(func, args, sys._getframe(1))
+            self.watcher.told(func, args, sys._getframe(1), kwargs)
         # registering a parameter reads its grad_fn too, which is None
         if func in _TOUCHING and (func not in _READING or args[0].grad_fn is not None):
             self.touched = self.touched or _TOUCHING[func]

@@ -70,6 +70,7 @@ class Session:
         self._seen: set[tuple[str, int]] = set()
         self._total = self._passes = 0
         self._packing = False
+        self._bare = False  # it runs at full speed and had no optimizer so far
         self._step_site: Site | None = None
 
     @property
@@ -150,8 +151,10 @@ class Session:
             if any(look.steppers for look in self._turn):
                 self._close_turn()
                 self._stop_at_first()
-            if self.until == "two-steps" and self._passes > 2 and not self.players.alive():
+            if self.until in ("two-steps", "end") and self._passes > 2 and not self.players.alive():
+                self._bare = True
                 self._leave()
+                return None
         elif len(self.book) or self._turn or len(self.aside) >= 2 or not all(one.is_leaf for one in started.inputs):
             return None
         if self._total >= _LOOKS or self._looks[started.place] >= _PER_TURN:
@@ -215,7 +218,7 @@ class Session:
             self._guarded(lambda look=look: self._answer(look))  # type: ignore[misc]
 
     def _answer(self, look: Look) -> None:
-        answer = look.exact or self.questions.answer(look, look.steppers or self.questions.meant(look))
+        answer = self.questions.concluded(look)
         key = (look.place, tuple(sorted(self.players.number(one) for one in look.steppers)))
         self.book.add(key, answer)
 
@@ -279,9 +282,11 @@ class Session:
     def _wake(self, started: Started) -> bool:
         """A loss that was not seen before: watch again, from the step after it on."""
         self.recorder.leave()  # where it could not before
-        if started.accumulates and started.place not in self._seen and self._total < _LOOKS:
+        first_optimizer = self._bare and bool(self.players.alive())
+        new = started.place not in self._seen or first_optimizer
+        if started.accumulates and new and self._total < _LOOKS:
             self._seen.add(started.place)
-            self.over = False
+            self.over, self._bare = False, self._bare and not first_optimizer
             self.players.start_again()
             self.recorder.come_back()
         return False

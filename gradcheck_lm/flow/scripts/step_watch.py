@@ -32,7 +32,7 @@ class StepWatch:
     """
 
     def __init__(self, recorder: Recorder, variables: Callable[[], Mapping[str, Any]]) -> None:
-        self.watcher = Watcher()
+        self.watcher = Watcher(ranks=True)
         self.recorder = recorder
         self._variables = variables
         self._names: dict[int, str] = {}
@@ -57,7 +57,8 @@ class StepWatch:
         self.stop()
         self.found = report_of(self.ledger(complete=complete)).findings
         self.idle = self._idle()
-        return [f"a step was not seen whole: {failure}" for failure in self.watcher.log.failures]
+        missing = self.watcher.ranks.notes() if self.watcher.ranks is not None else []
+        return [*(f"a step was not seen whole: {failure}" for failure in self.watcher.log.failures), *missing]
 
     def stop(self) -> None:
         """See nothing more; the script may run on at full speed."""
@@ -131,3 +132,5 @@ class StepWatch:
             for name, value in list(variables.items()):
                 if isinstance(value, torch.nn.Module | torch.optim.Optimizer | torch.Tensor) and name != "self":
                     self._names.setdefault(id(value), name)
+                    if isinstance(value, torch.nn.Module):
+                        self.watcher.by_hand.offer(value)

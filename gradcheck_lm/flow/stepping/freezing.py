@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import torch
 
@@ -72,7 +72,7 @@ class Freezing:
             if all(self.owners.of(one) is not None for one in tensors) and not loaded.intersection(indices):
                 yield FrozenFresh(self.log.time, place, tensors=indices)
 
-    def _indices(self, tensors: list[torch.Tensor]) -> tuple[int, ...]:
+    def _indices(self, tensors: Sequence[torch.Tensor]) -> tuple[int, ...]:
         return tuple(self.log.accounts.of(tensor).index for tensor in tensors)
 
 

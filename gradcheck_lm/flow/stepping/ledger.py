@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from gradcheck_lm.flow.findings.paths import at
 from gradcheck_lm.flow.watching.sites import Place
@@ -37,6 +38,7 @@ class Parameter:
     order: int = 0  # among all that the modules have
     tie: int = NOWHERE  # another parameter that it was equal to, bit by bit, when first seen
     apart: bool = False  # and is not any more
+    filled: int = NOWHERE  # the place that put the tensor itself, or its values, where it is
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ class Backward(Event):
     given: tuple[int, ...] = ()  # those whose .grad it made or added to
     onto: Mapping[int, tuple[int, ...]] = field(default_factory=dict)  # what was in .grad already: times of backwards
     value: float | None = None
-    operation: str = ""  # the loss's own node, past sums and factors
+    operation: str = ""  # the loss's own node, past sums and factors, and after a minus sign where it is negated
     accumulates: bool = True  # False: torch.autograd.grad
     scaled: bool = False  # of a loss that a GradScaler multiplied
     loss: int = NOWHERE  # where the loss was computed
@@ -94,9 +96,11 @@ class Clearing(Event):
 
 @dataclass(frozen=True)
 class Change(Event):
-    """Gradients clipped, divided by the scaler's factor or changed by hand, or weights pulled to those of a copy."""
+    """Gradients clipped, unscaled or changed by hand; weights pulled to those of a copy, or pushed uphill."""
 
-    what: str = "clipped"  # "clipped" | "unscaled" | "updated" (the scaler) | "by hand" | "pulled" (the weights)
+    what: str = (
+        "clipped"  # "clipped" | "unscaled" | "updated" (the scaler) | "by hand" | "pulled" or "uphill" (weights)
+    )
     count: int = 0  # tensors that it was given
     contents: Mapping[int, tuple[int, ...]] = field(default_factory=dict)  # those with a gradient, and what is in it
     without: tuple[int, ...] = ()  # those without
@@ -137,10 +141,12 @@ class Loading(Event):
 
 @dataclass(frozen=True)
 class Mode(Event):
-    """A norm or dropout that ran in another mode than the time before, in a forward pass that gave a gradient."""
+    """A norm or dropout that ran in another mode than the time before, or dropout that does not know the mode."""
 
     module: str = ""
     training: bool = True
+    what: str = "flip"  # "flip" | "dropout_in_eval" | "dropout_always" (as a function) | "statistics_without_gradient"
+    function: str = ""
 
 
 @dataclass(frozen=True)
@@ -161,6 +167,14 @@ class FrozenFresh(Event):
 
 
 @dataclass(frozen=True)
+class SameBatch(Event):
+    """Two workers of a loader gave the same batch."""
+
+    worker: int = 0
+    other: int = 1
+
+
+@dataclass(frozen=True)
 class Forgotten(Event):
     """A number with a graph that was computed and never went backward."""
 
@@ -169,6 +183,45 @@ class Forgotten(Event):
     leaves: tuple[int, ...] = ()
     read: bool = False  # printed, kept, or turned into a plain number
     times: int = 1
+
+
+@dataclass(frozen=True)
+class RankStep:
+    """One step of one rank, as hashes that equal tensors share; a tuple has one for each tensor of the optimizer."""
+
+    rank: int
+    holder: int
+    number: int  # of the optimizer, from 0
+    place: int = NOWHERE  # of the step(): the others' places are their own
+    leaves: tuple[int, ...] = ()
+    before: tuple[int, ...] = ()  # the parameters
+    given: tuple[int, ...] = ()  # the gradients when backward() had ended
+    used: tuple[int, ...] = ()  # the gradients when the step began
+    after: tuple[int, ...] = ()
+    batch: int = 0  # what the first module was called with; 0 where that says nothing
+    batch_place: int = NOWHERE
+    rates: tuple[float, ...] = ()
+    wrapped: bool = False  # DistributedDataParallel is there
+    passed_by: int = NOWHERE  # where the module inside it was called
+    averaged: bool = False  # the program called all_reduce
+    replaced: int = NOWHERE  # where something was put in the place of a tensor last
+
+    @property
+    def turn(self) -> tuple[int, int]:
+        """Which step it is."""
+        return self.holder, self.number
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON types."""
+        return asdict(self)
+
+    @classmethod
+    def of(cls, content: Mapping[str, Any]) -> RankStep:
+        """From `plain`."""
+        values: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in content.items()
+        }
+        return cls(**values)
 
 
 @dataclass(frozen=True)
@@ -196,6 +249,7 @@ class Ledger:
     events: tuple[Event, ...] = ()
     places: tuple[Place, ...] = ()
     rows: tuple[Row, ...] = ()
+    ranks: tuple[RankStep, ...] = ()  # this one's steps first, then the others'
     complete: bool = False  # nothing came after it: the program ended, or whole steps were watched
 
     def backwards(self) -> Iterator[Backward]:

@@ -38,6 +38,7 @@ class Log:
         self.loss = NOWHERE  # where the loss of the next backward() was computed, as far as a recorder told
         self.failures: list[str] = []
         self.writes: dict[int, int] = {}  # leaf -> the last place that changed its values by hand
+        self.copied: dict[int, int] = {}  # memory -> who copied something into it, of tensors not known then
         self.editing = 0  # inside how many calls that edit gradients
         self.hand = NOWHERE  # where gradients were last changed by hand, as far as that was seen
         self.time = -1

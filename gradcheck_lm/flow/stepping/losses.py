@@ -150,3 +150,22 @@ class Losses:
             if producer >= 0:
                 stack.extend(recorder.recording.calls[producer].inputs)
         return found
+
+
+def without_gradient_in(recorder: Recorder, roots: Sequence[torch.Tensor]) -> bool:
+    """Whether what a norm gave under no_grad comes into these losses: as a target, a mask, a label."""
+    recording = recorder.recording
+    stack = [token for root in roots if (token := recorder.token_of(root)) is not None]
+    seen: set[int] = set()
+    while stack:
+        token = stack.pop()
+        if token in seen or token < 0:
+            continue
+        seen.add(token)
+        producer = recording.tokens[token].producer
+        if producer >= 0:
+            call = recording.calls[producer]
+            if call.scope >= 0 and "norm" in call.operation.name:
+                return True
+            stack.extend(call.inputs)
+    return False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import sys
 import weakref
 from collections.abc import Mapping
 from dataclasses import replace
@@ -9,13 +11,19 @@ from types import FrameType
 from typing import Any
 
 import torch
+from torch.optim.swa_utils import update_bn
 
 from gradcheck_lm.flow.stepping.accounts import version_of
-from gradcheck_lm.flow.stepping.ledger import Loading, Mode
+from gradcheck_lm.flow.stepping.ledger import NOWHERE, Loading, Mode
 from gradcheck_lm.flow.stepping.log import Log
+from gradcheck_lm.flow.stepping.ranks import Ranks
 from gradcheck_lm.flow.stepping.wraps import Wraps
 
+_NORMS = torch.nn.modules.batchnorm._NormBase
 _MODAL = (torch.nn.modules.batchnorm._NormBase, torch.nn.modules.dropout._DropoutNd)
+
+_UPDATES = inspect.unwrap(update_bn).__code__  # what stands around it is every no_grad decorator's
+_CALLS = {torch.nn.Module._call_impl.__code__, torch.nn.Module._wrapped_call_impl.__code__}
 
 
 class Modules:
@@ -28,10 +36,17 @@ class Modules:
         self.replaced: dict[int, tuple[weakref.ref[torch.Tensor], int]] = {}  # id of what was there -> by which line
         self.modes: dict[int, bool] = {}
         self._waiting: dict[int, tuple[int, int]] = {}  # loaded and not used yet: leaf -> version, place in the events
+        self.ranks: Ranks | None = None
         self._hooks: list[Any] = []
         self.ties: list[tuple[int, int]] = []  # an embedding and an output layer with equal numbers
+        self.aside: dict[int, tuple[int, str]] = {}  # places at which trained norms learnt without a gradient
+        self._told_aside: set[int] = set()
         self._switched: dict[int, int] = {}  # where a module's mode was set last
-        self.placed: dict[int, tuple[weakref.ref[torch.nn.Module], int]] = {}  # put in the place of another: where
+        self.given_to: dict[int, tuple[weakref.ref[torch.Tensor], int]] = {}  # parameters put in the place of others
+        self.loaded: dict[int, weakref.ref[torch.nn.Module]] = {}  # all parts of what was loaded
+        self.placed: dict[
+            int, tuple[weakref.ref[torch.nn.Module], int]
+        ] = {}  # put in the place of another, or into a loaded one
         self.refused: dict[tuple[int, str], int] = {}  # (module, attribute that looks like requires_grad) -> where
 
     def install(self, wraps: Wraps) -> None:
@@ -67,9 +82,15 @@ class Modules:
         """All parameters of the modules that ran or were named."""
         return [tensor for module in self.alive() for tensor in module.parameters()]
 
+    def replaced_last(self) -> int:
+        """Where something was put in the place of a tensor or a module last."""
+        return next((place for _, place in reversed(self.replaced.values())), NOWHERE)
+
     # ------------------------------------------------------------------ called
 
     def _runs(self, module: torch.nn.Module, inputs: Any) -> None:
+        if self.ranks is not None:
+            self.ranks.called(module, inputs)
         key = id(module)
         known = self.ran.get(key)
         if known is None or known() is not module:
@@ -79,12 +100,36 @@ class Modules:
                     self.log.accounts.of(tensor)
         if self._waiting:
             self._first_use()
+        if isinstance(module, _NORMS) and module.training and self.modes.get(key) and not torch.is_grad_enabled():
+            self._learns_aside(module)
         if isinstance(module, _MODAL) and torch.is_grad_enabled():
             before = self.modes.get(key)
             self.modes[key] = module.training
             if before is not None and before != module.training:
                 place = self._switched.get(key, self.log.place(None))
                 self.log.add(Mode(self.log.tick(), place, module=type(module).__name__, training=module.training))
+
+    def _learns_aside(self, module: torch.nn.Module) -> None:
+        """A norm that has been trained learns its statistics without a gradient: the line that runs the model."""
+        if not getattr(module, "track_running_stats", False):
+            return
+        frame: FrameType | None = sys._getframe(1)
+        outermost = frame
+        while frame is not None:
+            if frame.f_code in _CALLS:
+                outermost = frame
+            if frame.f_code is _UPDATES:
+                return  # it is there for that
+            frame = frame.f_back
+        self.aside.setdefault(self.log.place(outermost), (self.log.tick(), type(module).__name__))
+
+    def settle_aside(self, *, used: bool) -> None:
+        """What ran aside so far came into no loss, or did: then its statistics may be meant."""
+        for place, (time, name) in self.aside.items() if not used else ():
+            if place not in self._told_aside:
+                self._told_aside.add(place)
+                self.log.add(Mode(time, place, module=name, what="statistics_without_gradient"))
+        self.aside = {}
 
     def _switching(self, arguments: list[Any], keywords: dict[str, Any], frame: FrameType) -> None:
         place = None
@@ -119,6 +164,8 @@ class Modules:
         module, name, value = arguments[:3]
         if value is False and "grad" in name:
             self.refused[id(module), name] = self.log.place(frame)
+        if isinstance(value, torch.nn.Module) and (known := self.loaded.get(id(module))) and known() is module:
+            self.placed.setdefault(id(value), (weakref.ref(value), self.log.place(frame)))
         fields = module.__dict__
         for held in (fields.get("_parameters"), fields.get("_modules")):
             if held and name in held:
@@ -134,6 +181,8 @@ class Modules:
                 self.replaced[id(tensor)] = (weakref.ref(tensor), place)
             if isinstance(now, torch.nn.Module):
                 self.placed[id(now)] = (weakref.ref(now), place)
+            elif isinstance(now, torch.Tensor):
+                self.given_to[id(now)] = (weakref.ref(now), place)
 
         self.log.guarded(note)()
 
@@ -150,6 +199,7 @@ class Modules:
         module, place, expected, given = token
         accounts = self.log.accounts
         accounts.look()
+        self.loaded.update((id(part), weakref.ref(part)) for part in module.modules())
         tensors = [parameter for name, parameter in module.named_parameters() if name in given]
         indices = tuple(accounts.of(tensor).index for tensor in tensors)
         event = Loading(
@@ -187,7 +237,11 @@ class Modules:
 
 def has_optimizer_state(content: Any, depth: int = 3) -> bool:
     """Whether what was read from a file has the state of an optimizer in it that has stepped."""
-    if not isinstance(content, Mapping) or depth == 0:
+    if depth == 0:
+        return False
+    if isinstance(content, list | tuple):
+        return any(has_optimizer_state(value, depth - 1) for value in content[:50])
+    if not isinstance(content, Mapping):
         return False
     if isinstance(content.get("param_groups"), list) and content.get("state"):
         return True

@@ -16,6 +16,7 @@ from gradcheck_lm.flow.stepping.accounts import Account, is_zero
 from gradcheck_lm.flow.stepping.ledger import NOWHERE, Backward
 from gradcheck_lm.flow.stepping.log import Log, Running, step_around
 from gradcheck_lm.flow.stepping.moves import norms
+from gradcheck_lm.flow.stepping.ranks import Ranks
 from gradcheck_lm.flow.stepping.wraps import Wraps
 from gradcheck_lm.flow.watching.sites import Site
 
@@ -46,6 +47,7 @@ class Passes:
         self.number_of = number_of
         self.scaled: list[weakref.ref[torch.Tensor]] = []  # losses that a GradScaler multiplied
         self.on_backward: OnBackward | None = None
+        self.ranks: Ranks | None = None
 
     def install(self, wraps: Wraps) -> None:
         """Both end in one function of torch.autograd."""
@@ -99,6 +101,8 @@ class Passes:
         log.settle()
         log.running = None
         onto = running.running.onto
+        if self.ranks is not None and running.accumulates:
+            self.ranks.given(onto)
         zero, norm = self._looked_at(onto)
         root = running.roots[0] if running.roots else None
         event = Backward(
@@ -145,14 +149,17 @@ def _value(root: torch.Tensor | None) -> float | None:
 
 
 def _operation(root: torch.Tensor | None) -> str:
-    """The node that made the loss, past means, sums and positive factors."""
+    """The node that made the loss, past means, sums and factors; after a minus sign where an odd number negates it."""
     node: Any = None if root is None else root.grad_fn
+    sign = ""
     for _ in range(20):
         if node is None:
             return ""
         name = node.name()
         following = [inner for inner, _ in node.next_functions if inner is not None]
-        if not name.startswith(_PASSED) or len(following) != 1:
-            return str(name)
-        node = following[0]
+        if name.startswith("NegBackward"):
+            sign = "" if sign else "-"
+        elif not name.startswith(_PASSED) or len(following) != 1:
+            return f"{sign}{name}"
+        node = following[0] if following else None
     return ""

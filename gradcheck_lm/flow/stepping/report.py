@@ -14,10 +14,20 @@ from gradcheck_lm.flow.findings.model import Diagnosis, Finding, _json_ready
 from gradcheck_lm.flow.findings.registry import KINDS
 from gradcheck_lm.flow.stepping.drafts import Draft, Reading
 from gradcheck_lm.flow.stepping.ledger import Ledger
-from gradcheck_lm.flow.stepping.questions import changing, clearing, forgetting, freezing, holding, stepping, weights
+from gradcheck_lm.flow.stepping.questions import (
+    changing,
+    clearing,
+    forgetting,
+    freezing,
+    holding,
+    poisoning,
+    ranks,
+    stepping,
+    weights,
+)
 
 _SEVERITIES = ("error", "warning", "note")
-_FAMILIES = (holding, stepping, clearing, changing, forgetting, weights, freezing)
+_FAMILIES = (holding, stepping, clearing, changing, forgetting, weights, freezing, poisoning, ranks)
 
 
 @dataclass(frozen=True, repr=False)
@@ -109,6 +119,8 @@ def report_of(
     found.sort(key=lambda draft: (order[draft.kind], draft.time))
     made = [finding_of(draft, ledger) for draft in found]
     passed = [finding for diagnosis in diagnoses for finding in diagnosis.findings]
+    if any(finding.kind == "non_finite" and finding.severity == "error" for finding in passed):
+        made = [finding for finding in made if finding.kind != "non_finite"]  # told with its operation
     findings = tuple(
         finding for severity in _SEVERITIES for finding in (*passed, *made) if finding.severity == severity
     )
@@ -146,7 +158,7 @@ def ledger_dict(ledger: Ledger) -> dict[str, Any]:
 
     def plain(value: Any) -> dict[str, Any]:
         content = asdict(value)
-        for name in ("place", "replaced", "container", "loss"):
+        for name in ("place", "replaced", "container", "loss", "filled"):
             if name in content:
                 content[name] = places[content[name]] if content[name] >= 0 else None
         return content

@@ -60,7 +60,8 @@ class Summary:
             pair = self.log.accounts[one].tensor, self.log.accounts[two].tensor
             if pair[0] is not None and pair[1] is not None:
                 apart = not torch.equal(pair[0], pair[1])
-                parameters[two] = replace(parameters[two], tie=one, apart=apart)
+                filled = max(self._filled(one, pair[0]), self._filled(two, pair[1]))
+                parameters[two] = replace(parameters[two], tie=one, apart=apart, filled=filled)
         ledger = Ledger(
             parameters=tuple(parameters), holders=tuple(holders), events=events, places=tuple(self.places),
             complete=complete,
@@ -146,6 +147,13 @@ class Summary:
                 place = self.turns.indices(held).index(index)
                 return f"parameter {place} of {self.names.get(id(held), type(held).__name__)} ({size})"
         return f"a tensor of no module ({size})"
+
+    def _filled(self, index: int, tensor: torch.Tensor) -> int:
+        """The place that gave a module this tensor, or the tensor its values."""
+        seen = self.modules.given_to.get(id(tensor))
+        if seen is not None and seen[0]() is tensor:
+            return seen[1]
+        return self.log.writes.get(index, self.log.copied.get(tensor.data_ptr(), NOWHERE))
 
     def _place_of_attribute(self, attribute: str) -> int:
         """Where the program's files set an attribute that no hook tells of."""

@@ -17,6 +17,7 @@ from gradcheck_lm.flow.stepping.given import inner_optimizer
 from gradcheck_lm.flow.stepping.ledger import NOWHERE, Change, Loading, Step
 from gradcheck_lm.flow.stepping.log import Log
 from gradcheck_lm.flow.stepping.moves import Copies, fingerprint, norms, share_of, unchanged
+from gradcheck_lm.flow.stepping.ranks import Ranks
 from gradcheck_lm.flow.stepping.wraps import Wraps
 
 OnStep = Callable[[torch.optim.Optimizer], None]
@@ -61,6 +62,7 @@ class Turns:
         self.on_step: OnStep | None = None
         self.others: Callable[[], list[torch.Tensor]] = list  # all parameters of the modules that ran
         self.before_first_step: Callable[[], None] = lambda: None
+        self.ranks: Ranks | None = None
         self._hooks: list[Any] = []
 
     def install(self, wraps: Wraps) -> None:
@@ -112,10 +114,8 @@ class Turns:
 
     def _making(self, arguments: list[Any], keywords: dict[str, Any], frame: FrameType) -> Any:
         walker: FrameType | None = frame
-        while (
-            walker is not None and walker.f_code.co_name == "__init__" and walker.f_locals.get("self") is arguments[0]
-        ):
-            walker = walker.f_back  # the constructor of a class of the user's own
+        while walker is not None and _first_argument(walker) is arguments[0]:
+            walker = walker.f_back  # the constructor of a class of the user's own, or what stands around it
         return arguments[0], self.log.place(walker)
 
     def _made(self, token: Any, result: Any) -> None:
@@ -152,6 +152,8 @@ class Turns:
         if held.after is not None and len(held.after) == len(tensors):
             self._look_for_pulls(index, indices, values, held.after)
         held.last = values
+        if self.ranks is not None:
+            self.ranks.begins(indices, held.steps)
         held.turn = Turn(
             began=log.tick(),
             place=log.place(sys._getframe(1)),
@@ -189,6 +191,8 @@ class Turns:
                 undone=turn.undone and any(turn.norms.values()),
             )
         )
+        if self.ranks is not None:
+            self.ranks.ended(turn.indices, index, held.steps, turn.place, rates_of(optimizer))
         held.steps += 1
         held.after = [
             None if (tensor := log.accounts[one].tensor) is None else fingerprint(tensor) for one in turn.indices
@@ -239,6 +243,11 @@ class Turns:
 def _shape(log: Log, index: int) -> torch.Size | None:
     tensor = log.accounts[index].tensor
     return None if tensor is None else tensor.shape
+
+
+def _first_argument(frame: FrameType) -> Any:
+    code = frame.f_code
+    return frame.f_locals.get(code.co_varnames[0]) if code.co_argcount else None
 
 
 def rates_of(optimizer: torch.optim.Optimizer) -> tuple[float, ...]:

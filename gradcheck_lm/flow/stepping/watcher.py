@@ -3,31 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from types import CodeType, FrameType, TracebackType
 from typing import Any
 
 import torch
 
+from gradcheck_lm.flow.stepping.by_hand import ByHand
 from gradcheck_lm.flow.stepping.edits import Edits
 from gradcheck_lm.flow.stepping.ledger import NOWHERE, Ledger
 from gradcheck_lm.flow.stepping.log import Log, step_around
-from gradcheck_lm.flow.stepping.losses import Losses
+from gradcheck_lm.flow.stepping.losses import Losses, without_gradient_in
 from gradcheck_lm.flow.stepping.modules import Modules
 from gradcheck_lm.flow.stepping.passes import OnBackward, Passes
+from gradcheck_lm.flow.stepping.ranks import Ranks
 from gradcheck_lm.flow.stepping.scaling import Scaling
 from gradcheck_lm.flow.stepping.summary import Summary
 from gradcheck_lm.flow.stepping.turns import OnStep, Turns
+from gradcheck_lm.flow.stepping.workers import Workers
 from gradcheck_lm.flow.stepping.wraps import Wraps
 from gradcheck_lm.flow.watching.recorder import Recorder
 
 _TENSOR = torch.Tensor
+SET_DATA: Any = _TENSOR.data.__set__  # type: ignore[attr-defined]
 SET: Any = _TENSOR.grad.__set__  # type: ignore[union-attr]
 READS = frozenset([_TENSOR.item, _TENSOR.__float__, _TENSOR.tolist, _TENSOR.numpy, _TENSOR.detach, _TENSOR.__format__])  # type: ignore[attr-defined]
 _IN_PLACE = (
     "lerp_ mul_ div_ clamp_ clip_ zero_ add_ sub_ neg_ copy_ fill_ nan_to_num_ __imul__ __itruediv__ __iadd__ __isub__"
 )
+_OF_LISTS = "lerp_ mul_ div_ add_ sub_ copy_ zero_ neg_ clamp_min_ clamp_max_"
 # the functions that `Watcher.told` wants to hear of before they run
-TOLD = READS | {SET} | {getattr(_TENSOR, name) for name in _IN_PLACE.split() if hasattr(_TENSOR, name)}
+TOLD = (
+    READS
+    | {SET, SET_DATA}
+    | {getattr(_TENSOR, name) for name in _IN_PLACE.split() if hasattr(_TENSOR, name)}
+    | {getattr(torch, name) for one in _OF_LISTS.split() if hasattr(torch, name := f"_foreach_{one}")}
+    | ByHand.DROPOUTS
+)
 
 
 class Watcher:
@@ -37,6 +49,7 @@ class Watcher:
         modules, optimizers: those that there are already; others are met when they are called or made.
         on_backward: called before each backward() with the losses and the user's line. What it raises passes.
         on_step: called after each step() with the optimizer.
+        ranks: where torch.distributed has several ranks, compare them; all of them have to be watched.
     """
 
     def __init__(
@@ -46,6 +59,7 @@ class Watcher:
         *,
         on_backward: OnBackward | None = None,
         on_step: OnStep | None = None,
+        ranks: bool = False,
     ) -> None:
         self.log = Log()
         self.turns = Turns(self.log)
@@ -55,15 +69,23 @@ class Watcher:
         self.scaling = Scaling(self.log, self.turns, self.passes.scaled)
         self.passes.on_backward, self.turns.on_step = on_backward, on_step
         self.losses = Losses(self.log)
+        self.workers = Workers(self.log)
         self.turns.before_first_step = self.modules.note_ties
-        self.turns.others = self.modules.parameters
+        self.by_hand = ByHand(self.log)
+        self.turns.others = lambda: [*self.modules.parameters(), *self.by_hand.sources()]
+        self.ranks = Ranks(self.log) if ranks else None
+        if self.ranks is not None:
+            self.ranks.replaced_at = self.modules.replaced_last
+        self.turns.ranks = self.passes.ranks = self.modules.ranks = self.ranks
         self._wraps = Wraps()
         self._given = list(modules), list(optimizers)
 
     def __enter__(self) -> Watcher:
         modules, optimizers = self._given
-        for part in (self.passes, self.edits, self.turns, self.modules, self.scaling):
+        for part in (self.passes, self.edits, self.turns, self.modules, self.scaling, self.workers):
             part.install(self._wraps)
+        if self.ranks is not None:
+            self.ranks.install(self._wraps)
         with torch._C.DisableTorchFunction():
             self.modules.given(modules)
             for optimizer in optimizers:
@@ -84,26 +106,40 @@ class Watcher:
             self.turns.remove()
             self.modules.remove()
             self.log.guarded(self.log.settle)()
+            if self.ranks is not None:
+                self.log.guarded(self.ranks.gather)()
 
-    def told(self, func: Any, args: tuple[Any, ...], frame: FrameType) -> None:
-        """A recorder hands over what it sees of `TOLD`: gradients changed by hand, numbers that are read."""
-        self.log.guarded(self._told)(func, args, frame)
+    def told(self, func: Any, args: tuple[Any, ...], frame: FrameType, kwargs: Mapping[str, Any] | None = None) -> None:
+        """A recorder hands over what it sees of `TOLD`: what is changed by hand, numbers that are read, dropout."""
+        self.log.guarded(self._told)(func, args, frame, kwargs or {})
 
-    def _told(self, func: Any, args: tuple[Any, ...], frame: FrameType) -> None:
+    def _told(self, func: Any, args: tuple[Any, ...], frame: FrameType, kwargs: Mapping[str, Any]) -> None:
+        if func in ByHand.DROPOUTS:
+            self.by_hand.dropped(func, args, kwargs, frame)
+            return
         if func in READS:
             self.losses.read(args[0])
             return
         if self.log.editing or step_around(frame) is not None:
             return
-        if func == SET or id(args[0]) in self.log.accounts.gradients:
-            self.log.settle()
-            self.log.hand = self.log.place(frame)
-        elif args[0].grad_fn is None and (index := self.log.accounts.at(args[0])) is not None:
-            self.log.writes[index] = self.log.place(frame)
+        several = isinstance(args[0], list | tuple)
+        for tensor in args[0] if several else args[:1]:
+            if func == SET or id(tensor) in self.log.accounts.gradients:
+                self.log.settle()
+                self.log.hand = self.log.place(frame)
+            elif tensor.grad_fn is None and (index := self.log.accounts.at(tensor)) is not None:
+                self.by_hand.written(func, () if several else args, kwargs, index, self.log.place(frame))
+            elif func is _TENSOR.copy_ and tensor.layout is torch.strided:
+                self.log.copied[tensor.data_ptr()] = self.log.place(frame)
 
     def numbers(self, recorder: Recorder, roots: Sequence[torch.Tensor] = ()) -> None:
         """Before a backward() on these roots, and at the end: look for losses in what a recorder has seen since."""
-        self.log.guarded(self.losses.look)(recorder, roots)
+        self.log.guarded(self._numbers)(recorder, roots)
+
+    def _numbers(self, recorder: Recorder, roots: Sequence[torch.Tensor]) -> None:
+        self.losses.look(recorder, roots)
+        if self.modules.aside:
+            self.modules.settle_aside(used=without_gradient_in(recorder, roots))
 
     def ledger(
         self, names: Mapping[int, str] | None = None, *, code: CodeType | None = None, complete: bool = False
@@ -117,4 +153,5 @@ class Watcher:
         """
         with torch._C.DisableTorchFunction():
             summary = Summary(self.log, self.turns, self.modules, names or {}, code)
-            return summary.ledger(self.losses.events(), complete=complete)
+            found = summary.ledger(self.losses.events(), complete=complete)
+            return found if self.ranks is None else replace(found, ranks=self.ranks.found)

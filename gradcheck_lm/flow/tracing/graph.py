@@ -121,6 +121,8 @@ class Dataflow:
     def _nature(self, call: Call, source: int, target: int) -> str | None:
         """The kind of cut that the call's operation is between these two tokens, wherever it runs."""
         tokens, special = self.recording.tokens, call.operation.derivative.cut is not None
+        if call.operation.marks_leaf and tokens[source].requires_grad and not tokens[target].requires_grad:
+            return "frozen"
         return kind_of_cut(
             call.operation,
             from_float=tokens[source].is_float,

@@ -17,17 +17,20 @@ from gradcheck_lm.htr.checkpoint import checkpoint_path, load_recogniser, save_c
 from gradcheck_lm.htr.logits import is_logits
 from gradcheck_lm.htr.sources import open_lines
 from gradcheck_lm.lab.adapting.adapt import adapt, adaptation_config
-from gradcheck_lm.lab.adapting.drift import DriftWatch, StopRule
+from gradcheck_lm.lab.adapting.drift import DriftWatch
 from gradcheck_lm.lab.config import Arm
 from gradcheck_lm.lab.lines.data import LineData
+from gradcheck_lm.lab.lines.tenths import Tenths
 from gradcheck_lm.lab.machine.devices import own_device
 from gradcheck_lm.lab.machine.processes import on_main
 from gradcheck_lm.lab.measuring.decoding import Fusing
 from gradcheck_lm.lab.measuring.reading import nats_per_character, read
 from gradcheck_lm.lab.measuring.reading_pairs import readings_page
 from gradcheck_lm.lab.measuring.scoring import score_change
+from gradcheck_lm.lab.settings import AdaptSettings, StopRule
 from gradcheck_lm.lm import load_language_model
-from gradcheck_lm.penalties import PENALTIES
+from gradcheck_lm.options import identity_of
+from gradcheck_lm.penalties import make_penalty
 
 STATE_FOLDER = "state"
 
@@ -35,21 +38,10 @@ STATE_FOLDER = "state"
 def adapt_folder(
     images: Sequence[Path],
     out: str | Path,
+    settings: AdaptSettings,
     *,
-    recogniser: str,
-    lm: str,
-    penalty: str,
-    weight: float,
-    steps: int,
-    batch_size: int,
-    limit: int | None,
-    seed: int,
-    device: str | None,
-    split: str | None = None,
-    ok_only: bool = False,
-    tags: Sequence[str] = (),
+    device: str | None = None,
     rule: StopRule | None = None,
-    options: dict[str, Any] | None = None,
     fuse: Fusing | None = None,
     progress: Callable[[str], None],
     on_step: Callable[[dict[str, Any]], None] | None = None,
@@ -57,19 +49,20 @@ def adapt_folder(
     """Adapt a recogniser to pictures of lines; labels beside them serve the report alone.
 
     Args:
-        options: of the penalty, beside its objective; "fusion" is the name of an n-gram.
+        settings: which recogniser, what teaches it, how long, and which lines of `images`.
         fuse: an n-gram that reads along, for a second pair of readings: the bar that adapting has to beat.
         rule: when to end before the last step, and which recogniser to keep; None: the one after the last step.
     Returns:
         The content of adapt.json: readings before and after, nats per character, CER where there are labels.
     Raises:
-        ArgumentError: an unknown penalty, or an --out that would overwrite the recogniser.
+        ArgumentError: an --out that would overwrite the recogniser.
         DataError, CheckpointError, LanguageModelError: with what to mend.
     """
     out = Path(out)
+    recogniser, lm, penalty = settings.recogniser, settings.lm, settings.penalty
+    along = (None, 0.0, 0.0) if fuse is None else (fuse.name, fuse.weight, fuse.length_bonus)
+    options = settings.penalty_options(*along)
     target = out / "recogniser.safetensors"
-    if penalty not in PENALTIES:
-        raise ArgumentError(f"no penalty is called {penalty!r}; there are {', '.join(sorted(PENALTIES))}")
     if target.exists() and Path(recogniser).exists() and target.samefile(recogniser):
         raise ArgumentError(f"{target} is the recogniser to start from: give another --out, so that it is kept")
     if target.exists() and not (out / STATE_FOLDER).is_dir():
@@ -81,27 +74,33 @@ def adapt_folder(
             f"where it is, write its logits again, and hold them against these with: gradcheck-lm evaluate AFTER "
             f"--before {logits} --lm {lm}"
         )
-    source = open_lines(images, split=split, ok_only=ok_only, tags=tags, limit=limit)
+    source = open_lines(
+        images, split=settings.split, ok_only=settings.ok_only, tags=settings.tags, limit=settings.limit
+    )
     for sentence in source.notes:
         progress(sentence)
-    lines = source[:limit]
-    model, charset = load_recogniser(recogniser, seed=seed)
+    lines = source[: settings.limit]
+    model, charset = load_recogniser(recogniser, seed=settings.seed)
     place = own_device(device)
     model.to(place).eval()
     unknown = charset.missing("".join(line.text or "" for line in lines))
     if unknown:
         progress(f"the recogniser cannot write {unknown!r}: left out of the labels that error rates are taken with")
-    data = LineData(lines, model.config, charset, clean=True)
     progress(f"loading the language model {lm}")
     language_model = load_language_model(lm, device=place)
-    before = read(model, data, charset)
-    watch = DriftWatch(model, charset, data, language_model, rule, out / STATE_FOLDER, seed=seed) if rule else None
     chosen: dict[str, Any] = {"objective": "ratio"} | ({"samples": 8} if penalty == "policy_gradient" else {})
-    arm = Arm(penalty, penalty, weight, chosen | (options or {}))
+    arm = Arm(penalty, penalty, settings.weight, chosen | options)
+    if "fusion" not in options:  # options that this penalty does not have are told before the lines are read
+        make_penalty(penalty, language_model, charset, **arm.options)
+    data = LineData(lines, model.config, charset, clean=True, progress=progress)
+    before = read(model, data, charset, on_lines=Tenths(progress, "reading", len(data)))
+    watch = (
+        DriftWatch(model, charset, data, language_model, rule, out / STATE_FOLDER, seed=settings.seed) if rule else None
+    )
     decoding = None if fuse is None else fuse.decoding(charset, place)
     fused_before = [] if decoding is None else read(model, data, charset, decode=decoding.read)
-    config = adaptation_config(steps, min(batch_size, len(data)), seed=seed)
-    config = dataclasses.replace(config, checkpoint_every=rule.every if rule else max(1, steps // 10))
+    config = adaptation_config(settings.steps, min(settings.batch_size, len(data)), seed=settings.seed)
+    config = dataclasses.replace(config, checkpoint_every=rule.every if rule else max(1, settings.steps // 10))
     progress(f"adapting to {len(data)} lines")
     adapted = adapt(
         model,
@@ -113,9 +112,8 @@ def adapt_folder(
         folder=out / STATE_FOLDER,
         device=device,
         identity={
-            "recogniser": recogniser,
+            **identity_of(settings),
             "recogniser_sha256": digest(recogniser),
-            "lm": lm,
             "lines_sha256": hashlib.sha256(
                 "\n".join(data.names).encode("utf-8", "surrogatepass")
             ).hexdigest(),  # each state holds it
@@ -130,7 +128,7 @@ def adapt_folder(
     if watch:
         watch.stop(adapted.result.records)  # what was seen, also where nothing was left to do
         adapted_model = (watch.kept() or model).to(place).eval()
-    after = read(adapted_model, data, charset)
+    after = read(adapted_model, data, charset, on_lines=Tenths(progress, "reading again", len(data)))
     found: dict[str, Any] = {
         "checkpoint": str(target),
         "readings_file": str(out / "readings.tsv"),

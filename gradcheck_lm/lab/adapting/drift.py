@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from gradcheck_lm.errors import ArgumentError, CheckpointError
+from gradcheck_lm.errors import CheckpointError
 from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.htr.checkpoint import load_checkpoint, save_checkpoint
 from gradcheck_lm.htr.crnn import CRNN
@@ -19,74 +18,12 @@ from gradcheck_lm.lab.lines.data import LineData
 from gradcheck_lm.lab.machine.processes import on_main
 from gradcheck_lm.lab.measuring.metrics import character_errors
 from gradcheck_lm.lab.measuring.reading import nats_per_character
+from gradcheck_lm.lab.settings import StopRule as StopRule
 from gradcheck_lm.lab.training.terms import anchor_term
 from gradcheck_lm.lm import AnyLanguageModel
 
 KEPT = "kept-{}.safetensors"  # by the number of its look
 DRAWS = 4  # sampled readings of a line, to see how much the recogniser doubts what it reads
-
-
-@dataclass(frozen=True)
-class StopRule:
-    """When adapting ends before its last step.
-
-    Args:
-        every: steps between looks.
-        drift: the KL divergence from the starting posteriors may be this many times their own entropy.
-        change: characters of the readings may change in this many times the share that the starting recogniser doubts
-            (how far strings sampled from it lie from its reading).
-        patience: looks in a row in which the language model's score does not improve.
-        lines: how many lines to look at, spread over all.
-    Raises:
-        ArgumentError: a number that cannot work.
-    """
-
-    every: int = 5
-    drift: float = 2.0
-    change: float = 2.0
-    patience: int = 3
-    lines: int = 64
-
-    def __post_init__(self) -> None:
-        for name in ("every", "patience", "lines"):
-            if getattr(self, name) < 1:
-                raise ArgumentError(f"{name} is {getattr(self, name)}; it must be at least 1")
-        for name in ("drift", "change"):
-            if not getattr(self, name) > 0:
-                raise ArgumentError(f"{name} is {getattr(self, name)}; it must be above 0 (inf for no limit)")
-
-    def verdict(self, looks: list[dict[str, float]]) -> str | None:
-        """Why to stop after these looks, the first of which is of the start; None to go on.
-
-        Each look: `lm` in nats per character read, `drift` and `change` as multiples of what the start allows.
-        """
-        if len(looks) < 2:
-            return None
-        start, last = looks[0], looks[-1]
-        far = [
-            f"{name} is {last[name]:.2f} times {unit}, the limit is {limit:g}"
-            for name, unit, limit in (
-                ("drift", "the start's entropy", self.drift),
-                ("change", "the start's doubt", self.change),
-            )
-            if last[name] > limit
-        ]
-        if far:
-            pleased = (
-                f"the language model's score still improves ({start['lm']:.3f} to {last['lm']:.3f} nats per character)"
-                if last["lm"] < start["lm"]
-                else f"the language model's score has not improved ({start['lm']:.3f} to {last['lm']:.3f})"
-            )
-            return f"the reading drifts while {pleased}: {'; '.join(far)}"
-        best = min(range(len(looks)), key=lambda i: looks[i]["lm"])
-        if len(looks) - 1 - best >= self.patience:
-            return f"the language model's score has not improved in {len(looks) - 1 - best} looks"
-        return None
-
-    def best(self, looks: list[dict[str, float]]) -> int:
-        """The look to keep: the best score among those within the limits; 0, the start, where none beats it."""
-        inside = [i for i, look in enumerate(looks) if look["drift"] <= self.drift and look["change"] <= self.change]
-        return min(inside, key=lambda i: (looks[i]["lm"], i), default=0)
 
 
 class DriftWatch:

@@ -16,23 +16,19 @@ from gradcheck_lm.draw.view import of as view_of
 from gradcheck_lm.errors import ArgumentError
 from gradcheck_lm.files import write_bytes_atomic, write_text_atomic
 from gradcheck_lm.flow import Diagnosis
-from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.htr.checkpoint import load_recogniser, save_checkpoint
-from gradcheck_lm.htr.crnn import CRNN
-from gradcheck_lm.htr.synthetic import HELD_OUT_HANDS, SyntheticLines
-from gradcheck_lm.htr.text import load_sentences
 from gradcheck_lm.lab.comparing.evidence import diagnose_arm, draw_arm
 from gradcheck_lm.lab.comparing.experiments import ArmOutcome, Bench, Progress, run_new_hand, run_with_labels
+from gradcheck_lm.lab.comparing.lines import check_hand, make_benches, pick_lines
 from gradcheck_lm.lab.comparing.same_bits import same_bits
 from gradcheck_lm.lab.config import AGAIN, Arm, ComparisonConfig, new_hand_arms, with_labels_arms
 from gradcheck_lm.lab.folder.folder_lock import locked
-from gradcheck_lm.lab.lines.data import LineData
 from gradcheck_lm.lab.machine.deterministic import deterministic
 from gradcheck_lm.lab.machine.devices import own_device
 from gradcheck_lm.lab.measuring.lm_table import LMTable, lm_table
 from gradcheck_lm.lab.measuring.mistakes import Mistakes, find_mistakes
 from gradcheck_lm.lab.training.trainer import METRICS
-from gradcheck_lm.lm import AnyLanguageModel, load_language_model
+from gradcheck_lm.lm import load_language_model
 
 PACKAGES = ("gradcheck_lm", "torch", "transformers", "accelerate", "jiwer", "torchviz", "graphviz", "rich")
 
@@ -86,9 +82,11 @@ def make_bench(
     device = own_device(config.device)
     recogniser, charset = load_recogniser(config.recogniser, seed=config.seed)
     recogniser.to(device).eval()
+    lines = pick_lines(config, charset, progress)
     language_model = load_language_model(config.language_model, device=device)
-    progress("rendering lines of handwriting")
-    return make_benches(config, recogniser, charset, language_model, out, step), device
+    progress("rendering lines of handwriting" if config.data is None else "reading lines of handwriting")
+    shared = make_benches(config, recogniser, charset, language_model, out, step, lines=lines, progress=progress)
+    return shared, device
 
 
 def _compare(config: ComparisonConfig, out: Path, *, progress: Callable[[str], None], step: Progress) -> Comparison:
@@ -124,7 +122,7 @@ def compared(
 
     progress("experiment 1: with labels")
     outcomes = {"with_labels": run_with_labels(benches["with_labels"], arms["with_labels"])}
-    progress(f"experiment 2: a new hand ({config.hand}), without labels")
+    progress(f"experiment 2: {config.source}, without labels")
     outcomes["new_hand"] = run_new_hand(benches["new_hand"], arms["new_hand"])
 
     for experiment, found in outcomes.items():
@@ -163,38 +161,6 @@ def pick_arms(config: ComparisonConfig) -> dict[str, dict[str, Arm]]:
     return {
         experiment: {name: arm for name, arm in table.items() if name in wanted} for experiment, table in tables.items()
     }
-
-
-def check_hand(config: ComparisonConfig) -> None:
-    """Raise ArgumentError for a hand that is neither kept out of training nor a font file of the user's."""
-    if config.hand in HELD_OUT_HANDS or Path(config.hand).suffix.lower() in (".ttf", ".otf"):
-        return
-    raise ArgumentError(
-        f"{config.hand!r} is not a hand kept out of training; there are {', '.join(HELD_OUT_HANDS)}, or a font file "
-        "(.ttf, .otf) of your own"
-    )
-
-
-def make_benches(
-    config: ComparisonConfig,
-    recogniser: CRNN,
-    charset: Charset,
-    language_model: AnyLanguageModel,
-    out: Path,
-    step: Progress,
-) -> dict[str, Bench]:
-    """The lines of both experiments: the same ones in the new hand, with their labels and without."""
-    check_hand(config)
-    # texts of the test side: no line of them was in the training of the recogniser that ships
-    texts = load_sentences(config.texts, charset=charset, split="test")
-    half = len(texts) // 2
-    seed = 10_000_000 + 1000 * config.seed
-    lines = SyntheticLines(texts[:half], (config.hand,), config.adapt_lines, seed)
-    others = SyntheticLines(texts[half:], (config.hand,), config.evaluation_lines, seed + 1)
-    train = LineData(lines, recogniser.config, charset)
-    evaluation = LineData(others, recogniser.config, charset)
-    bench = Bench(recogniser, charset, language_model, train, evaluation, config, out, step)
-    return {"with_labels": bench, "new_hand": bench}
 
 
 def summarise(

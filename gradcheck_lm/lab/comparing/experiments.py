@@ -25,6 +25,7 @@ from gradcheck_lm.lab.measuring.remembering import Remembering
 from gradcheck_lm.lab.training.terms import ctc_term, labelled
 from gradcheck_lm.lab.training.trainer import Trainer, TrainingResult, make_accelerator
 from gradcheck_lm.lm import AnyLanguageModel
+from gradcheck_lm.options import identity_of
 from gradcheck_lm.penalties import Penalty, make_penalty
 
 Progress = Callable[[str, str, dict[str, Any]], None]  # (experiment, arm, step record)
@@ -82,13 +83,7 @@ class Bench:
 
     def identity(self, arm: Arm) -> dict[str, Any]:
         """What a saved state of this arm must have been made with."""
-        return {
-            "arm": dataclasses.asdict(arm),
-            "recogniser": self.config.recogniser,
-            "language_model": self.config.language_model,
-            "hand": self.config.hand,
-            "texts": self.config.texts,
-        }
+        return {"arm": dataclasses.asdict(arm), **identity_of(self.config)}
 
     def probe(self, before: LineErrors) -> Callable[[nn.Module], dict[str, float]]:
         """CER on a third of the evaluation lines, for the curves, with the 95 % interval of its change since `before`:

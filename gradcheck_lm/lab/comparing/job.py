@@ -10,11 +10,13 @@ import sys
 import threading
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from gradcheck_lm.errors import CheckpointError, GradcheckLMError, RunStopped
 from gradcheck_lm.foreign import parse_json
-from gradcheck_lm.lab.comparing.compare import check_hand, make_bench, pick_arms
+from gradcheck_lm.lab.comparing.compare import make_bench, pick_arms
 from gradcheck_lm.lab.comparing.experiments import steps_of, train_arm
+from gradcheck_lm.lab.comparing.lines import check_hand
 from gradcheck_lm.lab.config import ComparisonConfig
 from gradcheck_lm.lab.folder.run_folder import STATE
 from gradcheck_lm.lab.folder.state import read_metadata
@@ -52,7 +54,9 @@ class Job:
     def from_json(text: str) -> Job:
         """A job from `to_json`."""
         found = parse_json(text)
-        config = {**found["config"], "arms": tuple(found["config"]["arms"])}
+        config: dict[str, Any] = {
+            name: tuple(one) if isinstance(one, list) else one for name, one in found["config"].items()
+        }
         return Job(ComparisonConfig(**config), found["out"], found["experiment"], found["arm"])
 
     def run(self) -> None:

@@ -9,39 +9,23 @@ from typing import Any
 from PIL import Image
 
 from gradcheck_lm.draw.curves import Panel, Series, save_curves
+from gradcheck_lm.draw.made import facts
 from gradcheck_lm.draw.page import save_page
 from gradcheck_lm.draw.report import Example, Experiment, Report
-from gradcheck_lm.draw.view import of as view_of
 from gradcheck_lm.lab.comparing.compare import Comparison
 from gradcheck_lm.lab.comparing.experiments import ArmOutcome
+from gradcheck_lm.lab.comparing.sentences import (
+    ARMS,
+    ARMS_JA,
+    experiments_of,
+    helped,
+    percent,
+    verdict,
+    verdict_ja,
+)
 from gradcheck_lm.lab.config import AGAIN
 
-# name -> (title, description, title in Japanese, description in Japanese)
-EXPERIMENTS: dict[str, tuple[str, str, str, str]] = {
-    "with_labels": (
-        "With labels: CTC + 0.1 x penalty",
-        "As in the story, on lines of the new hand with their transcripts. The steps are few and the fixed arms' "
-        "differences to CTC alone are mostly noise: with enough labels a language-model penalty is not expected to "
-        "lower the error rate.",
-        "ラベルあり: CTC + 0.1 × ペナルティ",
-        "物語のとおりの設定です (新しい筆跡の行を正解つきで使います)。"
-        "ステップ数が少ないため、直した損失と CTC だけの差はほぼノイズです。",
-    ),
-    "new_hand": (
-        "A new hand, no labels: the language model is the only teacher",
-        "The same lines without their transcripts; the penalty in nats per character, held by KL to the starting "
-        "reading. 'ctc' is the recogniser as it was, with the anchor alone; 'batchnorm_only' is the control without "
-        "any loss.",
-        "新しい筆跡、ラベルなし: 教師は言語モデルだけ",
-        "同じ行を正解なしで使います。「ctc」は元の認識器 (アンカーだけ)、「batchnorm_only」は損失なしの対照です。",
-    ),
-}
 READINGS = ("ctc", "argmax", "soft_embedding", "gumbel_softmax", "policy_gradient")
-
-
-def percent(value: float | None) -> str:
-    """A fraction as a percentage with one decimal; a dash where there is none."""
-    return "-" if value is None else f"{100 * value:.1f}"
 
 
 def number(value: float | None, form: str = ".2f") -> str:
@@ -128,7 +112,7 @@ def curves(found: Comparison) -> list[Panel]:
 def report(found: Comparison, panels: list[Panel]) -> Report:
     """The page's content."""
     experiments = []
-    for name, (title, description, title_ja, description_ja) in EXPERIMENTS.items():
+    for name, (title, description, title_ja, description_ja) in experiments_of(found.config).items():
         columns, rows = comparison_rows(found.summary[name]["arms"], name)
         names = [row[0] for row in rows]
         highlight = names.index("argmax") if name == "with_labels" and "argmax" in names else None
@@ -141,8 +125,13 @@ def report(found: Comparison, panels: list[Panel]) -> Report:
     return Report(
         title="A language-model loss for handwriting: broken and fixed, side by side",
         title_ja="手書き文字認識の言語モデル損失: 壊れた版と直した版の比較",
-        verdict=found.verdict,
+        verdict=verdict(found),
         verdict_ja=verdict_ja(found),
+        helped=helped(found),
+        helped_ja=helped(found, "ja"),
+        arms=ARMS,
+        arms_ja=ARMS_JA,
+        made=facts(),
         # the page opens with the first: the broken one
         diagnoses=dict(sorted(found.diagnoses.items(), key=lambda item: item[0] != "argmax")),
         autograd_graphs={name: paths[1].read_text(encoding="utf-8") for name, paths in found.graphs.items()},
@@ -155,18 +144,6 @@ def report(found: Comparison, panels: list[Panel]) -> Report:
         examples=examples(found),
         configuration=found.config.to_dict(),
         versions={**found.summary["versions"], "device": found.summary["device"]},
-    )
-
-
-def verdict_ja(found: Comparison) -> str:
-    """The verdict in Japanese."""
-    diagnosis = found.diagnoses.get("argmax")
-    if diagnosis is None or not diagnosis.findings:
-        return ""
-    first = view_of(diagnosis, "ja").cuts[0]
-    return (
-        f"argmax 版の言語モデル損失は何も教えません。勾配は {first.place} の {first.op} "
-        f"({first.kind}) で切断されています。"
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -15,6 +15,7 @@ from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.htr.crnn import CRNNConfig
 from gradcheck_lm.htr.lines import Line, to_batch
 from gradcheck_lm.lab.lines.buckets import bucketed, check_buckets, inked_columns
+from gradcheck_lm.lab.lines.tenths import Tenths
 from gradcheck_lm.lab.machine.devices import sent
 from gradcheck_lm.lab.machine.memory import free_memory
 
@@ -51,6 +52,7 @@ class LineData:
             `room` gives.
         buckets: into how many widths the lines are sorted, so that a batch holds lines of similar width; 0: not at all.
             Every line is then read once at the start.
+        progress: told how far the first reading is, where that takes a while.
     Raises:
         ArgumentError: more buckets than lines, or fewer than none.
         DataError: no lines.
@@ -71,6 +73,7 @@ class LineData:
         chunk: int = 64,
         kept: int | None = None,
         buckets: int = 0,
+        progress: Callable[[str], object] | None = None,
     ) -> None:
         if len(lines) == 0:
             raise DataError("no lines to work on: give a folder with images, or more synthetic lines")
@@ -95,9 +98,9 @@ class LineData:
         self.buckets = buckets
         keep = len(lines) * config.height * config.width <= (room() if kept is None else kept)
         if keep or buckets:
-            self._look(keep, chunk)
+            self._look(keep, chunk, Tenths(progress, "preparing lines", len(lines)))
 
-    def _look(self, keep: bool, chunk: int) -> None:
+    def _look(self, keep: bool, chunk: int, advance: Tenths) -> None:
         """Read all lines once, to keep their pixels or to see how wide they are."""
         count, size = len(self._lines), (1, self.config.height, self.config.width)
         pixels = torch.empty(count if keep else 0, *size, dtype=torch.uint8)
@@ -109,6 +112,7 @@ class LineData:
                 pixels[start : part.stop] = read
             if self.buckets:
                 inked.append(inked_columns(read))
+            advance(len(part))
         if keep:
             self._pixels, self._lines = pixels, ()  # the pictures themselves are no longer needed
         if self.buckets:

@@ -10,9 +10,12 @@ from pathlib import Path
 import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs
 from accelerate.state import AcceleratorState
+from accelerate.utils import LoggerType
 
+from gradcheck_lm.errors import ArgumentError
 from gradcheck_lm.lab.config import TrainingConfig
 from gradcheck_lm.lab.machine.devices import launched, wanted_device, with_index
+from gradcheck_lm.options import listed
 
 
 def make_accelerator(
@@ -31,9 +34,12 @@ def make_accelerator(
         unused: some weights get no gradient (adapting leaves the shortcut head alone), which torch's data parallelism
             refuses unless it is told.
     Raises:
-        ArgumentError: no device, or one GPU by number for several processes.
+        ArgumentError: no device, or one GPU by number for several processes; a tracker that accelerate does not know.
     """
     wanted = wanted_device(device)
+    known = {str(kind.value) for kind in LoggerType}
+    if unknown := [name for name in config.trackers if name not in known]:
+        raise ArgumentError(f"--tracker is {unknown[0]!r}; accelerate knows {listed(tuple(sorted(known - {'all'})))}")
     if AcceleratorState._shared_state:
         # accelerate keeps one state a process and refuses another precision or device: start it anew
         present = AcceleratorState()

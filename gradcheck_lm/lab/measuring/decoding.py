@@ -14,11 +14,11 @@ from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.htr.ctc import greedy_decode, to_strings
 from gradcheck_lm.htr.ctc_beam import prefix_beam
 from gradcheck_lm.htr.fusion import FusionAutomaton
+from gradcheck_lm.lab.config import BEAM, BONUS, WEIGHT
 from gradcheck_lm.lab.lines.data import LineData
 from gradcheck_lm.lab.measuring.metrics import character_errors
 from gradcheck_lm.lm import load_language_model
 
-WEIGHT, BONUS, BEAM = 0.3, 0.6, 16  # those of the penalties: they served one real hand with a character 6-gram
 CHUNK = 64  # lines at a time
 
 

@@ -10,6 +10,7 @@ from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.htr.crnn import CRNN
 from gradcheck_lm.htr.sources import open_lines
 from gradcheck_lm.lab.lines.data import LineData
+from gradcheck_lm.lab.lines.tenths import Tenths
 from gradcheck_lm.lab.measuring.decoding import Decoding
 from gradcheck_lm.lab.measuring.reading import read
 
@@ -43,9 +44,9 @@ def read_unlabelled(
     found = open_lines(source, tags=tags)
     for sentence in found.notes:
         progress(sentence)
-    data = LineData([line.with_text(None) for line in found], model.config, charset)
+    data = LineData([line.with_text(None) for line in found], model.config, charset, progress=progress)
     progress(f"reading {len(data)} lines without labels")
-    readings = read(model, data, charset, decode=decoding.read)
+    readings = read(model, data, charset, decode=decoding.read, on_lines=Tenths(progress, "reading", len(data)))
     kept = [i for i, text in enumerate(readings) if text]
     if not kept:
         raise DataError(f"nothing is read on any line of {source}: train the recogniser on labels first")

@@ -6,7 +6,7 @@ import copy
 import dataclasses
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,51 +26,15 @@ from gradcheck_lm.lab.lines.buckets import frames_needed
 from gradcheck_lm.lab.lines.data import LineData
 from gradcheck_lm.lab.machine.deterministic import deterministic
 from gradcheck_lm.lab.machine.processes import on_main, shared_language_model
-from gradcheck_lm.lab.measuring.decoding import BONUS, WEIGHT, make_decoding
+from gradcheck_lm.lab.measuring.decoding import make_decoding
 from gradcheck_lm.lab.measuring.reading import Quality, labelled_lines, measure
 from gradcheck_lm.lab.measuring.unlabelled import read_unlabelled
+from gradcheck_lm.lab.settings import TrainSettings
 from gradcheck_lm.lab.training.partly_labelled import PartlyLabelled
 from gradcheck_lm.lab.training.terms import labelled
 from gradcheck_lm.lab.training.trainer import Trainer, TrainingResult, make_accelerator
 from gradcheck_lm.lm import load_language_model
 from gradcheck_lm.penalties import make_penalty
-
-
-@dataclass(frozen=True)
-class TrainSettings:
-    """What `train` is asked to do."""
-
-    data: str = "synthetic"  # or whatever `open_lines` knows
-    validation: str | None = None  # the same; None: other synthetic lines, or a tenth of the data
-    split: str | None = None  # of the data, and
-    validation_split: str | None = None  # of the validation: what to take of IAM or a data set of the hub
-    ok_only: bool = False  # of IAM, without lines whose flag is "err"
-    tags: tuple[str, ...] = ()  # of pages, lines with these tags
-    recogniser: str = "small"
-    width: int | None = None  # pixels; None: the recogniser's own
-    lines: int = 12_000  # of synthetic data
-    texts: tuple[str, ...] = ("stdlib", "bible", "figures")  # in equal parts
-    penalty: str | None = None
-    lm: str = "char"
-    lm_weight: float = 0.1
-    validation_every: int = 200
-    buckets: int = 0  # widths into which the training lines are sorted; 0: all batches are as wide as the recogniser
-    unlabelled: str | None = None  # more lines of the hand, without labels: the recogniser to start from reads them,
-    fuse: str = "ngram"  # fused with this n-gram, and CTC learns from that
-    fuse_weight: float = WEIGHT
-    fuse_bonus: float = BONUS
-    drop_unknown: bool = False  # take characters that the charset lacks out of labels, instead of refusing them
-    half: bool = True  # store weights as 16-bit numbers
-
-    def identity(self) -> dict[str, Any]:
-        """What a saved run must share with the one that goes on with it, by the name of the option."""
-        options = json.loads(json.dumps(dataclasses.asdict(self)))
-        del options["validation_every"]  # how often it is measured changes nothing
-        del options["buckets"]  # the trainer looks at the lines' own
-        if self.unlabelled is None:
-            for name in ("unlabelled", "fuse", "fuse_weight", "fuse_bonus"):
-                del options[name]
-        return {"--" + name.replace("_", "-"): value for name, value in options.items()}
 
 
 @dataclass
@@ -121,27 +85,31 @@ def _train(
     model, charset = load_recogniser(settings.recogniser, seed=config.seed)
     if settings.width is not None:
         model = widen(model, settings.width)
-    progress("preparing lines")
-    data, validation = load_data(settings, model.config, charset, seed=config.seed, progress=progress)
-    check_lengths(data, model.config, progress)
+    accelerator = make_accelerator(config, out, device)
+    # what is called by a name comes first: a wrong one should not be told after minutes of rendering
+    decoding = None
     if settings.unlabelled is not None:
+        progress(f"loading the n-gram {settings.fuse}")
         decoding = make_decoding(settings.fuse, charset, weight=settings.fuse_weight, length_bonus=settings.fuse_bonus)
-        reader = copy.deepcopy(model).to(make_accelerator(config, None, device).device)
-        lines = read_unlabelled(reader, charset, settings.unlabelled, decoding, tags=settings.tags, progress=progress)
-        data = PartlyLabelled(data, lines.data, readings=lines.readings)
     penalty = None
     if settings.penalty is not None:
         progress(f"loading the language model {settings.lm}")
-        accelerator = make_accelerator(config, None, device)
         language_model = shared_language_model(load_language_model(settings.lm, device=accelerator.device))
         penalty = make_penalty(settings.penalty, language_model, charset, seed=config.seed)
+    progress("preparing lines")
+    data, validation = load_data(settings, model.config, charset, seed=config.seed, progress=progress)
+    check_lengths(data, model.config, progress)
+    if settings.unlabelled is not None and decoding is not None:
+        reader = copy.deepcopy(model).to(accelerator.device)
+        lines = read_unlabelled(reader, charset, settings.unlabelled, decoding, tags=settings.tags, progress=progress)
+        data = PartlyLabelled(data, lines.data, readings=lines.readings)
     trainer = Trainer(
         model,
         labelled(charset, penalty, settings.lm_weight),
         data,
         config,
         folder=out,
-        accelerator=make_accelerator(config, out, device),
+        accelerator=accelerator,
         generators={"penalty": penalty.generator} if penalty is not None else {},
         identity=settings.identity(),
         probe=lambda bare: {"cer": measure(bare, validation, charset).cer},
@@ -153,6 +121,7 @@ def _train(
     if result.resumed_from:
         progress(f"went on from step {result.resumed_from} of {out}")
     bare = trainer.accelerator.unwrap_model(trainer.model).eval()
+    progress(f"reading {len(validation)} validation lines")
     quality = measure(bare, validation, charset)
     report = {
         "settings": dataclasses.asdict(settings),
@@ -231,13 +200,17 @@ def load_data(
 ) -> tuple[LineData, LineData]:
     """Training and validation lines; `progress` is told what was left out and why."""
     buckets = settings.buckets
+
+    def made(lines: Sequence[Line], buckets: int = 0) -> LineData:
+        return LineData(lines, config, charset, buckets=buckets, progress=progress)
+
     if settings.data == "synthetic":
         texts = {split: mixed_texts(settings, charset, split, seed=seed) for split in ("train", "test")}
         if settings.lines < 1:
             raise ArgumentError(f"--lines is {settings.lines}; at least one line is needed")
         train_lines = SyntheticLines(texts["train"], TRAINING_HANDS, settings.lines, seed)
         held_back = SyntheticLines(texts["test"], TRAINING_HANDS, 256, seed + 1)
-        return LineData(train_lines, config, charset, buckets=buckets), LineData(held_back, config, charset)
+        return made(train_lines, buckets), made(held_back)
 
     def labelled_part(source: str, split: str | None) -> list[Line]:
         chosen: dict[str, Any] = {"split": split, "ok_only": settings.ok_only, "tags": settings.tags}
@@ -246,15 +219,12 @@ def load_data(
     lines = labelled_part(settings.data, settings.split)
     if settings.validation is not None:
         others = labelled_part(settings.validation, settings.validation_split)
-        return LineData(lines, config, charset, buckets=buckets), LineData(others, config, charset)
+        return made(lines, buckets), made(others)
     if len(lines) < 10:
         raise DataError(f"{settings.data} has {len(lines)} lines: at least 10 are needed, or give --validation FOLDER")
     order = torch.randperm(len(lines), generator=torch.Generator().manual_seed(0)).tolist()
     cut = len(lines) // 10
-    return (
-        LineData([lines[i] for i in sorted(order[cut:])], config, charset, buckets=buckets),
-        LineData([lines[i] for i in sorted(order[:cut])], config, charset),
-    )
+    return made([lines[i] for i in sorted(order[cut:])], buckets), made([lines[i] for i in sorted(order[:cut])])
 
 
 def mixed_texts(settings: TrainSettings, charset: Charset, split: str, *, seed: int) -> list[str]:

@@ -34,6 +34,7 @@ from gradcheck_lm.lab.machine.processes import agree, gathered
 from gradcheck_lm.lab.training.step_record import StepNumbers, describe, gradient_norm, measure_gradients, read_numbers
 from gradcheck_lm.lab.training.terms import TermFunction
 from gradcheck_lm.lab.training.training_result import TrainingResult
+from gradcheck_lm.options import identity_of
 
 __all__ = ["METRICS", "STATE", "Trainer", "TrainingResult", "make_accelerator"]
 
@@ -285,15 +286,11 @@ class Trainer:
 
     def _identity(self) -> dict[str, Any]:
         """What a state must share with the run that resumes it; how often it is measured or saved does not matter."""
-        settings = dataclasses.asdict(self.config)
-        for name in ("checkpoint_every", "attribute_every", "trackers", "prefetch", "workers"):
-            settings.pop(name)
-        # states that were made before there were these options know nothing of them
-        newer = {"fused": settings.pop("fused"), "compile": settings.pop("compile"), "buckets": self.data.buckets}
-        # on a processor the bits are the same without
-        newer["deterministic"] = settings.pop("deterministic") and self.accelerator.device.type != "cpu"
-        given = {name: value for name, value in newer.items() if value}
-        return {**settings, **given, "lines": len(self.data), **self.identity}
+        settings = identity_of(self.config)
+        if self.accelerator.device.type == "cpu":
+            settings.pop("deterministic", None)  # on a processor the bits are the same without
+        buckets = {"buckets": self.data.buckets} if self.data.buckets else {}
+        return {**settings, **buckets, "lines": len(self.data), **self.identity}
 
 
 def _few(names: list[str]) -> str:

@@ -36,7 +36,7 @@ KIND = Kind(
     code="GF106",
     name="changed_in_place",
     since="0.2.0",
-    lesson="l04_three_illnesses",
+    lesson="l16_changed_in_place",
     heading=Text(
         "a value that backward() needs was overwritten",
         "backward() に必要な値が上書きされた",

@@ -56,7 +56,7 @@ KIND = Kind(
     code="GF107",
     name="graph_used_up",
     since="0.2.0",
-    lesson="l04_three_illnesses",
+    lesson="l15_gradients_add_up",
     heading=Text(
         "backward() through a graph that is used up",
         "使い終わった計算グラフへの backward()",

@@ -49,7 +49,7 @@ KIND = Kind(
     code="GF601",
     name="non_finite",
     since="0.1.0",
-    lesson="l04_three_illnesses",
+    lesson="l17_not_a_number",
     heading=Text("NaN or infinity first appears here", "ここで初めて NaN または無限大が現れる"),
     about=about(_WHY, _POLE, _MASK, _CTC),
     causes=(
@@ -129,6 +129,27 @@ KIND = Kind(
             words("acos asin acosh atanh arccos arcsin arccosh arctanh erfinv"),
         ),
         Cause("ctc", _WHY, (_CTC, _MASK), words("ctc_loss _ctc_loss")),
+        Cause(
+            "stepped_on",
+            Text(
+                "backward() leaves NaN or infinity here, and the step at {step} uses it: {parameters} are no longer "
+                "finite.",
+                "ここの backward() が NaN または無限大を残し、{step} の step がそれを使っています。{parameters} "
+                "はもう有限ではありません。",
+            ),
+            (
+                Text(
+                    "gradcheck_lm.diagnose(fn, wrt=model) with that batch names the operation; torch.autograd."
+                    "detect_anomaly() does too",
+                    "そのバッチで gradcheck_lm.diagnose(fn, wrt=model) を呼ぶと演算がわかる。"
+                    "torch.autograd.detect_anomaly() でもよい",
+                ),
+                Text(
+                    "skip such a step: if not torch.isfinite(clip_grad_norm_(model.parameters(), 1.0)): continue",
+                    "そのステップを飛ばす: if not torch.isfinite(clip_grad_norm_(model.parameters(), 1.0)): continue",
+                ),
+            ),
+        ),
         Cause(
             "forward",
             Text(

@@ -44,7 +44,7 @@ KIND = Kind(
     code="GF701",
     name="not_held",
     since="0.2.0",
-    lesson="l12_your_own_code",
+    lesson="l14_who_steps_what",
     heading=Text(
         "a gradient arrives, and no optimizer holds the tensor",
         "勾配は届くが、どのオプティマイザも持っていない",

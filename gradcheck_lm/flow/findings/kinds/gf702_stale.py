@@ -43,7 +43,7 @@ KIND = Kind(
     code="GF702",
     name="stale",
     since="0.2.0",
-    lesson="l12_your_own_code",
+    lesson="l14_who_steps_what",
     heading=Text(
         "an optimizer holds what nobody uses",
         "オプティマイザが誰も使わないものを持っている",

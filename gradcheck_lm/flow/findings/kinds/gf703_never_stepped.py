@@ -41,7 +41,7 @@ KIND = Kind(
     code="GF703",
     name="never_stepped",
     since="0.2.0",
-    lesson="l12_your_own_code",
+    lesson="l14_who_steps_what",
     heading=Text(
         "a gradient arrives, and no step is made of it",
         "勾配は届くが、更新されない",

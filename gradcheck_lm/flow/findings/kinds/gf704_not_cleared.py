@@ -41,7 +41,7 @@ KIND = Kind(
     code="GF704",
     name="not_cleared",
     since="0.2.0",
-    lesson="l12_your_own_code",
+    lesson="l15_gradients_add_up",
     heading=Text(
         "gradients that are never cleared",
         "消されない勾配",

@@ -42,7 +42,7 @@ KIND = Kind(
     code="GF705",
     name="cleared_early",
     since="0.2.0",
-    lesson="l12_your_own_code",
+    lesson="l15_gradients_add_up",
     heading=Text(
         "gradients cleared before they were used",
         "使われる前に消された勾配",

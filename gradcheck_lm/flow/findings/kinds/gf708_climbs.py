@@ -105,6 +105,25 @@ KIND = Kind(
             ),
         ),
         Cause(
+            "negated",
+            Text(
+                "A loss that is made to be small is negated here, and backward() at {line} is called on the result: "
+                "each step of {optimizer} makes the loss itself larger.",
+                "小さくするための損失がここで符号を反転され、その結果に {line} で backward() が呼ばれています。"
+                "{optimizer} の step のたびに、損失そのものは大きくなります。",
+            ),
+            (
+                Text(
+                    "drop the minus sign",
+                    "マイナス符号を外す",
+                ),
+                Text(
+                    "to unlearn on purpose, give that optimizer maximize=True: then the sign says so",
+                    "忘却させるのが目的なら、そのオプティマイザに maximize=True を渡して明示する",
+                ),
+            ),
+        ),
+        Cause(
             "negative_rate",
             Text(
                 "The first step of {optimizer} moves its tensors along the gradient and not against it "
@@ -141,6 +160,23 @@ KIND = Kind(
                 Text(
                     "loss.backward() with the loss to be made smaller; -reward.mean() for a reward",
                     "小さくしたい損失に loss.backward() を呼ぶ。報酬なら -reward.mean()",
+                ),
+            ),
+        ),
+        Cause(
+            "by_hand",
+            Text(
+                "This line adds to the weights what backward() at {line} gave: the loss grows along its gradient.",
+                "この行は {line} の backward() が与えた勾配を重みに足しています。損失は勾配の向きに増えます。",
+            ),
+            (
+                Text(
+                    "parameter -= rate * parameter.grad, or parameter.sub_(parameter.grad, alpha=rate)",
+                    "parameter -= rate * parameter.grad、または parameter.sub_(parameter.grad, alpha=rate)",
+                ),
+                Text(
+                    "torch.optim.SGD(model.parameters(), lr=rate) does it with the right sign",
+                    "torch.optim.SGD(model.parameters(), lr=rate) なら正しい符号で行われる",
                 ),
             ),
         ),

@@ -101,6 +101,25 @@ KIND = Kind(
             ),
         ),
         Cause(
+            "dropout_always",
+            Text(
+                "{function} in {module} is not told the module's mode: it drops values in evaluation as well.",
+                "{module} の {function} にはモジュールのモードが渡されていません。評価時にも値を落とします。",
+            ),
+            (
+                Text(
+                    "F.dropout(x, p, training=self.training), or the module nn.Dropout",
+                    "F.dropout(x, p, training=self.training) とするか、モジュール nn.Dropout を使う",
+                ),
+                Text(
+                    "dropout_p=self.rate if self.training else 0.0 for scaled_dot_product_attention; "
+                    "training=True where it is meant (Monte Carlo dropout)",
+                    "scaled_dot_product_attention では dropout_p=self.rate if self.training else 0.0。"
+                    "意図どおりなら(モンテカルロドロップアウト)training=True と書く",
+                ),
+            ),
+        ),
+        Cause(
             "statistics_without_gradient",
             Text(
                 "{module} learns its statistics at {line} under no_grad, from a pass that trains nothing.",

@@ -137,7 +137,6 @@ KIND = Kind(
         ),
     ),
     asked_by="two ranks",
-    decided=False,
     example=EXAMPLE,
     instead=INSTEAD,
 )

@@ -111,7 +111,6 @@ KIND = Kind(
         ),
     ),
     asked_by="two ranks",
-    decided=False,
     example=EXAMPLE,
     instead=INSTEAD,
 )

@@ -104,6 +104,40 @@ KIND = Kind(
             ),
         ),
         Cause(
+            "no_log_probabilities",
+            Text(
+                "{loss} wants log-probabilities, and what enters is what {function} gave at {line}: the loss has no "
+                "bound below, and a smaller one means nothing.",
+                "{loss} は対数確率を受け取りますが、入力は {line} の {function} の出力です。"
+                "損失に下限がなく、小さくなっても意味がありません。",
+            ),
+            (
+                Text(
+                    "log_softmax(logits, dim=-1) before it",
+                    "その前に log_softmax(logits, dim=-1) を入れる",
+                ),
+                Text(
+                    "or cross_entropy on the logits themselves",
+                    "またはロジットに cross_entropy を使う",
+                ),
+            ),
+        ),
+        Cause(
+            "relu_before",
+            Text(
+                "{loss} takes logits of any sign, and what enters has gone through {function} at {line}: those below "
+                "zero are cut off and learn nothing.",
+                "{loss} は正負どちらのロジットも受け取りますが、入力は {line} の {function} を通っています。"
+                "負のものは切り落とされ、何も学習しません。",
+            ),
+            (
+                Text(
+                    "no activation after the last layer",
+                    "最後の層の後に活性化関数を置かない",
+                ),
+            ),
+        ),
+        Cause(
             "all_ignored",
             Text(
                 "{count} of {total} labels are the ignored one ({ignored}): next to nothing is learnt from this batch.",

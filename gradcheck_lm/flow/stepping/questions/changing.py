@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gradcheck_lm.flow.stepping.drafts import Draft, Reading
-from gradcheck_lm.flow.stepping.ledger import Change, Step
+from gradcheck_lm.flow.stepping.ledger import Backward, Change, Step
 
 _LOGGING = 1e6  # a limit this high is there to read the norm
 # autograd's nodes of losses that are made to be small
@@ -16,7 +16,7 @@ _UPHILL, _SURELY_UPHILL = 0.2, 0.5  # cosine of gradient and movement; weight de
 
 def ask(reading: Reading) -> list[Draft]:
     """changed_too_late and climbs."""
-    return [*_too_late(reading), *_climbs(reading)]
+    return [*_too_late(reading), *_climbs(reading), *_negated(reading), *_uphill_by_hand(reading)]
 
 
 def _too_late(reading: Reading) -> list[Draft]:
@@ -132,6 +132,62 @@ def _climbs(reading: Reading) -> list[Draft]:
         names = reading.names(step.norms)
         place = reading.made(step.holder)
         drafts.append(Draft("climbs", place, cause, holder.kind, step.time, names, values=values))
+    return drafts
+
+
+def _negated(reading: Reading) -> list[Draft]:
+    """A loss that is made to be small goes backward with its sign turned, and one optimizer holds all it reaches."""
+    drafts: dict[int, Draft] = {}
+    for step in reading.steps:
+        holder = reading.ledger.holders[step.holder]
+        if step.number or step.skipped or holder.maximize:
+            continue
+        for time in sorted({time for contents in step.used.values() for time in contents}):
+            loss = reading.backwards[time]
+            if not loss.operation.startswith("-") or not loss.operation[1:].startswith(_LOSSES):
+                continue
+            if not _alone(reading, step, loss) or _turned_by_hand(reading, step, {time}):
+                continue
+            place = loss.loss if loss.loss >= 0 else loss.place
+            values = {"optimizer": holder.name, "line": reading.at(loss.place)}
+            names = reading.names(loss.given)
+            drafts.setdefault(
+                place, Draft("climbs", place, "negated", "neg", loss.time, names, "warning", "likely", values)
+            )
+    return list(drafts.values())
+
+
+def _alone(reading: Reading, step: Step, loss: Backward) -> bool:
+    """No game, and no input that is to be made worse: the optimizer holds all leaves, which are parts of modules."""
+    parameters = reading.ledger.parameters
+    held = set(reading.ledger.holders[step.holder].holds)
+    if any(one.owner == "module" and one.ran and not one.requires_grad for one in parameters):
+        return False  # against a model that is frozen
+    return all(index in held and parameters[index].owner != "nowhere" for index in loss.reached) and not any(
+        other.place != loss.place and held & set(other.given) for other in reading.backwards.values()
+    )
+
+
+def _uphill_by_hand(reading: Reading) -> list[Draft]:
+    """Weights of a module that no optimizer holds, to which a line adds their gradient of a loss."""
+    found: dict[int, list[Change]] = {}
+    for event in reading.ledger.changes("uphill"):
+        losses = [
+            reading.backwards[time] for one in event.contents.values() for time in one if time in reading.backwards
+        ]
+        parameters = [reading.ledger.parameters[index] for index in event.contents]
+        if (
+            losses
+            and all(loss.operation.startswith(_LOSSES) for loss in losses)
+            and all(one.owner == "module" and not one.held_by for one in parameters)
+        ):
+            found.setdefault(event.place, []).append(event)
+    drafts = []
+    for place, events in found.items():
+        names = reading.names(index for event in events for index in event.contents)
+        loss = next(reading.backwards[time] for one in events[0].contents.values() for time in one)
+        values = {"line": reading.at(loss.place)}
+        drafts.append(Draft("climbs", place, "by_hand", "add_", events[0].time, names, values=values))
     return drafts
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 from gradcheck_lm.flow.stepping.drafts import Draft, Reading, few
-from gradcheck_lm.flow.stepping.ledger import Loading, Mode
+from gradcheck_lm.flow.stepping.ledger import NOWHERE, Loading, Mode
 
 
 def ask(reading: Reading) -> list[Draft]:
@@ -16,6 +16,7 @@ def ask(reading: Reading) -> list[Draft]:
         *_pulled(reading),
         *_without_state(reading),
         *_modes(reading),
+        *_dropouts(reading),
         *_ties(reading),
     ]
 
@@ -104,7 +105,7 @@ def _without_state(reading: Reading) -> list[Draft]:
 
 def _modes(reading: Reading) -> list[Draft]:
     """A loss that went backward with norms or dropout in training mode, and again with them in eval mode."""
-    flips = [event for event in reading.ledger.events if isinstance(event, Mode)]
+    flips = [event for event in reading.ledger.events if isinstance(event, Mode) and event.what == "flip"]
     for flip in flips:
         if flip.training or any(later.training and later.time > flip.time for later in flips):
             continue
@@ -116,6 +117,20 @@ def _modes(reading: Reading) -> list[Draft]:
     return []
 
 
+def _dropouts(reading: Reading) -> list[Draft]:
+    """Dropout called as a function that does not learn the mode of the module around it."""
+    found = [event for event in reading.ledger.events if isinstance(event, Mode) and event.what != "flip"]
+    return [
+        Draft(
+            "mode_flips", event.place, event.what, event.function, event.time, (), "warning", "likely",
+            {
+                "function": event.function.rsplit(".", 1)[-1], "module": event.module, "line": reading.at(event.place)
+            },
+        )
+        for event in found
+    ]  # fmt: skip
+
+
 def _ties(reading: Reading) -> list[Draft]:
     drafts = []
     for index, parameter in enumerate(reading.ledger.parameters):
@@ -124,6 +139,8 @@ def _ties(reading: Reading) -> list[Draft]:
         names = reading.names((index, parameter.tie))
         holder = next((number for number in parameter.held_by), None)
         values = {"parameter": names[0], "other": names[1]}
-        place = reading.made(holder) if holder is not None else -1
+        place = parameter.filled
+        if place == NOWHERE and holder is not None:
+            place = reading.made(holder)
         drafts.append(Draft("ties_apart", place, "copied", "Embedding", 0, names, "warning", "likely", values))
     return drafts

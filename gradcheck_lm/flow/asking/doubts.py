@@ -1,0 +1,13 @@
+"""Does a loss need asking although nothing lost its gradient: is anything there that warnings are made of?"""
+
+from __future__ import annotations
+
+from gradcheck_lm.flow.asking.evidence import unread_arguments
+from gradcheck_lm.flow.asking.mixing import may_mix
+from gradcheck_lm.flow.asking.suspicious import is_suspicious
+from gradcheck_lm.flow.watching.recorder import Recorder
+
+
+def may_warn(recorder: Recorder) -> bool:
+    """Read off the recording alone: shapes and names that hint at another loss than was meant, arguments unread."""
+    return is_suspicious(recorder.recording) or may_mix(recorder.recording) or bool(unread_arguments(recorder))

@@ -1,0 +1,14 @@
+# NLLLoss with what it wants.
+# peers: model=model optimizer=optimizer inputs=x targets=y loss=criterion
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+x, y = torch.randn(16, 20), torch.randint(0, 4, (16,))
+model = nn.Sequential(nn.Linear(20, 32), nn.ReLU(), nn.Linear(32, 4), nn.LogSoftmax(dim=1))
+criterion = nn.NLLLoss()
+optimizer = torch.optim.SGD(model.parameters(), lr=1e-2)
+for _ in range(3):
+    optimizer.zero_grad()
+    criterion(model(x), y).backward()
+    optimizer.step()
