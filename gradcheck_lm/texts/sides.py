@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 TEST_SHARE = 5
 """Every fifth paragraph, by its hash, is test text."""
+_KEY = 3  # words by which a line is looked up
 
 
 def is_test(paragraph: str) -> bool:
@@ -25,18 +26,21 @@ def lines_in_none_of(lines: Sequence[str], texts: Iterable[str]) -> list[str]:
     by_words: dict[tuple[str, ...], list[str]] = {}
     short: list[str] = []
     for line in dict.fromkeys(lines):
-        inside = tuple(line.split(" ")[1:-1][:2])
+        inside = tuple(line.split(" ")[1:-1][:_KEY])
         if inside:
             by_words.setdefault(inside, []).append(line)
         else:
             short.append(line)
+    sizes = sorted(set(map(len, by_words)))
     found: set[str] = set()
     for text in texts:
         found.update(line for line in short if line in text)
-        words = text.split(" ")
+        words, start = text.split(" "), 0  # start: where words[place] begins in the text
         for place, word in enumerate(words):
-            for key in ((word,), tuple(words[place : place + 2])):
-                candidates = by_words.get(key)
-                if candidates is not None:
-                    found.update(line for line in candidates if line in text)
+            for size in sizes:
+                for line in by_words.get(tuple(words[place : place + size]), ()):
+                    # looked for at this place alone: common words would have every text searched again and again
+                    if text.startswith(line, start - line.index(" ") - 1):
+                        found.add(line)
+            start += len(word) + 1
     return [line for line in lines if line not in found]
