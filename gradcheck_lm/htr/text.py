@@ -79,7 +79,7 @@ def read_paragraphs(source: str | Path) -> list[str]:
     Raises:
         DataError, MissingPackageError: as `load_sentences`.
     """
-    return list(figures_paragraphs()) if str(source) == "figures" else sources.read_paragraphs(source)
+    return sources.read_paragraphs(source, {"figures": figures_paragraphs})
 
 
 def clean_text(text: str, charset: Charset) -> str:

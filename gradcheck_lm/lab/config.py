@@ -12,7 +12,7 @@ from gradcheck_lm.options import ELSEWHERE, GIVEN, NEVER, check_settings, option
 SHIPPED = "synthetic"  # the recogniser that ships
 PENALTY_NAMES = (
     "argmax", "soft_embedding", "gumbel_softmax", "straight_through", "policy_gradient", "policy_gradient_path",
-    "minimum_risk", "local_expectation", "ngram_expectation", "relax", "hidden_states",
+    "minimum_risk", "nbest_ctc", "local_expectation", "ngram_expectation", "relax", "hidden_states",
 )  # fmt: skip
 LANGUAGE_MODELS = ("smollm2", "gpt2", "char", "ngram")
 NGRAMS = ("ngram",)

