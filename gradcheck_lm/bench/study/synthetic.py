@@ -28,7 +28,7 @@ from gradcheck_lm.lab.training.partly_labelled import PartlyLabelled, partly_lab
 from gradcheck_lm.lab.training.terms import labelled
 from gradcheck_lm.lab.training.trainer import TrainingResult
 from gradcheck_lm.lm import AnyLanguageModel, load_language_model
-from gradcheck_lm.penalties import Penalty, make_penalty
+from gradcheck_lm.penalties import make_penalty
 
 ADAPT_LINES, EVALUATION_LINES = 256, 256
 # weight and bonus of fused decoding: chosen on other lines of both hands (seed 77), among seven pairs
