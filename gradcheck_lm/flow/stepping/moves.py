@@ -49,7 +49,14 @@ def unchanged(tensor: torch.Tensor, before: torch.Tensor | None) -> bool:
     now = fingerprint(tensor) if before is not None else None
     if before is None or now is None or now.device != before.device:
         return True
-    return now.shape == before.shape and now.dtype == before.dtype and _same(now, before)
+    return alike(now, before)
+
+
+def alike(one: torch.Tensor | None, two: torch.Tensor | None) -> bool:
+    """Whether two fingerprints are the same, as far as they can be held against each other."""
+    if one is None or two is None or one.device != two.device:
+        return False
+    return one.shape == two.shape and one.dtype == two.dtype and _same(one, two)
 
 
 def share_of(before: torch.Tensor, now: torch.Tensor, other: torch.Tensor) -> float | None:

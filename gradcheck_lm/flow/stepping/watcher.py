@@ -105,6 +105,7 @@ class Watcher:
             self._wraps.closed = True
             self.turns.remove()
             self.modules.remove()
+            self.passes.births.remove()
             self.log.guarded(self.log.settle)()
             if self.ranks is not None:
                 self.log.guarded(self.ranks.gather)()
@@ -152,6 +153,6 @@ class Watcher:
             complete: nothing comes after it: the program ended, or whole steps were watched.
         """
         with torch._C.DisableTorchFunction():
-            summary = Summary(self.log, self.turns, self.modules, names or {}, code)
+            summary = Summary(self.log, self.turns, self.modules, names or {}, code, self.passes.births)
             found = summary.ledger(self.losses.events(), complete=complete)
             return found if self.ranks is None else replace(found, ranks=self.ranks.found)
