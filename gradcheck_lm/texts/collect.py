@@ -26,7 +26,7 @@ _CODE = re.compile(r"""[(,] *\)|\w\(|\(\w\)|\.\.|\w\.[A-Za-z]|[a-z][A-Z]|--|::""
 
 def prose(blocks: Iterable[str]) -> list[str]:
     """The sentences of each block that read as English, blocks without any left out, each once."""
-    found = {}
+    found: dict[str, None] = {}
     for block in blocks:
         sentences = re.split(r"(?<=[.?!])\s+(?=[A-Z])", _plain(" ".join(block.split())))
         found[" ".join(sentence for sentence in sentences if _is_prose(sentence))] = None
