@@ -58,14 +58,15 @@ def choose_weights(models: Sequence[NgramModel], texts: Sequence[str]) -> list[f
 
 def train_interpolated(
     sources: Sequence[NgramModel], lines: Sequence[str], config: NgramConfig, *, name: str = "ngram"
-) -> tuple[NgramModel, list[float]]:
+) -> tuple[NgramModel, list[float], float]:
     """A mixture of `sources` and of a model of `lines`, with weights under which each fold of lines costs least.
 
     The model of lines that scores a fold is trained on the others, or it would win by knowing them by heart. Folds are
     stretches: neighbours are of one page and say the same things.
 
     Returns:
-        The mixture, whose last part has all lines; and the weights, of the sources and then of the lines.
+        The mixture, whose last part has all lines; the weights, of the sources and then of the lines; and the nats per
+        character (ends counted, where the models know them) of the lines as the folds were scored.
     Raises:
         ArgumentError: fewer lines than folds.
     """
@@ -76,9 +77,11 @@ def train_interpolated(
         low, high = (len(lines) * end // FOLDS for end in (fold, fold + 1))
         others = train_ngram([*lines[:low], *lines[high:]], config, name="lines of the other folds")
         scored.append([model.character_log_probs(lines[low:high]) for model in (*sources, others)])
-    weights = _best([torch.cat(column) for column in zip(*scored, strict=True)])
+    table = [torch.cat(column) for column in zip(*scored, strict=True)]
+    weights = _best(table)
+    mixed = torch.stack([column + math.log(max(w, 1e-300)) for column, w in zip(table, weights, strict=True)])
     whole = train_ngram(lines, config, name="lines")
-    return interpolate([*sources, whole], weights, name=name), weights
+    return interpolate([*sources, whole], weights, name=name), weights, -float(mixed.logsumexp(0).mean())
 
 
 def _best(log_probs: Sequence[Tensor]) -> list[float]:

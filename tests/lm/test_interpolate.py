@@ -102,12 +102,14 @@ def test_lines_do_not_win_by_knowing_themselves() -> None:
     config = NgramConfig(order=4, characters=ALPHABET)
     # no two of these lines are alike, but each knows itself: a model of all of them would get all the weight
     strange = ["a" * 9 + " b", "b" * 9 + " a", "ab" * 5, "ba" * 5, "aabb" * 3]
-    mixed, weights = train_interpolated([prose], strange, config)
+    mixed, weights, nats = train_interpolated([prose], strange, config)
     knowing = choose_weights([prose, train_ngram(strange, config)], strange)
     assert knowing[1] > 0.95
     assert weights[1] < knowing[1] - 0.1
     assert mixed.order == 4
-    own, _ = train_interpolated([prose], ["bbaa bb aa"] * 20, config)
+    assert nats > -float(mixed.character_log_probs(strange).mean())  # which knows them by heart
+    own, _, own_nats = train_interpolated([prose], ["bbaa bb aa"] * 20, config)
+    assert own_nats < 0.5
     assert float(own.nll(["bbaa bb aa"])[0]) < float(prose.nll(["bbaa bb aa"])[0])
 
 
