@@ -97,13 +97,10 @@ class Clearing(Event):
 
 @dataclass(frozen=True)
 class Change(Event):
-    """Gradients clipped, unscaled or changed by hand; weights pulled to those of a copy, or pushed uphill; averages.
+    """Gradients clipped, unscaled or changed by hand; weights pulled to those of a copy, or pushed uphill; averages."""
 
-    what: "clipped" | "unscaled" | "updated" (the scaler) | "by hand" | "pulled" or "uphill" (weights) |
-        "repelled" (averages that move away from these weights, by `limit` of the way)
-    """
-
-    what: str = "clipped"
+    # "clipped" | "unscaled" | "updated" (the scaler) | "by hand" | "pulled" or "uphill" (weights)
+    what: str = "clipped"  # | "repelled" (averages that move away from these weights, which count `limit` times)
     count: int = 0  # tensors that it was given
     contents: Mapping[int, tuple[int, ...]] = field(default_factory=dict)  # those with a gradient, and what is in it
     without: tuple[int, ...] = ()  # those without
@@ -141,6 +138,7 @@ class Loading(Event):
     expected: int = 0
     has_state: bool = False  # of a file: an optimizer's state lies in it
     overwritten: tuple[int, ...] = ()  # changed between loading and their first use, by something else than a step
+    itself: bool = False  # what was loaded are the module's own tensors, as they are
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from gradcheck_lm.flow.stepping.ledger import (
     Parameter,
     Row,
 )
+from gradcheck_lm.flow.stepping.loads import copyings
 from gradcheck_lm.flow.stepping.log import Log
 from gradcheck_lm.flow.stepping.modules import Modules
 from gradcheck_lm.flow.stepping.moves import alike
@@ -56,7 +57,8 @@ class Summary:
             held_by = tuple(by_parameter.get(account.index, ()))
             parameters.append(self._parameter(account.index, account.tensor, held_by, account.index in changed))
         freezing = Freezing(self.log, self.modules, self.owners, self.names, self._place_of_attribute)
-        events = (*self.log.events, *freezing.events(), *more)
+        copied = copyings(self.log, self.modules.aliases, self._add)
+        events = (*self.log.events, *freezing.events(), *copied, *more)
         for one, two in self.modules.ties:
             pair = self.log.accounts[one].tensor, self.log.accounts[two].tensor
             if pair[0] is not None and pair[1] is not None:
@@ -178,6 +180,7 @@ class Summary:
         return self._add(assignment_place(attribute, dict.fromkeys(files)))
 
     def _add(self, place: Place | None) -> int:
+        """A place as an index into `places`."""
         if place is None:
             return NOWHERE
         if place not in self.places:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import CodeType, FrameType, TracebackType
@@ -74,7 +75,7 @@ class Watcher:
         self.turns.before_first_step = self.modules.note_ties
         self.by_hand = ByHand(self.log)
         self.shadows = Shadows(self.log, self.turns.all_indices)
-        self.turns.before_step = self.shadows.settle
+        self.turns.before_step = self._before_step
         self.turns.others = lambda: [*self.modules.parameters(), *self.by_hand.sources()]
         self.ranks = Ranks(self.log) if ranks else None
         if self.ranks is not None:
@@ -112,6 +113,10 @@ class Watcher:
             self.log.guarded(self.shadows.settle)()
             if self.ranks is not None:
                 self.log.guarded(self.ranks.gather)()
+
+    def _before_step(self) -> None:
+        self.shadows.settle()
+        self.modules.aliases.look(sys._getframe(1))
 
     def told(self, func: Any, args: tuple[Any, ...], frame: FrameType, kwargs: Mapping[str, Any] | None = None) -> None:
         """A recorder hands over what it sees of `TOLD`: what is changed by hand, numbers that are read, dropout."""

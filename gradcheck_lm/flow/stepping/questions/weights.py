@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import itertools
 
+from gradcheck_lm.flow.findings.paths import at as at_line
 from gradcheck_lm.flow.stepping.drafts import Draft, Reading, few
 from gradcheck_lm.flow.stepping.ledger import NOWHERE, Loading, Mode
+from gradcheck_lm.flow.stepping.loads import Copying
 
 
 def ask(reading: Reading) -> list[Draft]:
     """overwritten, average_reversed, state_not_restored, mode_flips and ties_apart."""
     return [
         *_loading(reading),
+        *_copying(reading),
         *_undone(reading),
         *_pulled(reading),
         *_repelled(reading),
@@ -45,6 +48,38 @@ def _loading(reading: Reading) -> list[Draft]:
                 )
             )  # fmt: skip
     return drafts
+
+
+def _copying(reading: Reading) -> list[Draft]:
+    """Modules that are loaded from themselves, or that the module which they are loaded from is put in the place of."""
+    copied = [event for event in reading.ledger.events if isinstance(event, Copying)]
+    aliased = [event for event in copied if event.what == "aliased"]
+    drafts = {
+        reading.at(event.place): Draft(
+            "overwritten", event.place, "aliased", "=", event.time, (), "warning", "certain",
+            {"module": event.into, "source": event.source, "line": _beside(reading, event)},
+        )
+        for event in aliased
+    }  # fmt: skip
+    told = {_beside(reading, event) for event in aliased}  # where the two are one, this is what comes of it
+    itself = [(event.place, event.time, event.who) for event in _loads(reading, "module") if event.itself]
+    written = {reading.at(event.place): event.into for event in copied if event.what == "itself"}
+    itself += [(event.place, event.time, event.into) for event in copied if event.what == "itself"]
+    for place, time, module in itself:
+        at = reading.at(place)
+        if at not in told:
+            values = {"module": written.get(at, module)}
+            draft = Draft(
+                "overwritten", place, "from_itself", "load_state_dict", time, (), "warning", "certain", values
+            )
+            drafts.setdefault(at, draft)
+    return list(drafts.values())
+
+
+def _beside(reading: Reading, event: Copying) -> str:
+    """file:line of another line of the same file."""
+    place = reading.ledger.places[event.place]
+    return at_line(place.file, event.loaded)
 
 
 def _undone(reading: Reading) -> list[Draft]:
