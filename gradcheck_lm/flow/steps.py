@@ -194,7 +194,10 @@ class StepRun:
             return  # the answer of the first time stands
         if doubtful or (again and self._was_zero(key)):
             terms, given = loss_terms(loss, source="the tensor that backward() is called on")
-            self._losses[key] = Inquiry(self.recorder, wrt, terms, given=given, explicit=False).answer()
+            self._losses[key] = Inquiry(
+                self.recorder, wrt, terms, given=given, explicit=False,
+                others=0 < len(holders) < len(self.watcher.turns.held),
+            ).answer()  # fmt: skip
         elif again:
             self._losses.pop(key, None)  # for its players all is well
         if not again or key not in self._quiet:

@@ -124,7 +124,9 @@ def _made_zero(evidence: Evidence, death: Death, place: int) -> int | None:
     for other in range(len(tensors)):
         idle = other != place and other not in evidence.fed and tensors[other].numel() > 0
         if idle and not evidence.versions(other).isdisjoint(factors) and not bool(tensors[other].detach().any()):
-            return _last_change(evidence, other)
+            zeros = [other] if bool(tensors[place].detach().any()) else [other, place]
+            changes = [change for one in zeros if (change := _last_change(evidence, one)) is not None]
+            return max(changes, default=None)  # of two the later: with one factor of zeros the other one learns
     return None
 
 

@@ -168,11 +168,17 @@ def _with_what_came_before(answer: Answer, answers: Sequence[Answer]) -> Answer:
     """The same findings where they were seen first: then the recording still held what made the weights as they are."""
     later = answer.diagnosis
     for earlier in (one.diagnosis for one in answers if one is not answer and one.exact == answer.exact):
-        if [(one.kind, one.tensors, one.severity) for one in earlier.findings] == [
-            (one.kind, one.tensors, one.severity) for one in later.findings
-        ]:
+        if _told(earlier) == _told(later):
             return replace(answer, diagnosis=replace(later, findings=earlier.findings, graph=earlier.graph))
     return answer
+
+
+def _told(diagnosis: Diagnosis) -> dict[tuple[str, str], set[str]]:
+    """What is said of which tensors, on however many lines."""
+    found: dict[tuple[str, str], set[str]] = {}
+    for finding in diagnosis.findings:
+        found.setdefault((finding.kind, finding.severity), set()).update(finding.tensors)
+    return found
 
 
 def _badness(answer: Answer, elsewhere: Elsewhere) -> tuple[int, int, int]:

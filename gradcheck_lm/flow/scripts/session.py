@@ -197,6 +197,8 @@ class Session:
                 self.aside.add(look.place, self.questions.answer(look, []))
                 return
             self._turn.append(look)
+        if started.accumulates and self.steps is not None:
+            self.steps.after_backward()
         if not players and started.accumulates:
             self._close_turn()
             self._start_again()

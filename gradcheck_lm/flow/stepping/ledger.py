@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from gradcheck_lm.flow.findings.paths import at
 from gradcheck_lm.flow.watching.sites import Place
 
+PLACES = ("place", "replaced", "container", "loss", "filled", "made", "condition")  # fields that are such
 NOWHERE = -1  # a place that was not seen: before the watch began, or done without a call that tells
 
 
@@ -39,6 +40,8 @@ class Parameter:
     tie: int = NOWHERE  # another parameter that it was equal to, bit by bit, when first seen
     apart: bool = False  # and is not any more
     copy_of: int = NOWHERE  # another of the same values when first seen, not all alike, that an optimizer holds
+    made: int = NOWHERE  # the place that made the module which was given it, where that was seen
+    maker: str = ""  # the class of that module
     filled: int = NOWHERE  # the place that put the tensor itself, or its values, where it is
 
 
@@ -56,6 +59,8 @@ class Holder:
     maximize: bool = False
     restored: bool = False  # its state came from a checkpoint
     empty_state: bool = True  # it had no state at its first step
+    condition: int = NOWHERE  # of one that never stepped: the `if` around its step()
+    unmet: str = ""  # and what stands in it
 
 
 @dataclass(frozen=True)
@@ -280,3 +285,12 @@ class Ledger:
         """file:line of a place, "" where it was not seen."""
         place = self.place(index)
         return "" if place is None or not place.line else at(place.file, place.line)
+
+    def with_places_moved(self, first: int, to: int) -> Ledger:
+        """The same, where the places from `first` on stand from `to` on; for parameters and optimizers."""
+
+        def moved(one: Any) -> Any:
+            indices = {name: index for name in PLACES if (index := getattr(one, name, NOWHERE)) >= first}
+            return replace(one, **{name: index - first + to for name, index in indices.items()}) if indices else one
+
+        return replace(self, parameters=tuple(map(moved, self.parameters)), holders=tuple(map(moved, self.holders)))

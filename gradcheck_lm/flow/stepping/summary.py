@@ -8,6 +8,8 @@ from types import CodeType
 
 import torch
 
+from gradcheck_lm.flow.stepping.births import Births
+from gradcheck_lm.flow.stepping.conditions import condition_of_step
 from gradcheck_lm.flow.stepping.freezing import Freezing
 from gradcheck_lm.flow.stepping.ledger import (
     NOWHERE,
@@ -32,13 +34,20 @@ class Summary:
     """Everything that needs the live objects, read off them once."""
 
     def __init__(
-        self, log: Log, turns: Turns, modules: Modules, names: Mapping[int, str], code: CodeType | None
+        self,
+        log: Log,
+        turns: Turns,
+        modules: Modules,
+        names: Mapping[int, str],
+        code: CodeType | None,
+        births: Births,
     ) -> None:
         self.log = log
         self.turns = turns
         self.modules = modules
         self.names = names
         self.code = code
+        self.births = births
         self.places: list[Place] = [place_of(site) for site in log.sites]
         self.owners = Owners(modules.alive(), names)
         self._order = {owner.name: place for place, owner in enumerate(self.owners.found.values())}
@@ -55,7 +64,10 @@ class Summary:
         parameters = []
         for account in self.log.accounts:
             held_by = tuple(by_parameter.get(account.index, ()))
-            parameters.append(self._parameter(account.index, account.tensor, held_by, account.index in changed))
+            parameter = self._parameter(account.index, account.tensor, held_by, account.index in changed)
+            if (birth := self.births.of.get(account.index)) is not None:
+                parameter = replace(parameter, made=birth.place, maker=birth.maker)
+            parameters.append(parameter)
         freezing = Freezing(self.log, self.modules, self.owners, self.names, self._place_of_attribute)
         copied = copyings(self.log, self.modules.aliases, self._add)
         events = (*self.log.events, *freezing.events(), *copied, *more)
@@ -105,8 +117,16 @@ class Summary:
             maximize = any(bool(group.get("maximize")) for group in groups)
         return Holder(
             name or held.kind, held.kind, place, held.made, holds, rates, decay, maximize, held.restored,
-            held.empty_state,
+            held.empty_state, *(self._unmet(name) if not held.steps else ()),
         )  # fmt: skip
+
+    def _unmet(self, optimizer: str) -> tuple[int, str] | tuple[()]:
+        """Where, and under which condition, the program would have stepped."""
+        backward = next((event for event in self.log.events if isinstance(event, Backward) and event.place >= 0), None)
+        if backward is None or (not optimizer and len(self.turns.held) > 1):
+            return ()
+        found = condition_of_step(self.log.sites[backward.place].code.co_filename, optimizer)
+        return () if found is None else (self._add(found.place), found.text)
 
     @staticmethod
     def _told_apart(holders: list[Holder]) -> list[Holder]:

@@ -109,6 +109,7 @@ class Watcher:
             self._wraps.closed = True
             self.turns.remove()
             self.modules.remove()
+            self.passes.births.remove()
             self.log.guarded(self.log.settle)()
             self.log.guarded(self.shadows.settle)()
             if self.ranks is not None:
@@ -166,6 +167,6 @@ class Watcher:
             complete: nothing comes after it: the program ended, or whole steps were watched.
         """
         with torch._C.DisableTorchFunction():
-            summary = Summary(self.log, self.turns, self.modules, names or {}, code)
+            summary = Summary(self.log, self.turns, self.modules, names or {}, code, self.passes.births)
             found = summary.ledger([*self.losses.events(), *self.shadows.events()], complete=complete)
             return found if self.ranks is None else replace(found, ranks=self.ranks.found)

@@ -117,6 +117,25 @@ KIND = Kind(
             ),
         ),
         Cause(
+            "critic_in_the_policy_loss",
+            Text(
+                "A log-probability is multiplied by what a network gives that learns as well: this loss trains that "
+                "network too, to make its value large or small and not right.",
+                "対数確率に、別のネットワークの(学習対象の)出力が掛けられています。この損失はそのネットワークまで学習"
+                "させ、値を正しくするのではなく大きく、または小さくします。",
+            ),
+            (
+                Text(
+                    "detach the advantage in the policy's loss: (reward - value).detach() * log_prob",
+                    "方策の損失ではアドバンテージを切り離す: (reward - value).detach() * log_prob",
+                ),
+                Text(
+                    "the critic learns by a loss of its own: mse_loss(value, reward)",
+                    "クリティックは自分の損失で学習させる: mse_loss(value, reward)",
+                ),
+            ),
+        ),
+        Cause(
             "trained_though_frozen",
             Text(
                 "{parameter} was said to be frozen and is trained: {optimizer} changed it.",

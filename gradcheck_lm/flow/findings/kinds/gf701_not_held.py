@@ -180,6 +180,25 @@ KIND = Kind(
             ),
         ),
         Cause(
+            "made_anew",
+            Text(
+                "This layer is made anew in each step, with fresh random weights: backward() at {line} gives its "
+                "{count} parameters a gradient, no optimizer holds them, and the next step makes others.",
+                "この層はステップごとに新しい乱数の重みで作り直されます。{line} の backward() はその {count} 個の"
+                "パラメータに勾配を与えますが、どのオプティマイザもそれを持たず、次のステップでは別のものが作られます。",
+            ),
+            (
+                Text(
+                    "make it once, in __init__: self.layer = nn.Linear(...), and call self.layer(x) in forward",
+                    "__init__ で一度だけ作り(self.layer = nn.Linear(...))、forward では self.layer(x) を呼ぶ",
+                ),
+                Text(
+                    "make the optimizer after that, from model.parameters()",
+                    "その後で model.parameters() からオプティマイザを作る",
+                ),
+            ),
+        ),
+        Cause(
             "copy",
             Text(
                 "backward() at {line} gives a gradient to {parameters}, which no optimizer holds. They began as a copy "

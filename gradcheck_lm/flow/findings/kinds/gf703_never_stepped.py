@@ -85,6 +85,26 @@ KIND = Kind(
             ),
         ),
         Cause(
+            "condition_unmet",
+            Text(
+                "backward() at {line} gave a gradient to {parameters} {count} times, and step() of {optimizer}, which "
+                "holds them, stands under a condition that was never met: {condition}",
+                "{line} の backward() は {parameters} に {count} 回勾配を与えましたが、それを持つ {optimizer} の "
+                "step() は一度も成り立たなかった条件の下にあります: {condition}",
+            ),
+            (
+                Text(
+                    "with gradient accumulation: at most as many micro-batches as an epoch has, and one step for what "
+                    "is left at its end",
+                    "勾配累積では、累積の回数をエポックのバッチ数以下にし、最後の余りでも step() を呼ぶ",
+                ),
+                Text(
+                    "look at the numbers in the condition: what they count, and from where",
+                    "条件の中の数が何をどこから数えているかを調べる",
+                ),
+            ),
+        ),
+        Cause(
             "rate_zero",
             Text(
                 "{optimizer} stepped {steps} times with a rate of 0: gradients arrive and nothing moves.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from gradcheck_lm.flow.stepping.drafts import Draft, Reading, few
-from gradcheck_lm.flow.stepping.ledger import Backward, Step
+from gradcheck_lm.flow.stepping.ledger import NOWHERE, Backward, Step
 
 
 def ask(reading: Reading) -> list[Draft]:
@@ -49,8 +49,11 @@ def _waits(reading: Reading, number: int) -> Draft | None:
     names = reading.names(given)
     loss = (alone or losses)[0]
     values = {"line": reading.at(loss.place), "parameters": few(names), "optimizer": holder.name}
-    place = reading.made(number)
-    return Draft("never_stepped", place, "no_step", holder.kind, holder.made, names, severity, certainty, values)
+    cause, place = "no_step", reading.made(number)
+    if holder.condition != NOWHERE:
+        cause, place = "condition_unmet", holder.condition
+        values |= {"count": str(len(losses)), "condition": holder.unmet}
+    return Draft("never_stepped", place, cause, holder.kind, holder.made, names, severity, certainty, values)
 
 
 def _skipped(reading: Reading, number: int, turns: list[Step]) -> Draft | None:
