@@ -14,6 +14,7 @@ import torch
 from torch.optim.swa_utils import update_bn
 
 from gradcheck_lm.flow.stepping.accounts import version_of
+from gradcheck_lm.flow.stepping.functional import Functional
 from gradcheck_lm.flow.stepping.ledger import NOWHERE, Loading, Mode
 from gradcheck_lm.flow.stepping.loads import Aliases
 from gradcheck_lm.flow.stepping.log import Log
@@ -50,6 +51,7 @@ class Modules:
             int, tuple[weakref.ref[torch.nn.Module], int]
         ] = {}  # put in the place of another, or into a loaded one
         self.aliases = Aliases(log)
+        self.functional = Functional(log)
         self._states: dict[int, tuple[weakref.ref[torch.nn.Module], tuple[int, ...]]] = {}  # when it was last asked for
         self.refused: dict[tuple[int, str], int] = {}  # (module, attribute that looks like requires_grad) -> where
 
@@ -58,6 +60,7 @@ class Modules:
         guarded, module = self.log.guarded, torch.nn.Module
         self._hooks = [torch.nn.modules.module.register_module_forward_pre_hook(guarded(self._runs))]
         nothing = guarded(lambda token, result: None)
+        self.functional.install(wraps)
         wraps.attribute(module, "__setattr__", self._setting, nothing)
         wraps.attribute(module, "register_parameter", self._setting, nothing)
         wraps.attribute(module, "train", guarded(self._switching), nothing)
@@ -96,6 +99,8 @@ class Modules:
     def _runs(self, module: torch.nn.Module, inputs: Any) -> None:
         if self.ranks is not None:
             self.ranks.called(module, inputs)
+        if self.functional.place != NOWHERE:
+            self.functional.ran(module, sys._getframe(1))
         key = id(module)
         known = self.ran.get(key)
         if known is None or known() is not module:

@@ -12,7 +12,7 @@ import torch
 
 from gradcheck_lm.flow.stepping.by_hand import ByHand
 from gradcheck_lm.flow.stepping.edits import Edits
-from gradcheck_lm.flow.stepping.ledger import NOWHERE, Ledger
+from gradcheck_lm.flow.stepping.ledger import NOWHERE, Event, Ledger
 from gradcheck_lm.flow.stepping.log import Log, step_around
 from gradcheck_lm.flow.stepping.losses import Losses, without_gradient_in
 from gradcheck_lm.flow.stepping.modules import Modules
@@ -115,6 +115,10 @@ class Watcher:
             if self.ranks is not None:
                 self.log.guarded(self.ranks.gather)()
 
+    def _more(self) -> list[Event]:
+        """What is known of the whole of it only."""
+        return [*self.losses.events(), *self.shadows.events(), *self.modules.functional.events()]
+
     def _before_step(self) -> None:
         self.shadows.settle()
         self.modules.aliases.look(sys._getframe(1))
@@ -168,5 +172,5 @@ class Watcher:
         """
         with torch._C.DisableTorchFunction():
             summary = Summary(self.log, self.turns, self.modules, names or {}, code, self.passes.births)
-            found = summary.ledger([*self.losses.events(), *self.shadows.events()], complete=complete)
+            found = summary.ledger(self._more(), complete=complete)
             return found if self.ranks is None else replace(found, ranks=self.ranks.found)
