@@ -137,7 +137,7 @@ def _without_a_loss(session: Session) -> list[tuple[tuple[str, int], Diagnosis]]
 def _nothing(name: str, session: Session) -> str:
     if session.troubles:
         return f"{name} was not diagnosed: {session.troubles[0]}"
-    if session.steps is not None and (line := session.steps.functional_at()):
+    if session.steps is not None and (line := session.steps.watcher.modules.functional.asked_at()):
         return (
             f"{name} ended without calling backward(): it takes gradients with torch.func at {line}, and these go "
             "where its own lines put them, not into .grad: there is no loss whose gradients could be followed. Call "

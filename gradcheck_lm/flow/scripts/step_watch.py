@@ -12,14 +12,12 @@ from typing import Any
 import torch
 
 from gradcheck_lm.flow.findings.model import Finding
-from gradcheck_lm.flow.findings.paths import at
 from gradcheck_lm.flow.stepping.ledger import Ledger
 from gradcheck_lm.flow.stepping.log import Running
 from gradcheck_lm.flow.stepping.report import report_of
 from gradcheck_lm.flow.stepping.watcher import TOLD as TOLD
 from gradcheck_lm.flow.stepping.watcher import Watcher
 from gradcheck_lm.flow.watching.recorder import Recorder
-from gradcheck_lm.flow.watching.sites import line_of
 
 _GONE = "a tensor that is gone"
 _MOST = 400  # variables of a function in which models and optimizers are looked for
@@ -63,11 +61,6 @@ class StepWatch:
         self.idle = self._idle()
         missing = self.watcher.ranks.notes() if self.watcher.ranks is not None else []
         return [*(f"a step was not seen whole: {failure}" for failure in self.watcher.log.failures), *missing]
-
-    def functional_at(self) -> str:
-        """file:line at which the script takes gradients with torch.func, "" where it does not."""
-        place = self.watcher.modules.functional.place
-        return "" if place < 0 else at(*line_of(self.watcher.log.sites[place]))
 
     def stop(self) -> None:
         """See nothing more; the script may run on at full speed."""

@@ -12,18 +12,12 @@ import torch
 from torch._functorch import eager_transforms
 from torch.utils._pytree import tree_leaves
 
-from gradcheck_lm.flow.stepping.ledger import NOWHERE, Event
+from gradcheck_lm.flow.findings.paths import at
+from gradcheck_lm.flow.stepping.ledger import NOWHERE, Copying
 from gradcheck_lm.flow.stepping.log import Log
 from gradcheck_lm.flow.stepping.moves import alike, fingerprint, unchanged
 from gradcheck_lm.flow.stepping.wraps import Wraps
-
-
-@dataclass(frozen=True)
-class LeftBehind(Event):
-    """A module that runs with its own parameters, which stay as they are, while copies of them are trained."""
-
-    module: str = ""
-    trained: int = NOWHERE  # where torch.func is asked for the gradients
+from gradcheck_lm.flow.watching.sites import line_of
 
 
 @dataclass
@@ -79,7 +73,7 @@ class Functional:
             known = self._beside[id(module)] = Beside(weakref.ref(module), self.log.place(frame), first)
         known.runs += 1
 
-    def events(self) -> Iterator[LeftBehind]:
+    def events(self) -> Iterator[Copying]:
         """Modules of the shapes that are trained, whose own parameters did not move while those did."""
         pairs = zip(self._first, self._last, strict=True)
         if self.place == NOWHERE or not any(not alike(one, two) for one, two in pairs):
@@ -94,4 +88,9 @@ class Functional:
                 for tensor, (reference, values) in zip(own, one.first, strict=True)
             )
             if the_same and sorted(tensor.shape for tensor in own) == sorted(self._shapes):
-                yield LeftBehind(self.log.time, one.place, module=type(module).__name__, trained=self.place)
+                name = type(module).__name__
+                yield Copying(self.log.time, one.place, what="left behind", into=name, where=self.asked_at())
+
+    def asked_at(self) -> str:
+        """file:line that asks torch.func for gradients, "" where none does."""
+        return "" if self.place == NOWHERE else at(*line_of(self.log.sites[self.place]))

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from gradcheck_lm.flow.findings.paths import at
+from gradcheck_lm.flow.stepping.rows import Row
 from gradcheck_lm.flow.watching.sites import Place
 
 PLACES = ("place", "replaced", "container", "loss", "filled", "made", "condition")  # fields that are such
@@ -147,6 +148,20 @@ class Loading(Event):
 
 
 @dataclass(frozen=True)
+class Copying(Event):
+    """A module and what is copied into it, or was copied from it, otherwise than is meant.
+
+    what: "itself" (by the text, both are the same) | "aliased" (the other was put in its place) | "left behind" (copies
+        of its parameters are trained by torch.func, and it runs with its own)
+    """
+
+    what: str = "itself"
+    into: str = ""  # as it is written, or its class
+    source: str = ""
+    where: str = ""  # file:line that loads, or asks for the gradients
+
+
+@dataclass(frozen=True)
 class Mode(Event):
     """A norm or dropout that ran in another mode than the time before, or dropout that does not know the mode."""
 
@@ -229,22 +244,6 @@ class RankStep:
             name: tuple(value) if isinstance(value, list) else value for name, value in content.items()
         }
         return cls(**values)
-
-
-@dataclass(frozen=True)
-class Row:
-    """One parameter in one step: its gradient is from which losses, who did what with it, and how far it moved."""
-
-    step: int
-    parameter: str
-    optimizer: str
-    losses: tuple[str, ...]  # file:line of each backward() whose gradient was used
-    gradient_norm: float | None
-    cleared: str  # file:line of the last time it was cleared before these, "" for never
-    clipped: tuple[str, ...]
-    scaled: bool
-    rate: float | None
-    moved: float | None
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from weakref import WeakKeyDictionary
 
 import torch
 
-from gradcheck_lm.flow.stepping.ledger import Event
+from gradcheck_lm.flow.findings.paths import at
+from gradcheck_lm.flow.stepping.ledger import Copying
 from gradcheck_lm.flow.stepping.log import Log
 from gradcheck_lm.flow.stepping.text import Function, bodies, line_in, parsed, reached, walk
 from gradcheck_lm.flow.watching.sites import Place, frame_kind
@@ -24,19 +25,6 @@ _END = 1 << 30  # a line after all others
 _SELF = "self"
 _WORDS = ("load_state_dict", "zip")  # one of them stands in all that is looked for
 _LISTS = ("parameters", "named_parameters", "buffers", "state_dict", "values", "items")
-
-
-@dataclass(frozen=True)
-class Copying(Event):
-    """What the program's text says of a module that is loaded from a module.
-
-    what: "itself" (both are the same) | "aliased" (the other is put in its place, and has been)
-    """
-
-    what: str = "itself"
-    into: str = ""  # as it is written
-    source: str = ""
-    loaded: int = 0  # the line that loads
 
 
 @dataclass(frozen=True)
@@ -88,10 +76,12 @@ def copyings(log: Log, found: Aliases, add: Callable[[Place], int]) -> Iterator[
         if frame_kind(site.code) == _USER:
             ran.setdefault(site.code.co_filename, set()).add(site.code.co_firstlineno)
     for alias in found.found:
-        yield Copying(log.time, add(alias.place), "aliased", alias.into, alias.source, alias.loaded)
+        yield Copying(
+            log.time, add(alias.place), "aliased", alias.into, alias.source, at(alias.place.file, alias.loaded)
+        )
     for file, lines in ran.items():
         for place, module in loaded_from_itself(file, frozenset(lines)):
-            yield Copying(log.time, add(place), "itself", module, module, place.line)
+            yield Copying(log.time, add(place), "itself", module, module)
 
 
 class Aliases:
@@ -113,7 +103,7 @@ class Aliases:
             if frame_kind(frame.f_code) == _USER and len(frame.f_locals) <= _MOST:
                 for one in aliases(frame.f_code.co_filename):
                     if one.lines[0] <= frame.f_code.co_firstlineno <= one.lines[1]:
-                        self._ask(one, lambda name, at=frame: at.f_locals.get(name, at.f_globals.get(name)))
+                        self._ask(one, lambda name, now=frame: now.f_locals.get(name, now.f_globals.get(name)))
                 for value in list(frame.f_locals.values()):
                     for one in self._of(type(value)):
                         self._ask(one, lambda name, value=value: value if name == _SELF else None)

@@ -11,21 +11,13 @@ import torch
 from gradcheck_lm.flow.stepping.births import Births
 from gradcheck_lm.flow.stepping.conditions import condition_of_step
 from gradcheck_lm.flow.stepping.freezing import Freezing
-from gradcheck_lm.flow.stepping.ledger import (
-    NOWHERE,
-    Backward,
-    Clearing,
-    Event,
-    Holder,
-    Ledger,
-    Parameter,
-    Row,
-)
+from gradcheck_lm.flow.stepping.ledger import NOWHERE, Backward, Clearing, Event, Holder, Ledger, Parameter
 from gradcheck_lm.flow.stepping.loads import copyings
 from gradcheck_lm.flow.stepping.log import Log
 from gradcheck_lm.flow.stepping.modules import Modules
 from gradcheck_lm.flow.stepping.moves import alike
 from gradcheck_lm.flow.stepping.owners import Owner, Owners, assignment_place, constructor_place, container_place
+from gradcheck_lm.flow.stepping.rows import Row
 from gradcheck_lm.flow.stepping.turns import Held, Turns, rates_of
 from gradcheck_lm.flow.watching.sites import Place, place_of
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 
 from gradcheck_lm.flow.stepping.drafts import Draft, Reading, few
-from gradcheck_lm.flow.stepping.functional import LeftBehind
-from gradcheck_lm.flow.stepping.ledger import NOWHERE, Backward, Step
+from gradcheck_lm.flow.stepping.ledger import NOWHERE, Backward, Copying, Step
 
 
 def ask(reading: Reading) -> list[Draft]:
@@ -108,8 +107,8 @@ def _left_behind(reading: Reading) -> list[Draft]:
         return []
     drafts: dict[int, Draft] = {}
     for event in reading.ledger.events:
-        if isinstance(event, LeftBehind):
-            values = {"module": event.module, "line": reading.at(event.trained)}
+        if isinstance(event, Copying) and event.what == "left behind":
+            values = {"module": event.into, "line": event.where}
             draft = Draft(
                 "never_stepped", event.place, "copy_trained", "forward", event.time, (), "warning", "likely", values
             )

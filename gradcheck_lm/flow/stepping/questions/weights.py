@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import itertools
 
-from gradcheck_lm.flow.findings.paths import at as at_line
 from gradcheck_lm.flow.stepping.drafts import Draft, Reading, few
-from gradcheck_lm.flow.stepping.ledger import NOWHERE, Loading, Mode
-from gradcheck_lm.flow.stepping.loads import Copying
+from gradcheck_lm.flow.stepping.ledger import NOWHERE, Copying, Loading, Mode
 
 
 def ask(reading: Reading) -> list[Draft]:
@@ -57,11 +55,11 @@ def _copying(reading: Reading) -> list[Draft]:
     drafts = {
         reading.at(event.place): Draft(
             "overwritten", event.place, "aliased", "=", event.time, (), "warning", "certain",
-            {"module": event.into, "source": event.source, "line": _beside(reading, event)},
+            {"module": event.into, "source": event.source, "line": event.where},
         )
         for event in aliased
     }  # fmt: skip
-    told = {_beside(reading, event) for event in aliased}  # where the two are one, this is what comes of it
+    told = {event.where for event in aliased}  # where the two are one, this is what comes of it
     itself = [(event.place, event.time, event.who) for event in _loads(reading, "module") if event.itself]
     written = {reading.at(event.place): event.into for event in copied if event.what == "itself"}
     itself += [(event.place, event.time, event.into) for event in copied if event.what == "itself"]
@@ -74,12 +72,6 @@ def _copying(reading: Reading) -> list[Draft]:
             )
             drafts.setdefault(at, draft)
     return list(drafts.values())
-
-
-def _beside(reading: Reading, event: Copying) -> str:
-    """file:line of another line of the same file."""
-    place = reading.ledger.places[event.place]
-    return at_line(place.file, event.loaded)
 
 
 def _undone(reading: Reading) -> list[Draft]:
