@@ -70,6 +70,7 @@ def test_a_module_that_is_run_while_its_copies_learn(step: str, tmp_path: Path) 
         "    params = moved(params, 0.1)\n    model.load_state_dict(params)\n    model(x)\n",
         "    moved(params, 0.0)\n    model(x)\n",  # gradients are looked at, and nothing is trained
         "    params = moved(params, 0.1)\nmodel(x)\n",  # once, at the end: to compare with
+        "    vmap(moved, in_dims=(0, None))({name: torch.stack([one, one]) for name, one in params.items()}, 0.1)\n",
     ],
 )
 def test_others_have_no_finding_and_are_told_what_is_known(loop: str, tmp_path: Path) -> None:

@@ -51,12 +51,13 @@ class Functional:
         _, argnums, _, args, _ = arguments
         wanted = [args[one] for one in ((argnums,) if isinstance(argnums, int) else argnums)]
         leaves = [one for one in tree_leaves(wanted) if isinstance(one, torch.Tensor)]
+        self.place = self.log.place(frame) if self.place == NOWHERE else self.place
         if any(torch._C._functorch.is_functorch_wrapped_tensor(one) for one in leaves):
             return  # of another transform around it: there are no values to read
         values = [fingerprint(one) for one in leaves]
         shapes = [one.shape for one in leaves]
-        if self.place == NOWHERE:
-            self.place, self._shapes, self._first = self.log.place(frame), shapes, values
+        if not self._first:
+            self._shapes, self._first = shapes, values
         if shapes == self._shapes:
             self._last = values
 
