@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gradcheck_lm.flow.findings.paths import at
+from gradcheck_lm.flow.stepping.rank_steps import RankStep as RankStep
 from gradcheck_lm.flow.stepping.rows import Row
 from gradcheck_lm.flow.watching.sites import Place
 
@@ -189,6 +190,21 @@ class FrozenFresh(Event):
 
 
 @dataclass(frozen=True)
+class Thawed(Event):
+    """All that one line had frozen asks for a gradient again, before anything was trained."""
+
+    frozen: int = NOWHERE  # the place that froze it
+    tensors: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Schedule(Event):
+    """A scheduler was made that multiplies the rate by 0."""
+
+    kind: str = ""  # its class
+
+
+@dataclass(frozen=True)
 class SameBatch(Event):
     """Two workers of a loader gave the same batch."""
 
@@ -205,45 +221,6 @@ class Forgotten(Event):
     leaves: tuple[int, ...] = ()
     read: bool = False  # printed, kept, or turned into a plain number
     times: int = 1
-
-
-@dataclass(frozen=True)
-class RankStep:
-    """One step of one rank, as hashes that equal tensors share; a tuple has one for each tensor of the optimizer."""
-
-    rank: int
-    holder: int
-    number: int  # of the optimizer, from 0
-    place: int = NOWHERE  # of the step(): the others' places are their own
-    leaves: tuple[int, ...] = ()
-    before: tuple[int, ...] = ()  # the parameters
-    given: tuple[int, ...] = ()  # the gradients when backward() had ended
-    used: tuple[int, ...] = ()  # the gradients when the step began
-    after: tuple[int, ...] = ()
-    batch: int = 0  # what the first module was called with; 0 where that says nothing
-    batch_place: int = NOWHERE
-    rates: tuple[float, ...] = ()
-    wrapped: bool = False  # DistributedDataParallel is there
-    passed_by: int = NOWHERE  # where the module inside it was called
-    averaged: bool = False  # the program called all_reduce
-    replaced: int = NOWHERE  # where something was put in the place of a tensor last
-
-    @property
-    def turn(self) -> tuple[int, int]:
-        """Which step it is."""
-        return self.holder, self.number
-
-    def plain(self) -> dict[str, Any]:
-        """As JSON types."""
-        return asdict(self)
-
-    @classmethod
-    def of(cls, content: Mapping[str, Any]) -> RankStep:
-        """From `plain`."""
-        values: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value for name, value in content.items()
-        }
-        return cls(**values)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import torch
 
 from gradcheck_lm.flow.stepping.by_hand import ByHand
 from gradcheck_lm.flow.stepping.edits import Edits
+from gradcheck_lm.flow.stepping.freezing import Thawing
 from gradcheck_lm.flow.stepping.ledger import NOWHERE, Event, Ledger
 from gradcheck_lm.flow.stepping.log import Log, step_around
 from gradcheck_lm.flow.stepping.losses import Losses, without_gradient_in
@@ -19,6 +20,7 @@ from gradcheck_lm.flow.stepping.modules import Modules
 from gradcheck_lm.flow.stepping.passes import OnBackward, Passes
 from gradcheck_lm.flow.stepping.ranks import Ranks
 from gradcheck_lm.flow.stepping.scaling import Scaling
+from gradcheck_lm.flow.stepping.schedules import Schedules
 from gradcheck_lm.flow.stepping.shadows import Shadows
 from gradcheck_lm.flow.stepping.summary import Summary
 from gradcheck_lm.flow.stepping.turns import OnStep, Turns
@@ -35,8 +37,10 @@ _IN_PLACE = (
 )
 _OF_LISTS = "lerp_ mul_ div_ add_ sub_ copy_ zero_ neg_ clamp_min_ clamp_max_"
 # the functions that `Watcher.told` wants to hear of before they run
+_SWITCHES = frozenset([_TENSOR.requires_grad.__set__, _TENSOR.requires_grad_])  # type: ignore[attr-defined]
 TOLD = (
     READS
+    | _SWITCHES
     | {SET, SET_DATA}
     | {getattr(_TENSOR, name) for name in _IN_PLACE.split() if hasattr(_TENSOR, name)}
     | {getattr(torch, name) for one in _OF_LISTS.split() if hasattr(torch, name := f"_foreach_{one}")}
@@ -72,6 +76,8 @@ class Watcher:
         self.passes.on_backward, self.turns.on_step = on_backward, on_step
         self.losses = Losses(self.log)
         self.workers = Workers(self.log)
+        self.schedules = Schedules(self.log)
+        self.thawing = Thawing(self.log)
         self.turns.before_first_step = self.modules.note_ties
         self.by_hand = ByHand(self.log)
         self.shadows = Shadows(self.log, self.turns.all_indices)
@@ -86,7 +92,7 @@ class Watcher:
 
     def __enter__(self) -> Watcher:
         modules, optimizers = self._given
-        for part in (self.passes, self.edits, self.turns, self.modules, self.scaling, self.workers):
+        for part in (self.passes, self.edits, self.turns, self.modules, self.scaling, self.workers, self.schedules):
             part.install(self._wraps)
         if self.ranks is not None:
             self.ranks.install(self._wraps)
@@ -117,7 +123,8 @@ class Watcher:
 
     def _more(self) -> list[Event]:
         """What is known of the whole of it only."""
-        return [*self.losses.events(), *self.shadows.events(), *self.modules.functional.events()]
+        aside = (self.thawing, self.shadows, self.modules.functional)
+        return [*self.losses.events(), *(event for part in aside for event in part.events())]
 
     def _before_step(self) -> None:
         self.shadows.settle()
@@ -130,6 +137,10 @@ class Watcher:
     def _told(self, func: Any, args: tuple[Any, ...], frame: FrameType, kwargs: Mapping[str, Any]) -> None:
         if func in ByHand.DROPOUTS:
             self.by_hand.dropped(func, args, kwargs, frame)
+            return
+        if func in _SWITCHES:
+            on = args[1] if len(args) > 1 else kwargs.get("requires_grad", True)
+            self.thawing.switched(args[0], bool(on), self.log.place(frame))
             return
         if func in READS:
             self.losses.read(args[0])

@@ -122,6 +122,24 @@ KIND = Kind(
             ),
         ),
         Cause(
+            "factor_zero",
+            Text(
+                "{scheduler} multiplies the rate by 0: from its first turn on nothing is trained, and no later turn "
+                "brings it back.",
+                "{scheduler} は学習率に 0 を掛けます。最初に適用された時点から学習は止まり、以後も戻りません。",
+            ),
+            (
+                Text(
+                    "gamma is the factor that is left: 0.1 for a tenth, 1 for no decay",
+                    "gamma は残す割合: 10 分の 1 にするなら 0.1、減衰なしなら 1",
+                ),
+                Text(
+                    "to keep the rate, make no scheduler",
+                    "学習率を変えないならスケジューラを作らない",
+                ),
+            ),
+        ),
+        Cause(
             "scaler_skips",
             Text(
                 "The GradScaler skipped all {steps} steps of {optimizer}, for the gradients held infinity or "

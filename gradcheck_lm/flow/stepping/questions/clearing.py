@@ -71,11 +71,12 @@ def _in_a_closure(reading: Reading) -> list[Draft]:
         if loss.inside is None:
             continue
         last = max((step.time for step in reading.steps if step.time < loss.time), default=-1)
+        held = reading.ledger.holders[loss.inside].holds  # an input that is differentiated too is nobody's to clear
         again = {
             index
             for index, contents in loss.onto.items()
             for time in contents
-            if time > last and reading.backwards[time].inside == loss.inside
+            if index in held and time > last and reading.backwards[time].inside == loss.inside
         }
         if again:
             names, values = reading.names(again), {"optimizer": reading.ledger.holders[loss.inside].name}

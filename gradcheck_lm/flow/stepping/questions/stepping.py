@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from gradcheck_lm.flow.stepping.drafts import Draft, Reading, few
-from gradcheck_lm.flow.stepping.ledger import NOWHERE, Backward, Copying, Step
+from gradcheck_lm.flow.stepping.ledger import NOWHERE, Backward, Copying, Schedule, Step
 
 
 def ask(reading: Reading) -> list[Draft]:
@@ -22,7 +22,17 @@ def ask(reading: Reading) -> list[Draft]:
             draft = _without_effect(reading, number, taken) or _closure_alone(reading, number, taken)
         if draft is not None:
             found.append(draft)
-    return found
+    return [*found, *_to_zero(reading)]
+
+
+def _to_zero(reading: Reading) -> list[Draft]:
+    """A scheduler whose factor is 0: the rate is 0 from its first turn on, and stays so."""
+    return [
+        Draft("never_stepped", event.place, "factor_zero", event.kind, event.time, (), "warning", "certain",
+              {"scheduler": event.kind})
+        for event in reading.ledger.events
+        if isinstance(event, Schedule)
+    ]  # fmt: skip
 
 
 def _waits(reading: Reading, number: int) -> Draft | None:
