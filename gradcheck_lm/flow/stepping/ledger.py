@@ -8,6 +8,7 @@ from typing import Any
 
 from gradcheck_lm.flow.findings.paths import at
 from gradcheck_lm.flow.stepping.rank_steps import RankStep as RankStep
+from gradcheck_lm.flow.stepping.rows import Row
 from gradcheck_lm.flow.watching.sites import Place
 
 PLACES = ("place", "replaced", "container", "loss", "filled", "made", "condition")  # fields that are such
@@ -103,13 +104,10 @@ class Clearing(Event):
 
 @dataclass(frozen=True)
 class Change(Event):
-    """Gradients clipped, unscaled or changed by hand; weights pulled to those of a copy, or pushed uphill; averages.
+    """Gradients clipped, unscaled or changed by hand; weights pulled to those of a copy, or pushed uphill; averages."""
 
-    what: "clipped" | "unscaled" | "updated" (the scaler) | "by hand" | "pulled" or "uphill" (weights) |
-        "repelled" (averages that move away from these weights, by `limit` of the way)
-    """
-
-    what: str = "clipped"
+    # "clipped" | "unscaled" | "updated" (the scaler) | "by hand" | "pulled" or "uphill" (weights)
+    what: str = "clipped"  # | "repelled" (averages that move away from these weights, which count `limit` times)
     count: int = 0  # tensors that it was given
     contents: Mapping[int, tuple[int, ...]] = field(default_factory=dict)  # those with a gradient, and what is in it
     without: tuple[int, ...] = ()  # those without
@@ -147,6 +145,21 @@ class Loading(Event):
     expected: int = 0
     has_state: bool = False  # of a file: an optimizer's state lies in it
     overwritten: tuple[int, ...] = ()  # changed between loading and their first use, by something else than a step
+    itself: bool = False  # what was loaded are the module's own tensors, as they are
+
+
+@dataclass(frozen=True)
+class Copying(Event):
+    """A module and what is copied into it, or was copied from it, otherwise than is meant.
+
+    what: "itself" (by the text, both are the same) | "aliased" (the other was put in its place) | "left behind" (copies
+        of its parameters are trained by torch.func, and it runs with its own)
+    """
+
+    what: str = "itself"
+    into: str = ""  # as it is written, or its class
+    source: str = ""
+    where: str = ""  # file:line that loads, or asks for the gradients
 
 
 @dataclass(frozen=True)
@@ -208,22 +221,6 @@ class Forgotten(Event):
     leaves: tuple[int, ...] = ()
     read: bool = False  # printed, kept, or turned into a plain number
     times: int = 1
-
-
-@dataclass(frozen=True)
-class Row:
-    """One parameter in one step: its gradient is from which losses, who did what with it, and how far it moved."""
-
-    step: int
-    parameter: str
-    optimizer: str
-    losses: tuple[str, ...]  # file:line of each backward() whose gradient was used
-    gradient_norm: float | None
-    cleared: str  # file:line of the last time it was cleared before these, "" for never
-    clipped: tuple[str, ...]
-    scaled: bool
-    rate: float | None
-    moved: float | None
 
 
 @dataclass(frozen=True)

@@ -11,20 +11,13 @@ import torch
 from gradcheck_lm.flow.stepping.births import Births
 from gradcheck_lm.flow.stepping.conditions import condition_of_step
 from gradcheck_lm.flow.stepping.freezing import Freezing
-from gradcheck_lm.flow.stepping.ledger import (
-    NOWHERE,
-    Backward,
-    Clearing,
-    Event,
-    Holder,
-    Ledger,
-    Parameter,
-    Row,
-)
+from gradcheck_lm.flow.stepping.ledger import NOWHERE, Backward, Clearing, Event, Holder, Ledger, Parameter
+from gradcheck_lm.flow.stepping.loads import copyings
 from gradcheck_lm.flow.stepping.log import Log
 from gradcheck_lm.flow.stepping.modules import Modules
 from gradcheck_lm.flow.stepping.moves import alike
 from gradcheck_lm.flow.stepping.owners import Owner, Owners, assignment_place, constructor_place, container_place
+from gradcheck_lm.flow.stepping.rows import Row
 from gradcheck_lm.flow.stepping.turns import Held, Turns, rates_of
 from gradcheck_lm.flow.watching.sites import Place, place_of
 
@@ -68,7 +61,8 @@ class Summary:
                 parameter = replace(parameter, made=birth.place, maker=birth.maker)
             parameters.append(parameter)
         freezing = Freezing(self.log, self.modules, self.owners, self.names, self._place_of_attribute)
-        events = (*self.log.events, *freezing.events(), *more)
+        copied = copyings(self.log, self.modules.aliases, self._add)
+        events = (*self.log.events, *freezing.events(), *copied, *more)
         for one, two in self.modules.ties:
             pair = self.log.accounts[one].tensor, self.log.accounts[two].tensor
             if pair[0] is not None and pair[1] is not None:
@@ -198,6 +192,7 @@ class Summary:
         return self._add(assignment_place(attribute, dict.fromkeys(files)))
 
     def _add(self, place: Place | None) -> int:
+        """A place as an index into `places`."""
         if place is None:
             return NOWHERE
         if place not in self.places:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import CodeType, FrameType, TracebackType
@@ -12,7 +13,7 @@ import torch
 from gradcheck_lm.flow.stepping.by_hand import ByHand
 from gradcheck_lm.flow.stepping.edits import Edits
 from gradcheck_lm.flow.stepping.freezing import Thawing
-from gradcheck_lm.flow.stepping.ledger import NOWHERE, Ledger
+from gradcheck_lm.flow.stepping.ledger import NOWHERE, Event, Ledger
 from gradcheck_lm.flow.stepping.log import Log, step_around
 from gradcheck_lm.flow.stepping.losses import Losses, without_gradient_in
 from gradcheck_lm.flow.stepping.modules import Modules
@@ -80,7 +81,7 @@ class Watcher:
         self.turns.before_first_step = self.modules.note_ties
         self.by_hand = ByHand(self.log)
         self.shadows = Shadows(self.log, self.turns.all_indices)
-        self.turns.before_step = self.shadows.settle
+        self.turns.before_step = self._before_step
         self.turns.others = lambda: [*self.modules.parameters(), *self.by_hand.sources()]
         self.ranks = Ranks(self.log) if ranks else None
         if self.ranks is not None:
@@ -119,6 +120,15 @@ class Watcher:
             self.log.guarded(self.shadows.settle)()
             if self.ranks is not None:
                 self.log.guarded(self.ranks.gather)()
+
+    def _more(self) -> list[Event]:
+        """What is known of the whole of it only."""
+        aside = (self.thawing, self.shadows, self.modules.functional)
+        return [*self.losses.events(), *(event for part in aside for event in part.events())]
+
+    def _before_step(self) -> None:
+        self.shadows.settle()
+        self.modules.aliases.look(sys._getframe(1))
 
     def told(self, func: Any, args: tuple[Any, ...], frame: FrameType, kwargs: Mapping[str, Any] | None = None) -> None:
         """A recorder hands over what it sees of `TOLD`: what is changed by hand, numbers that are read, dropout."""
@@ -173,6 +183,5 @@ class Watcher:
         """
         with torch._C.DisableTorchFunction():
             summary = Summary(self.log, self.turns, self.modules, names or {}, code, self.passes.births)
-            more = [*self.losses.events(), *self.thawing.events(), *self.shadows.events()]
-            found = summary.ledger(more, complete=complete)
+            found = summary.ledger(self._more(), complete=complete)
             return found if self.ranks is None else replace(found, ranks=self.ranks.found)

@@ -185,6 +185,25 @@ KIND = Kind(
             ),
         ),
         Cause(
+            "copy_trained",
+            Text(
+                "{module} runs here with its own parameters, which never change: what torch.func gives gradients for "
+                "at {line}, and what moves, are other tensors of the same shapes.",
+                "ここで実行される {module} は自身のパラメータを使い、それは変わりません。{line} で torch.func が勾配"
+                "を与え、更新されているのは、同じ形の別のテンソルです。",
+            ),
+            (
+                Text(
+                    "run it with what is trained: torch.func.functional_call(model, params, (inputs,))",
+                    "学習しているもので実行する: torch.func.functional_call(model, params, (inputs,))",
+                ),
+                Text(
+                    "or put the trained values back first: model.load_state_dict(params, strict=False)",
+                    "または、先に学習した値を戻す: model.load_state_dict(params, strict=False)",
+                ),
+            ),
+        ),
+        Cause(
             "closure_alone",
             Text(
                 "step() of {optimizer} evaluates this closure at several points and wants a gradient at each, and no "

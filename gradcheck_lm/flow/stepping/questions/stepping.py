@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 
 from gradcheck_lm.flow.stepping.drafts import Draft, Reading, few
-from gradcheck_lm.flow.stepping.ledger import NOWHERE, Backward, Schedule, Step
+from gradcheck_lm.flow.stepping.ledger import NOWHERE, Backward, Copying, Schedule, Step
 
 
 def ask(reading: Reading) -> list[Draft]:
     """never_stepped, one finding an optimizer."""
-    found = []
+    found = _left_behind(reading)
     for number in range(len(reading.ledger.holders)):
         turns = [step for step in reading.steps if step.holder == number]
         taken = [step for step in turns if not step.skipped]
@@ -109,3 +109,18 @@ def _closure_alone(reading: Reading, number: int, taken: list[Step]) -> Draft | 
     names = reading.names(first.used)
     op = f"{holder.kind}.step"
     return Draft("never_stepped", first.place, "closure_alone", op, first.time, names, values=values)
+
+
+def _left_behind(reading: Reading) -> list[Draft]:
+    """Without backward(): copies of a module's parameters are trained, and the module itself is run."""
+    if reading.backwards:
+        return []
+    drafts: dict[int, Draft] = {}
+    for event in reading.ledger.events:
+        if isinstance(event, Copying) and event.what == "left behind":
+            values = {"module": event.into, "line": event.where}
+            draft = Draft(
+                "never_stepped", event.place, "copy_trained", "forward", event.time, (), "warning", "likely", values
+            )
+            drafts.setdefault(event.place, draft)
+    return list(drafts.values())
