@@ -1,7 +1,7 @@
 """Training scripts after public threads, written by somebody who had not seen the debugger: is the guilty line first?
 
 `answers.json` says of each broken one which lines a person would change, what is wrong, after which thread it was
-written, and how well it is found today: "first", "seen" (told, and not first) or "missed"; `--overwrite` writes it anew.
+written, and how well it is found: "first", "seen" (told, and not first) or "missed"; `--overwrite` writes it anew.
 """
 
 from __future__ import annotations
