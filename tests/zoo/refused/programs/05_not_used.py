@@ -1,6 +1,7 @@
-# error: One of the differentiated Tensors appears to not have been used in the graph
+# error: The differentiated Tensor at index 0 appears to not have been used in the graph
 # kind: constant
 # raised: error
+# also: in older torch `One of the differentiated Tensors appears to not have been used in the graph`
 # en: `torch.autograd.grad` was asked about a tensor that the loss does not depend on. `allow_unused=True` gives None and the dependence is still missing.
 # ja: `torch.autograd.grad` に、損失が依存していないテンソルを渡しました。`allow_unused=True` なら None になりますが、依存がないことは同じです。
 import torch

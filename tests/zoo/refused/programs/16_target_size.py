@@ -1,4 +1,4 @@
-# error: Using a target size that is different to the input size. This will likely lead to incorrect results due to broadcasting.
+# error: Using a target size ... that is different to the input size
 # kind: suspicious_shape
 # raised: warning
 # en: A warning, and the training goes on: (N, 1) predictions against (N,) targets compare every prediction with every target, and the mean is learnt.
