@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gradcheck_lm.bench.architecture import write_architecture
 from gradcheck_lm.bench.options_page import options_page
+from gradcheck_lm.bench.pages.errors import errors_page
 from gradcheck_lm.errors import GradcheckLMError
 from gradcheck_lm.files import write_text_atomic
 from gradcheck_lm.flow.findings.explain import markdown
@@ -30,6 +31,7 @@ class Program:
 def write_docs(out: str | Path) -> list[Path]:
     """Write the generated pages; gives their paths."""
     pages = {"findings.md": findings_page(), "options.md": options_page()}
+    pages |= {"errors.md": errors_page(), "errors.ja.md": errors_page("ja")}
     return [*(write_text_atomic(Path(out) / name, text) for name, text in pages.items()), *write_architecture(out)]
 
 

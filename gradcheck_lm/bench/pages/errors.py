@@ -17,21 +17,18 @@ _TITLE = Text("Errors by their text", "エラー文から探す")
 _OTHER = Text("[日本語](errors.ja.md)", "[English](errors.md)")
 _INTRODUCTION = Text(
     "Look for the message that you got. Each program here is whole: paste it into `train.py`, and it gives that "
-    "message; the second one gives none. Between them stands what `python -m gradcheck_lm run --explain train"
-    ".py` prints of the "
-    "first. On a script of your own it is the same command; the script is not changed "
-    "([how to install](index.md#install)).",
-    "出たメッセージを探してください。プログラムはどれもそのまま動きます。`train.py` に貼り付けて実行すると、"
-    "そのメッセージが"
-    "出ます。二つ目では出ません。間にあるのは、一つ目を `python -m gradcheck_lm run --explain train.py` で実"
-    "行したときの"
-    "表示です。自分のスクリプトでも同じコマンドを使います。スクリプトは書き換えません"
-    "([導入のしかた](index.md#install))。",
+    "message; the second one gives none. Between them stands what `python -m gradcheck_lm run --explain train.py` "
+    "prints of the first (of a warning, without `--explain`). On a script of your own it is the same command; the "
+    "script is not changed ([how to install](index.md#install)).",
+    "出たメッセージを探してください。プログラムはどれもそのまま動きます。`train.py` に貼り付けて実行すると、その"
+    "メッセージが出ます。二つ目では出ません。間にあるのは、一つ目を `python -m gradcheck_lm run --explain train.py` で"
+    "実行したときの表示です(警告では `--explain` なし)。自分のスクリプトでも同じコマンドを使います。スクリプトは"
+    "書き換えません([導入のしかた](index.md#install))。",
 )
 _ERRORS = Text("Errors", "エラー")
 _WARNINGS = Text("Warnings, and advice that cuts", "警告と、勾配を切る助言")
 _SILENT = Text("Nothing is printed, and it does not learn", "何も表示されず、学習もしない")
-_KIND = Text("It is the kind", "種類は")
+_KIND = Text("It is the kind {}.", "種類は {} です。")
 _SAYS = Text("says:", "の表示:")
 _WRITE = Text("Instead:", "代わりに:")
 _FOLLOWED = Text("With the advice followed, `train.py`:", "助言に従った `train.py`:")
@@ -76,7 +73,8 @@ class Entry:
     @property
     def title(self) -> str:
         """The message, and in which case of it."""
-        return f"`{self.error}`" + (f", {self.also}" if self.also else "")
+        quoted = f"`` {self.error} ``" if "`" in self.error else f"`{self.error}`"
+        return quoted + (f", {self.also}" if self.also else "")
 
 
 def entries(folder: Path = PROGRAMS) -> list[Entry]:
@@ -132,10 +130,12 @@ def _anchor(entry: Entry) -> str:
 def _section(entry: Entry, language: str) -> list[str]:
     kind = KINDS[entry.kind]
     lines = ["", f'<a id="{_anchor(entry)}"></a>', "", f"## {entry.title}", "", entry.about.say(language)]
-    lines += ["", f"{_KIND.say(language)} [{kind.code} {kind.name}](findings.md#{kind.code})."]
+    lines += ["", _KIND.say(language).format(f"[{kind.code} {kind.name}](findings.md#{kind.code})")]
     if entry.raised == "advice":
         lines += ["", _FOLLOWED.say(language)]
     lines += ["", "```python", entry.broken.rstrip(), "```"]
-    lines += ["", f"`python -m gradcheck_lm run --explain train.py` {_SAYS.say(language)}"]
-    lines += ["", "```text", told(entry.broken, language=language), "```"]
+    explain = entry.raised == "error"  # what raises nothing is told by the plain command
+    command = f"python -m gradcheck_lm run {'--explain ' if explain else ''}train.py"
+    lines += ["", f"`{command}` {_SAYS.say(language)}"]
+    lines += ["", "```text", told(entry.broken, language=language, explain=explain), "```"]
     return [*lines, "", _WRITE.say(language), "", "```python", entry.instead.rstrip(), "```"]
