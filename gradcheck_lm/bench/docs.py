@@ -10,6 +10,7 @@ from gradcheck_lm.bench.architecture import write_architecture
 from gradcheck_lm.bench.options_page import options_page
 from gradcheck_lm.bench.pages.bugs import bugs_page, linked
 from gradcheck_lm.bench.pages.errors import errors_page
+from gradcheck_lm.bench.pages.notebooks import write_notebooks
 from gradcheck_lm.errors import GradcheckLMError
 from gradcheck_lm.files import write_text_atomic
 from gradcheck_lm.flow.findings.explain import markdown
@@ -32,7 +33,8 @@ def write_docs(out: str | Path) -> list[Path]:
     """Write the generated pages; gives their paths."""
     pages = {"findings.md": findings_page(), "options.md": options_page()}
     pages |= {"errors.md": errors_page(), "errors.ja.md": errors_page("ja"), "bugs.md": bugs_page()}
-    return [*(write_text_atomic(Path(out) / name, text) for name, text in pages.items()), *write_architecture(out)]
+    written = [write_text_atomic(Path(out) / name, text) for name, text in pages.items()]
+    return [*written, *write_notebooks(Path(out) / "notebooks"), *write_architecture(out)]
 
 
 def read_program(path: Path) -> Program:
