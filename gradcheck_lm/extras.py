@@ -6,13 +6,14 @@ The name alone would ask an index, and whoever holds the name there would be ins
 from __future__ import annotations
 
 import importlib.metadata
-import json
 import shlex
 from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
+
+from gradcheck_lm.foreign import parse_json
 
 NAME = "gradcheck_lm"
 
@@ -62,8 +63,8 @@ def _origin() -> dict[str, Any] | None:
     if text is None:
         return None
     try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
+        found = parse_json(text)
+    except ValueError:
         return None
     return found if isinstance(found, dict) and isinstance(found.get("url"), str) else None
 

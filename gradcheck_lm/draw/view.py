@@ -174,8 +174,7 @@ def of(subject: Diagnosis | StepReport | View, language: str = "en") -> View:
     if isinstance(subject, StepReport):
         return _of_steps(subject, language)
     total = asked_count(subject)
-    # a loss of several numbers has no value, of an addend none may be kept: that is no NaN, which is a finding
-    not_finite = any(finding.kind == "non_finite" for finding in subject.findings)
+    not_finite = any(finding.kind == "non_finite" for finding in subject.findings)  # else NaN is a value not known
     return View(
         language=language,
         about="diagnosis",

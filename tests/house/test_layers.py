@@ -13,7 +13,7 @@ PACKAGE = Path(gradcheck_lm.__file__).parent
 FOUNDATION = {"errors", "extras", "files", "bounds", "foreign", "display", "options"}
 ALLOWED: dict[str, set[str]] = {
     "errors": set(),
-    "extras": set(),
+    "extras": {"foreign"},
     "files": set(),
     "bounds": {"errors"},
     "display": {"files"},
