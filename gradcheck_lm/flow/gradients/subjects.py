@@ -11,7 +11,6 @@ import torch
 
 from gradcheck_lm.errors import TraceError
 
-
 # run asks about these by itself; here only the model knows their names
 _FOR_OPTIMIZER = '; of an optimizer: [one for group in optimizer.param_groups for one in group["params"]]'
 
@@ -147,8 +146,8 @@ def _number(value: Any, name: str, finite: bool) -> torch.Tensor | float:
             )
         if value.is_meta:
             raise TraceError(
-                f"{name} is on the device meta: it has a shape and no number, and so have all gradients. Make model and "
-                "batch on the cpu, as small as you like."
+                f"{name} is on the device meta: it has a shape and no number, and so have all gradients. Make model "
+                "and batch on the cpu, as small as you like."
             )
         number = float(value.detach()) if not value.is_complex() else float(value.detach().abs())
     elif isinstance(value, bool) or not isinstance(value, int | float):

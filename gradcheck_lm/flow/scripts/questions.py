@@ -87,7 +87,8 @@ class Questions:
         named, notes = self._named(look.started, optimizers)
         with self.recorder.as_of(look.tokens), self.engine.quiet(), _random_state(look.own is None):
             inquiry = Inquiry(
-                self.recorder, named, dict(look.terms), given=len(look.terms) > 1, explicit=False, autograd=look.own
+                self.recorder, named, dict(look.terms), given=len(look.terms) > 1, explicit=False, autograd=look.own,
+                others=0 < len(optimizers) < len(self.players.alive()),
             )  # fmt: skip
             found = inquiry.answer()
         if self.recorder.before is not None and found.unreached:

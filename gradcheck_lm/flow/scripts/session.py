@@ -7,13 +7,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 
-from gradcheck_lm.errors import GradcheckLMError
 from gradcheck_lm.flow.findings.model import Diagnosis
 from gradcheck_lm.flow.scripts.engine import Engine, Started
+from gradcheck_lm.flow.scripts.guard import Guard
 from gradcheck_lm.flow.scripts.looks import Answer, Book, Look, with_steps
 from gradcheck_lm.flow.scripts.naming import parameters_of
 from gradcheck_lm.flow.scripts.players import Players
@@ -23,14 +23,12 @@ from gradcheck_lm.flow.scripts.recorder import ScriptRecorder as ScriptRecorder
 from gradcheck_lm.flow.scripts.step_watch import StepWatch
 from gradcheck_lm.flow.tracing.self_subtraction import subtracts_itself
 from gradcheck_lm.flow.watching.sites import Site, find_site
-from gradcheck_lm.flow.watching.unseen import unseen
 
 UNTIL = ("two-steps", "backward", "end", "refused")
 _LOOKS = 20  # so many backward passes are diagnosed at most
 _PER_TURN = 2  # of one line with backward(), between two steps: micro-batches are alike
 _ENOUGH_STEPS = 50  # of one optimizer, while another has not stepped twice
 _LONG = 50_000  # calls, after which a recording starts again though not all optimizers have stepped
-Result = TypeVar("Result")
 
 
 class Enough(BaseException):
@@ -59,7 +57,8 @@ class Session:
         self.questions = Questions(self.recorder, self.players, self.engine, check_values=check_values)
         self.book = Book()
         self.aside = Book()  # of autograd.grad, which counts where no backward() is called
-        self.troubles: list[str] = []
+        self._guarded = Guard()
+        self.troubles = self._guarded.troubles
         self.enough = False
         self.failed = False  # the script has ended by an error
         self.over = False  # the first steps were seen: the script runs at full speed
@@ -178,8 +177,7 @@ class Session:
         before = self.book.last_at(look.place)
         apart = before is not None and (len(before.diagnosis.terms) > 1 or subtracts_itself(self.recorder.recording))
         if before is not None and apart and not look.kept:
-            alive = [one for reference in before.optimizers if (one := reference()) is not None]
-            look.exact = self._exact(look, alive)
+            look.exact = self._exact(look, before.alive())
         return look
 
     def _exact(self, look: Look, optimizers: Sequence[torch.optim.Optimizer]) -> Answer | None:
@@ -199,6 +197,8 @@ class Session:
                 self.aside.add(look.place, self.questions.answer(look, []))
                 return
             self._turn.append(look)
+        if started.accumulates and self.steps is not None:
+            self.steps.after_backward()
         if not players and started.accumulates:
             self._close_turn()
             self._start_again()
@@ -218,6 +218,10 @@ class Session:
             self._guarded(lambda look=look: self._answer(look))  # type: ignore[misc]
 
     def _answer(self, look: Look) -> None:
+        if not look.steppers and (before := self.book.stepped_at(look.place)) is not None:
+            look.steppers = before.alive()  # the script ends between backward() and step(): for whom it is, is known
+            if not look.steppers:
+                return  # and they are gone
         answer = self.questions.concluded(look)
         key = (look.place, tuple(sorted(self.players.number(one) for one in look.steppers)))
         self.book.add(key, answer)
@@ -290,16 +294,3 @@ class Session:
             self.players.start_again()
             self.recorder.come_back()
         return False
-
-    def _guarded(self, do: Callable[[], Result]) -> Result | None:
-        """What looks on never raises into the script, and no mode of the script sees what it computes."""
-        try:
-            with torch._C.DisableTorchFunction(), unseen():
-                return do()
-        except GradcheckLMError as error:
-            self.troubles.append(str(error))
-        except Exception as error:
-            self.troubles.append(
-                f"{type(error).__name__}: {error}: this is a fault of gradcheck_lm, the script is not to blame"
-            )
-        return None

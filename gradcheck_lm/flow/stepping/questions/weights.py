@@ -14,6 +14,7 @@ def ask(reading: Reading) -> list[Draft]:
         *_loading(reading),
         *_undone(reading),
         *_pulled(reading),
+        *_repelled(reading),
         *_without_state(reading),
         *_modes(reading),
         *_dropouts(reading),
@@ -80,6 +81,18 @@ def _pulled(reading: Reading) -> list[Draft]:
             "average_reversed", place, "reversed", "average", event.time, names, "warning", "likely", values
         )
     return list(drafts.values())
+
+
+def _repelled(reading: Reading) -> list[Draft]:
+    """Averages of weights that each write moves further from the weights."""
+    drafts = []
+    for event in reading.ledger.changes("repelled"):
+        names = reading.names(event.contents)
+        values = {"parameters": few(names), "share": f"{event.limit:.3g}"}
+        drafts.append(
+            Draft("average_reversed", event.place, "away", "average", event.time, names, "warning", "likely", values)
+        )
+    return drafts
 
 
 def _without_state(reading: Reading) -> list[Draft]:
