@@ -43,6 +43,9 @@ class Summary:
         self.places: list[Place] = [place_of(site) for site in log.sites]
         self.owners = Owners(modules.alive(), names)
         self._order = {owner.name: place for place, owner in enumerate(self.owners.found.values())}
+        self._order_in: dict[
+            int, dict[int, int]
+        ] = {}  # of each optimizer: the accounts that it holds, and their places
 
     def ledger(self, more: Iterable[Event] = (), *, complete: bool) -> Ledger:
         """The whole of it."""
@@ -174,7 +177,9 @@ class Summary:
         for number in held_by:
             held = self.turns.held[number].reference()
             if held is not None:
-                place = self.turns.indices(held).index(index)
+                if number not in self._order_in:  # asked for once: an optimizer may hold tens of thousands
+                    self._order_in[number] = {one: place for place, one in enumerate(self.turns.indices(held))}
+                place = self._order_in[number][index]
                 return f"parameter {place} of {self.names.get(id(held), type(held).__name__)} ({size})"
         return f"a tensor of no module ({size})"
 
