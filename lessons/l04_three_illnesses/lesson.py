@@ -232,7 +232,7 @@ say(
 # ---------------------------------------------------------------------------------------------------------------------
 beat("next")
 say(
-    ja="演習では、病名を言い当てる関数と、病気の損失を三つ直します。",
-    en="In the exercise you fix a function that names the illness, and three losses that are ill.",
+    ja="演習では、病名を言い当てる関数を直し、それを使って、六つの損失のうち病気のものを直します。",
+    en="In the exercise you fix a function that names the illness, and with its help those of six losses that are ill.",
 )
 finish()

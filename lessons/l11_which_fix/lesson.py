@@ -238,7 +238,7 @@ say(
 beat("fix")
 
 
-def adapt(name, steps=4, length=0.12):
+def adapt(name, steps=3, length=0.16):
     """Steps of the same length along each fix's gradient; no labels. Gives the readings and the seconds."""
     weights = [one.detach().clone().requires_grad_() for one in head.parameters()]
     penalty = penalty_of(name)
@@ -282,9 +282,9 @@ winners = {
 table(["question", "first here"], [[question, name] for question, name in winners.items()])
 say(
     ja="四つの観点で一位になった手法は、{different} 種類でした。{count} 行、一つの乱数シード、"
-    "最後の層だけの `4` ステップでは、順位は言い切れません。"
+    "最後の層だけの `3` ステップでは、順位は言い切れません。"
     "誤りの変化の区間が 0 を含まない手法は {helped} 種類でした。",
-    en="In four questions, {different} of the fixes come first. From {count} lines, one seed and `4` steps of the last "
+    en="In four questions, {different} of the fixes come first. From {count} lines, one seed and `3` steps of the last "
     "layer alone no ranking follows. The interval of the change excludes 0 for {helped} of the fixes.",
     different=len({name for name in winners.values() if not name.startswith("undecided")}),
     count=len(lines),

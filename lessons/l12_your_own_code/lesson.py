@@ -275,10 +275,11 @@ else:
 # ---------------------------------------------------------------------------------------------------------------------
 beat("next")
 say(
-    ja="演習のファイルは、このスクリプトそのものです。三つの切断と、何も見つけないテストを直します。"
-    "直すたびに `run` を実行して、診断が移るのを見てください。",
-    en="The file of the exercise is this very script. Fix the three cuts, and a test that finds nothing. "
-    "Use `run` after each, and watch the diagnosis move.",
+    ja="演習のファイルは、このスクリプトそのものです。五か所に同じ印があり、三か所は切断、二か所は健康です。"
+    "直す前に `run` で調べ、直すたびに、診断が移るのを見てください。最後に、何も見つけないテストを直します。",
+    en="The file of the exercise is this very script. Five places are marked alike: three of them cut, two are "
+    "healthy. Ask `run` before you touch anything, and after each fix watch the diagnosis move. Last, fix a test "
+    "that finds nothing.",
 )
 workshop.cleanup()
 finish()

@@ -234,8 +234,9 @@ say(
 # ---------------------------------------------------------------------------------------------------------------------
 beat("next")
 say(
-    ja="演習では、同じ小さな自動微分の四か所を直します。傾き、順番、足し込み、そして `argmax` の代わりです。",
-    en="In the exercise you fix four places of the same small autograd: a slope, the order, the adding up, and what "
-    "stands in for `argmax`.",
+    ja="演習では、同じ自動微分を配列に広げます。ブロードキャスト、行列積、軸についての和の逆伝播です。"
+    "勾配の形は、いつでも元の配列の形になります。",
+    en="In the exercise the same autograd works on arrays: broadcasting, matrix products and sums over an axis, "
+    "backwards. A gradient always has the shape of its own array.",
 )
 finish()
