@@ -158,6 +158,12 @@ _JAPANESE = {
     "change": "変更",
     "formula at 0": "0 での式",
     "gradient at 0": "0 での勾配",
+    "target": "目標",
+    "prediction": "予測",
+    "logits": "ロジット",
+    "softmax once": "softmax 一回",
+    "softmax twice": "softmax 二回",
+    "after 300 steps": "300 ステップ後",
 }
 
 
