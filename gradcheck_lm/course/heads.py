@@ -164,6 +164,10 @@ _JAPANESE = {
     "softmax once": "softmax 一回",
     "softmax twice": "softmax 二回",
     "after 300 steps": "300 ステップ後",
+    "mode": "モード",
+    "same loss twice": "二度とも同じ損失",
+    "first line of an epoch": "エポックの最初の行",
+    "running mean off by": "移動平均のずれ",
 }
 
 

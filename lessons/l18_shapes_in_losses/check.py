@@ -94,8 +94,12 @@ def check_masked(answer):
     """the mean is over the places that count, and its gradient is right
     数える場所だけの平均で、勾配も正しい"""
     torch.manual_seed(182)
-    for ignore in (-100, 0):
-        labels = torch.tensor([[1, ignore, 2], [2, 1, ignore]]) if ignore else torch.tensor([[1, 0, 2], [2, 1, 0]])
+    for ignore, rows in (
+        (-100, [[1, -100, 2], [2, -100, -100]]),
+        (0, [[0, 0, 2], [2, 1, 0]]),
+        (-100, [[-100, -100, -100], [-100, 3, -100]]),
+    ):
+        labels = torch.tensor(rows)
         logits = torch.randn(2, 3, 4, dtype=torch.float64, requires_grad=True)
         given = {} if ignore == -100 else {"ignore": ignore}
 

@@ -85,4 +85,12 @@ MUTANTS = {
     "normalises_twice": Mutant({"nats": "return F.cross_entropy(probabilities, labels)"}, rejected_by="check_nats"),
     "forgets_the_logarithm": Mutant({"nats": "return F.nll_loss(probabilities, labels)"}, rejected_by="check_nats"),
 }
-EQUAL = {}
+EQUAL = {
+    "square: argument: detach  `prediction`": "its shape alone is asked there",
+    "square: argument: absolute  `prediction`": "its shape alone is asked there",
+    "square: argument: negate  `prediction`": "its shape alone is asked there",
+    "square: argument: axis_0  `prediction`": "its shape alone is asked there",
+    "square: argument: absolute  `target`": "its shape alone is asked there",
+    "square: argument: negate  `target`": "its shape alone is asked there",
+    "square: argument: axis_0  `target`": "its shape alone is asked there",
+}
