@@ -51,6 +51,11 @@ def _save(subject: Any, path: Path, params: Mapping[str, Any] | None) -> Path:
     return save_autograd(subject, path, params=params)
 
 
+def write_picture(path: Path, drawing: str) -> Path:
+    """A drawing that is SVG text already."""
+    return write_text_atomic(path, drawing)
+
+
 def japanese_findings(subject: Any) -> list[str]:
     """The cuts of a diagnosis and what to use instead, in Japanese; nothing for any other picture."""
     from gradcheck_lm.draw.view import of

@@ -13,7 +13,7 @@ import time
 import torch
 import torch.nn.functional as F
 
-from gradcheck_lm.course.stage import ask, beat, begin, choice, code, finish, holds, picture, say, show, table
+from gradcheck_lm.course.stage import ask, beat, begin, choice, code, finish, holds, picture, plot, say, show, table
 from gradcheck_lm.course.toys import ALPHABET, story, taught_lm
 from gradcheck_lm.draw.autograd import walk
 from gradcheck_lm.htr.checkpoint import load_recogniser
@@ -214,11 +214,13 @@ def cosine(found):
     return F.cosine_similarity(found.flatten(), exact.flatten(), dim=0).item()
 
 
-rows = []
-for calls in (1, 10, 100, 1000):
+rows, numbers = [], (1, 3, 10, 30, 100, 300, 1000)
+for calls in numbers:
     found = torch.tensor([cosine(mean_policy_gradient(calls)) for _ in range(20)])
     rows.append([calls, cosine(soft), found.mean().item(), f"{found.min():.2f} to {found.max():.2f}"])
-table(["calls", "cosine of soft_embedding", "cosine of policy_gradient, mean", "smallest to largest"], rows)
+table(["calls", "cosine of soft_embedding", "cosine of policy_gradient, mean", "smallest to largest"], rows[::2])
+cosines = {"soft_embedding": [row[1] for row in rows], "policy_gradient": [row[2] for row in rows]}
+plot("bias-and-variance", numbers, cosines, x_label="calls", y_label="cosine to exact", log=True)
 holds(all(a[2] < b[2] for a, b in itertools.pairwise(rows)), "averaging turns the unbiased one to the truth")
 holds(rows[0][2] < rows[0][1] < rows[-1][2], "the two cross")
 say(
