@@ -55,6 +55,9 @@ def losses():
         "twice": (lambda: out().square() + (out().square() - out().square().detach()), "wrong"),
         "opposite": (lambda: 2 * out().detach().square() - out().square(), "wrong"),
         "five per cent": (lambda: out().square() * 0.95 + 0.05 * out().detach().square(), "wrong"),
+        "one per cent": (lambda: out().square() * 0.99 + 0.01 * out().detach().square(), "wrong"),
+        "half of little": (lambda: out() * out().detach() * 1e-6, "wrong"),
+        "one part in 10,000": (lambda: out().square() * 0.9999 + 0.0001 * out().detach().square(), "healthy"),
         "eval()": (lambda: judge(out()).square(), "healthy"),
         "frozen layer": (lambda: judge[0](out()).sigmoid(), "healthy"),
         "frozen embedding": (lambda: (out().softmax(-1) @ embedding.weight).square(), "healthy"),
@@ -238,7 +241,7 @@ def check_root_or_zero(answer):
 def check_spread(answer):
     """spread: the same value, and the gradient of all of it
     spread: 値は同じで、全体の勾配が届く"""
-    x = torch.tensor([0.5, -1.5, 3.0, 2.0], dtype=torch.float64, requires_grad=True)
+    x = torch.tensor([0.5, -1.5, 3.0, 4.4], dtype=torch.float64, requires_grad=True)
     right = float(x.detach().var(unbiased=False))
     expect(
         math.isclose(answer.spread(x).item(), right, rel_tol=1e-9),

@@ -237,3 +237,15 @@ MUTANTS = {
     ),
     "lets_the_layer_change": Mutant({"frozen": "return (weight @ x).abs().mean()"}, rejected_by="check_frozen_layer"),
 }
+EQUAL = {
+    "illness: argument: detach  `parameter` #2": "a detached tensor shares the numbers that are moved",
+    "illness: comparison  `abs(along - right) <= 1e-3 * abs(right)`": "no difference is exactly one part in 1,000",
+    "rounded: argument: detach  `x` #2": "it is detached as a whole",
+    "rounded: argument: detach  `x` #3": "it is detached as a whole",
+    "root: argument: detach  `x`": "a comparison has no gradient",
+    "root: argument: absolute  `x` #2": "where x is not positive it is not chosen",
+    "root: number  `1.0`*": "where x is not positive, what stands there is multiplied by 0, and is a constant",
+    "spread: argument: negate  `x` #3": "the square of it is the same",
+    "frozen: .detach() left out  `weight.detach()`": "the layer asks for no gradient",
+    "frozen: argument: negate  `x`": "the square of it is the same",
+}

@@ -86,3 +86,7 @@ MUTANTS = {
         rejected_by="check_the_test_passes_on_the_story",
     ),
 }
+EQUAL = {
+    "letters: number  `0` #2": "there is one line: the last one is the first",
+    "progress: argument: detach  `terms`": "numbers have no graph",
+}

@@ -154,4 +154,7 @@ MUTANTS = {
 }
 EQUAL = {
     "total: .clone() left out *": "nothing is written into a gradient",
+    "unbroadcast: tolerance widened  `size == 1`": "sizes are whole numbers",
+    "cost: number  `1` #2": "the last of two axes is the second",
+    "cost: number  `1` #5": "the last of two axes is the second",
 }

@@ -9,19 +9,19 @@ from gradcheck_lm.course.expect import expect, expect_type
 from gradcheck_lm.course.language import Words
 
 MAY_CHANGE = {
-    "evaluate": {"random"},  # of a model that wavers
     "wavers": {"random"},
     "train_step": {"grad", "value", "mode", "random", "graph"},
 }
 
 
 class Wavering(nn.Module):
-    """A model whose evaluation depends on chance, in one entry alone."""
+    """A model whose evaluation depends on chance, in the last bits of one entry."""
 
     def forward(self, x):
         noise = torch.zeros_like(x)
-        noise[0, 0] = torch.rand(())
-        return x + noise
+        if len(x) == 6:
+            noise[-1, -1] = 1e-6 * (1 + torch.rand(()))
+        return torch.ones_like(x) + noise
 
 
 def network(last=None):
@@ -45,7 +45,7 @@ def modes_of(model):
 def check_evaluation(answer):
     """the value is that of evaluation mode, without a graph, and statistics stay
     値は評価モードのもので、計算グラフがなく、統計も動かない"""
-    inputs, seen = torch.randn(6, 3) + 2, []
+    inputs, seen = torch.randn(6, 3), []
     for prepare in (nn.Module.train, mixed, nn.Module.eval):
         model = network()
         prepare(model)
@@ -54,11 +54,11 @@ def check_evaluation(answer):
 
         def measure(output):
             seen.append(output)
-            return output.square().mean()
+            return output.square().mean() - 5.0
 
         found = answer.evaluate(model, inputs, measure)
         expect_type("evaluate", float, found, kind=Words("float", "a float"))
-        right = reference(inputs).square().mean().item()
+        right = reference(inputs).square().mean().item() - 5.0
         expect(
             abs(found - right) < 1e-6,
             ja="評価モードの値は {right:.4g} のはずですが、{found:.4g} でした。",
@@ -188,6 +188,11 @@ def check_block(answer):
         out = block(inputs)
         zeros = float((out == 0).float().mean())
         kept = out != 0
+        expect(
+            out.requires_grad,
+            ja="学習モードの出力から、線形層の重みまで勾配が届きません。",
+            en="From the output in training mode no gradient reaches the weights of the layer.",
+        )
         expect(
             abs(zeros - rate) < 0.1 and torch.allclose(out[kept], (plain / (1 - rate))[kept], atol=1e-5),
             ja="学習モードで落とした割合は {zeros:.2f} です(`rate` は {rate})。残った値は `1 / (1 - rate)` 倍です。",

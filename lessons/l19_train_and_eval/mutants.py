@@ -102,4 +102,14 @@ MUTANTS = {
         {"block": "return F.dropout(self.layer(x), training=self.training)"}, rejected_by="check_block"
     ),
 }
-EQUAL = {}
+EQUAL = {
+    "step: argument model in its place  `optimizer`": "clearing all of the model's gradients is as good",
+    "step: side effect: grad": "what .grad holds after the step is not asked",
+    "step: side effect: random": "dropout draws random numbers",
+    "wavers: number  `2` #4": "three calls are as good as two",
+    "wavers: argument: negate  `inputs`": "the model wavers for any input of that length",
+    "wavers: argument: axis_0  `inputs`": "the model wavers for any input of that length",
+    "wavers: both: absolute  `torch.equal(outputs[0], outputs[1])`": "the outputs that waver are positive",
+    "wavers: number  `1` #2": "the last of two is the second",
+    "wavers: side effect: random": "a model that wavers draws random numbers",
+}
