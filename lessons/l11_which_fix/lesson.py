@@ -145,6 +145,7 @@ table(
         for row in measured.rows
     ],
 )  # fmt: skip
+holds(all(row.lm_calls > 0 for row in measured.rows) and measured.rows[0].spread == 0, "soft embeddings have no noise")
 say(
     ja="基準は、サンプル {samples} 個の方策勾配です。`cosine` は向きの正しさ、`noise` "
     "は一回の標準偏差を真の勾配の長さで"
@@ -271,6 +272,7 @@ for name in ("argmax", *FIXES):
 show("nats per character at the start", nats_per_character(language_model, readings))
 show("error rate at the start", before.rate)
 table(["fix", "nats per character", "error rate", "change, 95 %", "seconds"], rows)
+holds(rows[0][2] == before.rate and rows[0][4] >= 0, "the broken arm moves nothing")
 best = min(rows[1:], key=lambda row: row[2])
 sure = [row for row in measured.rows if row.cosine is not None and row.interval is not None]
 first = max(sure, key=lambda row: row.cosine)

@@ -78,11 +78,13 @@ ask(
 beat("look")
 say(
     ja="スクリプトを変えずに、`python -m gradcheck_lm run train.py` で調べます。"
-    "最初の `backward()` まで実行し、オプティマイザが持つパラメータについて診断します。",
+    "オプティマイザが二度更新するまで実行し、オプティマイザが持つパラメータについて診断します。",
     en="Leave the script as it is and ask with `python -m gradcheck_lm run train.py`. "
-    "It runs up to the first `backward()`, and its diagnosis is about the parameters that the optimizer holds.",
+    "It runs until the optimizer has stepped twice, and its diagnosis is about the parameters that it holds.",
 )
-picture(run_script(script(0)), "run")
+seen = run_script(script(0))
+picture(seen, "run")
+holds(not seen.ok and seen.errors, "the broken script is not ok")
 
 # ---------------------------------------------------------------------------------------------------------------------
 beat("why")
