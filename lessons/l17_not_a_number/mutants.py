@@ -73,4 +73,5 @@ EQUAL = {
     "first: argument: detach  `value`": "it is detached there anyway",
     "first: argument: absolute  `value` #2": "finite or not whatever the sign",
     "first: argument: negate  `value` #2": "finite or not whatever the sign",
+    "first: argument: axis_0  `value` #2": "0 times infinity is NaN: what does not count is not finite either",
 }

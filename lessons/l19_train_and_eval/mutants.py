@@ -112,4 +112,5 @@ EQUAL = {
     "wavers: both: absolute  `torch.equal(outputs[0], outputs[1])`": "the outputs that waver are positive",
     "wavers: number  `1` #2": "the last of two is the second",
     "wavers: side effect: random": "a model that wavers draws random numbers",
+    "wavers: both: length  `torch.equal(outputs[0], outputs[1])`": "the lengths of outputs that waver differ too",
 }
