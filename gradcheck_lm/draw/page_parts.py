@@ -16,12 +16,13 @@ from gradcheck_lm.draw.graph import flow_dot
 from gradcheck_lm.draw.japanese import heading_ja, sentence_ja
 from gradcheck_lm.draw.layout import picture
 from gradcheck_lm.draw.nodes import operation_name, starves
+from gradcheck_lm.draw.numbers import number
 from gradcheck_lm.draw.report import AlignedSpan, Experiment, LMTableRow, Report
 from gradcheck_lm.draw.source_lines import source_line
 from gradcheck_lm.draw.svg import inline_svg
 from gradcheck_lm.draw.view import CutView, View
 from gradcheck_lm.draw.view import of as view_of
-from gradcheck_lm.draw.words import by_module, few, number
+from gradcheck_lm.draw.words import by_module, few
 from gradcheck_lm.errors import GradcheckLMError
 from gradcheck_lm.flow.findings.explain import help_uri, lesson_uri
 from gradcheck_lm.flow.findings.model import KINDS, Diagnosis

@@ -19,8 +19,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from gradcheck_lm.draw.japanese import sentence_ja, wording_ja
+from gradcheck_lm.draw.numbers import number
 from gradcheck_lm.draw.verdicts import asked_count, is_of_the_step, step_verdict, title_of, verdict
-from gradcheck_lm.draw.words import WORDS, number, say
+from gradcheck_lm.draw.words import WORDS, say
 from gradcheck_lm.flow.findings.model import KINDS, Diagnosis, Finding, FlowGraph, Term
 from gradcheck_lm.flow.findings.paths import at
 from gradcheck_lm.flow.stepping.ledger import Ledger
