@@ -70,7 +70,8 @@ class Functional:
             return
         known = self._beside.get(id(module))
         if known is None or known.reference() is not module:
-            first = [(weakref.ref(one), fingerprint(one)) for one in module.parameters()]
+            own: list[torch.Tensor] = list(module.parameters())
+            first = [(weakref.ref(one), fingerprint(one)) for one in own]
             known = self._beside[id(module)] = Beside(weakref.ref(module), self.log.place(frame), first)
         known.runs += 1
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import FrameType, FunctionType
 from typing import Any
@@ -103,10 +103,10 @@ class Aliases:
             if frame_kind(frame.f_code) == _USER and len(frame.f_locals) <= _MOST:
                 for one in aliases(frame.f_code.co_filename):
                     if one.lines[0] <= frame.f_code.co_firstlineno <= one.lines[1]:
-                        self._ask(one, lambda name, now=frame: now.f_locals.get(name, now.f_globals.get(name)))
+                        self._ask(one, {**frame.f_globals, **frame.f_locals})
                 for value in list(frame.f_locals.values()):
                     for one in self._of(type(value)):
-                        self._ask(one, lambda name, value=value: value if name == _SELF else None)
+                        self._ask(one, {_SELF: value})
             frame = frame.f_back
 
     def set_at(self, file: str, line: int) -> None:
@@ -122,17 +122,17 @@ class Aliases:
             self._kinds[kind] = tuple(one for one in found if one.kind == kind.__name__)
         return self._kinds[kind]
 
-    def _ask(self, one: Alias, variable: Callable[[str], Any]) -> None:
+    def _ask(self, one: Alias, variables: Mapping[str, Any]) -> None:
         if one not in self.found:
-            module = _value(one.into, variable)
-            if isinstance(module, torch.nn.Module) and module is _value(one.source, variable):
+            module = _value(one.into, variables)
+            if isinstance(module, torch.nn.Module) and module is _value(one.source, variables):
                 self.found[one] = None
 
 
-def _value(expression: str, variable: Callable[[str], Any]) -> Any:
+def _value(expression: str, variables: Mapping[str, Any]) -> Any:
     """What `self.a.b` stands for, without running anything of the program's; None where that cannot be told."""
     name, *attributes = expression.split(".")
-    value = variable(name)
+    value = variables.get(name)
     for attribute in attributes:
         fields = getattr(value, "__dict__", {})
         value = fields.get(attribute, fields.get("_modules", {}).get(attribute))
@@ -142,11 +142,11 @@ def _value(expression: str, variable: Callable[[str], Any]) -> Any:
 # ---------------------------------------------------------------------- the text
 
 
-def _loaded(node: ast.AST) -> tuple[ast.expr, ast.expr] | None:
+def _loaded(node: Any) -> tuple[ast.expr, ast.expr] | None:
     """(a, b) of `a.load_state_dict(b.state_dict())`, copied or not."""
     if not _is_method(node, "load_state_dict") or not node.args or not _is_plain(node.func.value):
         return None
-    given = node.args[0]
+    given: Any = node.args[0]
     if isinstance(given, ast.Call) and _called(given) == "deepcopy" and len(given.args) == 1:
         given = given.args[0]
     if not _is_method(given, "state_dict") or given.args or not _is_plain(given.func.value):

@@ -203,7 +203,7 @@ class Modules:
     def _loading(self, arguments: list[Any], keywords: dict[str, Any], frame: FrameType) -> Any:
         module, state = arguments[0], arguments[1] if len(arguments) > 1 else keywords.get("state_dict")
         asked = self._states.get(id(module))
-        since = asked is not None and asked[0]() is module and asked[1] == _versions(module)
+        since = asked is not None and asked == (weakref.ref(module), _versions(module))
         own = module.state_dict() if isinstance(state, Mapping) else {}
         given = state if isinstance(state, Mapping) else {}
         return module, self.log.place(frame), set(own), set(given), since and _are_the_same(own, given)
