@@ -326,3 +326,40 @@ def test_relative_imports_of_a_module_and_its_spec(tmp_path: Path, monkeypatch: 
 def test_what_may_be_asked_until(script: Path) -> None:
     with pytest.raises(TraceError, match="until is 'later'"):
         watch_script(write(script, "pass"), until="later")
+
+
+def test_an_optimizer_that_nobody_calls_is_not_waited_for(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import pathlib, torch\n"
+        "model, target = torch.nn.Linear(2, 1), torch.nn.Linear(2, 1)\n"
+        "optimizer = torch.optim.SGD(model.parameters(), lr=0.1)\n"
+        "idle = torch.optim.SGD(target.parameters(), lr=0.1)\n"
+        "for step in range(40):\n"
+        "    optimizer.zero_grad()\n"
+        "    model(torch.randn(3, 2)).square().mean().backward()\n"
+        "    optimizer.step()\n"
+        "    pathlib.Path(__file__ + '.steps').write_text(str(step + 1))\n"
+    )
+    assert all(diagnosis.ok for _, diagnosis in watch_script(script).losses)
+    assert (tmp_path / "script.py.steps").read_text() == "9"  # its tenth step is the last
+
+
+def test_a_player_with_a_gradient_is_waited_for(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import pathlib, torch\n"
+        "model, other = torch.nn.Linear(2, 1), torch.nn.Linear(1, 1)\n"
+        "often = torch.optim.SGD(model.parameters(), lr=0.1)\n"
+        "seldom = torch.optim.SGD(other.parameters(), lr=0.1)\n"
+        "for step in range(40):\n"
+        "    often.zero_grad()\n"
+        "    other(model(torch.randn(3, 2))).square().mean().backward()\n"
+        "    often.step()\n"
+        "    if step % 12 == 11:\n"
+        "        seldom.step()\n"
+        "        seldom.zero_grad()\n"
+        "    pathlib.Path(__file__ + '.steps').write_text(str(step + 1))\n"
+    )
+    watch_script(script)
+    assert (tmp_path / "script.py.steps").read_text() == "23"

@@ -218,7 +218,7 @@ def _ways_to_all(
     ends = [strand.token for strand in strands]
     ways = flow.distances(ends)
     missing = [subjects.roots[place] for place in unreached if subjects.roots[place] not in ways.tokens]
-    if any(flow.descendants([root])[1] for root in missing):
+    if missing and flow.descendants(missing)[1]:
         asker.ask(flow, missing, ends)
         ways = flow.distances(ends)
     return ways

@@ -13,6 +13,7 @@ import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 Optimizer = torch.optim.Optimizer
+_ENOUGH_WITHOUT = 10  # steps of one optimizer, while another has not been given any gradient
 
 
 @dataclass
@@ -63,13 +64,24 @@ class Players:
         """Which of the script's optimizers it is."""
         return self._of(optimizer).number
 
-    def fewest_steps(self) -> int:
-        """Steps of the one that has taken fewest."""
-        return min((self._of(one).steps for one in self.alive()), default=0)
+    def have_stepped(self, times: int, *, at_most: int) -> bool:
+        """Whether all that are waited for have stepped so often.
 
-    def most_steps(self) -> int:
-        """Steps of the one that has taken most."""
-        return max((self._of(one).steps for one in self.alive()), default=0)
+        Args:
+            at_most: so many steps of another one are waited.
+        """
+        waited = self.waited_for()
+        steps = [self._of(one).steps for one in waited]
+        return bool(steps) and (min(steps) >= times or max(steps) >= at_most)
+
+    def waited_for(self) -> list[Optimizer]:
+        """All but those whose tensors have been given no gradient while another one has stepped often.
+
+        A target network may have an optimizer of its own, which nobody calls.
+        """
+        alive = self.alive()
+        often = max((self._of(one).steps for one in alive), default=0) >= _ENOUGH_WITHOUT
+        return [one for one in alive if not often or self._of(one).steps or _has_gradient(one)]
 
     def start_again(self) -> None:
         """Count steps from here."""
@@ -89,3 +101,8 @@ class Players:
     def _ends(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         self._of(optimizer).steps += 1
         self._after(optimizer)
+
+
+def _has_gradient(optimizer: Optimizer) -> bool:
+    tensors = (tensor for group in optimizer.param_groups for tensor in group["params"])
+    return any(tensor.is_leaf and tensor.grad is not None for tensor in tensors)

@@ -246,8 +246,7 @@ class Session:
         self._guarded(lambda: self._stepped_by(optimizer))
         if self.steps is not None:
             self._guarded(self.steps.after_step)
-        steps = self.players.fewest_steps(), self.players.most_steps()
-        if self.until in ("two-steps", "end") and (steps[0] >= 2 or steps[1] >= _ENOUGH_STEPS):
+        if self.until in ("two-steps", "end") and self.players.have_stepped(2, at_most=_ENOUGH_STEPS):
             self._guarded(self._close_turn)
             self._leave()
 
@@ -258,7 +257,10 @@ class Session:
             if all(one is not optimizer for one in look.steppers):
                 look.steppers.append(optimizer)
         self._stepped.add(id(optimizer))
-        if self._stepped >= {id(one) for one in self.players.alive()} or len(self.recorder.recording.calls) > _LONG:
+        if (
+            self._stepped >= {id(one) for one in self.players.waited_for()}
+            or len(self.recorder.recording.calls) > _LONG
+        ):
             self._close_turn()
             self._start_again()
 

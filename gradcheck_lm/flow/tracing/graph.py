@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from gradcheck_lm.flow.operations.names import kind_of_cut
 from gradcheck_lm.flow.watching.tape import IN_CHECKPOINT, IN_FUNCTION, OPEN, Call, Recording
@@ -47,6 +48,7 @@ class Dataflow:
         for link in self.links:
             self._index(link)
         self.escaped = self._escaped()
+        self._descendants: dict[Any, tuple[dict[int, int], dict[int, int]]] = {}  # asked for several times
 
     def _escaped(self) -> set[int]:
         """Values that left a custom Function or a checkpoint without a gradient, though one went in."""
@@ -156,14 +158,20 @@ class Dataflow:
 
     def descendants(self, roots: Iterable[int]) -> tuple[dict[int, int], dict[int, int]]:
         """Least number of cuts from the root tokens: to each token, and to each call that exports a value."""
-        recording = self.recording
+        key = (tuple(roots), len(self.recording.calls), len(self.links))
+        if key not in self._descendants:
+            self._descendants[key] = self._descend(key[0])
+        return self._descendants[key]
+
+    def _descend(self, roots: tuple[int, ...]) -> tuple[dict[int, int], dict[int, int]]:
+        recording, into = self.recording, self.into
         tokens: dict[int, int] = dict.fromkeys(roots, 0)
         exports: dict[int, int] = {}
         for index, call in enumerate(recording.calls):
             reached = [token for token in call.inputs if token in tokens]
-            host = min(
-                (exports[link.source] for link in self.into.get(index, ()) if link.source in exports), default=None
-            )
+            host = None
+            if index in into:
+                host = min((exports[link.source] for link in into[index] if link.source in exports), default=None)
             if not reached and host is None:
                 continue
             if not call.outputs:
