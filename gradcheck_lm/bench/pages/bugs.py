@@ -131,7 +131,8 @@ def bugs_page() -> str:
         f"{len(found)} small programs, each after a bug that somebody reported in public: the thread, the program in "
         "our own words, and what is printed, without the table of terms, the tree and the lists of names (`...`). All "
         "can be pasted and run. The debugger was mended with them at hand, so they show what it says and prove nothing "
-        "about bugs that it has not met; for those see [public programs, unchanged](results/public-code.md) and "
+        "about bugs that it has not met; for those see [scripts written blind](results/threads.md), [public programs, "
+        "unchanged](results/public-code.md) and "
         "[what other debuggers see](results/peers.md). All kinds: [findings](findings.md).",
         "",
         "| bug | kind | met in |",
