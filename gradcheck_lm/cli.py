@@ -12,6 +12,7 @@ import typer
 
 from gradcheck_lm import __version__
 from gradcheck_lm.commands import lessons as course
+from gradcheck_lm.commands import museum
 from gradcheck_lm.commands.adapt import adapt
 from gradcheck_lm.commands.common import friendly
 from gradcheck_lm.commands.compare import compare
@@ -103,6 +104,8 @@ add(course.reset, COURSE, "lessons reset l03", to=lessons)
 add(course.watch, COURSE, "lessons watch l03", to=lessons)
 add(course.listing, COURSE, "lessons list", "lessons list --json", name="list", to=lessons)
 add(course.init, COURSE, "lessons init my-lessons", to=lessons)
+add(museum.museum, COURSE, "lessons museum", "lessons museum m03 --line 54", to=lessons)
+add(museum.report, COURSE, "lessons report", "lessons report class/* --json", to=lessons)
 
 
 def _version(wanted: bool) -> None:

@@ -16,6 +16,7 @@ from gradcheck_lm.course.catalogue import Lesson, find_lesson, lessons_in
 from gradcheck_lm.course.judge import checks_of, title_of
 from gradcheck_lm.course.language import LANGUAGES
 from gradcheck_lm.course.mutating.strength import recorded
+from gradcheck_lm.course.notebooks import notebook_text
 from gradcheck_lm.course.pages import Page, index_page
 from gradcheck_lm.errors import GradcheckLMError
 from gradcheck_lm.files import write_bytes_atomic, write_text_atomic
@@ -31,7 +32,8 @@ def write_lesson_pages(
     names: Sequence[str] = (),
     progress: Callable[[str], object] = lambda _: None,
 ) -> list[Path]:
-    """Run every lesson and write LANGUAGE/NAME.md, LANGUAGE/index.md and figures/NAME/*.svg into a folder.
+    """Run every lesson and write LANGUAGE/NAME.md, LANGUAGE/index.md figures/NAME/*.svg and
+    notebooks/LANGUAGE/NAME.ipynb into a folder.
 
     Args:
         out: docs/lessons.
@@ -60,6 +62,8 @@ def write_lesson_pages(
                 written.append(write_bytes_atomic(figures / drawn.name, drawn.read_bytes()))
         for language in LANGUAGES:
             written.append(write_text_atomic(out / language / f"{lesson.name}.md", page.markdown(language)))
+            notebook = out / "notebooks" / language / f"{lesson.name}.ipynb"
+            written.append(write_text_atomic(notebook, notebook_text(lesson, language)))
     for language in LANGUAGES:
         written.append(write_text_atomic(out / language / "index.md", index_page(lessons, language)))
     return written

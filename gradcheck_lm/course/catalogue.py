@@ -12,7 +12,7 @@ from gradcheck_lm.course.language import Words
 from gradcheck_lm.errors import ArgumentError, DataError
 
 VARIABLE = "GRADCHECK_LM_LESSONS"
-FILES = ("lesson.py", "solution.py", "exercise.py", "check.py", "mutants.py", "hints.toml")
+FILES = ("lesson.py", "solution.py", "exercise.py", "check.py", "answers.py", "mutants.py", "hints.toml")
 LEARNERS = ("lesson.py", "exercise.py", "check.py", "hints.toml")  # what `init` lays out; the rest would tell too much
 _NAME = re.compile(r"l(\d\d)_[a-z0-9_]+")
 

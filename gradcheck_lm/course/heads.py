@@ -158,6 +158,21 @@ _JAPANESE = {
     "change": "変更",
     "formula at 0": "0 での式",
     "gradient at 0": "0 での勾配",
+    "target": "目標",
+    "prediction": "予測",
+    "logits": "ロジット",
+    "softmax once": "softmax 一回",
+    "softmax twice": "softmax 二回",
+    "after 300 steps": "300 ステップ後",
+    "mode": "モード",
+    "distance from e towards c": "「e」から「c」へ動かした距離",
+    "slope of the soft score": "ソフトなスコアの傾き",
+    "part along the exact gradient, 1 is right": "正しい勾配の向きの成分(1 が正しい)",
+    "share of the draws": "サンプルの割合",
+    "change of the score": "スコアの変化",
+    "same loss twice": "二度とも同じ損失",
+    "first line of an epoch": "エポックの最初の行",
+    "running mean off by": "移動平均のずれ",
 }
 
 

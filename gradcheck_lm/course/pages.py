@@ -29,6 +29,7 @@ _STRENGTH = Words(
 )
 _HOLE = Words("| TODO | 誤答 | 退けた | 同値 |", "| TODO | wrong answers | rejected | equal |")
 _INDEX = Words("課の一覧", "All lessons")
+_NOTEBOOK = Words("ノートブック", "As a notebook")
 _NEXT = Words("次の課", "Next lesson")
 
 
@@ -137,7 +138,8 @@ def _part(event: Mapping[str, Any], name: str, language: str) -> list[str]:
 
 
 def _picture(event: Mapping[str, Any], name: str, language: str) -> list[str]:
-    parts, drawn = [_fence(str(event["text"]).rstrip())], str(event["file"])
+    text = event.get("text_ja", event["text"]) if language == "ja" else event["text"]
+    parts, drawn = [_fence(str(text).rstrip())], str(event["file"])
     if language == "ja" and (findings := [line for line in event.get("ja", ()) if line]):
         parts.append("\n".join(_escaped(line) for line in findings))
     if drawn.endswith(".svg"):  # wide ones are small on the page: the link opens them in full
@@ -149,7 +151,8 @@ def _picture(event: Mapping[str, Any], name: str, language: str) -> list[str]:
 def _links(lesson: Lesson, language: str) -> str:
     other = next(one for one in LANGUAGES if one != language)
     called = {"ja": "日本語", "en": "English"}[other]
-    return f"[{called}](../{other}/{lesson.name}.md) · [{_INDEX.in_language(language)}](index.md)"
+    notebook = f"[{_NOTEBOOK.in_language(language)}](../notebooks/{language}/{lesson.name}.ipynb)"
+    return f"[{called}](../{other}/{lesson.name}.md) · [{_INDEX.in_language(language)}](index.md) · {notebook}"
 
 
 def _fence(text: str, language: str = "text") -> str:

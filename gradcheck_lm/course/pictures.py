@@ -51,12 +51,19 @@ def _save(subject: Any, path: Path, params: Mapping[str, Any] | None) -> Path:
     return save_autograd(subject, path, params=params)
 
 
+def write_picture(path: Path, drawing: str) -> Path:
+    """A drawing that is SVG text already."""
+    return write_text_atomic(path, drawing)
+
+
 def japanese_findings(subject: Any) -> list[str]:
-    """The cuts of a diagnosis and what to use instead, in Japanese; nothing for any other picture."""
+    """What a diagnosis or a report of steps found and what to use instead, in Japanese; nothing for another picture."""
     from gradcheck_lm.draw.view import of
     from gradcheck_lm.flow.findings.model import Diagnosis
+    from gradcheck_lm.flow.stepping.report import StepReport
 
-    cuts = [cut for cut in of(subject, "ja").cuts if cut.starves] if isinstance(subject, Diagnosis) else []
+    cuts = of(subject, "ja").cuts if isinstance(subject, Diagnosis | StepReport) else ()
+    cuts = tuple(cut for cut in cuts if cut.severity != "note")
     lines = []
     for cut in cuts:
         lines.append(f"{cut.number}. {cut.title}: {cut.why}")

@@ -61,6 +61,16 @@ class Progress:
         made = [entry for entry in self._read().values() if "guess" in entry]
         return len(made), sum(bool(entry.get("guessed_right")) for entry in made)
 
+    def mark_named(self, piece: str, *, right: bool) -> None:
+        """A line of a piece of the museum was named, or it was called healthy."""
+        before = self._read().get(piece, {})
+        self._update(piece, tries=before.get("tries", 0) + 1, found=bool(right or before.get("found")))
+
+    def named(self, piece: str) -> tuple[int, bool]:
+        """How often an answer was given for a piece of the museum, and whether one of them was right."""
+        entry = self._read().get(piece, {})
+        return int(entry.get("tries", 0)), bool(entry.get("found"))
+
     def forget(self, name: str) -> None:
         """The lesson begins anew."""
         content = self._read()

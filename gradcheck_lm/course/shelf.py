@@ -64,10 +64,14 @@ def lay_out(target: Path) -> list[str]:
             changed.append(True)
         if any(changed):
             written.append(lesson.name)
+    for script in sorted((source / "museum").glob("m[0-9][0-9]_*.py")):  # without the answers
+        _copy(script, target / "museum" / script.name)
     readme = source / "README.md"
     if readme.is_file():  # for the learner: what authors need stays behind, and here no `lessons/` stands before a path
         text = readme.read_text(encoding="utf-8").split("\n## For authors")[0]
-        write_text_atomic(target / "README.md", text.replace("python lessons/", "python ").rstrip() + "\n")
+        for here in ("python lessons/", "run lessons/"):
+            text = text.replace(here, here.removesuffix("lessons/"))
+        write_text_atomic(target / "README.md", text.rstrip() + "\n")
     return written
 
 

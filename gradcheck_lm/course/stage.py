@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import inspect
 import os
 import sys
-import textwrap
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,9 +18,16 @@ from gradcheck_lm.course.catalogue import Lesson, read_lesson
 from gradcheck_lm.course.language import Words
 from gradcheck_lm.course.progress import Progress
 from gradcheck_lm.course.say import Voice as Voice
-from gradcheck_lm.course.say import plain_number, use_voice, voice
 from gradcheck_lm.course.say import say as say
-from gradcheck_lm.draw.wrapping import short, wrapped_code
+from gradcheck_lm.course.say import use_voice, voice
+from gradcheck_lm.course.showing import code as code
+from gradcheck_lm.course.showing import draw_into
+from gradcheck_lm.course.showing import picture as picture
+from gradcheck_lm.course.showing import plot as plot
+from gradcheck_lm.course.showing import show as show
+from gradcheck_lm.course.showing import table as table
+from gradcheck_lm.course.showing import told as told
+from gradcheck_lm.draw.wrapping import short
 from gradcheck_lm.errors import GradcheckLMError
 
 _GUESS = Words("あなたの予想(Enter だけでも進みます)> ", "Your guess (Enter alone goes on)> ")
@@ -55,7 +60,6 @@ class _Run:
     """The one lesson that this process runs."""
 
     lesson: Lesson
-    folder: Path  # for pictures
     beats: list[str]
     record: Path | None
     ask: bool
@@ -79,7 +83,7 @@ def begin(script: str, arguments: list[str] | None = None) -> None:
     except GradcheckLMError as error:
         sys.exit(f"lesson: {error}")
     _run.lesson = read_lesson(Path(script).resolve().parent)
-    _run.folder = options.out or pictures.default_folder(_run.lesson.name)
+    draw_into(options.out or pictures.default_folder(_run.lesson.name))
     _run.beats, _run.record, _run.choices, _run.guess = [], options.record, (), ""
     _run.ask = not options.no_input and sys.stdin is not None and sys.stdin.isatty()
     sys.excepthook = _quiet_interrupt
@@ -191,78 +195,6 @@ def holds(condition: object, what: str) -> None:
     """
     if not condition:
         warnings.warn(f"{_run.lesson.name}: this run does not bear out that {what}", stacklevel=2)
-
-
-def show(label: str, value: object = ...) -> None:
-    """Print `label = value`, as measured now; with one argument, print that text or result as it is."""
-    spoken = voice()
-    if value is ...:
-        text = str(label)
-    else:
-        value = plain_number(value)
-        text = f"{label} = {value:.6g}" if isinstance(value, float) else f"{label} = {value}"
-    spoken.events.append({"kind": "show", "text": text})
-    spoken.put(textwrap.indent(text, "    "))
-
-
-def table(columns: list[str], rows: list[list[Any]]) -> None:
-    """Print rows of measured values below heads; words of `heads.py` are shown in the learner's language."""
-    from gradcheck_lm.course.heads import japanese
-    from gradcheck_lm.draw.consoles import table as fitted
-
-    spoken = voice()
-    values = [[plain_number(cell) for cell in row] for row in rows]
-    cells = [[str(cell) if isinstance(cell, bool) else cell for cell in row] for row in values]
-    ja_columns, ja_cells = [japanese(head) for head in columns], [[japanese(cell) for cell in row] for row in cells]
-    event = {"kind": "table", "columns": columns, "rows": cells, "columns_ja": ja_columns, "rows_ja": ja_cells}
-    spoken.events.append(event)
-    heads, body = (ja_columns, ja_cells) if spoken.language == "ja" else (columns, cells)
-    spoken.draw(fitted("", heads, body, encoding=spoken.console.encoding))
-    spoken.console.print()
-
-
-def code(function: Callable[..., Any]) -> None:
-    """Print the source of a function of the lesson, as it stands in the file; long lines go on below their start."""
-    text = textwrap.dedent(inspect.getsource(function)).rstrip()
-    spoken = voice()
-    spoken.events.append({"kind": "code", "text": text})
-    for line in text.splitlines():
-        for part in wrapped_code(line, spoken.console.width - 6):
-            spoken.put(f"    | {part}", style="cyan")
-    spoken.console.print()
-
-
-def picture(subject: Any, name: str, *, params: Mapping[str, Any] | None = None) -> None:
-    """Show what the package sees: a tree in the terminal, and the same as SVG in the pictures' folder.
-
-    Args:
-        subject: a loss tensor or a dict of them (the autograd graph), or a Diagnosis (the data flow with its cuts).
-        name: of the file, without an ending.
-        params: names for leaf tensors.
-    """
-    spoken = voice()
-    text, path = pictures.draw(subject, _run.folder / name, params=params, console=spoken.console)
-    findings = pictures.japanese_findings(subject)
-    spoken.events.append({"kind": "picture", "text": text, "file": path.name, "ja": findings})
-    spoken.put(textwrap.indent(text, "    "))
-    if spoken.language == "ja":
-        for line in findings:
-            spoken.tell(Words(line, line), indent=4 if line else 0)
-    spoken.tell(Words("図:", "picture:"), style="dim")
-    spoken.put(f"    {short(path)}", style="dim")
-    spoken.console.print()
-
-
-def told(report: Any) -> None:
-    """Show what the debugger says of training steps, as `diagnose_step` gives it; in Japanese its findings as well."""
-    spoken = voice()
-    text, findings = str(report).rstrip(), pictures.japanese_findings(report)
-    spoken.events.append({"kind": "told", "text": text, "ja": findings})
-    spoken.put(text)  # it is as wide as a terminal already
-    if spoken.language == "ja":
-        for line in findings:
-            spoken.tell(Words(line, line), indent=4 if line else 0)
-    spoken.console.print()
 
 
 def finish() -> None:

@@ -19,7 +19,7 @@ from rich.text import Text
 
 from gradcheck_lm.draw.cell_progress import CellProgress, kernel_shell
 from gradcheck_lm.draw.lettering import shown
-from gradcheck_lm.draw.words import number
+from gradcheck_lm.draw.numbers import number
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, encoding: str = "") -> FittedTable:

@@ -1,8 +1,7 @@
-"""Words and numbers as every picture writes them: headings in both languages, short lists, measured numbers."""
+"""Words as every picture writes them: headings in both languages, short lists."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 
 from gradcheck_lm.flow.findings.messages import Text
@@ -75,17 +74,6 @@ def say(word: str, language: str, **values: object) -> str:
     """A word or heading in one language, its fields filled; "(s)" becomes the plural that the count asks for."""
     text = WORDS[word].say(language, {name: str(value) for name, value in values.items()})
     return text.replace("(s)", "" if str(values.get("count")) == "1" else "s") if "(s)" in WORDS[word].en else text
-
-
-def number(value: float | None) -> str:
-    """A measured number in three digits; exactly 0 is "0", unknown is empty."""
-    if value is None:
-        return ""
-    if value == 0:
-        return "0"
-    if not math.isfinite(value):
-        return str(value)
-    return f"{value:.4f}" if 0.01 <= abs(value) < 1000 else f"{value:.2e}"
 
 
 def by_module(names: Iterable[str], most: int = 8) -> list[tuple[str, list[str]]]:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from gradcheck_lm import bounds
 from gradcheck_lm.errors import GradcheckLMError, LanguageModelError, MissingPackageError
+from gradcheck_lm.extras import install_line
 from gradcheck_lm.files import write_bytes_atomic
 from gradcheck_lm.foreign import parse_json
 from gradcheck_lm.lm import cache
@@ -165,5 +166,5 @@ def _safetensors() -> Any:
         import safetensors
         import safetensors.torch
     except ImportError as error:
-        raise MissingPackageError("n-gram files need safetensors: pip install 'gradcheck_lm[lab]'") from error
+        raise MissingPackageError(f"n-gram files need safetensors: {install_line('lab')}") from error
     return safetensors

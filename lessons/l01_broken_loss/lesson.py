@@ -121,6 +121,10 @@ diagnosis = gc.diagnose(
     wrt=recogniser,
 )
 picture(diagnosis, "diagnosis")
+terms = diagnosis.terms
+holds(
+    terms["ctc"].requires_grad and terms["penalty"].dead and not diagnosis.ok, "the sum requires grad, the term is dead"
+)
 say(
     ja="`argmax` はクラスの番号を、`tolist()` は Python のリストを返します。ここで計算グラフは切断されます。"
     "そのあと文字列から計算した数は、認識器から見れば定数です。"

@@ -30,6 +30,10 @@ class Loss(torch.Tensor):
     def requires_grad(self):
         return True
 
+    @property
+    def is_leaf(self):
+        return False
+
 
 class Operation:
     """An operation that counts how often it is asked for its inputs."""
@@ -38,6 +42,9 @@ class Operation:
 
     def __init__(self, *inputs):
         self.inputs = inputs
+
+    def name(self):
+        return "AccumulateGrad" if hasattr(self, "variable") else "OperationBackward"
 
     @property
     def next_functions(self):

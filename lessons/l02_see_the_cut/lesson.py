@@ -4,6 +4,8 @@ A graph is something one can walk: from the loss, operation by operation, to the
 Run it: python lessons/l02_see_the_cut/lesson.py --lang ja
 """
 
+import itertools
+
 import torch
 
 from gradcheck_lm.course.stage import ask, beat, begin, choice, code, finish, holds, picture, say, show, table
@@ -104,6 +106,10 @@ for diamonds in (2, 6, 10):
     rows.append([diamonds, len(walk({"loss": value.sum()})), visits(value.sum().grad_fn)])
 code(visits)
 table(["diamonds", "boxes", "visits"], rows)
+holds(
+    all(b[2] > 2 ** (b[0] - a[0]) * a[2] * 0.9 for a, b in itertools.pairwise(rows)), "each diamond doubles the visits"
+)
+holds(all(b[1] - a[1] == 3 * (b[0] - a[0]) for a, b in itertools.pairwise(rows)), "and adds three boxes")
 say(
     ja="ひし形があるたびに経路は二倍になります。箱は {boxes} 個しかないのに、訪問は {visits} 回です。"
     "訪れた箱を覚えておけば、どの箱も一度で済みます。",

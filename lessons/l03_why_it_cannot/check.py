@@ -103,11 +103,11 @@ def check_edge_of_the_staircase(answer):
         return language_model.score(collapse(x.argmax(-1)[:, 0].tolist())).detach()
 
     for bent, far, rounds in ((1.0, 16.0, 60), (7.0, 16.0, 60), (21.0, 64.0, 70)):
-        start_at = torch.tensor([-2.0, 3.0, 1.0], dtype=torch.float64)
-        ahead = torch.tensor([0.5, -1.0, 0.0], dtype=torch.float64)
+        start_at = torch.tensor([[40.0], [3.0], [1.0]], dtype=torch.float64)
+        ahead = torch.tensor([[0.5], [-1.0], [0.0]], dtype=torch.float64)
 
         def stair(x, bent=bent, start_at=start_at, ahead=ahead):
-            return 5.0 + 1e-9 * float((x - start_at) @ ahead >= bent * float(ahead @ ahead))
+            return 5.0 + 1e-9 * float(((x - start_at) * ahead).sum() >= bent * float(ahead.square().sum()))
 
         given = {} if far == 16.0 else {"far": far, "rounds": rounds}
         found = answer.edge_of_step(stair, start_at, ahead, **given)

@@ -7,7 +7,7 @@ Run it: python lessons/l03_why_it_cannot/lesson.py --lang ja
 import torch
 
 import gradcheck_lm as gc
-from gradcheck_lm.course.stage import ask, beat, begin, choice, code, finish, holds, picture, say, show, table
+from gradcheck_lm.course.stage import ask, beat, begin, choice, code, finish, holds, picture, plot, say, show, table
 from gradcheck_lm.course.toys import collapse, story
 
 begin(__file__)
@@ -73,6 +73,15 @@ for step in (1e-6, 1e-4, 1e-2, 1.0, 2.0, 4.0, 8.0):
     text = collapse((logits + step * direction).argmax(-1)[:, 0].tolist())
     rows.append([f"{step:g}", text, difference(score_of_string, step), difference(expected_score, step)])
 table(["step", "string", "slope of the string's score", "slope of the expected score"], rows)
+way = [0.1 * place for place in range(81)]
+plot(
+    "staircase-curve",
+    way,
+    {name: [(score(logits + far * direction) - score(logits)).item() for far in way]
+     for name, score in (("string's score", score_of_string), ("expected score", expected_score))},
+    x_label="distance from e towards c",
+    y_label="change of the score",
+)  # fmt: skip
 holds(rows[0][2] == 0 and rows[-1][1] != rows[0][1] and all(row[3] != 0 for row in rows), "the score is a staircase")
 say(
     ja="文字列は「{first}」のまま動かず、ある所で「{last}」に飛びます。その手前では有限差分はちょうど 0 です。"

@@ -1,4 +1,4 @@
-"""Checks of exercise 4: losses with every illness, healthy ones that look suspicious, and three cures."""
+"""Checks of exercise 4: losses with every illness, healthy ones that look suspicious, and five cures."""
 
 import math
 
@@ -55,6 +55,9 @@ def losses():
         "twice": (lambda: out().square() + (out().square() - out().square().detach()), "wrong"),
         "opposite": (lambda: 2 * out().detach().square() - out().square(), "wrong"),
         "five per cent": (lambda: out().square() * 0.95 + 0.05 * out().detach().square(), "wrong"),
+        "one per cent": (lambda: out().square() * 0.99 + 0.01 * out().detach().square(), "wrong"),
+        "half of little": (lambda: out() * out().detach() * 1e-6, "wrong"),
+        "one part in 10,000": (lambda: out().square() * 0.9999 + 0.0001 * out().detach().square(), "healthy"),
         "eval()": (lambda: judge(out()).square(), "healthy"),
         "frozen layer": (lambda: judge[0](out()).sigmoid(), "healthy"),
         "frozen embedding": (lambda: (out().softmax(-1) @ embedding.weight).square(), "healthy"),
@@ -209,3 +212,56 @@ def check_rounded(answer):
     expect_gradient(
         lambda: (answer.rounded(x) * scale).sum(), x, scale, what=Words("`rounded`", "`rounded`"), tolerance=1e-9
     )
+
+
+def check_root_or_zero(answer):
+    """root_or_zero: 0 and a gradient of 0 where x is not positive, nowhere NaN
+    root_or_zero: x が正でない所は値も勾配も 0 で、NaN はどこにもない"""
+    x = torch.tensor([[4.0, -1.0, 0.25], [0.0, 9.0, -3.0]], dtype=torch.float64, requires_grad=True)
+    scale = torch.tensor([[1.0, 5.0, -2.0], [7.0, 3.0, 2.0]], dtype=torch.float64)
+    found = answer.root_or_zero(x)
+    right = torch.tensor([[2.0, 0.0, 0.5], [0.0, 3.0, 0.0]], dtype=torch.float64)
+    expect(
+        torch.allclose(found, right),
+        ja="`root_or_zero` の値が違います。正の所は平方根、それ以外は 0 です。",
+        en="The value of `root_or_zero` is not right: the root where x is positive, 0 elsewhere.",
+    )
+    (gradient,) = torch.autograd.grad((found * scale).sum(), x)
+    expect(
+        not bool(gradient.isnan().any()),
+        ja="勾配に NaN があります。`where` は、選ばない側の勾配も計算します。`sqrt` に渡す前に選んでください。",
+        en="The gradient holds NaN: `where` computes the gradient of the side that it does not choose as well. Choose "
+        "before `sqrt` is called.",
+    )
+    truth = torch.tensor([[0.25, 0.0, -2.0], [0.0, 0.5, 0.0]], dtype=torch.float64)
+    what = Words("`root_or_zero`", "`root_or_zero`")
+    expect_gradient(lambda: (answer.root_or_zero(x) * scale).sum(), x, truth, what=what, tolerance=1e-9)
+
+
+def check_spread(answer):
+    """spread: the same value, and the gradient of all of it
+    spread: 値は同じで、全体の勾配が届く"""
+    x = torch.tensor([0.5, -1.5, 3.0, 4.4], dtype=torch.float64, requires_grad=True)
+    right = float(x.detach().var(unbiased=False))
+    expect(
+        math.isclose(answer.spread(x).item(), right, rel_tol=1e-9),
+        ja="`spread` の値が変わりました({found:.4g}、正しくは {right:.4g})。",
+        en="The value of `spread` has changed ({found:.4g}, should be {right:.4g}).",
+        found=answer.spread(x),
+        right=right,
+    )
+    cured(answer.spread, x, Words("`spread`", "`spread`"))
+
+
+def check_frozen_layer(answer):
+    """through_a_frozen_layer was healthy, and still is
+    through_a_frozen_layer は初めから健康で、今も健康"""
+    x = torch.tensor([1.0, -2.0, 0.5], dtype=torch.float64, requires_grad=True)
+    weight = torch.linspace(-1, 2, 6, dtype=torch.float64).view(2, 3)
+    right = (weight @ x.detach()).square().mean()
+    expect(
+        math.isclose(answer.through_a_frozen_layer(x).item(), right.item(), rel_tol=1e-9),
+        ja="`through_a_frozen_layer` の値が変わりました。凍結された層は勾配を通します。ここは元のままで健康でした。",
+        en="The value of `through_a_frozen_layer` has changed. A frozen layer lets a gradient through: it was healthy.",
+    )
+    cured(answer.through_a_frozen_layer, x, Words("`through_a_frozen_layer`", "`through_a_frozen_layer`"))

@@ -161,6 +161,9 @@ say(
     "`requires_grad` is `True` and the error is gone, "
     "but the path ends at the new leaf, and the gradient of the weight stays `None`.",
 )
+kinds = {row[0]: row[2:] for row in rows}
+holds(kinds["item"][0] == "RuntimeError" and kinds["tensor_of_losses"][0] == "no error, grad is None", "loud, and None")
+holds(kinds["forgotten_detach"][0] == "gradient norm 0", "exactly zero")
 picture({"requires_grad_on_the_loss": requires_grad_on_the_loss()}, "false-leaf", params={"weight": weight})
 say(
     ja="三つ目は「ちょうど 0」です。重みまで経路があるのに、流れてくる勾配はどこも 0 です。エラーも出ず、"
@@ -213,6 +216,8 @@ for before, after in ((item, exponential), (tensor_of_losses, stacked_losses), (
 for after in (exponential, stacked_losses, straight_through):
     code(after)
 table(["fix", "same value", "gradient norm", "compare_gradients"], rows)
+holds(all(row[1] == "True" and row[2] > 0 for row in rows), "the values stay, and a gradient arrives")
+holds([row[3] for row in rows][:2] == ["agrees"] * 2 and rows[2][3] != "agrees", "the last one borrows its gradient")
 say(
     ja="三つとも、値は元のままで、勾配が届くようになりました。"
     "最後の直し方が有限差分と合わないのは、わざと別の関数の勾配を借りているからです(あとの課で扱います)。",
@@ -232,7 +237,7 @@ say(
 # ---------------------------------------------------------------------------------------------------------------------
 beat("next")
 say(
-    ja="演習では、病名を言い当てる関数と、病気の損失を三つ直します。",
-    en="In the exercise you fix a function that names the illness, and three losses that are ill.",
+    ja="演習では、病名を言い当てる関数を直し、それを使って、六つの損失のうち病気のものを直します。",
+    en="In the exercise you fix a function that names the illness, and with its help those of six losses that are ill.",
 )
 finish()

@@ -220,4 +220,32 @@ MUTANTS = {
     "detaches_the_wrong_addend": Mutant({"rounded": "return x.round() + x.detach() - x"}, rejected_by="check_rounded"),
     "detaches_everything": Mutant({"rounded": "return (x.round() + x - x).detach()"}, rejected_by="check_rounded"),
     "does_not_round_any_more": Mutant({"rounded": "return x"}, rejected_by="check_rounded"),
+    "hides_the_nan_behind_where": Mutant(
+        {"root": "return torch.where(x > 0, (x + 1e-12).abs().sqrt() * (x > 0), x.sqrt().nan_to_num())"},
+        rejected_by="check_root_or_zero",
+    ),
+    "shifts_the_root": Mutant({"root": "return (x.clamp_min(0) + 1e-4).sqrt()"}, rejected_by="check_root_or_zero"),
+    "detaches_the_mean": Mutant(
+        {"spread": "return (x - x.mean().detach()).square().mean() * (len(x) / (len(x) - 1))"},
+        rejected_by="check_spread",
+    ),
+    "keeps_half": Mutant(
+        {"spread": "return (x * x).mean() - x.mean() * x.mean().detach()"}, rejected_by="check_spread"
+    ),
+    "detaches_x_too": Mutant(
+        {"frozen": "return (weight @ x.detach()).square().mean()"}, rejected_by="check_frozen_layer"
+    ),
+    "lets_the_layer_change": Mutant({"frozen": "return (weight @ x).abs().mean()"}, rejected_by="check_frozen_layer"),
+}
+EQUAL = {
+    "illness: argument: detach  `parameter` #2": "a detached tensor shares the numbers that are moved",
+    "illness: comparison  `abs(along - right) <= 1e-3 * abs(right)`": "no difference is exactly one part in 1,000",
+    "rounded: argument: detach  `x` #2": "it is detached as a whole",
+    "rounded: argument: detach  `x` #3": "it is detached as a whole",
+    "root: argument: detach  `x`": "a comparison has no gradient",
+    "root: argument: absolute  `x` #2": "where x is not positive it is not chosen",
+    "root: number  `1.0`*": "where x is not positive, what stands there is multiplied by 0, and is a constant",
+    "spread: argument: negate  `x` #3": "the square of it is the same",
+    "frozen: .detach() left out  `weight.detach()`": "the layer asks for no gradient",
+    "frozen: argument: negate  `x`": "the square of it is the same",
 }

@@ -1,4 +1,4 @@
-"""Exercise 4: name the illness, and cure three losses. / 演習 4: 病名を言い当て、三つの損失を治す
+"""Exercise 4: name the illness, and cure the losses that are ill. / 演習 4: 病名を言い当て、病気の損失を治す
 
 The words / 病名: "cut" 切断, "false leaf" 偽の葉テンソル, "zero" ちょうど 0, "not finite" NaN か無限大,
 "wrong" 値の誤り, "healthy" 健康
@@ -55,13 +55,13 @@ def illness(loss_of, parameter):
 
 
 def perplexity(nats):
-    """The perplexity of a text: e to the mean of its nats per token, (L,) -> (). It has the cut.
+    """The perplexity of a text: e to the mean of its nats per token, (L,) -> ().
 
-    テキストのパープレキシティ: トークンあたりの nats の平均の指数。(L,) -> ()。病気は切断。
+    テキストのパープレキシティ: トークンあたりの nats の平均の指数。(L,) -> ()。
     """
     # >>> hole: perplexity
-    # en: stay in tensors: the value must not leave torch
-    # ja: テンソルのまま計算する。値を torch の外に出さない
+    # en: which illness has it, if any? ask `illness`: the bottom of this file prints what it says
+    # ja: 病気か、病気ならどれか。このファイルの最後で `illness` の答えを表示している
     return torch.exp(nats.mean())
     # --- broken
     # mean = nats.mean().item()
@@ -70,13 +70,13 @@ def perplexity(nats):
 
 
 def mean_of_losses(losses):
-    """The mean of a list of losses, each (): it has the false leaf.
+    """The mean of a list of losses, each ().
 
-    損失のリストの平均。損失はどれも ()。病気は偽の葉テンソル。
+    損失のリストの平均。損失はどれも ()。
     """
     # >>> hole: mean_of_losses
-    # en: torch.tensor makes a new leaf from old values; join the tensors themselves
-    # ja: torch.tensor は古い値から新しい葉を作る。テンソルそのものをつなぐ
+    # en: which illness has it, if any? ask `illness`: the bottom of this file prints what it says
+    # ja: 病気か、病気ならどれか。このファイルの最後で `illness` の答えを表示している
     return torch.stack(losses).mean()
     # --- broken
     # values = [float(loss) for loss in losses]
@@ -85,23 +85,68 @@ def mean_of_losses(losses):
 
 
 def rounded(x):
-    """x rounded to whole numbers going forward; going backward, as if nothing had been rounded. It has the zero.
+    """x rounded to whole numbers going forward; going backward, as if nothing had been rounded.
 
-    順伝播では x を整数に丸め、逆伝播では丸めなかったときの勾配を返す。病気はちょうど 0。
+    順伝播では x を整数に丸め、逆伝播では丸めなかったときの勾配を返す。
     """
     # >>> hole: rounded
-    # en: the value is right; of two equal addends one must not carry a gradient
-    # ja: 値は正しい。打ち消し合う二つの項のうち、一つは勾配を運んではいけない
+    # en: which illness has it, if any? ask `illness`: the bottom of this file prints what it says
+    # ja: 病気か、病気ならどれか。このファイルの最後で `illness` の答えを表示している
     return x + (x.round() - x).detach()
     # --- broken
     # return x.round() + x - x
     # <<< hole
 
 
-if __name__ == "__main__":  # what the three losses have at the moment; the check says whether that is right
-    w = torch.tensor([1.2, 3.4], dtype=torch.float64, requires_grad=True)
+def root_or_zero(x):
+    """The square root where x is positive, 0 elsewhere, entry by entry; there the gradient is 0 too.
+
+    x が正の所では平方根、それ以外では 0 を、要素ごとに返す。0 の所では勾配も 0。
+    """
+    # >>> hole: root
+    # en: which illness has it, if any? ask `illness`: the bottom of this file prints what it says
+    # ja: 病気か、病気ならどれか。このファイルの最後で `illness` の答えを表示している
+    positive = x > 0
+    return torch.where(positive, x, 1.0).sqrt() * positive
+    # --- broken
+    # return torch.where(x > 0, x.sqrt(), 0.0)
+    # <<< hole
+
+
+def spread(x):
+    """The mean square distance of the numbers x (L,) from their mean: (). Its gradient is that of this very value.
+
+    x (L,) の、平均からの距離の二乗の平均 ()。勾配は、この値そのものの勾配。
+    """
+    # >>> hole: spread
+    # en: which illness has it, if any? ask `illness`: the bottom of this file prints what it says
+    # ja: 病気か、病気ならどれか。このファイルの最後で `illness` の答えを表示している
+    return (x * x).mean() - x.mean() ** 2
+    # --- broken
+    # return (x * x).mean() - x.mean() * x.mean().detach()
+    # <<< hole
+
+
+def through_a_frozen_layer(x):
+    """The mean square of what a frozen layer makes of x (L,): (). The layer does not learn; x does.
+
+    凍結した層に x (L,) を通した結果の、二乗の平均 ()。層は学習せず、x は学習する。
+    """
+    weight = torch.linspace(-1, 2, 2 * len(x), dtype=x.dtype).view(2, -1)
+    # >>> hole: frozen
+    # en: which illness has it, if any? ask `illness`: the bottom of this file prints what it says
+    # ja: 病気か、病気ならどれか。このファイルの最後で `illness` の答えを表示している
+    return (weight.detach() @ x).square().mean()
+    # --- broken
+    # return (weight.detach() @ x).square().mean()
+    # <<< hole
+
+
+if __name__ == "__main__":  # what the losses have at the moment; the check says whether that is right
+    w = torch.tensor([1.2, 3.4, -0.7], dtype=torch.float64, requires_grad=True)
     losses = {"perplexity": lambda: perplexity(w), "mean_of_losses": lambda: mean_of_losses(list(w)),
-              "rounded": lambda: rounded(w).sum()}  # fmt: skip
+              "rounded": lambda: rounded(w).sum(), "root_or_zero": lambda: root_or_zero(w).sum(),
+              "spread": lambda: spread(w), "through_a_frozen_layer": lambda: through_a_frozen_layer(w)}  # fmt: skip
     for name, loss in losses.items():
-        print(f"{name:15} value / 値 {loss().item():8.4f}   illness / 病名 {illness(loss, w)}")
+        print(f"{name:22} value / 値 {loss().item():8.4f}   illness / 病名 {illness(loss, w)}")
     print("Right? / 正しいか: python -m gradcheck_lm lessons check l04")

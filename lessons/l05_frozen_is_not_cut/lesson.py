@@ -133,6 +133,7 @@ beat("why")
 language_model.requires_grad_(True).train()
 diagnosis = gc.diagnose(under_no_grad, wrt=recogniser)
 picture(diagnosis, "no-grad")
+holds([one.code for one in diagnosis.errors] == ["GF105"], "under no_grad the path is cut")
 say(
     ja="`no_grad` の中では、演算がまったく記録されません。だから、そこを通る経路もすべて切断されます。"
     "`requires_grad_(False)` は、そのパラメータの勾配を求めないという指定にすぎません。演算は記録され、"
@@ -142,6 +143,7 @@ say(
 )
 language_model.requires_grad_(False).eval()
 picture({"frozen": frozen()}, "frozen", params=dict(recogniser.named_parameters()))
+holds(frozen().requires_grad, "behind frozen parameters the path stays")
 
 # ---------------------------------------------------------------------------------------------------------------------
 beat("fix")

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 
 import gradcheck_lm as gc
-from gradcheck_lm.course.stage import ask, beat, begin, choice, code, finish, holds, picture, say, show, table
+from gradcheck_lm.course.stage import ask, beat, begin, choice, code, finish, holds, picture, plot, say, show, table
 from gradcheck_lm.course.toys import ALPHABET, collapse, one_hot, story, taught_lm
 
 begin(__file__)
@@ -121,7 +121,7 @@ beat("why")
 target = ALPHABET.index("c")
 gap = float((logits[3].max() - logits[3, target]).detach())
 way = torch.linspace(0, 2 * gap, 201, dtype=torch.float64)
-rows = []
+rows, curves = [], {}
 for temperature in (1, 0.3, 0.1, 0.03, 0.01):
     slopes = []
     for distance in way:
@@ -129,6 +129,8 @@ for temperature in (1, 0.3, 0.1, 0.03, 0.01):
         moved[3, target] += distance
         slopes.append(gradient(soft_score, moved, temperature=temperature)[3, target].abs())
     slopes = torch.stack(slopes)
+    if temperature in (1, 0.3, 0.1):
+        curves[f"t = {temperature:g}"] = slopes[::2].tolist()
     rows.append([f"{temperature:g}", float(slopes.max()), f"{(slopes < 1e-6).double().mean():.0%}"])
 say(
     ja="最後の文字のロジットを、「e」から「c」へ少しずつ動かします。そのときの傾きを、温度ごとに測ります。",
@@ -136,6 +138,7 @@ say(
     "At each temperature the slope is measured all along the way.",
 )
 table(["temperature", "steepest slope", "share of the way with slope < 1e-6"], rows)
+plot("slopes", way[::2].tolist(), curves, x_label="distance from e towards c", y_label="slope of the soft score")
 holds(all(a[1] < b[1] for a, b in itertools.pairwise(rows)), "the slope at the edge grows")
 say(
     ja="温度を下げると、なめらかな坂が前の課の階段に戻ります。段の上は平らになり、"

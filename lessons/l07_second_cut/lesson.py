@@ -140,6 +140,8 @@ for share in (0.0, 0.5, 0.99, 1.01, 2.0):
         moved[frame, 0, 0] += share * (moved[frame, 0].max() - moved[frame, 0, 0])
     rows.append([f"{share:.0%}", collapse(moved[:, 0].argmax(-1).tolist()), broken_score(moved)])
 table(["blank raised to", "string", "nats per letter"], rows)
+early, late = {row[2].item() for row in rows[:3]}, {row[2].item() for row in rows[3:]}
+holds(len(early) == len(late) == 1 and early != late, "the score stays, and jumps once")
 say(
     ja="最初の文字の二つのフレームで、ブランクのロジットを文字のロジットに向けて上げました。"
     "追い越すまでスコアは {start:.4f} のままで、追い越すと文字が一つ消えて {end:.4f} に飛びます。",

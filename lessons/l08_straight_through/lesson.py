@@ -143,6 +143,9 @@ for name, score in {"hard_score": hard_score, "soft_score": soft_score, "surroga
         numeric += step * (score(logits + step) - score(logits - step)) / 2e-12
     rows.append([name, numeric.norm(), f"{(estimate - numeric).norm() / estimate.norm():.2g}"])
 table(["finite differences of", "norm", "distance to straight-through, relative"], rows)
+holds(
+    float(rows[0][1]) == 0.0 and float(rows[2][2]) < 1e-6 < float(rows[1][2]), "it is the surrogate's, and no other's"
+)
 say(
     ja="では、どの関数の勾配なのでしょうか。ハードな文字での言語モデルの傾きを固定し、確率との内積を取ったもの、"
     "これが代理の関数です。その有限差分とは、相対誤差 {error} で一致します。",

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 
 import gradcheck_lm as gc
 from gradcheck_lm.course.expect import standard_errors
-from gradcheck_lm.course.stage import ask, beat, begin, choice, code, finish, holds, picture, say, show, table
+from gradcheck_lm.course.stage import ask, beat, begin, choice, code, finish, holds, picture, plot, say, show, table
 from gradcheck_lm.course.toys import ALPHABET, collapse, story, taught_lm
 
 begin(__file__)
@@ -91,7 +91,7 @@ nats = -language_model.predict(language_model.embedding.weight.T)
 moving = logits.clone().requires_grad_()
 pairs = moving.softmax(-1)[:-1, :, None] * moving.softmax(-1)[1:, None, :]
 exact = torch.autograd.grad((pairs * nats).sum((1, 2)).mean(), moving)[0]  # of the expected score of the string
-rows = []
+rows, counts, bins = [], {}, [0.5 * place - 6 for place in range(29)]
 for temperature in (0.1, 0.3, 1, 3, 10):
     copies = logits.expand(draws, -1, -1).clone().requires_grad_()  # so each draw has its own gradient
     letters = gumbel_softmax(copies, gumbel_noise(copies.shape), temperature)
@@ -100,7 +100,12 @@ for temperature in (0.1, 0.3, 1, 3, 10):
     mean, spread = gradients.mean(0), gradients.var(0).sum().sqrt()
     cosine = F.cosine_similarity(mean.flatten(), exact.flatten(), dim=0)
     rows.append([f"{temperature:g}", law, mean.norm(), f"{cosine:.3f}", spread / mean.norm()])
+    if temperature in (0.3, 3):
+        along = (gradients * exact).sum((1, 2)) / exact.square().sum()  # 1 is a draw with the right part along it
+        counts[f"t = {temperature:g}"] = [((along >= low) & (along < low + 0.5)).double().mean() for low in bins]
 table(["temperature", "law: standard errors off", "mean gradient", "cosine to exact", "noise / mean"], rows)
+plot("single-draws", bins, counts, x_label="part along the exact gradient, 1 is right", y_label="share of the draws",
+     bars=True)  # fmt: skip
 holds(max(row[1] for row in rows) < 4, "the law is softmax's at each temperature")
 holds(rows[0][4] > rows[2][4] and float(rows[-1][3]) < float(rows[0][3]), "cold is noisy, hot is biased")
 say(

@@ -225,6 +225,7 @@ rows = [
     ["variance", float(found.var(0).sum())],
 ]
 table(["make_penalty('policy_gradient')", "value"], rows)
+holds(rows[0][1] > 0 and rows[1][1] < 4, "a path, not zero, and on average the exact gradient")
 say(
     ja="パッケージの `policy_gradient` は、この組み合わせです。経路があり、0 でなく、"
     "平均の値が正確な勾配と合っています(標準誤差の {off:.1f} 倍)。言語モデルには勾配を求めません。",
@@ -244,6 +245,7 @@ for name, weight in ctc_of.items():
     end = to_strings(*collapse_paths(moving.argmax(-1)), charset)[0]
     rows.append([name, expected_score(logits), expected_score(moving), "dis" + greedy, "dis" + end])
 table(["loss", "expected before", "expected after", "reading before", "reading after"], rows)
+holds(rows[0][2] < rows[0][1] and rows[0][4] != rows[1][4], "alone the penalty reads what it likes")
 say(
     ja="ペナルティだけで学習すると、スコアの期待値は {start:.3f} から {end:.3f} に下がり、"
     "読みは「{alone}」になりました。言語モデルは画像を見ていないからです。CTC と一緒に使うと「{both}」になります。",

@@ -35,7 +35,7 @@ def exact_variance():
 def check_variance(answer):
     """variance is right on average, on a sampled gradient whose variance is known exactly
     variance は、厳密な分散が分かっているサンプルの勾配で、平均して正しい"""
-    found = [answer.variance(group) for group in policy_gradients(1500, 5)]
+    found = [answer.variance(group) for group in policy_gradients(800, 5)]
     expect_type("variance", (torch.Tensor, float), found[0], kind=NUMBER)
     found, right = torch.as_tensor(found, dtype=torch.float64), exact_variance()
     far = standard_errors(found[:, None], right[None])
@@ -57,7 +57,7 @@ def check_squared_bias(answer):
     _, _, truth = problem()
     shift = torch.tensor([0.3, -0.1, 0.0, -0.2], dtype=torch.float64)
     for name, offset in (("unbiased", torch.zeros_like(shift)), ("biased", shift)):
-        found = [answer.squared_bias(group + offset, truth) for group in policy_gradients(1500, 4)]
+        found = [answer.squared_bias(group + offset, truth) for group in policy_gradients(800, 4)]
         expect_type("squared_bias", (torch.Tensor, float), found[0], kind=NUMBER)
         found, right = torch.as_tensor(found, dtype=torch.float64), offset.square().sum()
         far = standard_errors(found[:, None], right[None])

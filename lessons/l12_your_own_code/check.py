@@ -101,6 +101,32 @@ def check_penalty(answer):
     expect_gradient(lambda: answer.penalty(judge, logits), logits, truth, what=Words("`penalty`", "`penalty`"))
 
 
+def check_what_is_healthy_stays(answer):
+    """the frozen judge and the printing, which stop no gradient of the penalty, are as they were
+    ペナルティの勾配を止めていない、凍結した言語モデルと表示は、元のまま"""
+    judge, again = answer.frozen_judge(torch.float64), answer.frozen_judge(torch.float64)
+    expect_type("frozen_judge", nn.Module, judge, kind=Words("モデル", "a model"))
+    frozen = not judge.training and not any(one.requires_grad for one in judge.parameters())
+    expect(
+        frozen and all(torch.equal(a, b) for a, b in zip(judge.parameters(), again.parameters(), strict=True)),
+        ja="`frozen_judge` が変わりました。凍結された重みは勾配を通します。ここは健康な場所です。",
+        en="`frozen_judge` has changed. Frozen weights let a gradient through: this place is healthy.",
+    )
+    terms = {name: torch.tensor(value, requires_grad=True) * 1.0
+             for name, value in (("ctc", 2.25), ("penalty", -0.5), ("third", 0.0))}  # fmt: skip
+    found = answer.progress(terms)
+    expect(
+        isinstance(found, dict)
+        and list(found.items()) == [(name, term.item()) for name, term in terms.items()]
+        and all(type(value) is float for value in found.values()),
+        ja="`progress` が `{found}` を返しました。表示する数は Python の float のままにします。"
+        "`.item()` は、その値が損失に戻らないなら健康です。",
+        en="`progress` returned `{found}`. What is printed stays Python floats: `.item()` is healthy where its number "
+        "never goes back into a loss.",
+        found=found,
+    )
+
+
 def says(answer, terms, model):
     """Whether the learner's test passes, with what the plugin's fixture is made of."""
     try:

@@ -78,11 +78,13 @@ ask(
 beat("look")
 say(
     ja="スクリプトを変えずに、`python -m gradcheck_lm run train.py` で調べます。"
-    "最初の `backward()` まで実行し、オプティマイザが持つパラメータについて診断します。",
+    "オプティマイザが二度更新するまで実行し、オプティマイザが持つパラメータについて診断します。",
     en="Leave the script as it is and ask with `python -m gradcheck_lm run train.py`. "
-    "It runs up to the first `backward()`, and its diagnosis is about the parameters that the optimizer holds.",
+    "It runs until the optimizer has stepped twice, and its diagnosis is about the parameters that it holds.",
 )
-picture(run_script(script(0)), "run")
+seen = run_script(script(0))
+picture(seen, "run")
+holds(not seen.ok and seen.errors, "the broken script is not ok")
 
 # ---------------------------------------------------------------------------------------------------------------------
 beat("why")
@@ -270,15 +272,16 @@ def told_by_the_callback():
 if all(importlib.util.find_spec(name) for name in ("transformers", "accelerate")):
     show(told_by_the_callback())
 else:
-    show("transformers and accelerate are not installed: pip install 'gradcheck_lm[lab]'")
+    show("transformers and accelerate are not installed; gradcheck-lm doctor says what to type")
 
 # ---------------------------------------------------------------------------------------------------------------------
 beat("next")
 say(
-    ja="演習のファイルは、このスクリプトそのものです。三つの切断と、何も見つけないテストを直します。"
-    "直すたびに `run` を実行して、診断が移るのを見てください。",
-    en="The file of the exercise is this very script. Fix the three cuts, and a test that finds nothing. "
-    "Use `run` after each, and watch the diagnosis move.",
+    ja="演習のファイルは、このスクリプトそのものです。五か所に同じ印があり、三か所は切断、二か所は健康です。"
+    "直す前に `run` で調べ、直すたびに、診断が移るのを見てください。最後に、何も見つけないテストを直します。",
+    en="The file of the exercise is this very script. Five places are marked alike: three of them cut, two are "
+    "healthy. Ask `run` before you touch anything, and after each fix watch the diagnosis move. Last, fix a test "
+    "that finds nothing.",
 )
 workshop.cleanup()
 finish()

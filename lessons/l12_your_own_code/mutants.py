@@ -48,6 +48,9 @@ MUTANTS = {
         },
         rejected_by="check_nats",
     ),
+    "thaws_what_is_healthy": Mutant({"judge": "return judge.eval()"}, rejected_by="check_nats"),
+    "lets_it_learn_in_training_mode": Mutant({"judge": "return judge.requires_grad_(False)"}, rejected_by="check_nats"),
+    "prints_tensors": Mutant({"progress": "return dict(terms)"}, rejected_by="check_what_is_healthy_stays"),
     "adds_instead_of_the_mean": Mutant({"mean": "return torch.stack(scores).sum()"}, rejected_by="check_penalty"),
     "takes_the_last_word_only": Mutant({"mean": "return scores[-1]"}, rejected_by="check_penalty"),
     "believes_requires_grad": Mutant(
@@ -82,4 +85,8 @@ MUTANTS = {
         },
         rejected_by="check_the_test_passes_on_the_story",
     ),
+}
+EQUAL = {
+    "letters: number  `0` #2": "there is one line: the last one is the first",
+    "progress: argument: detach  `terms`": "numbers have no graph",
 }

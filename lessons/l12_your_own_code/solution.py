@@ -1,9 +1,11 @@
 """Exercise 12: a training script with three cuts. / 演習 12: 三か所が切断された学習スクリプト
 
 It trains a recogniser with CTC and a penalty by a frozen language model: python exercise.py
-Ask it where the gradient stops: python -m gradcheck_lm run exercise.py
+Five places are marked alike. Three of them cut the gradient, two are healthy and must stay as they are.
+Ask before you touch anything: python -m gradcheck_lm run exercise.py
 CTC と、凍結した言語モデルのペナルティで、認識器を学習するスクリプトです。
-勾配がどこで止まるかは python -m gradcheck_lm run exercise.py で調べます。
+五か所に同じ印があります。三か所は勾配を切断していて、二か所は健康です(健康な所は変えないでください)。
+直す前に調べます: python -m gradcheck_lm run exercise.py
 """
 
 import torch
@@ -21,8 +23,8 @@ def letters(logits):
     勾配は softmax のもの。値は softmax の値でも、softmax の勾配を持つハードな文字でもよい。
     """
     # >>> hole: letters
-    # en: the first cut: the best letter is a choice; how can the whole frame be handed on?
-    # ja: 一つ目の切断: 最良の文字は選択。フレーム全体を渡すにはどうするか
+    # en: does the gradient stop here, or is this healthy? ask `run`
+    # ja: ここで勾配が止まるか、それとも健康か。`run` で調べる
     return logits[:, 0].softmax(-1)
     # --- broken
     # best = logits[:, 0].argmax(-1)
@@ -36,8 +38,8 @@ def nats(judge, reading):
     凍結した言語モデルによる、読み (T, C) のスコア: 1 文字あたりの nats、()。
     """
     # >>> hole: nats
-    # en: the second cut: the weights are frozen already
-    # ja: 二つ目の切断: 重みはもう凍結されている
+    # en: does the gradient stop here, or is this healthy? ask `run`
+    # ja: ここで勾配が止まるか、それとも健康か。`run` で調べる
     return judge(reading)
     # --- broken
     # with torch.no_grad():
@@ -52,8 +54,8 @@ def penalty(judge, logits):
     """
     scores = [nats(judge, word) for word in letters(logits).split(WORD)]
     # >>> hole: mean
-    # en: the third cut: the numbers are right, but what are they made of?
-    # ja: 三つ目の切断: 数は正しい。しかし、その数は何から作られているか
+    # en: does the gradient stop here, or is this healthy? ask `run`
+    # ja: ここで勾配が止まるか、それとも健康か。`run` で調べる
     return torch.stack(scores).mean()
     # --- broken
     # return torch.tensor([score.item() for score in scores], dtype=logits.dtype).mean()
@@ -64,13 +66,34 @@ def frozen_judge(dtype=torch.float32):
     """The language model that only judges: the same at every call."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(5)
-        return NeuralLM().to(dtype).eval().requires_grad_(False)
+        judge = NeuralLM().to(dtype)
+    # >>> hole: judge
+    # en: does the gradient stop here, or is this healthy? ask `run`
+    # ja: ここで勾配が止まるか、それとも健康か。`run` で調べる
+    return judge.eval().requires_grad_(False)
+    # --- broken
+    # return judge.eval().requires_grad_(False)
+    # <<< hole
 
 
 def terms_of(recogniser, judge, frames):
     """The terms of the loss by name; the loss is their sum."""
     logits = recogniser(frames)
     return {"ctc": ctc(logits), "penalty": 0.1 * penalty(judge, logits)}
+
+
+def progress(terms):
+    """What is printed of the terms: name -> float, free of any graph.
+
+    画面に表示する値: 名前 -> float。計算グラフは持たない。
+    """
+    # >>> hole: progress
+    # en: does the gradient stop here, or is this healthy? ask `run`
+    # ja: ここで勾配が止まるか、それとも健康か。`run` で調べる
+    return {name: term.item() for name, term in terms.items()}
+    # --- broken
+    # return {name: term.item() for name, term in terms.items()}
+    # <<< hole
 
 
 def check_training(gradient_flow, terms, model):
@@ -100,7 +123,7 @@ def main(steps=20):
         loss.backward()
         optimizer.step()
         if step % 5 == 0:
-            print(step, *(f"{name} {term.item():.4f}" for name, term in terms.items()))
+            print(step, *(f"{name} {value:.4f}" for name, value in progress(terms).items()))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import random
 
 import torch
 
-from gradcheck_lm.course.stage import ask, beat, begin, choice, code, finish, picture, say, show, table
+from gradcheck_lm.course.stage import ask, beat, begin, choice, code, finish, holds, picture, say, show, table
 
 begin(__file__)
 
@@ -94,6 +94,7 @@ loss.backward()
 show("loss", loss.data)
 show("loss.made_of", loss.made_of)
 show("gradients", [logit.grad for logit in logits])
+holds(not any(logit.grad for logit in logits), "no gradient arrives from behind argmax")
 say(
     ja="{lines} 行の自動微分でも、`argmax` を通った損失から勾配は届かず、`grad` は初めの値 {gradient:g} のままです。"
     "PyTorch なら `grad` は `None` のままか、エラーになります。症状の見え方は違い、原因(切断)は同じです。",
@@ -153,6 +154,8 @@ for formula in (chain, diamond, square):
     rows.append([formula.__name__, found[0], found[1], true.grad.item()])
 code(diamond)
 table(["formula", "+=", "=", "torch"], rows)
+holds(all(abs(row[1] - row[3]) < 1e-12 for row in rows), "adding is right for all three")
+holds([abs(row[2] - row[3]) < 1e-12 for row in rows] == [True, False, False], "assigning only for the chain")
 say(
     ja="枝分かれのない式なら、代入でも正しい値が出ます。ひし形では、`x` に二つの経路から勾配が届きます。"
     "代入すると、あとから来たほうだけが残ります。足すのは、経路ごとの寄与の和が微分だからです。",
@@ -177,6 +180,7 @@ for step in (1e-6, 1e-3):
     moved = [Value(NUMBERS[0] + step), *logits[1:]]
     steps.append((COSTS[argmax(moved)] - COSTS[place]) / step)
 show("finite differences", steps)
+holds(steps == [0.0, 0.0], "the true slope is 0")
 say(
     ja="記録を足しても助けにはなりません。番号は入力を少し動かしても変わらないので、正しい傾きは {slope:g} です。"
     "直すべきなのは `argmax` の行ではなく、損失の式です。",
@@ -222,6 +226,7 @@ for _ in range(50):
         worst, live = max(worst, abs(mine.grad - wanted) / (1 + abs(wanted))), live + (wanted != 0.0)
 show("gradients compared that are not 0", live)
 show("largest relative difference from torch", worst)
+holds(all(abs(row[1] - row[2]) < 1e-12 and row[1] != 0 for row in rows) and worst < 1e-9 and live > 50, "as in torch")
 say(
     ja="選ぶ代わりに期待値を取ると、経路ができ、0 でない勾配が届き、値は PyTorch と合います。"
     "ランダムに生成した式の 0 でない {live} 個の勾配でも、差は最大で {worst:.1g} でした。",
@@ -234,8 +239,9 @@ say(
 # ---------------------------------------------------------------------------------------------------------------------
 beat("next")
 say(
-    ja="演習では、同じ小さな自動微分の四か所を直します。傾き、順番、足し込み、そして `argmax` の代わりです。",
-    en="In the exercise you fix four places of the same small autograd: a slope, the order, the adding up, and what "
-    "stands in for `argmax`.",
+    ja="演習では、同じ自動微分を配列に広げます。ブロードキャスト、行列積、軸についての和の逆伝播です。"
+    "勾配の形は、いつでも元の配列の形になります。",
+    en="In the exercise the same autograd works on arrays: broadcasting, matrix products and sums over an axis, "
+    "backwards. A gradient always has the shape of its own array.",
 )
 finish()

@@ -3,127 +3,122 @@
 from gradcheck_lm.course.mutants import Mutant
 
 MUTANTS = {
-    "goes_every_path": Mutant(
+    "forgets_the_axes_in_front": Mutant(
         {
-            "order": """
-            depth, waiting = {}, [(last, 0)]
-            while waiting:
-                value, steps = waiting.pop()
-                depth[value] = max(steps, depth.get(value, 0))
-                waiting += [(before, steps + 1) for before, _ in value.made_of]
-            return sorted(depth, key=depth.get)
+            "unbroadcast": """
+            for axis, size in enumerate(shape):
+                if size == 1:
+                    gradient = gradient.sum(axis, keepdim=True)
+            return gradient
             """
         },
-        rejected_by="check_diamonds_in_a_row",
+        rejected_by="check_unbroadcast",
+    ),
+    "forgets_the_axes_of_length_1": Mutant(
+        {
+            "unbroadcast": """
+            while gradient.ndim > len(shape):
+                gradient = gradient.sum(0)
+            return gradient
+            """
+        },
+        rejected_by="check_unbroadcast",
+    ),
+    "takes_the_mean_of_the_copies": Mutant(
+        {
+            "unbroadcast": """
+            while gradient.ndim > len(shape):
+                gradient = gradient.mean(0)
+            for axis, size in enumerate(shape):
+                if size == 1:
+                    gradient = gradient.mean(axis, keepdim=True)
+            return gradient
+            """
+        },
+        rejected_by="check_unbroadcast",
+    ),
+    "sums_the_last_axes": Mutant(
+        {
+            "unbroadcast": """
+            while gradient.ndim > len(shape):
+                gradient = gradient.sum(-1)
+            return gradient.reshape(shape) if gradient.numel() == torch.Size(shape).numel() else gradient
+            """
+        },
+        rejected_by="check_unbroadcast",
     ),
     "swaps_the_slopes": Mutant(
-        {"product": "return Value(self.data * other.data, ((self, self.data), (other, other.data)))"},
+        {
+            "product": """
+            return Array(
+                self.data * other.data,
+                (
+                    (self, lambda behind: unbroadcast(behind * self.data, self.data.shape)),
+                    (other, lambda behind: unbroadcast(behind * other.data, other.data.shape)),
+                ),
+            )
+            """
+        },
         rejected_by="check_product",
     ),
     "forgets_one_factor": Mutant(
-        {"product": "return Value(self.data * other.data, ((self, other.data),))"}, rejected_by="check_product"
-    ),
-    "assigns": Mutant(
         {
-            "accumulate": """
-            self.grad = 1.0
-            for value in order:
-                for before, slope in value.made_of:
-                    before.grad = slope * value.grad
+            "product": """
+            return Array(
+                self.data * other.data,
+                ((self, lambda behind: unbroadcast(behind * other.data, self.data.shape)),),
+            )
             """
         },
-        rejected_by="check_diamond",
+        rejected_by="check_product",
     ),
-    "walks_in_the_order_of_discovery": Mutant(
+    "gives_both_the_shape_of_the_product": Mutant(
         {
-            "order": """
-            order, waiting = [], [last]
-            while waiting:
-                value = waiting.pop()
-                if value not in order:
-                    order.append(value)
-                    waiting += [before for before, _ in value.made_of]
-            return order
+            "product": """
+            return Array(
+                self.data * other.data,
+                ((self, lambda behind: behind * other.data), (other, lambda behind: behind * self.data)),
+            )
             """
         },
-        rejected_by="check_order",
+        rejected_by="check_product",
     ),
-    "walks_level_by_level": Mutant(
+    "does_not_transpose": Mutant(
         {
-            "order": """
-            order = [last]
-            for value in order:
-                order += [before for before, _ in value.made_of if before not in order]
-            return order
+            "matmul": """
+            return Array(
+                self.data @ other.data,
+                ((self, lambda behind: behind @ other.data.T), (other, lambda behind: (behind.T @ self.data).T * 2)),
+            )
             """
         },
-        rejected_by="check_order",
+        rejected_by="check_matmul",
     ),
-    "sends_the_old_gradient_again": Mutant(
+    "forgets_the_weights": Mutant(
+        {"matmul": "return Array(self.data @ other.data, ((self, lambda behind: behind @ other.data.T),))"},
+        rejected_by="check_matmul",
+    ),
+    "shares_the_gradient_among_the_addends": Mutant(
         {
-            "accumulate": """
-            self.grad += 1.0
-            for value in order:
-                for before, slope in value.made_of:
-                    before.grad += slope * value.grad
+            "total": """
+            return Array(
+                self.data.sum(axis, keepdim=True),
+                ((self, lambda behind: behind.expand(self.data.shape) / self.data.shape[axis]),),
+            )
             """
         },
-        rejected_by="check_second_call",
+        rejected_by="check_total",
     ),
-    "wipes_the_leaves": Mutant(
-        {
-            "accumulate": """
-            for value in order:
-                value.grad = 0.0
-            self.grad = 1.0
-            for value in order:
-                for before, slope in value.made_of:
-                    before.grad += slope * value.grad
-            """
-        },
-        rejected_by="check_second_call",
-    ),
-    "recurses": Mutant(
-        {
-            "order": """
-            order, seen = [], set()
-
-            def visit(value):
-                if value not in seen:
-                    seen.add(value)
-                    for before, _ in value.made_of:
-                        visit(before)
-                    order.append(value)
-
-            visit(last)
-            return order[::-1]
-            """
-        },
-        rejected_by="check_long_chain",
+    "drops_the_axis": Mutant(
+        {"total": "return Array(self.data.sum(axis), ((self, lambda behind: behind.expand(self.data.shape)),))"},
+        rejected_by="check_total",
         crash=True,
-    ),
-    "knows_values_by_their_numbers": Mutant(
-        {
-            "order": """
-            order, seen, waiting = [], set(), [(last, False)]
-            while waiting:
-                value, inputs_done = waiting.pop()
-                if inputs_done:
-                    order.append(value)
-                elif (value.data, len(value.made_of)) not in seen:
-                    seen.add((value.data, len(value.made_of)))
-                    waiting.append((value, True))
-                    waiting += [(before, False) for before, _ in value.made_of]
-            return order[::-1]
-            """
-        },
-        rejected_by="check_equal_numbers",
     ),
     "chooses": Mutant(
         {
             "cost": """
-            best = max(range(len(logits)), key=lambda place: logits[place].data)
-            return Value(costs[best])
+            best = logits.data.argmax(1, keepdim=True)
+            return Array(costs.data[best])
             """
         },
         rejected_by="check_cost",
@@ -131,25 +126,35 @@ MUTANTS = {
     "divides_by_a_plain_number": Mutant(
         {
             "cost": """
-            weights = [logit.exp() for logit in logits]
-            total = sum(weight.data for weight in weights)
-            result = Value(0.0)
-            for weight, cost in zip(weights, costs, strict=True):
-                result = result + weight * Value(cost / total)
-            return result
+            weights = logits.exp()
+            return (weights * costs).total(1) * Array(1 / weights.data.sum(1, keepdim=True))
             """
         },
         rejected_by="check_cost",
     ),
-    "does_not_divide": Mutant(
+    "does_not_divide": Mutant({"cost": "return (logits.exp() * costs).total(1)"}, rejected_by="check_cost"),
+    "normalises_over_the_rows": Mutant(
         {
             "cost": """
-            result = Value(0.0)
-            for logit, cost in zip(logits, costs, strict=True):
-                result = result + logit.exp() * Value(cost)
-            return result
+            weights = logits.exp()
+            return (weights * weights.total(0).power(-1) * costs).total(1)
             """
         },
         rejected_by="check_cost",
     ),
+    "stops_the_costs": Mutant(
+        {
+            "cost": """
+            weights = logits.exp()
+            return (weights * Array(costs.data)).total(1) * weights.total(1).power(-1)
+            """
+        },
+        rejected_by="check_cost",
+    ),
+}
+EQUAL = {
+    "total: .clone() left out *": "nothing is written into a gradient",
+    "unbroadcast: tolerance widened  `size == 1`": "sizes are whole numbers",
+    "cost: number  `1` #2": "the last of two axes is the second",
+    "cost: number  `1` #5": "the last of two axes is the second",
 }

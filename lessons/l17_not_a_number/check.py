@@ -107,6 +107,7 @@ def check_first_not_finite(answer):
         "root at 0": ([("double", lambda x: 2 * x), root, ("sum", lambda x: x.sum(-1))], "root"),
         "first of all": ([root, ("sum", lambda x: x.sum(-1))], "root"),
         "last of all": ([("shift", lambda x: x + 9.0), ("last root", lambda x: x.sqrt())], "last root"),
+        "one entry of the second row": ([("shifted", lambda x: (x - 1.0).abs().sqrt())], "shifted"),
         "two roots": ([root, ("again", lambda x: x.sqrt()), ("sum", lambda x: x.sum())], "again"),
         "masked behind it": ([("negative", lambda x: x.sqrt()), ("where", lambda x: torch.nan_to_num(x))], "negative"),
         "not reached": ([root, ("pick", lambda x: x[1, :1] ** 2)], "root"),

@@ -67,4 +67,11 @@ MUTANTS = {
         rejected_by="check_first_not_finite",
     ),
 }
-EQUAL: dict[str, str] = {}
+EQUAL = {
+    "distance: number  `1.0`*": "what is put in where two rows are equal is not chosen, and is a constant",
+    "entropy: argument: detach  `probabilities`": "a comparison has no gradient",
+    "first: argument: detach  `value`": "it is detached there anyway",
+    "first: argument: absolute  `value` #2": "finite or not whatever the sign",
+    "first: argument: negate  `value` #2": "finite or not whatever the sign",
+    "first: argument: axis_0  `value` #2": "0 times infinity is NaN: what does not count is not finite either",
+}

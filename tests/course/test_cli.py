@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from gradcheck_lm.cli import app
 from gradcheck_lm.course.catalogue import LEARNERS, find_course, find_lesson, lessons_in
 from gradcheck_lm.course.generator import exercise_text
+from gradcheck_lm.course.judge import judge
 from gradcheck_lm.course.progress import Progress, reset
 from gradcheck_lm.course.watching import watch_file
 from gradcheck_lm.errors import ArgumentError, DataError
@@ -33,6 +34,21 @@ def call(*arguments: str, lang: str = "en", course: Path | None = None, width: s
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     return result.exit_code, result.stdout, result.stderr
+
+
+@pytest.fixture(autouse=True)
+def judged_here(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is shown of a verdict is the same whichever process finds it, and a process of its own loads torch anew.
+
+    The gate itself has its tests beside this file, and here those marked as going through it.
+    """
+    if "gate" not in request.fixturenames:
+        monkeypatch.setattr("gradcheck_lm.course.gate.check_file", judge)
+
+
+@pytest.fixture
+def gate() -> None:
+    """For a test whose checks go through processes of their own, as a learner's do."""
 
 
 @pytest.fixture
@@ -58,6 +74,7 @@ def test_the_first_screen_says_that_red_is_expected_and_names_one_command(course
     assert "赤は故障ではありません" in call("--lang", "ja", course=course)[1]
 
 
+@pytest.mark.usefixtures("gate")
 def test_the_way_through_a_lesson(course: Path) -> None:
     Progress(course).mark_read(FIRST)
     assert call(course=course)[1].splitlines()[-1].endswith(f"lessons check {FIRST}")
@@ -385,6 +402,17 @@ def test_old_consoles(course: Path) -> None:
         texts = done.stdout.decode(encoding).split("exit code 0\n")
         assert len(texts) == len(commands) + 1, done.stdout.decode(encoding)
         assert all("\\u" not in text for command, text in zip(commands, texts, strict=False) if command[0] != "list")
+
+
+def test_the_screens_of_the_course_are_there_before_torch_could_be(course: Path) -> None:
+    """Seconds of importing before a table of lessons: only a check needs them, in its own process."""
+    screens = "import gradcheck_lm.course.gate, sys; sys.stdout.write(str('torch' in sys.modules))"
+    code = f"{ONE_AFTER_ANOTHER}\n{screens}"
+    commands = json.dumps([[], ["list"], ["hint", "1"], ["reset", "1"]])
+    done = run_process([sys.executable, "-c", code, commands], capture_output=True,
+                       env=environment(GRADCHECK_LM_LESSONS=str(course), PYTHONIOENCODING="utf-8"))  # fmt: skip
+    assert done.stdout.decode().endswith("False"), done.stdout.decode()
+    assert done.stdout.count(b"exit code 0") == 4
 
 
 @pytest.mark.slow

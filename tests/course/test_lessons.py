@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from course_folder import FOLDERS, LESSONS, NAMES
 
+from gradcheck_lm.course.answers import answer_text, answers_of, holes_of, meaning
 from gradcheck_lm.course.catalogue import FILES, lessons_in, read_lesson
 from gradcheck_lm.course.generator import exercise_text
 from gradcheck_lm.course.judge import checks_of, judge
@@ -57,6 +58,21 @@ def test_the_solution_passes(folder: Path) -> None:
     verdict = judge(folder, folder / "solution.py")
     assert verdict.passed, verdict
     assert verdict.held == verdict.total >= 3
+
+
+@every_lesson
+def test_other_right_answers_pass_too(folder: Path, tmp_path: Path) -> None:
+    """With the solution three of each hole, none of them a copy of another."""
+    answers, holes = answers_of(folder), {hole.name: hole for hole in holes_of(folder)}
+    assert len(answers) >= 2
+    for name in answers[0]:
+        codes = [meaning("\n".join(holes[name].right)), *(meaning(answer[name]) for answer in answers)]
+        assert len(set(codes)) == len(codes), f"{name}: the same answer twice"
+    for place, answer in enumerate(answers):
+        file = tmp_path / f"answer{place}.py"
+        file.write_text(answer_text(folder, answer), encoding="utf-8")
+        verdict = judge(folder, file)
+        assert verdict.passed, (place, verdict)
 
 
 @every_lesson

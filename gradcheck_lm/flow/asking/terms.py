@@ -194,12 +194,22 @@ class Splitter:
         made = self.recording.tokens[addend.token]
         edge = self._edge(addend.token) if made.requires_grad else None
         found = _nothing(self.subjects)
+        kept = self.recording.scalars.get(addend.token)
         if edge is not None:
             found = self.autograd.gradients(self.loss.root, self.subjects.tensors, edge)
-        kept = self.recording.scalars.get(addend.token)
+        elif made.requires_grad and (place := self._itself(addend.token)) is not None:
+            found.norms[place], found.zero[place] = 1.0, False
+            kept = self.subjects.tensors[place].detach() if kept is None else kept
         value = float(kept) if kept is not None else float("nan")
         root = self.loss.root if edge is not None else None
         return Strand(addend.name, addend.token, value, made.requires_grad, found, root, edge)
+
+    def _itself(self, token: int) -> int | None:
+        """The tensor asked about that is added as it is: a log-variance beside the term that it weighs."""
+        for place, (root, tensor) in enumerate(zip(self.subjects.roots, self.subjects.tensors, strict=True)):
+            if token == root or token == self.recorder.token_of(tensor):
+                return place
+        return None
 
     def _edge(self, token: int) -> Any:
         """The place of a value in the loss's graph; unbind and split give several values at one node."""

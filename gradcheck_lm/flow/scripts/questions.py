@@ -125,7 +125,8 @@ class Questions:
         if not only:
             return named, notes
         kept = {name: tensor for name, tensor in named.items() if id(tensor) in only}
-        missing = [tensor for key, tensor in only.items() if all(id(one) != key for one in kept.values())]
+        there = {id(tensor) for tensor in kept.values()}
+        missing = [tensor for key, tensor in only.items() if key not in there]
         kept.update({f"input {place}": tensor for place, tensor in enumerate(missing)})
         return kept, notes
 

@@ -72,6 +72,32 @@ def share_of(before: torch.Tensor, now: torch.Tensor, other: torch.Tensor) -> fl
     return share if 0.0 < share < 0.999 and rest <= 1e-3 * float(way.norm()) else None
 
 
+def mixture_of(before: torch.Tensor, now: torch.Tensor, other: torch.Tensor) -> tuple[float, float] | None:
+    """(a, b) where `now` is a * before + b * other; None where it is not, or b is too small to be told from rounding.
+
+    A mean has a + b = 1, which is tried first: then b is known even where `other` is all but `before`.
+    """
+    if not before.shape == now.shape == other.shape or before.numel() < 4:
+        return None
+    noise = torch.finfo(now.dtype).eps  # of the rounding of what was written, relative
+    one, two, three = (tensor.double().flatten() for tensor in (before, now, other))
+    way, whole, size = two - one, three - one, float(one.norm())
+    if not float(way.norm()) > 8 * noise * size or not float(whole.norm()) > 8 * noise * size:
+        return None
+    limit = 1e-3 * float(way.norm()) + noise * size
+    share = float(way @ whole) / float(whole @ whole)
+    if float((way - share * whole).norm()) <= limit:
+        return 1.0 - share, share
+    across = three - float(three @ one) / float(one @ one) * one if size else three
+    if not size or not float(across.norm()) > 8 * noise * size:
+        return None
+    second = float(two @ across) / float(across @ across)
+    first = float((two - second * three) @ one) / float(one @ one)
+    rest = float((two - first * one - second * three).norm())
+    told = abs(second) * float(across.norm()) > 8 * noise * size
+    return (first, second) if told and rest <= limit else None
+
+
 def _same(one: torch.Tensor, two: torch.Tensor) -> bool:
     return torch.equal(one, two) or bool(((one == two) | (one.isnan() & two.isnan())).all())
 

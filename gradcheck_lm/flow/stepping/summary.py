@@ -11,20 +11,13 @@ import torch
 from gradcheck_lm.flow.stepping.births import Births
 from gradcheck_lm.flow.stepping.conditions import condition_of_step
 from gradcheck_lm.flow.stepping.freezing import Freezing
-from gradcheck_lm.flow.stepping.ledger import (
-    NOWHERE,
-    Backward,
-    Clearing,
-    Event,
-    Holder,
-    Ledger,
-    Parameter,
-    Row,
-)
+from gradcheck_lm.flow.stepping.ledger import NOWHERE, Backward, Clearing, Event, Holder, Ledger, Parameter
+from gradcheck_lm.flow.stepping.loads import copyings
 from gradcheck_lm.flow.stepping.log import Log
 from gradcheck_lm.flow.stepping.modules import Modules
 from gradcheck_lm.flow.stepping.moves import alike
 from gradcheck_lm.flow.stepping.owners import Owner, Owners, assignment_place, constructor_place, container_place
+from gradcheck_lm.flow.stepping.rows import Row
 from gradcheck_lm.flow.stepping.turns import Held, Turns, rates_of
 from gradcheck_lm.flow.watching.sites import Place, place_of
 
@@ -50,6 +43,9 @@ class Summary:
         self.places: list[Place] = [place_of(site) for site in log.sites]
         self.owners = Owners(modules.alive(), names)
         self._order = {owner.name: place for place, owner in enumerate(self.owners.found.values())}
+        self._order_in: dict[
+            int, dict[int, int]
+        ] = {}  # of each optimizer: the accounts that it holds, and their places
 
     def ledger(self, more: Iterable[Event] = (), *, complete: bool) -> Ledger:
         """The whole of it."""
@@ -68,7 +64,8 @@ class Summary:
                 parameter = replace(parameter, made=birth.place, maker=birth.maker)
             parameters.append(parameter)
         freezing = Freezing(self.log, self.modules, self.owners, self.names, self._place_of_attribute)
-        events = (*self.log.events, *freezing.events(), *more)
+        copied = copyings(self.log, self.modules.aliases, self._add)
+        events = (*self.log.events, *freezing.events(), *copied, *more)
         for one, two in self.modules.ties:
             pair = self.log.accounts[one].tensor, self.log.accounts[two].tensor
             if pair[0] is not None and pair[1] is not None:
@@ -180,7 +177,9 @@ class Summary:
         for number in held_by:
             held = self.turns.held[number].reference()
             if held is not None:
-                place = self.turns.indices(held).index(index)
+                if number not in self._order_in:  # asked for once: an optimizer may hold tens of thousands
+                    self._order_in[number] = {one: place for place, one in enumerate(self.turns.indices(held))}
+                place = self._order_in[number][index]
                 return f"parameter {place} of {self.names.get(id(held), type(held).__name__)} ({size})"
         return f"a tensor of no module ({size})"
 
@@ -198,6 +197,7 @@ class Summary:
         return self._add(assignment_place(attribute, dict.fromkeys(files)))
 
     def _add(self, place: Place | None) -> int:
+        """A place as an index into `places`."""
         if place is None:
             return NOWHERE
         if place not in self.places:

@@ -87,6 +87,21 @@ KIND = Kind(
             (_CALLED, _SAME, _BRANCH),
         ),
         Cause(
+            "loop_left_early",
+            Text(
+                "The loop over the layers is left here in its first turn, under no condition: those behind it are "
+                "never called.",
+                "層を順に呼ぶループが、ここで条件なしに 1 周目で終わります。その後の層は一度も呼ばれません。",
+            ),
+            (
+                Text(
+                    "move the return out of the loop: one level of indentation less",
+                    "return をループの外に出す: インデントを 1 段浅くする",
+                ),
+                _CALLED,
+            ),
+        ),
+        Cause(
             "nothing_used",
             Text(
                 "No operation of this run uses what wrt holds: its module is never called, or another object is used.",

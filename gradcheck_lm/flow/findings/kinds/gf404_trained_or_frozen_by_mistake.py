@@ -117,6 +117,25 @@ KIND = Kind(
             ),
         ),
         Cause(
+            "thawed_again",
+            Text(
+                "{line} freezes {parameters}, and here requires_grad is switched on again for all of them: nothing "
+                "stays frozen.",
+                "{line} で {parameters} を凍結しましたが、ここですべての requires_grad が再び True になります。"
+                "何も凍結されていません。",
+            ),
+            (
+                Text(
+                    "freeze after this line, or leave the frozen ones out of the loop",
+                    "この行より後で凍結するか、凍結したものをこのループから除く",
+                ),
+                Text(
+                    "if all of it is meant to be trained, drop the line that freezes",
+                    "すべて学習させるつもりなら、凍結する行を消す",
+                ),
+            ),
+        ),
+        Cause(
             "critic_in_the_policy_loss",
             Text(
                 "A log-probability is multiplied by what a network gives that learns as well: this loss trains that "

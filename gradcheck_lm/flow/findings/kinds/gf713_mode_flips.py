@@ -49,7 +49,7 @@ KIND = Kind(
     code="GF713",
     name="mode_flips",
     since="0.2.0",
-    lesson="l12_your_own_code",
+    lesson="l19_train_and_eval",
     heading=Text(
         "training in the wrong mode",
         "誤ったモードでの学習",

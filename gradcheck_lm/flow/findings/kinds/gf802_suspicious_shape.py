@@ -36,7 +36,7 @@ KIND = Kind(
     code="GF802",
     name="suspicious_shape",
     since="0.2.0",
-    lesson="l12_your_own_code",
+    lesson="l18_shapes_in_losses",
     heading=Text(
         "shapes or values that a loss hardly wants",
         "損失に渡すには疑わしい形や値",

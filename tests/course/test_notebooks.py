@@ -1,0 +1,95 @@
+"""The notebooks of the lessons: the same words and the same code as the scripts, and they run."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from course_folder import FOLDERS, LESSONS, NAMES
+
+from gradcheck_lm.course.beats import BEATS
+from gradcheck_lm.course.catalogue import read_lesson
+from gradcheck_lm.course.language import LANGUAGES
+from gradcheck_lm.course.narration import pairs_in
+from gradcheck_lm.course.notebooks import notebook_of, notebook_text
+
+every_lesson = pytest.mark.parametrize("folder", FOLDERS, ids=NAMES)
+every_language = pytest.mark.parametrize("language", LANGUAGES)
+WRITTEN = LESSONS.parent / "docs" / "lessons" / "notebooks"
+SHORT = "l16_changed_in_place"
+
+
+def code_of(notebook: dict[str, Any]) -> list[str]:
+    """The code cells, without what a shell would install first."""
+    cells = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    return [re.sub(r"^try:\n.*?(?=^from gradcheck_lm)", "", cell, flags=re.DOTALL | re.MULTILINE) for cell in cells]
+
+
+def text_of(notebook: dict[str, Any]) -> str:
+    return "\n".join("".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "markdown")
+
+
+@every_language
+@every_lesson
+def test_a_notebook_says_and_holds_what_the_script_does(folder: Path, language: str) -> None:
+    notebook = notebook_of(read_lesson(folder), language)
+    code, text = "\n".join(code_of(notebook)), text_of(notebook)
+    for pair in pairs_in(folder / "lesson.py"):
+        words = pair.ja if language == "ja" else pair.en
+        assert words in text or json.dumps(words, ensure_ascii=False) in code, f"{pair.line}: {words}"
+        other = pair.en if language == "ja" else pair.ja
+        assert pair.ja == pair.en or other not in text + code
+    heads = re.findall(r"^## (.*?):", text, re.MULTILINE)
+    assert heads == [beat.title.in_language(language) for beat in BEATS]
+    source = (folder / "lesson.py").read_text(encoding="utf-8")
+    for node in ast.parse(source).body:  # nothing is lost of what computes
+        if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Assign | ast.For):
+            assert str(ast.get_source_segment(source, node)) in code
+    ast.parse(code)
+
+
+@every_language
+@every_lesson
+def test_the_notebooks_of_the_documentation_are_up_to_date(folder: Path, language: str) -> None:
+    text = (WRITTEN / language / f"{folder.name}.ipynb").read_text(encoding="utf-8")
+    assert text == notebook_text(read_lesson(folder), language), "not what the lesson is today; type: make docs"
+
+
+@every_lesson
+def test_a_notebook_is_well_formed(folder: Path) -> None:
+    nbformat = pytest.importorskip("nbformat")
+    notebook = nbformat.reads(notebook_text(read_lesson(folder), "ja"), as_version=4)
+    nbformat.validate(notebook)
+    assert len({cell["id"] for cell in notebook["cells"]}) == len(notebook["cells"])
+
+
+@every_language
+def test_the_cells_of_a_short_one_run_one_after_another(
+    language: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    space: dict[str, Any] = {"__name__": "__main__"}
+    monkeypatch.setattr("sys.excepthook", lambda *_: None)  # begin() sets it, and here it is put back
+    for place, cell in enumerate(code_of(notebook_of(read_lesson(LESSONS / SHORT), language))):
+        exec(compile(cell, f"<cell {place}>", "exec"), space)
+    out = capsys.readouterr().out
+    assert bool(re.search("[ぁ-ん]", out)) == (language == "ja")
+    assert "GF106" in out
+    assert space["__file__"].endswith("lesson.py")
+
+
+@pytest.mark.slow
+@pytest.mark.needs("nbclient", "nbformat", "ipykernel")
+@every_language
+@every_lesson
+def test_a_notebook_runs_in_a_kernel(folder: Path, language: str, tmp_path: Path) -> None:
+    nbformat, nbclient = importlib.import_module("nbformat"), importlib.import_module("nbclient")
+    notebook = nbformat.reads(notebook_text(read_lesson(folder), language), as_version=4)
+    client = nbclient.NotebookClient(notebook, timeout=300, kernel_name="python3",
+                                     resources={"metadata": {"path": str(tmp_path)}})  # fmt: skip
+    client.execute()
+    assert "does not bear out" not in json.dumps(notebook)
