@@ -98,7 +98,7 @@ def adapt_folder(
     watch = (
         DriftWatch(model, charset, data, language_model, rule, out / STATE_FOLDER, seed=settings.seed) if rule else None
     )
-    decoding = None if fuse is None else fuse.decoding(charset, place)
+    decoding = None if fuse is None else fuse.decoding(charset, place).fitted(model, data)  # the start's prior, twice
     fused_before = [] if decoding is None else read(model, data, charset, decode=decoding.read)
     config = adaptation_config(settings.steps, min(settings.batch_size, len(data)), seed=settings.seed)
     config = dataclasses.replace(config, checkpoint_every=rule.every if rule else max(1, settings.steps // 10))
