@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,7 +63,7 @@ def read_logits(
 
     default = None if choice.charset else load_recogniser(recogniser)[1]
     found = read_file(data, default=default, **choice.of_logits(data)).first(limit)
-    decode = greedy_decode
+    decode: Callable[..., list[str]] = greedy_decode
     if fuse is not None:
         decode = fuse.decoding(found.charset, found.logits.device).with_prior(found.logits, found.lengths).read
     return found.names, found.transcripts, decode(found.logits, found.charset, lengths=found.lengths)
