@@ -123,7 +123,7 @@ class Problem:
         logits: (T, 1, C) double.
         label: the true text.
         language_model: anything with `score`.
-        objective: "hinge" or "score".
+        objective: "hinge", "score", or "ratio" with the exact beta: expected nats over expected characters.
     """
 
     logits: Tensor
@@ -141,6 +141,9 @@ class Problem:
         def score(text: str) -> float:
             return float(self.language_model.score([text])[0]) if text else float("inf")
 
+        if self.objective == "ratio":
+            nats = float(self.language_model.nll([text])[0]) if text else 0.0
+            return (nats - self.beta * len(text)) / max(1, len(self.spell(self.logits[:, 0].argmax(-1).tolist())))
         found = score(text)
         if self.objective == "hinge":
             label = score(self.label)
@@ -150,11 +153,22 @@ class Problem:
     @cached_property
     def costs(self) -> Tensor:
         """(C ** T,) f of the string that each path spells."""
-        known: dict[str, float] = {}
-        for text in map(self.spell, self.paths.T.tolist()):
-            if text not in known:
-                known[text] = self.cost(text)
-        return torch.tensor([known[self.spell(path)] for path in self.paths.T.tolist()], dtype=torch.float64)
+        known = {text: self.cost(text) for text in dict.fromkeys(self.texts)}
+        return torch.tensor([known[text] for text in self.texts], dtype=torch.float64)
+
+    @cached_property
+    def texts(self) -> list[str]:
+        """C ** T strings, one a path."""
+        return [self.spell(path) for path in self.paths.T.tolist()]
+
+    @cached_property
+    def beta(self) -> float:
+        """Expected nats over expected characters: what a character of this line costs on average."""
+        weights = self.logits[:, 0].log_softmax(-1).gather(1, self.paths).sum(0).exp()
+        known = {text: float(self.language_model.nll([text])[0]) if text else 0.0 for text in dict.fromkeys(self.texts)}
+        nats = torch.tensor([known[text] for text in self.texts], dtype=torch.float64)
+        lengths = torch.tensor([len(text) for text in self.texts], dtype=torch.float64)
+        return float((weights * nats).sum() / (weights * lengths).sum())
 
     @cached_property
     def paths(self) -> Tensor:

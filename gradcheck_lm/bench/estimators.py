@@ -17,7 +17,7 @@ from gradcheck_lm.penalties import PENALTIES, make_penalty
 
 FRAMES, CHARACTERS = 5, "abc"
 SCALES = {"unsure": 1.0, "sure": 3.0}
-OBJECTIVES = ("hinge", "score", "sum")
+OBJECTIVES = ("hinge", "score", "sum", "ratio")
 RESAMPLES = 2000
 
 # the penalties as they come, and the options whose bias or noise a reader will want to see beside them
@@ -27,7 +27,9 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("gumbel_softmax", {}),
     ("gumbel_softmax", {"tau": 0.3}),
     ("minimum_risk", {}),
+    ("minimum_risk", {"alpha": 1.0}),
     ("minimum_risk", {"proposals": "beam"}),
+    ("minimum_risk", {"proposals": "beam", "alpha": 1.0}),
     ("local_expectation", {}),
     ("local_expectation", {"alternatives": 1}),
     ("local_expectation", {"alternatives": None, "threshold": 0.0}),
@@ -35,9 +37,11 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("policy_gradient", {"self_normalise": True, "temperature": 2.0}),
     ("policy_gradient", {"normalise_advantage": True}),
     ("policy_gradient", {"replacement": False}),
+    ("policy_gradient", {"proposals": "beam"}),
     ("policy_gradient_path", {}),
     ("relax", {}),
     ("relax", {"strength": 0.0}),
+    ("nbest_ctc", {"proposals": "beam"}),
     ("hidden_states", {}),
 ]
 
@@ -168,8 +172,16 @@ def page(tables: dict[tuple[str, str], dict[str, list[Measured]]], *, problems: 
         "energy on the blank: with 0 it can learn neither an insertion nor a deletion. **LM**: texts asked for a line.",
         "",
         "`argmax` has no gradient. `ngram_expectation` is exact for the sum of an n-gram's costs, and checked against "
-        "the same enumeration to rounding in the tests; it has no other objective. `hidden_states` is another "
-        "objective, so its cosine says what happens to the penalty while it is lowered.",
+        "the same enumeration to rounding in the tests; it has no other objective. `hidden_states` and "
+        "`nbest_ctc` are other objectives, so their cosine says what happens to the penalty while they are lowered; "
+        "`nbest_ctc` learns here from the recogniser's own beam, with no language model.",
+        "",
+        "f of `ratio` is held against the gradient with the *exact* beta, the line's expected nats over its expected "
+        "characters, held still: what the samples' own beta adds is bias. `minimum_risk` has alpha = .1 where nothing "
+        "is said: it no longer weighs by the recogniser's probabilities, so on these short lines it is further off "
+        "than with alpha = 1; on long lines that a recogniser is sure of, alpha = 1 leaves it no gradient "
+        "([penalties](penalties.md)). With `proposals='beam'` half of `policy_gradient`'s strings are the beam's, "
+        "weighed back: unbiased, and its spread says what that costs.",
     ]
     for (objective, sure), table in tables.items():
         lines += ["", f"## f = {objective}, a recogniser that is {sure} (logits of spread {SCALES[sure]:g})", ""]

@@ -92,6 +92,10 @@ class ReadAlong:
     fuse_bonus: float = option(
         BONUS, "Nats that each character is given, as each costs.", panel=_ALONG, metavar="NATS", identity="proposals"
     )
+    fuse_prior: float = option(
+        0.0, "How much of the recogniser's own knowledge of how often each character comes is taken off.", least=0,
+        panel=_ALONG, identity=NEVER,
+    )  # fmt: skip
     beam: int = option(BEAM, "Readings kept at a time.", least=1, panel=_ALONG, identity=NEVER)
 
     def fusing(self) -> Fusing | None:
@@ -102,4 +106,4 @@ class ReadAlong:
         from gradcheck_lm.lab.measuring.decoding import Fusing
 
         note(f"loading the n-gram {self.fuse}" + (" (made at its first use, in about 15 s)" * (self.fuse == "ngram")))
-        return Fusing(self.fuse, self.fuse_weight, self.fuse_bonus, self.beam)
+        return Fusing(self.fuse, self.fuse_weight, self.fuse_bonus, self.beam, self.fuse_prior)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,7 +63,9 @@ def read_logits(
 
     default = None if choice.charset else load_recogniser(recogniser)[1]
     found = read_file(data, default=default, **choice.of_logits(data)).first(limit)
-    decode = greedy_decode if fuse is None else fuse.decoding(found.charset, found.logits.device).read
+    decode: Callable[..., list[str]] = greedy_decode
+    if fuse is not None:
+        decode = fuse.decoding(found.charset, found.logits.device).with_prior(found.logits, found.lengths).read
     return found.names, found.transcripts, decode(found.logits, found.charset, lengths=found.lengths)
 
 
@@ -74,11 +76,13 @@ def read_lines(model: Any, charset: Any, lines: Sequence[Any], *, fuse: Fusing |
     from gradcheck_lm.lab.measuring.reading import read
 
     place = next(model.parameters()).device
-    options: dict[str, Any] = {} if fuse is None else {"decode": fuse.decoding(charset, place).read}
     with progress("reading", len(lines), enabled=len(lines) > 64) as tick:
         if len(lines) > 64:
             note(f"preparing {len(lines)} lines")
         data = LineData(lines, model.config, charset, clean=True, progress=note)
+        options: dict[str, Any] = {}
+        if fuse is not None:
+            options["decode"] = fuse.decoding(charset, place).fitted(model, data).read
         return read(model, data, charset, on_lines=tick, **options)
 
 

@@ -98,7 +98,10 @@ def _best(log_probs: Sequence[Tensor]) -> list[float]:
 def _mixed(parts: Sequence[Tables], log_weights: Sequence[float], first: NgramModel) -> Tables:
     size = first.symbols.size
     order = max(part.order for part in parts)
-    codes, log_probs, contexts, backoffs = [], [], [], []
+    codes: list[Tensor] = []
+    log_probs: list[Tensor] = []
+    contexts: list[Tensor] = []
+    backoffs: list[Tensor] = []
     for level in range(order):
         here = torch.cat([part.codes[level] for part in parts if level < part.order]).unique()
         each = [log + _log_probs(part, here, level, size) for part, log in zip(parts, log_weights, strict=True)]
@@ -124,7 +127,7 @@ def _mixed(parts: Sequence[Tables], log_weights: Sequence[float], first: NgramMo
 def _log_probs(tables: Tables, codes: Tensor, level: int, size: int) -> Tensor:
     """log p(last symbol | those before) of n-grams of level + 1 symbols, by a model that may have shorter ones only."""
     if level >= tables.order:
-        return _log_probs(tables, codes % size ** (level), level - 1, size)
+        return _log_probs(tables, codes % size**level, level - 1, size)
     if level == 0:
         return tables.log_probs[0][codes]
     shorter = _log_probs(tables, codes % size**level, level - 1, size)

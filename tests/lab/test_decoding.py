@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from gradcheck_lm.htr.checkpoint import load_recogniser
 from gradcheck_lm.htr.ctc import greedy_decode
 from gradcheck_lm.htr.synthetic import SyntheticLines
 from gradcheck_lm.lab.lines.data import LineData
-from gradcheck_lm.lab.measuring.decoding import make_decoding, read_both
+from gradcheck_lm.lab.measuring.decoding import Decoding, make_decoding, read_both
 from gradcheck_lm.lab.measuring.metrics import character_errors
 from gradcheck_lm.lab.measuring.unlabelled import read_unlabelled
 
@@ -55,6 +56,40 @@ def test_an_ngram_reads_along_and_reads_better(tmp_path: Path) -> None:
     data = LineData(SyntheticLines(TEXTS, ("shadows-into-light",), 1, 3), model.config, charset)
     both = read_both(model.eval(), data, charset, make_decoding("ngram", charset))
     assert [plain[0]["text"], fused[0]["text"]] == [both["greedy"][0], both["fused"][0]]
+
+
+def test_a_prior_that_is_taken_off_lets_rare_characters_in() -> None:
+    charset = Charset("ab")
+    frames = torch.tensor([[0.6, 0.3, 0.1]] * 3 + [[0.05, 0.65, 0.3]])  # blank, a, b
+    logits = frames.log()[:, None].expand(-1, 2, -1).clone()
+    logits[2:, 1] = 50.0 * torch.tensor([0.0, 0.0, 1.0])  # beyond the second line's two frames
+    plain = Decoding(make_decoding("ngram", charset).automaton, weight=0.0, length_bonus=0.0)
+    assert plain.with_prior(logits) is plain
+    assert plain.read(logits[:, :1], charset) == ["a"]
+    fitted = replace(plain, prior_weight=0.5).with_prior(logits, [4, 2])
+    assert fitted.log_prior is not None
+    torch.testing.assert_close(fitted.log_prior.exp(), (frames.sum(0) + frames[:2].sum(0)) / 6)
+    alone = fitted.read(logits[:, :1], charset)
+    by_hand = (frames.log() - 0.5 * fitted.log_prior)[:, None]
+    assert alone == plain.read(by_hand, charset)
+    assert alone == ["ab"]
+    assert fitted.read(logits, charset, lengths=[4, 2])[0] == alone[0]  # in any company
+
+
+def test_the_prior_is_an_option_of_the_commands(tmp_path: Path) -> None:
+    lines = folder(tmp_path / "lines")
+    model, charset = load_recogniser("synthetic")
+    data = LineData(SyntheticLines(TEXTS, ("shadows-into-light",), 6, 3), model.config, charset)
+    decoding = replace(make_decoding("ngram", charset), prior_weight=0.5)
+    model.train()
+    fitted = decoding.fitted(model, data)
+    assert model.training
+    with torch.no_grad():
+        logits = model.eval()(data.take(range(6)).images)
+    wanted = fitted.read(logits, charset)
+    assert wanted != decoding.read(logits, charset)
+    rows = json.loads(run("transcribe", lines, "--fuse", "ngram", "--fuse-prior", "0.5", "--json"))
+    assert [row["text"] for row in rows] == wanted
 
 
 def test_a_language_model_that_is_no_table_is_refused() -> None:

@@ -116,3 +116,18 @@ def test_a_constant_added_to_f_leaves_the_mean_where_it_was(name):
     there = problem.gradients(penalty, 1000, seed=3).var(0).sum()
     here = problem.gradients(penalty_for(name, problem), 1000, seed=3).var(0).sum()
     assert there < 1.2 * here
+
+
+def test_ratio_points_along_the_gradient_with_the_exact_beta_and_its_bias_falls_with_samples():
+    problem = make_problem(5, frames=4, characters="abc", objective="ratio")
+    value, exact = problem.exact
+    assert abs(float(value)) < 1e-12  # at its own beta a line costs nothing, whatever it reads
+    biases = []
+    for samples in (2, 32):
+        gradients = problem.gradients(penalty_for("policy_gradient", problem, samples=samples), 20_000)
+        error = float(gradients.var(0).sum() / len(gradients))
+        mean = gradients.mean(0)
+        assert float(mean @ exact / mean.norm() / exact.norm()) > 0.98
+        biases.append(max(0.0, float((mean - exact).square().sum()) - error) ** 0.5 / float(exact.norm()))
+    assert biases[0] > 0.05  # three times the noise of the mean
+    assert biases[1] < 0.25 * biases[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -20,6 +20,7 @@ from gradcheck_lm.lab.measuring.metrics import character_errors
 from gradcheck_lm.lm import load_language_model
 
 CHUNK = 64  # lines at a time
+_RAREST = 1e-8  # least share of the frames that a class is taken to have
 
 
 @dataclass(frozen=True)
@@ -31,15 +32,45 @@ class Decoding:
         weight: of its cost, at least 0, no unit.
         length_bonus: nats a character, because each costs.
         beam: prefixes kept.
+        prior_weight: at least 0, no unit; how much of the recogniser's own prior is taken off: it knows how often each
+            class comes, and the n-gram knows it, too. Asks for a smaller bonus, since the blank is the commonest.
+        log_prior: (C,) nats, of `with_prior`; without it nothing is taken off.
     """
 
     automaton: FusionAutomaton
     weight: float = WEIGHT
     length_bonus: float = BONUS
     beam: int = BEAM
+    prior_weight: float = 0.0
+    log_prior: Tensor | None = None
+
+    def with_prior(self, logits: Tensor, lengths: Tensor | Sequence[int] | None = None) -> Decoding:
+        """This decoder with the prior of these logits (T, N, C): the log of each class's mean posterior.
+
+        It is fixed then, so that a line is read alike in any company.
+        """
+        if not self.prior_weight:
+            return self
+        frames = torch.full((logits.shape[1],), len(logits)) if lengths is None else torch.as_tensor(lengths)
+        inside = (torch.arange(len(logits))[:, None] < frames.cpu()).to(logits.device)
+        shares = logits.detach().float().softmax(-1)[inside].mean(0)
+        return replace(self, log_prior=shares.clamp_min(_RAREST).log())
+
+    @torch.no_grad()
+    def fitted(self, model: torch.nn.Module, data: LineData) -> Decoding:
+        """`with_prior` of up to 64 lines, evenly spread; the model's mode is put back afterwards."""
+        if not self.prior_weight or not len(data):
+            return self
+        training = model.training
+        picked = range(0, len(data), -(-len(data) // CHUNK))
+        logits = model.eval()(data.take(picked, next(model.parameters()).device).images)
+        model.train(training)
+        return self.with_prior(logits)
 
     def read(self, logits: Tensor, charset: Charset, lengths: Tensor | Sequence[int] | None = None) -> list[str]:
         """The best string of each line of logits (T, N, C)."""
+        if self.log_prior is not None:
+            logits = logits - self.prior_weight * self.log_prior.to(logits)
         found = prefix_beam(
             logits,
             beam=self.beam,
@@ -53,18 +84,23 @@ class Decoding:
 
 @dataclass(frozen=True)
 class Fusing:
-    """A decoding by name, as settings hold it: "ngram" or a folder; the numbers as in `Decoding`."""
+    """A decoding by name, as settings hold it: "ngram" or a folder; the numbers as in `Decoding`.
+
+    What it makes has no prior yet: give it some lines, with `fitted` or `with_prior`.
+    """
 
     name: str
     weight: float = WEIGHT
     length_bonus: float = BONUS
     beam: int = BEAM
+    prior: float = 0.0
 
     def decoding(self, charset: Charset, device: torch.device | str | None = None) -> Decoding:
         """The decoder for a recogniser's charset. Raises as `make_decoding`."""
-        return make_decoding(
+        made = make_decoding(
             self.name, charset, weight=self.weight, length_bonus=self.length_bonus, beam=self.beam, device=device
         )
+        return replace(made, prior_weight=self.prior)
 
 
 def make_decoding(
