@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BASE := .venv-base
+EMPTY := .venv-release
 SCRIPTS := $(if $(filter Windows_NT,$(OS)),Scripts,bin)
 BIN := $(VENV)/$(SCRIPTS)
 # another torch than the pinned one: make test-base TORCH='torch==2.11.*' CONSTRAINTS=
@@ -13,8 +14,10 @@ BASE_TESTS := tests/flow tests/draw tests/integrations \
 TOOLS := pytest pytest-xdist hypothesis expecttest
 OUT ?= runs/demo
 SCREENSHOTS ?= build/screenshots
+# of 10; the two that lack are an author's address and the project's, which who publishes fills in (CONTRIBUTING)
+PYROMA ?= 8
 
-.PHONY: help dist install demo test test-all test-base test-browser test-site mutants check figures docs site lessons clean
+.PHONY: help dist install demo test test-all test-base test-browser test-site mutants check release figures docs site lessons clean
 help:
 	@echo "make demo      install, then run the comparison on its defaults; ends with the path of its report"
 	@echo "make test      install, then run the test suite"
@@ -25,6 +28,7 @@ help:
 	@echo "make mutants   60 one-line faults in the debugger, each with the tests that must see it; about an hour"
 	@echo "make check     format, lint and types, by two checkers"
 	@echo "make dist      wheel and sdist into dist/, checked as an index would check them"
+	@echo "make release   that, then the wheel in an empty environment: README's first example, the debugger's tests"
 	@echo "make figures   draw every picture of README and docs anew, from real runs"
 	@echo "make docs      write the generated pages of docs anew, then build the site into build/site"
 	@echo "make site      build the site from the pages as they are"
@@ -83,6 +87,18 @@ dist: install
 	$(BIN)/twine check --strict dist/*
 	$(BIN)/check-wheel-contents dist/*.whl
 
+# what a stranger gets: built, checked, installed into an empty environment, and tried there; it uploads and tags nothing
+release: dist
+	$(BIN)/pyroma --min=$(PYROMA) dist/*.tar.gz
+	rm -rf $(EMPTY)
+	$(PYTHON) -m venv $(EMPTY)
+	$(EMPTY)/$(SCRIPTS)/python -m pip install --quiet $(CONSTRAINTS) "$(TORCH)"
+	$(EMPTY)/$(SCRIPTS)/python -m pip install --quiet $(CONSTRAINTS) dist/*.whl
+	$(EMPTY)/$(SCRIPTS)/python tests/support/first_example.py
+	$(EMPTY)/$(SCRIPTS)/python -m pip install --quiet $(CONSTRAINTS) $(TOOLS)
+	$(EMPTY)/$(SCRIPTS)/pytest -n 2 -m "not slow and not gpu and not browser" $(BASE_TESTS)
+	$(EMPTY)/$(SCRIPTS)/gradcheck-lm --version
+
 figures: install
 	$(BIN)/python -m gradcheck_lm.bench figures --out docs/figures
 	$(BIN)/python -m gradcheck_lm.bench docs --out docs  # the lessons' pictures come from their own runs
@@ -106,4 +122,4 @@ lessons: install
 	[ $$found = 1 ] || echo "no lesson scripts yet"
 
 clean:
-	rm -rf $(VENV) $(BASE) build dist
+	rm -rf $(VENV) $(BASE) $(EMPTY) build dist

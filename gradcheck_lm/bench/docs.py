@@ -8,13 +8,15 @@ from pathlib import Path
 
 from gradcheck_lm.bench.architecture import write_architecture
 from gradcheck_lm.bench.options_page import options_page
+from gradcheck_lm.bench.pages.bugs import bugs_page, linked
+from gradcheck_lm.bench.pages.errors import errors_page
+from gradcheck_lm.bench.pages.notebooks import write_notebooks
 from gradcheck_lm.errors import GradcheckLMError
 from gradcheck_lm.files import write_text_atomic
 from gradcheck_lm.flow.findings.explain import markdown
 from gradcheck_lm.flow.findings.model import KINDS
 
 ZOO = Path(__file__).resolve().parents[2] / "tests" / "zoo"
-_THREAD = re.compile(r"([\w.-]+/[\w.-]+)?#(\d+)")
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,9 @@ class Program:
 def write_docs(out: str | Path) -> list[Path]:
     """Write the generated pages; gives their paths."""
     pages = {"findings.md": findings_page(), "options.md": options_page()}
-    return [*(write_text_atomic(Path(out) / name, text) for name, text in pages.items()), *write_architecture(out)]
+    pages |= {"errors.md": errors_page(), "errors.ja.md": errors_page("ja"), "bugs.md": bugs_page()}
+    written = [write_text_atomic(Path(out) / name, text) for name, text in pages.items()]
+    return [*written, *write_notebooks(Path(out) / "notebooks"), *write_architecture(out)]
 
 
 def read_program(path: Path) -> Program:
@@ -96,20 +100,8 @@ def findings_page(zoo: Path = ZOO) -> str:
 
 
 def _example(program: Program) -> list[str]:
-    threads = ", ".join(_linked(thread) for thread in program.threads)
+    threads = ", ".join(linked(thread) for thread in program.threads)
     lines = [f"- {program.about}" + (f" ({threads})" if threads else ""), "", "  ```python"]
     told = {source: ", ".join(kind for kind, line in program.cuts if line == source) for _, source in program.cuts}
     lines += [f"  {source}" + (f"  # {kinds}" if len(program.cuts) > 1 else "") for source, kinds in told.items()]
     return [*lines, "  ```", ""]
-
-
-def _linked(thread: str) -> str:
-    """`owner/name#12, #13` with a link for each number; text without a number stays as it is."""
-    last = ""
-
-    def link(match: re.Match[str]) -> str:
-        nonlocal last
-        last = match[1] or last
-        return f"[{match[0]}](https://github.com/{last}/issues/{match[2]})"
-
-    return _THREAD.sub(link, thread)

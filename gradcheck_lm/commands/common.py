@@ -15,6 +15,7 @@ import typer
 from gradcheck_lm.commands.checks import check_options
 from gradcheck_lm.draw.lettering import harmless, json_harmless
 from gradcheck_lm.errors import GradcheckLMError, RunStopped
+from gradcheck_lm.extras import install_line
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -51,9 +52,9 @@ def friendly(command: Command) -> Command:
         except ModuleNotFoundError as error:
             if error.name is None or error.name.startswith("gradcheck_lm"):
                 raise
-            install = "torch" if error.name == "torch" else "'gradcheck_lm[lab]'"
+            install = "pip install torch" if error.name == "torch" else install_line("lab")
             fail(
-                f"this needs {error.name}, which is not installed: pip install {install} "
+                f"this needs {error.name}, which is not installed: {install} "
                 "(gradcheck-lm doctor lists all that is missing)"
             )
         except OSError as error:

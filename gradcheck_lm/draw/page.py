@@ -15,6 +15,7 @@ from gradcheck_lm.draw.made import facts, script_of
 from gradcheck_lm.draw.report import Report
 from gradcheck_lm.draw.view import of as view_of
 from gradcheck_lm.errors import ArgumentError, MissingPackageError
+from gradcheck_lm.extras import install_line
 from gradcheck_lm.files import encodable, write_text_atomic
 from gradcheck_lm.flow.findings.model import Diagnosis
 
@@ -50,7 +51,7 @@ def page_html(report: Report, *, timeout: float = 30.0, template: str = "report.
     try:
         import jinja2
     except ImportError as error:
-        raise MissingPackageError("report.html needs jinja2; type: pip install 'gradcheck_lm[draw]'") from error
+        raise MissingPackageError(f"report.html needs jinja2; type: {install_line('draw')}") from error
     folder = Path(__file__).parent / "templates"
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(folder), autoescape=True, trim_blocks=True, lstrip_blocks=True,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import linecache
 import re
 import time
 from collections.abc import Mapping, Sequence
@@ -19,6 +18,7 @@ from gradcheck_lm.draw.layout import picture
 from gradcheck_lm.draw.nodes import operation_name, starves
 from gradcheck_lm.draw.numbers import number
 from gradcheck_lm.draw.report import AlignedSpan, Experiment, LMTableRow, Report
+from gradcheck_lm.draw.source_lines import source_line
 from gradcheck_lm.draw.svg import inline_svg
 from gradcheck_lm.draw.view import CutView, View
 from gradcheck_lm.draw.view import of as view_of
@@ -126,11 +126,11 @@ def excerpt(cut: CutView) -> list[dict[str, Any]]:
     """The line and its neighbours from the file, where it still says what ran; else the line alone."""
     marked = {"before": cut.source.before, "marked": cut.source.marked, "after": cut.source.after}
     own: dict[str, Any] = {"number": cut.line, "hit": True, **marked}
-    if linecache.getline(cut.file, cut.line).replace("\t", " ").strip() != cut.source.whole:
+    if source_line(cut.file, cut.line).replace("\t", " ").strip() != cut.source.whole:
         return [own] if cut.source.whole else []
     lines = []
     for number_ in range(max(1, cut.line - _CONTEXT), cut.line + _CONTEXT + 1):
-        text = linecache.getline(cut.file, number_).rstrip("\n")
+        text = source_line(cut.file, number_)
         if number_ == cut.line:
             indent = text[: len(text) - len(text.lstrip())]
             lines.append(own | {"before": indent + marked["before"]})

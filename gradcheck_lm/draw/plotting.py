@@ -8,6 +8,7 @@ from typing import Any
 
 from gradcheck_lm.draw.lettering import ascii_fallback
 from gradcheck_lm.errors import ArgumentError, MissingPackageError
+from gradcheck_lm.extras import install_line
 from gradcheck_lm.files import write_bytes_atomic
 
 # without a date and a version the same numbers give the same file
@@ -30,7 +31,7 @@ def new_figure(path: str | Path, panels: int, size: tuple[float, float], **setti
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise MissingPackageError("plots need matplotlib; type: pip install 'gradcheck_lm[draw]'") from error
+        raise MissingPackageError(f"plots need matplotlib; type: {install_line('draw')}") from error
     # of its own, without pyplot: no global state, no window, no backend chosen for the caller
     figure = Figure(figsize=size, layout="constrained", **settings)
     FigureCanvasAgg(figure)

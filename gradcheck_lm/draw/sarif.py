@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import linecache
 import os
 import sys
 from collections import Counter
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from gradcheck_lm.draw.source_lines import source_line
 from gradcheck_lm.draw.view import CutView, View
 from gradcheck_lm.draw.words import say
 from gradcheck_lm.files import encodable
@@ -92,7 +92,7 @@ def _fingerprint(cut: CutView, seen: Counter[str]) -> str:
 
 def _column(cut: CutView) -> int:
     """Where the marked part begins in the file's line, from 1; 0 where nothing is marked or the file has changed."""
-    line = linecache.getline(cut.file, cut.line).rstrip("\n")
+    line = source_line(cut.file, cut.line)
     if not cut.source.marked or line.replace("\t", " ").strip() != cut.source.whole:
         return 0
     return len(line) - len(line.lstrip()) + len(cut.source.before) + 1
@@ -102,7 +102,11 @@ def _location(file: str, line: int, cut: CutView | None = None) -> dict[str, Any
     path = Path(file)
     if path.is_absolute() and path.is_relative_to(root := Path(os.getcwd())):
         path = path.relative_to(root)  # SARIF viewers open a relative path in the checkout
-    uri = path.as_uri() if path.is_absolute() else quote(path.as_posix())
+    # a name's bytes, whatever they encode; half a character, which no name can hold, in the form that it has
+    text = path.as_posix()
+    half = any("\ud800" <= letter <= "\udc7f" or "\udd00" <= letter <= "\udfff" for letter in text)
+    uri = quote(text, safe="/:", errors="surrogatepass" if half else "surrogateescape")
+    uri = ("file://" if text.startswith("/") else "file:///") + uri if path.is_absolute() else uri
     region: dict[str, Any] = {"startLine": line}
     if cut is not None and (start := _column(cut)):
         region |= {"startColumn": start, "endColumn": start + len(cut.source.marked)}

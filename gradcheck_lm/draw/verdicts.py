@@ -93,6 +93,8 @@ def _flows_en(diagnosis: Diagnosis, total: int) -> str:
         rest = f"{every} a gradient that is not zero"
     warned = _first_warning(diagnosis)
     suspected = f" Very likely not meant: {warned.title}, at {_brief(warned)}." if warned is not None else ""
+    if not total and not diagnosis.terms:
+        return f"No backward() ran: there is no loss to follow.{suspected}"
     return f"The gradient flows: {rest}, and no loss term is dead.{suspected}"
 
 
@@ -138,6 +140,8 @@ def _flows_ja(diagnosis: Diagnosis, total: int) -> str:
         every = f"対象の {total} 個のテンソルのうち {fed} 個が 0 でない勾配を受け取り(残りは下に示します)"
     warned = _first_warning(diagnosis)
     suspected = f"意図しないと思われる箇所があります: {title_of(warned, 'ja')}({_brief_ja(warned)})。" if warned else ""
+    if not total and not diagnosis.terms:
+        return f"backward() は一度も呼ばれず、追うべき損失がありません。{suspected}"
     return f"勾配は届いています: {every}、死んだ損失項はありません。{suspected}"
 
 

@@ -14,6 +14,7 @@ text.render(shown, width=80)                 # the one text: print, run, pytest
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -23,8 +24,9 @@ from gradcheck_lm.draw.verdicts import asked_count, is_of_the_step, step_verdict
 from gradcheck_lm.draw.words import WORDS, say
 from gradcheck_lm.flow.findings.model import KINDS, Diagnosis, Finding, FlowGraph, Term
 from gradcheck_lm.flow.findings.paths import at
-from gradcheck_lm.flow.stepping.ledger import Ledger, Row
+from gradcheck_lm.flow.stepping.ledger import Ledger
 from gradcheck_lm.flow.stepping.report import StepReport
+from gradcheck_lm.flow.stepping.rows import Row
 
 
 @dataclass(frozen=True)
@@ -174,6 +176,7 @@ def of(subject: Diagnosis | StepReport | View, language: str = "en") -> View:
     if isinstance(subject, StepReport):
         return _of_steps(subject, language)
     total = asked_count(subject)
+    not_finite = any(finding.kind == "non_finite" for finding in subject.findings)  # else NaN is a value not known
     return View(
         language=language,
         about="diagnosis",
@@ -181,7 +184,7 @@ def of(subject: Diagnosis | StepReport | View, language: str = "en") -> View:
         status=_status("flow", subject, language),
         verdict=verdict(subject, language),
         asked=total,
-        terms=tuple(_term(term, total, language) for term in subject.terms.values()),
+        terms=tuple(_term(term, total, language, known=not_finite) for term in subject.terms.values()),
         cuts=tuple(cut_of(finding, index, language) for index, finding in enumerate(subject.findings, 1)),
         unreached=subject.unreached,
         zero=subject.zero,
@@ -264,7 +267,7 @@ def _source(finding: Finding) -> SourceLine:
     return SourceLine(line[:start], line[start:end], line[end:])
 
 
-def _term(term: Term, total: int, language: str) -> TermView:
+def _term(term: Term, total: int, language: str, *, known: bool) -> TermView:
     return TermView(
         name=term.name,
         value=term.value,
@@ -274,7 +277,7 @@ def _term(term: Term, total: int, language: str) -> TermView:
         dead=term.dead,
         verdict=say("dead" if term.dead else "alive", language),
         remark=say("no proof", language) if term.dead and term.requires_grad else "",
-        value_said=number(term.value),
+        value_said=number(term.value) if known or not math.isnan(term.value) else "?",
         norm_said=number(term.gradient_norm),
         reach_said=say("reach", language, count=len(term.reaches), total=total),
     )

@@ -194,7 +194,8 @@ class StepRun:
             return  # the answer of the first time stands
         if doubtful or (again and self._was_zero(key)):
             terms, given = loss_terms(loss, source="the tensor that backward() is called on")
-            self._losses[key] = Inquiry(self.recorder, wrt, terms, given=given, explicit=False).answer()
+            inquiry = Inquiry(self.recorder, wrt, terms, given=given, explicit=False, others=bool(holders))
+            self._losses[key] = inquiry.answer()
         elif again:
             self._losses.pop(key, None)  # for its players all is well
         if not again or key not in self._quiet:
@@ -280,8 +281,7 @@ def diagnose_step(
         )
     if steps < 1:
         raise TraceError(f"steps is {steps}; it is a number of training steps, at least 1 (2 tell more).")
-    modules, optimizers, names = sorted_out((model, optimizer))
-    run = StepRun(modules, optimizers, names, ranks=ranks)
+    run = StepRun(*sorted_out((model, optimizer)), ranks=ranks)
     run.whole()
     run.always = steps == 1  # there is no second time at which to ask about what was zero at the first
     run.learn_names(variables_around(step))

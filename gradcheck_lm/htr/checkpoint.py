@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from gradcheck_lm.errors import ArgumentError, CheckpointError, MissingPackageError
+from gradcheck_lm.extras import install_line
 from gradcheck_lm.files import write_bytes_atomic
 from gradcheck_lm.foreign import check_regular, parse_json
 from gradcheck_lm.htr.charset import Charset
@@ -216,5 +217,5 @@ def _safetensors() -> Any:
         import safetensors
         import safetensors.torch
     except ImportError as error:
-        raise MissingPackageError("checkpoints need safetensors: pip install 'gradcheck_lm[lab]'") from error
+        raise MissingPackageError(f"checkpoints need safetensors: {install_line('lab')}") from error
     return safetensors

@@ -8,11 +8,12 @@ from functools import lru_cache
 from pathlib import Path
 
 from gradcheck_lm.errors import ArgumentError, MissingPackageError
+from gradcheck_lm.extras import install_line
 
 try:
     from PIL import ImageFont
 except ImportError as error:
-    raise MissingPackageError(f"hands need {error.name}: pip install 'gradcheck_lm[lab]'") from error
+    raise MissingPackageError(f"hands need {error.name}: {install_line('lab')}") from error
 
 _FAMILIES = {
     "caveat": "Caveat",
@@ -84,13 +85,13 @@ def _hand(name: str) -> Hand:
         missing = (error.name or "fontpkg").split(".")[0]
         raise MissingPackageError(
             f"the hand {name!r} needs the package {missing}, which finds the fonts of {package} and its like: "
-            "pip install 'gradcheck_lm[lab]'"
+            f"{install_line('lab')}"
         ) from error
     try:
         family = fontpkg.family(_FAMILIES[name])
     except LookupError as error:
         raise MissingPackageError(
-            f"the hand {name!r} needs the font package {package}: pip install 'gradcheck_lm[lab]'"
+            f"the hand {name!r} needs the font package {package}: {install_line('lab')}"
         ) from error
     faces: list[tuple[Path, int | None]] = []
     for file in family.files:

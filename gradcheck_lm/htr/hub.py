@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from gradcheck_lm.errors import DataError, MissingPackageError
+from gradcheck_lm.extras import install_line
 from gradcheck_lm.foreign import check_regular, parse_json, read_text
 from gradcheck_lm.htr.images import Pixels, check_head, read_image
 from gradcheck_lm.htr.lines import Line, LineSet, first
@@ -169,7 +170,7 @@ def _datasets(name: str | Path) -> Any:
     except ImportError as error:
         raise MissingPackageError(
             f"{str(name)!r} is read with the package datasets, where it is no file or folder of ours: "
-            f"pip install 'gradcheck_lm[hub]'"
+            f"{install_line('hub')}"
         ) from error
     datasets.disable_progress_bars()
     return datasets

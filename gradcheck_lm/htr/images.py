@@ -9,6 +9,7 @@ from pathlib import Path
 
 from gradcheck_lm import bounds
 from gradcheck_lm.errors import DataError, MissingPackageError
+from gradcheck_lm.extras import install_line
 from gradcheck_lm.foreign import check_regular
 
 try:
@@ -16,7 +17,7 @@ try:
     from numpy.typing import NDArray
     from PIL import Image, ImageOps, UnidentifiedImageError
 except ImportError as error:
-    raise MissingPackageError(f"line images need {error.name}: pip install 'gradcheck_lm[lab]'") from error
+    raise MissingPackageError(f"line images need {error.name}: {install_line('lab')}") from error
 
 # what Pillow may take a file for, by its content and not by its name. All of these are decoded in this process: of the
 # others, PostScript starts the program Ghostscript on the file, and many have decoders that hardly anyone looks at

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from gradcheck_lm.errors import ArgumentError, CharsetError, DataError, MissingPackageError
+from gradcheck_lm.extras import install_line
 from gradcheck_lm.files import write_bytes_atomic, write_text_atomic
 from gradcheck_lm.foreign import read_text
 from gradcheck_lm.htr.charset import Charset
@@ -23,7 +24,7 @@ try:
     import numpy as np
     from PIL import Image
 except ImportError as error:
-    raise MissingPackageError(f"line images need {error.name}: pip install 'gradcheck_lm[lab]'") from error
+    raise MissingPackageError(f"line images need {error.name}: {install_line('lab')}") from error
 
 LABELS = "labels.tsv"
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".gif", ".pgm")

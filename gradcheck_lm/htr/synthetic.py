@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, overload
 
 from gradcheck_lm.errors import ArgumentError, CharsetError, MissingPackageError
+from gradcheck_lm.extras import install_line
 from gradcheck_lm.files import write_bytes_atomic
 from gradcheck_lm.htr.hand import HELD_OUT_HANDS as HELD_OUT_HANDS
 from gradcheck_lm.htr.hand import TRAINING_HANDS as TRAINING_HANDS
@@ -24,7 +25,7 @@ try:
     from numpy.typing import NDArray
     from PIL import Image, ImageDraw, ImageFilter
 except ImportError as error:
-    raise MissingPackageError(f"synthetic lines need {error.name}: pip install 'gradcheck_lm[lab]'") from error
+    raise MissingPackageError(f"synthetic lines need {error.name}: {install_line('lab')}") from error
 
 _VERSION = 1  # of the pictures: part of the key of the disk cache
 _CELL = (20, 18)  # pixels between the knots of the warp, down and across

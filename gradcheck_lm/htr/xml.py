@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from gradcheck_lm import bounds
 from gradcheck_lm.errors import DataError, MissingPackageError
+from gradcheck_lm.extras import install_line
 from gradcheck_lm.foreign import read_bytes
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def read_xml(path: str | Path) -> Element:
         from defusedxml.common import DefusedXmlException
         from defusedxml.ElementTree import ParseError, XMLParser
     except ImportError as error:
-        raise MissingPackageError("reading XML needs defusedxml: pip install 'gradcheck_lm[lab]'") from error
+        raise MissingPackageError(f"reading XML needs defusedxml: {install_line('lab')}") from error
     path = Path(path)
     try:
         data = read_bytes(path, bounds.XML)

@@ -1,6 +1,6 @@
 """A callback for Lightning's Trainer: the first step and every N after it, diagnosed while it runs.
 
-Needs `pip install 'gradcheck_lm[lightning]'`. The package comes under two names, `lightning.pytorch` and
+Needs the extra `lightning`. The package comes under two names, `lightning.pytorch` and
 `pytorch_lightning`, whose classes are not each other's: the one that the program has imported already is taken.
 """
 
@@ -11,6 +11,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from gradcheck_lm.errors import MissingPackageError
+from gradcheck_lm.extras import install_line
 from gradcheck_lm.flow.stepping.report import StepReport
 from gradcheck_lm.integrations.loggers import hand_over
 from gradcheck_lm.integrations.watched_step import StepDiagnosis, WatchedStep
@@ -27,9 +28,7 @@ else:
         try:
             from pytorch_lightning import Callback
         except ImportError as error:
-            raise MissingPackageError(
-                "Lightning is not installed; type: pip install 'gradcheck_lm[lightning]'"
-            ) from error
+            raise MissingPackageError(f"Lightning is not installed; type: {install_line('lightning')}") from error
 
 
 class GradientFlowCallback(Callback):

@@ -12,7 +12,7 @@ from gradcheck_lm.options import ELSEWHERE, GIVEN, NEVER, check_settings, option
 SHIPPED = "synthetic"  # the recogniser that ships
 PENALTY_NAMES = (
     "argmax", "soft_embedding", "gumbel_softmax", "straight_through", "policy_gradient", "policy_gradient_path",
-    "minimum_risk", "local_expectation", "ngram_expectation", "relax", "hidden_states",
+    "minimum_risk", "nbest_ctc", "local_expectation", "ngram_expectation", "relax", "hidden_states",
 )  # fmt: skip
 LANGUAGE_MODELS = ("smollm2", "gpt2", "char", "ngram")
 NGRAMS = ("ngram",)
@@ -106,6 +106,7 @@ class Arm:
     options: dict[str, Any] = field(default_factory=dict)
     batchnorm_only: bool = False  # train-mode forward, no loss at all: what BatchNorm statistics do by themselves
     control: str | None = None  # instead of a penalty, a name in gradcheck_lm.lab.training.controls
+    anchor: float = 1.0  # weight of the KL divergence to the starting posteriors, of adapting without labels
 
 
 STORY = {"lm_sample_ratio": 0.25}  # the story looks at a quarter of the lines of each batch

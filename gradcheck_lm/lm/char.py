@@ -2,14 +2,13 @@
 
     python -m gradcheck_lm.lm.char --text FILE [--text FILE ...] --out FOLDER
 
-A text is cut into paragraphs at blank lines; every fifth paragraph, by its hash, is held out (the same rule by which
-the recogniser's synthetic lines are parted, so its test lines are not in a model trained on the same texts).
+A text is cut into paragraphs; every fifth, by its hash, is held out: by `gradcheck_lm.texts.sides.is_test`, which
+parts the recogniser's synthetic lines, too.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import math
 import sys
@@ -27,13 +26,13 @@ from gradcheck_lm.errors import ArgumentError, DataError, GradcheckLMError
 from gradcheck_lm.files import write_bytes_atomic, write_text_atomic
 from gradcheck_lm.lm import hub
 from gradcheck_lm.lm.checks import split
-from gradcheck_lm.lm.prose import docstring_paragraphs, read_paragraphs
 from gradcheck_lm.lm.score import LanguageModel
 from gradcheck_lm.lm.tokens import CharacterTokens
 from gradcheck_lm.lm.windows import token_stream, windows, word_starts
+from gradcheck_lm.texts.sides import is_test
+from gradcheck_lm.texts.sources import read_paragraphs
 
 STANDARD_CHARACTERS = " !\"#&'()*+,-./0123456789:;?ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-_HELD_OUT_EVERY = 5
 
 
 @dataclass(frozen=True)
@@ -88,8 +87,8 @@ def train_char_model(
     """
     config = CharConfig() if config is None else config
     if held_out is None:
-        held_out = [text for text in texts if is_held_out(text)]
-        texts = [text for text in texts if not is_held_out(text)]
+        held_out = [text for text in texts if is_test(text)]
+        texts = [text for text in texts if not is_test(text)]
     tokens = CharacterTokens(config.characters)
     training, measuring = token_stream(texts, tokens), token_stream(held_out, tokens)
     for stream, what in ((training, "training"), (measuring, "held-out")):
@@ -151,12 +150,6 @@ def save_char_model(model: LanguageModel, folder: str | Path, curve: dict[str, A
     # last, for it is what makes the folder a model
     write_text_atomic(folder / "config.json", json.dumps(settings, indent=1, default=str) + "\n")
     return folder
-
-
-def is_held_out(paragraph: str) -> bool:
-    """Every fifth paragraph, by the hash of its text: it never changes sides."""
-    digest = hashlib.blake2b(paragraph.encode(), digest_size=4).digest()
-    return int.from_bytes(digest, "big") % _HELD_OUT_EVERY == 0
 
 
 def _fit(
@@ -222,7 +215,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         action="append",
         required=True,
         metavar="FILE",
-        help='UTF-8 text, may be repeated; "docstrings" is the prose in the standard library\'s sources',
+        help='UTF-8 text, or "stdlib", "docstrings" or "bible" (see gradcheck_lm.texts.sources); may be repeated',
     )
     parser.add_argument("--out", required=True, metavar="FOLDER", help="where the model goes")
     parser.add_argument("--steps", type=int, default=CharConfig.steps, help="training steps (default %(default)s)")
@@ -238,11 +231,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
 
     try:
-        texts = [
-            paragraph
-            for text in options.text
-            for paragraph in (docstring_paragraphs() if text == "docstrings" else read_paragraphs(text))
-        ]
+        texts = [paragraph for text in options.text for paragraph in read_paragraphs(text)]
         model, curve = train_char_model(texts, CharConfig(steps=options.steps, seed=options.seed), progress=show)
         print(f"saved in {save_char_model(model, options.out, curve)}")
     except (GradcheckLMError, OSError) as error:

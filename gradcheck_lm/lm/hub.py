@@ -17,6 +17,7 @@ import torch
 
 from gradcheck_lm import bounds
 from gradcheck_lm.errors import LanguageModelError, MissingPackageError
+from gradcheck_lm.extras import install_line
 from gradcheck_lm.foreign import parse_json, read_text
 from gradcheck_lm.lm import cache, checks
 from gradcheck_lm.lm.dtype import choose_dtype
@@ -240,7 +241,7 @@ def require_transformers() -> Any:
         import transformers
     except ImportError as error:
         raise MissingPackageError(
-            "language models need transformers, which is not installed: pip install 'gradcheck_lm[lab]'"
+            f"language models need transformers, which is not installed: {install_line('lab')}"
         ) from error
     return transformers
 
@@ -250,5 +251,5 @@ def _require_gguf() -> None:
         import gguf  # noqa: F401
     except ImportError as error:
         raise MissingPackageError(
-            "reading a .gguf file needs the package gguf, which is not installed: pip install 'gradcheck_lm[lab]'"
+            f"reading a .gguf file needs the package gguf, which is not installed: {install_line('lab')}"
         ) from error

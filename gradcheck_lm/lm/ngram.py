@@ -17,6 +17,7 @@ from gradcheck_lm.lm.ngram_counts import Symbols, Tables, check_order, count_ngr
 STANDARD_CHARACTERS = " !\"#&'()*+,-./0123456789:;?ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _MEMORY = 2**30
 _BLOCK = 2**18  # characters scored at once
+_ROWS = 256  # texts whose characters are scored at once
 
 
 class Characters(Protocol):
@@ -170,8 +171,26 @@ class NgramModel:
         self.scores_computed += int((lengths > 1).sum())
         return totals[inverse], lengths[inverse]
 
-    def _nats(self, texts: list[str], *, whole: bool) -> Tensor:
-        """Summed nats (B,) of texts; every character of all texts at once, one step for each order."""
+    def character_log_probs(self, texts: Sequence[str]) -> Tensor:
+        """log p of every character of all texts, each text from its begin and one after the other, and of their ends.
+
+        Returns:
+            (L,) float64; minus its sum is the sum of `nll`.
+        """
+        check_texts(texts)
+        found = [torch.zeros(0, dtype=torch.float64, device=self.device)]
+        for start in range(0, len(texts), _ROWS):
+            log_probs, scored = self._scored(texts[start : start + _ROWS], whole=True)
+            found.append(log_probs[scored])
+        return torch.cat(found)
+
+    def _nats(self, texts: Sequence[str], *, whole: bool) -> Tensor:
+        """Summed nats (B,) of texts."""
+        log_probs, scored = self._scored(texts, whole=whole)
+        return 0.0 - log_probs.where(scored, 0.0).sum(1)  # 0 for an empty text, not -0
+
+    def _scored(self, texts: Sequence[str], *, whole: bool) -> tuple[Tensor, Tensor]:
+        """log p (B, L) of every character of all texts at once, one step for each order; and which of them count."""
         symbols = self.symbols
         ids = torch.full((len(texts), max(map(len, texts)) + 2), -1)
         for row, text in enumerate(texts):
@@ -184,7 +203,7 @@ class NgramModel:
         else:
             scored[:, 1] = False
         ids, scored = ids.to(self.device), scored.to(self.device)
-        return 0.0 - self._log_probs(ids).where(scored, 0.0).sum(1)  # 0 for an empty text, not -0
+        return self._log_probs(ids), scored
 
     def _log_probs(self, ids: Tensor) -> Tensor:
         """log p of each symbol given those before it in its row; ids (B, L), -1 (no symbol) outside of texts."""

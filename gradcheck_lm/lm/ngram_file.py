@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import sys
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -15,12 +14,14 @@ from torch import Tensor
 
 from gradcheck_lm import bounds
 from gradcheck_lm.errors import GradcheckLMError, LanguageModelError, MissingPackageError
+from gradcheck_lm.extras import install_line
 from gradcheck_lm.files import write_bytes_atomic
 from gradcheck_lm.foreign import parse_json
 from gradcheck_lm.lm import cache
 from gradcheck_lm.lm.ngram import NgramConfig, NgramModel, train_ngram
 from gradcheck_lm.lm.ngram_counts import Symbols, Tables, check_order
-from gradcheck_lm.lm.prose import docstring_paragraphs
+from gradcheck_lm.texts.sides import is_test
+from gradcheck_lm.texts.sources import SHIPPED, read_paragraphs
 
 NGRAM_FILE = "ngram.safetensors"
 _KEY = "gradcheck_lm.ngram"
@@ -82,12 +83,14 @@ def load_ngram(
 
 
 def builtin_ngram(*, device: torch.device | str = "cpu", dtype: torch.dtype | None = None) -> NgramModel:
-    """A 6-gram of the prose in the standard library's docstrings, made at first use (about 15 s) and then kept.
+    """A 6-gram of the prose in Python 3.11's docstrings, made at first use (about 15 s) and then kept.
 
-    Every fifth paragraph, by its hash, is held out, as it is from the other models of this package.
+    Every fifth paragraph is held out, by `gradcheck_lm.texts.sides.is_test`; the text ships, so every Python makes the
+    same model.
     """
     config = NgramConfig()
-    made_from = json.dumps([_FORMAT, sys.version, asdict(config)])
+    text = hashlib.sha256(SHIPPED.read_bytes()).hexdigest()
+    made_from = json.dumps([_FORMAT, text, asdict(config)])
     key = f"ngram-{hashlib.sha256(made_from.encode()).hexdigest()[:16]}"
     folder = cache.find(key)
     if folder is not None:
@@ -95,9 +98,7 @@ def builtin_ngram(*, device: torch.device | str = "cpu", dtype: torch.dtype | No
             return load_ngram(folder, name="ngram", device=device, dtype=dtype)
         except LanguageModelError:
             cache.discard(folder)
-    from gradcheck_lm.lm.char import is_held_out
-
-    model = train_ngram((text for text in docstring_paragraphs() if not is_held_out(text)), config)
+    model = train_ngram((text for text in read_paragraphs("docstrings") if not is_test(text)), config)
 
     def write(target: Path) -> None:
         save_ngram(model, target)
@@ -165,5 +166,5 @@ def _safetensors() -> Any:
         import safetensors
         import safetensors.torch
     except ImportError as error:
-        raise MissingPackageError("n-gram files need safetensors: pip install 'gradcheck_lm[lab]'") from error
+        raise MissingPackageError(f"n-gram files need safetensors: {install_line('lab')}") from error
     return safetensors

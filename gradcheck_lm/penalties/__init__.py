@@ -17,6 +17,7 @@ from gradcheck_lm.penalties.gumbel_softmax import GumbelSoftmax
 from gradcheck_lm.penalties.hidden_states import HiddenStates
 from gradcheck_lm.penalties.local_expectation import LocalExpectation
 from gradcheck_lm.penalties.minimum_risk import MinimumRisk
+from gradcheck_lm.penalties.nbest_ctc import NbestCtc
 from gradcheck_lm.penalties.ngram_expectation import NgramExpectation
 from gradcheck_lm.penalties.objective import OBJECTIVES, Objective
 from gradcheck_lm.penalties.policy_gradient import PolicyGradient
@@ -35,6 +36,7 @@ PENALTIES: dict[str, type[Penalty]] = {
         PolicyGradient,
         PolicyGradientPath,
         MinimumRisk,
+        NbestCtc,
         LocalExpectation,
         NgramExpectation,
         Relax,

@@ -19,6 +19,8 @@ from gradcheck_lm.penalties.soft_embedding import positive
 # logits (T, N, C) and lengths (N,) or None, to a list of readings for each of the N lines
 Proposals = Callable[[Tensor, Tensor | None], Sequence[Sequence[str]]]
 
+_USUAL_LENGTH = 20  # characters of the lines on which the default alpha was looked at
+
 
 class MinimumRisk(Penalty):
     """Renormalise the recogniser's probabilities over a few hypotheses a line, and take the expected penalty exactly.
@@ -31,15 +33,22 @@ class MinimumRisk(Penalty):
             once.
         samples: hypotheses for each line, drawn or the best of the beam.
         temperature: > 0, no unit; of the posteriors that "sample" draws from. Above 1 for other strings.
-        alpha: > 0, no unit; weights are p(string) ** alpha, renormalised. p is the recogniser's own in all cases.
+        alpha: > 0, no unit; weights are p(string) ** alpha, renormalised. p is the recogniser's own in all cases. With
+            1 a sure recogniser's weights are 1 for one string and 0 for all others, and no gradient is left: on lines
+            of the synthetic hands the largest was above .99 on 86 and 98 % of them with alpha = 1, on none with .1.
+        alpha_by_length: whether alpha is divided by the greedy reading's length and multiplied by 20 characters, so
+            that long lines, whose log-probabilities are further apart, are no surer than short ones.
         beam: prefixes in the beam; at least `samples` are kept.
         fusion: the language model of "fused_beam": anything with `automaton(charset)`, such as an n-gram, or a
             FusionAutomaton.
-        fusion_weight: of its cost; length_bonus: nats a character. The defaults served one real hand with a 6-gram.
+        fusion_weight: of its cost; length_bonus: nats a character. What is best depends on how sure the
+            recogniser is: .3 and .6 served one real hand with a 6-gram, 1 and 2 the synthetic hands.
     Raises:
         ArgumentError: an option out of range; ShapeError, CharsetError: proposals that do not fit lines or characters.
     Gradient: biased (there are other strings), without noise once the hypotheses are given; reaches the blank.
-    Source: Prabhavalkar et al. 2018 (minimum word error rate training), equation 6, with the CTC marginal.
+    Source: Shen et al. 2016 (Minimum risk training for neural machine translation), whose alpha it is; for speech
+        Prabhavalkar et al. 2018, equation 6 (alpha = 1); here with the CTC marginal. Expected errors of CTC: Graves and
+        Jaitly 2014, Shannon 2017 (arXiv 1706.02776).
     """
 
     name = "minimum_risk"
@@ -54,7 +63,8 @@ class MinimumRisk(Penalty):
         proposals: str | Proposals = "sample",
         samples: int = 8,
         temperature: float = 1.0,
-        alpha: float = 1.0,
+        alpha: float = 0.1,
+        alpha_by_length: bool = False,
         beam: int = 16,
         fusion: Any = None,
         fusion_weight: float = 0.3,
@@ -83,6 +93,7 @@ class MinimumRisk(Penalty):
         self.samples = samples
         self.temperature = positive("temperature", temperature)
         self.alpha = positive("alpha", alpha)
+        self.alpha_by_length = alpha_by_length
         self._class_of = {character: index for index, character in enumerate(charset.characters, start=1)}
 
     def _penalise(self, batch: Batch) -> PenaltyOutput:
@@ -92,7 +103,11 @@ class MinimumRisk(Penalty):
         device = batch.logits.device
         log_prob = log_prob_of_strings(batch, texts, ids.to(device), target_lengths.to(device))
         # a line's greedy reading always has a path, so that no line is left with nothing but -inf
-        share = (self.alpha * log_prob).masked_fill(~real.to(device), -torch.inf).softmax(0)
+        alpha: Tensor | float = self.alpha
+        if self.alpha_by_length:
+            sizes = log_prob.new_tensor([max(1, len(text)) for text in greedy])
+            alpha = self.alpha * _USUAL_LENGTH / sizes
+        share = (alpha * log_prob).masked_fill(~real.to(device), -torch.inf).softmax(0)
         costs = self.objective.costs(
             texts, batch.transcripts, greedy_lengths=[len(text) for text in greedy], weights=share.detach()
         )

@@ -25,7 +25,7 @@ class NgramExpectation(Penalty):
 
     It is exact for costs that are sums over characters, and takes no others. With objective "sum", f is the text's
     summed nats (so that deleting characters pays). With "ratio" it is NLL(text) - beta * len(text) over the length of
-    the greedy reading, beta being the batch's expected nats over its expected characters: the same objective as that of
+    the greedy reading, beta being the line's expected nats over its expected characters: the same objective as that of
     the sampling penalties, with the expectation where they have a mean of samples.
 
     Args:
@@ -82,7 +82,7 @@ class NgramExpectation(Penalty):
         if self.objective.name == "sum":
             return self._output(nats, nats, greedy)
         characters = expected_length(probs)
-        beta = nats.detach().sum() / characters.detach().sum().clamp_min(1e-12)
+        beta = nats.detach() / characters.detach().clamp_min(1e-12)
         scale = torch.tensor([max(1, len(text)) for text in greedy], dtype=nats.dtype, device=nats.device)
         per_line = nats.detach() / characters.detach().clamp_min(torch.finfo(nats.dtype).tiny)
         return self._output(with_value(per_line, (nats - beta * characters) / scale), per_line, greedy)

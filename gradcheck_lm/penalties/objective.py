@@ -15,7 +15,8 @@ OBJECTIVES = {
     "hinge": "max(0, LM(text) - LM(label)) in nats per token, 0 where either is infinite: the story's",
     "score": "LM(text) in nats per token, 0 where it is infinite",
     "ratio": "NLL(text) - beta * len(text) over the greedy reading's length, in nats per character: for lines without "
-    "labels; beta is the NLL per character of the batch's current readings, so that neither deleting nor adding pays",
+    "labels; beta is the NLL per character of the line's own current readings, so that a character of average cost in "
+    "that line is neither better nor worse than none; deleting a dear one still pays, and so does adding a cheap one",
     "sum": "NLL(text) in nats of the whole text, 0 where it is infinite: a sum over characters, and so it pays to "
     "delete them",
 }
@@ -69,7 +70,7 @@ class Objective:
             texts: K * N strings, string k * N + n a reading of line n.
             labels: N strings; None where the objective needs none.
             greedy_lengths: N, characters of each line's greedy reading (the scale of `ratio`).
-            weights: (K, N) importance of each string (beta of `ratio` is a weighted mean).
+            weights: (K, N) importance of each string (beta of `ratio` is a weighted mean over a line).
         Returns:
             Costs of K * N strings, in the dtype of the language model, at least float32.
         Gradient: none.
@@ -143,8 +144,11 @@ class Objective:
         # what cannot be scored says nothing about how dear a character is, and is neither good nor bad
         known = nats.isfinite()
         nats, lengths = nats.where(known, 0.0), lengths.where(known, 0.0)
-        importance = weights.flatten()
-        beta = (importance * nats).sum() / (importance * lengths).sum().clamp_min(1e-12)
+        total = (weights * nats.view_as(weights)).sum(0), (weights * lengths.view_as(weights)).sum(0)
+        whole = total[0].sum() / total[1].sum().clamp_min(1e-12)
+        # a line of one reading has nothing to hold it against but the other lines; an empty one costs nothing
+        alone = torch.full_like(total[1], len(weights) == 1, dtype=torch.bool) | (total[1] <= 0)
+        beta = torch.where(alone, whole, total[0] / total[1].clamp_min(1e-12)).expand_as(weights).flatten()
         scale = torch.tensor(scales, device=nats.device, dtype=nats.dtype).clamp_min(1)
         return Costs((nats - beta * lengths) / scale, nats, lengths)
 

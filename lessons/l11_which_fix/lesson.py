@@ -1,7 +1,7 @@
 """Lesson 11: which fix?
 
 Bias, variance, cost, and what training says: an exact yardstick, the recogniser that ships, and a real language model.
-Needs the laboratory: pip install 'gradcheck_lm[lab]'. With SmolLM2 in place of the small model: --lm smollm2
+Needs the laboratory, the extra `lab`. With SmolLM2 in place of the small model: --lm smollm2
 Run it: python lessons/l11_which_fix/lesson.py --lang ja
 """
 

@@ -272,7 +272,7 @@ def told_by_the_callback():
 if all(importlib.util.find_spec(name) for name in ("transformers", "accelerate")):
     show(told_by_the_callback())
 else:
-    show("transformers and accelerate are not installed: pip install 'gradcheck_lm[lab]'")
+    show("transformers and accelerate are not installed; gradcheck-lm doctor says what to type")
 
 # ---------------------------------------------------------------------------------------------------------------------
 beat("next")

@@ -182,6 +182,23 @@ def test_a_diagnosis_of_a_script_with_such_a_name_is_written(tmp_path: Path, end
         assert "caf" in text
 
 
+@pytest.mark.parametrize(
+    ("file", "uri"),
+    [
+        (LATIN, "caf%E9.py"),  # beside the current folder, as a script is named on the command line
+        (f"/tmp/{LATIN}", "file:///tmp/caf%E9.py"),
+        ("half\ud800.py", "half%ED%A0%80.py"),
+        ("nul\0.py", "nul%00.py"),
+        ("/a b/é.py", "file:///a%20b/%C3%A9.py"),
+    ],
+)
+def test_a_place_in_sarif_is_an_address(file: str, uri: str) -> None:
+    diagnosis = a_diagnosis()
+    found = replace(diagnosis, findings=(replace(diagnosis.findings[0], file=file),))
+    (result,) = json.loads(found.to_sarif())["runs"][0]["results"]
+    assert result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == uri
+
+
 def test_texts_of_a_diagnosis_can_be_encoded(tmp_path: Path) -> None:
     diagnosis = a_diagnosis()
     for text in (diagnosis.to_json(), diagnosis.to_sarif(), str(diagnosis), diagnosis._repr_html_()):

@@ -148,10 +148,11 @@ def test_arms_of_a_family_share_a_sentence_and_controls_have_their_own() -> None
             controls={"scrambled LM": (1.0, 1.0)},
         )
     )
-    assert len(verdict.sentences) == 2
+    assert len(verdict.sentences) == 3
     assert verdict.sentences[0].startswith("**minimum_risk**: `minimum_risk, samples` shows no effect (")
     assert "; `minimum_risk, fused beam` lowers CER beyond" in verdict.sentences[0]
     assert verdict.sentences[1].startswith("**scrambled LM** (control) harms (")
+    assert verdict.sentences[2].startswith("The control `CTC on fused readings` of `minimum_risk, fused beam` has not")
     assert verdict.harmful == []
 
 

@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 
 from gradcheck_lm.cli import app
 from gradcheck_lm.commands.common import StepProgress, explain, friendly, say
+from gradcheck_lm.extras import install_line
 from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.htr.checkpoint import save_checkpoint
 from gradcheck_lm.htr.crnn import build_crnn
@@ -129,6 +130,7 @@ def test_doctor_asks_for_what_pyproject_names() -> None:
 
     project = tomllib.loads(Path(__file__).parents[2].joinpath("pyproject.toml").read_text("utf-8"))["project"]
     extras = project["optional-dependencies"]
+    assert {extra for extra, _ in GROUPS.values()} == {"", *extras} - {"dev", "docs"}
     assert set(GROUPS["debugger"][1]) == names(project["dependencies"])
     assert set(GROUPS["pictures"][1]) == names(extras["draw"])
     assert {*GROUPS["laboratory"][1], *FONTS} == names(extras["lab"])
@@ -373,7 +375,7 @@ def test_a_missing_package_is_a_sentence_and_a_fault_of_ours_is_not(capsys: pyte
     with pytest.raises(typer.Exit) as left:
         friendly(lacks)("jiwer")
     assert left.value.exit_code == 2
-    assert "jiwer, which is not installed: pip install 'gradcheck_lm[lab]'" in capsys.readouterr().err
+    assert f"jiwer, which is not installed: {install_line('lab')}" in capsys.readouterr().err
     with pytest.raises(ModuleNotFoundError):
         friendly(lacks)("gradcheck_lm.gone")
 

@@ -360,3 +360,39 @@ def test_the_language_is_taken_from_the_environment(tmp_path: Path, monkeypatch:
     code, out, _ = call(write(tmp_path / "healthy.py", HEALTHY))
     assert code == 0
     assert "勾配は届いています" in out
+
+
+STOPPED = """
+    import torch
+    from torch import nn
+
+    torch.manual_seed(0)
+    model, target, rate = nn.Linear(3, 1), nn.Linear(3, 1), nn.Parameter(torch.zeros(()))
+    first, second = torch.optim.SGD(model.parameters(), lr=0.1), torch.optim.SGD([rate], lr=0.1)
+    waits = torch.optim.SGD(target.parameters(), lr=0.1)  # as that of a target network: it never steps
+
+
+    def train(step):
+        first.zero_grad()
+        (model(torch.randn(6, 3)) - target(torch.randn(6, 3)).detach()).square().mean().backward()
+        first.step()
+        second.zero_grad()
+        (rate.exp() * model(torch.randn(6, 3)).detach()).mean().backward()
+        if step == 3:
+            raise SystemExit
+        second.step()
+
+
+    for step in range(4):
+        train(step)
+"""
+
+
+@pytest.mark.parametrize("inside", [False, True], ids=["at the top", "in a function, whose objects are gone by then"])
+def test_a_script_that_ends_between_backward_and_step(inside: bool, tmp_path: Path) -> None:
+    text = textwrap.dedent(STOPPED)
+    if inside:
+        text = "def main():\n" + textwrap.indent(text, "    ") + "\n\nmain()\n"
+    code, out, _ = call(write(tmp_path / "stopped.py", text))
+    assert code == 0, out
+    assert "Loss 3" not in out  # the last pass is of the same loss as those before it

@@ -13,6 +13,7 @@ import pytest
 from gradcheck_lm.draw.charts import chart_svg
 from gradcheck_lm.draw.curves import PALETTE, Panel, Series, save_curves
 from gradcheck_lm.errors import ArgumentError, MissingPackageError
+from gradcheck_lm.extras import install_line
 
 STEPS = list(range(20))
 LEVELS = [0.3 - 0.004 * x for x in STEPS]
@@ -25,7 +26,7 @@ NORMS = Panel("Gradient", "step", "norm", {"argmax": Series(STEPS, [0.0] * 20), 
 
 def test_without_matplotlib_the_error_says_what_to_type(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(MissingPackageError, match=r"^plots need matplotlib; type: pip install 'gradcheck_lm\[draw\]'$"):
+    with pytest.raises(MissingPackageError, match=rf"^plots need matplotlib; type: {re.escape(install_line('draw'))}$"):
         save_curves(tmp_path / "curves.png", [CER])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import stat
@@ -21,6 +22,7 @@ from gradcheck_lm.draw.graph import flow_dot
 from gradcheck_lm.draw.layout import Engine, engines, picture, render, render_folding
 from gradcheck_lm.draw.lettering import ascii_fallback, bundled_fonts_cover
 from gradcheck_lm.errors import ArgumentError, LayoutError, MissingPackageError
+from gradcheck_lm.extras import install_line
 
 DOT = 'digraph g { a [label="argmax", id="a", class="cut"]; b [label=<<b>lm</b><br/>x>]; a -> b [style=dashed]; }'
 JAPANESE = 'digraph g { a [label="訓練.py:22"]; b [label="損失"]; a -> b; }'
@@ -102,7 +104,7 @@ def test_the_time_bound_holds(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_without_any_engine_the_line_to_type_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(layout, "engines", lambda: ())
-    with pytest.raises(MissingPackageError, match=r"type: pip install 'gradcheck_lm\[draw\]'"):
+    with pytest.raises(MissingPackageError, match=re.escape(f"type: {install_line('draw')}")):
         render(DOT, tmp_path / "graph.svg")
     assert list(tmp_path.iterdir()) == []
     assert render(DOT, tmp_path / "graph.dot").read_text(encoding="utf-8") == DOT

@@ -240,3 +240,23 @@ def test_a_keyboard_interrupt_passes(model: nn.Module) -> None:
     with pytest.raises(KeyboardInterrupt):
         diagnose(interrupted, model)
     assert state() == before
+
+
+def test_losses_in_a_list_an_optimizer_and_the_meta_device() -> None:
+    model = nn.Linear(2, 2)
+    loss = model(torch.ones(1, 2)).sum()
+    with pytest.raises(
+        TraceError, match=r"is a list, not a number; add the losses up, sum\(losses\), or give them names"
+    ):
+        diagnose(lambda: [loss, loss], wrt=model)
+    with pytest.raises(TraceError, match=r"return the loss alone"):
+        diagnose(lambda: (loss, torch.ones(3)), wrt=model)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with pytest.raises(
+        TraceError, match=r"wrt is a SGD; .* of an optimizer: \[one for group in optimizer.param_groups"
+    ):
+        diagnose(lambda: loss, wrt=optimizer)
+    named = [one for group in optimizer.param_groups for one in group["params"]]
+    assert diagnose(lambda: model(torch.ones(1, 2)).sum(), wrt=named).ok
+    with pytest.raises(TraceError, match=r"is on the device meta: it has a shape and no number"):
+        diagnose(lambda: nn.Linear(2, 2, device="meta")(torch.ones(1, 2, device="meta")).sum(), wrt=model)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from gradcheck_lm.draw.view import of
 from gradcheck_lm.errors import TraceError
 from gradcheck_lm.flow.scripts.runner import run_script, watch_script
 
@@ -206,3 +207,25 @@ def test_a_script_that_catches_everything(tmp_path: Path) -> None:
     )
     assert run_script(path, until="backward").findings[0].kind == "discrete_op"
     assert watch_script(path).losses[0][1].findings[0].kind == "discrete_op"
+
+
+def test_what_made_the_parameters_is_no_step_of_the_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A script makes its model under the recorder as well."""
+    path = tmp_path / "train.py"
+    path.write_text(
+        "import torch\nmodel = torch.nn.Linear(4, 3)\noptimizer = torch.optim.SGD(model.parameters(), lr=0.1)\n"
+        "model(torch.ones(1, 4)).argmax(-1).float().mean().backward()\n"
+    )
+    diagnosis = watch_script(path).losses[0][1]
+    assert [node.label for node in diagnosis.graph.nodes if node.role == "op"] == ["linear", "argmax", "float", "mean"]
+
+
+def test_a_loss_of_several_numbers_is_not_said_to_be_nan(tmp_path: Path) -> None:
+    path = tmp_path / "train.py"
+    start = "import torch\nmodel = torch.nn.Linear(4, 3)\noptimizer = torch.optim.SGD(model.parameters(), lr=0.1)\n"
+    path.write_text(f"{start}model(torch.ones(2, 4)).backward()\n")
+    (term,) = of(watch_script(path).losses[0][1]).terms
+    assert term.value_said == "?"
+    path.write_text(f"{start}(model(torch.ones(2, 4)) * float('nan')).mean().backward()\n")
+    (term,) = of(watch_script(path).losses[0][1]).terms
+    assert term.value_said == "nan"

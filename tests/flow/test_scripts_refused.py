@@ -121,6 +121,21 @@ PROGRAMS = {
         """,
         "custom_function", "does not fit its forward",
     ),
+    "a sample kept from before the step": (
+        """
+        critic = nn.Linear(1, 1)
+        other = torch.optim.SGD(critic.parameters(), lr=0.1)
+        fake = model(x)
+        critic(fake.detach()).mean().backward()
+        other.step()
+        for _ in range(3):
+            optimizer.zero_grad()
+            score = critic(fake)
+            score.mean().backward(retain_graph=True)
+            optimizer.step()  # <- here
+        """,
+        "changed_in_place", "the optimizer writes",
+    ),
     "a checkpoint that does something else": (
         """
         from torch.utils.checkpoint import checkpoint

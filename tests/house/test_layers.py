@@ -10,25 +10,27 @@ import pytest
 import gradcheck_lm
 
 PACKAGE = Path(gradcheck_lm.__file__).parent
-FOUNDATION = {"errors", "files", "bounds", "foreign", "display", "options"}
+FOUNDATION = {"errors", "extras", "files", "bounds", "foreign", "display", "options"}
 ALLOWED: dict[str, set[str]] = {
     "errors": set(),
+    "extras": {"foreign"},
     "files": set(),
     "bounds": {"errors"},
     "display": {"files"},
     "foreign": {"errors", "bounds"},
     "options": {"errors"},
+    "texts": FOUNDATION,
     "flow": FOUNDATION,
-    "htr": FOUNDATION,
-    "lm": FOUNDATION,
+    "htr": FOUNDATION | {"texts"},
+    "lm": FOUNDATION | {"texts"},
     "draw": FOUNDATION | {"flow"},
     "integrations": FOUNDATION | {"flow", "draw"},
     "penalties": FOUNDATION | {"htr", "lm"},
-    "lab": FOUNDATION | {"flow", "draw", "htr", "lm", "penalties"},
-    "course": FOUNDATION | {"flow", "draw", "htr", "lm", "penalties", "lab"},
-    "commands": FOUNDATION | {"flow", "draw", "htr", "lm", "penalties", "lab", "integrations", "course"},
+    "lab": FOUNDATION | {"texts", "flow", "draw", "htr", "lm", "penalties"},
+    "course": FOUNDATION | {"texts", "flow", "draw", "htr", "lm", "penalties", "lab"},
+    "commands": FOUNDATION | {"texts", "flow", "draw", "htr", "lm", "penalties", "lab", "integrations", "course"},
     "bench": FOUNDATION
-    | {"flow", "draw", "htr", "lm", "penalties", "lab", "integrations", "course", "commands", "cli"},
+    | {"texts", "flow", "draw", "htr", "lm", "penalties", "lab", "integrations", "course", "commands", "cli"},
     "cli": FOUNDATION | {"commands"},
     "__main__": {"cli"},
     "__init__": FOUNDATION | {"flow", "integrations"},

@@ -36,7 +36,7 @@ def test_a_wrong_extra_is_seen() -> None:
 
 def test_the_version_stands_in_one_place() -> None:
     assert "version" not in PROJECT["project"]
-    assert PROJECT["project"]["dynamic"] == ["version"]
+    assert PROJECT["project"]["dynamic"] == ["version", "readme"]
     assert PROJECT["tool"]["hatch"]["version"]["path"] == "gradcheck_lm/__init__.py"
 
 
@@ -54,7 +54,10 @@ def test_every_target_that_is_named_exists() -> None:
     for path in (ROOT / ".ci" / "run", ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob(".github/**/*.yml")):
         named[path.name] = set(re.findall(r"\bmake ([a-z][a-z-]*)", path.read_text(encoding="utf-8")))
     assert {name: wrong for name, found in named.items() if (wrong := found - targets)} == {}
-    assert {"test", "test-base", "check", "site", "test-site", "dist"} <= named["run"] & (named["ci.yml"])
+    assert {"test", "test-base", "check", "site", "test-site"} <= named["run"] & named["ci.yml"]
+    assert "dist" in named["run"]
+    assert "release" in named["ci.yml"]
+    assert "release" in named["CONTRIBUTING.md"]
 
 
 def test_the_debugger_needs_three_packages() -> None:

@@ -1,34 +1,17 @@
-"""README's first example: pasted into a file and run, it prints what README says."""
+"""README's first example: pasted into a file and run, it prints what README says; and README on an index."""
 
 from __future__ import annotations
 
+import importlib.util
 import re
-import subprocess
-import sys
 from pathlib import Path
+from types import ModuleType
 
-README = Path(__file__).resolve().parents[2] / "README.md"
-EXAMPLE = re.compile(r"as `(\w+\.py)` and run it.*?```python\n(.*?)```\n\nprints\n\n```text\n(.*?)```", re.DOTALL)
-
-
-def first_example() -> tuple[str, str, str]:
-    """(file name, program, what it prints)."""
-    found = EXAMPLE.search(README.read_text(encoding="utf-8"))
-    assert found is not None, "README has no first example: a program, `prints`, and its output"
-    return found[1], found[2], found[3]
-
-
-def without_digits(text: str) -> str:
-    """Losses and norms differ in their last digits from processor to processor; places do not."""
-    return re.sub(r"\d+\.\d+", "#", text)
+from first_example import README, ROOT, differences, first_example
 
 
 def test_the_first_example_prints_what_readme_says(tmp_path: Path) -> None:
-    name, program, printed = first_example()
-    (tmp_path / name).write_text(program, encoding="utf-8")
-    done = subprocess.run([sys.executable, name], cwd=tmp_path, capture_output=True, text=True, encoding="utf-8")
-    assert done.returncode == 0, done.stderr
-    assert without_digits(done.stdout) == without_digits(printed)
+    assert differences(tmp_path) == ""
 
 
 def test_it_comes_before_any_other_program() -> None:
@@ -41,3 +24,27 @@ def test_the_japanese_readme_has_the_same_program_and_output() -> None:
     text = (README.parent / "docs" / "README.ja.md").read_text(encoding="utf-8")
     assert f"```python\n{program}```" in text
     assert f"```text\n{printed}```" in text
+
+
+def hook() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("readme_for_an_index", ROOT / ".ci" / "readme_for_an_index.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_on_an_index_no_link_leads_into_the_checkout() -> None:
+    text = README.read_text(encoding="utf-8")
+    bare = hook().for_an_index(text, None, "1.2.3")
+    assert re.findall(r"\]\((?!https?:)[^)]*\)", bare) == []
+    assert "docs/figures/argmax-flow.png" not in bare
+    assert "\n日本語\n" in bare
+    assert first_example()[1] in bare
+    whole = hook().for_an_index(text, "https://example.org/us/it/", "1.2.3")
+    links = re.findall(r"\]\(([^)]*)\)", whole)
+    assert len(links) == len(re.findall(r"\]\(([^)]*)\)", text)) > 10
+    assert all(re.match(r"https?://", link) for link in links)
+    assert "https://example.org/us/it/raw/v1.2.3/docs/figures/argmax-flow.png" in links
+    assert "https://example.org/us/it/blob/v1.2.3/docs/debugger.md" in links

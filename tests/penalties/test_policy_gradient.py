@@ -258,7 +258,8 @@ def test_ratio_is_nll_minus_beta_length_over_the_greedy_length():
     costs = penalty.objective.costs(texts, None, greedy_lengths=[2, 0], weights=weights)
     nll = torch.stack([lm.nll([text])[0] if text else torch.zeros((), dtype=torch.float64) for text in texts])
     lengths = torch.tensor([2.0, 1.0, 3.0, 0.0], dtype=torch.float64)
-    beta = (weights.flatten() * nll).sum() / (weights.flatten() * lengths).sum()
+    line = (weights * nll.view(2, 2)).sum(0) / (weights * lengths.view(2, 2)).sum(0)
+    beta = line.repeat(2)
     assert torch.allclose(costs.cost, (nll - beta * lengths) / torch.tensor([2.0, 1.0, 2.0, 1.0]))
     wanted = torch.stack([(nll[0] + 0.5 * nll[2]) / (2 + 1.5), 2 * nll[1] / 2])
     assert torch.allclose(costs.per_line(weights), wanted)
@@ -282,7 +283,9 @@ def test_minimum_risk_over_all_strings_is_the_exact_gradient():
     logits, charset = problem(seed=5)
     value, exact = exact_gradient(logits)
     everything = [spell(path) for path in all_paths(4, 3).T.tolist()]
-    penalty = make_penalty("minimum_risk", TableLM(), charset, proposals=lambda logits, lengths: [everything])
+    penalty = make_penalty(
+        "minimum_risk", TableLM(), charset, proposals=lambda logits, lengths: [everything], alpha=1.0
+    )
     logits.requires_grad_()
     out = penalty(logits, [LABEL])
     (gradient,) = torch.autograd.grad(out.loss, logits)
@@ -360,3 +363,15 @@ def test_minimum_risk_proposals_that_do_not_fit():
 def test_options_out_of_range(name, options, message):
     with pytest.raises(ArgumentError, match=message):
         make_penalty(name, TableLM(), ABC, **options)
+
+
+def test_minimum_risk_of_a_sure_recogniser_is_alive_by_default_and_dead_at_alpha_1():
+    logits = logits_for(["ab"], 4) * 10
+    norms = []
+    for options in ({}, {"alpha": 1.0}, {"alpha_by_length": True}):
+        copy = logits.clone().requires_grad_()
+        lists = {"proposals": lambda *_: [["ab", "b", "ac"]]}
+        out = make_penalty("minimum_risk", TableLM(), ABC, objective="score", **lists, **options)(copy)
+        norms.append(torch.autograd.grad(out.loss, copy)[0].norm())
+    assert norms[0] > 100 * norms[1]
+    assert norms[2] != norms[0]

@@ -188,7 +188,7 @@ def test_minimum_risk_over_a_beam_of_everything_is_the_exact_gradient():
     logits, charset = problem(seed=5)
     for options in ({"proposals": "beam"}, FUSED):
         copy = logits.clone().requires_grad_()
-        penalty = make_penalty("minimum_risk", TableLM(), charset, samples=20, **options)
+        penalty = make_penalty("minimum_risk", TableLM(), charset, samples=20, alpha=1.0, **options)
         (gradient,) = torch.autograd.grad(penalty(copy, [LABEL]).loss, copy)
         assert (gradient[:, 0].flatten() - exact_gradient(logits)).abs().max() < 1e-10
 

@@ -44,6 +44,26 @@ def run(
 
 @app.command()
 @friendly
+def check(
+    records: Annotated[Path, typer.Argument(help="A folder that `run` wrote to, or one with STUDY.jsonl files.")],
+    summary: Annotated[Path, typer.Option(help="The experiments.json to hold against them.")] = Path(
+        "docs/results/experiments.json"
+    ),
+) -> None:
+    """Work the page's figures out again from the raw records, by other code; exit code 1 where any differs."""
+    from gradcheck_lm.bench.study.check import check as work_out
+    from gradcheck_lm.bench.study.work import read_records
+
+    counted, faults = work_out(read_records(records), summary)
+    for fault in faults:
+        typer.echo(fault)
+    typer.echo(f"{counted} figures worked out again, {len(faults)} differ")
+    if faults:
+        raise typer.Exit(1)
+
+
+@app.command()
+@friendly
 def report(
     records: Annotated[Path, typer.Argument(help="A folder that `run` wrote to, or one with STUDY.jsonl files.")],
     out: Annotated[Path, typer.Option(help="Folder for experiments.md, its figure and its summary.")] = Path(

@@ -26,6 +26,9 @@ class Run:
         penalty, options, weight: as in `make_penalty`; options["fusion"] is the name of an n-gram.
         special: "batchnorm", "more_ctc", "scrambled", or a control of gradcheck_lm.lab.training.controls.
         matched: the weight is multiplied until the gradient's norm at the start is that of policy_gradient.
+        anchor: weight of the anchor, of adapting without labels.
+        control, oracle: what a sceptic would try instead; a ceiling, that knows what no arm knows.
+        against: the control that does all the same but for what the arm claims to teach.
     """
 
     study: str
@@ -42,6 +45,14 @@ class Run:
     steps: int = STEPS
     batch_size: int = BATCH
     control: bool = False
+    anchor: float = 1.0
+    oracle: bool = False
+    against: str | None = None
+
+    @property
+    def kind(self) -> str:
+        """ "arm", "control" or "oracle", for the record."""
+        return "oracle" if self.oracle else "control" if self.control else "arm"
 
     @property
     def key(self) -> str:
@@ -52,7 +63,7 @@ class Run:
     def settings(self) -> dict[str, Any]:
         """What decides the run's figures, for JSON."""
         found = asdict(self)
-        for name in ("study", "group", "arm", "seed", "reference", "control"):
+        for name in ("study", "group", "arm", "seed", "reference", "control", "oracle", "against"):
             del found[name]
         return found
 
@@ -71,15 +82,22 @@ ESTIMATORS: tuple[Row, ...] = (
     ("minimum_risk, samples", {"penalty": "minimum_risk", "options": {**RATIO, "samples": 8}}),
     ("minimum_risk, fused beam", {"penalty": "minimum_risk", "options": {**RATIO, "samples": 8, **FUSED}}),
     ("policy_gradient, fused beam", {"penalty": "policy_gradient", "options": {**RATIO, "samples": 8, **FUSED}}),
+    ("nbest_ctc, fused beam", {"penalty": "nbest_ctc", "options": {**RATIO, "samples": 8, **FUSED}}),
     (
         "ngram_expectation, bigram",
         {"penalty": "ngram_expectation", "options": {**RATIO, "order": 2}, "language_model": "ngram"},
     ),
 )
+ANCHORS = (0.0, 0.1, 0.3)  # and 1, which all rows without a number have
+READ = "CTC on fused readings"
 CONTROL_ROWS: tuple[Row, ...] = (
     ("BatchNorm alone", {"special": "batchnorm"}),
-    ("entropy", {"special": "entropy"}),
-    ("pseudo-labels", {"special": "pseudo_labels"}),
+    ("entropy, matched", {"special": "entropy", "matched": True}),
+    ("pseudo-labels, matched", {"special": "pseudo_labels", "matched": True}),
+    (READ, {"special": "fused_readings"}),
+    (f"{READ}, matched", {"special": "fused_readings", "matched": True}),
+    ("CTC on own readings", {"special": "own_readings"}),
+    ("CTC on own readings, matched", {"special": "own_readings", "matched": True}),
     (
         "scrambled LM",
         {"special": "scrambled", "penalty": "policy_gradient", "options": {**RATIO, "samples": 8}},
@@ -95,8 +113,15 @@ def _new_hand(seeds: int) -> list[Run]:
         for hand in HELD_OUT_HANDS:
             common: dict[str, Any] = {"study": "new_hand", "group": {"hand": hand}, "seed": seed, "reference": "start"}
             found.append(Run(arm="start", **common))
-            found += [Run(arm=name, **common, **row) for name, row in ESTIMATORS]
+            found += [Run(arm=name, against=READ, **common, **row) for name, row in ESTIMATORS]
             found += [Run(arm=name, control=True, **common, **row) for name, row in CONTROL_ROWS]
+            arms, controls = dict(ESTIMATORS), dict(CONTROL_ROWS)
+            for anchor in ANCHORS:
+                text = f", anchor {anchor:g}"
+                for name in ("policy_gradient", "nbest_ctc, fused beam"):
+                    found.append(Run(arm=name + text, anchor=anchor, against=READ + text, **common, **arms[name]))
+                for name in (READ, "CTC on own readings"):
+                    found.append(Run(arm=name + text, anchor=anchor, control=True, **common, **controls[name]))
     return found
 
 

@@ -49,9 +49,16 @@ TAUGHT: tuple[Row, ...] = (
     ("own readings", {"special": "greedy", "control": True}),
     ("policy_gradient, samples", {"penalty": "policy_gradient", "options": _SAMPLES}),
     ("fused readings, scrambled LM", {"special": "fused_scrambled", "control": True}),
-    ("true labels of all lines", {"special": "oracle", "control": True}),
+    ("true labels of all lines", {"special": "oracle", "oracle": True}),
     ("entropy", {"special": "entropy", "control": True}),
-    ("fused readings, from the beginning", {"special": "student", "steps": STUDENT_STEPS}),
+    (
+        "fused readings, from the beginning",
+        {"special": "student", "steps": STUDENT_STEPS, "against": "labels alone, from the beginning"},
+    ),
+    (
+        "true labels of all lines, from the beginning",
+        {"special": "oracle_beginning", "steps": STUDENT_STEPS, "oracle": True},
+    ),
     ("labels alone, from the beginning", {"special": "beginning", "steps": STUDENT_STEPS, "control": True}),
 )
 # a run takes minutes: with 2 % and all labels only what stands for its kind

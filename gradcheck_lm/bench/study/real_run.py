@@ -54,6 +54,8 @@ class RealRun:
             "arm": item.arm,
             "reference": item.reference,
             "control": item.control,
+            "kind": item.kind,
+            "against": item.against,
             "seed": item.seed,
             "settings": {
                 **item.settings(),
@@ -105,6 +107,9 @@ class RealRun:
             return (*self._rounds(item, start, charset, known, others, decoding), 1.0)
         if item.special == "beginning":
             return (*_fit(item, self.hand.beginning(), known, terms, None), 0.0)
+        if item.special == "oracle_beginning":
+            mixed = PartlyLabelled(known, others, labelled_share=STUDENT_SHARE, readings=others.texts)
+            return (*_fit(item, self.hand.beginning(), mixed, terms, None), 1.0)
         if item.special == "student":
             readings = read_both(start, others, charset, decoding)["fused"]
             mixed = PartlyLabelled(known, others, labelled_share=STUDENT_SHARE, readings=readings)
@@ -143,7 +148,7 @@ def _config(item: Run, *, part: tuple[int, int] = (0, 1)) -> TrainingConfig:
     return TrainingConfig(
         steps=item.steps // parts,
         batch_size=item.batch_size,
-        learning_rate=START_RATE if item.special in ("student", "beginning") else LEARNING_RATE,
+        learning_rate=START_RATE if item.special in ("student", "beginning", "oracle_beginning") else LEARNING_RATE,
         weight_decay=1e-3,
         schedule="one_cycle",
         clip_norm=1.0,

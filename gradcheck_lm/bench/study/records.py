@@ -31,7 +31,8 @@ class Run:
     group: Mapping[str, Any]
     arm: str
     reference: str
-    control: bool
+    kind: str
+    against: str | None
     seed: int
     settings: Mapping[str, Any]
     readings: Mapping[str, LineErrors]
@@ -57,10 +58,10 @@ class Group:
 
     @property
     def arms(self) -> list[str]:
-        """Reference, the recogniser before any training, arms and then controls in their order of appearance."""
-        controls = {run.arm: run.control for run in self.runs}
+        """Reference, the recogniser before any training, arms, controls and then oracles, as they first appear."""
+        kinds = {run.arm: run.kind for run in self.runs}
         rank = {self.reference: 0, START: 1}
-        return sorted(controls, key=lambda arm: rank.get(arm, 3 if controls[arm] else 2))
+        return sorted(kinds, key=lambda arm: rank.get(arm, {"arm": 2, "control": 3, "oracle": 4}[kinds[arm]]))
 
     def of(self, arm: str) -> dict[int, Run]:
         """The runs of an arm by seed."""
@@ -110,7 +111,8 @@ def run_of(record: Mapping[str, Any]) -> Run:
         group=record["group"],
         arm=record["arm"],
         reference=record["reference"],
-        control=bool(record.get("control", False)),
+        kind=_kind(record),
+        against=record["against"] if "against" in record else _against(record),
         seed=int(record["seed"]),
         settings=record.get("settings") or {},
         readings=readings,
@@ -144,6 +146,23 @@ def _group(runs: list[Run]) -> Group:
                     "comparison needs the same lines in the same order; run both with the same seed and data"
                 )
     return Group(first.study, first.group, first.reference, runs)
+
+
+def _kind(record: Mapping[str, Any]) -> str:
+    """What the record says; an older one has only `control`, and counts what knows all labels among the controls."""
+    if "kind" in record:
+        return str(record["kind"])
+    if (record.get("settings") or {}).get("special") == "oracle":
+        return "oracle"
+    return "control" if record.get("control") else "arm"
+
+
+def _against(record: Mapping[str, Any]) -> str | None:
+    """The own control of an arm, for records that are older than that field."""
+    if record["arm"] == "fused readings, from the beginning":
+        return "labels alone, from the beginning"
+    alone = record["study"] == "new_hand" and not record.get("control") and record["arm"] != START
+    return "CTC on fused readings" if alone else None
 
 
 def _number(value: Any) -> float | None:

@@ -56,7 +56,11 @@ class Error:
 
 @dataclass(frozen=True)
 class Row:
-    """An arm in its table. `kind` is 'reference', 'start', 'arm' or 'control'; `missing` are seeds without a run."""
+    """An arm in its table. `kind` is 'reference', 'start', 'arm', 'control' or 'oracle'; `missing`: seeds not run.
+
+    `against` is the arm's own control, and `matched` the comparison with it, whose p is not adjusted; empty where that
+    control has not run.
+    """
 
     arm: str
     kind: str
@@ -66,6 +70,8 @@ class Row:
     stopped: Mapping[int, str]
     errors: Mapping[str, Error]
     figures: Mapping[str, float | None]
+    against: str | None = None
+    matched: Mapping[str, Error] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -117,12 +123,15 @@ def _row(group: Group, arm: str) -> Row:
     runs = group.of(arm)
     first = next(iter(runs.values()))
     roles = {START: "start"} | {group.reference: "reference"}
-    kind = roles.get(arm, "control" if first.control else "arm")
+    kind = roles.get(arm, first.kind)
     penalty = first.settings.get("penalty")
     family = penalty if penalty and kind == "arm" else arm
-    errors = {}
+    errors, matched = {}, {}
+    against = first.against if first.against in group.arms else None
     for reading in READINGS:
         found = group.readings(arm, reading)
+        if found and against:
+            matched[reading] = compare(group.readings(against, reading), found)
         if found:
             reference = {} if kind == "reference" else group.readings(group.reference, reading)
             errors[reading] = compare(reference, found, tested=kind in ("arm", "control"), broken=penalty == BROKEN)
@@ -135,6 +144,8 @@ def _row(group: Group, arm: str) -> Row:
         stopped={seed: run.stopped for seed, run in sorted(runs.items()) if run.stopped},
         errors=errors,
         figures={name: _over_seeds(name, runs.values()) for name in FIGURES},
+        against=first.against if kind == "arm" else None,
+        matched=matched,
     )
 
 

@@ -23,12 +23,12 @@ from gradcheck_lm.lab.lines.data import LineData
 from gradcheck_lm.lab.measuring.decoding import Decoding, edits, lengths, read_both
 from gradcheck_lm.lab.measuring.metrics import length_ratio
 from gradcheck_lm.lab.measuring.reading import nats_per_character
-from gradcheck_lm.lab.training.controls import CONTROLS, ScrambledLanguageModel
+from gradcheck_lm.lab.training.controls import CONTROLS, ScrambledLanguageModel, Teacher, make_control
 from gradcheck_lm.lab.training.partly_labelled import PartlyLabelled, partly_labelled
 from gradcheck_lm.lab.training.terms import labelled
 from gradcheck_lm.lab.training.trainer import TrainingResult
 from gradcheck_lm.lm import AnyLanguageModel, load_language_model
-from gradcheck_lm.penalties import Penalty, make_penalty
+from gradcheck_lm.penalties import make_penalty
 
 ADAPT_LINES, EVALUATION_LINES = 256, 256
 # weight and bonus of fused decoding: chosen on other lines of both hands (seed 77), among seven pairs
@@ -57,6 +57,8 @@ def run(item: Run) -> dict[str, Any]:
         "arm": item.arm,
         "reference": item.reference,
         "control": item.control,
+        "kind": item.kind,
+        "against": item.against,
         "seed": item.seed,
         "settings": {**item.settings(), "weight": weight},
         "edits": {name: edits(lines.texts, readings[name]) for name, lines in data.items()},
@@ -87,7 +89,7 @@ def _train(item: Run, recogniser: CRNN, lines: LineData) -> tuple[CRNN, Training
         language_model = ScrambledLanguageModel(language_model, seed=item.seed)  # type: ignore[assignment]
     weight = item.weight * (_match(item, recogniser, lines) if item.matched else 1.0)
     control = item.special if item.special in CONTROLS else None
-    arm = Arm(item.arm, item.penalty, weight, _options(item), item.special == "batchnorm", control)
+    arm = Arm(item.arm, item.penalty, weight, _options(item), item.special == "batchnorm", control, item.anchor)
     config = adaptation_config(item.steps, item.batch_size, seed=item.seed, attribute_every=10)
     found = adapt(recogniser, _charset(), lines, language_model, arm, config)
     return found.model, found.result, weight
@@ -133,12 +135,15 @@ def _match(item: Run, recogniser: CRNN, lines: LineData) -> float:
     and in the mean over a few batches."""
     ratio: dict[str, Any] = {"objective": "ratio", "samples": 8}
     reference = make_penalty("policy_gradient", _language_model(item.language_model), _charset(), seed=0, **ratio)
-    assert item.penalty is not None
-    own = make_penalty(item.penalty, _language_model(item.language_model), _charset(), seed=0, **_options(item))
+    own: Teacher = (
+        make_control(str(item.special), _charset(), **_options(item))
+        if item.penalty is None
+        else make_penalty(item.penalty, _language_model(item.language_model), _charset(), seed=0, **_options(item))
+    )
     return _norm(reference, recogniser, lines, item) / max(_norm(own, recogniser, lines, item), 1e-12)
 
 
-def _norm(penalty: Penalty, recogniser: CRNN, lines: LineData, item: Run) -> float:
+def _norm(penalty: Teacher, recogniser: CRNN, lines: LineData, item: Run) -> float:
     model = copy.deepcopy(recogniser).eval().requires_grad_(True)
     total = 0.0
     for step in range(MATCHING_BATCHES):
@@ -152,6 +157,8 @@ def _options(item: Run) -> dict[str, Any]:
     options = dict(item.options)
     if isinstance(options.get("fusion"), str):
         options["fusion"] = _automaton(options["fusion"])
+    if item.special == "fused_readings":
+        options["decoding"] = _decoding()
     return options
 
 

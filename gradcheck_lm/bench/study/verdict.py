@@ -48,6 +48,10 @@ def judge(table: Table) -> Verdict:
     for row in tested:
         families.setdefault((row.kind, row.family), []).append(row)
     sentences = [_sentence(family, kind, rows, shown) for (kind, family), rows in families.items()]
+    sentences += _against_controls([row for row in tested if row.arm in (*beyond, *greedy)])
+    sentences += [
+        f"**{row.arm}** is an oracle: a ceiling for arms of its steps." for row in table.rows if row.kind == "oracle"
+    ]
     headline = _headline(table, beyond, greedy, harmful, controls)
     return Verdict(headline, sentences, beyond, greedy, harmful, controls, shown)
 
@@ -87,6 +91,26 @@ def _headline(
         text += f" Of the controls, {_names(controls)} lower{'s' if len(controls) == 1 else ''} CER too."
         text += _matched(table, beyond, controls, FUSED) + _matched(table, greedy, controls, GREEDY)
     return text
+
+
+def _against_controls(rows: Sequence[Row]) -> list[str]:
+    """Each helpful arm against its own control; p is not adjusted, for the control is no hypothesis of the table."""
+    found = []
+    for row in rows:
+        parts = []
+        for reading, name in ((FUSED, "fused"), (GREEDY, "greedy")):
+            error = row.matched.get(reading)
+            if error is not None and error.points is not None and error.points_interval is not None:
+                low, high = (f"{100 * end:+.1f}" for end in error.points_interval)
+                p = "" if error.p is None else f", p {p_text(error.p, equals=True)}"
+                parts.append(f"{name} {100 * error.points:+.1f} points [{low}, {high}]{p}")
+        if parts:
+            found.append(f"`{row.arm}` against its own control `{row.against}`: {'; '.join(parts)}.")
+    missing = [row for row in rows if row.against and not row.matched]
+    if missing:
+        names = sorted({str(row.against) for row in missing})
+        found.append(f"The control {_names(names)} of {_names([row.arm for row in missing])} has not been run.")
+    return found
 
 
 def _matched(table: Table, helpful: Sequence[str], controls: Sequence[str], reading: str) -> str:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from gradcheck_lm.flow.asking.evidence import unread_arguments
+from gradcheck_lm.flow.asking.arguments import unread_arguments
+from gradcheck_lm.flow.asking.idle_terms import may_be_idle
 from gradcheck_lm.flow.asking.mixing import may_mix
+from gradcheck_lm.flow.asking.score_function import may_train_the_critic
 from gradcheck_lm.flow.asking.suspicious import is_suspicious
 from gradcheck_lm.flow.watching.recorder import Recorder
 
 
 def may_warn(recorder: Recorder) -> bool:
     """Read off the recording alone: shapes and names that hint at another loss than was meant, arguments unread."""
-    return is_suspicious(recorder.recording) or may_mix(recorder.recording) or bool(unread_arguments(recorder))
+    return (
+        is_suspicious(recorder.recording)
+        or may_mix(recorder.recording)
+        or bool(unread_arguments(recorder))
+        or may_be_idle(recorder)
+        or may_train_the_critic(recorder)
+    )

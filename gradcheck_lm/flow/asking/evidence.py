@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from types import CodeType
 
 import torch
 
+from gradcheck_lm.flow.asking.arguments import Unread, unread_arguments
 from gradcheck_lm.flow.asking.subjects import Subjects
 from gradcheck_lm.flow.asking.terms import Asker, MakeExperiment, Splitter, Strand, read_terms
 from gradcheck_lm.flow.findings.notes import FREED, STOPS
@@ -42,7 +42,8 @@ class Evidence:
     bad: tuple[int, ...]  # with NaN or infinity
     notes: tuple[str, ...] = field(default=())
     underflowed: Mapping[int, Underflow] = field(default_factory=dict)  # of `zero`, those that half precision rounds
-    unread: tuple[tuple[CodeType, str], ...] = ()  # tensors that functions were given and no operation read, by name
+    others: bool = False  # other optimizers hold other tensors, which are not asked about
+    unread: tuple[Unread, ...] = ()  # tensors that functions were given, and that were not read
 
     @cached_property
     def dead(self) -> tuple[Strand, ...]:
@@ -84,6 +85,19 @@ class Evidence:
         return frozenset(found)
 
     @cached_property
+    def without_samples(self) -> frozenset[int]:
+        """Places of tensors of which all that is computed is empty: of an expert to which nothing was routed."""
+        tokens, empty, filled = self.recording.tokens, set[int](), set[int]()
+        for call in self.recording.calls:
+            places = [place for token in call.inputs if call.live for place in self.owners.get(token, ())]
+            if not places:
+                continue
+            for output in call.outputs:
+                if output not in self.owners:
+                    (empty if 0 in tokens[output].shape else filled).update(places)
+        return frozenset(empty - filled)
+
+    @cached_property
     def _versions(self) -> tuple[frozenset[int], ...]:
         found: list[set[int]] = [set() for _ in self.subjects.roots]
         for token, places in self.owners.items():
@@ -107,6 +121,7 @@ def gather(
     *,
     given: bool,
     explicit: bool,
+    others: bool = False,
     experiment: MakeExperiment | None = None,
     autograd: Engine,
 ) -> Evidence:
@@ -115,6 +130,7 @@ def gather(
     Args:
         wrt: the tensors asked about, by name. explicit: they were named one by one.
         values: the loss's terms by name. given: the caller named them; otherwise the addends of a sum are told apart.
+        others: other optimizers hold other tensors, which are not asked about.
         experiment: makes the experiment with which numbers that left torch are followed.
         autograd: who answers what the gradients are: passes of our own, or the program's.
     """
@@ -134,20 +150,8 @@ def gather(
     return Evidence(
         recording, subjects, flow, tuple(strands), given, distances, ways, found,
         tuple(unreached), tuple(zero), tuple(bad), (*notes, *asker.notes),
-        _underflowed(recording, subjects, strands, zero, autograd), unread_arguments(recorder),
+        _underflowed(recording, subjects, strands, zero, autograd), others, unread_arguments(recorder),
     )  # fmt: skip
-
-
-def unread_arguments(recorder: Recorder) -> tuple[tuple[CodeType, str], ...]:
-    """(function, name) of each tensor that a function was given and no operation reads."""
-    recording = recorder.recording
-    read = {token for call in recording.calls for token in call.inputs}
-    return tuple(
-        (code, argument.name)
-        for code, arguments in recording.arguments.of.items()
-        for argument in arguments
-        if (tensor := argument.tensor()) is not None and recorder.token_of(tensor) not in read
-    )
 
 
 def _underflowed(

@@ -8,9 +8,11 @@ import torch
 
 from gradcheck_lm.flow.asking.drafts import Chain, mark
 from gradcheck_lm.flow.asking.evidence import Evidence, gather
+from gradcheck_lm.flow.asking.idle_terms import warn_of_idle_terms
 from gradcheck_lm.flow.asking.mixing import warn_of_mixing
 from gradcheck_lm.flow.asking.other_cuts import note_other_cuts
 from gradcheck_lm.flow.asking.rest import explain_rest
+from gradcheck_lm.flow.asking.score_function import warn_of_trained_critic
 from gradcheck_lm.flow.asking.starved import explain_dead_terms, explain_unreached, note_frozen
 from gradcheck_lm.flow.asking.suspicious import warn_of_suspicious
 from gradcheck_lm.flow.asking.terms import MakeExperiment, Strand
@@ -34,6 +36,8 @@ STEPS: tuple[Callable[[Evidence, Chain], None], ...] = (
     warn_of_suspicious,
     warn_of_mixing,
     warn_of_unread,
+    warn_of_idle_terms,
+    warn_of_trained_critic,
     explain_rest,
 )
 
@@ -49,6 +53,7 @@ class Inquiry:
         *,
         given: bool,
         explicit: bool,
+        others: bool = False,
         experiment: MakeExperiment | None = None,
         autograd: Engine | None = None,
     ) -> None:
@@ -57,6 +62,7 @@ class Inquiry:
         self.terms = terms
         self.given = given
         self.explicit = explicit
+        self.others = others
         self.experiment = experiment
         self.autograd: Engine = autograd or Autograd()
 
@@ -64,7 +70,7 @@ class Inquiry:
         """All questions in order."""
         evidence = gather(
             self.recorder, self.wrt, self.terms, given=self.given, explicit=self.explicit, experiment=self.experiment,
-            autograd=self.autograd,
+            others=self.others, autograd=self.autograd,
         )  # fmt: skip
         chain = Chain(evidence.recording)
         for step in STEPS:

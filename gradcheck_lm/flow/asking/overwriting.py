@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from gradcheck_lm.flow.asking.drafts import Draft
-from gradcheck_lm.flow.asking.scene import Scene, where
+from gradcheck_lm.flow.asking.scene import Scene, Written, where
 from gradcheck_lm.flow.operations.names import words
 from gradcheck_lm.flow.watching.tape import Recording
 
@@ -25,7 +25,14 @@ _PARTS = frozenset(["__setitem__", "index_put_", "index_copy_", "masked_fill_", 
 def overwriting(scene: Scene) -> Draft:
     """The finding on "modified by an inplace operation"."""
     recording = scene.recording
-    reader = _reader(scene)
+    stale = _stale(scene)
+    reader = next((call for node in stale if (call := scene.call_of(node)) is not None), None)
+    if stale and reader is None and (written := _stepped_since(scene, stale)) is not None:
+        return Draft(
+            "changed_in_place", None, "certain",
+            site=written.site, op=written.title, cause="weights_stepped_unread",
+        )  # fmt: skip
+    reader = scene.failing() if reader is None else reader
     same = _memories(recording)
     kept = _kept(scene, reader)
     groups = {same(token) for token in kept}
@@ -52,12 +59,16 @@ def overwriting(scene: Scene) -> Draft:
     return Draft("changed_in_place", reader, "likely", cause="written_unseen", values={"reader": values["reader"]})
 
 
-def _reader(scene: Scene) -> int | None:
-    """The call whose saved value is stale: autograd itself says so when the value is asked for."""
-    for node in (*scene.unfinished, *scene.nodes) if scene.may_unpack else ():
-        if _is_stale(node) and (call := scene.call_of(node)) is not None:
-            return call
-    return scene.failing()
+def _stale(scene: Scene) -> list[Any]:
+    """The nodes whose saved value is stale: autograd itself says so when the value is asked for."""
+    return [node for node in (*scene.unfinished, *scene.nodes) if _is_stale(node)] if scene.may_unpack else []
+
+
+def _stepped_since(scene: Scene, stale: list[Any]) -> Written | None:
+    """The last step of an optimizer on the weights of nodes that are older than the recording."""
+    following = (before for node in stale for before, _ in node.next_functions)
+    leaves = {id(leaf) for node in following if (leaf := getattr(node, "variable", None)) is not None}
+    return next((written for written in reversed(scene.written) if leaves & written.leaves), None)
 
 
 def _read_by(recording: Recording, reader: int) -> dict[str, str]:

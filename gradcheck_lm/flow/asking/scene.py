@@ -31,6 +31,7 @@ class Written:
     site: Site | None
     tokens: frozenset[int]
     title: str
+    leaves: frozenset[int] = frozenset()  # ids of the tensors: they outlast a recording
 
 
 @dataclass

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from gradcheck_lm.flow.asking.drafts import Chain, Draft, line_key
 from gradcheck_lm.flow.asking.evidence import Evidence
+from gradcheck_lm.flow.asking.left_early import loop_left_early
 from gradcheck_lm.flow.asking.terms import Strand
 from gradcheck_lm.flow.findings.notes import OPAQUE, OUT_OF_SIGHT
 from gradcheck_lm.flow.operations.names import words
@@ -102,8 +105,9 @@ def _freezing(evidence: Evidence, place: int) -> tuple[Site | None, int | None]:
 def _constant(evidence: Evidence, chain: Chain, token: int, term: str | None, place: int | None = None) -> None:
     """The line that made a term without one of the tensors asked about, or without all of them."""
     index = _maker(evidence, token)
+    dropped: Site | None = None
     if place is not None and (end := _thrown_away(evidence, place)) is not None:
-        index = end
+        index, dropped = end, _dropped_at(evidence, end)
     cause = ""
     if place is not None:
         cause = "used" if place in evidence.used else "unused"
@@ -112,9 +116,13 @@ def _constant(evidence: Evidence, chain: Chain, token: int, term: str | None, pl
         cause = "nothing_used"
     chain.note(OUT_OF_SIGHT.told())
     # a value that no recorded call made may have been made of anything
-    draft = Draft("constant", index if index >= 0 else None, "certain" if index >= 0 else "likely", cause=cause)
+    certainty = "certain" if index >= 0 else "likely"
+    draft = Draft("constant", index if index >= 0 else None, certainty, cause=cause, site=dropped)
     name = None if place is None else evidence.subjects.names[place]
-    site = evidence.recording.calls[index].site if index >= 0 else None
+    site = dropped or (evidence.recording.calls[index].site if index >= 0 else None)
+    if place is not None and cause == "unused" and (left := loop_left_early(evidence, place)) is not None:
+        draft = Draft("constant", None, "certain", cause="loop_left_early", op="return", site=left)
+        site, cause = left, draft.cause
     chain.put(draft, key=("constant", *line_key(site), cause), term=term, tensor=name)
 
 
@@ -140,6 +148,26 @@ def _thrown_away(evidence: Evidence, place: int) -> int | None:
                 reached.add(output)
                 last = index
     return last
+
+
+def _dropped_at(evidence: Evidence, index: int) -> Site | None:
+    """Where a module was called of which nothing leads to the loss: its caller makes nothing of what it gives."""
+    calls, called = evidence.recording.calls, evidence.recording.called
+    leading = {call.module for call in calls if any(token in evidence.ways.tokens for token in call.outputs)}
+    used = {around for module in leading for around in _around(called, module)}
+    site, module = None, calls[index].module
+    while module >= 0 and module not in used:
+        module, site = called.get(module, (-1, site))
+    return site
+
+
+def _around(called: Mapping[int, tuple[int, Site | None]], module: int) -> list[int]:
+    """A module and those that it runs in."""
+    found: list[int] = []
+    while module >= 0 and module not in found:
+        found.append(module)
+        module = called.get(module, (-1, None))[0]
+    return found
 
 
 def _maker(evidence: Evidence, token: int) -> int:

@@ -18,6 +18,7 @@ from gradcheck_lm.flow.tracing.graph import Dataflow, HostLink
 from gradcheck_lm.flow.tracing.sums import Addend, addends_of, fallback_name, nodes_of, number_adders
 from gradcheck_lm.flow.watching.recorder import Recorder
 
+_MOST_WAYS = 20  # tensors from which the ways to one addend are followed
 MakeExperiment = Callable[[Callable[[str], None]], Experiment | None]
 
 
@@ -141,7 +142,7 @@ class Splitter:
     ) -> str:
         if strand.is_connected:
             return "dead" if strand.is_dead and self._is_cancelled(strand) else "live"
-        if leaf.host_call is None and leaf.token not in reached:
+        if leaf.host_call is None and (leaf.token not in reached or self._is_the_librarys(leaf)):
             return "constant"
         if leaf.host_call is None:
             others = [other.token for other in tree.leaves() if other is not leaf and cache[id(other)].requires_grad]
@@ -149,6 +150,13 @@ class Splitter:
             if any(other in ways.tokens for other in others):
                 return "constant"  # surrogate + (value - surrogate).detach(): a live addend stands in for it
         return "dead"
+
+    def _is_the_librarys(self, leaf: Addend) -> bool:
+        """Cut inside a library alone, as the density of a point mass is: no term that the program has put there."""
+        ways, calls = self.flow.distances([leaf.token]), self.recording.calls
+        roots = [root for root in self.subjects.roots if root in ways.tokens]
+        sites = {calls[cut.call].site for root in roots[:_MOST_WAYS] for cut in ways.cuts_from(root)}
+        return bool(sites) and all(site is not None and site.library_code is not None for site in sites)
 
     def _is_cancelled(self, strand: Strand) -> bool:
         """Its gradients arrive, and meet with opposite signs: not a term that is merely zero in this step."""
@@ -186,12 +194,22 @@ class Splitter:
         made = self.recording.tokens[addend.token]
         edge = self._edge(addend.token) if made.requires_grad else None
         found = _nothing(self.subjects)
+        kept = self.recording.scalars.get(addend.token)
         if edge is not None:
             found = self.autograd.gradients(self.loss.root, self.subjects.tensors, edge)
-        kept = self.recording.scalars.get(addend.token)
+        elif made.requires_grad and (place := self._itself(addend.token)) is not None:
+            found.norms[place], found.zero[place] = 1.0, False
+            kept = self.subjects.tensors[place].detach() if kept is None else kept
         value = float(kept) if kept is not None else float("nan")
         root = self.loss.root if edge is not None else None
         return Strand(addend.name, addend.token, value, made.requires_grad, found, root, edge)
+
+    def _itself(self, token: int) -> int | None:
+        """The tensor asked about that is added as it is: a log-variance beside the term that it weighs."""
+        for place, (root, tensor) in enumerate(zip(self.subjects.roots, self.subjects.tensors, strict=True)):
+            if token == root or token == self.recorder.token_of(tensor):
+                return place
+        return None
 
     def _edge(self, token: int) -> Any:
         """The place of a value in the loss's graph; unbind and split give several values at one node."""

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import dis
 import re
-from functools import cache
 from types import CodeType
 
+from gradcheck_lm.flow.asking.arguments import MASK, looks_at
 from gradcheck_lm.flow.asking.drafts import Chain, Draft
 from gradcheck_lm.flow.asking.evidence import Evidence
 from gradcheck_lm.flow.operations.names import words
 from gradcheck_lm.flow.watching.sites import Site, frame_kind
 from gradcheck_lm.flow.watching.tape import Recording
 
-_MASK = re.compile(r"mask|padding|(^|_)pad(_|$)")
 _LABELS = re.compile(
     r"^(y|t|gt|tgt|truth|ground_truth|y_true|answers?)$|(^|_)(labels?|targets?)$|^(labels?|targets?)(_|$)"
 )
@@ -33,7 +31,13 @@ def warn_of_unread(evidence: Evidence, chain: Chain) -> None:
         for call in recording.calls
         if call.site is not None and any(token in leading for token in call.outputs)
     }
-    for code, name in evidence.unread:
+    attentions = {
+        call.site.code for call in recording.calls if call.operation.name in _ATTENTIONS and call.site is not None
+    }
+    for argument in evidence.unread:
+        code, name = argument.code, argument.name
+        if argument.elsewhere and code not in attentions:
+            continue  # its loss may be what is masked
         if code not in asked or frame_kind(code) != 2 or code.co_name in _NOT_ASKED or name.startswith("_"):
             continue
         cause = _cause(code, name)
@@ -43,23 +47,11 @@ def warn_of_unread(evidence: Evidence, chain: Chain) -> None:
 
 def _cause(code: CodeType, name: str) -> str | None:
     """Which of the kind's causes; None where the argument may serve for its shape or type alone."""
-    if _MASK.search(name):
+    if MASK.search(name):
         return "mask"
     if _LABELS.search(name):
         return "labels"
-    return None if loads(code, name) else "argument"
-
-
-@cache
-def loads(code: CodeType, name: str) -> bool:
-    """Whether a function looks at one of its arguments at all, or lets go of it on purpose."""
-    if name in code.co_cellvars or "locals" in code.co_names:
-        return True
-    for one in dis.get_instructions(code):
-        names = one.argval if isinstance(one.argval, tuple) else (one.argval,)
-        if name in names and ("LOAD" in one.opname or "DELETE" in one.opname):
-            return True
-    return False
+    return None if looks_at(code, name) else "argument"
 
 
 def _draft(recording: Recording, code: CodeType, name: str, cause: str) -> Draft:

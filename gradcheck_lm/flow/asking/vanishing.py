@@ -33,8 +33,15 @@ def explain_deaths(evidence: Evidence, chain: Chain) -> None:
                 term=strand.name if told_of else None,
                 tensor=evidence.subjects.names[place],
                 severity="note" if _is_gentle(evidence, death, place) and not strand.is_dead else "error",
-                cause="" if made_zero is None else "zero_factor",
+                cause=_why_zero(evidence, place, made_zero),
             )
+
+
+def _why_zero(evidence: Evidence, place: int, made_zero: int | None) -> str:
+    """The cause, where it is not told by the operation."""
+    if place in evidence.without_samples:
+        return "no_samples"
+    return "" if made_zero is None else "zero_factor"
 
 
 def explain_underflow(evidence: Evidence, chain: Chain) -> None:
@@ -87,8 +94,10 @@ def _leads_elsewhere(death: Death) -> bool:
 
 
 def _is_gentle(evidence: Evidence, death: Death, place: int) -> bool:
-    """No fault: a shift whose gradients cancel, a factor of one that is zero still and learns."""
-    return death.gentle or (death.state == "zero" and _starts_at_zero(evidence, death, place))
+    """No fault: a shift whose gradients cancel, a factor that is zero still and learns, nothing to learn from."""
+    if death.gentle or death.state != "zero":
+        return death.gentle
+    return place in evidence.without_samples or _starts_at_zero(evidence, death, place)
 
 
 def _starts_at_zero(evidence: Evidence, death: Death, place: int) -> bool:
@@ -115,7 +124,9 @@ def _made_zero(evidence: Evidence, death: Death, place: int) -> int | None:
     for other in range(len(tensors)):
         idle = other != place and other not in evidence.fed and tensors[other].numel() > 0
         if idle and not evidence.versions(other).isdisjoint(factors) and not bool(tensors[other].detach().any()):
-            return _last_change(evidence, other)
+            zeros = [other] if bool(tensors[place].detach().any()) else [other, place]
+            changes = [change for one in zeros if (change := _last_change(evidence, one)) is not None]
+            return max(changes, default=None)  # of two the later: with one factor of zeros the other one learns
     return None
 
 

@@ -112,9 +112,9 @@ def deaths_in(
     ordered = topological(nodes)
     calls = _nearest_calls(ordered, call_of)
     ordered.reverse()
-    found = {}
+    found, meetings = {}, _Meetings(ordered, records, calls)
     for position, tensor in enumerate(tensors):
-        death = _death_of(tensor, ordered, records, calls)
+        death = _death_of(tensor, ordered, records, calls, meetings)
         if death is not None:
             found[position] = death
     return found
@@ -134,7 +134,11 @@ def _nearest_calls(nodes: Sequence[Any], call_of: Callable[[Any], int | None]) -
 
 
 def _death_of(
-    tensor: torch.Tensor, nodes: Sequence[Any], records: dict[Any, NodeRecord], calls: dict[Any, int | None]
+    tensor: torch.Tensor,
+    nodes: Sequence[Any],
+    records: dict[Any, NodeRecord],
+    calls: dict[Any, int | None],
+    meetings: _Meetings,
 ) -> Death | None:
     towards: set[Any] = set()
     for node in nodes:  # from the leaves up: which nodes lead to the tensor
@@ -142,12 +146,14 @@ def _death_of(
         if own or any(following in towards for following, _ in node.next_functions):
             towards.add(node)
     lost = next((node for node in nodes if node in towards), None)  # the tensor itself
+    starved: list[Any] = []  # nodes into which a gradient of zero goes
     for node in nodes:
         if node not in towards:
             continue
         record = records.get(node)
         if record is not None and record.incoming == "zero":
             lost = node  # the one nearest to the loss
+            starved.append(node)
             if any(state == "bad" and following in towards for _, following, state in _given(node, record)):
                 return Death(calls.get(node), node.name(), "bad", _is_python(node))  # 0 times infinity
         if record is None or record.incoming not in ("live", "bad") or node == tensor.grad_fn:
@@ -162,8 +168,13 @@ def _death_of(
                 any(getattr(following, "variable", None) is tensor and is_shift(node, at) for at, following, _ in edges)
                 or _is_factor_that_waits(node, towards, records)
             )
+            if state == "zero" and not gentle:  # one way ends here, and on another live ones may meet and cancel
+                for met in starved:
+                    cancelled = meetings.cancelled_at(met)
+                    if cancelled is not None and not cancelled.gentle:
+                        return cancelled
             return Death(calls.get(node), node.name(), state, _is_python(node), gentle)
-    return None if lost is None else _cancelled(lost, nodes, records, calls)
+    return None if lost is None else meetings.cancelled_at(lost)
 
 
 def _given(node: Any, record: NodeRecord) -> list[tuple[int, Any, str]]:
@@ -196,26 +207,31 @@ def _is_factor_that_waits(node: Any, towards: set[Any], records: dict[Any, NodeR
 _MOST_PARTS = 8  # of the gradients that cancel at one node: their ways are followed towards the loss
 
 
-def _cancelled(
-    lost: Any, nodes: Sequence[Any], records: dict[Any, NodeRecord], calls: dict[Any, int | None]
-) -> Death | None:
-    """Several live gradients come to a node and their sum is zero: the operation at which their ways had met."""
-    users: dict[Any, list[Any]] = {}
-    parts: list[tuple[Any, int]] = []  # (node, place) that gave a live one
-    for node in nodes:
-        for following, _ in node.next_functions:
-            if following is not None:
-                users.setdefault(following, []).append(node)
-        record = records.get(node)
-        for place, following, state in _given(node, record) if record is not None else ():
-            if following is lost and state == "live":
-                parts.append((node, place))
-    if len(parts) < 2:
-        return None
-    shift = getattr(lost, "variable", None) is not None and all(is_shift(*part) for part in parts)
-    above = [_above(node, users) for node, _ in parts[:_MOST_PARTS]]
-    meeting = next((node for node in nodes if sum(node in ways for ways in above) > 1), parts[-1][0])
-    return Death(calls.get(meeting), meeting.name(), "cancels", False, shift)
+class _Meetings:
+    """Nodes into which several gradients come that are not zero."""
+
+    def __init__(self, nodes: Sequence[Any], records: dict[Any, NodeRecord], calls: dict[Any, int | None]) -> None:
+        self._nodes, self._calls = nodes, calls
+        self._users: dict[Any, list[Any]] = {}
+        self._parts: dict[Any, list[tuple[Any, int]]] = {}  # node -> (node, place) that gave it a live one
+        for node in nodes:
+            for following, _ in node.next_functions:
+                if following is not None:
+                    self._users.setdefault(following, []).append(node)
+            record = records.get(node)
+            for place, following, state in _given(node, record) if record is not None else ():
+                if state == "live":
+                    self._parts.setdefault(following, []).append((node, place))
+
+    def cancelled_at(self, lost: Any) -> Death | None:
+        """Several live gradients come to a node and their sum is zero: the operation at which their ways had met."""
+        parts = self._parts.get(lost, [])
+        if len(parts) < 2:
+            return None
+        shift = getattr(lost, "variable", None) is not None and all(is_shift(*part) for part in parts)
+        above = [_above(node, self._users) for node, _ in parts[:_MOST_PARTS]]
+        meeting = next((node for node in self._nodes if sum(node in ways for ways in above) > 1), parts[-1][0])
+        return Death(self._calls.get(meeting), meeting.name(), "cancels", False, shift)
 
 
 def _above(node: Any, users: dict[Any, list[Any]]) -> set[Any]:

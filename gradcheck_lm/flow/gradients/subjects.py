@@ -11,6 +11,9 @@ import torch
 
 from gradcheck_lm.errors import TraceError
 
+# run asks about these by itself; here only the model knows their names
+_FOR_OPTIMIZER = '; of an optimizer: [one for group in optimizer.param_groups for one in group["params"]]'
+
 
 def named_tensors(wrt: Any) -> tuple[dict[str, torch.Tensor], bool]:
     """Names and tensors of `wrt`, and whether they were named one by one (a module names all it has).
@@ -56,7 +59,7 @@ def named_tensors(wrt: Any) -> tuple[dict[str, torch.Tensor], bool]:
         return _checked(named), not all(isinstance(item, torch.nn.Module) for item in items)
     raise TraceError(
         f"wrt is a {type(wrt).__name__}; pass the model (an nn.Module), a tensor, a list of tensors, or a dict "
-        "from names to tensors."
+        f"from names to tensors{_FOR_OPTIMIZER if isinstance(wrt, torch.optim.Optimizer) else ''}."
     )
 
 
@@ -141,6 +144,11 @@ def _number(value: Any, name: str, finite: bool) -> torch.Tensor | float:
                 f"{name} has shape {tuple(value.shape)}, {value.numel()} numbers; a loss is one number. Pass "
                 "loss.mean() or loss.sum(), or for gradients of logits pass logits.sum()."
             )
+        if value.is_meta:
+            raise TraceError(
+                f"{name} is on the device meta: it has a shape and no number, and so have all gradients. Make model "
+                "and batch on the cpu, as small as you like."
+            )
         number = float(value.detach()) if not value.is_complex() else float(value.detach().abs())
     elif isinstance(value, bool) or not isinstance(value, int | float):
         number = _host_number(value, name)
@@ -169,6 +177,8 @@ def _instead(value: Any) -> str:
         return "fn is a generator function: take its losses yourself, e.g. lambda: sum(fn())"
     if hasattr(value, "loss"):
         return "return its .loss"
+    if isinstance(value, list) and value and all(isinstance(one, torch.Tensor) and one.numel() == 1 for one in value):
+        return "add the losses up, sum(losses), or give them names: a dict of named terms"
     if isinstance(value, list | tuple) and any(isinstance(item, torch.Tensor) for item in value):
         return "return the loss alone (of (loss, logits) the first), or a dict of named terms"
     if isinstance(value, Mapping):

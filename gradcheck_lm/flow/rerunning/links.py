@@ -96,7 +96,8 @@ def _scaled(recording: Recording, exports: Sequence[int], adders: Sequence[int])
         for export in reversed([index for index in exports if index < adder]):
             left = recording.calls[export].host
             if isinstance(left, tuple) and len(left) == 1 and isinstance(left[0], float) and left[0] != 0.0:
-                products = {left[0] * factor for factor in consts} | {left[0] / factor for factor in consts if factor}
+                factors = [factor for factor in consts if factor]  # times 0 is no telling: total = 0.0
+                products = {left[0] * factor for factor in factors} | {left[0] / factor for factor in factors}
                 if any(value in products for value in call.host or ()):
                     found.append(HostLink(export, adder, "likely"))
                     break

@@ -57,6 +57,10 @@ class Answer:
     optimizers: tuple[weakref.ref[torch.optim.Optimizer], ...] = ()
     poisoned: bool = False  # its gradient was NaN or infinite, an optimizer stepped on it, and the weights are so now
 
+    def alive(self) -> list[torch.optim.Optimizer]:
+        """The optimizers that it was asked for, but for those that are gone."""
+        return [one for reference in self.optimizers if (one := reference()) is not None]
+
     @property
     def live(self) -> set[int]:
         """The tensors that get a gradient which is not zero."""
@@ -112,6 +116,13 @@ class Book:
         found = [answers[-1] for answers in self._answers.values() if answers[-1].place == place]
         return found[-1] if found else None
 
+    def stepped_at(self, place: tuple[str, int]) -> Answer | None:
+        """The newest answer for a loss whose backward() is called at a line, if an optimizer stepped after it."""
+        found = [
+            answers[-1] for answers in self._answers.values() if answers[-1].place == place and answers[-1].stepped
+        ]
+        return found[-1] if found else None
+
     def put_first(self, answer: Answer) -> None:
         """Note the answer that matters most: for the loss that ended the script."""
         self._answers = {("first",): [answer], **self._answers}
@@ -157,11 +168,17 @@ def _with_what_came_before(answer: Answer, answers: Sequence[Answer]) -> Answer:
     """The same findings where they were seen first: then the recording still held what made the weights as they are."""
     later = answer.diagnosis
     for earlier in (one.diagnosis for one in answers if one is not answer and one.exact == answer.exact):
-        if [(one.kind, one.tensors, one.severity) for one in earlier.findings] == [
-            (one.kind, one.tensors, one.severity) for one in later.findings
-        ]:
+        if _told(earlier) == _told(later):
             return replace(answer, diagnosis=replace(later, findings=earlier.findings, graph=earlier.graph))
     return answer
+
+
+def _told(diagnosis: Diagnosis) -> dict[tuple[str, str], set[str]]:
+    """What is said of which tensors, on however many lines."""
+    found: dict[tuple[str, str], set[str]] = {}
+    for finding in diagnosis.findings:
+        found.setdefault((finding.kind, finding.severity), set()).update(finding.tensors)
+    return found
 
 
 def _badness(answer: Answer, elsewhere: Elsewhere) -> tuple[int, int, int]:

@@ -87,7 +87,8 @@ class Questions:
         named, notes = self._named(look.started, optimizers)
         with self.recorder.as_of(look.tokens), self.engine.quiet(), _random_state(look.own is None):
             inquiry = Inquiry(
-                self.recorder, named, dict(look.terms), given=len(look.terms) > 1, explicit=False, autograd=look.own
+                self.recorder, named, dict(look.terms), given=len(look.terms) > 1, explicit=False, autograd=look.own,
+                others=0 < len(optimizers) < len(self.players.alive()),
             )  # fmt: skip
             found = inquiry.answer()
         if self.recorder.before is not None and found.unreached:
@@ -124,7 +125,8 @@ class Questions:
         if not only:
             return named, notes
         kept = {name: tensor for name, tensor in named.items() if id(tensor) in only}
-        missing = [tensor for key, tensor in only.items() if all(id(one) != key for one in kept.values())]
+        there = {id(tensor) for tensor in kept.values()}
+        missing = [tensor for key, tensor in only.items() if key not in there]
         kept.update({f"input {place}": tensor for place, tensor in enumerate(missing)})
         return kept, notes
 

@@ -47,7 +47,8 @@ class Raised:
         parameters = parameters_of(optimizer)
         tokens = frozenset(token for one in parameters if (token := recorder.token_of(one)) is not None)
         title = f"torch.optim.{type(optimizer).__name__}.step"
-        self.written.append(Written(len(recorder.recording.calls), site, tokens, title))
+        leaves = frozenset(map(id, parameters))
+        self.written.append(Written(len(recorder.recording.calls), site, tokens, title, leaves))
 
     def start_again(self) -> None:
         """The recording starts again: of what was written before it only the lines are known."""

@@ -118,15 +118,31 @@ def watch_script(
         if until != "refused":
             session.raised.caught()
     failure = failure and without_ours(failure)
-    seen = Seen(session.diagnoses(), failure, explained, session.troubles, excepthook=excepthook)
+    losses = session.diagnoses() or _without_a_loss(session)
+    seen = Seen(losses, failure, explained, session.troubles, excepthook=excepthook)
     if not seen.losses and failure is None and until != "refused":
         raise TraceError(_nothing(str(path_or_module), session))
     return seen
 
 
+def _without_a_loss(session: Session) -> list[tuple[tuple[str, int], Diagnosis]]:
+    """Of a script that trains and never calls backward(): what is known of its updates all the same."""
+    findings = () if session.steps is None else session.steps.found
+    if all(one.cause != "copy_trained" for one in findings):
+        return []
+    ok = all(one.severity != "error" for one in findings)
+    return [((findings[0].file, findings[0].line), Diagnosis(ok, findings, {}, (), ()))]
+
+
 def _nothing(name: str, session: Session) -> str:
     if session.troubles:
         return f"{name} was not diagnosed: {session.troubles[0]}"
+    if session.steps is not None and (line := session.steps.watcher.modules.functional.asked_at()):
+        return (
+            f"{name} ended without calling backward(): it takes gradients with torch.func at {line}, and these go "
+            "where its own lines put them, not into .grad: there is no loss whose gradients could be followed. Call "
+            "gradcheck_lm.compare_gradients(fn, wrt) or gradcheck_lm.diagnose(fn, wrt=model) on the loss itself."
+        )
     if session.engine.elsewhere:
         return (
             f"{name} called backward() in another thread or process only: the recorder sees the main thread alone. "

@@ -177,8 +177,7 @@ class Session:
         before = self.book.last_at(look.place)
         apart = before is not None and (len(before.diagnosis.terms) > 1 or subtracts_itself(self.recorder.recording))
         if before is not None and apart and not look.kept:
-            alive = [one for reference in before.optimizers if (one := reference()) is not None]
-            look.exact = self._exact(look, alive)
+            look.exact = self._exact(look, before.alive())
         return look
 
     def _exact(self, look: Look, optimizers: Sequence[torch.optim.Optimizer]) -> Answer | None:
@@ -198,6 +197,8 @@ class Session:
                 self.aside.add(look.place, self.questions.answer(look, []))
                 return
             self._turn.append(look)
+        if started.accumulates and self.steps is not None:
+            self.steps.after_backward()
         if not players and started.accumulates:
             self._close_turn()
             self._start_again()
@@ -217,6 +218,10 @@ class Session:
             self._guarded(lambda look=look: self._answer(look))  # type: ignore[misc]
 
     def _answer(self, look: Look) -> None:
+        if not look.steppers and (before := self.book.stepped_at(look.place)) is not None:
+            look.steppers = before.alive()  # the script ends between backward() and step(): for whom it is, is known
+            if not look.steppers:
+                return  # and they are gone
         answer = self.questions.concluded(look)
         key = (look.place, tuple(sorted(self.players.number(one) for one in look.steppers)))
         self.book.add(key, answer)

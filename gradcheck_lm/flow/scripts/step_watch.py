@@ -37,6 +37,8 @@ class StepWatch:
         self._variables = variables
         self._names: dict[int, str] = {}
         self._open = False
+        self._stepped, self._passes = False, 0
+        self._sites = 0  # in the log when `_last` was read off
         self._last: Ledger | None = None  # while the script's own objects were all there
         self.found: tuple[Finding, ...] = ()  # what is wrong, once it is concluded
         self.idle: set[int] = (
@@ -77,6 +79,13 @@ class StepWatch:
         if self._open:
             self.watcher.numbers(self.recorder, roots)
 
+    def after_backward(self) -> None:
+        """Before any step: what a function holds that trains in vain is gone once it has returned."""
+        if self._open and not self._stepped:
+            self._passes += 1
+            if self._passes & (self._passes - 1) == 0:  # the 1st, 2nd, 4th ...: it costs as a look at all tensors
+                self._read()
+
     @contextmanager
     def aside(self) -> Iterator[None]:
         """Around backward passes of our own: they are none of the script's."""
@@ -90,8 +99,13 @@ class StepWatch:
     def after_step(self) -> None:
         """An optimizer has stepped: read what is gone once the function that trains has returned."""
         if self._open:
-            self._learn(sys._getframe(1))
-            self._last = self.watcher.ledger(self._names)
+            self._stepped = True
+            self._read()
+
+    def _read(self) -> None:
+        self._learn(sys._getframe(2))
+        self._sites = len(self.watcher.log.sites)
+        self._last = self.watcher.ledger(self._names)
 
     def ledger(self, *, complete: bool) -> Ledger:
         """All that was seen; what has been let go since is told as it was after the last step."""
@@ -100,6 +114,8 @@ class StepWatch:
         last = self._last
         if last is None:
             return found
+        # places that were looked up in the source stand behind those of the log, and the log has grown since
+        last, places = last.with_places_moved(self._sites, len(found.places)), last.places[self._sites :]
         parameters = [
             last.parameters[index] if one.name.startswith(_GONE) and index < len(last.parameters) else one
             for index, one in enumerate(found.parameters)
@@ -108,7 +124,7 @@ class StepWatch:
             replace(last.holders[number], made=one.made) if not one.holds and number < len(last.holders) else one
             for number, one in enumerate(found.holders)
         ]
-        return replace(found, parameters=tuple(parameters), holders=tuple(holders))
+        return replace(found, parameters=tuple(parameters), holders=tuple(holders), places=(*found.places, *places))
 
     def _idle(self) -> set[int]:
         if all(one.kind != "stale" for one in self.found):

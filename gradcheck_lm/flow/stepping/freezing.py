@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import torch
 
 from gradcheck_lm.flow.stepping.accounts import version_of
-from gradcheck_lm.flow.stepping.ledger import NOWHERE, Event, FrozenFresh, Loading, Misset
+from gradcheck_lm.flow.stepping.ledger import NOWHERE, Backward, Event, FrozenFresh, Loading, Misset, Thawed
 from gradcheck_lm.flow.stepping.log import Log
 from gradcheck_lm.flow.stepping.modules import Modules
 from gradcheck_lm.flow.stepping.owners import Owners
@@ -74,6 +75,40 @@ class Freezing:
 
     def _indices(self, tensors: Sequence[torch.Tensor]) -> tuple[int, ...]:
         return tuple(self.log.accounts.of(tensor).index for tensor in tensors)
+
+
+class Thawing:
+    """Notes whose requires_grad is switched off and on again before the first backward()."""
+
+    def __init__(self, log: Log) -> None:
+        self.log = log
+        self._frozen: dict[int, tuple[weakref.ref[torch.Tensor], int]] = {}  # id -> where it was frozen first
+        self._thawed: dict[int, int] = {}  # where it was thawed last
+
+    def switched(self, tensor: torch.Tensor, on: bool, place: int) -> None:
+        """A tensor's requires_grad is set."""
+        if any(isinstance(event, Backward) for event in self.log.events):
+            return  # from here on it may be a game of two players, or a layer's time has come
+        known = self._frozen.get(id(tensor))
+        if not on:
+            if known is None or known[0]() is not tensor:
+                self._frozen[id(tensor)] = weakref.ref(tensor), place
+            self._thawed.pop(id(tensor), None)
+        elif known is not None and known[0]() is tensor:
+            self._thawed[id(tensor)] = place
+
+    def events(self) -> Iterator[Event]:
+        """One for each line of which nothing has remained; to freeze all and thaw the head is as it should be."""
+        by_line: dict[int, list[int]] = {}
+        for key, (reference, place) in self._frozen.items():
+            if reference() is not None:
+                by_line.setdefault(place, []).append(key)
+        for place, keys in by_line.items():
+            thawed = {self._thawed.get(key, NOWHERE) for key in keys}
+            if len(thawed) == 1 and NOWHERE not in thawed and place not in thawed:
+                tensors = [tensor for key in keys if (tensor := self._frozen[key][0]()) is not None]
+                indices = tuple(self.log.accounts.of(tensor).index for tensor in tensors)
+                yield Thawed(self.log.time, thawed.pop(), frozen=place, tensors=indices)
 
 
 def _lookalikes(attributes: Mapping[str, object]) -> list[str]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gradcheck_lm.flow.findings.paths import at
+from gradcheck_lm.flow.stepping.rank_steps import RankStep as RankStep
+from gradcheck_lm.flow.stepping.rows import Row
 from gradcheck_lm.flow.watching.sites import Place
 
+PLACES = ("place", "replaced", "container", "loss", "filled", "made", "condition")  # fields that are such
 NOWHERE = -1  # a place that was not seen: before the watch began, or done without a call that tells
 
 
@@ -38,6 +41,9 @@ class Parameter:
     order: int = 0  # among all that the modules have
     tie: int = NOWHERE  # another parameter that it was equal to, bit by bit, when first seen
     apart: bool = False  # and is not any more
+    copy_of: int = NOWHERE  # another of the same values when first seen, not all alike, that an optimizer holds
+    made: int = NOWHERE  # the place that made the module which was given it, where that was seen
+    maker: str = ""  # the class of that module
     filled: int = NOWHERE  # the place that put the tensor itself, or its values, where it is
 
 
@@ -55,6 +61,8 @@ class Holder:
     maximize: bool = False
     restored: bool = False  # its state came from a checkpoint
     empty_state: bool = True  # it had no state at its first step
+    condition: int = NOWHERE  # of one that never stepped: the `if` around its step()
+    unmet: str = ""  # and what stands in it
 
 
 @dataclass(frozen=True)
@@ -96,11 +104,10 @@ class Clearing(Event):
 
 @dataclass(frozen=True)
 class Change(Event):
-    """Gradients clipped, unscaled or changed by hand; weights pulled to those of a copy, or pushed uphill."""
+    """Gradients clipped, unscaled or changed by hand; weights pulled to those of a copy, or pushed uphill; averages."""
 
-    what: str = (
-        "clipped"  # "clipped" | "unscaled" | "updated" (the scaler) | "by hand" | "pulled" or "uphill" (weights)
-    )
+    # "clipped" | "unscaled" | "updated" (the scaler) | "by hand" | "pulled" or "uphill" (weights)
+    what: str = "clipped"  # | "repelled" (averages that move away from these weights, which count `limit` times)
     count: int = 0  # tensors that it was given
     contents: Mapping[int, tuple[int, ...]] = field(default_factory=dict)  # those with a gradient, and what is in it
     without: tuple[int, ...] = ()  # those without
@@ -121,6 +128,7 @@ class Step(Event):
     skipped: bool = False
     factor: float | None = None  # the GradScaler's, where it skipped the turn
     closure: bool = False
+    repeats: bool = False  # the closure was evaluated at several points
     cosine: float | None = None  # between gradient and movement, at an optimizer's first step: negative goes down
     began: int = 0  # the time at which it began: what is between is inside
     undone: bool = False  # the values from before this step were those from before the last one
@@ -137,6 +145,21 @@ class Loading(Event):
     expected: int = 0
     has_state: bool = False  # of a file: an optimizer's state lies in it
     overwritten: tuple[int, ...] = ()  # changed between loading and their first use, by something else than a step
+    itself: bool = False  # what was loaded are the module's own tensors, as they are
+
+
+@dataclass(frozen=True)
+class Copying(Event):
+    """A module and what is copied into it, or was copied from it, otherwise than is meant.
+
+    what: "itself" (by the text, both are the same) | "aliased" (the other was put in its place) | "left behind" (copies
+        of its parameters are trained by torch.func, and it runs with its own)
+    """
+
+    what: str = "itself"
+    into: str = ""  # as it is written, or its class
+    source: str = ""
+    where: str = ""  # file:line that loads, or asks for the gradients
 
 
 @dataclass(frozen=True)
@@ -167,6 +190,21 @@ class FrozenFresh(Event):
 
 
 @dataclass(frozen=True)
+class Thawed(Event):
+    """All that one line had frozen asks for a gradient again, before anything was trained."""
+
+    frozen: int = NOWHERE  # the place that froze it
+    tensors: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Schedule(Event):
+    """A scheduler was made that multiplies the rate by 0."""
+
+    kind: str = ""  # its class
+
+
+@dataclass(frozen=True)
 class SameBatch(Event):
     """Two workers of a loader gave the same batch."""
 
@@ -183,61 +221,6 @@ class Forgotten(Event):
     leaves: tuple[int, ...] = ()
     read: bool = False  # printed, kept, or turned into a plain number
     times: int = 1
-
-
-@dataclass(frozen=True)
-class RankStep:
-    """One step of one rank, as hashes that equal tensors share; a tuple has one for each tensor of the optimizer."""
-
-    rank: int
-    holder: int
-    number: int  # of the optimizer, from 0
-    place: int = NOWHERE  # of the step(): the others' places are their own
-    leaves: tuple[int, ...] = ()
-    before: tuple[int, ...] = ()  # the parameters
-    given: tuple[int, ...] = ()  # the gradients when backward() had ended
-    used: tuple[int, ...] = ()  # the gradients when the step began
-    after: tuple[int, ...] = ()
-    batch: int = 0  # what the first module was called with; 0 where that says nothing
-    batch_place: int = NOWHERE
-    rates: tuple[float, ...] = ()
-    wrapped: bool = False  # DistributedDataParallel is there
-    passed_by: int = NOWHERE  # where the module inside it was called
-    averaged: bool = False  # the program called all_reduce
-    replaced: int = NOWHERE  # where something was put in the place of a tensor last
-
-    @property
-    def turn(self) -> tuple[int, int]:
-        """Which step it is."""
-        return self.holder, self.number
-
-    def plain(self) -> dict[str, Any]:
-        """As JSON types."""
-        return asdict(self)
-
-    @classmethod
-    def of(cls, content: Mapping[str, Any]) -> RankStep:
-        """From `plain`."""
-        values: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value for name, value in content.items()
-        }
-        return cls(**values)
-
-
-@dataclass(frozen=True)
-class Row:
-    """One parameter in one step: its gradient is from which losses, who did what with it, and how far it moved."""
-
-    step: int
-    parameter: str
-    optimizer: str
-    losses: tuple[str, ...]  # file:line of each backward() whose gradient was used
-    gradient_norm: float | None
-    cleared: str  # file:line of the last time it was cleared before these, "" for never
-    clipped: tuple[str, ...]
-    scaled: bool
-    rate: float | None
-    moved: float | None
 
 
 @dataclass(frozen=True)
@@ -278,3 +261,12 @@ class Ledger:
         """file:line of a place, "" where it was not seen."""
         place = self.place(index)
         return "" if place is None or not place.line else at(place.file, place.line)
+
+    def with_places_moved(self, first: int, to: int) -> Ledger:
+        """The same, where the places from `first` on stand from `to` on; for parameters and optimizers."""
+
+        def moved(one: Any) -> Any:
+            indices = {name: index for name in PLACES if (index := getattr(one, name, NOWHERE)) >= first}
+            return replace(one, **{name: index - first + to for name, index in indices.items()}) if indices else one
+
+        return replace(self, parameters=tuple(map(moved, self.parameters)), holders=tuple(map(moved, self.holders)))

@@ -14,10 +14,13 @@ import torch
 from torch.optim.swa_utils import update_bn
 
 from gradcheck_lm.flow.stepping.accounts import version_of
+from gradcheck_lm.flow.stepping.functional import Functional
 from gradcheck_lm.flow.stepping.ledger import NOWHERE, Loading, Mode
+from gradcheck_lm.flow.stepping.loads import Aliases
 from gradcheck_lm.flow.stepping.log import Log
 from gradcheck_lm.flow.stepping.ranks import Ranks
 from gradcheck_lm.flow.stepping.wraps import Wraps
+from gradcheck_lm.flow.watching.sites import line_of
 
 _NORMS = torch.nn.modules.batchnorm._NormBase
 _MODAL = (torch.nn.modules.batchnorm._NormBase, torch.nn.modules.dropout._DropoutNd)
@@ -47,6 +50,9 @@ class Modules:
         self.placed: dict[
             int, tuple[weakref.ref[torch.nn.Module], int]
         ] = {}  # put in the place of another, or into a loaded one
+        self.aliases = Aliases(log)
+        self.functional = Functional(log)
+        self._states: dict[int, tuple[weakref.ref[torch.nn.Module], tuple[int, ...]]] = {}  # when it was last asked for
         self.refused: dict[tuple[int, str], int] = {}  # (module, attribute that looks like requires_grad) -> where
 
     def install(self, wraps: Wraps) -> None:
@@ -54,9 +60,11 @@ class Modules:
         guarded, module = self.log.guarded, torch.nn.Module
         self._hooks = [torch.nn.modules.module.register_module_forward_pre_hook(guarded(self._runs))]
         nothing = guarded(lambda token, result: None)
+        self.functional.install(wraps)
         wraps.attribute(module, "__setattr__", self._setting, nothing)
         wraps.attribute(module, "register_parameter", self._setting, nothing)
         wraps.attribute(module, "train", guarded(self._switching), nothing)
+        wraps.attribute(module, "state_dict", guarded(self._asked), nothing)
         wraps.attribute(module, "load_state_dict", guarded(self._loading), guarded(self._loaded))
         for name in ("_load", "_legacy_load"):
             wraps.attribute(torch.serialization, name, guarded(self._reading), guarded(self._read))
@@ -91,6 +99,8 @@ class Modules:
     def _runs(self, module: torch.nn.Module, inputs: Any) -> None:
         if self.ranks is not None:
             self.ranks.called(module, inputs)
+        if self.functional.place != NOWHERE:
+            self.functional.ran(module, sys._getframe(1))
         key = id(module)
         known = self.ran.get(key)
         if known is None or known() is not module:
@@ -181,6 +191,8 @@ class Modules:
                 self.replaced[id(tensor)] = (weakref.ref(tensor), place)
             if isinstance(now, torch.nn.Module):
                 self.placed[id(now)] = (weakref.ref(now), place)
+                if place != NOWHERE:
+                    self.aliases.set_at(*line_of(self.log.sites[place]))
             elif isinstance(now, torch.Tensor):
                 self.given_to[id(now)] = (weakref.ref(now), place)
 
@@ -190,13 +202,21 @@ class Modules:
 
     def _loading(self, arguments: list[Any], keywords: dict[str, Any], frame: FrameType) -> Any:
         module, state = arguments[0], arguments[1] if len(arguments) > 1 else keywords.get("state_dict")
-        expected = set(module.state_dict()) if isinstance(state, Mapping) else set()
-        return module, self.log.place(frame), expected, set(state) if isinstance(state, Mapping) else set()
+        asked = self._states.get(id(module))
+        since = asked is not None and asked[0]() is module and asked[1] == _versions(module)
+        own = module.state_dict() if isinstance(state, Mapping) else {}
+        given = state if isinstance(state, Mapping) else {}
+        return module, self.log.place(frame), set(own), set(given), since and _are_the_same(own, given)
+
+    def _asked(self, arguments: list[Any], keywords: dict[str, Any], frame: FrameType) -> None:
+        """Somebody asks for a module's state: whether it is changed afterwards, in place, is seen by its versions."""
+        if len(arguments) == 1 and keywords.get("destination") is None:
+            self._states[id(arguments[0])] = weakref.ref(arguments[0]), _versions(arguments[0])
 
     def _loaded(self, token: Any, result: Any) -> None:
         if token is None or result is None:
             return
-        module, place, expected, given = token
+        module, place, expected, given, itself = token
         accounts = self.log.accounts
         accounts.look()
         self.loaded.update((id(part), weakref.ref(part)) for part in module.modules())
@@ -209,6 +229,7 @@ class Modules:
             tensors=indices,
             matched=len(expected & given),
             expected=len(expected),
+            itself=itself,
         )
         number = len(self.log.events)
         self.log.add(event)
@@ -246,6 +267,20 @@ def has_optimizer_state(content: Any, depth: int = 3) -> bool:
     if isinstance(content.get("param_groups"), list) and content.get("state"):
         return True
     return any(has_optimizer_state(value, depth - 1) for value in list(content.values())[:50])
+
+
+def _versions(module: torch.nn.Module) -> tuple[int, ...]:
+    return tuple(map(version_of, (*module.parameters(), *module.buffers())))
+
+
+def _are_the_same(own: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
+    """Whether all that is to be loaded lies in the very memory that it is to be loaded into."""
+    pairs = [(own[name], value) for name, value in given.items() if name in own]
+    tensors = [(one, two) for one, two in pairs if isinstance(one, torch.Tensor) and isinstance(two, torch.Tensor)]
+    return any(one.numel() for one, _ in tensors) and all(
+        one is two or (one.layout is two.layout is torch.strided and one.data_ptr() == two.data_ptr())
+        for one, two in tensors
+    )
 
 
 def _own_weight(module: torch.nn.Module) -> torch.Tensor | None:

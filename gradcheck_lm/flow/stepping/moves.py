@@ -49,7 +49,14 @@ def unchanged(tensor: torch.Tensor, before: torch.Tensor | None) -> bool:
     now = fingerprint(tensor) if before is not None else None
     if before is None or now is None or now.device != before.device:
         return True
-    return now.shape == before.shape and now.dtype == before.dtype and _same(now, before)
+    return alike(now, before)
+
+
+def alike(one: torch.Tensor | None, two: torch.Tensor | None) -> bool:
+    """Whether two fingerprints are the same, as far as they can be held against each other."""
+    if one is None or two is None or one.device != two.device:
+        return False
+    return one.shape == two.shape and one.dtype == two.dtype and _same(one, two)
 
 
 def share_of(before: torch.Tensor, now: torch.Tensor, other: torch.Tensor) -> float | None:
@@ -63,6 +70,32 @@ def share_of(before: torch.Tensor, now: torch.Tensor, other: torch.Tensor) -> fl
     share = float(way @ whole) / length
     rest = float((way - share * whole).norm())
     return share if 0.0 < share < 0.999 and rest <= 1e-3 * float(way.norm()) else None
+
+
+def mixture_of(before: torch.Tensor, now: torch.Tensor, other: torch.Tensor) -> tuple[float, float] | None:
+    """(a, b) where `now` is a * before + b * other; None where it is not, or b is too small to be told from rounding.
+
+    A mean has a + b = 1, which is tried first: then b is known even where `other` is all but `before`.
+    """
+    if not before.shape == now.shape == other.shape or before.numel() < 4:
+        return None
+    noise = torch.finfo(now.dtype).eps  # of the rounding of what was written, relative
+    one, two, three = (tensor.double().flatten() for tensor in (before, now, other))
+    way, whole, size = two - one, three - one, float(one.norm())
+    if not float(way.norm()) > 8 * noise * size or not float(whole.norm()) > 8 * noise * size:
+        return None
+    limit = 1e-3 * float(way.norm()) + noise * size
+    share = float(way @ whole) / float(whole @ whole)
+    if float((way - share * whole).norm()) <= limit:
+        return 1.0 - share, share
+    across = three - float(three @ one) / float(one @ one) * one if size else three
+    if not size or not float(across.norm()) > 8 * noise * size:
+        return None
+    second = float(two @ across) / float(across @ across)
+    first = float((two - second * three) @ one) / float(one @ one)
+    rest = float((two - first * one - second * three).norm())
+    told = abs(second) * float(across.norm()) > 8 * noise * size
+    return (first, second) if told and rest <= limit else None
 
 
 def _same(one: torch.Tensor, two: torch.Tensor) -> bool:

@@ -13,6 +13,7 @@ import torch
 
 from gradcheck_lm.flow.gradients.nodes import walk_nodes
 from gradcheck_lm.flow.stepping.accounts import Account, is_zero
+from gradcheck_lm.flow.stepping.births import Births
 from gradcheck_lm.flow.stepping.ledger import NOWHERE, Backward
 from gradcheck_lm.flow.stepping.log import Log, Running, step_around
 from gradcheck_lm.flow.stepping.moves import norms
@@ -47,6 +48,7 @@ class Passes:
         self.number_of = number_of
         self.scaled: list[weakref.ref[torch.Tensor]] = []  # losses that a GradScaler multiplied
         self.on_backward: OnBackward | None = None
+        self.births = Births(log)
         self.ranks: Ranks | None = None
 
     def install(self, wraps: Wraps) -> None:
@@ -62,6 +64,7 @@ class Passes:
             return running
 
         wraps.attribute(torch.autograd, "_engine_run_backward", before, finish)
+        self.births.install()
 
     def _begin(self, arguments: list[Any], keywords: dict[str, Any], frame: FrameType) -> Pass | None:
         if torch._C._functorch.peek_interpreter_stack() is not None:
@@ -75,6 +78,8 @@ class Passes:
             wanted = {id(tensor) for tensor in arguments[4] if isinstance(tensor, torch.Tensor)}
             leaves = [leaf for leaf in leaves if id(leaf) in wanted]
         accounts = [self.log.accounts.of(leaf) for leaf in leaves]
+        for account in accounts:
+            self.births.met(account)
         if self.log.running is not None:  # of a checkpoint or a hook: part of the pass that runs
             return None
         self.log.settle()

@@ -13,7 +13,7 @@ from gradcheck_lm.files import encodable, write_text_atomic
 from gradcheck_lm.flow.findings.model import Diagnosis, Finding, _json_ready
 from gradcheck_lm.flow.findings.registry import KINDS
 from gradcheck_lm.flow.stepping.drafts import Draft, Reading
-from gradcheck_lm.flow.stepping.ledger import Ledger
+from gradcheck_lm.flow.stepping.ledger import PLACES, Ledger
 from gradcheck_lm.flow.stepping.questions import (
     changing,
     clearing,
@@ -158,7 +158,7 @@ def ledger_dict(ledger: Ledger) -> dict[str, Any]:
 
     def plain(value: Any) -> dict[str, Any]:
         content = asdict(value)
-        for name in ("place", "replaced", "container", "loss", "filled"):
+        for name in PLACES:
             if name in content:
                 content[name] = places[content[name]] if content[name] >= 0 else None
         return content

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import CodeType
 
 import torch
 
+from gradcheck_lm.flow.stepping.births import Births
+from gradcheck_lm.flow.stepping.conditions import condition_of_step
 from gradcheck_lm.flow.stepping.freezing import Freezing
-from gradcheck_lm.flow.stepping.ledger import (
-    NOWHERE,
-    Backward,
-    Clearing,
-    Event,
-    Holder,
-    Ledger,
-    Parameter,
-    Row,
-)
+from gradcheck_lm.flow.stepping.ledger import NOWHERE, Backward, Clearing, Event, Holder, Ledger, Parameter
+from gradcheck_lm.flow.stepping.loads import copyings
 from gradcheck_lm.flow.stepping.log import Log
 from gradcheck_lm.flow.stepping.modules import Modules
+from gradcheck_lm.flow.stepping.moves import alike
 from gradcheck_lm.flow.stepping.owners import Owner, Owners, assignment_place, constructor_place, container_place
+from gradcheck_lm.flow.stepping.rows import Row
 from gradcheck_lm.flow.stepping.turns import Held, Turns, rates_of
 from gradcheck_lm.flow.watching.sites import Place, place_of
 
@@ -30,16 +26,26 @@ class Summary:
     """Everything that needs the live objects, read off them once."""
 
     def __init__(
-        self, log: Log, turns: Turns, modules: Modules, names: Mapping[int, str], code: CodeType | None
+        self,
+        log: Log,
+        turns: Turns,
+        modules: Modules,
+        names: Mapping[int, str],
+        code: CodeType | None,
+        births: Births,
     ) -> None:
         self.log = log
         self.turns = turns
         self.modules = modules
         self.names = names
         self.code = code
+        self.births = births
         self.places: list[Place] = [place_of(site) for site in log.sites]
         self.owners = Owners(modules.alive(), names)
         self._order = {owner.name: place for place, owner in enumerate(self.owners.found.values())}
+        self._order_in: dict[
+            int, dict[int, int]
+        ] = {}  # of each optimizer: the accounts that it holds, and their places
 
     def ledger(self, more: Iterable[Event] = (), *, complete: bool) -> Ledger:
         """The whole of it."""
@@ -53,20 +59,39 @@ class Summary:
         parameters = []
         for account in self.log.accounts:
             held_by = tuple(by_parameter.get(account.index, ()))
-            parameters.append(self._parameter(account.index, account.tensor, held_by, account.index in changed))
+            parameter = self._parameter(account.index, account.tensor, held_by, account.index in changed)
+            if (birth := self.births.of.get(account.index)) is not None:
+                parameter = replace(parameter, made=birth.place, maker=birth.maker)
+            parameters.append(parameter)
         freezing = Freezing(self.log, self.modules, self.owners, self.names, self._place_of_attribute)
-        events = (*self.log.events, *freezing.events(), *more)
+        copied = copyings(self.log, self.modules.aliases, self._add)
+        events = (*self.log.events, *freezing.events(), *copied, *more)
         for one, two in self.modules.ties:
             pair = self.log.accounts[one].tensor, self.log.accounts[two].tensor
             if pair[0] is not None and pair[1] is not None:
                 apart = not torch.equal(pair[0], pair[1])
                 filled = max(self._filled(one, pair[0]), self._filled(two, pair[1]))
                 parameters[two] = replace(parameters[two], tie=one, apart=apart, filled=filled)
+        for one, two in self._copies(parameters):
+            parameters[one] = replace(parameters[one], copy_of=two)
         ledger = Ledger(
             parameters=tuple(parameters), holders=tuple(holders), events=events, places=tuple(self.places),
             complete=complete,
         )  # fmt: skip
         return replace(ledger, rows=tuple(rows_of(ledger)))
+
+    def _copies(self, parameters: Sequence[Parameter]) -> Iterator[tuple[int, int]]:
+        """Leaves that no optimizer holds, each with one that is held and had the same values when first seen."""
+        accounts = self.log.accounts
+        held = [one for one in accounts if parameters[one.index].held_by and _is_telling(one.first)]
+        for account in accounts:
+            parameter = parameters[account.index]
+            if parameter.held_by or not parameter.requires_grad or not _is_telling(account.first):
+                continue
+            for other in held:
+                if parameters[other.index].shape == parameter.shape and alike(account.first, other.first):
+                    yield account.index, other.index
+                    break
 
     # ------------------------------------------------------------------ optimizers
 
@@ -87,8 +112,16 @@ class Summary:
             maximize = any(bool(group.get("maximize")) for group in groups)
         return Holder(
             name or held.kind, held.kind, place, held.made, holds, rates, decay, maximize, held.restored,
-            held.empty_state,
+            held.empty_state, *(self._unmet(name) if not held.steps else ()),
         )  # fmt: skip
+
+    def _unmet(self, optimizer: str) -> tuple[int, str] | tuple[()]:
+        """Where, and under which condition, the program would have stepped."""
+        backward = next((event for event in self.log.events if isinstance(event, Backward) and event.place >= 0), None)
+        if backward is None or (not optimizer and len(self.turns.held) > 1):
+            return ()
+        found = condition_of_step(self.log.sites[backward.place].code.co_filename, optimizer)
+        return () if found is None else (self._add(found.place), found.text)
 
     @staticmethod
     def _told_apart(holders: list[Holder]) -> list[Holder]:
@@ -144,7 +177,9 @@ class Summary:
         for number in held_by:
             held = self.turns.held[number].reference()
             if held is not None:
-                place = self.turns.indices(held).index(index)
+                if number not in self._order_in:  # asked for once: an optimizer may hold tens of thousands
+                    self._order_in[number] = {one: place for place, one in enumerate(self.turns.indices(held))}
+                place = self._order_in[number][index]
                 return f"parameter {place} of {self.names.get(id(held), type(held).__name__)} ({size})"
         return f"a tensor of no module ({size})"
 
@@ -162,6 +197,7 @@ class Summary:
         return self._add(assignment_place(attribute, dict.fromkeys(files)))
 
     def _add(self, place: Place | None) -> int:
+        """A place as an index into `places`."""
         if place is None:
             return NOWHERE
         if place not in self.places:
@@ -221,3 +257,8 @@ def _unstepped(ledger: Ledger, backwards: Mapping[int, Backward]) -> list[Row]:
         if index not in stepped and losses:
             rows.append(Row(0, parameter.name, "", tuple(dict.fromkeys(losses)), None, "", (), False, None, None))
     return rows
+
+
+def _is_telling(values: torch.Tensor | None) -> bool:
+    """Whether a tensor of such values is no other's by chance: zeros and ones are."""
+    return values is not None and values.numel() > 1 and not bool((values == values.flatten()[0]).all())

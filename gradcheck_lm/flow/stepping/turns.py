@@ -34,6 +34,7 @@ class Turn:
     norms: dict[int, float]
     copies: Copies
     closure: bool
+    repeats: bool
     undone: bool
 
 
@@ -62,6 +63,7 @@ class Turns:
         self.on_step: OnStep | None = None
         self.others: Callable[[], list[torch.Tensor]] = list  # all parameters of the modules that ran
         self.before_first_step: Callable[[], None] = lambda: None
+        self.before_step: Callable[[], None] = lambda: None
         self.ranks: Ranks | None = None
         self._hooks: list[Any] = []
 
@@ -110,6 +112,10 @@ class Turns:
         groups = getattr(optimizer, "param_groups", [])
         return list(dict.fromkeys(self.log.accounts.of(tensor).index for group in groups for tensor in group["params"]))
 
+    def all_indices(self) -> set[int]:
+        """The accounts of all that any optimizer holds."""
+        return {index for one in self.held if (optimizer := one.reference()) for index in self.indices(optimizer)}
+
     # ------------------------------------------------------------------ made and loaded
 
     def _making(self, arguments: list[Any], keywords: dict[str, Any], frame: FrameType) -> Any:
@@ -143,6 +149,7 @@ class Turns:
         if held.steps == 0:
             held.empty_state = not any(optimizer.state.values())
             self.before_first_step()
+        self.before_step()
         indices = self.indices(optimizer)
         tensors = [tensor for one in indices if (tensor := log.accounts[one].tensor) is not None]
         gradients = [tensor.grad for tensor in tensors]
@@ -162,6 +169,7 @@ class Turns:
             norms=self._norms(indices),
             copies=Copies(tensors, gradients if held.steps == 0 else None),
             closure=any(callable(one) for one in (*args[1:], *kwargs.values())),
+            repeats=_repeats(optimizer),
             undone=undone,
         )
 
@@ -186,6 +194,7 @@ class Turns:
                 moved=dict(zip(turn.indices, movement.moved, strict=True)),
                 rates=rates_of(optimizer),
                 closure=turn.closure,
+                repeats=turn.closure and turn.repeats,
                 cosine=movement.cosine,
                 began=turn.began,
                 undone=turn.undone and any(turn.norms.values()),
@@ -211,7 +220,7 @@ class Turns:
         ]
         if not moved:
             return
-        held = {index for one in self.held if (optimizer := one.reference()) for index in self.indices(optimizer)}
+        held = self.all_indices()
         others = [log.accounts.of(tensor) for tensor in self.others()]
         still = [
             (tensor.shape, account.first)
@@ -253,6 +262,14 @@ def _first_argument(frame: FrameType) -> Any:
 def rates_of(optimizer: torch.optim.Optimizer) -> tuple[float, ...]:
     """The learning rate of each group."""
     return tuple(float(group["lr"]) for group in optimizer.param_groups if "lr" in group)
+
+
+def _repeats(optimizer: torch.optim.Optimizer) -> bool:
+    """Whether it evaluates its closure at several points of one step(), and wants a gradient at each."""
+    kinds = (kind.__name__.lower() for kind in type(optimizer).__mro__)
+    return any("lbfgs" in kind for kind in kinds) and any(
+        group.get("max_iter", 2) > 1 for group in optimizer.param_groups
+    )
 
 
 def _capturing() -> bool:

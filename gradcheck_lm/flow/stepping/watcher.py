@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import CodeType, FrameType, TracebackType
@@ -11,13 +12,16 @@ import torch
 
 from gradcheck_lm.flow.stepping.by_hand import ByHand
 from gradcheck_lm.flow.stepping.edits import Edits
-from gradcheck_lm.flow.stepping.ledger import NOWHERE, Ledger
+from gradcheck_lm.flow.stepping.freezing import Thawing
+from gradcheck_lm.flow.stepping.ledger import NOWHERE, Event, Ledger
 from gradcheck_lm.flow.stepping.log import Log, step_around
 from gradcheck_lm.flow.stepping.losses import Losses, without_gradient_in
 from gradcheck_lm.flow.stepping.modules import Modules
 from gradcheck_lm.flow.stepping.passes import OnBackward, Passes
 from gradcheck_lm.flow.stepping.ranks import Ranks
 from gradcheck_lm.flow.stepping.scaling import Scaling
+from gradcheck_lm.flow.stepping.schedules import Schedules
+from gradcheck_lm.flow.stepping.shadows import Shadows
 from gradcheck_lm.flow.stepping.summary import Summary
 from gradcheck_lm.flow.stepping.turns import OnStep, Turns
 from gradcheck_lm.flow.stepping.workers import Workers
@@ -33,8 +37,10 @@ _IN_PLACE = (
 )
 _OF_LISTS = "lerp_ mul_ div_ add_ sub_ copy_ zero_ neg_ clamp_min_ clamp_max_"
 # the functions that `Watcher.told` wants to hear of before they run
+_SWITCHES = frozenset([_TENSOR.requires_grad.__set__, _TENSOR.requires_grad_])  # type: ignore[attr-defined]
 TOLD = (
     READS
+    | _SWITCHES
     | {SET, SET_DATA}
     | {getattr(_TENSOR, name) for name in _IN_PLACE.split() if hasattr(_TENSOR, name)}
     | {getattr(torch, name) for one in _OF_LISTS.split() if hasattr(torch, name := f"_foreach_{one}")}
@@ -70,8 +76,12 @@ class Watcher:
         self.passes.on_backward, self.turns.on_step = on_backward, on_step
         self.losses = Losses(self.log)
         self.workers = Workers(self.log)
+        self.schedules = Schedules(self.log)
+        self.thawing = Thawing(self.log)
         self.turns.before_first_step = self.modules.note_ties
         self.by_hand = ByHand(self.log)
+        self.shadows = Shadows(self.log, self.turns.all_indices)
+        self.turns.before_step = self._before_step
         self.turns.others = lambda: [*self.modules.parameters(), *self.by_hand.sources()]
         self.ranks = Ranks(self.log) if ranks else None
         if self.ranks is not None:
@@ -82,7 +92,7 @@ class Watcher:
 
     def __enter__(self) -> Watcher:
         modules, optimizers = self._given
-        for part in (self.passes, self.edits, self.turns, self.modules, self.scaling, self.workers):
+        for part in (self.passes, self.edits, self.turns, self.modules, self.scaling, self.workers, self.schedules):
             part.install(self._wraps)
         if self.ranks is not None:
             self.ranks.install(self._wraps)
@@ -105,9 +115,20 @@ class Watcher:
             self._wraps.closed = True
             self.turns.remove()
             self.modules.remove()
+            self.passes.births.remove()
             self.log.guarded(self.log.settle)()
+            self.log.guarded(self.shadows.settle)()
             if self.ranks is not None:
                 self.log.guarded(self.ranks.gather)()
+
+    def _more(self) -> list[Event]:
+        """What is known of the whole of it only."""
+        aside = (self.thawing, self.shadows, self.modules.functional)
+        return [*self.losses.events(), *(event for part in aside for event in part.events())]
+
+    def _before_step(self) -> None:
+        self.shadows.settle()
+        self.modules.aliases.look(sys._getframe(1))
 
     def told(self, func: Any, args: tuple[Any, ...], frame: FrameType, kwargs: Mapping[str, Any] | None = None) -> None:
         """A recorder hands over what it sees of `TOLD`: what is changed by hand, numbers that are read, dropout."""
@@ -116,6 +137,10 @@ class Watcher:
     def _told(self, func: Any, args: tuple[Any, ...], frame: FrameType, kwargs: Mapping[str, Any]) -> None:
         if func in ByHand.DROPOUTS:
             self.by_hand.dropped(func, args, kwargs, frame)
+            return
+        if func in _SWITCHES:
+            on = args[1] if len(args) > 1 else kwargs.get("requires_grad", True)
+            self.thawing.switched(args[0], bool(on), self.log.place(frame))
             return
         if func in READS:
             self.losses.read(args[0])
@@ -127,7 +152,11 @@ class Watcher:
             if func == SET or id(tensor) in self.log.accounts.gradients:
                 self.log.settle()
                 self.log.hand = self.log.place(frame)
-            elif tensor.grad_fn is None and (index := self.log.accounts.at(tensor)) is not None:
+                continue
+            index = self.log.accounts.at(tensor) if tensor.grad_fn is None else None
+            if tensor.grad_fn is None:
+                self.shadows.written(tensor, index, lambda: self.log.place(frame))
+            if index is not None:
                 self.by_hand.written(func, () if several else args, kwargs, index, self.log.place(frame))
             elif func is _TENSOR.copy_ and tensor.layout is torch.strided:
                 self.log.copied[tensor.data_ptr()] = self.log.place(frame)
@@ -138,6 +167,7 @@ class Watcher:
 
     def _numbers(self, recorder: Recorder, roots: Sequence[torch.Tensor]) -> None:
         self.losses.look(recorder, roots)
+        self.shadows.remade(recorder)
         if self.modules.aside:
             self.modules.settle_aside(used=without_gradient_in(recorder, roots))
 
@@ -152,6 +182,6 @@ class Watcher:
             complete: nothing comes after it: the program ended, or whole steps were watched.
         """
         with torch._C.DisableTorchFunction():
-            summary = Summary(self.log, self.turns, self.modules, names or {}, code)
-            found = summary.ledger(self.losses.events(), complete=complete)
+            summary = Summary(self.log, self.turns, self.modules, names or {}, code, self.passes.births)
+            found = summary.ledger(self._more(), complete=complete)
             return found if self.ranks is None else replace(found, ranks=self.ranks.found)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 from gradcheck_lm.flow.findings.model import FlowGraph, FlowNode
@@ -56,6 +57,9 @@ def flow_graph(
     reached, _ = flow.descendants(wrt.values())
     paths = module_paths(flow.recording)
     entries = _entries(flow, reached, distances)
+    versions = _versions(flow.recording, wrt.values())
+    for index in [index for index in entries if index not in marked and _gives_values(flow, index, versions)]:
+        del entries[index]
     nodes: list[FlowNode] = []
     ids: dict[tuple[str, object], int] = {}
 
@@ -105,9 +109,27 @@ def flow_graph(
             terms=(name,),
             requires_grad=flow.recording.tokens[token].requires_grad,
         )
-    edges = _edges(flow, ids, entries, hosts, terms)
+    edges = _edges(flow, ids, entries, hosts, terms, versions)
     calls = {key[1]: number for key, number in ids.items() if key[0] == "op" and isinstance(key[1], int)}
     return FlowGraph(tuple(nodes), tuple(sorted(edges))), calls
+
+
+def _versions(recording: Recording, asked: Iterable[int]) -> dict[int, int]:
+    """Token -> the token asked about that it is a later version of: what is written in place has a new one."""
+    found = {token: token for token in asked}
+    for call in recording.calls:
+        if call.operation.in_place and call.outputs and call.inputs[:1] and call.inputs[0] in found:
+            found.setdefault(call.outputs[0], found[call.inputs[0]])
+    return found
+
+
+def _gives_values(flow: Dataflow, index: int, versions: dict[int, int]) -> bool:
+    """It made what is asked about, or filled it as an initialisation does: before the data's way, not on it."""
+    call = flow.recording.calls[index]
+    if not call.outputs or not all(token in versions for token in call.outputs):
+        return False
+    made = all(versions[token] == token for token in call.outputs)  # the very tensor, as nn.Parameter gives it
+    return made or all(token in versions for token in call.inputs[:1])
 
 
 def _stops(flow: Dataflow, index: int) -> bool:
@@ -155,13 +177,15 @@ def _edges(
     entries: dict[int, tuple[int, tuple[str, ...]]],
     hosts: list[int],
     terms: dict[str, int],
+    versions: dict[int, int],
 ) -> set[tuple[int, int]]:
     edges: set[tuple[int, int]] = set()
 
     def maker(token: int) -> int | None:
         if ("wrt", token) in ids:
             return ids["wrt", token]
-        return ids.get(("op", flow.recording.tokens[token].producer))
+        made = ids.get(("op", flow.recording.tokens[token].producer))
+        return ids.get(("wrt", versions[token])) if made is None and token in versions else made
 
     for index in entries:
         for token in flow.recording.calls[index].inputs:

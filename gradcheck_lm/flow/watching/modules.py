@@ -23,6 +23,7 @@ class ModuleStack:
         self.roots: list[weakref.ref[torch.nn.Module]] = []  # called by no other module
         self.running: list[int] = []  # places in `ran`, outermost first
         self.sites: list[Site | None] = []  # from where each running module was called
+        self.called: dict[int, tuple[int, Site | None]] = {}  # by which one (-1: by none) and from where each was last
         self.hooks: list[Any] = []
         self._places: dict[int, int] = {}  # id of a module -> its place in `ran`
         self._thread = _thread_id()
@@ -71,7 +72,9 @@ class ModuleStack:
             self.ran.append((weakref.ref(module), type(module).__name__))
         if not self.running:
             self.roots.append(weakref.ref(module))
-        self.sites.append(self.site(above_module_call(sys._getframe(1))))
+        site = self.site(above_module_call(sys._getframe(1)))
+        self.called[place] = self.running[-1] if self.running else -1, site
+        self.sites.append(site)
         self.running.append(place)
 
     def _leave(self, module: torch.nn.Module, inputs: Any, output: Any) -> None:

@@ -96,6 +96,7 @@ class Recording:
         switches: list[Switch],
         modules: list[tuple[weakref.ref[torch.nn.Module], str]],
         roots: list[weakref.ref[torch.nn.Module]],
+        called: dict[int, tuple[int, Site | None]] | None = None,
     ) -> None:
         self.calls: list[Call] = []
         self.tokens: list[Token] = []
@@ -104,6 +105,7 @@ class Recording:
         self.switches = switches
         self.modules = modules  # every module that ran, with its class's name
         self.roots = roots  # those that no other module called
+        self.called = {} if called is None else called  # module -> which one called it last, and from where
         self.program: Site | None = None  # the function under diagnosis: where a plain number that it returns is placed
         self.severed: Mapping[tuple[int, int], str] = {}  # (call, input) -> kind of a cut that the tokens do not show
         self.ends: list[int] = []  # per call: how many autograd nodes this thread had made after it

@@ -87,12 +87,12 @@ def adapt(
         return _batchnorm_only(model, start, data, config)
     penalty: Teacher | None = None
     if arm.control is not None:
-        penalty = make_control(arm.control, charset, seed=config.seed)
+        penalty = make_control(arm.control, charset, seed=config.seed, **arm.options)
     elif arm.penalty is not None:
         language_model = shared_language_model(language_model)
         options = with_fusion(arm.options, charset, place)
         penalty = make_penalty(arm.penalty, language_model, charset, seed=config.seed, **options)
-    terms = unlabelled(start, charset, penalty, arm.weight)
+    terms = unlabelled(start, charset, penalty, arm.weight, anchor_weight=arm.anchor)
     generators = {"penalty": penalty.generator} if penalty is not None else {}
     trainer = Trainer(
         model,

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from gradcheck_lm.errors import ArgumentError, MissingPackageError, RunError, RunStopped
+from gradcheck_lm.extras import install_line
 from gradcheck_lm.lab.comparing.job import Job
 from gradcheck_lm.lab.folder.stop_signals import StopSignals, name_of
 
@@ -160,7 +161,7 @@ def submit_jobs(
     try:
         import submitit
     except ImportError as error:
-        raise MissingPackageError("a cluster needs submitit; type: pip install 'gradcheck_lm[slurm]'") from error
+        raise MissingPackageError(f"a cluster needs submitit; type: {install_line('slurm')}") from error
     waiting = [job for job in jobs if not job.done]
     progress(f"{len(jobs) - len(waiting)} of {len(jobs)} jobs are done, {len(waiting)} to submit")
     executor = submitit.AutoExecutor(folder=str(folder), cluster=cluster)

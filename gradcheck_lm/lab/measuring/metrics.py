@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from gradcheck_lm.errors import ArgumentError, MissingPackageError
+from gradcheck_lm.extras import install_line
 
 try:
     import jiwer
 except ImportError as error:  # pragma: no cover - exercised in an environment without the extra
-    raise MissingPackageError("error rates need jiwer; type: pip install 'gradcheck_lm[lab]'") from error
+    raise MissingPackageError(f"error rates need jiwer; type: {install_line('lab')}") from error
 
 
 _PICKS = 1_000_000  # lines drawn at a time by the bootstrap: 8 MB

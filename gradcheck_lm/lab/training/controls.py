@@ -74,22 +74,71 @@ class PseudoLabels(Control):
         return torch.where(sizes > 0, losses / sizes.clamp(min=1), 0.0)
 
 
+class StartReadings(Control):
+    """CTC on what the recogniser before adaptation reads: greedily, or by a beam fused with an n-gram.
+
+    The language model reads along once, and then teaches nothing: what a penalty gives beyond this is its own.
+
+    Args:
+        decoding: gives the readings of logits (T, N, C); None: greedily.
+    Gradient: exact, of CTC with that reading as label.
+    Source: self-training, Kiss, Benes and Hradis 2021 (arXiv 2104.13037); Lee 2013 where nothing is fused.
+    """
+
+    name = "own_readings"
+
+    def __init__(self, charset: Charset, *, seed: int = 0, decoding: Any = None) -> None:
+        super().__init__(charset, seed=seed)
+        self.decoding = decoding
+        self._labels: list[str] | None = None
+
+    def taught_by(self, logits: Tensor | None) -> None:
+        """Read logits (T, N, C) of the start on the next batch; None: the readings will be the batch's own."""
+        self._labels = None if logits is None else self._read(logits.detach())
+
+    def _read(self, logits: Tensor) -> list[str]:
+        return (
+            greedy_decode(logits, self.charset) if self.decoding is None else self.decoding.read(logits, self.charset)
+        )
+
+    def per_line(self, logits: Tensor, readings: list[str]) -> Tensor:
+        """(N,) nats per character of the label; 0 where nothing is read."""
+        labels = self._read(logits.detach()) if self._labels is None else self._labels
+        targets, sizes = self.charset.encode_batch(labels)
+        frames = torch.full((logits.shape[1],), logits.shape[0], dtype=torch.long)
+        losses = ctc_losses(logits.log_softmax(-1), targets, frames, sizes, zero_infinity=True)
+        sizes = sent(sizes, losses.device)
+        return torch.where(sizes > 0, losses / sizes.clamp(min=1), 0.0)
+
+
+class FusedReadings(StartReadings):
+    """`StartReadings` of a fused beam; it has to be given its decoding."""
+
+    name = "fused_readings"
+
+
 Teacher = Penalty | Control
 """What can stand in a loss beside CTC or the anchor: called with logits and transcripts, gives a PenaltyOutput."""
 
-CONTROLS: dict[str, type[Control]] = {control.name: control for control in (EntropyMinimisation, PseudoLabels)}
+CONTROLS: dict[str, type[Control]] = {
+    control.name: control for control in (EntropyMinimisation, PseudoLabels, StartReadings, FusedReadings)
+}
 """Every control by name."""
 
 
-def make_control(name: str, charset: Charset, *, seed: int = 0) -> Control:
+def make_control(name: str, charset: Charset, *, seed: int = 0, **options: Any) -> Control:
     """Make a control by name.
 
+    Args:
+        options: `decoding` of "fused_readings".
     Raises:
-        ArgumentError: no such control.
+        ArgumentError: no such control, or "fused_readings" without a decoding.
     """
     if name not in CONTROLS:
         raise ArgumentError(f"there is no control {name!r}; choose one of {', '.join(map(repr, CONTROLS))}")
-    return CONTROLS[name](charset, seed=seed)
+    if name == FusedReadings.name and options.get("decoding") is None:
+        raise ArgumentError("fused_readings needs decoding=, an n-gram's beam: see make_decoding")
+    return CONTROLS[name](charset, seed=seed, **options)
 
 
 class ScrambledLanguageModel:

@@ -15,8 +15,9 @@ from gradcheck_lm.htr.ctc_loss import ctc_losses
 from gradcheck_lm.lab.lines.data import Batch
 from gradcheck_lm.lab.machine.devices import sent
 from gradcheck_lm.lab.machine.processes import union_lines, union_texts
-from gradcheck_lm.lab.training.controls import Teacher
+from gradcheck_lm.lab.training.controls import StartReadings, Teacher
 from gradcheck_lm.penalties import PenaltyOutput
+from gradcheck_lm.penalties.nbest_ctc import NbestCtc
 
 
 @dataclass(frozen=True)
@@ -119,9 +120,11 @@ def unlabelled(
         # would pull at an arm that has not moved
         start_logits = union_lines(start(batch.images).detach())
         characters = sum(map(len, greedy_decode(start_logits, charset)))
-        found = {"anchor": anchor_weight * anchor_term(logits, start_logits, characters)}
+        found = {"anchor": anchor_weight * anchor_term(logits, start_logits, characters)}  # with 0 a term of zeros
         if penalty is None:
             return StepTerms(found)
+        if isinstance(penalty, StartReadings | NbestCtc):
+            penalty.taught_by(start_logits)
         out = penalty(logits, None)
         found["lm"] = weight * out.loss
         return StepTerms(found, out, penalty.reduction == "mean")

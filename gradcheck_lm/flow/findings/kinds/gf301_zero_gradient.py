@@ -189,6 +189,26 @@ KIND = Kind(
             words("mul mul_ matmul mm bmm addmm baddbmm linear mv einsum dot __rmul__ multiply bilinear conv1d conv2d"),
         ),
         Cause(
+            "no_samples",
+            Text(
+                "What is computed with it is empty: nothing of this batch was routed here, so it has nothing to learn "
+                "from.",
+                "これを使った計算の結果は空です。このバッチからは何も割り当てられず、学習するものがありません。",
+            ),
+            (
+                Text(
+                    "for an expert that waits for its samples there is nothing to do; where it stays empty: a loss "
+                    "that balances the load, noise on the gate",
+                    "サンプルを待っているエキスパートならそのままでよい。空のままなら、負荷を均す損失を加えるか、"
+                    "ゲートにノイズを加える",
+                ),
+                Text(
+                    "where data was expected: look at the mask or index that selects it",
+                    "データが来るはずなら、それを選ぶマスクやインデックスを調べる",
+                ),
+            ),
+        ),
+        Cause(
             "no_line",
             Text(
                 "No line that the recorder saw explains it: look at custom autograd.Functions, checkpoints, "

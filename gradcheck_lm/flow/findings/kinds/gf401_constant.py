@@ -87,6 +87,21 @@ KIND = Kind(
             (_CALLED, _SAME, _BRANCH),
         ),
         Cause(
+            "loop_left_early",
+            Text(
+                "The loop over the layers is left here in its first turn, under no condition: those behind it are "
+                "never called.",
+                "層を順に呼ぶループが、ここで条件なしに 1 周目で終わります。その後の層は一度も呼ばれません。",
+            ),
+            (
+                Text(
+                    "move the return out of the loop: one level of indentation less",
+                    "return をループの外に出す: インデントを 1 段浅くする",
+                ),
+                _CALLED,
+            ),
+        ),
+        Cause(
             "nothing_used",
             Text(
                 "No operation of this run uses what wrt holds: its module is never called, or another object is used.",
@@ -94,6 +109,48 @@ KIND = Kind(
                 "モジュールが呼ばれていないか、別のオブジェクトが使われています。",
             ),
             (_SAME, _CALLED, _BRANCH),
+        ),
+        Cause(
+            "constant_term",
+            Text(
+                "{term} is added to the loss, and {loss} was given nothing that learns: it moves the loss's value and "
+                "no weight.",
+                "{term} は損失に加えられますが、{loss} に渡された値はどれも学習しません。損失の値は変わっても重みは"
+                "変わりません。",
+            ),
+            (
+                Text(
+                    "give it the output of the model that is trained, not that of the teacher, a target or the data",
+                    "教師・ターゲット・データではなく、学習するモデルの出力を渡す",
+                ),
+                Text(
+                    "keep the graph of what should learn: no detach() and no torch.no_grad() around it",
+                    "学習させたいものの計算グラフを保つ: detach() や torch.no_grad() で囲まない",
+                ),
+                Text(
+                    "if it is there to be printed, leave it out of the sum",
+                    "表示のためだけなら、和に入れない",
+                ),
+            ),
+        ),
+        Cause(
+            "term_of_others",
+            Text(
+                "{term} is added to the loss, and nothing that the optimizers hold which step on it leads into {loss}: "
+                "it gives gradients to another optimizer's weights alone.",
+                "{term} は損失に加えられますが、この損失で step するオプティマイザのパラメータは {loss} につながって"
+                "いません。勾配は別のオプティマイザの重みにだけ届きます。",
+            ),
+            (
+                Text(
+                    "give it the output of what should learn: the generated samples, not the real ones",
+                    "学習させたいものの出力を渡す: 本物ではなく生成したサンプル",
+                ),
+                Text(
+                    "if it is the other player's loss, add it to that one's",
+                    "相手側の損失なら、相手側の損失に加える",
+                ),
+            ),
         ),
         Cause(
             "asked_and_unused",

@@ -117,6 +117,44 @@ KIND = Kind(
             ),
         ),
         Cause(
+            "thawed_again",
+            Text(
+                "{line} freezes {parameters}, and here requires_grad is switched on again for all of them: nothing "
+                "stays frozen.",
+                "{line} で {parameters} を凍結しましたが、ここですべての requires_grad が再び True になります。"
+                "何も凍結されていません。",
+            ),
+            (
+                Text(
+                    "freeze after this line, or leave the frozen ones out of the loop",
+                    "この行より後で凍結するか、凍結したものをこのループから除く",
+                ),
+                Text(
+                    "if all of it is meant to be trained, drop the line that freezes",
+                    "すべて学習させるつもりなら、凍結する行を消す",
+                ),
+            ),
+        ),
+        Cause(
+            "critic_in_the_policy_loss",
+            Text(
+                "A log-probability is multiplied by what a network gives that learns as well: this loss trains that "
+                "network too, to make its value large or small and not right.",
+                "対数確率に、別のネットワークの(学習対象の)出力が掛けられています。この損失はそのネットワークまで学習"
+                "させ、値を正しくするのではなく大きく、または小さくします。",
+            ),
+            (
+                Text(
+                    "detach the advantage in the policy's loss: (reward - value).detach() * log_prob",
+                    "方策の損失ではアドバンテージを切り離す: (reward - value).detach() * log_prob",
+                ),
+                Text(
+                    "the critic learns by a loss of its own: mse_loss(value, reward)",
+                    "クリティックは自分の損失で学習させる: mse_loss(value, reward)",
+                ),
+            ),
+        ),
+        Cause(
             "trained_though_frozen",
             Text(
                 "{parameter} was said to be frozen and is trained: {optimizer} changed it.",

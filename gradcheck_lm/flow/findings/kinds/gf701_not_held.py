@@ -180,6 +180,46 @@ KIND = Kind(
             ),
         ),
         Cause(
+            "made_anew",
+            Text(
+                "This layer is made anew in each step, with fresh random weights: backward() at {line} gives its "
+                "{count} parameters a gradient, no optimizer holds them, and the next step makes others.",
+                "この層はステップごとに新しい乱数の重みで作り直されます。{line} の backward() はその {count} 個の"
+                "パラメータに勾配を与えますが、どのオプティマイザもそれを持たず、次のステップでは別のものが作られます。",
+            ),
+            (
+                Text(
+                    "make it once, in __init__: self.layer = nn.Linear(...), and call self.layer(x) in forward",
+                    "__init__ で一度だけ作り(self.layer = nn.Linear(...))、forward では self.layer(x) を呼ぶ",
+                ),
+                Text(
+                    "make the optimizer after that, from model.parameters()",
+                    "その後で model.parameters() からオプティマイザを作る",
+                ),
+            ),
+        ),
+        Cause(
+            "copy",
+            Text(
+                "backward() at {line} gives a gradient to {parameters}, which no optimizer holds. They began as a copy "
+                "of {held}, which {optimizer} trains on this loss: a target network need not be trained, and without "
+                "gradient its backward pass is saved.",
+                "{line} の backward() は {parameters} に勾配を与えますが、どのオプティマイザもそれを持っていません。"
+                "最初は {held} のコピーで、そちらは {optimizer} がこの損失で学習します。ターゲットネットワークは学習"
+                "不要で、勾配を切れば逆伝播の計算を省けます。",
+            ),
+            (
+                Text(
+                    "if it is a target: with torch.no_grad(): around its forward pass, or requires_grad_(False)",
+                    "ターゲットなら、その順伝播を with torch.no_grad(): で囲むか requires_grad_(False) にする",
+                ),
+                Text(
+                    "give it to the optimizer: torch.optim.Adam([*model.parameters(), *other.parameters()])",
+                    "オプティマイザに渡す: torch.optim.Adam([*model.parameters(), *other.parameters()])",
+                ),
+            ),
+        ),
+        Cause(
             "beside_no_module",
             Text(
                 "backward() at {line} gives a gradient to {parameters}, which no optimizer holds: "

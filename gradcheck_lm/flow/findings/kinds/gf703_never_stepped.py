@@ -85,6 +85,26 @@ KIND = Kind(
             ),
         ),
         Cause(
+            "condition_unmet",
+            Text(
+                "backward() at {line} gave a gradient to {parameters} {count} times, and step() of {optimizer}, which "
+                "holds them, stands under a condition that was never met: {condition}",
+                "{line} の backward() は {parameters} に {count} 回勾配を与えましたが、それを持つ {optimizer} の "
+                "step() は一度も成り立たなかった条件の下にあります: {condition}",
+            ),
+            (
+                Text(
+                    "with gradient accumulation: at most as many micro-batches as an epoch has, and one step for what "
+                    "is left at its end",
+                    "勾配累積では、累積の回数をエポックのバッチ数以下にし、最後の余りでも step() を呼ぶ",
+                ),
+                Text(
+                    "look at the numbers in the condition: what they count, and from where",
+                    "条件の中の数が何をどこから数えているかを調べる",
+                ),
+            ),
+        ),
+        Cause(
             "rate_zero",
             Text(
                 "{optimizer} stepped {steps} times with a rate of 0: gradients arrive and nothing moves.",
@@ -98,6 +118,24 @@ KIND = Kind(
                 Text(
                     "a warm-up from 0 is well where the rate has grown by the second step",
                     "0 から始まるウォームアップは、2 ステップ目に学習率が上がっていれば問題ない",
+                ),
+            ),
+        ),
+        Cause(
+            "factor_zero",
+            Text(
+                "{scheduler} multiplies the rate by 0: from its first turn on nothing is trained, and no later turn "
+                "brings it back.",
+                "{scheduler} は学習率に 0 を掛けます。最初に適用された時点から学習は止まり、以後も戻りません。",
+            ),
+            (
+                Text(
+                    "gamma is the factor that is left: 0.1 for a tenth, 1 for no decay",
+                    "gamma は残す割合: 10 分の 1 にするなら 0.1、減衰なしなら 1",
+                ),
+                Text(
+                    "to keep the rate, make no scheduler",
+                    "学習率を変えないならスケジューラを作らない",
                 ),
             ),
         ),
@@ -143,6 +181,47 @@ KIND = Kind(
                 Text(
                     "in a class of your own: step() must change the parameters themselves, in place",
                     "自作のクラスなら、step() でパラメータそのものを in-place に変える",
+                ),
+            ),
+        ),
+        Cause(
+            "copy_trained",
+            Text(
+                "{module} runs here with its own parameters, which never change: what torch.func gives gradients for "
+                "at {line}, and what moves, are other tensors of the same shapes.",
+                "ここで実行される {module} は自身のパラメータを使い、それは変わりません。{line} で torch.func が勾配"
+                "を与え、更新されているのは、同じ形の別のテンソルです。",
+            ),
+            (
+                Text(
+                    "run it with what is trained: torch.func.functional_call(model, params, (inputs,))",
+                    "学習しているもので実行する: torch.func.functional_call(model, params, (inputs,))",
+                ),
+                Text(
+                    "or put the trained values back first: model.load_state_dict(params, strict=False)",
+                    "または、先に学習した値を戻す: model.load_state_dict(params, strict=False)",
+                ),
+            ),
+        ),
+        Cause(
+            "closure_alone",
+            Text(
+                "step() of {optimizer} evaluates this closure at several points and wants a gradient at each, and no "
+                "backward() runs in it: the only gradient is that of backward() at {line}, before the step, and it "
+                "stays the same wherever the step goes.",
+                "{optimizer} の step() はこのクロージャを複数の点で評価し、そのたびに勾配を必要としますが、中で "
+                "backward() が呼ばれません。勾配は step の前の {line} の backward() のものだけで、step がどこへ"
+                "進んでも変わりません。",
+            ),
+            (
+                Text(
+                    "compute the loss inside the closure: {optimizer}.zero_grad(), the forward pass, loss.backward(), "
+                    "return loss",
+                    "クロージャの中で計算する: {optimizer}.zero_grad()、順伝播、loss.backward()、return loss",
+                ),
+                Text(
+                    "without such a closure: an optimizer that takes one gradient a step, such as Adam",
+                    "クロージャを書かないなら、1 step に勾配を 1 つだけ使う Adam などのオプティマイザにする",
                 ),
             ),
         ),

@@ -122,6 +122,34 @@ KIND = Kind(
             ),
         ),
         Cause(
+            "anothers_loss",
+            Text(
+                "{optimizer} steps on the gradient of backward() at {line} plus what this backward() adds to "
+                "{parameters}. This loss looks like one for {other}: only {other} is cleared before it, and what it "
+                "adds where {optimizer} waits to step stays there.",
+                "{optimizer} は、{line} の backward() の勾配に、この backward() が {parameters} に足すものを加えて "
+                "step します。この損失の前に消されるのは {other} だけなので {other} のための損失と思われますが、"
+                "{optimizer} の step の前に足されたものは残ります。",
+            ),
+            (
+                Text(
+                    "step() of {optimizer} before this backward(), and its zero_grad() before its own next one",
+                    "この backward() の前に {optimizer} の step() を呼び、次の自分の backward() の前に zero_grad() を"
+                    "呼ぶ",
+                ),
+                Text(
+                    "or keep this loss from leaving a gradient there: requires_grad_(False) meanwhile, or "
+                    "backward(inputs=[...]) with the parameters of {other}",
+                    "または、この損失の勾配がそこに残らないようにする: その間 requires_grad_(False) にするか、"
+                    "backward(inputs=[...]) に {other} のパラメータを渡す",
+                ),
+                Text(
+                    "where both losses are meant: clear both optimizers before the first backward()",
+                    "両方の損失で学習させるつもりなら、最初の backward() の前に両方のオプティマイザを消す",
+                ),
+            ),
+        ),
+        Cause(
             "in_a_closure",
             Text(
                 "{optimizer} calls this closure several times in one step(), and each backward() comes on "

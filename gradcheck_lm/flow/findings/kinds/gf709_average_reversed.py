@@ -109,6 +109,30 @@ KIND = Kind(
                 ),
             ),
         ),
+        Cause(
+            "away",
+            Text(
+                "Every write here moves an average of {parameters} away from them: it counts the weights "
+                "{share} times, and a mean counts them with a number between 0 and 1. The average drifts off, "
+                "faster and faster.",
+                "ここでの書き込みは毎回、{parameters} の平均を重みから遠ざけています。重みに掛かる係数は {share} "
+                "ですが、平均なら 0 と 1 の間です。平均はますます速く離れていきます。",
+            ),
+            (
+                Text(
+                    "turn the difference round: average.add_((parameter - average) * (1 - decay))",
+                    "差の向きを逆にする: average.add_((parameter - average) * (1 - decay))",
+                ),
+                Text(
+                    "or take it away: average.sub_((average - parameter) * (1 - decay))",
+                    "または引く: average.sub_((average - parameter) * (1 - decay))",
+                ),
+                Text(
+                    "average.lerp_(parameter, 1 - decay) has no sign to get wrong",
+                    "average.lerp_(parameter, 1 - decay) なら符号を間違えない",
+                ),
+            ),
+        ),
     ),
     severity="warning",
     asked_by="diagnose_step",

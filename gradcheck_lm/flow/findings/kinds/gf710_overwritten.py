@@ -135,6 +135,50 @@ KIND = Kind(
                 ),
             ),
         ),
+        Cause(
+            "from_itself",
+            Text(
+                "{module} is loaded from itself: what comes from it and what it already holds are the same tensors, "
+                "and nothing changes.",
+                "{module} に読み込まれるのは {module} 自身です。読み込むものと持っているものは同じテンソルなので、"
+                "何も変わりません。",
+            ),
+            (
+                Text(
+                    "for a target network: target.load_state_dict(online.state_dict()), with the online one on the "
+                    "right",
+                    "ターゲットネットワークなら target.load_state_dict(online.state_dict()) とし、右側にオンライン側を"
+                    "書く",
+                ),
+                Text(
+                    "after state.update(pretrained): look whether a single name of the file fitted",
+                    "state.update(pretrained) の後なら、ファイルの名前が 1 つでも一致したかを調べる",
+                ),
+                Text(
+                    "to put weights back later, keep a copy of them: copy.deepcopy(model.state_dict())",
+                    "後で重みを戻すなら、コピーを取っておく: copy.deepcopy(model.state_dict())",
+                ),
+            ),
+        ),
+        Cause(
+            "aliased",
+            Text(
+                "{module} is loaded from {source} at {line}, and here {source} itself is put in its place: the two "
+                "are one module now, which moves with every step, and no loading changes it any more.",
+                "{module} は {line} で {source} から読み込まれますが、ここで {source} そのものに置き換えられています。"
+                "2 つは 1 つのモジュールになって step のたびに動き、読み込みはもう何も変えません。",
+            ),
+            (
+                Text(
+                    "leave this line out: load_state_dict copies the weights",
+                    "この行を消す: 重みのコピーは load_state_dict が行う",
+                ),
+                Text(
+                    "for a second module of the same weights: copy.deepcopy({source})",
+                    "同じ重みの別のモジュールが必要なら copy.deepcopy({source})",
+                ),
+            ),
+        ),
     ),
     asked_by="run",
     example=EXAMPLE,

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Iterator
 
 from gradcheck_lm.flow.stepping.drafts import Draft, Reading, few
 from gradcheck_lm.flow.stepping.ledger import NOWHERE, Backward, Clearing, Step
+from gradcheck_lm.flow.stepping.questions import mixing
 
 
 def ask(reading: Reading) -> list[Draft]:
     """not_cleared and cleared_early."""
-    return [*_not_cleared(reading), *_in_a_closure(reading), *_cleared_early(reading)]
+    return [*_not_cleared(reading), *mixing.ask(reading), *_in_a_closure(reading), *_cleared_early(reading)]
 
 
 # ---------------------------------------------------------------------- not cleared
@@ -70,11 +71,12 @@ def _in_a_closure(reading: Reading) -> list[Draft]:
         if loss.inside is None:
             continue
         last = max((step.time for step in reading.steps if step.time < loss.time), default=-1)
+        held = reading.ledger.holders[loss.inside].holds  # an input that is differentiated too is nobody's to clear
         again = {
             index
             for index, contents in loss.onto.items()
             for time in contents
-            if time > last and reading.backwards[time].inside == loss.inside
+            if index in held and time > last and reading.backwards[time].inside == loss.inside
         }
         if again:
             names, values = reading.names(again), {"optimizer": reading.ledger.holders[loss.inside].name}

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from gradcheck_lm.flow.stepping.drafts import Draft, Reading, few
-from gradcheck_lm.flow.stepping.ledger import FrozenFresh, Misset
+from gradcheck_lm.flow.stepping.ledger import FrozenFresh, Misset, Thawed
 
 KIND = "trained_or_frozen_by_mistake"
 
 
 def ask(reading: Reading) -> list[Draft]:
     """trained_or_frozen_by_mistake."""
-    return [*_misset(reading), *_fresh(reading)]
+    return [*_misset(reading), *_thawed(reading), *_fresh(reading)]
 
 
 def _misset(reading: Reading) -> list[Draft]:
@@ -29,6 +29,18 @@ def _misset(reading: Reading) -> list[Draft]:
             {"owner": owner, "name": event.name},
         )  # fmt: skip
     return list(drafts.values())
+
+
+def _thawed(reading: Reading) -> list[Draft]:
+    """What was frozen and is trained all the same: a later line has switched all of it on again."""
+    return [
+        Draft(
+            KIND, event.place, "thawed_again", "requires_grad", event.time, names := reading.names(event.tensors),
+            "warning", "likely", {"parameters": few(names), "line": reading.at(event.frozen)},
+        )
+        for event in reading.ledger.events
+        if isinstance(event, Thawed) and any(index in reading.fed for index in event.tensors)
+    ]  # fmt: skip
 
 
 def _fresh(reading: Reading) -> list[Draft]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 
 from gradcheck_lm.flow.stepping.drafts import Draft, Reading, few
-from gradcheck_lm.flow.stepping.ledger import NOWHERE, Parameter
+from gradcheck_lm.flow.stepping.ledger import NOWHERE, Backward, Parameter
 
 
 def ask(reading: Reading) -> list[Draft]:
     """stale, then not_held: a tensor whose stead another one took is told once."""
+    if anew := _anew(reading):
+        return anew
     if not any(not step.skipped for step in reading.steps):
         return []  # who holds what matters when somebody steps
     unheld = _unheld(reading)
@@ -28,6 +30,33 @@ def _unheld(reading: Reading) -> list[int]:
             continue  # an input that asks for a gradient, or a tensor that lives for one step
         found.append(index)
     return found
+
+
+# ---------------------------------------------------------------------- made anew
+
+
+def _anew(reading: Reading) -> list[Draft]:
+    """Layers that are made inside the step: those of the one step get a gradient, and in the next there are others."""
+    times: dict[int, list[Backward]] = {}
+    for event in reading.backwards.values():
+        for index in event.given:
+            times.setdefault(index, []).append(event)
+    used = {index for step in reading.steps for index in step.used}
+    lines: dict[int, dict[int, list[int]]] = {}  # the line that made them -> time of the one backward -> they
+    parameters = reading.ledger.parameters
+    for index, events in times.items():
+        parameter = parameters[index]
+        if parameter.made != NOWHERE and not parameter.held_by and index not in used and len(events) == 1:
+            lines.setdefault(parameter.made, {}).setdefault(events[0].time, []).append(index)
+    drafts = []
+    for place, made in lines.items():
+        several = len(made) > 1 and len({reading.backwards[time].place for time in made}) < len(made)
+        if several and any(reading.users.get(time) for time in made):
+            first = next(iter(made.values()))
+            values = {"line": reading.at(times[first[0]][0].place), "count": str(len(first))}
+            op = parameters[first[0]].maker
+            drafts.append(Draft("not_held", place, "made_anew", op, min(made), values=values))
+    return drafts
 
 
 # ---------------------------------------------------------------------- stale
@@ -122,9 +151,24 @@ def _severity(reading: Reading, members: list[int]) -> tuple[str, str, dict[str,
     held = {index for one in reading.ledger.holders for index in one.holds if parameters[index].owner == "module"}
     if not held:
         return "note", "beside_no_module", {}
+    if (originals := _originals(reading, members)) is not None:
+        return "note", "copy", {"held": few(reading.names(originals))}
     root = parameters[members[0]].root
     beside = {parameters[index].branch for index in held if parameters[index].root == root}
     missed = {parameters[index].branch for index in members}
     if beside and "" not in beside | missed and not beside & missed:
         return "warning", "other_branch", {"held": few(tuple(sorted(beside))), "missed": few(tuple(sorted(missed)))}
     return "error", "left_out", {}
+
+
+def _originals(reading: Reading, members: list[int]) -> list[int] | None:
+    """Those that these began as copies of, where the same loss trains them too: a target network; else None."""
+    parameters = reading.ledger.parameters
+    copied = {index: parameters[index].copy_of for index in members if parameters[index].copy_of != NOWHERE}
+    times = {index: {loss.time for loss in reading.fed.get(index, [])} for index in (*members, *copied.values())}
+    if not copied or any(times[index].isdisjoint(times[original]) for index, original in copied.items()):
+        return None
+    # a bias of zeros is no copy by itself, and belongs to one where its module's weights are
+    modules = {parameters[index].name.rpartition(".")[0] for index in copied}
+    alone = [one for one in members if one not in copied and parameters[one].name.rpartition(".")[0] not in modules]
+    return list(copied.values()) if not alone else None

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 
 from gradcheck_lm.flow.stepping.drafts import Draft, Reading, few
-from gradcheck_lm.flow.stepping.ledger import Step
+from gradcheck_lm.flow.stepping.ledger import NOWHERE, Backward, Copying, Schedule, Step
 
 
 def ask(reading: Reading) -> list[Draft]:
     """never_stepped, one finding an optimizer."""
-    found = []
+    found = _left_behind(reading)
     for number in range(len(reading.ledger.holders)):
         turns = [step for step in reading.steps if step.holder == number]
         taken = [step for step in turns if not step.skipped]
@@ -19,10 +19,20 @@ def ask(reading: Reading) -> list[Draft]:
         elif not taken:
             draft = _skipped(reading, number, turns)
         else:
-            draft = _without_effect(reading, number, taken)
+            draft = _without_effect(reading, number, taken) or _closure_alone(reading, number, taken)
         if draft is not None:
             found.append(draft)
-    return found
+    return [*found, *_to_zero(reading)]
+
+
+def _to_zero(reading: Reading) -> list[Draft]:
+    """A scheduler whose factor is 0: the rate is 0 from its first turn on, and stays so."""
+    return [
+        Draft("never_stepped", event.place, "factor_zero", event.kind, event.time, (), "warning", "certain",
+              {"scheduler": event.kind})
+        for event in reading.ledger.events
+        if isinstance(event, Schedule)
+    ]  # fmt: skip
 
 
 def _waits(reading: Reading, number: int) -> Draft | None:
@@ -49,8 +59,11 @@ def _waits(reading: Reading, number: int) -> Draft | None:
     names = reading.names(given)
     loss = (alone or losses)[0]
     values = {"line": reading.at(loss.place), "parameters": few(names), "optimizer": holder.name}
-    place = reading.made(number)
-    return Draft("never_stepped", place, "no_step", holder.kind, holder.made, names, severity, certainty, values)
+    cause, place = "no_step", reading.made(number)
+    if holder.condition != NOWHERE:
+        cause, place = "condition_unmet", holder.condition
+        values |= {"count": str(len(losses)), "condition": holder.unmet}
+    return Draft("never_stepped", place, cause, holder.kind, holder.made, names, severity, certainty, values)
 
 
 def _skipped(reading: Reading, number: int, turns: list[Step]) -> Draft | None:
@@ -80,3 +93,34 @@ def _without_effect(reading: Reading, number: int, taken: list[Step]) -> Draft |
     if any(rates):
         cause, values["rate"] = "too_small", f"{max(rates):.3g}"
     return Draft("never_stepped", reading.made(number), cause, holder.kind, holder.made, names, values=values)
+
+
+def _closure_alone(reading: Reading, number: int, taken: list[Step]) -> Draft | None:
+    """Its closure is evaluated at several points of each step and differentiates at none of them."""
+    inside = [event for event in reading.ledger.events if isinstance(event, Backward) and event.inside == number]
+    by_hand = list(reading.ledger.changes("by hand"))
+    for step in taken:
+        edited = any(step.began < event.time < step.time for event in (*inside, *by_hand))
+        if not step.repeats or edited or not any(step.used.values()):
+            return None
+    times = {time for contents in taken[0].used.values() for time in contents}
+    loss, holder, first = reading.backwards[min(times)], reading.ledger.holders[number], taken[0]
+    values = {"optimizer": holder.name, "line": reading.at(loss.place)}
+    names = reading.names(first.used)
+    op = f"{holder.kind}.step"
+    return Draft("never_stepped", first.place, "closure_alone", op, first.time, names, values=values)
+
+
+def _left_behind(reading: Reading) -> list[Draft]:
+    """Without backward(): copies of a module's parameters are trained, and the module itself is run."""
+    if reading.backwards:
+        return []
+    drafts: dict[int, Draft] = {}
+    for event in reading.ledger.events:
+        if isinstance(event, Copying) and event.what == "left behind":
+            values = {"module": event.into, "line": event.where}
+            draft = Draft(
+                "never_stepped", event.place, "copy_trained", "forward", event.time, (), "warning", "likely", values
+            )
+            drafts.setdefault(event.place, draft)
+    return list(drafts.values())

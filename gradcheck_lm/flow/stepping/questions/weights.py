@@ -5,15 +5,17 @@ from __future__ import annotations
 import itertools
 
 from gradcheck_lm.flow.stepping.drafts import Draft, Reading, few
-from gradcheck_lm.flow.stepping.ledger import NOWHERE, Loading, Mode
+from gradcheck_lm.flow.stepping.ledger import NOWHERE, Copying, Loading, Mode
 
 
 def ask(reading: Reading) -> list[Draft]:
     """overwritten, average_reversed, state_not_restored, mode_flips and ties_apart."""
     return [
         *_loading(reading),
+        *_copying(reading),
         *_undone(reading),
         *_pulled(reading),
+        *_repelled(reading),
         *_without_state(reading),
         *_modes(reading),
         *_dropouts(reading),
@@ -44,6 +46,32 @@ def _loading(reading: Reading) -> list[Draft]:
                 )
             )  # fmt: skip
     return drafts
+
+
+def _copying(reading: Reading) -> list[Draft]:
+    """Modules that are loaded from themselves, or that the module which they are loaded from is put in the place of."""
+    copied = [event for event in reading.ledger.events if isinstance(event, Copying)]
+    aliased = [event for event in copied if event.what == "aliased"]
+    drafts = {
+        reading.at(event.place): Draft(
+            "overwritten", event.place, "aliased", "=", event.time, (), "warning", "certain",
+            {"module": event.into, "source": event.source, "line": event.where},
+        )
+        for event in aliased
+    }  # fmt: skip
+    told = {event.where for event in aliased}  # where the two are one, this is what comes of it
+    itself = [(event.place, event.time, event.who) for event in _loads(reading, "module") if event.itself]
+    written = {reading.at(event.place): event.into for event in copied if event.what == "itself"}
+    itself += [(event.place, event.time, event.into) for event in copied if event.what == "itself"]
+    for place, time, module in itself:
+        at = reading.at(place)
+        if at not in told:
+            values = {"module": written.get(at, module)}
+            draft = Draft(
+                "overwritten", place, "from_itself", "load_state_dict", time, (), "warning", "certain", values
+            )
+            drafts.setdefault(at, draft)
+    return list(drafts.values())
 
 
 def _undone(reading: Reading) -> list[Draft]:
@@ -80,6 +108,18 @@ def _pulled(reading: Reading) -> list[Draft]:
             "average_reversed", place, "reversed", "average", event.time, names, "warning", "likely", values
         )
     return list(drafts.values())
+
+
+def _repelled(reading: Reading) -> list[Draft]:
+    """Averages of weights that each write moves further from the weights."""
+    drafts = []
+    for event in reading.ledger.changes("repelled"):
+        names = reading.names(event.contents)
+        values = {"parameters": few(names), "share": f"{event.limit:.3g}"}
+        drafts.append(
+            Draft("average_reversed", event.place, "away", "average", event.time, names, "warning", "likely", values)
+        )
+    return drafts
 
 
 def _without_state(reading: Reading) -> list[Draft]:

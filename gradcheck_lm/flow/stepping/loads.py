@@ -1,0 +1,216 @@
+"""Modules that are loaded from modules, by the program's text: from themselves, or from what then replaces them."""
+
+from __future__ import annotations
+
+import ast
+import functools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from types import FrameType, FunctionType
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import torch
+
+from gradcheck_lm.flow.findings.paths import at
+from gradcheck_lm.flow.stepping.ledger import Copying
+from gradcheck_lm.flow.stepping.log import Log
+from gradcheck_lm.flow.stepping.text import Function, bodies, line_in, parsed, reached, walk
+from gradcheck_lm.flow.watching.sites import Place, frame_kind
+
+_USER = 2  # of frame_kind
+_DEEPEST = 60  # frames above a step that are looked at
+_MOST = 400  # variables of one of them
+_END = 1 << 30  # a line after all others
+_SELF = "self"
+_WORDS = ("load_state_dict", "zip")  # one of them stands in all that is looked for
+_LISTS = ("parameters", "named_parameters", "buffers", "state_dict", "values", "items")
+
+
+@dataclass(frozen=True)
+class Alias:
+    """A line that puts a module in the place of one that is loaded from it, and the line that loads."""
+
+    place: Place
+    into: str
+    source: str
+    loaded: int
+    lines: tuple[int, int]  # of the function around it: where its names mean what they mean there
+    kind: str = ""  # the class around it, where they are attributes of an object
+
+
+@functools.cache
+def loaded_from_itself(file: str, ran: frozenset[int]) -> tuple[tuple[Place, str], ...]:
+    """Lines that copy a module into itself, and how it is written; in what ran of a file or is called from there."""
+    found = []
+    for function, statements in reached(parsed(file, *_WORDS), ran):
+        for node in walk(statements):
+            pair = _loaded(node) or _zipped(node)
+            if pair is not None and ast.unparse(pair[0]) == ast.unparse(pair[1]):
+                found.append((line_in(file, node, function), ast.unparse(pair[0])))
+    return tuple(found)
+
+
+@functools.cache
+def aliases(file: str) -> tuple[Alias, ...]:
+    """Lines such as `self.target = self.online`, where another line loads the one from the other."""
+    tree = parsed(file, *_WORDS)
+    loads = {tuple(map(ast.unparse, pair)): node for node in ast.walk(tree) if (pair := _loaded(node))}
+    asked = {frozenset(map(ast.unparse, pair)) for node in ast.walk(tree) if (pair := _compared(node))}
+    found = []
+    for scope in (tree, *(node for node in tree.body if isinstance(node, Function | ast.ClassDef))):
+        lines = (1, _END) if isinstance(scope, ast.Module) else (scope.lineno, scope.end_lineno or scope.lineno)
+        for node, function in _assigned(scope):
+            names = ast.unparse(node.targets[0]), ast.unparse(node.value)
+            if names in loads and frozenset(names) not in asked:
+                place = line_in(file, node, function)
+                kind = scope.name if isinstance(scope, ast.ClassDef) else ""
+                found.append(Alias(place, *names, loads[names].lineno, lines, kind))  # type: ignore[attr-defined]
+    return tuple(found)
+
+
+def copyings(log: Log, found: Aliases, add: Callable[[Place], int]) -> Iterator[Copying]:
+    """What the text of the files says whose lines were met, and what has come true of it."""
+    ran: dict[str, set[int]] = {}
+    for site in log.sites:
+        if frame_kind(site.code) == _USER:
+            ran.setdefault(site.code.co_filename, set()).add(site.code.co_firstlineno)
+    for alias in found.found:
+        yield Copying(
+            log.time, add(alias.place), "aliased", alias.into, alias.source, at(alias.place.file, alias.loaded)
+        )
+    for file, lines in ran.items():
+        for place, module in loaded_from_itself(file, frozenset(lines)):
+            yield Copying(log.time, add(place), "itself", module, module)
+
+
+class Aliases:
+    """Asks the running program which of these lines have come true: both names are one module."""
+
+    def __init__(self, log: Log) -> None:
+        self.log = log
+        self.found: dict[Alias, None] = {}
+        self._kinds: WeakKeyDictionary[type, tuple[Alias, ...]] = WeakKeyDictionary()
+
+    def look(self, frame: FrameType | None) -> None:
+        """While a step begins: the functions that led to it, their variables, and what these have of attributes."""
+        files = {site.code.co_filename for site in self.log.sites if frame_kind(site.code) == _USER}
+        if len(self.found) == sum(len(aliases(file)) for file in files):
+            return  # mostly 0: no frame's variables are touched without need
+        for _ in range(_DEEPEST):
+            if frame is None:
+                return
+            if frame_kind(frame.f_code) == _USER and len(frame.f_locals) <= _MOST:
+                for one in aliases(frame.f_code.co_filename):
+                    if one.lines[0] <= frame.f_code.co_firstlineno <= one.lines[1]:
+                        self._ask(one, lambda name, now=frame: now.f_locals.get(name, now.f_globals.get(name)))
+                for value in list(frame.f_locals.values()):
+                    for one in self._of(type(value)):
+                        self._ask(one, lambda name, value=value: value if name == _SELF else None)
+            frame = frame.f_back
+
+    def set_at(self, file: str, line: int) -> None:
+        """A module was just put in the place of another, by this line."""
+        self.found.update({one: None for one in aliases(file) if one.place.line == line})
+
+    def _of(self, kind: type) -> tuple[Alias, ...]:
+        """Those in the text of a class."""
+        if kind not in self._kinds:
+            code = next((value.__code__ for value in vars(kind).values() if isinstance(value, FunctionType)), None)
+            own = code is not None and frame_kind(code) == _USER
+            found = aliases(code.co_filename) if code is not None and own else ()
+            self._kinds[kind] = tuple(one for one in found if one.kind == kind.__name__)
+        return self._kinds[kind]
+
+    def _ask(self, one: Alias, variable: Callable[[str], Any]) -> None:
+        if one not in self.found:
+            module = _value(one.into, variable)
+            if isinstance(module, torch.nn.Module) and module is _value(one.source, variable):
+                self.found[one] = None
+
+
+def _value(expression: str, variable: Callable[[str], Any]) -> Any:
+    """What `self.a.b` stands for, without running anything of the program's; None where that cannot be told."""
+    name, *attributes = expression.split(".")
+    value = variable(name)
+    for attribute in attributes:
+        fields = getattr(value, "__dict__", {})
+        value = fields.get(attribute, fields.get("_modules", {}).get(attribute))
+    return value
+
+
+# ---------------------------------------------------------------------- the text
+
+
+def _loaded(node: ast.AST) -> tuple[ast.expr, ast.expr] | None:
+    """(a, b) of `a.load_state_dict(b.state_dict())`, copied or not."""
+    if not _is_method(node, "load_state_dict") or not node.args or not _is_plain(node.func.value):
+        return None
+    given = node.args[0]
+    if isinstance(given, ast.Call) and _called(given) == "deepcopy" and len(given.args) == 1:
+        given = given.args[0]
+    if not _is_method(given, "state_dict") or given.args or not _is_plain(given.func.value):
+        return None
+    return node.func.value, given.func.value
+
+
+def _zipped(node: ast.AST) -> tuple[ast.expr, ast.expr] | None:
+    """(a, a) of `for x, y in zip(a.parameters(), a.parameters())`, in whose body something is written into one."""
+    if not isinstance(node, ast.For) or not isinstance(node.iter, ast.Call) or _called(node.iter) != "zip":
+        return None
+    lists = node.iter.args
+    if len(lists) != 2 or ast.dump(lists[0]) != ast.dump(lists[1]) or not _writes(node.body):
+        return None
+    owner: ast.AST = lists[0]
+    while isinstance(owner, ast.Call) and isinstance(owner.func, ast.Attribute) and owner.func.attr in _LISTS:
+        owner = owner.func.value
+    return (owner, owner) if owner is not lists[0] and _is_plain(owner) else None  # type: ignore[return-value]
+
+
+def _writes(body: list[ast.stmt]) -> bool:
+    calls = (node for one in body for node in ast.walk(one) if isinstance(node, ast.Call))
+    return any(isinstance(one.func, ast.Attribute) and one.func.attr.endswith("_") for one in calls)
+
+
+def _compared(node: ast.AST) -> tuple[ast.expr, ast.expr] | None:
+    """(a, b) of `a is b` and `a is not b`: a program that asks knows that they may be one."""
+    if isinstance(node, ast.Compare) and len(node.ops) == 1 and isinstance(node.ops[0], ast.Is | ast.IsNot):
+        return node.left, node.comparators[0]
+    return None
+
+
+def _assigned(scope: ast.AST) -> Iterator[tuple[ast.Assign, str]]:
+    """`a = b` of two names or attributes, but for one of two branches that both set it: a choice."""
+    chosen: set[str] = set()
+    for node in ast.walk(scope):
+        if isinstance(node, ast.If) and node.orelse:
+            chosen |= _targets(node.body) & _targets(node.orelse)
+    for function, statements in bodies(scope):
+        for node in walk(statements):
+            if not isinstance(node, ast.Assign) or len(node.targets) != 1:
+                continue
+            target = node.targets[0]
+            if _is_plain(target) and _is_plain(node.value) and ast.unparse(target) not in chosen:
+                yield node, function
+
+
+def _targets(body: list[ast.stmt]) -> set[str]:
+    found = (node for one in body for node in ast.walk(one) if isinstance(node, ast.Assign))
+    return {ast.unparse(target) for node in found for target in node.targets}
+
+
+def _is_method(node: Any, name: str) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == name
+
+
+def _is_plain(node: ast.AST) -> bool:
+    """A name, or attributes and subscripts of one: nothing that is computed anew each time."""
+    while isinstance(node, ast.Attribute | ast.Subscript):
+        if isinstance(node, ast.Subscript) and not isinstance(node.slice, ast.Name | ast.Constant):
+            return False
+        node = node.value
+    return isinstance(node, ast.Name)
+
+
+def _called(node: ast.Call) -> str:
+    return node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
