@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -107,7 +107,8 @@ def report(
     from gradcheck_lm.draw.consoles import table
     from gradcheck_lm.errors import DataError
 
-    spoken, rows = _voice(lang), []
+    spoken = _voice(lang)
+    rows: list[dict[str, Any]] = []
     for folder in folders or [find_course()]:
         if not is_course(folder):
             raise DataError(f"{folder} holds no lessons; give folders that `lessons init` made")

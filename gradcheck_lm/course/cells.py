@@ -31,7 +31,7 @@ def start(name: str, language: str) -> str:
     return script
 
 
-def tell(text: str, **values: object) -> None:
+def tell(text: str, /, **values: object) -> None:
     """Say something of the numbers that were just measured.
 
     Args:

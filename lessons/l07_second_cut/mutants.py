@@ -183,4 +183,5 @@ EQUAL = {
     "stages: operator  `value * weights`": "any weights that differ will do",
     "stages: argument: absolute  `value`*": "zero or not is the same",
     "stages: argument: negate  `value`*": "zero or not is the same",
+    "stages: argument: axis_0  `value` #2": "its shape alone is asked there",
 }

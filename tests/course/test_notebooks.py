@@ -14,6 +14,7 @@ from course_folder import FOLDERS, LESSONS, NAMES
 
 from gradcheck_lm.course.beats import BEATS
 from gradcheck_lm.course.catalogue import read_lesson
+from gradcheck_lm.course.cells import tell
 from gradcheck_lm.course.language import LANGUAGES
 from gradcheck_lm.course.narration import pairs_in
 from gradcheck_lm.course.notebooks import notebook_of, notebook_text
@@ -80,6 +81,11 @@ def test_the_cells_of_a_short_one_run_one_after_another(
     assert bool(re.search("[ぁ-ん]", out)) == (language == "ja")
     assert "GF106" in out
     assert space["__file__"].endswith("lesson.py")
+
+
+def test_any_placeholder_has_its_value(capsys: pytest.CaptureFixture[str]) -> None:
+    tell("{text} {values:.1f}", text="read", values=0.25)
+    assert "read 0.2" in capsys.readouterr().out
 
 
 @pytest.mark.slow

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from gradcheck_lm.course.generator import read_holes
 from gradcheck_lm.course.judge import judge, load
 from gradcheck_lm.course.mutating import effects
 from gradcheck_lm.course.mutating.operators import Generated, generate
@@ -76,9 +77,11 @@ def measure(lesson_folder: Path, *, every: int = 1, limit: float = LIMIT) -> dic
         Hole -> Strength, in the order of the file.
     """
     equal = equal_mutants(lesson_folder)
-    found: dict[str, Strength] = {}
-    for mutant in generate(lesson_folder / "solution.py")[::every]:
-        strength = found.setdefault(mutant.hole, Strength())
+    solution = lesson_folder / "solution.py"
+    holes = read_holes(solution.read_text(encoding="utf-8"), place=str(solution))
+    found = {hole.name: Strength() for hole in holes}  # a choice between letters has no mutants
+    for mutant in generate(solution)[::every]:
+        strength = found[mutant.hole]
         rejected = is_rejected(lesson_folder, mutant, limit=limit)
         if mutant.by_effect and not effects.applied():
             continue
