@@ -10,6 +10,7 @@ import torch
 
 from gradcheck_lm.errors import GradientFlowError
 from gradcheck_lm.flow.diagnose import Run, diagnose
+from gradcheck_lm.flow.findings.headline import headline
 from gradcheck_lm.flow.findings.model import Diagnosis
 from gradcheck_lm.flow.findings.notes import PASS_A_FUNCTION
 
@@ -35,5 +36,5 @@ def assert_gradient_flows(fn_or_loss: Any, wrt: Any, *, counterfactual: bool = T
     else:
         diagnosis = diagnose(fn_or_loss, wrt, counterfactual=counterfactual)
     if not diagnosis.ok:
-        raise GradientFlowError("\n" + str(diagnosis), diagnosis)
+        raise GradientFlowError(f"{headline(diagnosis.findings)}\n{diagnosis}", diagnosis)
     return diagnosis

@@ -78,7 +78,9 @@ class GradientFlow:
         __tracebackhide__ = True
         diagnosis = _diagnosis(loss_or_fn, wrt, counterfactual)
         if not diagnosis.ok:
-            raise GradientFlowError(f"\n{_text(diagnosis, self._language)}", diagnosis)
+            from gradcheck_lm.flow.findings.headline import headline  # the plugin's own start is light
+
+            raise GradientFlowError(f"{headline(diagnosis.findings)}\n{_text(diagnosis, self._language)}", diagnosis)
         return diagnosis
 
     def broken(

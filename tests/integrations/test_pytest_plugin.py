@@ -344,3 +344,24 @@ def test_another_language_is_refused(run, pytester: pytest.Pytester) -> None:
     result = run("\ndef test_nothing():\n    pass\n")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["*gradient_flow_language is 'fr'; a diagnosis is told in 'en' or in 'ja'.*"])
+
+
+def test_the_summary_says_what_and_where(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """pytest shows the first line of an error there, as far as the terminal is wide, and junit too."""
+    monkeypatch.setenv("COLUMNS", "200")
+    pytester.makepyfile(
+        test_x="""
+        import torch
+        import gradcheck_lm as gc
+        model, x = torch.nn.Linear(4, 3), torch.ones(2, 4)
+        def penalty():
+            return model(x).argmax(-1).float().mean()
+        def test_assert():
+            gc.assert_gradient_flows(penalty, model)
+        def test_fixture(gradient_flow):
+            gradient_flow(penalty, model)
+        """
+    )
+    result = pytester.runpytest("-q", "-p", "no:cacheprovider")
+    for name in ("assert", "fixture"):
+        result.stdout.re_match_lines([rf"FAILED test_x.py::test_{name} - .*: GF101 argmax, .*test_x.py:5$"])

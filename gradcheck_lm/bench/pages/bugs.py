@@ -86,7 +86,8 @@ def _read(path: Path) -> Bug | None:
     )
     program = "\n".join(re.sub(r"\s+# <- \w+(?: \w+)*$", "", line) for line in lines[start:]).strip("\n") + "\n"
     trains = ".backward()" in program and "def loss" not in program
-    return Bug(path.stem, about, threads, kinds, program if trains else program + _ASKED)
+    gap = "\n" if program.splitlines()[-1].startswith(" ") else ""  # as a formatter has it
+    return Bug(path.stem, about, threads, kinds, program if trains else program + gap + _ASKED)
 
 
 def answer(bug: Bug) -> str:
