@@ -130,11 +130,11 @@ PROGRAMS = {
         other.step()
         for _ in range(3):
             optimizer.zero_grad()
-            score = critic(fake)
+            score = critic(fake)  # <- here
             score.mean().backward(retain_graph=True)
-            optimizer.step()  # <- here
+            optimizer.step()  # <- other
         """,
-        "changed_in_place", "the optimizer writes",
+        "changed_in_place", "was computed before torch.optim.SGD.step",
     ),
     "a checkpoint that does something else": (
         """

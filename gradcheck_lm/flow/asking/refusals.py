@@ -11,7 +11,7 @@ from gradcheck_lm.flow.asking.overwriting import overwriting
 from gradcheck_lm.flow.asking.scene import Passed as Passed
 from gradcheck_lm.flow.asking.scene import Scene as Scene
 from gradcheck_lm.flow.asking.scene import Written as Written
-from gradcheck_lm.flow.asking.scene import where
+from gradcheck_lm.flow.asking.scene import entry, where
 from gradcheck_lm.flow.watching.sites import Site, frame_kind
 
 
@@ -67,7 +67,8 @@ def _second_time(scene: Scene) -> list[Draft]:
     if not carriers:
         site, op = scene.site or raised_at(scene.error), "torch.Tensor.backward"
         return [Draft("graph_used_up", None, "certain", site=site, op=op, cause="twice", values=values)]
-    return [Draft("graph_used_up", min(carriers), "certain", cause="state_carried", values=values)]
+    site = entry(scene.recording, min(carriers))
+    return [Draft("graph_used_up", min(carriers), "certain", site=site, cause="state_carried", values=values)]
 
 
 def _overwritten(scene: Scene) -> list[Draft]:

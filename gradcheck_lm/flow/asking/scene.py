@@ -72,3 +72,22 @@ def where(site: Site | None) -> str:
         return UNSEEN.told()
     file, line = line_of(site)
     return at(file, line)
+
+
+def entry(recording: Recording, index: int) -> Site | None:
+    """Where a value came in that a call inside a module reads: the call of the outermost module, as its argument.
+
+    None where the call stands in no module, or where a module around it keeps values with a history itself.
+    """
+    module, site = recording.calls[index].module, None
+    while module >= 0:
+        kept = recording.modules[module][0]()
+        if kept is not None and any(_has_history(value) for value in vars(kept).values()):
+            return None
+        module, site = recording.called.get(module, (-1, site))
+    return site
+
+
+def _has_history(value: object) -> bool:
+    values = value if isinstance(value, tuple | list) else (value,)
+    return any(isinstance(one, torch.Tensor) and one.grad_fn is not None for one in values)

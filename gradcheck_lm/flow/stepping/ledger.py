@@ -168,7 +168,9 @@ class Mode(Event):
 
     module: str = ""
     training: bool = True
-    what: str = "flip"  # "flip" | "dropout_in_eval" | "dropout_always" (as a function) | "statistics_without_gradient"
+    # "flip" | "train_then_eval" (before it ran) | "dropout_in_eval" | "dropout_always" (as a function) |
+    # "statistics_without_gradient"
+    what: str = "flip"
     function: str = ""
 
 

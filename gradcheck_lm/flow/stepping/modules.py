@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import sys
 import weakref
 from collections.abc import Mapping
@@ -11,22 +10,16 @@ from types import FrameType
 from typing import Any
 
 import torch
-from torch.optim.swa_utils import update_bn
 
 from gradcheck_lm.flow.stepping.accounts import version_of
 from gradcheck_lm.flow.stepping.functional import Functional
-from gradcheck_lm.flow.stepping.ledger import NOWHERE, Loading, Mode
+from gradcheck_lm.flow.stepping.ledger import NOWHERE, Loading
 from gradcheck_lm.flow.stepping.loads import Aliases
 from gradcheck_lm.flow.stepping.log import Log
+from gradcheck_lm.flow.stepping.modes import Modes
 from gradcheck_lm.flow.stepping.ranks import Ranks
 from gradcheck_lm.flow.stepping.wraps import Wraps
 from gradcheck_lm.flow.watching.sites import line_of
-
-_NORMS = torch.nn.modules.batchnorm._NormBase
-_MODAL = (torch.nn.modules.batchnorm._NormBase, torch.nn.modules.dropout._DropoutNd)
-
-_UPDATES = inspect.unwrap(update_bn).__code__  # what stands around it is every no_grad decorator's
-_CALLS = {torch.nn.Module._call_impl.__code__, torch.nn.Module._wrapped_call_impl.__code__}
 
 
 class Modules:
@@ -37,14 +30,11 @@ class Modules:
         self.ran: dict[int, weakref.ref[torch.nn.Module]] = {}
         self.named: list[weakref.ref[torch.nn.Module]] = []
         self.replaced: dict[int, tuple[weakref.ref[torch.Tensor], int]] = {}  # id of what was there -> by which line
-        self.modes: dict[int, bool] = {}
+        self.modes = Modes(log)
         self._waiting: dict[int, tuple[int, int]] = {}  # loaded and not used yet: leaf -> version, place in the events
         self.ranks: Ranks | None = None
         self._hooks: list[Any] = []
         self.ties: list[tuple[int, int]] = []  # an embedding and an output layer with equal numbers
-        self.aside: dict[int, tuple[int, str]] = {}  # places at which trained norms learnt without a gradient
-        self._told_aside: set[int] = set()
-        self._switched: dict[int, int] = {}  # where a module's mode was set last
         self.given_to: dict[int, tuple[weakref.ref[torch.Tensor], int]] = {}  # parameters put in the place of others
         self.loaded: dict[int, weakref.ref[torch.nn.Module]] = {}  # all parts of what was loaded
         self.placed: dict[
@@ -63,7 +53,7 @@ class Modules:
         self.functional.install(wraps)
         wraps.attribute(module, "__setattr__", self._setting, nothing)
         wraps.attribute(module, "register_parameter", self._setting, nothing)
-        wraps.attribute(module, "train", guarded(self._switching), nothing)
+        wraps.attribute(module, "train", guarded(self.modes.switching), nothing)
         wraps.attribute(module, "state_dict", guarded(self._asked), nothing)
         wraps.attribute(module, "load_state_dict", guarded(self._loading), guarded(self._loaded))
         for name in ("_load", "_legacy_load"):
@@ -110,43 +100,7 @@ class Modules:
                     self.log.accounts.of(tensor)
         if self._waiting:
             self._first_use()
-        if isinstance(module, _NORMS) and module.training and self.modes.get(key) and not torch.is_grad_enabled():
-            self._learns_aside(module)
-        if isinstance(module, _MODAL) and torch.is_grad_enabled():
-            before = self.modes.get(key)
-            self.modes[key] = module.training
-            if before is not None and before != module.training:
-                place = self._switched.get(key, self.log.place(None))
-                self.log.add(Mode(self.log.tick(), place, module=type(module).__name__, training=module.training))
-
-    def _learns_aside(self, module: torch.nn.Module) -> None:
-        """A norm that has been trained learns its statistics without a gradient: the line that runs the model."""
-        if not getattr(module, "track_running_stats", False):
-            return
-        frame: FrameType | None = sys._getframe(1)
-        outermost = frame
-        while frame is not None:
-            if frame.f_code in _CALLS:
-                outermost = frame
-            if frame.f_code is _UPDATES:
-                return  # it is there for that
-            frame = frame.f_back
-        self.aside.setdefault(self.log.place(outermost), (self.log.tick(), type(module).__name__))
-
-    def settle_aside(self, *, used: bool) -> None:
-        """What ran aside so far came into no loss, or did: then its statistics may be meant."""
-        for place, (time, name) in self.aside.items() if not used else ():
-            if place not in self._told_aside:
-                self._told_aside.add(place)
-                self.log.add(Mode(time, place, module=name, what="statistics_without_gradient"))
-        self.aside = {}
-
-    def _switching(self, arguments: list[Any], keywords: dict[str, Any], frame: FrameType) -> None:
-        place = None
-        for part in arguments[0].modules():
-            if isinstance(part, _MODAL):
-                place = self.log.place(frame) if place is None else place
-                self._switched[id(part)] = place
+        self.modes.ran(module)
 
     def note_ties(self) -> None:
         """Before a first step: embeddings and linear layers whose weights are equal, and not one tensor."""
@@ -182,6 +136,15 @@ class Modules:
                 before = held[name]
                 if before is not None and before is not value:
                     self._replaced(before, value, frame)
+        if type(value) is torch.Tensor and type(before := fields.get(name)) is torch.Tensor and before is not value:
+            self._replaced_leaf(before, value, frame)
+
+    def _replaced_leaf(self, before: torch.Tensor, now: torch.Tensor, frame: FrameType) -> None:
+        """A tensor that learns and is no parameter: a temperature, a latent code."""
+        with torch._C.DisableTorchFunction():
+            learns = all(tensor.requires_grad and tensor.is_leaf for tensor in (before, now))
+        if learns:
+            self._replaced(before, now, frame)
 
     def _replaced(self, before: Any, now: Any, frame: FrameType) -> None:
         def note() -> None:

@@ -168,8 +168,8 @@ class Watcher:
     def _numbers(self, recorder: Recorder, roots: Sequence[torch.Tensor]) -> None:
         self.losses.look(recorder, roots)
         self.shadows.remade(recorder)
-        if self.modules.aside:
-            self.modules.settle_aside(used=without_gradient_in(recorder, roots))
+        if self.modules.modes.aside:
+            self.modules.modes.settle_aside(used=without_gradient_in(recorder, roots))
 
     def ledger(
         self, names: Mapping[int, str] | None = None, *, code: CodeType | None = None, complete: bool = False

@@ -161,6 +161,29 @@ KIND = Kind(
             ),
         ),
         Cause(
+            "graph_kept",
+            Text(
+                "What is read here was computed before {step} at {line}, with its history: that step has overwritten "
+                "weights which the history still needs.",
+                "ここで読む値は {line} の {step} より前に履歴付きで計算されたもので、その履歴がまだ必要とする重みを"
+                "この step が書き換えました。",
+            ),
+            (
+                Text(
+                    "cut a state where a step begins: state = state.detach() (truncated backpropagation through time)",
+                    "状態はステップの始めで切る: state = state.detach() (打ち切り型 BPTT)",
+                ),
+                Text(
+                    "compute it anew after the step, inside the loop",
+                    "step の後、ループの中で計算し直す",
+                ),
+                Text(
+                    "retain_graph=True keeps the graph, and not the weights that it needs",
+                    "retain_graph=True は計算グラフを残すだけで、それが必要とする重みは残さない",
+                ),
+            ),
+        ),
+        Cause(
             "weights_stepped_unread",
             Text(
                 "An operation of this backward pass keeps this weight, and here the optimizer writes the "

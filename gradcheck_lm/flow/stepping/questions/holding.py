@@ -75,7 +75,7 @@ def _stale(reading: Reading, unheld: list[int]) -> tuple[list[Draft], set[int]]:
         if not idle or not unheld or not reading.stepped(number):
             continue
         replaced = [index for index in idle if parameters[index].replaced != NOWHERE]
-        heirs = [index for index in unheld if parameters[index].owner == "module"]
+        heirs = [index for index in unheld if parameters[index].owner in ("module", "attribute")]
         if replaced and heirs:
             cause, place = "replaced", parameters[replaced[0]].replaced
         elif _copies(reading, idle, heirs):

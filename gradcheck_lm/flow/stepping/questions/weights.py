@@ -7,6 +7,8 @@ import itertools
 from gradcheck_lm.flow.stepping.drafts import Draft, Reading, few
 from gradcheck_lm.flow.stepping.ledger import NOWHERE, Copying, Loading, Mode
 
+_TURNS = ("flip", "train_then_eval")
+
 
 def ask(reading: Reading) -> list[Draft]:
     """overwritten, average_reversed, state_not_restored, mode_flips and ties_apart."""
@@ -145,12 +147,17 @@ def _without_state(reading: Reading) -> list[Draft]:
 
 def _modes(reading: Reading) -> list[Draft]:
     """A loss that went backward with norms or dropout in training mode, and again with them in eval mode."""
-    flips = [event for event in reading.ledger.events if isinstance(event, Mode) and event.what == "flip"]
+    modes = [event for event in reading.ledger.events if isinstance(event, Mode)]
+    flips = [event for event in modes if event.what in _TURNS]
     for flip in flips:
         if flip.training or any(later.training and later.time > flip.time for later in flips):
             continue
         before = {loss.place for loss in reading.backwards.values() if loss.time < flip.time}
-        again = [loss for loss in reading.backwards.values() if loss.time > flip.time and loss.place in before]
+        again = [
+            loss
+            for loss in reading.backwards.values()
+            if loss.time > flip.time and (loss.place in before or flip.what == "train_then_eval")
+        ]
         if again:
             values = {"module": flip.module, "line": reading.at(again[0].place)}
             return [Draft("mode_flips", flip.place, "left_in_eval", "eval", flip.time, (), "warning", "likely", values)]
@@ -159,7 +166,7 @@ def _modes(reading: Reading) -> list[Draft]:
 
 def _dropouts(reading: Reading) -> list[Draft]:
     """Dropout called as a function that does not learn the mode of the module around it."""
-    found = [event for event in reading.ledger.events if isinstance(event, Mode) and event.what != "flip"]
+    found = [event for event in reading.ledger.events if isinstance(event, Mode) and event.what not in _TURNS]
     return [
         Draft(
             "mode_flips", event.place, event.what, event.function, event.time, (), "warning", "likely",
