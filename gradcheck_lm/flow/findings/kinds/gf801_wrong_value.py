@@ -83,6 +83,25 @@ KIND = Kind(
     ),
     causes=(
         Cause(
+            "unread_gradient",
+            Text(
+                "The backward of {function} does not look at {gradient}: it gives the same gradient whatever comes "
+                "behind it, and what comes behind has no say in its size and sign.",
+                "{function} の backward は {gradient} を参照していません。後の計算が何であっても同じ勾配を返すため、"
+                "勾配の大きさと符号に後の計算が反映されません。",
+            ),
+            (
+                Text(
+                    "multiply by what comes in: return {gradient} * local_derivative",
+                    "入ってきた勾配を掛ける: return {gradient} * local_derivative",
+                ),
+                Text(
+                    "hold it against finite differences: torch.autograd.gradcheck, or gradcheck-lm run --check-values",
+                    "有限差分と比べる: torch.autograd.gradcheck、または gradcheck-lm run --check-values",
+                ),
+            ),
+        ),
+        Cause(
             "ignores_upstream",
             Text(
                 "{function}'s backward gives the same gradient whatever comes in: it does not use its grad_output, so "
