@@ -1,7 +1,8 @@
 """Training scripts after public threads, written by somebody who had not seen the debugger: is the guilty line first?
 
-`answers.json` says of each broken one which lines a person would change, what is wrong, after which thread it was
-written, and how well it is found: "first", "seen" (told, and not first) or "missed"; `--overwrite` writes it anew.
+There are two sets: the second came when the kinds of the first had been mended. `answers.json` says of each broken one
+which lines a person would change, what is wrong, after which thread it was written, and how well it is found: "first",
+"seen" (told, and not first) or "missed"; `--overwrite` writes it anew.
 """
 
 from __future__ import annotations
@@ -21,8 +22,13 @@ from gradcheck_lm.flow import Finding
 from gradcheck_lm.flow.scripts.runner import watch_script
 
 THREADS = Path(__file__).parents[1] / "zoo" / "threads"
-ANSWERS: dict[str, dict[str, Any]] = json.loads((THREADS / "answers.json").read_text(encoding="utf-8"))
-HEALTHY = sorted((THREADS / "healthy").glob("[0-9]*.py"))
+SETS = ("first", "second")
+ANSWERS: dict[str, dict[str, Any]] = {
+    f"{one}/{name}": answer
+    for one in SETS
+    for name, answer in json.loads((THREADS / one / "answers.json").read_text(encoding="utf-8")).items()
+}
+HEALTHY = sorted(THREADS.glob("*/healthy/[0-9]*.py"))
 _RANKS = ("first", "seen", "missed")
 # a layer that is never called is an error by the house rule; the program's author calls it a layer for later
 _ALARMS = {"25_partial_labels_multitask": ["GF401"]}
@@ -66,8 +72,10 @@ def test_the_guilty_line(name: str, request: pytest.FixtureRequest) -> None:
     found = rank(name)
     if request.config.getoption("--overwrite"):
         ANSWERS[name]["found"] = found
-        text = json.dumps(ANSWERS, indent=1, ensure_ascii=False)
-        (THREADS / "answers.json").write_text(text + "\n", encoding="utf-8")
+        own = name.partition("/")[0]
+        kept = {key.removeprefix(f"{own}/"): answer for key, answer in ANSWERS.items() if key.startswith(f"{own}/")}
+        text = json.dumps(kept, indent=1, ensure_ascii=False)
+        (THREADS / own / "answers.json").write_text(text + "\n", encoding="utf-8")
     assert _RANKS.index(found) <= _RANKS.index(ANSWERS[name]["found"]), ANSWERS[name]["what"]
 
 
