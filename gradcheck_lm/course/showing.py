@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from gradcheck_lm.course.language import Words
 from gradcheck_lm.course.say import plain_number, voice
 from gradcheck_lm.draw.wrapping import short, wrapped_code
 
+_JAPANESE = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")
 _folder: list[Path] = []  # for pictures, of the one lesson that this process runs
 
 
@@ -55,6 +57,8 @@ def code(function: Callable[..., Any]) -> None:
     spoken = voice()
     spoken.events.append({"kind": "code", "text": text})
     for line in text.splitlines():
+        if spoken.language == "en" and _JAPANESE.search(line):
+            continue  # an exercise says what is asked for in both languages
         for part in wrapped_code(line, spoken.console.width - 6):
             spoken.put(f"    | {part}", style="cyan")
     spoken.console.print()

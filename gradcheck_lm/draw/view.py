@@ -289,14 +289,11 @@ def _notes(notes: tuple[str, ...], language: str) -> tuple[str, ...]:
 
 def _optimizers(ledger: Ledger) -> Iterator[OptimizerView]:
     for index, holder in enumerate(ledger.holders):
-        turns = ledger.steps(index)
-        skipped = sum(turn.skipped for turn in turns)
+        turns, skipped = ledger.steps(index), sum(turn.skipped for turn in ledger.steps(index))
         yield OptimizerView(
             name=holder.name,
             kind=holder.kind,
             place=ledger.where(holder.place),
             tensors=len(holder.holds),
-            stepped=len(turns) - skipped,
-            skipped=skipped,
-            rates=holder.rates,
-        )
+            stepped=len(turns) - skipped, skipped=skipped, rates=holder.rates,
+        )  # fmt: skip

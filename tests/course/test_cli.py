@@ -421,8 +421,9 @@ def test_the_built_wheel_lays_the_course_out(tmp_path: Path) -> None:
     root = tmp_path / "checkout"  # of a learner who has edited an exercise in place, and without git's own ignore list
     for name in ("gradcheck_lm", "lessons"):
         shutil.copytree(LESSONS.parent / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(LESSONS.parent / name, root)
+    (root / ".ci").mkdir()
+    for name in ("pyproject.toml", "README.md", "LICENSE", ".ci/readme_for_an_index.py"):
+        shutil.copy(LESSONS.parent / name, root / name)
     Progress(root / "lessons").mark_checked(FIRST, passed=True)
     solve(root / "lessons", SECOND)
     build = "from hatchling.build import build_wheel; import sys; print(build_wheel(sys.argv[1]))"

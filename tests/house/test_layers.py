@@ -54,7 +54,7 @@ HOMES = {
     "lightning": {"integrations"},
     "pytorch_lightning": {"integrations"},
     "pytest": {"integrations"},
-    "IPython": {"integrations"},
+    "IPython": {"integrations", "course"},  # a lesson as a notebook shows its pictures there
 }
 
 

@@ -17,5 +17,7 @@ def label_arms() -> dict[str, Arm]:
 
 
 def hand_arms() -> dict[str, Arm]:
-    """Without labels: the arms of `compare`, and every control in which no language model teaches."""
-    return {**new_hand_arms(), **{name: Arm(name, weight=1.0, control=name) for name in CONTROLS}}
+    """Without labels: the arms of `compare`, and every control; the built-in n-gram reads along in one of them."""
+    options = {"fused_readings": {"decoding": "ngram"}}
+    controls = {name: Arm(name, weight=1.0, control=name, options=options.get(name, {})) for name in CONTROLS}
+    return {**new_hand_arms(), **controls}

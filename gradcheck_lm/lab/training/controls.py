@@ -15,6 +15,7 @@ from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.htr.ctc import greedy_decode
 from gradcheck_lm.htr.ctc_loss import ctc_losses
 from gradcheck_lm.lab.machine.devices import sent
+from gradcheck_lm.lab.measuring.decoding import make_decoding
 from gradcheck_lm.penalties import Penalty, PenaltyOutput
 
 
@@ -130,7 +131,7 @@ def make_control(name: str, charset: Charset, *, seed: int = 0, **options: Any) 
     """Make a control by name.
 
     Args:
-        options: `decoding` of "fused_readings".
+        options: `decoding` of "fused_readings", or the name of an n-gram to make it of.
     Raises:
         ArgumentError: no such control, or "fused_readings" without a decoding.
     """
@@ -138,6 +139,8 @@ def make_control(name: str, charset: Charset, *, seed: int = 0, **options: Any) 
         raise ArgumentError(f"there is no control {name!r}; choose one of {', '.join(map(repr, CONTROLS))}")
     if name == FusedReadings.name and options.get("decoding") is None:
         raise ArgumentError("fused_readings needs decoding=, an n-gram's beam: see make_decoding")
+    if isinstance(options.get("decoding"), str):
+        options["decoding"] = make_decoding(options["decoding"], charset)
     return CONTROLS[name](charset, seed=seed, **options)
 
 
