@@ -22,11 +22,11 @@ if TYPE_CHECKING:
         assert_gradient_flows,
         attribute,
         compare_gradients,
-        diagnose,
         diagnose_step,
         record,
         record_steps,
     )
+    from gradcheck_lm.flow.diagnose import diagnose  # of flow itself a type checker takes the module of that name
 
 __version__ = "0.1.0"
 

@@ -19,7 +19,7 @@ NAME = "gradcheck_lm"
 
 
 def install_line(extra: str = "", *, again: bool = False) -> str:
-    """What to type for this package with an extra: "pip install '/work/gradcheck_lm[draw]'".
+    """What to type for this package with an extra: "pip install '/home/me/gradcheck_lm[draw]'".
 
     Args:
         extra: one of pyproject.toml's; "" for the package alone.

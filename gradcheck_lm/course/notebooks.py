@@ -43,8 +43,8 @@ def notebook_of(lesson: Lesson, language: str) -> dict[str, Any]:
     cells.text(f"# {head}\n\n{run}")
     cells.code(f"""try:
     import gradcheck_lm
-except ImportError:
-    %pip install -q "gradcheck_lm[lab]"
+except ImportError as error:
+    raise ImportError("gradcheck_lm is not installed here, with its extra lab: docs/index.md says how") from error
 from gradcheck_lm.course.cells import {", ".join(_SHOWN)}, start
 
 __file__ = start("{lesson.name}", "{language}")""")

@@ -39,8 +39,8 @@ def came_from(monkeypatch: pytest.MonkeyPatch) -> object:
 @pytest.mark.parametrize(
     ("origin", "line"),
     [
-        ({"url": "file:///work/a%20b", "dir_info": {"editable": True}}, "pip install -e '/work/a b[draw]'"),
-        ({"url": "file:///work/here", "dir_info": {}}, "pip install '/work/here[draw]'"),
+        ({"url": "file:///srv/a%20b", "dir_info": {"editable": True}}, "pip install -e '/srv/a b[draw]'"),
+        ({"url": "file:///srv/here", "dir_info": {}}, "pip install '/srv/here[draw]'"),
         (
             {"url": "file:///dist/gradcheck_lm-0.2.0-py3-none-any.whl", "archive_info": {}},
             "pip install 'gradcheck_lm[draw] @ file:///dist/gradcheck_lm-0.2.0-py3-none-any.whl'",
@@ -60,9 +60,9 @@ def test_an_extra_comes_from_where_the_package_came(came_from: object, origin: o
 
 
 def test_the_package_itself_and_its_files_anew(came_from: object) -> None:
-    came_from({"url": "file:///work/here", "dir_info": {}})
-    assert install_line() == "pip install /work/here"
-    assert install_line(again=True) == "pip install --force-reinstall --no-deps /work/here"
+    came_from({"url": "file:///srv/here", "dir_info": {}})
+    assert install_line() == "pip install /srv/here"
+    assert install_line(again=True) == "pip install --force-reinstall --no-deps /srv/here"
 
 
 def test_a_checkout_that_is_not_installed_names_itself(monkeypatch: pytest.MonkeyPatch) -> None:

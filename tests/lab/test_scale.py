@@ -234,7 +234,7 @@ def test_a_state_of_adapt_does_not_grow_with_the_lines(tmp_path: Path) -> None:
             progress=lambda _: None,
         )  # fmt: skip
         sizes.add((tmp_path / f"out-{count}" / "state" / "state.safetensors").stat().st_size)
-    assert len(sizes) == 1
+    assert max(sizes) - min(sizes) < 64, sizes  # the digits of its figures; a line would be more
 
 
 # ---------------------------------------------------------------------- more than fits

@@ -74,7 +74,7 @@ def _read(path: Path) -> Bug | None:
     text = path.read_text(encoding="utf-8")
     head = dict(re.findall(r"^# (expected|thread|after|options): (.*)$", text, re.MULTILINE))
     threads = head.get("thread", "") or next((at for case, at in _CASES.items() if case in head.get("after", "")), "")
-    kinds = tuple(dict.fromkeys(_KIND.get(path.stem, head["expected"]).split()))
+    kinds = tuple(dict.fromkeys(str(_KIND.get(path.stem, head["expected"])).split()))
     if not _ISSUE.search(threads) or not set(kinds) <= set(KINDS) or "options" in head:
         return None
     if "__file__" in text:  # it needs files beside it, so it cannot be pasted

@@ -28,7 +28,7 @@ def warn_of_ignored_gradient(evidence: Evidence, chain: Chain) -> None:
             if not isinstance(node, torch.autograd.function.BackwardCFunction) or _is_number(node):
                 continue
             function: Any = getattr(type(node), "_forward_cls", None)
-            code = getattr(inspect.unwrap(getattr(function, "backward", None)), "__code__", None)
+            code = getattr(inspect.unwrap(function.backward), "__code__", None) if function is not None else None
             if code is not None and frame_kind(code) == _USERS and _ignores(code):
                 name = f"autograd.{function.__name__}"
                 site = Site(code, _last_return(code), None, 0)

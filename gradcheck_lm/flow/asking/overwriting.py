@@ -26,7 +26,7 @@ def overwriting(scene: Scene) -> Draft:
     """The finding on "modified by an inplace operation"."""
     recording = scene.recording
     stale = _stale(scene)
-    reader = next((call for node in stale if (call := scene.call_of(node)) is not None), None)
+    reader = next((made for node in stale if (made := scene.call_of(node)) is not None), None)
     if stale and reader is None and (written := _stepped_since(scene, stale)) is not None:
         carrier = _carrier(scene)
         if carrier is not None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 
 import torch
+from torch.nn.parameter import UninitializedTensorMixin  # type: ignore[attr-defined]
 
 from gradcheck_lm.flow.operations.names import words
 from gradcheck_lm.flow.stepping.ledger import NOWHERE, Change
@@ -57,6 +58,8 @@ class Shadows:
 
     def written(self, tensor: torch.Tensor, index: int | None, place: Callable[[], int]) -> None:
         """A line is about to write into a tensor without a graph; index: its account, where it has one."""
+        if isinstance(tensor, UninitializedTensorMixin):
+            return  # it has no shape yet
         if tensor.shape not in self._shapes or self._updates >= _UPDATES or not tensor.is_floating_point():
             return
         kept = tensor if index is None else self.log.accounts[index].tensor  # `leaf.data` lives for a moment only

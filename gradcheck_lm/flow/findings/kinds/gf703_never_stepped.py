@@ -88,9 +88,9 @@ KIND = Kind(
             "condition_unmet",
             Text(
                 "backward() at {line} gave a gradient to {parameters} {count} times, and step() of {optimizer}, which "
-                "holds them, stands under a condition that was never met: {condition}",
+                "holds them, stands under a condition that was never met ({condition}).",
                 "{line} の backward() は {parameters} に {count} 回勾配を与えましたが、それを持つ {optimizer} の "
-                "step() は一度も成り立たなかった条件の下にあります: {condition}",
+                "step() は一度も成り立たなかった条件({condition})の下にあります。",
             ),
             (
                 Text(

@@ -140,7 +140,7 @@ KIND = Kind(
             Text(
                 "{module} is loaded from itself: what comes from it and what it already holds are the same tensors, "
                 "and nothing changes.",
-                "{module} に読み込まれるのは {module} 自身です。読み込むものと持っているものは同じテンソルなので、"
+                "{module} に読み込まれるのはそれ自身です。読み込むものと持っているものは同じテンソルなので、"
                 "何も変わりません。",
             ),
             (
