@@ -117,6 +117,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("checkout")
     for name in ("gradcheck_lm", "tests/zoo"):
         shutil.copytree(ROOT / name, place / name, ignore=shutil.ignore_patterns("__pycache__", "*.gguf"))
+    shutil.copy(ROOT / "pyproject.toml", place)  # the pages of notebooks ask it for the source's address
     (place / "gradcheck_lm" / "flow" / "findings" / "kinds" / "gf999_lost_in_the_post.py").write_text(
         KIND_FILE, encoding="utf-8"
     )
