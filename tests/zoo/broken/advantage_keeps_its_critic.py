@@ -13,8 +13,6 @@ def loss():
     values = critic(states).squeeze(1)
     advantages = returns - values
     ratio = (torch.distributions.Normal(policy(states), 1.0).log_prob(actions).sum(1) - before).exp()
-    surrogate = torch.min(
-        ratio * advantages,  # <- trained_or_frozen_by_mistake
-        ratio.clamp(0.8, 1.2) * advantages,
-    )
-    return -surrogate.mean() + 0.5 * (returns - values).square().mean()
+    plain = ratio * advantages  # <- trained_or_frozen_by_mistake
+    clipped = ratio.clamp(0.8, 1.2) * advantages
+    return -torch.min(plain, clipped).mean() + 0.5 * (returns - values).square().mean()
