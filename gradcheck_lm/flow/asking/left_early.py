@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import ast
 import dis
-import linecache
 import re
 from functools import cache
 from types import CodeType
 
 from gradcheck_lm.flow.asking.evidence import Evidence
 from gradcheck_lm.flow.watching.sites import Site
+from gradcheck_lm.flow.watching.source import Function, first_line, tree_of
 
 _ONE_OF_SEVERAL = re.compile(r"^(.*?\b)\d+\b")  # up to the number in a list of modules: head.layers.2.weight
 
@@ -34,23 +34,17 @@ def loop_left_early(evidence: Evidence, place: int) -> Site | None:
 @cache
 def _way_out(code: CodeType) -> int | None:
     """The line of a return or break that stands in a loop's body under no condition; None where there is none."""
-    try:
-        tree = ast.parse("".join(linecache.getlines(code.co_filename)))
-    except (SyntaxError, ValueError):
-        return None
-    for function in ast.walk(tree):
-        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef) and _is_of(function, code):
+    for function in ast.walk(tree_of(code.co_filename)):
+        if isinstance(function, Function) and (function.name, first_line(function)) == (
+            code.co_name,
+            code.co_firstlineno,
+        ):
             for loop in ast.walk(function):
                 if isinstance(loop, ast.For | ast.While):
                     for statement in loop.body[1:] or loop.body:
                         if isinstance(statement, ast.Return | ast.Break):
                             return statement.lineno
     return None
-
-
-def _is_of(function: ast.FunctionDef | ast.AsyncFunctionDef, code: CodeType) -> bool:
-    first = min([function.lineno, *(decorator.lineno for decorator in function.decorator_list)])
-    return function.name == code.co_name and first == code.co_firstlineno
 
 
 def _site_at(code: CodeType, line: int) -> Site | None:

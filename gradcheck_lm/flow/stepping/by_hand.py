@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import functools
-import linecache
 import weakref
 from collections.abc import Callable, Mapping
 from types import FrameType
@@ -18,6 +17,7 @@ from gradcheck_lm.flow.stepping.accounts import gradient_of
 from gradcheck_lm.flow.stepping.ledger import NOWHERE, Change, Mode
 from gradcheck_lm.flow.stepping.log import Log
 from gradcheck_lm.flow.watching.sites import line_of
+from gradcheck_lm.flow.watching.source import tree_of
 
 _ALIKE = 0.99  # cosine between what is added to a weight and its gradient
 _SIGNS = {"add_": 1.0, "__iadd__": 1.0, "sub_": -1.0, "__isub__": -1.0}
@@ -108,11 +108,7 @@ def _module_of(frame: FrameType | None) -> torch.nn.Module | None:
 @functools.cache
 def _says_mode(file: str, line: int, name: str) -> str:
     """Is the call at a line given a mode: "meant" (a constant), "yes", "no", or "" where that is open."""
-    try:
-        tree = ast.parse("".join(linecache.getlines(file)))
-    except (SyntaxError, ValueError):
-        return ""
-    for node in ast.walk(tree):
+    for node in ast.walk(tree_of(file)):
         if not isinstance(node, ast.Call) or not node.lineno <= line <= (node.end_lineno or node.lineno):
             continue
         called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")

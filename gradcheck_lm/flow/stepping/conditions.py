@@ -4,10 +4,11 @@ frame to ask."""
 from __future__ import annotations
 
 import ast
-import linecache
 from dataclasses import dataclass
 
+from gradcheck_lm.flow.stepping.text import line_in
 from gradcheck_lm.flow.watching.sites import Place
+from gradcheck_lm.flow.watching.source import function_at, tree_of
 
 
 @dataclass(frozen=True)
@@ -25,18 +26,13 @@ def condition_of_step(file: str, optimizer: str) -> Condition | None:
         optimizer: its name there, as in `optimizer.step()`, `self.optimizer.step()` or `scaler.step(optimizer)`; ""
             where it is not known: any that is called an optimizer.
     """
-    lines = linecache.getlines(file)
-    try:
-        tree = ast.parse("".join(lines))
-    except (SyntaxError, ValueError):
-        return None
+    tree = tree_of(file)
     found = [around for call, around in _calls(tree) if _steps(call, optimizer)]
     if not found or any(around is None for around in found):
         return None
     first = found[0]
     assert first is not None
-    place = Place(file, first.lineno, _function_around(tree, first.lineno), lines[first.lineno - 1].strip(), None)
-    return Condition(place, ast.unparse(first.test))
+    return Condition(line_in(file, first, function_at(tree, first.lineno)), ast.unparse(first.test))
 
 
 def _calls(tree: ast.AST) -> list[tuple[ast.Call, ast.If | None]]:
@@ -68,12 +64,3 @@ def _steps(call: ast.Call, optimizer: str) -> bool:
 
 def _name(node: ast.AST) -> str:
     return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
-
-
-def _function_around(tree: ast.AST, line: int) -> str:
-    around = [
-        node
-        for node in ast.walk(tree)
-        if isinstance(node, ast.FunctionDef) and node.lineno <= line <= (node.end_lineno or 0)
-    ]
-    return max(around, key=lambda node: node.lineno).name if around else ""

@@ -15,8 +15,9 @@ import torch
 from gradcheck_lm.flow.findings.paths import at
 from gradcheck_lm.flow.stepping.ledger import Copying
 from gradcheck_lm.flow.stepping.log import Log
-from gradcheck_lm.flow.stepping.text import Function, bodies, line_in, parsed, reached, walk
+from gradcheck_lm.flow.stepping.text import bodies, line_in, reached, walk
 from gradcheck_lm.flow.watching.sites import Place, frame_kind
+from gradcheck_lm.flow.watching.source import Function, tree_of
 
 _USER = 2  # of frame_kind
 _DEEPEST = 60  # frames above a step that are looked at
@@ -43,7 +44,7 @@ class Alias:
 def loaded_from_itself(file: str, ran: frozenset[int]) -> tuple[tuple[Place, str], ...]:
     """Lines that copy a module into itself, and how it is written; in what ran of a file or is called from there."""
     found = []
-    for function, statements in reached(parsed(file, *_WORDS), ran):
+    for function, statements in reached(tree_of(file, *_WORDS), ran):
         for node in walk(statements):
             pair = _loaded(node) or _zipped(node)
             if pair is not None and ast.unparse(pair[0]) == ast.unparse(pair[1]):
@@ -54,7 +55,7 @@ def loaded_from_itself(file: str, ran: frozenset[int]) -> tuple[tuple[Place, str
 @functools.cache
 def aliases(file: str) -> tuple[Alias, ...]:
     """Lines such as `self.target = self.online`, where another line loads the one from the other."""
-    tree = parsed(file, *_WORDS)
+    tree = tree_of(file, *_WORDS)
     loads = {tuple(map(ast.unparse, pair)): node for node in ast.walk(tree) if (pair := _loaded(node))}
     asked = {frozenset(map(ast.unparse, pair)) for node in ast.walk(tree) if (pair := _compared(node))}
     found = []

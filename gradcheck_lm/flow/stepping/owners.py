@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import linecache
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import CodeType, FunctionType
@@ -12,7 +11,9 @@ from typing import Any
 import torch
 
 from gradcheck_lm.flow.gradients.subjects import unwrapped
+from gradcheck_lm.flow.stepping.text import line_in
 from gradcheck_lm.flow.watching.sites import Place
+from gradcheck_lm.flow.watching.source import function_at, tree_of
 
 _INTO = ("append", "insert", "extend", "add", "update", "setdefault")  # methods that put something into a container
 
@@ -122,11 +123,11 @@ def container_place(holder: torch.nn.Module, attribute: str) -> Place | None:
         code = next((value.__code__ for value in vars(kind).values() if isinstance(value, FunctionType)), None)
         if code is None:
             continue
-        lines = linecache.getlines(code.co_filename)
+        tree = tree_of(code.co_filename)
         best = next(
             (
                 found
-                for definition in ast.walk(_parsed(lines))
+                for definition in ast.walk(tree)
                 if isinstance(definition, ast.ClassDef)
                 and definition.lineno <= code.co_firstlineno <= (definition.end_lineno or 0)
                 and definition.name == kind.__name__
@@ -135,16 +136,8 @@ def container_place(holder: torch.nn.Module, attribute: str) -> Place | None:
             None,
         )
         if best is not None:
-            function = _function_of(_parsed(lines), best.lineno)
-            return Place(code.co_filename, best.lineno, function, lines[best.lineno - 1].strip(), None)
+            return line_in(code.co_filename, best, function_at(tree, best.lineno))
     return None
-
-
-def _parsed(lines: list[str]) -> ast.AST:
-    try:
-        return ast.parse("".join(lines))
-    except (SyntaxError, ValueError):
-        return ast.Module([], [])
 
 
 def _filling(tree: ast.AST, attribute: str) -> ast.stmt | ast.expr | None:
@@ -167,21 +160,11 @@ def _is_attribute(node: ast.AST, name: str) -> bool:
     return isinstance(node, ast.Attribute) and node.attr == name and isinstance(node.value, ast.Name)
 
 
-def _function_of(tree: ast.AST, line: int) -> str:
-    inside = [
-        node
-        for node in ast.walk(tree)
-        if isinstance(node, ast.FunctionDef) and node.lineno <= line <= (node.end_lineno or 0)
-    ]
-    return inside[-1].name if inside else ""
-
-
 def constructor_place(kind: str, code: CodeType | None, name: str = "") -> Place | None:
     """Where a file calls an optimizer's class: the one line that does, or the one whose result has the `name`."""
     if code is None or code.co_filename.startswith("<"):
         return None
-    lines = linecache.getlines(code.co_filename)
-    tree = _parsed(lines)
+    tree = tree_of(code.co_filename)
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and _called(node) == kind]
     named = [
         node.value
@@ -191,20 +174,17 @@ def constructor_place(kind: str, code: CodeType | None, name: str = "") -> Place
     calls = [call for call in calls if call in named] or calls
     if len(calls) != 1:
         return None
-    line = calls[0].lineno
-    return Place(code.co_filename, line, _function_of(tree, line), lines[line - 1].strip(), None)
+    return line_in(code.co_filename, calls[0], function_at(tree, calls[0].lineno))
 
 
 def assignment_place(attribute: str, files: Iterable[str]) -> Place | None:
     """The first line of these files that sets an attribute of this name on something."""
     for file in files:
-        lines = linecache.getlines(file)
-        tree = _parsed(lines)
+        tree = tree_of(file)
         for node in ast.walk(tree):
             targets = node.targets if isinstance(node, ast.Assign) else ()
             if any(isinstance(target, ast.Attribute) and target.attr == attribute for target in targets):
-                line = node.lineno  # type: ignore[attr-defined]
-                return Place(file, line, _function_of(tree, line), lines[line - 1].strip(), None)
+                return line_in(file, node, function_at(tree, node.lineno))  # type: ignore[attr-defined]
     return None
 
 

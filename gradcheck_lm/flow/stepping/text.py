@@ -3,26 +3,15 @@
 from __future__ import annotations
 
 import ast
-import functools
 import linecache
 from collections.abc import Iterator
 from typing import Any
 
 from gradcheck_lm.flow.watching.sites import Place
+from gradcheck_lm.flow.watching.source import Function, first_line
 
-Function = ast.FunctionDef | ast.AsyncFunctionDef
 _DEFINED = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 _BEGUN_BY_TORCH = ("__init__", "forward", "__call__")  # of a class whose name is mentioned
-
-
-@functools.cache
-def parsed(file: str, *words: str) -> ast.Module:
-    """The tree of a file; an empty one where it cannot be read, or none of these words stands in it."""
-    text = "".join(linecache.getlines(file))
-    try:
-        return ast.parse(text) if any(word in text for word in words) else ast.Module([], [])
-    except (SyntaxError, ValueError):
-        return ast.Module([], [])
 
 
 def walk(statements: list[ast.stmt]) -> Iterator[ast.AST]:
@@ -62,7 +51,7 @@ def reached(tree: ast.Module, ran: frozenset[int]) -> list[tuple[str, list[ast.s
     names = _mentioned(list(walk(tree.body)))
     while True:
         new = [
-            one for one in functions if _first_line(one) in ran or one.name in names or begun.get(id(one), "") in names
+            one for one in functions if first_line(one) in ran or one.name in names or begun.get(id(one), "") in names
         ]
         if not new:
             return found
@@ -75,10 +64,6 @@ def reached(tree: ast.Module, ran: frozenset[int]) -> list[tuple[str, list[ast.s
 def line_in(file: str, node: Any, function: str) -> Place:
     """The line on which something stands."""
     return Place(file, node.lineno, function, linecache.getline(file, node.lineno).strip(), None)
-
-
-def _first_line(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
-    return min([node.lineno, *(one.lineno for one in node.decorator_list)])
 
 
 def _mentioned(nodes: list[ast.AST]) -> set[str]:

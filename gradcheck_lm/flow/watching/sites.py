@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 import torch
 
+from gradcheck_lm.flow.watching.source import tree_of
+
 _HIDDEN, _LIBRARY, _USER = 0, 1, 2
 _PACKAGE = os.path.abspath(__file__).rsplit(os.sep, 3)[0]
 _TORCH = os.path.dirname(os.path.abspath(torch.__file__)) + os.sep
@@ -226,10 +228,7 @@ _SWITCHES = ("no_grad", "inference_mode", "set_grad_enabled")
 
 def enclosing_switch(code: CodeType, line: int) -> int | None:
     """The line of the innermost `with torch.no_grad()` (or its like) around `line`, or of such a decorator."""
-    try:
-        tree = ast.parse("".join(linecache.getlines(code.co_filename)))
-    except (SyntaxError, ValueError):
-        return None
+    tree = tree_of(code.co_filename)
     best: int | None = None
     for node in ast.walk(tree):
         if not isinstance(node, ast.With | ast.AsyncWith) or not node.lineno <= line <= (node.end_lineno or 0):

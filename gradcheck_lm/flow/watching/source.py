@@ -1,0 +1,40 @@
+"""A program's source as a tree: for what a frame does not tell, and for what did not run."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import linecache
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def tree_of(file: str, *words: str) -> ast.Module:
+    """The tree of a file, or of a notebook's cell; an empty one where there is no source.
+
+    Args:
+        words: it is empty also where none of these stands in it.
+    """
+    text = "".join(linecache.getlines(file))
+    return _parsed(text) if not words or any(word in text for word in words) else ast.Module([], [])
+
+
+@functools.lru_cache(maxsize=64)  # by the text: a file may have been written anew
+def _parsed(text: str) -> ast.Module:
+    try:
+        return ast.parse(text)
+    except (SyntaxError, ValueError):
+        return ast.Module([], [])
+
+
+def function_at(tree: ast.AST, line: int) -> str:
+    """The name of the innermost function around a line; "" where there is none."""
+    around = [
+        node for node in ast.walk(tree) if isinstance(node, Function) and node.lineno <= line <= (node.end_lineno or 0)
+    ]
+    return max(around, key=lambda node: node.lineno).name if around else ""
+
+
+def first_line(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Where a function begins for its code object: at its first decorator."""
+    return min([function.lineno, *(decorator.lineno for decorator in function.decorator_list)])
