@@ -6,18 +6,16 @@ from collections.abc import Iterator
 
 from gradcheck_lm.flow.asking.drafts import Chain, Draft
 from gradcheck_lm.flow.asking.evidence import Evidence
-from gradcheck_lm.flow.operations.names import words
+from gradcheck_lm.flow.operations.names import LOSSES, words
 from gradcheck_lm.flow.tracing.sums import Addend, addends_of, fallback_name
 from gradcheck_lm.flow.watching.recorder import Recorder
 from gradcheck_lm.flow.watching.sites import Site, line_of
 from gradcheck_lm.flow.watching.tape import OPEN, Call, Recording
 
 # a number that is added otherwise may be a constant of a formula: an entropy, a normaliser, a decay of what is frozen
-_LOSSES = words(
+_LOSSES = LOSSES | words(
     """
-    cross_entropy nll_loss mse_loss l1_loss smooth_l1_loss huber_loss kl_div binary_cross_entropy
-    binary_cross_entropy_with_logits ctc_loss cosine_embedding_loss triplet_margin_loss margin_ranking_loss
-    hinge_embedding_loss multilabel_margin_loss multilabel_soft_margin_loss soft_margin_loss poisson_nll_loss
+    ctc_loss cosine_embedding_loss triplet_margin_loss margin_ranking_loss hinge_embedding_loss multilabel_margin_loss
     gaussian_nll_loss multi_margin_loss
     """
 )

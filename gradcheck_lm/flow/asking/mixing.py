@@ -10,17 +10,11 @@ from gradcheck_lm.flow.asking.drafts import Chain, Draft
 from gradcheck_lm.flow.asking.evidence import Evidence
 from gradcheck_lm.flow.asking.scene import where
 from gradcheck_lm.flow.gradients.nodes import walk_nodes
-from gradcheck_lm.flow.operations.names import words
+from gradcheck_lm.flow.operations.names import LOSSES, MULTIPLICATIONS, words
 from gradcheck_lm.flow.watching.sites import line_of
 from gradcheck_lm.flow.watching.tape import Call, Recording
 
-_LOSSES = words(
-    """
-    cross_entropy nll_loss mse_loss l1_loss smooth_l1_loss huber_loss kl_div binary_cross_entropy
-    binary_cross_entropy_with_logits multilabel_soft_margin_loss soft_margin_loss poisson_nll_loss
-    """
-)
-_PRODUCTS = words("mul mul_ multiply __mul__ __rmul__ sub __sub__ __rsub__ rsub gather")
+_PRODUCTS = MULTIPLICATIONS | words("sub __sub__ __rsub__ rsub gather")
 _ELEMENTWISE = words("log neg clamp clamp_min clamp_max clip add __add__ __radd__ float to contiguous clone")
 _LAYERS = words("linear addmm matmul __matmul__ mm")
 _CUTS_ANEW = words("view reshape view_as reshape_as")
@@ -79,7 +73,7 @@ class _Rows:
         self.losses = [
             (index, shape[0])
             for index, call in enumerate(recording.calls)
-            if call.operation.name in _LOSSES
+            if call.operation.name in LOSSES
             and call.inputs
             and call.inputs[0] >= 0
             and 1 <= len(shape := recording.tokens[call.inputs[0]].shape) <= 2
@@ -148,7 +142,7 @@ def _meets_targets(recording: Recording, call: Call) -> bool:
         if not waiting.intersection(later.inputs):
             continue
         name = later.operation.name
-        if name in _LOSSES or name == "gather":
+        if name in LOSSES or name == "gather":
             return True
         others = [recording.tokens[token] for token in later.inputs if token >= 0 and token not in waiting]
         held = any(not other.requires_grad and other.shape == shape for other in others)

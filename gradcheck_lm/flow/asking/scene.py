@@ -79,12 +79,12 @@ def entry(recording: Recording, index: int) -> Site | None:
 
     None where the call stands in no module, or where a module around it keeps values with a history itself.
     """
-    module, site = recording.calls[index].module, None
-    while module >= 0:
+    site = None
+    for module, called_at in recording.around(recording.calls[index].module):
         kept = recording.modules[module][0]()
         if kept is not None and any(_has_history(value) for value in vars(kept).values()):
             return None
-        module, site = recording.called.get(module, (-1, site))
+        site = called_at
     return site
 
 

@@ -7,12 +7,11 @@ from collections.abc import Callable
 
 from gradcheck_lm.flow.asking.drafts import Chain, Draft
 from gradcheck_lm.flow.asking.evidence import Evidence
-from gradcheck_lm.flow.operations.names import words
+from gradcheck_lm.flow.operations.names import MULTIPLICATIONS, words
 from gradcheck_lm.flow.watching.recorder import Recorder
 from gradcheck_lm.flow.watching.sites import expression_at, line_of
 from gradcheck_lm.flow.watching.tape import Call, Recording
 
-_PRODUCTS = words("mul mul_ __mul__ __rmul__ multiply")
 # what keeps one number a sample: the ratio of two policies is made of their log-probabilities so
 _SAME = words(
     """
@@ -43,7 +42,7 @@ def may_train_the_critic(recorder: Recorder) -> bool:
 def _products(recording: Recording) -> list[int]:
     found = []
     for index, call in enumerate(recording.calls):
-        if call.operation.name not in _PRODUCTS or not call.live or len(call.inputs) != 2:
+        if call.operation.name not in MULTIPLICATIONS or not call.live or len(call.inputs) != 2:
             continue
         if not all(token >= 0 and recording.tokens[token].requires_grad for token in call.inputs):
             continue

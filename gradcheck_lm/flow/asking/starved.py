@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
 
 from gradcheck_lm.flow.asking.drafts import Chain, Draft, line_key
 from gradcheck_lm.flow.asking.evidence import Evidence
@@ -152,22 +152,11 @@ def _thrown_away(evidence: Evidence, place: int) -> int | None:
 
 def _dropped_at(evidence: Evidence, index: int) -> Site | None:
     """Where a module was called of which nothing leads to the loss: its caller makes nothing of what it gives."""
-    calls, called = evidence.recording.calls, evidence.recording.called
-    leading = {call.module for call in calls if any(token in evidence.ways.tokens for token in call.outputs)}
-    used = {around for module in leading for around in _around(called, module)}
-    site, module = None, calls[index].module
-    while module >= 0 and module not in used:
-        module, site = called.get(module, (-1, site))
-    return site
-
-
-def _around(called: Mapping[int, tuple[int, Site | None]], module: int) -> list[int]:
-    """A module and those that it runs in."""
-    found: list[int] = []
-    while module >= 0 and module not in found:
-        found.append(module)
-        module = called.get(module, (-1, None))[0]
-    return found
+    recording = evidence.recording
+    leading = {call.module for call in recording.calls if any(token in evidence.ways.tokens for token in call.outputs)}
+    used = {module for inner in leading for module, _ in recording.around(inner)}
+    dropped = itertools.takewhile(lambda one: one[0] not in used, recording.around(recording.calls[index].module))
+    return next((site for _, site in reversed(list(dropped))), None)
 
 
 def _maker(evidence: Evidence, token: int) -> int:

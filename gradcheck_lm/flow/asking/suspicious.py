@@ -9,7 +9,7 @@ import torch
 from gradcheck_lm.flow.asking.drafts import Chain, Draft
 from gradcheck_lm.flow.asking.evidence import Evidence
 from gradcheck_lm.flow.asking.scene import where
-from gradcheck_lm.flow.operations.names import words
+from gradcheck_lm.flow.operations.names import MULTIPLICATIONS, words
 from gradcheck_lm.flow.watching.sites import line_of
 from gradcheck_lm.flow.watching.tape import Call, Recording
 
@@ -55,7 +55,6 @@ _NO_LOGS = (
     )
 )
 _WANTS_LOGS = words("nll_loss kl_div ctc_loss")
-_PRODUCTS = words("mul __mul__ __rmul__ multiply")
 _EACH = words(
     """
     mse_loss l1_loss smooth_l1_loss huber_loss kl_div poisson_nll_loss soft_margin_loss binary_cross_entropy
@@ -92,7 +91,7 @@ def is_suspicious(recording: Recording) -> bool:
 def _all_pairs(recording: Recording, readers: dict[int, list[int]], index: int, call: Call) -> Draft | None:
     """A column against a row: each prediction is held against each target."""
     of_torch = call.operation.name in _BY_PAIRS
-    weighs = call.operation.name in _PRODUCTS
+    weighs = call.operation.name in MULTIPLICATIONS
     if not of_torch and not weighs and call.operation.name not in _SUBTRACTIONS:
         return None
     operands = [token for token in call.inputs[:2] if token >= 0]

@@ -14,6 +14,15 @@ from gradcheck_lm.flow.operations.derivatives import (
     words,
 )
 
+MULTIPLICATIONS = words("mul mul_ __mul__ __rmul__ multiply")
+# of a prediction and what it is held against, element by element or class by class
+LOSSES = words(
+    """
+    cross_entropy nll_loss mse_loss l1_loss smooth_l1_loss huber_loss kl_div binary_cross_entropy
+    binary_cross_entropy_with_logits multilabel_soft_margin_loss soft_margin_loss poisson_nll_loss
+    """
+)
+
 # Facts about a tensor, not about its values: nothing flows through them.
 _METADATA = words(
     """

@@ -17,6 +17,7 @@ from gradcheck_lm.flow.stepping.ledger import NOWHERE, Loading
 from gradcheck_lm.flow.stepping.loads import Aliases
 from gradcheck_lm.flow.stepping.log import Log
 from gradcheck_lm.flow.stepping.modes import Modes
+from gradcheck_lm.flow.stepping.moves import is_uniform
 from gradcheck_lm.flow.stepping.ranks import Ranks
 from gradcheck_lm.flow.stepping.wraps import Wraps
 from gradcheck_lm.flow.watching.sites import line_of
@@ -115,8 +116,7 @@ class Modules:
             for two in outputs - embeddings:
                 if one.shape == two.shape and one.dtype == two.dtype and one.device == two.device:
                     pair = self.log.accounts.of(one).index, self.log.accounts.of(two).index
-                    first = one.detach().flatten()[:1]
-                    if pair not in self.ties and torch.equal(one, two) and not bool((one.detach() == first).all()):
+                    if pair not in self.ties and torch.equal(one, two) and not is_uniform(one):
                         self.ties.append(pair)
 
     # ------------------------------------------------------------------ replaced

@@ -52,6 +52,11 @@ def unchanged(tensor: torch.Tensor, before: torch.Tensor | None) -> bool:
     return alike(now, before)
 
 
+def is_uniform(tensor: torch.Tensor) -> bool:
+    """Whether all its numbers are the same, as a bias of zeros: equal to another's by chance."""
+    return tensor.numel() < 2 or bool((tensor.detach() == tensor.detach().flatten()[0]).all())
+
+
 def alike(one: torch.Tensor | None, two: torch.Tensor | None) -> bool:
     """Whether two fingerprints are the same, as far as they can be held against each other."""
     if one is None or two is None or one.device != two.device:

@@ -8,6 +8,7 @@ from types import CodeType
 
 import torch
 
+from gradcheck_lm.flow.stepping.accounts import Account
 from gradcheck_lm.flow.stepping.births import Births
 from gradcheck_lm.flow.stepping.conditions import condition_of_step
 from gradcheck_lm.flow.stepping.freezing import Freezing
@@ -15,7 +16,7 @@ from gradcheck_lm.flow.stepping.ledger import NOWHERE, Backward, Clearing, Event
 from gradcheck_lm.flow.stepping.loads import copyings
 from gradcheck_lm.flow.stepping.log import Log
 from gradcheck_lm.flow.stepping.modules import Modules
-from gradcheck_lm.flow.stepping.moves import alike
+from gradcheck_lm.flow.stepping.moves import alike, is_uniform
 from gradcheck_lm.flow.stepping.owners import Owner, Owners, assignment_place, constructor_place, container_place
 from gradcheck_lm.flow.stepping.rows import Row
 from gradcheck_lm.flow.stepping.turns import Held, Turns, rates_of
@@ -83,10 +84,10 @@ class Summary:
     def _copies(self, parameters: Sequence[Parameter]) -> Iterator[tuple[int, int]]:
         """Leaves that no optimizer holds, each with one that is held and had the same values when first seen."""
         accounts = self.log.accounts
-        held = [one for one in accounts if parameters[one.index].held_by and _is_telling(one.first)]
+        held = [one for one in accounts if parameters[one.index].held_by and _tells(one)]
         for account in accounts:
             parameter = parameters[account.index]
-            if parameter.held_by or not parameter.requires_grad or not _is_telling(account.first):
+            if parameter.held_by or not parameter.requires_grad or not _tells(account):
                 continue
             for other in held:
                 if parameters[other.index].shape == parameter.shape and alike(account.first, other.first):
@@ -259,6 +260,6 @@ def _unstepped(ledger: Ledger, backwards: Mapping[int, Backward]) -> list[Row]:
     return rows
 
 
-def _is_telling(values: torch.Tensor | None) -> bool:
-    """Whether a tensor of such values is no other's by chance: zeros and ones are."""
-    return values is not None and values.numel() > 1 and not bool((values == values.flatten()[0]).all())
+def _tells(account: Account) -> bool:
+    """Whether equal numbers say that one was copied from the other."""
+    return account.first is not None and not is_uniform(account.first)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bisect
 import itertools
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import CodeType
 from typing import Any
@@ -112,6 +112,15 @@ class Recording:
         self.start = SEQUENCE() if SEQUENCE is not None else 0
         self.stamp = f"gradcheck_lm.{next(_serial)}"
         self.arguments = Arguments()
+
+    def around(self, module: int) -> Iterator[tuple[int, Site | None]]:
+        """A module and those that it ran in, the innermost first, each with the line that called it last."""
+        seen: set[int] = set()
+        while module >= 0 and module not in seen:
+            seen.add(module)
+            caller, site = self.called.get(module, (-1, None))
+            yield module, site
+            module = caller
 
     def call_of(self, node: Any) -> int | None:
         """The call during which an autograd node was made, None for one from before this step."""
