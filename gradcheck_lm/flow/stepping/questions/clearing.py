@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator
 
 from gradcheck_lm.flow.stepping.drafts import Draft, Reading, few
 from gradcheck_lm.flow.stepping.ledger import NOWHERE, Backward, Clearing, Step
-from gradcheck_lm.flow.stepping.questions import mixing
+from gradcheck_lm.flow.stepping.questions import anothers_loss
 
 
 def ask(reading: Reading) -> list[Draft]:
     """not_cleared and cleared_early."""
-    return [*_not_cleared(reading), *mixing.ask(reading), *_in_a_closure(reading), *_cleared_early(reading)]
+    return [*_not_cleared(reading), *anothers_loss.ask(reading), *_in_a_closure(reading), *_cleared_early(reading)]
 
 
 # ---------------------------------------------------------------------- not cleared

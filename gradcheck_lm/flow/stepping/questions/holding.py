@@ -10,13 +10,12 @@ from gradcheck_lm.flow.stepping.ledger import NOWHERE, Backward, Parameter
 
 def ask(reading: Reading) -> list[Draft]:
     """stale, then not_held: a tensor whose stead another one took is told once."""
-    if anew := _anew(reading):
-        return anew
     if not any(not step.skipped for step in reading.steps):
         return []  # who holds what matters when somebody steps
     unheld = _unheld(reading)
     drafts, told = _stale(reading, unheld)
-    return [*drafts, *_not_held(reading, [index for index in unheld if index not in told])]
+    left = [index for index in unheld if index not in told]
+    return [*drafts, *_anew(reading), *_not_held(reading, left)]
 
 
 def _unheld(reading: Reading) -> list[int]:
