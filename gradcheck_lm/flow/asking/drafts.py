@@ -10,7 +10,7 @@ from gradcheck_lm.flow.findings.registry import KINDS
 from gradcheck_lm.flow.gradients.deaths import Death
 from gradcheck_lm.flow.operations.names import kind_of_cut
 from gradcheck_lm.flow.tracing.graph import Cut, Dataflow, Distances
-from gradcheck_lm.flow.watching.sites import Site, enclosing_switch, frame_kind, line_of, place_of, position
+from gradcheck_lm.flow.watching.sites import Site, enclosing_switch, frame_kind, is_users, line_of, place_of, position
 from gradcheck_lm.flow.watching.tape import IN_CHECKPOINT, IN_FUNCTION, Call, Recording, Switch
 
 _ORDER = {kind: place for place, kind in enumerate(KINDS)}
@@ -211,10 +211,10 @@ def switch_place(switch: Switch, site: Site | None) -> tuple[str, int] | None:
         return None
     decorated = switch.decorated
     # a library's decorator is told only where the program is a library itself, with no line of a user around it
-    if decorated is not None and frame_kind(decorated) in (2, frame_kind(switch.site.code)):
+    if decorated is not None and (is_users(decorated) or frame_kind(decorated) == frame_kind(switch.site.code)):
         return decorated.co_filename, decorated.co_firstlineno
     if switch.inference:  # no event tells where it began: look around the lines that led here
         for code, instruction in switch.stack:
-            if frame_kind(code) == 2 and (line := enclosing_switch(code, position(code, instruction)[0])) is not None:
+            if is_users(code) and (line := enclosing_switch(code, position(code, instruction)[0])) is not None:
                 return code.co_filename, line
     return line_of(switch.site)

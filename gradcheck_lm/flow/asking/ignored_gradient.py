@@ -14,9 +14,7 @@ from gradcheck_lm.flow.asking.drafts import Chain, Draft
 from gradcheck_lm.flow.asking.evidence import Evidence
 from gradcheck_lm.flow.asking.unread_arguments import looks_at
 from gradcheck_lm.flow.gradients.nodes import walk_nodes
-from gradcheck_lm.flow.watching.sites import Site, frame_kind
-
-_USERS = 2
+from gradcheck_lm.flow.watching.sites import Site, is_users
 
 
 def warn_of_ignored_gradient(evidence: Evidence, chain: Chain) -> None:
@@ -29,7 +27,7 @@ def warn_of_ignored_gradient(evidence: Evidence, chain: Chain) -> None:
                 continue
             function: Any = getattr(type(node), "_forward_cls", None)
             code = getattr(inspect.unwrap(function.backward), "__code__", None) if function is not None else None
-            if code is not None and frame_kind(code) == _USERS and _ignores(code):
+            if code is not None and is_users(code) and _ignores(code):
                 name = f"autograd.{function.__name__}"
                 site = Site(code, _last_return(code), None, 0)
                 values = {"function": function.__name__, "gradient": code.co_varnames[1]}

@@ -34,11 +34,9 @@ def loop_left_early(evidence: Evidence, place: int) -> Site | None:
 @cache
 def _way_out(code: CodeType) -> int | None:
     """The line of a return or break that stands in a loop's body under no condition; None where there is none."""
+    begins = code.co_name, code.co_firstlineno
     for function in ast.walk(tree_of(code.co_filename)):
-        if isinstance(function, Function) and (function.name, first_line(function)) == (
-            code.co_name,
-            code.co_firstlineno,
-        ):
+        if isinstance(function, Function) and (function.name, first_line(function)) == begins:
             for loop in ast.walk(function):
                 if isinstance(loop, ast.For | ast.While):
                     for statement in loop.body[1:] or loop.body:

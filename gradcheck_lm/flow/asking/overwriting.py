@@ -28,11 +28,10 @@ def overwriting(scene: Scene) -> Draft:
     stale = _stale(scene)
     reader = next((made for node in stale if (made := scene.call_of(node)) is not None), None)
     if stale and reader is None and (written := _stepped_since(scene, stale)) is not None:
-        carrier = _carrier(scene)
-        if carrier is not None:
-            values = {"step": written.title, "line": where(written.site)}
-            site = entry(recording, carrier)
-            return Draft("changed_in_place", carrier, "certain", site=site, cause="graph_kept", values=values)
+        if carriers := scene.carriers(recording.start):
+            first, values = min(carriers), {"step": written.title, "line": where(written.site)}
+            site = entry(recording, first)
+            return Draft("changed_in_place", first, "certain", site=site, cause="graph_kept", values=values)
         return Draft(
             "changed_in_place", None, "certain",
             site=written.site, op=written.title, cause="weights_stepped_unread",
@@ -74,19 +73,6 @@ def _stepped_since(scene: Scene, stale: list[Any]) -> Written | None:
     following = (before for node in stale for before, _ in node.next_functions)
     leaves = {id(leaf) for node in following if (leaf := getattr(node, "variable", None)) is not None}
     return next((written for written in reversed(scene.written) if leaves & written.leaves), None)
-
-
-def _carrier(scene: Scene) -> int | None:
-    """The first call of the recording that reads a value whose graph is older: a state, a sample kept."""
-    found = []
-    for node in scene.nodes:
-        call = scene.call_of(node)
-        following = [before for before, _ in node.next_functions if before is not None]
-        if call is not None and any(
-            not hasattr(before, "variable") and before._sequence_nr() < scene.recording.start for before in following
-        ):
-            found.append(call)
-    return min(found, default=None)
 
 
 def _read_by(recording: Recording, reader: int) -> dict[str, str]:

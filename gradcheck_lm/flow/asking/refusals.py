@@ -12,7 +12,7 @@ from gradcheck_lm.flow.asking.scene import Passed as Passed
 from gradcheck_lm.flow.asking.scene import Scene as Scene
 from gradcheck_lm.flow.asking.scene import Written as Written
 from gradcheck_lm.flow.asking.scene import entry, where
-from gradcheck_lm.flow.watching.sites import Site, frame_kind
+from gradcheck_lm.flow.watching.sites import Site, is_users
 
 
 def refusal(scene: Scene) -> list[Draft]:
@@ -33,7 +33,7 @@ def raised_at(error: BaseException) -> Site | None:
     """The innermost line of the user that an error came through."""
     found = None
     for code, instruction in _frames(error):
-        if frame_kind(code) == 2:
+        if is_users(code):
             found = Site(code, instruction, None, 0)
     return found
 
@@ -54,16 +54,7 @@ def _second_time(scene: Scene) -> list[Draft]:
     if last is None:
         return [Draft("graph_used_up", None, "certain", site=scene.site or raised_at(scene.error), op="backward")]
     values = {"line": where(last.site)}
-    fresh = [node for node in scene.nodes if node._sequence_nr() >= last.sequence and not hasattr(node, "variable")]
-    carriers = [
-        call
-        for node in fresh
-        if any(
-            following is not None and not hasattr(following, "variable") and following._sequence_nr() < last.sequence
-            for following, _ in node.next_functions
-        )
-        and (call := scene.call_of(node)) is not None
-    ]
+    carriers = scene.carriers(last.sequence)
     if not carriers:
         site, op = scene.site or raised_at(scene.error), "torch.Tensor.backward"
         return [Draft("graph_used_up", None, "certain", site=site, op=op, cause="twice", values=values)]

@@ -61,6 +61,23 @@ class Scene:
         """The recorded call that made a node."""
         return self.recording.call_of(node)
 
+    def carriers(self, since: int) -> list[int]:
+        """The calls that read a value whose graph is older: a state, a sample kept.
+
+        Args:
+            since: autograd's count of nodes; what has a smaller number is older.
+        """
+        found = []
+        for node in self.nodes:
+            call = self.call_of(node)
+            older = any(
+                before is not None and not hasattr(before, "variable") and before._sequence_nr() < since
+                for before, _ in node.next_functions
+            )
+            if older and call is not None and node._sequence_nr() >= since:
+                found.append(call)
+        return found
+
     def failing(self) -> int | None:
         """The call whose backward step failed, where that is known."""
         return next((call for node in self.unfinished if (call := self.call_of(node)) is not None), None)

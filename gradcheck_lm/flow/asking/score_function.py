@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
+from functools import cache
+from types import CodeType
 
 from gradcheck_lm.flow.asking.drafts import Chain, Draft
 from gradcheck_lm.flow.asking.evidence import Evidence
@@ -20,6 +22,7 @@ _SAME = words(
     """
 )
 _LAYERS = words("linear addmm matmul __matmul__ mm bmm conv1d conv2d conv3d lstm gru rnn_tanh rnn_relu")
+_NAME = "log_prob"
 _MOST = 60  # calls that are walked back from one factor
 
 
@@ -40,7 +43,9 @@ def may_train_the_critic(recorder: Recorder) -> bool:
 
 
 def _products(recording: Recording) -> list[int]:
-    found = []
+    found: list[int] = []
+    if not any(map(_is_log_prob, recording.calls)):
+        return found
     for index, call in enumerate(recording.calls):
         if call.operation.name not in MULTIPLICATIONS or not call.live or len(call.inputs) != 2:
             continue
@@ -77,11 +82,14 @@ def _leads_back(recording: Recording, token: int, through: frozenset[str], found
 
 def _is_log_prob(call: Call) -> bool:
     """An operation inside a distribution's log_prob: its site is the line of the program that calls that."""
-    if call.site is None:
-        return False
-    expression = expression_at(call.site.code, call.site.instruction)
+    return call.site is not None and _NAME in call.site.code.co_names and _calls_log_prob(*call.site[:2])
+
+
+@cache
+def _calls_log_prob(code: CodeType, instruction: int) -> bool:
+    expression = expression_at(code, instruction)
     return (
         isinstance(expression, ast.Call)
         and isinstance(expression.func, ast.Attribute)
-        and expression.func.attr == "log_prob"
+        and expression.func.attr == _NAME
     )

@@ -9,7 +9,7 @@ from gradcheck_lm.flow.asking.drafts import Chain, Draft
 from gradcheck_lm.flow.asking.evidence import Evidence
 from gradcheck_lm.flow.asking.unread_arguments import MASK, looks_at
 from gradcheck_lm.flow.operations.names import words
-from gradcheck_lm.flow.watching.sites import Site, frame_kind
+from gradcheck_lm.flow.watching.sites import Site, is_users
 from gradcheck_lm.flow.watching.tape import Recording
 
 _LABELS = re.compile(
@@ -38,7 +38,7 @@ def warn_of_unread(evidence: Evidence, chain: Chain) -> None:
         code, name = argument.code, argument.name
         if argument.elsewhere and code not in attentions:
             continue  # its loss may be what is masked
-        if code not in asked or frame_kind(code) != 2 or code.co_name in _NOT_ASKED or name.startswith("_"):
+        if code not in asked or not is_users(code) or code.co_name in _NOT_ASKED or name.startswith("_"):
             continue
         cause = _cause(code, name)
         if cause is not None:

@@ -16,10 +16,9 @@ from gradcheck_lm.flow.findings.paths import at
 from gradcheck_lm.flow.stepping.ledger import Copying
 from gradcheck_lm.flow.stepping.log import Log
 from gradcheck_lm.flow.stepping.text import bodies, line_in, reached, walk
-from gradcheck_lm.flow.watching.sites import Place, frame_kind
+from gradcheck_lm.flow.watching.sites import Place, is_users
 from gradcheck_lm.flow.watching.source import Function, tree_of
 
-_USER = 2  # of frame_kind
 _DEEPEST = 60  # frames above a step that are looked at
 _MOST = 400  # variables of one of them
 _END = 1 << 30  # a line after all others
@@ -74,7 +73,7 @@ def copyings(log: Log, found: Aliases, add: Callable[[Place], int]) -> Iterator[
     """What the text of the files says whose lines were met, and what has come true of it."""
     ran: dict[str, set[int]] = {}
     for site in log.sites:
-        if frame_kind(site.code) == _USER:
+        if is_users(site.code):
             ran.setdefault(site.code.co_filename, set()).add(site.code.co_firstlineno)
     for alias in found.found:
         yield Copying(
@@ -95,13 +94,13 @@ class Aliases:
 
     def look(self, frame: FrameType | None) -> None:
         """While a step begins: the functions that led to it, their variables, and what these have of attributes."""
-        files = {site.code.co_filename for site in self.log.sites if frame_kind(site.code) == _USER}
+        files = {site.code.co_filename for site in self.log.sites if is_users(site.code)}
         if len(self.found) == sum(len(aliases(file)) for file in files):
             return  # mostly 0: no frame's variables are touched without need
         for _ in range(_DEEPEST):
             if frame is None:
                 return
-            if frame_kind(frame.f_code) == _USER and len(frame.f_locals) <= _MOST:
+            if is_users(frame.f_code) and len(frame.f_locals) <= _MOST:
                 for one in aliases(frame.f_code.co_filename):
                     if one.lines[0] <= frame.f_code.co_firstlineno <= one.lines[1]:
                         self._ask(one, {**frame.f_globals, **frame.f_locals})
@@ -118,7 +117,7 @@ class Aliases:
         """Those in the text of a class."""
         if kind not in self._kinds:
             code = next((value.__code__ for value in vars(kind).values() if isinstance(value, FunctionType)), None)
-            own = code is not None and frame_kind(code) == _USER
+            own = code is not None and is_users(code)
             found = aliases(code.co_filename) if code is not None and own else ()
             self._kinds[kind] = tuple(one for one in found if one.kind == kind.__name__)
         return self._kinds[kind]

@@ -48,6 +48,11 @@ class Place:
 _kinds: dict[str, int] = {}
 
 
+def is_users(code: CodeType) -> bool:
+    """Whether code is the program's own: no library's, not torch's, not ours."""
+    return frame_kind(code) == _USER
+
+
 def frame_kind(code: CodeType) -> int:
     """0 torch, this package or the interpreter's own; 1 an installed library; 2 the user's."""
     file = code.co_filename
