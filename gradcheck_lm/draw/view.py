@@ -289,7 +289,8 @@ def _notes(notes: tuple[str, ...], language: str) -> tuple[str, ...]:
 
 def _optimizers(ledger: Ledger) -> Iterator[OptimizerView]:
     for index, holder in enumerate(ledger.holders):
-        turns, skipped = ledger.steps(index), sum(turn.skipped for turn in ledger.steps(index))
+        turns = ledger.steps(index)
+        skipped = sum(turn.skipped for turn in turns)
         yield OptimizerView(
             name=holder.name,
             kind=holder.kind,
