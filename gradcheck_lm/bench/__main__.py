@@ -131,6 +131,22 @@ def train(
     typer.echo(str(page))
 
 
+@app.command(name="char-lines")
+@friendly
+def char_lines(
+    lm: Annotated[str, typer.Option(help="Language model: 'char', 'smollm2', a folder or a .gguf file.")] = "char",
+    text: Annotated[
+        list[str] | None,
+        typer.Option(help="A text source or file; may be repeated. Default: the three of the package."),
+    ] = None,
+) -> None:
+    """Nats per character of a language model on held-out and on trained text, by source and length."""
+    quiet_libraries()
+    from gradcheck_lm.bench.char_lines import measure
+
+    typer.echo(measure(lm, *([text] if text else [])))
+
+
 @app.command()
 @friendly
 def opening(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import torch
@@ -9,7 +10,7 @@ import torch
 from gradcheck_lm.flow.asking.drafts import Chain, Draft
 from gradcheck_lm.flow.asking.evidence import Evidence
 from gradcheck_lm.flow.gradients.deaths import Death
-from gradcheck_lm.flow.operations.names import words
+from gradcheck_lm.flow.operations.names import MULTIPLICATIONS, words
 from gradcheck_lm.flow.watching.sites import line_of
 
 _PRODUCTS = words(
@@ -33,14 +34,16 @@ def explain_deaths(evidence: Evidence, chain: Chain) -> None:
                 term=strand.name if told_of else None,
                 tensor=evidence.subjects.names[place],
                 severity="note" if _is_gentle(evidence, death, place) and not strand.is_dead else "error",
-                cause=_why_zero(evidence, place, made_zero),
+                cause=_why_zero(evidence, death, place, made_zero),
             )
 
 
-def _why_zero(evidence: Evidence, place: int, made_zero: int | None) -> str:
+def _why_zero(evidence: Evidence, death: Death, place: int, made_zero: int | None) -> str:
     """The cause, where it is not told by the operation."""
     if place in evidence.without_samples:
         return "no_samples"
+    if _is_weighed_zero(evidence, death):
+        return "weight_zero"
     return "" if made_zero is None else "zero_factor"
 
 
@@ -97,7 +100,18 @@ def _is_gentle(evidence: Evidence, death: Death, place: int) -> bool:
     """No fault: a shift whose gradients cancel, a factor that is zero still and learns, nothing to learn from."""
     if death.gentle or death.state != "zero":
         return death.gentle
-    return place in evidence.without_samples or _starts_at_zero(evidence, death, place)
+    no_fault = place in evidence.without_samples or _is_weighed_zero(evidence, death)
+    return no_fault or _starts_at_zero(evidence, death, place)
+
+
+def _is_weighed_zero(evidence: Evidence, death: Death) -> bool:
+    """A term, one number, times a number of the program's that is 0: switched off, or not switched on yet."""
+    if death.call is None or death.state != "zero":
+        return False
+    call, tokens = evidence.recording.calls[death.call], evidence.recording.tokens
+    if call.operation.name not in MULTIPLICATIONS or len(call.inputs) != 1:
+        return False
+    return all(math.prod(tokens[token].shape) == 1 for token in (*call.inputs, *call.outputs))
 
 
 def _starts_at_zero(evidence: Evidence, death: Death, place: int) -> bool:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import functools
+import sys
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import FrameType
 from typing import Any
 
 import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
+from gradcheck_lm.flow.scripts.phases import is_one_to_come
+
 Optimizer = torch.optim.Optimizer
+_ENOUGH = 50  # steps of one optimizer, while another has not stepped twice, or is to come
 _ENOUGH_WITHOUT = 10  # steps of one optimizer, while another has not been given any gradient
 
 
@@ -22,7 +27,9 @@ class Player:
 
     reference: weakref.ref[Optimizer]
     number: int
+    line: int = 0  # of the script, on which it was made; 0 where that was not seen
     steps: int = 0  # since the watching began, or began again
+    seen: bool = False  # it has stepped as often as was asked
 
 
 class Players:
@@ -36,6 +43,8 @@ class Players:
     def __init__(self, before: Callable[[Optimizer, bool], None], after: Callable[[Optimizer], None]) -> None:
         self._before, self._after = before, after
         self._players: list[Player] = []
+        self.file = ""  # the script's
+        self._waited = 0  # steps, for another one to be made
 
     @contextmanager
     def watched(self) -> Iterator[None]:
@@ -45,7 +54,7 @@ class Players:
         @functools.wraps(original)
         def noted(optimizer: Optimizer, *args: Any, **kwargs: Any) -> None:
             original(optimizer, *args, **kwargs)
-            self._of(optimizer)
+            self._of(optimizer).line = _line_in(self.file, sys._getframe(1))
 
         torch.optim.Optimizer.__init__ = noted  # type: ignore[method-assign, assignment]
         hooks = [register_optimizer_step_pre_hook(self._begins), register_optimizer_step_post_hook(self._ends)]
@@ -64,29 +73,42 @@ class Players:
         """Which of the script's optimizers it is."""
         return self._of(optimizer).number
 
-    def have_stepped(self, times: int, *, at_most: int) -> bool:
-        """Whether all that are waited for have stepped so often.
+    def have_stepped(self, times: int, *, variables: Mapping[str, Any]) -> bool:
+        """Whether all that are waited for have stepped so often, and no other one is to come within some steps.
 
         Args:
-            at_most: so many steps of another one are waited.
+            variables: the script's own, by which its text is understood.
         """
         waited = self.waited_for()
         steps = [self._of(one).steps for one in waited]
-        return bool(steps) and (min(steps) >= times or max(steps) >= at_most)
+        if waited and min(steps) < times and max(steps) < _ENOUGH:
+            return False
+        if not self._players:
+            return False
+        for player in self._players:
+            player.seen = True
+        self._waited += 1
+        made = [one.line for one in self._players]
+        return self._waited > _ENOUGH or not (self.file and is_one_to_come(self.file, made, variables))
+
+    def waits_for_one_to_come(self) -> bool:
+        """Whether all that there are were seen, and the script's text has another one."""
+        return self._waited > 0 and not self.waited_for()
 
     def waited_for(self) -> list[Optimizer]:
-        """All but those whose tensors have been given no gradient while another one has stepped often.
+        """All but those that were seen, and those that have been given no gradient while another one has stepped often.
 
         A target network may have an optimizer of its own, which nobody calls.
         """
-        alive = self.alive()
+        alive = [one for one in self.alive() if not self._of(one).seen]
         often = max((self._of(one).steps for one in alive), default=0) >= _ENOUGH_WITHOUT
         return [one for one in alive if not often or self._of(one).steps or _has_gradient(one)]
 
     def start_again(self) -> None:
         """Count steps from here."""
         for player in self._players:
-            player.steps = 0
+            player.steps, player.seen = 0, False
+        self._waited = 0
 
     def _of(self, optimizer: Optimizer) -> Player:
         for player in self._players:
@@ -101,6 +123,12 @@ class Players:
     def _ends(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         self._of(optimizer).steps += 1
         self._after(optimizer)
+
+
+def _line_in(file: str, frame: FrameType | None) -> int:
+    while frame is not None and frame.f_code.co_filename != file:
+        frame = frame.f_back
+    return 0 if frame is None else frame.f_lineno
 
 
 def _has_gradient(optimizer: Optimizer) -> bool:

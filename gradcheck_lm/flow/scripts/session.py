@@ -27,7 +27,6 @@ from gradcheck_lm.flow.watching.sites import Site, find_site
 UNTIL = ("two-steps", "backward", "end", "refused")
 _LOOKS = 20  # so many backward passes are diagnosed at most
 _PER_TURN = 2  # of one line with backward(), between two steps: micro-batches are alike
-_ENOUGH_STEPS = 50  # of one optimizer, while another has not stepped twice
 _LONG = 50_000  # calls, after which a recording starts again though not all optimizers have stepped
 
 
@@ -156,7 +155,8 @@ class Session:
                 return None
         elif len(self.book) or self._turn or len(self.aside) >= 2 or not all(one.is_leaf for one in started.inputs):
             return None
-        if self._total >= _LOOKS or self._looks[started.place] >= _PER_TURN:
+        known = started.place in self._seen and self.players.waits_for_one_to_come()
+        if known or self._total >= _LOOKS or self._looks[started.place] >= _PER_TURN:
             return None
         self._total += 1
         self._looks[started.place] += 1
@@ -246,7 +246,7 @@ class Session:
         self._guarded(lambda: self._stepped_by(optimizer))
         if self.steps is not None:
             self._guarded(self.steps.after_step)
-        if self.until in ("two-steps", "end") and self.players.have_stepped(2, at_most=_ENOUGH_STEPS):
+        if self.until in ("two-steps", "end") and self.players.have_stepped(2, variables=self.main):
             self._guarded(self._close_turn)
             self._leave()
 

@@ -55,18 +55,31 @@ def loaded_from_itself(file: str, ran: frozenset[int]) -> tuple[tuple[Place, str
 def aliases(file: str) -> tuple[Alias, ...]:
     """Lines such as `self.target = self.online`, where another line loads the one from the other."""
     tree = tree_of(file, *_WORDS)
-    loads = {tuple(map(ast.unparse, pair)): node for node in ast.walk(tree) if (pair := _loaded(node))}
-    asked = {frozenset(map(ast.unparse, pair)) for node in ast.walk(tree) if (pair := _compared(node))}
+    loads = {
+        tuple(map(_of_its_owner, pair)): node for node in ast.walk(tree) if (pair := _loaded(node) or _written(node))
+    }
+    asked = {frozenset(map(ast.unparse, two)) for node in ast.walk(tree) if (two := _compared(node))}
     found = []
     for scope in (tree, *(node for node in tree.body if isinstance(node, Function | ast.ClassDef))):
         lines = (1, _END) if isinstance(scope, ast.Module) else (scope.lineno, scope.end_lineno or scope.lineno)
-        for node, function in _assigned(scope):
-            names = ast.unparse(node.targets[0]), ast.unparse(node.value)
-            if names in loads and frozenset(names) not in asked:
+        kind = scope.name if isinstance(scope, ast.ClassDef) else ""
+        for node, function, *both in _made_one(list(_assigned(scope))):
+            names = tuple(map(_of_its_owner, both))
+            into, source = map(ast.unparse, both)
+            if names in loads and frozenset((into, source)) not in asked:
                 place = line_in(file, node, function)
-                kind = scope.name if isinstance(scope, ast.ClassDef) else ""
-                found.append(Alias(place, *names, loads[names].lineno, lines, kind))  # type: ignore[attr-defined]
+                found.append(Alias(place, into, source, loads[names].lineno, lines, kind))  # type: ignore[attr-defined]
     return tuple(found)
+
+
+def _made_one(assigned: list[tuple[ast.Assign, str]]) -> Iterator[tuple[ast.Assign, str, ast.expr, ast.expr]]:
+    """(line, function, a, b) of `a = b`; and of `b = c` and `a = c` in one function, whichever is loaded."""
+    for node, function in assigned:
+        yield node, function, node.targets[0], node.value
+    for first, function in assigned:
+        for second, another in assigned:
+            if first is not second and function == another and ast.dump(first.value) == ast.dump(second.value):
+                yield second, function, second.targets[0], first.targets[0]
 
 
 def copyings(log: Log, found: Aliases, add: Callable[[Place], int]) -> Iterator[Copying]:
@@ -165,6 +178,26 @@ def _zipped(node: ast.AST) -> tuple[ast.expr, ast.expr] | None:
     while isinstance(owner, ast.Call) and isinstance(owner.func, ast.Attribute) and owner.func.attr in _LISTS:
         owner = owner.func.value
     return (owner, owner) if owner is not lists[0] and _is_plain(owner) else None  # type: ignore[return-value]
+
+
+def _written(node: ast.AST) -> tuple[ast.expr, ast.expr] | None:
+    """(a, b) of `for x, y in zip(a.parameters(), b.parameters())`, in whose body something is written into x."""
+    if not isinstance(node, ast.For) or not isinstance(node.iter, ast.Call) or _called(node.iter) != "zip":
+        return None
+    names = node.target.elts if isinstance(node.target, ast.Tuple) else []
+    owners: list[ast.expr] = [
+        one.func.value
+        for one in node.iter.args
+        if isinstance(one, ast.Call) and isinstance(one.func, ast.Attribute) and one.func.attr == "parameters"
+    ]
+    if len(owners) != 2 or len(names) != 2 or not all(map(_is_plain, owners)) or not _writes(node.body):
+        return None
+    return owners[0], owners[1]
+
+
+def _of_its_owner(node: ast.expr) -> str:
+    """`target.net` of `self.target.net` and of `agent.target.net`: what the one object calls it, the other does."""
+    return ast.unparse(node).partition(".")[2] or ast.unparse(node)
 
 
 def _writes(body: list[ast.stmt]) -> bool:

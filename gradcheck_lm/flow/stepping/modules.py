@@ -17,7 +17,7 @@ from gradcheck_lm.flow.stepping.ledger import NOWHERE, Loading
 from gradcheck_lm.flow.stepping.loads import Aliases
 from gradcheck_lm.flow.stepping.log import Log
 from gradcheck_lm.flow.stepping.modes import Modes
-from gradcheck_lm.flow.stepping.moves import is_uniform
+from gradcheck_lm.flow.stepping.moves import fingerprint, is_uniform, unchanged
 from gradcheck_lm.flow.stepping.ranks import Ranks
 from gradcheck_lm.flow.stepping.wraps import Wraps
 from gradcheck_lm.flow.watching.sites import line_of
@@ -32,7 +32,8 @@ class Modules:
         self.named: list[weakref.ref[torch.nn.Module]] = []
         self.replaced: dict[int, tuple[weakref.ref[torch.Tensor], int]] = {}  # id of what was there -> by which line
         self.modes = Modes(log)
-        self._waiting: dict[int, tuple[int, int]] = {}  # loaded and not used yet: leaf -> version, place in the events
+        # loaded and not used yet: leaf -> place in the events, version, a few of its values
+        self._waiting: dict[int, tuple[int, int, torch.Tensor | None]] = {}
         self.ranks: Ranks | None = None
         self._hooks: list[Any] = []
         self.ties: list[tuple[int, int]] = []  # an embedding and an output layer with equal numbers
@@ -196,14 +197,16 @@ class Modules:
         )
         number = len(self.log.events)
         self.log.add(event)
-        self._waiting.update({accounts.of(tensor).index: (version_of(tensor), number) for tensor in tensors})
+        self._waiting.update(
+            {accounts.of(tensor).index: (number, version_of(tensor), fingerprint(tensor)) for tensor in tensors}
+        )
 
     def _first_use(self) -> None:
         """A module runs after weights were loaded: are they still what was loaded?"""
         late: dict[int, list[int]] = {}
-        for index, (version, number) in self._waiting.items():
+        for index, (number, version, values) in self._waiting.items():
             tensor = self.log.accounts[index].tensor
-            if tensor is not None and version_of(tensor) != version:
+            if tensor is not None and (version_of(tensor) != version or _written_unseen(tensor, values)):
                 late.setdefault(number, []).append(index)
         self._waiting = {}
         for number, indices in late.items():
@@ -230,6 +233,11 @@ def has_optimizer_state(content: Any, depth: int = 3) -> bool:
     if isinstance(content.get("param_groups"), list) and content.get("state"):
         return True
     return any(has_optimizer_state(value, depth - 1) for value in list(content.values())[:50])
+
+
+def _written_unseen(tensor: torch.Tensor, values: torch.Tensor | None) -> bool:
+    """Through .data, which counts no version; a cast to another type is no writing."""
+    return values is not None and values.dtype == tensor.dtype and not unchanged(tensor, values)
 
 
 def _versions(module: torch.nn.Module) -> tuple[int, ...]:

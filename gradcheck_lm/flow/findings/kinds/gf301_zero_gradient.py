@@ -189,6 +189,24 @@ KIND = Kind(
             words("mul mul_ matmul mm bmm addmm baddbmm linear mv einsum dot __rmul__ multiply bilinear conv1d conv2d"),
         ),
         Cause(
+            "weight_zero",
+            Text(
+                "The term is multiplied by the number 0: it is switched off, or not switched on yet.",
+                "この項には数 0 が掛けられています。オフにされているか、まだオンになっていません。",
+            ),
+            (
+                Text(
+                    "a term that comes in after some steps: nothing is to be done",
+                    "何ステップか後に加わる項なら、何もしなくてよい",
+                ),
+                Text(
+                    "if it should count from the beginning: look at where the number comes from, such as an option, "
+                    "a schedule, a division of whole numbers",
+                    "最初から効くはずなら、その数の出どころ(オプション、スケジュール、整数の割り算など)を調べる",
+                ),
+            ),
+        ),
+        Cause(
             "no_samples",
             Text(
                 "What is computed with it is empty: nothing of this batch was routed here, so it has nothing to learn "

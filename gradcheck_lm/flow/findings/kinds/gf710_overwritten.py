@@ -163,19 +163,19 @@ KIND = Kind(
         Cause(
             "aliased",
             Text(
-                "{module} is loaded from {source} at {line}, and here {source} itself is put in its place: the two "
-                "are one module now, which moves with every step, and no loading changes it any more.",
-                "{module} は {line} で {source} から読み込まれますが、ここで {source} そのものに置き換えられています。"
-                "2 つは 1 つのモジュールになって step のたびに動き、読み込みはもう何も変えません。",
+                "{module} is loaded from {source} at {line}, and this line makes the two one module, which moves with "
+                "every step: no loading changes it.",
+                "{module} は {line} で {source} から読み込まれますが、この行で 2 つは同じ 1 つのモジュールになります。"
+                "それは step のたびに動き、読み込んでも何も変わりません。",
             ),
             (
                 Text(
-                    "leave this line out: load_state_dict copies the weights",
-                    "この行を消す: 重みのコピーは load_state_dict が行う",
+                    "give it a module of its own: copy.deepcopy({source})",
+                    "専用のモジュールを持たせる: copy.deepcopy({source})",
                 ),
                 Text(
-                    "for a second module of the same weights: copy.deepcopy({source})",
-                    "同じ重みの別のモジュールが必要なら copy.deepcopy({source})",
+                    "where it had one before this line, leave the line out: load_state_dict copies the weights",
+                    "この行の前に専用のモジュールがあったなら、この行を消す: 重みのコピーは load_state_dict が行う",
                 ),
             ),
         ),

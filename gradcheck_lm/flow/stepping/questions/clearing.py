@@ -35,7 +35,19 @@ def _not_cleared(reading: Reading) -> list[Draft]:
             if new and not _changed_by_hand(reading, index, earlier[0].time, new[0]):
                 own.setdefault(step.holder, []).append((step, index, old, new[0]))
                 break
-    return [_twice(reading, holder, found) for holder, found in own.items()]
+    return [
+        _twice(reading, holder, found) for holder, found in own.items() if not _is_left_over(reading, holder, found)
+    ]
+
+
+def _is_left_over(reading: Reading, holder: int, found: list[tuple[Step, int, int, int]]) -> bool:
+    """Once, at its first of several steps, what a training before it had left: the one optimizer follows the other."""
+    steps = reading.stepped(holder)
+    first = [one for one in found if steps and one[0] is steps[0]]
+    if len(steps) < 2 or len(first) < len(found):
+        return False
+    users = {user.holder for _, _, old, _ in found for user in reading.users[old]} - {holder}
+    return all(step.time < steps[0].time for one in users for step in reading.stepped(one))
 
 
 def _uses(steps: Iterable[Step]) -> Iterator[tuple[Step, int, tuple[int, ...]]]:

@@ -71,11 +71,13 @@ def _stale(reading: Reading, unheld: list[int]) -> tuple[list[Draft], set[int]]:
             for index in holder.holds
             if parameters[index].owner == "nowhere" and parameters[index].requires_grad and index not in reading.fed
         ]
-        if not idle or not unheld or not reading.stepped(number):
-            continue
         replaced = [index for index in idle if parameters[index].replaced != NOWHERE]
         heirs = [index for index in unheld if parameters[index].owner in ("module", "attribute")]
-        if replaced and heirs:
+        if not heirs and len(idle) == len(holder.holds):
+            heirs = _of_no_module(reading, replaced or idle)
+        if not idle or not heirs or not reading.stepped(number):
+            continue
+        if replaced:
             cause, place = "replaced", parameters[replaced[0]].replaced
         elif _copies(reading, idle, heirs):
             cause, place, replaced = "copied", reading.made(number), idle
@@ -88,6 +90,18 @@ def _stale(reading: Reading, unheld: list[int]) -> tuple[list[Draft], set[int]]:
         drafts.append(Draft("stale", place, cause, holder.kind, holder.made, names, values=values))
         told.update(heirs)
     return drafts, told
+
+
+def _of_no_module(reading: Reading, idle: list[int]) -> list[int]:
+    """Leaves of the shapes of these, which several losses reach and nobody holds or changes."""
+    parameters = reading.ledger.parameters
+    shapes = {parameters[index].shape for index in idle}
+    return [
+        index
+        for index, losses in reading.fed.items()
+        if len(losses) > 1 and not parameters[index].held_by and not parameters[index].changed
+        if parameters[index].owner == "nowhere" and parameters[index].shape in shapes
+    ]
 
 
 def _copies(reading: Reading, idle: list[int], heirs: list[int]) -> bool:

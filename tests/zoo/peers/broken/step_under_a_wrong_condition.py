@@ -14,7 +14,7 @@ class Engine:
         loss.backward()
 
     def step(self):
-        if self.synced:
+        if self.synced:  # <- never_stepped
             self.optimizer.step()
         self.optimizer.zero_grad()
 
@@ -22,7 +22,7 @@ class Engine:
 torch.manual_seed(0)
 x, y = torch.randn(8, 6), torch.randint(0, 3, (8,))
 model, criterion = nn.Linear(6, 3), nn.CrossEntropyLoss()
-optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)  # <- never_stepped
+optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
 engine = Engine(optimizer)
 for _ in range(3):
     engine.backward(criterion(model(x), y))
