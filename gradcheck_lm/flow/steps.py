@@ -17,12 +17,13 @@ from gradcheck_lm.flow.asking.inquiry import Inquiry
 from gradcheck_lm.flow.asking.refusals import is_refusal
 from gradcheck_lm.flow.asking.scene import Passed, Scene
 from gradcheck_lm.flow.findings.model import Diagnosis
-from gradcheck_lm.flow.findings.notes import COULD_NOT_ASK, LOSS_NOT_FINITE, NOT_HELD_YET, WATCH_MISSED
+from gradcheck_lm.flow.findings.notes import COULD_NOT_ASK, NOT_HELD_YET, WATCH_MISSED
 from gradcheck_lm.flow.gradients.nodes import reachable_leaves
 from gradcheck_lm.flow.gradients.subjects import loss_terms
 from gradcheck_lm.flow.scripts.refused import roots_of
 from gradcheck_lm.flow.scripts.session import ScriptRecorder
-from gradcheck_lm.flow.stepping.doubts import loses_gradient, quiet_diagnosis
+from gradcheck_lm.flow.stepping.doubts import loses_gradient, not_asked, quiet_diagnosis
+from gradcheck_lm.flow.stepping.final_names import final_names, free_name, renamed
 from gradcheck_lm.flow.stepping.games import Key, is_loss, players, reaching, settled
 from gradcheck_lm.flow.stepping.given import sorted_out, variables_around, variables_of
 from gradcheck_lm.flow.stepping.ledger import Backward, Ledger
@@ -51,7 +52,7 @@ class StepRun:
         self.recorder.watcher = self.watcher
         self._losses: dict[Key, Diagnosis] = {}
         self._asked: dict[Key, int] = {}
-        self._quiet: dict[Key, tuple[str, ...]] = {}  # what each loss was to be asked about
+        self._quiet: dict[Key, dict[str, int]] = {}  # what each loss was to be asked about, with its account
         self._notes: list[str] = []
         self._passed: list[Passed] = []
         self._refused: Diagnosis | None = None
@@ -97,11 +98,11 @@ class StepRun:
         notes = [*self._notes, *(WATCH_MISSED.told(failure=failure) for failure in failures)]
         notes += [] if self.watcher.ranks is None else self.watcher.ranks.notes()
         diagnoses = [] if self._refused is None else [self._refused]
-        for loss, names in self._quiet.items():
+        for loss, indices in self._quiet.items():
             asked = self._losses.get(loss)
-            quiet = quiet_diagnosis(ledger, loss, names)
+            quiet = quiet_diagnosis(ledger, loss, final_names(indices.values(), ledger))
             if asked is not None:
-                diagnoses.append(settled(asked, ledger, loss))
+                diagnoses.append(settled(renamed(asked, indices, ledger), ledger, loss))
             elif quiet is not None:
                 diagnoses.append(quiet)
         return report_of(ledger, diagnoses, notes=notes)
@@ -151,7 +152,7 @@ class StepRun:
                 try:
                     self._look_at(losses[0], loss)
                 except TraceError as error:
-                    self._notes.append(_not_asked(losses[0], error))
+                    self._notes.append(not_asked(losses[0], error))
                 except Exception as error:  # the program goes on without an answer
                     self._notes.append(COULD_NOT_ASK.told(error=f"{type(error).__name__}: {error}"))
         self._passed = [*self._passed[-3:], Passed(site, SEQUENCE() if SEQUENCE is not None else 0)]
@@ -199,7 +200,7 @@ class StepRun:
         elif again:
             self._losses.pop(key, None)  # for its players all is well
         if not again or key not in self._quiet:
-            self._quiet[key] = tuple(wrt)
+            self._quiet[key] = {name: self.watcher.log.accounts.of(tensor).index for name, tensor in wrt.items()}
 
     def _was_zero(self, key: Key) -> bool:
         """Whether this loss left zeros, NaN or infinity the time before."""
@@ -221,23 +222,17 @@ class StepRun:
             for tensor in (tensor for group in optimizer.param_groups for tensor in group["params"]):
                 owner = owners.of(tensor)
                 if owner is not None:
-                    wanted.setdefault(owner.name, tensor)
+                    wanted[free_name(owner.name, tensor, wanted)] = tensor
                 elif id(tensor) in reached:  # a learnt number of no module; what nobody uses is told as stale
                     wanted.setdefault(self.names.get(id(tensor)) or f"parameter {len(wanted)}", tensor)
         if not wanted:  # no optimizer yet, or one that holds what nobody uses
             for owner in owners.found.values():
-                if owner.owner == "module" and owner.name.rpartition(".")[2] in owner.module._parameters:
-                    wanted[owner.name] = owner.module._parameters[owner.name.rpartition(".")[2]]  # type: ignore[assignment]
+                own = owner.module._parameters.get(owner.name.rpartition(".")[2]) if owner.owner == "module" else None
+                if own is not None:
+                    wanted[free_name(owner.name, own, wanted)] = own
         if not wanted:
             raise TraceError(NOT_HELD_YET.told())
         return wanted
-
-
-def _not_asked(loss: torch.Tensor, error: TraceError) -> str:
-    """Why nothing was asked about a loss, for the reader."""
-    if not bool(torch.isfinite(loss.detach())):
-        return LOSS_NOT_FINITE.told(value=loss.item())
-    return error.args[0]  # a sentence that has more than one language keeps them
 
 
 def record_steps(*models_and_optimizers: Any, ranks: bool = False) -> StepRun:

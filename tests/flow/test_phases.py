@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from gradcheck_lm.flow.scripts.phases import is_one_to_come
+from gradcheck_lm.flow.scripts.phases import is_optimizer_to_come
 from gradcheck_lm.flow.scripts.runner import Seen, watch_script
 
 _HEAD = "import torch\nfrom torch import nn, optim\n\n"
@@ -36,7 +36,7 @@ def line_of(path: Path, text: str) -> int:
 
 
 def to_come(path: Path, *made: str) -> bool:
-    return is_one_to_come(str(path), [line_of(path, one) for one in made], {"torch": torch, "optim": torch.optim})
+    return is_optimizer_to_come(str(path), [line_of(path, one) for one in made], {"torch": torch, "optim": torch.optim})
 
 
 def test_an_optimizer_that_was_not_made_is_to_come(tmp_path: Path) -> None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import ast
-import dis
 import re
 from functools import cache
 from types import CodeType
 
 from gradcheck_lm.flow.asking.evidence import Evidence
-from gradcheck_lm.flow.watching.sites import Site
+from gradcheck_lm.flow.watching.sites import Site, site_at
 from gradcheck_lm.flow.watching.source import Function, first_line, tree_of
 
 _ONE_OF_SEVERAL = re.compile(r"^(.*?\b)\d+\b")  # up to the number in a list of modules: head.layers.2.weight
@@ -26,7 +25,7 @@ def loop_left_early(evidence: Evidence, place: int) -> Site | None:
     for call in evidence.recording.calls:
         if call.site is not None and not versions.isdisjoint(call.inputs):
             line = _way_out(call.site.code)
-            if line is not None and (site := _site_at(call.site.code, line)) is not None:
+            if line is not None and (site := site_at(call.site.code, line)) is not None:
                 return site
     return None
 
@@ -43,8 +42,3 @@ def _way_out(code: CodeType) -> int | None:
                         if isinstance(statement, ast.Return | ast.Break):
                             return statement.lineno
     return None
-
-
-def _site_at(code: CodeType, line: int) -> Site | None:
-    """The first instruction of a line."""
-    return next((Site(code, offset, None, 0) for offset, at in dis.findlinestarts(code) if at == line), None)

@@ -97,7 +97,7 @@ def entry(recording: Recording, index: int) -> Site | None:
     None where the call stands in no module, or where a module around it keeps values with a history itself.
     """
     site = None
-    for module, called_at in recording.around(recording.calls[index].module):
+    for module, called_at in recording.around(index):
         kept = recording.modules[module][0]()
         if kept is not None and any(_has_history(value) for value in vars(kept).values()):
             return None

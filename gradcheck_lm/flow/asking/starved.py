@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 
 from gradcheck_lm.flow.asking.drafts import Chain, Draft, line_key
+from gradcheck_lm.flow.asking.dropped_values import taken_out, written_over
 from gradcheck_lm.flow.asking.evidence import Evidence
 from gradcheck_lm.flow.asking.left_early import loop_left_early
 from gradcheck_lm.flow.asking.terms import Strand
@@ -78,9 +79,13 @@ def explain_unreached(evidence: Evidence, chain: Chain) -> None:
 
 
 def note_frozen(evidence: Evidence, chain: Chain) -> None:
-    """Tensors that ask for no gradient, among others that do."""
+    """Tensors that ask for no gradient, or whose module rests, among others that do."""
     for place in evidence.subjects.frozen:
         _frozen(evidence, chain, place, "note")
+    for place in evidence.subjects.resting:
+        versions, name = evidence.versions(place), evidence.subjects.names[place]
+        readers = [at for at, call in enumerate(evidence.recording.calls) if not versions.isdisjoint(call.inputs)]
+        chain.add(Cut(readers[-1], "grad_disabled"), certainty="certain", severity="note", tensor=name)
 
 
 def _frozen(evidence: Evidence, chain: Chain, place: int, severity: str, term: str | None = None) -> None:
@@ -108,6 +113,9 @@ def _constant(evidence: Evidence, chain: Chain, token: int, term: str | None, pl
     dropped: Site | None = None
     if place is not None and (end := _thrown_away(evidence, place)) is not None:
         index, dropped = end, _dropped_at(evidence, end)
+        if (cut := taken_out(evidence, end)) is not None:
+            chain.add(cut, certainty="likely", tensor=evidence.subjects.names[place])
+            return
     cause = ""
     if place is not None:
         cause = "used" if place in evidence.used else "unused"
@@ -123,6 +131,9 @@ def _constant(evidence: Evidence, chain: Chain, token: int, term: str | None, pl
     if place is not None and cause == "unused" and (left := loop_left_early(evidence, place)) is not None:
         draft = Draft("constant", None, "certain", cause="loop_left_early", op="return", site=left)
         site, cause = left, draft.cause
+    if cause == "used" and (over := written_over(evidence, index)) is not None:
+        draft = Draft("constant", None, "certain", cause="written_over", op="=", site=over)
+        site, cause = over, draft.cause
     chain.put(draft, key=("constant", *line_key(site), cause), term=term, tensor=name)
 
 
@@ -153,9 +164,13 @@ def _thrown_away(evidence: Evidence, place: int) -> int | None:
 def _dropped_at(evidence: Evidence, index: int) -> Site | None:
     """Where a module was called of which nothing leads to the loss: its caller makes nothing of what it gives."""
     recording = evidence.recording
-    leading = {call.module for call in recording.calls if any(token in evidence.ways.tokens for token in call.outputs)}
-    used = {module for inner in leading for module, _ in recording.around(inner)}
-    dropped = itertools.takewhile(lambda one: one[0] not in used, recording.around(recording.calls[index].module))
+    leading = {
+        call.module: place
+        for place, call in enumerate(recording.calls)
+        if any(token in evidence.ways.tokens for token in call.outputs)
+    }
+    used = {module for place in leading.values() for module, _ in recording.around(place)}
+    dropped = itertools.takewhile(lambda one: one[0] not in used, recording.around(index))
     return next((site for _, site in reversed(list(dropped))), None)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -18,6 +19,7 @@ class Subjects:
     roots: tuple[int, ...]  # tokens
     wanted: tuple[int, ...]  # places of those that should get a gradient
     frozen: tuple[int, ...]  # places of those that ask for none
+    resting: tuple[int, ...] = ()  # of those that a module in eval mode reads, with gradient switched off
 
     @classmethod
     def of(cls, recorder: Recorder, wrt: dict[str, torch.Tensor], *, explicit: bool) -> Subjects:
@@ -25,11 +27,41 @@ class Subjects:
         tensors = tuple(wrt.values())
         roots = tuple(_first_token(recorder, tensor) for tensor in tensors)
         asking = tuple(place for place, tensor in enumerate(tensors) if explicit or tensor.requires_grad)
-        wanted = asking or tuple(range(len(tensors)))
-        return cls(tuple(wrt), tensors, roots, wanted, tuple(p for p in range(len(tensors)) if p not in set(wanted)))
+        resting = set() if explicit else _resting(recorder, tensors, roots)
+        wanted = tuple(p for p in asking if p not in resting) or asking or tuple(range(len(tensors)))
+        left = [p for p in range(len(tensors)) if p not in set(wanted)]
+        frozen = tuple(p for p in left if p not in resting)
+        return cls(tuple(wrt), tensors, roots, wanted, frozen, tuple(p for p in left if p in resting))
 
     def __len__(self) -> int:
         return len(self.names)
+
+
+def _resting(recorder: Recorder, tensors: Sequence[torch.Tensor], roots: Sequence[int]) -> set[int]:
+    """Places of what only modules in eval mode use, and only with gradient switched off: a network for its features.
+
+    In train mode the same is a mistake, and so it is where all is in eval mode.
+    """
+    modules = [module for reference, _ in recorder.recording.modules if (module := reference()) is not None]
+    if all(module.training for module in modules) or not any(module.training for module in modules):
+        return set()
+    training: dict[int, bool] = {}
+    for module in modules:
+        for tensor in module._parameters.values():
+            if tensor is not None:
+                training[id(tensor)] = training.get(id(tensor), False) or module.training
+    quiet = {place for place, tensor in enumerate(tensors) if training.get(id(tensor)) is False}
+    places = {roots[place]: place for place in quiet}
+    used: set[int] = set()
+    for call in recorder.recording.calls:
+        met = [(token, places[token]) for token in call.inputs if token in places]
+        if met and call.operation.in_place:  # it is filled: that is no use of it
+            places.update((token, met[0][1]) for token in call.outputs)
+            continue
+        used.update(place for _, place in met)
+        if call.scope < 0:  # on, or inside what is computed again with gradient
+            quiet.difference_update(place for _, place in met)
+    return quiet & used
 
 
 def _first_token(recorder: Recorder, tensor: torch.Tensor) -> int:

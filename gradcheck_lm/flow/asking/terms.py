@@ -100,7 +100,7 @@ class Splitter:
         loss, flow, recording = self.loss, self.flow, self.recording
         if loss.root is None or loss.is_dead:
             return [loss]
-        roots = list(self.subjects.roots)
+        roots = [self.subjects.roots[place] for place in self.subjects.wanted]  # of frozen ones a term is a constant
         reached, exports = flow.descendants(roots)
         adders = number_adders(recording, loss.token, set(reached)) if exports else []
         tree = addends_of(recording, loss.token, set(reached), set())

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
-from gradcheck_lm.flow.scripts.phases import is_one_to_come
+from gradcheck_lm.flow.scripts.phases import is_optimizer_to_come, is_training_to_come, where
 
 Optimizer = torch.optim.Optimizer
 _ENOUGH = 50  # steps of one optimizer, while another has not stepped twice, or is to come
@@ -27,7 +27,7 @@ class Player:
 
     reference: weakref.ref[Optimizer]
     number: int
-    line: int = 0  # of the script, on which it was made; 0 where that was not seen
+    lines: tuple[int, ...] = ()  # of the script, by which it was made, the innermost first
     steps: int = 0  # since the watching began, or began again
     seen: bool = False  # it has stepped as often as was asked
 
@@ -44,7 +44,9 @@ class Players:
         self._before, self._after = before, after
         self._players: list[Player] = []
         self.file = ""  # the script's
-        self._waited = 0  # steps, for another one to be made
+        self._waited = 0  # steps, for another training to begin
+        self._where: tuple[int, ...] = ()  # the training that is over but for that
+        self._last: Player | None = None  # that stepped
 
     @contextmanager
     def watched(self) -> Iterator[None]:
@@ -54,7 +56,7 @@ class Players:
         @functools.wraps(original)
         def noted(optimizer: Optimizer, *args: Any, **kwargs: Any) -> None:
             original(optimizer, *args, **kwargs)
-            self._of(optimizer).line = _line_in(self.file, sys._getframe(1))
+            self._of(optimizer).lines = _lines_in(self.file, sys._getframe(1))
 
         torch.optim.Optimizer.__init__ = noted  # type: ignore[method-assign, assignment]
         hooks = [register_optimizer_step_pre_hook(self._begins), register_optimizer_step_post_hook(self._ends)]
@@ -74,22 +76,26 @@ class Players:
         return self._of(optimizer).number
 
     def have_stepped(self, times: int, *, variables: Mapping[str, Any]) -> bool:
-        """Whether all that are waited for have stepped so often, and no other one is to come within some steps.
+        """Whether all that are waited for have stepped so often, and no other training is to come within some steps.
 
         Args:
             variables: the script's own, by which its text is understood.
         """
+        lines = _lines_in(self.file, sys._getframe(1))
+        if self._waited and where(self.file, lines) != self._where:  # another training has begun
+            for player in self._players:
+                player.steps, player.seen = int(player is self._last), False
+            self._waited = 0
         waited = self.waited_for()
         steps = [self._of(one).steps for one in waited]
-        if waited and min(steps) < times and max(steps) < _ENOUGH:
-            return False
-        if not self._players:
+        if not self._players or (waited and min(steps) < times and max(steps) < _ENOUGH):
             return False
         for player in self._players:
             player.seen = True
-        self._waited += 1
-        made = [one.line for one in self._players]
-        return self._waited > _ENOUGH or not (self.file and is_one_to_come(self.file, made, variables))
+        self._waited, self._where = self._waited + 1, where(self.file, lines)
+        made = [line for one in self._players for line in one.lines]
+        to_come = is_optimizer_to_come(self.file, made, variables) or is_training_to_come(self.file, lines)
+        return self._waited > _ENOUGH or not to_come
 
     def waits_for_one_to_come(self) -> bool:
         """Whether all that there are were seen, and the script's text has another one."""
@@ -121,14 +127,19 @@ class Players:
         self._before(optimizer, any(value is not None for value in (*args[1:2], kwargs.get("closure"))))
 
     def _ends(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        self._of(optimizer).steps += 1
+        self._last = self._of(optimizer)
+        self._last.steps += 1
         self._after(optimizer)
 
 
-def _line_in(file: str, frame: FrameType | None) -> int:
-    while frame is not None and frame.f_code.co_filename != file:
+def _lines_in(file: str, frame: FrameType | None) -> tuple[int, ...]:
+    """The lines of a file that are being run, one of each function that led here, the innermost first."""
+    lines: list[int] = []
+    while frame is not None:
+        if frame.f_code.co_filename == file:
+            lines.append(frame.f_lineno)
         frame = frame.f_back
-    return 0 if frame is None else frame.f_lineno
+    return tuple(lines)
 
 
 def _has_gradient(optimizer: Optimizer) -> bool:

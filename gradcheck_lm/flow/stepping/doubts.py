@@ -6,8 +6,9 @@ import math
 
 import torch
 
+from gradcheck_lm.errors import TraceError
 from gradcheck_lm.flow.findings.model import Diagnosis, Term
-from gradcheck_lm.flow.findings.notes import READ_OFF
+from gradcheck_lm.flow.findings.notes import LOSS_NOT_FINITE, READ_OFF
 from gradcheck_lm.flow.operations.names import words
 from gradcheck_lm.flow.stepping.games import Key, is_loss
 from gradcheck_lm.flow.stepping.ledger import Ledger
@@ -63,3 +64,10 @@ def quiet_diagnosis(ledger: Ledger, loss: Key, names: tuple[str, ...]) -> Diagno
     term = Term("loss", value, True, reaches, not reaches, event.norm)
     zero = tuple(name for name in names if name not in live)
     return Diagnosis(not zero, (), {"loss": term}, (), zero, notes=(READ_OFF.told(),), wrt=names)
+
+
+def not_asked(loss: torch.Tensor, error: TraceError) -> str:
+    """Why nothing was asked about a loss, for the reader."""
+    if not bool(torch.isfinite(loss.detach())):
+        return LOSS_NOT_FINITE.told(value=loss.item())
+    return error.args[0]  # a sentence that has more than one language keeps them

@@ -10,9 +10,11 @@ import torch
 
 from gradcheck_lm.flow.stepping.accounts import version_of
 from gradcheck_lm.flow.stepping.ledger import NOWHERE, Backward, Event, FrozenFresh, Loading, Misset, Thawed
-from gradcheck_lm.flow.stepping.log import Log
+from gradcheck_lm.flow.stepping.log import Log, ran_lines
+from gradcheck_lm.flow.stepping.misspelt import attributes, misspelt_thaws
 from gradcheck_lm.flow.stepping.modules import Modules
 from gradcheck_lm.flow.stepping.owners import Owners
+from gradcheck_lm.flow.watching.sites import Place
 
 _RIGHT = "requires_grad"
 _ALIKE = 0.84  # of difflib: require_grad, requires_grads, required_grad; not retain_grad
@@ -25,16 +27,24 @@ class Freezing:
     Args:
         names: id -> name of modules and tensors, as variables of the program.
         place_of: from the name of an attribute to the line that sets it, where no hook told.
+        add: from a place to its index in the ledger.
     """
 
     def __init__(
-        self, log: Log, modules: Modules, owners: Owners, names: Mapping[int, str], place_of: Callable[[str], int]
+        self,
+        log: Log,
+        modules: Modules,
+        owners: Owners,
+        names: Mapping[int, str],
+        place_of: Callable[[str], int],
+        add: Callable[[Place], int],
     ) -> None:
         self.log = log
         self.modules = modules
         self.owners = owners
         self.names = names
         self.place_of = place_of
+        self.add = add
 
     def events(self) -> Iterator[Event]:
         """Attributes that freeze nothing, then new parts that are frozen."""
@@ -46,6 +56,7 @@ class Freezing:
                     if tensor is not None and tensor.requires_grad:
                         yield from self._of_tensor(tensor, number)
         yield from self._fresh()
+        yield from self._thaws()
 
     def _of_module(self, module: torch.nn.Module, owner: str) -> Iterator[Event]:
         for name in _lookalikes(module.__dict__):
@@ -72,6 +83,16 @@ class Freezing:
             indices = self._indices(tensors)
             if all(self.owners.of(one) is not None for one in tensors) and not loaded.intersection(indices):
                 yield FrozenFresh(self.log.time, place, tensors=indices)
+
+    def _thaws(self) -> Iterator[Event]:
+        """Where something is frozen, the lines that are to unfreeze it by an attribute which torch does not read."""
+        parameters = [tensor for root in self.owners.roots for tensor in root.parameters()]
+        if all(tensor.requires_grad for tensor in parameters):
+            return
+        for file, ran in ran_lines(self.log).items():
+            spelt = tuple(sorted(name for name in attributes(file) if name != _RIGHT and _is_alike(name)))
+            for place, name, owner in misspelt_thaws(file, ran, spelt):
+                yield Misset(self.log.time, self.add(place), name=name, owner=owner, thaws=True)
 
     def _indices(self, tensors: Sequence[torch.Tensor]) -> tuple[int, ...]:
         return tuple(self.log.accounts.of(tensor).index for tensor in tensors)
@@ -114,4 +135,8 @@ class Thawing:
 def _lookalikes(attributes: Mapping[str, object]) -> list[str]:
     """Attributes set to False whose names are requires_grad, or nearly."""
     found = [name for name, value in attributes.items() if value is False and not name.startswith("_")]
-    return [name for name in found if "grad" in name and difflib.get_close_matches(name, [_RIGHT], cutoff=_ALIKE)]
+    return [name for name in found if _is_alike(name)]
+
+
+def _is_alike(name: str) -> bool:
+    return "grad" in name and bool(difflib.get_close_matches(name, [_RIGHT], cutoff=_ALIKE))

@@ -176,12 +176,13 @@ class Mode(Event):
 
 @dataclass(frozen=True)
 class Misset(Event):
-    """An attribute that was meant to freeze something, and torch reads no such attribute."""
+    """An attribute that was meant to freeze something, or to unfreeze it, and torch reads no such attribute."""
 
     name: str = ""  # of the attribute
     of_module: bool = False  # it was set on a module; else on a tensor
     owner: str = ""
     learning: tuple[int, ...] = ()  # what learns all the same
+    thaws: bool = False  # by the text it is set to True
 
 
 @dataclass(frozen=True)
@@ -201,9 +202,11 @@ class Thawed(Event):
 
 @dataclass(frozen=True)
 class Schedule(Event):
-    """A scheduler was made that multiplies the rate by 0."""
+    """A scheduler was made that multiplies the rate by 0, or steps in the loop over batches and counts in epochs."""
 
     kind: str = ""  # its class
+    setting: str = ""  # as step_size=10: of the second
+    epochs: int = 0
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import torch
 
 from gradcheck_lm.flow.findings.paths import at
 from gradcheck_lm.flow.stepping.ledger import Copying
-from gradcheck_lm.flow.stepping.log import Log
+from gradcheck_lm.flow.stepping.log import Log, ran_lines
 from gradcheck_lm.flow.stepping.text import bodies, line_in, reached, walk
 from gradcheck_lm.flow.watching.sites import Place, is_users
 from gradcheck_lm.flow.watching.source import Function, tree_of
@@ -84,16 +84,12 @@ def _made_one(assigned: list[tuple[ast.Assign, str]]) -> Iterator[tuple[ast.Assi
 
 def copyings(log: Log, found: Aliases, add: Callable[[Place], int]) -> Iterator[Copying]:
     """What the text of the files says whose lines were met, and what has come true of it."""
-    ran: dict[str, set[int]] = {}
-    for site in log.sites:
-        if is_users(site.code):
-            ran.setdefault(site.code.co_filename, set()).add(site.code.co_firstlineno)
     for alias in found.found:
         yield Copying(
             log.time, add(alias.place), "aliased", alias.into, alias.source, at(alias.place.file, alias.loaded)
         )
-    for file, lines in ran.items():
-        for place, module in loaded_from_itself(file, frozenset(lines)):
+    for file, lines in ran_lines(log).items():
+        for place, module in loaded_from_itself(file, lines):
             yield Copying(log.time, add(place), "itself", module, module)
 
 

@@ -12,7 +12,7 @@ import torch
 
 from gradcheck_lm.flow.stepping.accounts import Accounts
 from gradcheck_lm.flow.stepping.ledger import NOWHERE, Change, Clearing, Event
-from gradcheck_lm.flow.watching.sites import Site, find_site
+from gradcheck_lm.flow.watching.sites import Site, find_site, is_users
 from gradcheck_lm.flow.watching.unseen import unseen
 
 _STEP = torch.optim.Optimizer.profile_hook_step(lambda self: None).__code__  # the frame around every step()
@@ -105,3 +105,12 @@ def step_around(frame: FrameType | None) -> torch.optim.Optimizer | None:
             return optimizer if isinstance(optimizer, torch.optim.Optimizer) else None
         frame = frame.f_back
     return None
+
+
+def ran_lines(log: Log) -> dict[str, frozenset[int]]:
+    """Of each file of the program's own the first lines of the functions that are known to have run."""
+    found: dict[str, set[int]] = {}
+    for site in log.sites:
+        if is_users(site.code):
+            found.setdefault(site.code.co_filename, set()).add(site.code.co_firstlineno)
+    return {file: frozenset(lines) for file, lines in found.items()}

@@ -64,7 +64,7 @@ class Summary:
             if (birth := self.births.of.get(account.index)) is not None:
                 parameter = replace(parameter, made=birth.place, maker=birth.maker)
             parameters.append(parameter)
-        freezing = Freezing(self.log, self.modules, self.owners, self.names, self._place_of_attribute)
+        freezing = Freezing(self.log, self.modules, self.owners, self.names, self._place_of_attribute, self._add)
         copied = copyings(self.log, self.modules.aliases, self._add)
         events = (*self.log.events, *freezing.events(), *copied, *more)
         for one, two in self.modules.ties:

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import sys
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from threading import get_ident as _thread_id
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch.nn.parameter import UninitializedTensorMixin  # type: ignore[attr-defined]
 
 from gradcheck_lm.flow.watching.sites import Site, above_module_call, find_site, find_site_in_module
+
+
+class ModuleCall(NamedTuple):
+    """One time that a module was called."""
+
+    at: int  # so many calls of operations had been recorded
+    caller: int  # the module that called it, by its place; -1 for none
+    site: Site | None
 
 
 class ModuleStack:
@@ -23,8 +31,9 @@ class ModuleStack:
         self.roots: list[weakref.ref[torch.nn.Module]] = []  # called by no other module
         self.running: list[int] = []  # places in `ran`, outermost first
         self.sites: list[Site | None] = []  # from where each running module was called
-        self.called: dict[int, tuple[int, Site | None]] = {}  # by which one (-1: by none) and from where each was last
+        self.called: dict[int, list[ModuleCall]] = {}
         self.hooks: list[Any] = []
+        self._calls: Sequence[Any] = ()
         self._places: dict[int, int] = {}  # id of a module -> its place in `ran`
         self._thread = _thread_id()
 
@@ -59,6 +68,13 @@ class ModuleStack:
         """Drop roots that nobody holds any more, and those named twice."""
         self.roots[:] = dict.fromkeys(reference for reference in self.roots if reference() is not None)
 
+    def start_again(self, calls: Sequence[Any]) -> dict[int, list[ModuleCall]]:
+        """A new recording begins, with these calls; of modules that run still it is known who called them."""
+        self._calls = calls
+        running = {place: self.called[place][-1]._replace(at=0) for place in self.running}
+        self.called = {place: [call] for place, call in running.items()}
+        return self.called
+
     def site(self, frame: FrameType | None) -> Site | None:
         """The user's line that a frame belongs to."""
         return find_site_in_module(frame, self.sites[-1]) if self.sites else find_site(frame)
@@ -73,7 +89,8 @@ class ModuleStack:
         if not self.running:
             self.roots.append(weakref.ref(module))
         site = self.site(above_module_call(sys._getframe(1)))
-        self.called[place] = self.running[-1] if self.running else -1, site
+        caller = self.running[-1] if self.running else -1
+        self.called.setdefault(place, []).append(ModuleCall(len(self._calls), caller, site))
         self.sites.append(site)
         self.running.append(place)
 

@@ -55,7 +55,8 @@ class Recorder(TorchFunctionMode):
     def start_again(self) -> None:
         """Begin a new recording: what was seen so far belongs to the graph of the step before."""
         self.modules.forget_dead()
-        self.recording = Recording(self.switches.seen, self.modules.ran, self.modules.roots, self.modules.called)
+        self.recording = Recording(self.switches.seen, self.modules.ran, self.modules.roots)
+        self.recording.called = self.modules.start_again(self.recording.calls)
         self.book = TensorBook(self.recording, self.modules.site, self.intervention)
         if self.intervention is not None:
             self.intervention.begin(self.recording)

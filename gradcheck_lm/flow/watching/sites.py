@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dis
 import linecache
 import os
 import sysconfig
@@ -164,6 +165,11 @@ def position(code: CodeType, instruction: int) -> tuple[int, int, int | None, in
                 break
             return line, end_line or line, column, end_column
     return code.co_firstlineno, code.co_firstlineno, None, None
+
+
+def site_at(code: CodeType, line: int) -> Site | None:
+    """The first instruction of a line; None where there is none."""
+    return next((Site(code, offset, None, 0) for offset, at in dis.findlinestarts(code) if at == line), None)
 
 
 def line_of(site: Site) -> tuple[str, int]:

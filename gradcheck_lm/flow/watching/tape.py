@@ -14,6 +14,7 @@ import torch
 
 from gradcheck_lm.flow.operations.names import Operation
 from gradcheck_lm.flow.watching.arguments import Arguments
+from gradcheck_lm.flow.watching.modules import ModuleCall
 from gradcheck_lm.flow.watching.sites import Site
 
 FLOATS = frozenset(
@@ -96,7 +97,6 @@ class Recording:
         switches: list[Switch],
         modules: list[tuple[weakref.ref[torch.nn.Module], str]],
         roots: list[weakref.ref[torch.nn.Module]],
-        called: dict[int, tuple[int, Site | None]] | None = None,
     ) -> None:
         self.calls: list[Call] = []
         self.tokens: list[Token] = []
@@ -105,7 +105,7 @@ class Recording:
         self.switches = switches
         self.modules = modules  # every module that ran, with its class's name
         self.roots = roots  # those that no other module called
-        self.called = {} if called is None else called  # module -> which one called it last, and from where
+        self.called: dict[int, list[ModuleCall]] = {}  # of each module its calls
         self.program: Site | None = None  # the function under diagnosis: where a plain number that it returns is placed
         self.severed: Mapping[tuple[int, int], str] = {}  # (call, input) -> kind of a cut that the tokens do not show
         self.ends: list[int] = []  # per call: how many autograd nodes this thread had made after it
@@ -113,14 +113,16 @@ class Recording:
         self.stamp = f"gradcheck_lm.{next(_serial)}"
         self.arguments = Arguments()
 
-    def around(self, module: int) -> Iterator[tuple[int, Site | None]]:
-        """A module and those that it ran in, the innermost first, each with the line that called it last."""
+    def around(self, index: int) -> Iterator[tuple[int, Site | None]]:
+        """The modules that a call ran in, the innermost first, each with the line that called it then."""
         seen: set[int] = set()
+        module = self.calls[index].module
         while module >= 0 and module not in seen:
             seen.add(module)
-            caller, site = self.called.get(module, (-1, None))
-            yield module, site
-            module = caller
+            calls = self.called.get(module, [])
+            place = bisect.bisect_right(calls, index, key=lambda one: one.at)
+            yield module, calls[place - 1].site if place else None
+            module = calls[place - 1].caller if place else -1
 
     def call_of(self, node: Any) -> int | None:
         """The call during which an autograd node was made, None for one from before this step."""

@@ -87,6 +87,20 @@ KIND = Kind(
             (_CALLED, _SAME, _BRANCH),
         ),
         Cause(
+            "written_over",
+            Text(
+                "This line gives the name another value: what was computed for it before is thrown away.",
+                "この行で同じ名前に別の値が代入され、それまでに計算したものは捨てられます。",
+            ),
+            (
+                Text(
+                    "leave this line out, or give its value a name of its own",
+                    "この行を消すか、別の名前に代入する",
+                ),
+                _BRANCH,
+            ),
+        ),
+        Cause(
             "loop_left_early",
             Text(
                 "The loop over the layers is left here in its first turn, under no condition: those behind it are "

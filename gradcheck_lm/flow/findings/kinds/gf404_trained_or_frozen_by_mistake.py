@@ -83,6 +83,21 @@ KIND = Kind(
             ),
         ),
         Cause(
+            "never_thawed",
+            Text(
+                "{name} is set on {owner}, and torch knows no such attribute: nothing is unfrozen by it.",
+                "{owner} に {name} を設定していますが、torch にその属性はありません。何も凍結解除されません。",
+            ),
+            (
+                Text(
+                    "requires_grad_(True), with an s and as a call: a misspelt call raises, a misspelt attribute does "
+                    "not",
+                    "s を付け、呼び出しとして requires_grad_(True) と書く: 呼び出しの綴り誤りはエラーになるが、"
+                    "属性ではならない",
+                ),
+            ),
+        ),
+        Cause(
             "module_attribute",
             Text(
                 "{owner} is a module, and requires_grad = False on a module sets an attribute that nothing reads: "

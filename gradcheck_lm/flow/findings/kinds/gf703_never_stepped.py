@@ -122,6 +122,25 @@ KIND = Kind(
             ),
         ),
         Cause(
+            "each_batch",
+            Text(
+                "{scheduler} is stepped here in the loop over batches, inside one of {epochs} epochs, and {setting} "
+                "fits those: counted in batches the rate is soon next to nothing.",
+                "{scheduler} は、{epochs} エポックのループの中のバッチごとのループで step されています。"
+                "{setting} はエポックを数える値に見えます。バッチで数えると、学習率はすぐにほとんど 0 になります。",
+            ),
+            (
+                Text(
+                    "step it once an epoch, behind the loop over batches",
+                    "バッチのループの後で、エポックごとに 1 回だけ step する",
+                ),
+                Text(
+                    "or give its setting in batches: epochs * len(loader)",
+                    "または設定値をバッチ数で与える: epochs * len(loader)",
+                ),
+            ),
+        ),
+        Cause(
             "factor_zero",
             Text(
                 "{scheduler} multiplies the rate by 0: from its first turn on nothing is trained, and no later turn "

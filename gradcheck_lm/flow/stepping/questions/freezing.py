@@ -20,9 +20,11 @@ def _misset(reading: Reading) -> list[Draft]:
     for event in events:
         same = [one for one in events if (one.place, one.name) == (event.place, event.name)]
         learning = {index for one in same for index in one.learning}
-        if (event.place, event.name) in drafts or not any(index in reading.fed for index in learning):
+        shows = event.thaws or any(index in reading.fed for index in learning)
+        if (event.place, event.name) in drafts or not shows:
             continue  # it does not learn in these steps: whatever was meant, nothing of it shows
         cause = "module_attribute" if event.of_module and event.name == "requires_grad" else "misspelt"
+        cause = "never_thawed" if event.thaws else cause
         owner = few(tuple(dict.fromkeys(one.owner for one in same)))
         drafts[event.place, event.name] = Draft(
             KIND, event.place, cause, event.name, event.time, reading.names(learning), "warning", "certain",

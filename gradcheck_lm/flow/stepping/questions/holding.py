@@ -65,11 +65,13 @@ def _stale(reading: Reading, unheld: list[int]) -> tuple[list[Draft], set[int]]:
     drafts: list[Draft] = []
     told: set[int] = set()
     parameters = reading.ledger.parameters
+    since = min((loss.time for index in unheld for loss in reading.fed[index]), default=0)
     for number, holder in enumerate(reading.ledger.holders):
         idle = [
             index
             for index in holder.holds
-            if parameters[index].owner == "nowhere" and parameters[index].requires_grad and index not in reading.fed
+            if parameters[index].owner == "nowhere" and parameters[index].requires_grad
+            if all(loss.time < since for loss in reading.fed.get(index, ()))
         ]
         replaced = [index for index in idle if parameters[index].replaced != NOWHERE]
         heirs = [index for index in unheld if parameters[index].owner in ("module", "attribute")]

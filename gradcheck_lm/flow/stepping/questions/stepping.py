@@ -22,17 +22,23 @@ def ask(reading: Reading) -> list[Draft]:
             draft = _without_effect(reading, number, taken) or _closure_alone(reading, number, taken)
         if draft is not None:
             found.append(draft)
-    return [*found, *_to_zero(reading)]
+    return [*found, *_schedules(reading)]
 
 
-def _to_zero(reading: Reading) -> list[Draft]:
-    """A scheduler whose factor is 0: the rate is 0 from its first turn on, and stays so."""
-    return [
-        Draft("never_stepped", event.place, "factor_zero", event.kind, event.time, (), "warning", "certain",
-              {"scheduler": event.kind})
-        for event in reading.ledger.events
-        if isinstance(event, Schedule)
-    ]  # fmt: skip
+def _schedules(reading: Reading) -> list[Draft]:
+    """Schedulers that take the rate to nothing: by a factor of 0, or by counting batches as epochs."""
+    drafts = []
+    for event in reading.ledger.events:
+        if isinstance(event, Schedule):
+            cause, certainty = ("each_batch", "likely") if event.setting else ("factor_zero", "certain")
+            values = {"scheduler": event.kind, "setting": event.setting, "epochs": str(event.epochs)}
+            values = values if event.setting else {"scheduler": event.kind}
+            drafts.append(
+                Draft(
+                    "never_stepped", event.place, cause, event.kind, event.time, (), "warning", certainty, values
+                )
+            )  # fmt: skip
+    return drafts
 
 
 def _waits(reading: Reading, number: int) -> Draft | None:
