@@ -33,6 +33,7 @@ _SAME_VALUES = words(
     mT.__get__ movedim swapaxes view_as reshape_as clone
     """
 )
+_MIXES = words("matmul __matmul__ mm bmm")  # with a factor that learns nothing: probabilities stay such
 # a loss that wants logits -> what it does to them itself -> what makes probabilities of them before
 _PROBABILITIES = words("softmax sigmoid")
 _WANTS_LOGITS = {
@@ -213,7 +214,7 @@ def _twice(recording: Recording, index: int, call: Call) -> Draft | None:
     given = recording.tokens[call.inputs[0]]
     if not given.requires_grad:  # a teacher's, smoothed once more: nothing learns from it
         return None
-    made = _made_by(recording, call.inputs[0])
+    made = _mixed_by(recording, _made_by(recording, call.inputs[0]))
     if made is not None and name == "cross_entropy" and made.operation.name in _CLIPS:
         cause, index = "relu_before", recording.calls.index(made)
     elif made is None or made.operation.name not in makers:
@@ -233,6 +234,14 @@ def _made_by(recording: Recording, token: int) -> Call | None:
             return call
         token = call.inputs[0]
     return None
+
+
+def _mixed_by(recording: Recording, made: Call | None) -> Call | None:
+    """Of a product with a constant, as of attention with one-hot labels, what the other factor was made by."""
+    if made is None or made.operation.name not in _MIXES:
+        return made
+    learnt = [token for token in made.inputs if token >= 0 and recording.tokens[token].requires_grad]
+    return _made_by(recording, learnt[0]) if len(learnt) == 1 else made
 
 
 def _readers(recording: Recording) -> dict[int, list[int]]:
