@@ -50,7 +50,10 @@ TESTS: dict[str, tuple[tuple[str, ...], ...]] = {
         ),
     ),
     "bridging": (("tests/flow/test_what_if.py",),),
-    "stepping": (_STEPS, ("tests/flow/test_stepping.py", "tests/flow/test_healthy_steps.py")),
+    "stepping": (
+        _STEPS,
+        ("tests/flow/test_stepping.py", "tests/flow/test_healthy_steps.py", "tests/flow/test_compiled.py"),
+    ),
     "scripts": (("tests/flow/test_session.py", "tests/flow/test_scripts_refused.py", "tests/flow/test_runner.py"),),
     "": (("tests/flow/test_watch.py", "tests/flow/test_stepping.py", "tests/flow/test_bad_input.py"), _ZOO),
 }
