@@ -63,7 +63,14 @@ TESTS: dict[str, tuple[tuple[str, ...], ...]] = {
         _STEPS,
         ("tests/flow/test_stepping.py", "tests/flow/test_healthy_steps.py", "tests/flow/test_compiled.py"),
     ),
-    "scripts": (("tests/flow/test_session.py", "tests/flow/test_scripts_refused.py", "tests/flow/test_runner.py"),),
+    "scripts": (
+        (
+            "tests/flow/test_session.py",
+            "tests/flow/test_scripts_errors.py",
+            "tests/flow/test_scripts_refused.py",
+            "tests/flow/test_runner.py",
+        ),
+    ),
     "": (("tests/flow/test_watch.py", "tests/flow/test_stepping.py", "tests/flow/test_bad_input.py"), _ZOO),
 }
 
