@@ -61,7 +61,12 @@ TESTS: dict[str, tuple[tuple[str, ...], ...]] = {
     "bridging": (("tests/flow/test_what_if.py",),),
     "stepping": (
         _STEPS,
-        ("tests/flow/test_stepping.py", "tests/flow/test_healthy_steps.py", "tests/flow/test_compiled.py"),
+        (
+            "tests/flow/test_stepping.py",
+            "tests/flow/test_stepping_watcher.py",
+            "tests/flow/test_healthy_steps.py",
+            "tests/flow/test_compiled.py",
+        ),
     ),
     "scripts": (
         (
@@ -71,7 +76,15 @@ TESTS: dict[str, tuple[tuple[str, ...], ...]] = {
             "tests/flow/test_runner.py",
         ),
     ),
-    "": (("tests/flow/test_watch.py", "tests/flow/test_stepping.py", "tests/flow/test_bad_input.py"), _ZOO),
+    "": (
+        (
+            "tests/flow/test_watch.py",
+            "tests/flow/test_stepping.py",
+            "tests/flow/test_stepping_watcher.py",
+            "tests/flow/test_bad_input.py",
+        ),
+        _ZOO,
+    ),
 }
 
 
