@@ -58,7 +58,7 @@ TESTS: dict[str, tuple[tuple[str, ...], ...]] = {
             "tests/flow/test_wrong_values.py",
         ),
     ),
-    "bridging": (("tests/flow/test_what_if.py",),),
+    "bridging": (("tests/flow/test_what_if.py", "tests/flow/test_bridges.py"),),
     "stepping": (
         _STEPS,
         (
