@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from body_and_head import Net
 from logged import finish_wandb, read_tensorboard
 from torch import nn
 
@@ -25,17 +26,6 @@ NAMES = {
     "gradflow/lm/norm", "gradflow/lm/share", "gradflow/update_to_weight", "gradflow/update_to_weight/body",
     "gradflow/update_to_weight/head",
 }  # fmt: skip
-
-
-class Net(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        torch.manual_seed(0)
-        self.body = nn.Linear(3, 4)
-        self.head = nn.Linear(4, 2)
-
-    def forward(self, batch: torch.Tensor) -> torch.Tensor:
-        return self.head(self.body(batch).tanh())
 
 
 def terms_of(model: nn.Module, batch: torch.Tensor) -> dict[str, torch.Tensor]:
