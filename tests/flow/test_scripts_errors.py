@@ -35,8 +35,6 @@ LOUD = """
         train(torch.randn(4, 8))
         print("never printed")
 """
-
-
 ADAM = "optimizer = torch.optim.AdamW(model.parameters())"
 
 

@@ -19,8 +19,6 @@ from gradcheck_lm.integrations import loggers
 from gradcheck_lm.integrations.accelerate_loop import GradientFlowLoop
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
-
-
 NAMES = {
     "gradflow/ok", "gradflow/starved", "gradflow/fit/norm", "gradflow/fit/share", "gradflow/fit/cosine",
     "gradflow/lm/norm", "gradflow/lm/share", "gradflow/update_to_weight", "gradflow/update_to_weight/body",

@@ -32,8 +32,6 @@ from gradcheck_lm.lab.training.trainer import Trainer
 from gradcheck_lm.penalties import make_penalty
 
 LIMIT = 2.5  # of `growth`, where 2 is linear and 4 quadratic: numbers get more digits
-
-
 LEAPS = 3.0  # of that of Python's memory: lists grow by leaps
 
 

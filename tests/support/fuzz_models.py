@@ -22,8 +22,6 @@ from gradcheck_lm.lm.ngram import NgramConfig, train_ngram
 from gradcheck_lm.lm.ngram_file import save_ngram
 
 ABC = Charset("abc ")
-
-
 CUT = b"<cut>"
 
 
@@ -110,6 +108,4 @@ def lm_folder(name: str) -> Callable[[Path, bytes], object]:
 
 
 METRICS = b"".join(json.dumps({"step": step, "total": 1.5, "terms": {"ctc": 2.0}}).encode() + b"\n" for step in (1, 2))
-
-
 PROGRESS = json.dumps({"schema": 1, "lessons": {"l01": {"hints": 2, "read": True}, "l02": {"checked": True}}}).encode()

@@ -193,14 +193,8 @@ def page(form: str) -> bytes:
 
 
 LABELS = b"0.png\ta b\n0.png\tcaf\xc3\xa9\n"
-
-
 METADATA = b'file_name,text\n0.png,"a, b"\n0.png,\n'
-
-
 ROWS = b'{"file_name": "0.png", "text": "a"}\n{"file_name": "0.png", "text": null}\n'
-
-
 READERS = (
     Reader("pictures", picture_seeds, read_picture, png_mended, 400),
     Reader("labels.tsv", lambda: [LABELS], in_folder("labels.tsv"), examples=250, words=CSV_WORDS),

@@ -14,11 +14,7 @@ NUMBERS = (
     b"\x00" * 8,
     b"\xff" * 8,
 )
-
-
 JSON_WORDS = (*NUMBERS, b"[", b"]", b"{", b"}", b'"', b":", b",", b"[" * 3000, b'"\\ud800"', b"{}", b"[]", b'"x"')
-
-
 XML_WORDS = (
     *NUMBERS,
     b"<",
@@ -33,6 +29,4 @@ XML_WORDS = (
     b"<a>" * 200,
     b"{type:x;}",
 )
-
-
 CSV_WORDS = (*NUMBERS, b"\t", b"\n", b"\r", b";", b",", b'"', b"../", b"/", b"\xc3\xa9", b"|")
