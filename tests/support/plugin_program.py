@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-import torch._dynamo  # noqa: F401  # pytester forgets what was first imported inside its runs, and this cannot be twice
+# pytester forgets what was first imported inside its runs: the first cannot be twice, and a note told by one copy of
+# the second is not known to another
+import torch._dynamo  # noqa: F401
+
+import gradcheck_lm.draw.japanese  # noqa: F401
 
 HEAD = """
 import torch
