@@ -240,8 +240,11 @@ def test_the_built_wheel_lays_the_course_out(tmp_path: Path) -> None:
     assert (mine / SECOND / "exercise.py").read_text(encoding="utf-8") == exercise_text(LESSONS / SECOND)
     code, text = lessons("check", "l01", "--lang", "en", place=mine)
     assert (code, "checks hold" in text) == (1, True)
+    hidden = [path for path in mine.rglob("*.py") if path.name in ("solution.py", "answers.py", "mutants.py")]
+    assert not [path for path in hidden if ".gradcheck_lm" not in path.parts], "an answer lies beside its exercise"
     solve(mine, FIRST)
     assert lessons("check", "l01", place=mine)[0] == 0
+    assert [path.parent.name for path in sorted(mine.glob("l*/solution.py"))] == [FIRST], "shown once it is passed"
     script = run_process(
         [sys.executable, str(mine / FIRST / "lesson.py"), "--lang", "en", "--out", str(tmp_path / "pictures")],
         cwd=mine, env=settings, stdin=subprocess.DEVNULL, capture_output=True, text=True, encoding="utf-8",
