@@ -5,10 +5,7 @@ from __future__ import annotations
 import pytest
 from study_records import errors, records
 
-from gradcheck_lm.bench.study.significance import (
-    holm,
-    sign_flip_test,
-)
+from gradcheck_lm.bench.study.significance import holm, sign_flip_test
 from gradcheck_lm.bench.study.statistics import BY_NATURE, SIGN_FLIPS, T_TEST, Table, compare, make_tables
 from gradcheck_lm.errors import DataError
 
