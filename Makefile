@@ -10,7 +10,8 @@ TORCH ?= torch
 CONSTRAINTS ?= -c constraints.txt
 # the debugger's: they need the base dependencies and what is named here
 BASE_TESTS := tests/flow tests/draw tests/integrations \
-  tests/commands/test_cli_run.py tests/house/test_light_import.py tests/house/test_types.py
+  tests/commands/test_cli_run.py tests/commands/test_cli_run_endings.py \
+  tests/house/test_light_import.py tests/house/test_types.py
 TOOLS := pytest pytest-xdist hypothesis expecttest
 OUT ?= runs/demo
 SCREENSHOTS ?= build/screenshots

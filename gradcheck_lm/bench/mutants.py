@@ -23,7 +23,16 @@ _STEPS = ("tests/flow/test_stepping_zoo.py", "-k", "named_first or left_alone")
 # for each room its tests in the order in which they are asked; each entry is the arguments of one run of pytest
 TESTS: dict[str, tuple[tuple[str, ...], ...]] = {
     "operations": (_ZOO, ("tests/flow/test_op_db.py",)),
-    "watching": (("tests/flow/test_recorder.py", "tests/flow/test_lines.py"), _ZOO, _STEPS),
+    "watching": (
+        (
+            "tests/flow/test_recorder.py",
+            "tests/flow/test_lines.py",
+            "tests/flow/test_library_lines.py",
+            "tests/flow/test_switched_off.py",
+        ),
+        _ZOO,
+        _STEPS,
+    ),
     "findings": (("tests/flow/test_findings.py", "tests/flow/test_kinds.py", "tests/draw/test_japanese.py"), _ZOO),
     "gradients": (
         ("tests/flow/test_attribution.py", "tests/flow/test_structural.py", "tests/flow/test_numeric.py"),
@@ -49,10 +58,33 @@ TESTS: dict[str, tuple[tuple[str, ...], ...]] = {
             "tests/flow/test_wrong_values.py",
         ),
     ),
-    "bridging": (("tests/flow/test_what_if.py",),),
-    "stepping": (_STEPS, ("tests/flow/test_stepping.py", "tests/flow/test_healthy_steps.py")),
-    "scripts": (("tests/flow/test_session.py", "tests/flow/test_scripts_refused.py", "tests/flow/test_runner.py"),),
-    "": (("tests/flow/test_watch.py", "tests/flow/test_stepping.py", "tests/flow/test_bad_input.py"), _ZOO),
+    "bridging": (("tests/flow/test_what_if.py", "tests/flow/test_bridges.py"),),
+    "stepping": (
+        _STEPS,
+        (
+            "tests/flow/test_stepping.py",
+            "tests/flow/test_stepping_watcher.py",
+            "tests/flow/test_healthy_steps.py",
+            "tests/flow/test_compiled.py",
+        ),
+    ),
+    "scripts": (
+        (
+            "tests/flow/test_session.py",
+            "tests/flow/test_scripts_errors.py",
+            "tests/flow/test_scripts_refused.py",
+            "tests/flow/test_runner.py",
+        ),
+    ),
+    "": (
+        (
+            "tests/flow/test_watch.py",
+            "tests/flow/test_stepping.py",
+            "tests/flow/test_stepping_watcher.py",
+            "tests/flow/test_bad_input.py",
+        ),
+        _ZOO,
+    ),
 }
 
 

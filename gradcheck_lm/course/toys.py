@@ -13,6 +13,21 @@ _PROSE = (
     "a disc a star a disc a card a cart it is a disc it is a star a disc is a disc a star is a star "
     "the cat sat at a disc the stars are red a dear art it is a tea set a rice dish is red discs"
 )
+# sentences of lesson 11 alone: no model has read them
+UNREAD = (
+    "The gardener found an old key in the shed.",
+    "Rain had fallen all night on the slate roof.",
+    "She folded the map and looked up at the hills.",
+    "Nobody had told them that the bridge was closed.",
+    "A letter came from the harbour in the morning.",
+    "The clock in the hall struck a quarter to nine.",
+    "They counted the boats and went home again.",
+    "His brother kept bees behind the small church.",
+    "The train was late, as it was every winter.",
+    "We read the last page aloud by candlelight.",
+    "Someone had left the gate open in the wind.",
+    "The baker knew each of her customers by name.",
+)
 
 
 class Recogniser(nn.Module):

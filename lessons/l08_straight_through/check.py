@@ -1,36 +1,21 @@
 """Checks of exercise 8: bits of the value, gradients against finite differences of the surrogate, and deceivers."""
 
 import torch
-import torch.nn.functional as F
 
 from gradcheck_lm.course.expect import expect, expect_gradient, expect_type, numerical_gradient
+from gradcheck_lm.course.hard_letters import (
+    HalfBelow,
+    first_row,
+    logits_and_weights,
+    one_hot,
+    score,
+    slope_at_hard,
+    through,
+)
 from gradcheck_lm.course.language import Words
 
 TENSOR = Words("テンソル", "a tensor")
 WHAT = {"letters": Words("文字", "letters"), "embeddings": Words("埋め込み", "embeddings")}
-
-
-def one_hot(logits):
-    """The letters of the largest logits."""
-    return F.one_hot(logits.argmax(-1), logits.shape[-1]).to(logits.dtype)
-
-
-def logits_and_weights():
-    """Logits of 4 letters of 3 classes, and a weight for each entry."""
-    torch.manual_seed(51)
-    return torch.randn(4, 3, dtype=torch.float64), torch.randn(4, 3, dtype=torch.float64)
-
-
-def score(letters):
-    """A score that is curved, so that its slope at hard letters is not that at soft ones."""
-    _, weights = logits_and_weights()
-    return ((letters * weights).sum(-1).exp() * torch.arange(1.0, 1.0 + len(letters), dtype=letters.dtype)).sum()
-
-
-def slope_at_hard(logits):
-    """The slope of the score at the hard letters."""
-    letters = one_hot(logits.detach()).requires_grad_()
-    return torch.autograd.grad(score(letters), letters)[0]
 
 
 def check_value_to_the_bit(answer):
@@ -176,30 +161,6 @@ def examine(answer, estimator, *, hard=None, surrogate=None):
     )
     expect_type("is_right", bool, found, kind=Words("`True` か `False`", "`True` or `False`"))
     return found
-
-
-def through(letters):
-    """An estimator that scores the letters made of (hard, soft)."""
-    return lambda x: score(letters(one_hot(x), x.softmax(-1)))
-
-
-def first_row(x):
-    """x with zeros in all rows but the first."""
-    return x * (torch.arange(len(x)) == 0)[:, None]
-
-
-class HalfBelow(torch.autograd.Function):
-    """x squared, with half of the right gradient below 0."""
-
-    @staticmethod
-    def forward(ctx, x):
-        ctx.save_for_backward(x)
-        return x * x
-
-    @staticmethod
-    def backward(ctx, grad):
-        (x,) = ctx.saved_tensors
-        return grad * torch.where(x < 0, x, 2 * x)
 
 
 def accepted(answer, estimator, hard, surrogate, logits):

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 
 from gradcheck_lm.course.stage import ask, beat, begin, choice, code, finish, holds, picture, plot, say, show, table
-from gradcheck_lm.course.toys import ALPHABET, story, taught_lm
+from gradcheck_lm.course.toys import ALPHABET, UNREAD, story, taught_lm
 from gradcheck_lm.draw.autograd import walk
 from gradcheck_lm.htr.checkpoint import load_recogniser
 from gradcheck_lm.htr.ctc import greedy_decode
@@ -34,27 +34,12 @@ begin(__file__, others)
 FIXES = ("soft_embedding", "straight_through", "gumbel_softmax", "policy_gradient")
 recogniser, charset = load_recogniser("synthetic")
 recogniser.eval()
-texts = [  # of this lesson alone: no model has read them
-    "The gardener found an old key in the shed.",
-    "Rain had fallen all night on the slate roof.",
-    "She folded the map and looked up at the hills.",
-    "Nobody had told them that the bridge was closed.",
-    "A letter came from the harbour in the morning.",
-    "The clock in the hall struck a quarter to nine.",
-    "They counted the boats and went home again.",
-    "His brother kept bees behind the small church.",
-    "The train was late, as it was every winter.",
-    "We read the last page aloud by candlelight.",
-    "Someone had left the gate open in the wind.",
-    "The baker knew each of her customers by name.",
-]
-lines = LineData(list(SyntheticLines(texts, HELD_OUT_HANDS[:1], len(texts), 0)), recogniser.config, charset)
+lines = LineData(list(SyntheticLines(UNREAD, HELD_OUT_HANDS[:1], len(UNREAD), 0)), recogniser.config, charset)
 batch = lines.take(range(len(lines)))
 with torch.no_grad():  # everything below the last layer stays as it is in this lesson
     states, _ = recogniser.recurrent(recogniser.columns(batch.images))
 head = recogniser.head[1]
 language_model = load_language_model(chosen.lm)
-
 
 RECORDED = {  # by `--lm smollm2`: the cosine with the reference, and its 95 % interval
     "soft_embedding": [0.07, "-0.05 to 0.22"],
@@ -168,8 +153,7 @@ say(
     ja="ソフト埋め込み、STE、Gumbel-softmax の向きは、偶然と区別できません。同じ手法でも、"
     "言語モデルが変われば結果が変わります。",
     en="The directions of soft embeddings, straight-through and Gumbel-softmax cannot be told from chance. With "
-    "another "
-    "language model, the same fixes give another result.",
+    "another language model, the same fixes give another result.",
 )
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -229,9 +213,8 @@ say(
     "方策勾配は {one:.2f} から {many:.3f} に近づき、途中で追い越します。偏りと分散のどちらが大事かは、"
     "回数で決まります。",
     en="Averaging takes nothing off a bias: soft embeddings have the cosine {soft:.3f} at any number of calls. "
-    "The policy "
-    "gradient goes from {one:.2f} to {many:.3f}, and overtakes them on the way. Whether bias or variance matters more "
-    "depends on how many calls there are.",
+    "The policy gradient goes from {one:.2f} to {many:.3f}, and overtakes them on the way. Whether bias or variance "
+    "matters more depends on how many calls there are.",
     soft=rows[0][1],
     one=rows[0][2],
     many=rows[-1][2],

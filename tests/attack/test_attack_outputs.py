@@ -13,14 +13,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from platforms import posix
 
 import gradcheck_lm
 from gradcheck_lm.draw.lettering import cell, harmless, json_harmless
 from gradcheck_lm.draw.page import save_page
 from gradcheck_lm.files import write_bytes_atomic, write_text_atomic
 from gradcheck_lm.lab.measuring.reading_pairs import readings_page
-
-posix = pytest.mark.skipif(os.name == "nt", reason="links, pipes and modes as POSIX has them")
 
 
 def said(source: str, *, out: Path | None = None) -> tuple[int, bytes]:

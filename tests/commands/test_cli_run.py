@@ -1,25 +1,15 @@
-"""`run`: an unchanged script under the debugger, its own output, its own errors, and the exit codes."""
+"""`run`: an unchanged script under the debugger, its own output, what is told of it and written."""
 
 from __future__ import annotations
 
-import errno
 import json
-import os
 import re
-import subprocess
-import sys
-import textwrap
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
-
-from gradcheck_lm.cli import app
-from gradcheck_lm.commands.run import exit_code
-from gradcheck_lm.flow import Diagnosis
-from gradcheck_lm.flow.scripts.looks import accountable
+from command_line import run
+from script_files import HEALTHY, write
 
 STORY = """
     import sys
@@ -70,28 +60,6 @@ STORY = """
         optimizer.step()
         print("after the step")
 """
-HEALTHY = """
-    import torch
-
-    model = torch.nn.Linear(2, 1)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    loss = (model(torch.ones(1, 2)) - 1).square().mean()
-    loss.backward()
-    optimizer.step()
-    print("after the step")
-"""
-
-
-def call(*arguments: object) -> tuple[int, str, str]:
-    result = CliRunner().invoke(app, ["run", *map(str, arguments)], env={"COLUMNS": "200"})
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result.exit_code, result.stdout, result.stderr
-
-
-def write(path: Path, text: str) -> Path:
-    path.write_text(textwrap.dedent(text).lstrip(), encoding="utf-8")
-    return path
 
 
 @pytest.fixture
@@ -103,7 +71,7 @@ def story(tmp_path: Path) -> Path:
 def test_the_silent_case_is_told_and_written(story: Path, tmp_path: Path) -> None:
     files = [tmp_path / name for name in ("flow.json", "flow.sarif", "flow.dot")]
     options = ("--until", "backward", "--json", files[0], "--sarif", files[1], "--graph", files[2])
-    code, out, err = call(*options, story, "--epochs", 3, "--json")
+    code, out, err = run(*options, story, "--epochs", 3, "--json")
     assert code == 1
     assert out.startswith("arguments ['--epochs', '3', '--json'] True\n")  # autograd sees nothing wrong
     assert "after the step" not in out
@@ -121,14 +89,14 @@ def test_the_silent_case_is_told_and_written(story: Path, tmp_path: Path) -> Non
 
 def test_a_healthy_script_and_until_end(tmp_path: Path) -> None:
     script = write(tmp_path / "healthy.py", HEALTHY)
-    code, out, _ = call("--until", "backward", script)
+    code, out, _ = run("--until", "backward", script)
     assert code == 0
     assert "The gradient flows" in out
     assert "after the step" not in out
-    code, out, _ = call(script)  # it has but one step: the second is not waited for beyond its end
+    code, out, _ = run(script)  # it has but one step: the second is not waited for beyond its end
     assert code == 0
     assert out.startswith("after the step")
-    code, out, _ = call("--until", "end", script)
+    code, out, _ = run("--until", "end", script)
     assert code == 0
     assert out.startswith("after the step")
 
@@ -141,56 +109,9 @@ def test_a_module(story: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     copy = package / "train.py"
     copy.write_bytes(story.read_bytes())
     monkeypatch.chdir(tmp_path)
-    code, out, _ = call("-m", "story_package.train", "one")
+    code, out, _ = run("-m", "story_package.train", "one")
     assert code == 1
     assert out.startswith("arguments ['one'] True")
-
-
-def test_an_error_of_the_script_is_shown_as_python_shows_it(tmp_path: Path) -> None:
-    script = write(
-        tmp_path / "broken.py",
-        """
-        import torch
-
-        def product():
-            return torch.ones(2, 3) @ torch.ones(2, 3)
-
-        try:
-            product()
-        except RuntimeError as error:
-            raise ValueError("no product") from error
-        """,
-    )
-    code, _, err = call(script)
-    assert code == 1
-    assert err.count("Traceback") == 2
-    assert err.endswith("ValueError: no product\n")
-    assert f'File "{script}", line 4, in product' in err
-    assert "gradcheck_lm" not in err.replace(str(tmp_path), "")
-    assert "typer" not in err
-
-
-@pytest.mark.parametrize(
-    ("text", "code", "told"),
-    [
-        ("open('not-there.txt')", 1, "FileNotFoundError"),
-        ("import not_there", 1, "ModuleNotFoundError"),
-        ("import sys; sys.exit('no data')", 1, ""),
-        ("import sys; sys.exit(3)", 3, ""),
-        ("from gradcheck_lm.errors import DataError; raise DataError('mine')", 1, "Traceback"),
-        ("print('nothing to learn')", 2, "ended without calling backward()"),
-        ("def wrong(:", 2, "is not a Python script"),
-        (
-            "import torch; model = torch.nn.Linear(2, 1)\n(model(torch.ones(1, 2)) * float('nan')).sum().backward()",
-            1,
-            "",
-        ),
-    ],
-)
-def test_exit_codes(text: str, code: int, told: str, tmp_path: Path) -> None:
-    found, _, err = call(write(tmp_path / "script.py", text))
-    assert (found, told in err) == (code, True), err
-    assert ("Traceback" in err) == (code == 1 and bool(told))
 
 
 GAN = """
@@ -214,7 +135,7 @@ GAN = """
 
 def test_one_report_for_each_loss_and_json_of_both(tmp_path: Path) -> None:
     script = write(tmp_path / "gan.py", GAN.format(cut=".detach()"))
-    code, out, _ = call("--json", tmp_path / "flow.json", script)
+    code, out, _ = run("--json", tmp_path / "flow.json", script)
     assert code == 1
     assert "step 0\n" in out
     assert "step 2" not in out  # two steps of each optimizer
@@ -223,7 +144,7 @@ def test_one_report_for_each_loss_and_json_of_both(tmp_path: Path) -> None:
     found = json.loads((tmp_path / "flow.json").read_text())
     assert [one["ok"] for one in found] == [True, False]
     assert (found[1]["findings"][0]["kind"], found[1]["findings"][0]["line"]) == ("detach", 13)
-    code, out, err = call("--json", "-", "--sarif", tmp_path / "flow.sarif", "--until", "end", script)
+    code, out, err = run("--json", "-", "--sarif", tmp_path / "flow.sarif", "--until", "end", script)
     assert code == 1
     printed, _, written = out.partition("step 4\n")
     assert printed.count("step") == 4
@@ -231,19 +152,19 @@ def test_one_report_for_each_loss_and_json_of_both(tmp_path: Path) -> None:
     assert "Loss 2 of 2" in err
     results = json.loads((tmp_path / "flow.sarif").read_text())["runs"][0]["results"]
     assert {one["ruleId"] for one in results} == {"GF104"}
-    code, out, _ = call(write(tmp_path / "gan.py", GAN.format(cut="")))
+    code, out, _ = run(write(tmp_path / "gan.py", GAN.format(cut="")))
     assert code == 0
 
 
 def test_one_loss_is_one_object(tmp_path: Path) -> None:
-    code, out, err = call("--sarif", "-", write(tmp_path / "healthy.py", HEALTHY))
+    code, out, err = run("--sarif", "-", write(tmp_path / "healthy.py", HEALTHY))
     assert code == 0
     assert json.loads(out.removeprefix("after the step\n"))["version"] == "2.1.0"
     assert "gradient flow: ok" in err
-    code, _, err = call("--sarif", "-", "--json", "-", tmp_path / "healthy.py")
+    code, _, err = run("--sarif", "-", "--json", "-", tmp_path / "healthy.py")
     assert code == 2
     assert "cannot both go to standard output" in err
-    code, out, err = call("--json", "-", write(tmp_path / "healthy.py", HEALTHY))
+    code, out, err = run("--json", "-", write(tmp_path / "healthy.py", HEALTHY))
     assert code == 0
     assert json.loads(out.removeprefix("after the step\n"))["ok"] is True
     assert "The gradient flows" in err
@@ -264,68 +185,11 @@ def test_a_loss_that_is_not_finite_is_told_by_its_line(tmp_path: Path) -> None:
             print("step", step)
         """,
     )
-    code, out, err = call("--until", "end", script)
+    code, out, err = run("--until", "end", script)
     assert (code, err) == (1, "")
     assert out.startswith("step 0\nstep 1\nstep 2\n")
     assert re.search(r"script.py:6 +torch.Tensor.log", out)
     assert "finite (-1)" in out
-
-
-HOOKED = """
-    import sys
-    import torch
-    sys.excepthook = lambda kind, error, trace: print("mine:", kind.__name__, error, trace.tb_frame.f_code.co_name)
-    model = torch.nn.Linear(2, 1)
-    model(torch.ones(1, 2)).sum().backward()
-    raise ValueError("the end")
-"""
-
-
-def test_the_scripts_own_excepthook_is_called(tmp_path: Path) -> None:
-    before = sys.excepthook
-    code, out, err = call("--until", "end", write(tmp_path / "hooked.py", HOOKED))
-    assert (code, err) == (1, "")
-    assert out.rstrip().endswith("mine: ValueError the end <module>")
-    assert sys.excepthook is before
-
-
-def test_standard_output_that_is_closed(tmp_path: Path) -> None:
-    script = write(tmp_path / "closing.py", HEALTHY + "\n    import sys\n    sys.stdout and sys.stdout.close()\n")
-    command = f"{sys.executable} -m gradcheck_lm run --json {tmp_path}/flow.json {script}"
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-    for redirection in ("", " >&-"):
-        done = subprocess.run(command + redirection, shell=True, capture_output=True, text=True, env=environment)
-        assert done.returncode == 0, done.stderr
-        said = [line for line in done.stderr.splitlines() if "standard output is closed" in line]
-        assert len(said) == 1, done.stderr
-        assert said[0].startswith("standard output is closed")
-        assert "Traceback" not in done.stderr
-        assert json.loads((tmp_path / "flow.json").read_text())["ok"] is True
-
-
-def test_a_script_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(path: Path) -> bytes:
-        raise PermissionError(errno.EACCES, "Permission denied", str(path))
-
-    script = write(tmp_path / "secret.py", HEALTHY)
-    monkeypatch.setattr(Path, "read_bytes", refuse)
-    code, _, err = call(script)
-    assert code == 2
-    assert "secret.py cannot be read: Permission denied; check its permissions." in err
-
-
-def test_no_exit_code_1_without_a_word(tmp_path: Path) -> None:
-    finding = accountable(Diagnosis(False, (), {}, ("weight",), ())).findings[0]
-    assert finding.severity == "error"
-    assert finding.why.startswith("No line can be named")
-    assert exit_code([Diagnosis(False, (finding,), {}, (), ())]) == 1
-    assert exit_code([Diagnosis(True, (replace(finding, severity="warning"),), {}, (), ())]) == 0
-    assert exit_code([Diagnosis(True, (replace(finding, severity="warning"),), {}, (), ())], strict=True) == 1
-    with pytest.raises(AssertionError, match="does not say why"):
-        exit_code([Diagnosis(False, (replace(finding, why=""),), {}, (), ())])
-    zero = accountable(Diagnosis(False, (), {}, (), ("bias",)))
-    assert zero.ok
-    assert "exactly 0, and no single operation makes it so" in zero.notes[0]
 
 
 SLIPS = """
@@ -347,7 +211,7 @@ def test_the_report_is_as_it_was(
     golden: Callable[[str, str], None], language: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    code, out, _ = call("--lang", language, "--sarif", "flow.sarif", write(tmp_path / "slips.py", SLIPS))
+    code, out, _ = run("--lang", language, "--sarif", "flow.sarif", write(tmp_path / "slips.py", SLIPS))
     assert code == 1
     golden(f"views/run_{language}.txt", out)
     log = json.loads((tmp_path / "flow.sarif").read_text(encoding="utf-8"))
@@ -357,42 +221,6 @@ def test_the_report_is_as_it_was(
 
 def test_the_language_is_taken_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GRADCHECK_LM_LANG", "ja")
-    code, out, _ = call(write(tmp_path / "healthy.py", HEALTHY))
+    code, out, _ = run(write(tmp_path / "healthy.py", HEALTHY))
     assert code == 0
     assert "勾配は届いています" in out
-
-
-STOPPED = """
-    import torch
-    from torch import nn
-
-    torch.manual_seed(0)
-    model, target, rate = nn.Linear(3, 1), nn.Linear(3, 1), nn.Parameter(torch.zeros(()))
-    first, second = torch.optim.SGD(model.parameters(), lr=0.1), torch.optim.SGD([rate], lr=0.1)
-    waits = torch.optim.SGD(target.parameters(), lr=0.1)  # as that of a target network: it never steps
-
-
-    def train(step):
-        first.zero_grad()
-        (model(torch.randn(6, 3)) - target(torch.randn(6, 3)).detach()).square().mean().backward()
-        first.step()
-        second.zero_grad()
-        (rate.exp() * model(torch.randn(6, 3)).detach()).mean().backward()
-        if step == 3:
-            raise SystemExit
-        second.step()
-
-
-    for step in range(4):
-        train(step)
-"""
-
-
-@pytest.mark.parametrize("inside", [False, True], ids=["at the top", "in a function, whose objects are gone by then"])
-def test_a_script_that_ends_between_backward_and_step(inside: bool, tmp_path: Path) -> None:
-    text = textwrap.dedent(STOPPED)
-    if inside:
-        text = "def main():\n" + textwrap.indent(text, "    ") + "\n\nmain()\n"
-    code, out, _ = call(write(tmp_path / "stopped.py", text))
-    assert code == 0, out
-    assert "Loss 3" not in out  # the last pass is of the same loss as those before it

@@ -11,56 +11,16 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from child_processes import run_process, start_process
-from course_folder import FOLDERS, LESSONS, NAMES, copy_course, environment
-from typer.testing import CliRunner
+from child_processes import run_process
+from course_commands import call
+from course_folder import FIRST, LESSONS, NAMES, SECOND, environment, solve
 
-from gradcheck_lm.cli import app
-from gradcheck_lm.course.catalogue import LEARNERS, find_course, find_lesson, lessons_in
+from gradcheck_lm.course.catalogue import find_lesson, lessons_in
 from gradcheck_lm.course.generator import exercise_text
-from gradcheck_lm.course.judge import judge
 from gradcheck_lm.course.progress import Progress, reset
-from gradcheck_lm.course.watching import watch_file
-from gradcheck_lm.errors import ArgumentError, DataError
+from gradcheck_lm.errors import ArgumentError
 
-FIRST, SECOND = NAMES[:2]
-
-
-def call(*arguments: str, lang: str = "en", course: Path | None = None, width: str = "100") -> tuple[int, str, str]:
-    settings = {"COLUMNS": width, "GRADCHECK_LM_LANG": lang}
-    if course is not None:
-        settings["GRADCHECK_LM_LESSONS"] = str(course)
-    result = CliRunner().invoke(app, ["lessons", *arguments], env=settings)
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result.exit_code, result.stdout, result.stderr
-
-
-@pytest.fixture(autouse=True)
-def judged_here(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is shown of a verdict is the same whichever process finds it, and a process of its own loads torch anew.
-
-    The gate itself has its tests beside this file, and here those marked as going through it.
-    """
-    if "gate" not in request.fixturenames:
-        monkeypatch.setattr("gradcheck_lm.course.gate.check_file", judge)
-
-
-@pytest.fixture
-def gate() -> None:
-    """For a test whose checks go through processes of their own, as a learner's do."""
-
-
-@pytest.fixture
-def course(tmp_path: Path) -> Path:
-    return copy_course(tmp_path / "course", FIRST, SECOND)
-
-
-def solve(course: Path, name: str) -> None:
-    """At one moment: whoever looks sees the old file or the new one, and no half of it."""
-    whole = course / name / "exercise.py.new"
-    whole.write_bytes((course / name / "solution.py").read_bytes())
-    whole.replace(course / name / "exercise.py")
+pytestmark = pytest.mark.usefixtures("judged_here")
 
 
 def test_the_first_screen_says_that_red_is_expected_and_names_one_command(course: Path) -> None:
@@ -200,183 +160,6 @@ def test_names_that_mean_none_or_several(course: Path) -> None:
         find_lesson(lessons_in(course), "l0")
 
 
-def test_watch_checks_at_each_change_and_never_goes_on(course: Path) -> None:
-    file = course / FIRST / "exercise.py"
-    checks: list[str] = []
-    steps = iter([None, "two", None, "remove", "three", None])
-
-    def sleep(_: float) -> None:
-        step = next(steps)
-        if step == "remove":
-            file.unlink()
-        elif step is not None:
-            file.write_text(step, encoding="utf-8")
-
-    file.write_text("one!", encoding="utf-8")
-    watch_file(file, lambda: checks.append(file.read_text(encoding="utf-8")), sleep=sleep, looks=6)
-    assert checks == ["one!", "two", "three"]
-
-
-def test_watching_ends_at_a_wanted_key(course: Path) -> None:
-    typed = iter(["", "x", "hn"])
-    assert (
-        watch_file(course / FIRST / "exercise.py", list, sleep=lambda _: None, pressed=lambda: next(typed), wanted="nh")
-        == "h"
-    )
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are POSIX")
-def test_keys_are_read_without_enter_and_the_terminal_is_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    import pty
-    import termios
-
-    from gradcheck_lm.course.watching import keys
-
-    ours, theirs = pty.openpty()
-    with os.fdopen(theirs, "r", buffering=1) as terminal:
-        monkeypatch.setattr(sys, "stdin", terminal)
-        before = termios.tcgetattr(theirs)
-        with keys() as pressed:
-            assert pressed() == ""
-            os.write(ours, b"N")
-            assert pressed() == "n"
-        assert termios.tcgetattr(theirs)[3] == before[3]
-    os.close(ours)
-
-
-# a shell starts what runs in its background with SIGINT ignored, so do its children, and Python then leaves it so: in a
-# suite that runs there Ctrl-C would never come
-AT_A_TERMINAL = """
-import runpy, signal
-signal.signal(signal.SIGINT, signal.default_int_handler)
-runpy.run_module("gradcheck_lm", run_name="__main__", alter_sys=True)
-"""
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")
-def test_watch_at_the_command_line(course: Path) -> None:
-    import signal
-
-    command = [sys.executable, "-u", "-c", AT_A_TERMINAL, "lessons", "watch", "--lang", "en"]
-    settings = environment(GRADCHECK_LM_LESSONS=str(course), PYTHONIOENCODING="utf-8")
-    with start_process(command, stdout=subprocess.PIPE, env=settings, text=True) as process:
-        _wait_for(process.stdout, "Ctrl-C)")  # a long path breaks the line anywhere before it
-        solve(course, FIRST)
-        seen = _wait_for(process.stdout, "Ctrl-C)")
-        assert "Passed" in seen
-        waiting = "".join(seen.split()).rpartition("Waitingfor")[2]
-        assert f"{FIRST}/exercise.py" in waiting, "still the same lesson"
-        process.send_signal(signal.SIGINT)
-        assert process.wait() == 0
-
-
-def _wait_for(stream, mark: str) -> str:
-    lines = []
-    for line in stream:
-        lines.append(line)
-        if mark in line:
-            break
-    assert mark in lines[-1]
-    return "".join(lines)
-
-
-def test_init_lays_the_course_out_with_untouched_exercises(tmp_path: Path) -> None:
-    target = tmp_path / "my lessons"
-    code, out, _ = call("init", str(target))
-    assert code == 0
-    assert f"{len(NAMES)} lessons" in out
-    for folder in FOLDERS:
-        assert {path.name for path in (target / folder.name).iterdir()} == set(LEARNERS)
-        assert (target / folder.name / "exercise.py").read_text(encoding="utf-8") == exercise_text(folder)
-    assert (target / "README.md").is_file()
-    edited = target / FIRST / "exercise.py"
-    edited.write_text("mine = 1\n", encoding="utf-8")
-    (target / SECOND / "check.py").write_text("old\n", encoding="utf-8")
-    assert call("init", str(target))[0] == 0
-    assert edited.read_text(encoding="utf-8") == "mine = 1\n"
-    assert (target / SECOND / "check.py").read_bytes() == (LESSONS / SECOND / "check.py").read_bytes()
-
-
-def test_a_laid_out_course_is_brought_up_to_date(tmp_path: Path) -> None:
-    folder = tmp_path / "mine"
-    assert "lessons laid out" in call("init", str(folder))[1]
-    guide = (folder / "README.md").read_text(encoding="utf-8")
-    assert "For authors" not in guide
-    assert "python lessons/" not in guide
-    exercise = folder / FIRST / "exercise.py"
-    exercise.write_text("# mine\n", encoding="utf-8")
-    assert "brought up to date" in call("init", str(folder))[1]
-    assert exercise.read_text(encoding="utf-8") == "# mine\n"
-
-
-def test_init_refuses_what_it_would_spoil(tmp_path: Path) -> None:
-    (tmp_path / "letters.txt").write_text("dear", encoding="utf-8")
-    code, _, err = call("init", str(tmp_path))
-    assert code == 2
-    assert "is not empty and holds no lessons" in err
-    assert "is a file" in call("init", str(tmp_path / "letters.txt"))[2]
-    assert "the course's own folder" in call("init", str(LESSONS))[2]
-
-
-def test_where_the_course_is_found(course: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("GRADCHECK_LM_LESSONS", raising=False)
-    assert find_course(course) == course
-    assert find_course(course / FIRST) == course
-    (tmp_path / "lessons").symlink_to(course)
-    assert find_course(tmp_path).resolve() == course
-    assert find_course(Path(tmp_path.anchor)) == LESSONS
-    monkeypatch.setenv("GRADCHECK_LM_LESSONS", str(tmp_path / "nowhere"))
-    with pytest.raises(DataError, match="no lessons lie there"):
-        find_course()
-
-
-def test_an_exercise_that_was_deleted_comes_back(course: Path) -> None:
-    (course / FIRST / "exercise.py").unlink()
-    code, _, err = call("check", course=course)
-    assert code == 2
-    assert f"lessons reset {FIRST}" in err
-    assert call("reset", "l01", course=course)[0] == 0
-    assert call("check", course=course)[0] == 1
-
-
-def test_a_damaged_lesson_is_named(course: Path) -> None:
-    (course / FIRST / "check.py").unlink()
-    assert "check.py missing" in call(course=course)[2]
-    (course / FIRST / "check.py").write_text("", encoding="utf-8")
-    (course / FIRST / "hints.toml").write_text("[title]\nja = 'x'\n", encoding="utf-8")
-    assert "needs [title], [aha] and three [[hint]]" in call(course=course)[2]
-    (course / FIRST / "hints.toml").write_text("[title\n", encoding="utf-8")
-    assert "cannot be read" in call(course=course)[2]
-
-
-def test_progress_is_kept_whole(course: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    progress = Progress(course)
-    progress.mark_checked(FIRST, passed=True)
-    progress.mark_checked(FIRST, passed=False)
-    progress.mark_read(FIRST)
-    assert progress.state(FIRST) == "passed", "what has passed stays passed"
-    before = progress.path.read_bytes()
-
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("os.replace", full)
-    with pytest.raises(OSError, match="No space left"):
-        progress.mark_read(SECOND)
-    assert progress.path.read_bytes() == before
-    assert [path.name for path in progress.path.parent.iterdir()] == ["progress.json"]
-
-
-def test_damaged_progress_is_no_traceback(course: Path) -> None:
-    path = Progress(course).path
-    path.parent.mkdir()
-    for text in ("{", "[]", '{"schema": 99, "lessons": {}}', '{"schema": 1, "lessons": {"x": 3}}'):
-        path.write_text(text, encoding="utf-8")
-        code, _, err = call(course=course)
-        assert code == 2
-        assert "delete it, and the course begins anew" in err
-
-
 # importing takes longer than all of them
 ONE_AFTER_ANOTHER = """
 import json, sys
@@ -457,8 +240,11 @@ def test_the_built_wheel_lays_the_course_out(tmp_path: Path) -> None:
     assert (mine / SECOND / "exercise.py").read_text(encoding="utf-8") == exercise_text(LESSONS / SECOND)
     code, text = lessons("check", "l01", "--lang", "en", place=mine)
     assert (code, "checks hold" in text) == (1, True)
+    hidden = [path for path in mine.rglob("*.py") if path.name in ("solution.py", "answers.py", "mutants.py")]
+    assert not [path for path in hidden if ".gradcheck_lm" not in path.parts], "an answer lies beside its exercise"
     solve(mine, FIRST)
     assert lessons("check", "l01", place=mine)[0] == 0
+    assert [path.parent.name for path in sorted(mine.glob("l*/solution.py"))] == [FIRST], "shown once it is passed"
     script = run_process(
         [sys.executable, str(mine / FIRST / "lesson.py"), "--lang", "en", "--out", str(tmp_path / "pictures")],
         cwd=mine, env=settings, stdin=subprocess.DEVNULL, capture_output=True, text=True, encoding="utf-8",

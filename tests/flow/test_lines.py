@@ -1,47 +1,21 @@
-"""The user's own line, wherever Python code comes from: lambdas, notebooks, exec, python -c, libraries, generators."""
+"""The user's own line, wherever Python code comes from: lambdas, generators, notebooks, exec, python -c."""
 
 from __future__ import annotations
 
 import functools
-import importlib.util
 import linecache
-import re
 import sys
-import textwrap
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from types import ModuleType
 
 import pytest
 import torch
 from child_processes import run_process
-from torch import Tensor, nn
+from marked_lines import DATA, LAYER, first, is_at, marked_text
+from torch import Tensor
 
 from gradcheck_lm.draw import notebook
 from gradcheck_lm.errors import MissingPackageError
-from gradcheck_lm.flow import Finding, diagnose
-
-torch.manual_seed(0)
-LAYER = nn.Linear(4, 3)
-DATA = torch.randn(5, 4)
-
-
-def first(fn: Callable[[], Tensor]) -> Finding:
-    return diagnose(fn, LAYER).errors[0]
-
-
-def marked_text(finding: Finding) -> str | None:
-    return None if finding.columns is None else finding.source[slice(*finding.columns)]
-
-
-def line_here(mark: str) -> int:
-    lines = Path(__file__).read_text(encoding="utf-8").splitlines()
-    return next(number for number, line in enumerate(lines, 1) if line.rstrip().endswith("# <- " + mark))
-
-
-def is_here(finding: Finding, mark: str) -> bool:
-    return (finding.file, finding.line) == (__file__, line_here(mark))
-
+from gradcheck_lm.flow import diagnose
 
 # ---------------------------------------------------------------------- helpers, lambdas, generators
 
@@ -62,19 +36,21 @@ def decorated(value: Tensor) -> Tensor:
 
 def test_a_decorated_helper() -> None:
     finding = first(lambda: decorated(LAYER(DATA)))
-    assert is_here(finding, "decorated")
+    assert is_at(finding, __file__, "decorated")
     assert (finding.function, marked_text(finding)) == ("decorated", ".detach()")
 
 
 # fmt: off
 CHOICES = (lambda value: value.argmax(-1), lambda value: value.argmin(-1))  # <- lambdas
+
+
 # fmt: on
 
 
 @pytest.mark.parametrize(("which", "text"), [(0, ".argmax(-1)"), (1, ".argmin(-1)")])
 def test_of_two_lambdas_on_one_line_the_caret_tells_which(which: int, text: str) -> None:
     finding = first(lambda: CHOICES[which](LAYER(DATA)).float().sum())
-    assert is_here(finding, "lambdas")
+    assert is_at(finding, __file__, "lambdas")
     assert (finding.function, marked_text(finding)) == ("<lambda>", text)
     shown = str(diagnose(lambda: CHOICES[which](LAYER(DATA)).float().sum(), LAYER)).splitlines()
     at = next(index for index, line in enumerate(shown) if set(shown[index + 1].strip()) == {"^"})
@@ -109,7 +85,7 @@ def in_generator(value: Tensor) -> Tensor:
 )
 def test_generators_and_comprehensions(fn: Callable[[Tensor], Tensor], mark: str, text: str) -> None:
     finding = first(lambda: fn(LAYER(DATA)))
-    assert is_here(finding, mark)
+    assert is_at(finding, __file__, mark)
     assert marked_text(finding) == text
 
 
@@ -137,6 +113,8 @@ def as_argument(value: Tensor) -> Tensor:
         torch.ones(5, 3),
         torch.zeros(5, 3),
     ).sum()
+
+
 # fmt: on
 
 
@@ -150,7 +128,7 @@ def as_argument(value: Tensor) -> Tensor:
 )
 def test_calls_over_several_lines(fn: Callable[[Tensor], Tensor], mark: str, text: str) -> None:
     finding = first(lambda: fn(LAYER(DATA)))
-    assert is_here(finding, mark)
+    assert is_at(finding, __file__, mark)
     shown = marked_text(finding)
     assert shown is not None
     assert shown.startswith(text)
@@ -201,165 +179,6 @@ def test_python_dash_c() -> None:
     )
     done = run_process([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert "<string>:4 in loss  torch.Tensor.argmax" in done.stdout
-
-
-# ---------------------------------------------------------------------- libraries
-
-
-@pytest.fixture
-def library(tmp_path: Path) -> Iterator[ModuleType]:
-    path = tmp_path / "site-packages" / "speechlib" / "decoding.py"
-    path.parent.mkdir(parents=True)
-    path.write_text(
-        textwrap.dedent(
-            """
-            import torch
-
-
-            def features(value):
-                return inner(value)
-
-
-            def inner(value):
-                return value.detach() * 2  # detach
-
-
-            class Model(torch.nn.Module):
-                def forward(self, value):
-                    return value.round()  # round
-
-                @torch.no_grad()
-                def generate(self, value):
-                    return value.tanh()  # generate
-
-                def decode(self, value):
-                    with torch.inference_mode():
-                        return value.tanh()
-
-
-            def training_step(layer, data):
-                return inner(layer(data)).sum()
-            """
-        ).lstrip()
-    )
-    spec = importlib.util.spec_from_file_location("speechlib_decoding", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    yield module
-    linecache.checkcache()
-
-
-def line_in(library: ModuleType, mark: str) -> tuple[str, int]:
-    path = Path(library.__file__ or "")
-    lines = path.read_text().splitlines()
-    return str(path), next(number for number, line in enumerate(lines, 1) if line.endswith("# " + mark))
-
-
-def test_a_librarys_function_stands_beside_the_line_that_called_it(library: ModuleType) -> None:
-    def loss() -> Tensor:
-        return library.features(LAYER(DATA)).sum()  # <- features
-
-    diagnosis = diagnose(loss, LAYER)
-    finding = diagnosis.errors[0]
-    assert is_here(finding, "features")
-    assert finding.library == line_in(library, "detach")
-    assert marked_text(finding) == ".features(LAYER(DATA))"
-    assert f"inside a library, at speechlib/decoding.py:{finding.library[1]}" in str(diagnosis)
-
-
-def test_a_librarys_module(library: ModuleType) -> None:
-    model = library.Model()
-
-    def loss() -> Tensor:
-        return model(LAYER(DATA)).sum()  # <- module
-
-    finding = first(loss)
-    assert is_here(finding, "module")
-    assert (finding.kind, finding.library) == ("zero_gradient", line_in(library, "round"))
-
-
-def test_a_program_that_lives_in_a_library(library: ModuleType) -> None:
-    """Nobody but the test calls it: the library's own line is the one to tell."""
-    finding = first(functools.partial(library.training_step, LAYER, DATA))
-    assert (finding.file, finding.line) == line_in(library, "detach")
-    assert finding.library is None
-
-
-# ---------------------------------------------------------------------- where gradient was switched off
-
-
-def by_context(value: Tensor) -> Tensor:
-    with torch.no_grad():  # <- context scope
-        return value.tanh().sum()  # <- context
-
-
-@torch.no_grad()  # <- decorator scope
-def by_decorator(value: Tensor) -> Tensor:
-    return value.tanh().sum()  # <- decorator
-
-
-def by_call(value: Tensor) -> Tensor:
-    torch.set_grad_enabled(False)  # <- call scope
-    result = value.tanh().sum()  # <- call
-    torch.set_grad_enabled(True)
-    return result
-
-
-def by_inference_mode(value: Tensor) -> Tensor:
-    with torch.inference_mode():  # <- inference scope
-        return value.tanh().sum()  # <- inference
-
-
-@torch.inference_mode()  # <- inference decorator scope
-def by_inference_decorator(value: Tensor) -> Tensor:
-    return value.tanh().sum()  # <- inference decorator
-
-
-@pytest.mark.parametrize(
-    ("fn", "mark"),
-    [
-        (by_context, "context"),
-        (by_decorator, "decorator"),
-        (by_call, "call"),
-        (by_inference_mode, "inference"),
-        (by_inference_decorator, "inference decorator"),
-    ],
-)
-def test_the_operation_and_the_line_that_switched_gradient_off(fn: Callable[[Tensor], Tensor], mark: str) -> None:
-    diagnosis = diagnose(lambda: fn(LAYER(DATA)), LAYER)
-    (finding,) = diagnosis.errors
-    assert finding.kind == "grad_disabled"
-    assert is_here(finding, mark)
-    assert marked_text(finding) == ".tanh()"
-    assert finding.scope == (__file__, line_here(mark + " scope"))
-    text = re.sub(r"\s+", " ", str(diagnosis))
-    assert f"{Path(__file__).name}:{finding.line} in {fn.__name__} torch.Tensor.tanh" in text
-    assert f"gradient was switched off at tests/flow/{Path(__file__).name}:{finding.scope[1]}" in text
-
-
-@pytest.mark.parametrize("name", ["generate", "decode"])
-def test_a_librarys_generate(library: ModuleType, name: str) -> None:
-    method = getattr(library.Model(), name)
-
-    def loss() -> Tensor:
-        return method(LAYER(DATA)).sum()  # <- generate call
-
-    diagnosis = diagnose(loss, LAYER)
-    (finding,) = diagnosis.errors
-    assert is_here(finding, "generate call")
-    assert finding.scope == (__file__, line_here("generate call"))  # this call switched it off: no other line of ours
-    assert finding.library is not None
-    assert "where a library call switches it off (generate), call the model's forward itself" in finding.cures
-
-
-def test_off_before_the_run_began() -> None:
-    with torch.no_grad():
-        diagnosis = diagnose(lambda: LAYER(DATA).sum(), LAYER)
-    (finding,) = diagnosis.errors
-    assert finding.scope is None
-    assert finding.why.endswith("It was off already when the run began.")
 
 
 # ---------------------------------------------------------------------- in a notebook

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import importlib
-import sys
 import warnings
 from pathlib import Path
 
 import pytest
 import torch
+from body_and_head import Net
+from logged import finish_wandb, read_tensorboard
 from torch import nn
 
 from gradcheck_lm.errors import MissingPackageError
@@ -18,23 +19,11 @@ from gradcheck_lm.integrations import loggers
 from gradcheck_lm.integrations.accelerate_loop import GradientFlowLoop
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
-
 NAMES = {
     "gradflow/ok", "gradflow/starved", "gradflow/fit/norm", "gradflow/fit/share", "gradflow/fit/cosine",
     "gradflow/lm/norm", "gradflow/lm/share", "gradflow/update_to_weight", "gradflow/update_to_weight/body",
     "gradflow/update_to_weight/head",
 }  # fmt: skip
-
-
-class Net(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        torch.manual_seed(0)
-        self.body = nn.Linear(3, 4)
-        self.head = nn.Linear(4, 2)
-
-    def forward(self, batch: torch.Tensor) -> torch.Tensor:
-        return self.head(self.body(batch).tanh())
 
 
 def terms_of(model: nn.Module, batch: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -120,16 +109,6 @@ def test_lightnings_csv(tmp_path: Path) -> None:
     assert [int(row["step"]) for row in rows if row["gradflow/update_to_weight"]] == [1, 5]
 
 
-def read_tensorboard(folder: Path):
-    accumulator = importlib.import_module("tensorboard.backend.event_processing.event_accumulator")
-    events = accumulator.EventAccumulator(str(folder))
-    events.Reload()
-    tags = events.Tags()
-    scalars = {tag: [(event.step, event.value) for event in events.Scalars(tag)] for tag in tags["scalars"]}
-    texts = {tag: events.Tensors(tag)[0].tensor_proto.string_val[0].decode() for tag in tags["tensors"]}
-    return scalars, texts
-
-
 @pytest.mark.needs("lightning", "tensorboard")
 def test_lightnings_tensorboard(tmp_path: Path) -> None:
     from lightning.pytorch.loggers import TensorBoardLogger
@@ -144,39 +123,6 @@ def test_lightnings_tensorboard(tmp_path: Path) -> None:
     assert "GF101 discrete_op" in text
     assert all(line.startswith("    ") for line in text.splitlines())  # Markdown keeps it monospaced
     assert callback.diagnoses[0].diagnosis.errors[0].op in text
-
-
-def log_records(data: bytes):
-    """The records of W&B's file: after 7 bytes of header, blocks as in LevelDB's log, 7 bytes before each piece."""
-    place, whole = 7, b""
-    while place + 7 <= len(data):
-        length, kind = int.from_bytes(data[place + 4 : place + 6], "little"), data[place + 6]
-        if kind == 0:  # padding up to the block's end
-            place += 32768 - place % 32768
-            continue
-        whole += data[place + 7 : place + 7 + length]
-        place += 7 + length
-        if kind in (1, 4):  # a whole record, or its last piece
-            yield whole
-            whole = b""
-        if 32768 - place % 32768 < 7:
-            place += 32768 - place % 32768
-
-
-def finish_wandb():
-    """The history rows of an offline run, and the pages that it would upload."""
-    wandb = sys.modules["wandb"]
-    proto = importlib.import_module("wandb.proto.wandb_internal_pb2")
-    folder = Path(wandb.run.settings.sync_dir)
-    wandb.finish()
-    (path,) = folder.glob("*.wandb")
-    rows = []
-    for data in log_records(path.read_bytes()):
-        record = proto.Record()
-        record.ParseFromString(data)
-        if record.WhichOneof("record_type") == "history":
-            rows.append({item.key or ".".join(item.nested_key): item.value_json for item in record.history.item})
-    return rows, list(folder.glob("files/media/html/**/*.html"))
 
 
 @pytest.fixture

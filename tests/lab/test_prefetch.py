@@ -31,11 +31,6 @@ def threads() -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def data() -> Any:
-    return tiny_data()
-
-
-@pytest.fixture(scope="module")
 def plain(tmp_path_factory: pytest.TempPathFactory, data: Any) -> Path:
     """A run that makes each batch when it is needed."""
     folder = tmp_path_factory.mktemp("plain")

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from tiny_runs import CHARSET, Vowels, differences, tiny_data, tiny_model, tiny_trainer
+from tiny_runs import CHARSET, Vowels, differences, tiny_model, tiny_trainer
 from torch import nn
 from typer.testing import CliRunner
 
@@ -27,11 +27,6 @@ from gradcheck_lm.lab.machine.optimizers import make_optimizer
 from gradcheck_lm.lab.training.terms import StepTerms, labelled
 from gradcheck_lm.lab.training.trainer import Trainer
 from gradcheck_lm.penalties import make_penalty
-
-
-@pytest.fixture(scope="module")
-def data() -> Any:
-    return tiny_data()
 
 
 def run_arm(data: Any, penalty: str | None, **changes: Any) -> Trainer:

@@ -1,4 +1,4 @@
-"""The instrumented trainer: which arms teach, what is equal to the bit, and runs that resume."""
+"""The instrumented trainer: what is equal to the bit, what its records say, and runs that resume."""
 
 from __future__ import annotations
 
@@ -9,26 +9,17 @@ from pathlib import Path
 
 import pytest
 import torch
+from arm_runs import CHARSET, arm_data, arm_model, config, train
 from torch import nn
 
 from gradcheck_lm.errors import ArgumentError, CheckpointError, RunError
-from gradcheck_lm.htr.charset import Charset
-from gradcheck_lm.htr.crnn import CRNN, CRNNConfig
-from gradcheck_lm.htr.synthetic import TRAINING_HANDS, SyntheticLines
-from gradcheck_lm.lab.adapting.adapt import adapt, adaptation_config, same_weights
-from gradcheck_lm.lab.config import Arm, TrainingConfig, new_hand_arms, with_labels_arms
+from gradcheck_lm.htr.crnn import CRNN
+from gradcheck_lm.lab.adapting.adapt import same_weights
+from gradcheck_lm.lab.config import Arm, with_labels_arms
 from gradcheck_lm.lab.lines.data import LineData
-from gradcheck_lm.lab.training.terms import StepTerms, anchor_term, labelled, unlabelled
+from gradcheck_lm.lab.training.terms import StepTerms, labelled
 from gradcheck_lm.lab.training.trainer import METRICS, STATE, Trainer
 from gradcheck_lm.lm import LanguageModel, load_language_model
-from gradcheck_lm.penalties import make_penalty
-
-CHARSET = Charset.standard()
-TINY = CRNNConfig(
-    name="tiny", height=32, width=128, stem_channels=4, groups=((1, 4), (1, 8)), lstm_layers=1, lstm_hidden=16,
-    lstm_dropout=0.0, head_dropout=0.2, classes=CHARSET.size,
-)  # fmt: skip
-FIXED = ("soft_embedding", "gumbel_softmax", "policy_gradient")
 
 
 @pytest.fixture(scope="module")
@@ -38,75 +29,12 @@ def language_model() -> LanguageModel:
 
 @pytest.fixture(scope="module")
 def data() -> LineData:
-    words = ["the cat sat", "on a mat", "and read", "some lines", "of ink"]
-    return LineData(SyntheticLines(words, TRAINING_HANDS, 12, 0), TINY, CHARSET)
+    return arm_data()
 
 
 @pytest.fixture
 def model() -> CRNN:
-    torch.manual_seed(3)
-    net = CRNN(TINY)
-    with torch.no_grad():
-        # a fresh recogniser reads nothing but blanks; a little less bias for the blank makes it read something
-        net.get_submodule(output_layer(net)).bias[0] -= 1.5
-    return net
-
-
-def output_layer(net: nn.Module) -> str:
-    layers = [name for name, module in net.named_modules() if isinstance(module, nn.Linear)]
-    return layers[-1]
-
-
-def config(**changes: object) -> TrainingConfig:
-    return TrainingConfig(**{"steps": 4, "batch_size": 4, "seed": 5, "schedule": "constant", **changes})  # type: ignore[arg-type]
-
-
-def train(net: nn.Module, arm: Arm, data: LineData, lm: LanguageModel, settings: TrainingConfig, **more) -> tuple:
-    penalty = make_penalty(arm.penalty, lm, CHARSET, seed=1, **arm.options) if arm.penalty else None
-    generators = {"penalty": penalty.generator} if penalty else {}
-    trainer = Trainer(
-        copy.deepcopy(net), labelled(CHARSET, penalty, arm.weight), data, settings, generators=generators, **more
-    )
-    return trainer.model, trainer
-
-
-@pytest.mark.parametrize("name", FIXED)
-@pytest.mark.parametrize("experiment", ["with_labels", "new_hand"])
-def test_the_penalty_reaches_the_first_convolution(
-    name: str, experiment: str, model: CRNN, data: LineData, language_model: LanguageModel
-) -> None:
-    arm = (with_labels_arms() if experiment == "with_labels" else new_hand_arms())[name]
-    penalty = make_penalty(arm.penalty, language_model, CHARSET, seed=0, **arm.options)
-    make = labelled if experiment == "with_labels" else lambda *a: unlabelled(copy.deepcopy(model).eval(), *a)
-    lm = make(CHARSET, penalty, arm.weight)(model, data.take(range(4))).terms["lm"]
-    stem = next(parameter for parameter in model.parameters() if parameter.dim() == 4)
-    (gradient,) = torch.autograd.grad(lm, [stem])
-    assert gradient.shape[-1] == 7  # the 7 x 7 stem indeed
-    assert gradient.abs().sum() > 0
-    assert torch.isfinite(gradient).all()
-
-
-def test_the_broken_penalty_reaches_nothing(model: CRNN, data: LineData, language_model: LanguageModel) -> None:
-    arm = with_labels_arms()["argmax"]
-    penalty = make_penalty("argmax", language_model, CHARSET, **arm.options)
-    found = labelled(CHARSET, penalty, arm.weight)(model, data.take(range(4)))
-    assert found.terms["lm"].requires_grad is False
-    assert found.total.requires_grad is True  # the trap
-
-
-def test_broken_arm_is_ctc_alone_to_the_bit_and_fixed_arms_are_not(
-    model: CRNN, data: LineData, language_model: LanguageModel
-) -> None:
-    arms = with_labels_arms()
-    final: dict[str, nn.Module] = {}
-    for name, arm in arms.items():
-        net, trainer = train(model, arm, data, language_model, config())
-        trainer.run()
-        final[name] = net
-    assert same_weights(final["argmax"], final["ctc"])
-    assert not same_weights(final["ctc"], model), "nothing was trained at all"
-    for name in FIXED:
-        assert not same_weights(final[name], final["ctc"]), name
+    return arm_model()
 
 
 def test_same_seed_same_bits_other_seed_other_bits(model: CRNN, data: LineData, language_model: LanguageModel) -> None:
@@ -187,56 +115,6 @@ def test_measuring_changes_no_bit(model: CRNN, data: LineData, language_model: L
         trainer.run()
         nets.append(net)
     assert same_weights(*nets)
-
-
-def test_without_labels_the_broken_arm_cannot_move(model: CRNN, data: LineData, language_model: LanguageModel) -> None:
-    settings = adaptation_config(4, 4, attribute_every=0)
-    moved: dict[str, bool] = {}
-    before = copy.deepcopy(model.state_dict())
-    for name, arm in new_hand_arms().items():
-        adapted = adapt(model.eval(), CHARSET, data, language_model, arm, settings)
-        moved[name] = not adapted.weights_unchanged
-    assert moved == {"ctc": False, "argmax": False, "batchnorm_only": True, **dict.fromkeys(FIXED, True)}
-    assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items()), "the source was changed"
-
-
-def test_the_broken_arm_cannot_move_the_recogniser_that_ships_either(language_model: LanguageModel) -> None:
-    # a recogniser of this size takes other kernels than a tiny one: under no_grad its LSTM gives other last bits
-    from gradcheck_lm.htr.checkpoint import load_recogniser
-
-    model, charset = load_recogniser("synthetic")
-    lines = LineData(SyntheticLines(["the cat sat on a mat", "and read some lines"], count=4), model.config, charset)
-    arms = new_hand_arms()
-    settings = adaptation_config(2, 4, attribute_every=0)
-    adapted = {
-        name: adapt(model.eval(), charset, lines, language_model, arms[name], settings)
-        for name in ("ctc", "argmax", "policy_gradient")
-    }
-    assert {name: found.weights_unchanged for name, found in adapted.items()} == {
-        "ctc": True,
-        "argmax": True,
-        "policy_gradient": False,
-    }
-
-
-def test_the_anchor_is_exactly_zero_where_nothing_moved_and_right_elsewhere() -> None:
-    generator = torch.Generator().manual_seed(0)
-    start = 5 * torch.randn(7, 3, 11, generator=generator)
-    same = start.clone().requires_grad_()
-    anchor_term(same, start, 4).backward()
-    assert same.grad is not None
-    assert torch.count_nonzero(same.grad) == 0
-    usual = start.clone().requires_grad_()
-    log_p = usual.log_softmax(-1)
-    ((start.softmax(-1) * (start.log_softmax(-1) - log_p)).sum() / 4).backward()
-    assert torch.count_nonzero(usual.grad) > 0  # the reason for writing it anew
-    moved = (start + torch.randn(start.shape, generator=generator)).double().requires_grad_()
-    ours = anchor_term(moved, start, 4)
-    (gradient,) = torch.autograd.grad(ours, moved)
-    expected = (start.double().softmax(-1) * (start.double().log_softmax(-1) - moved.log_softmax(-1))).sum() / 4
-    (truth,) = torch.autograd.grad(expected, moved)
-    assert ours.item() == pytest.approx(expected.item(), rel=1e-5)
-    torch.testing.assert_close(gradient, truth, rtol=1e-4, atol=1e-6)
 
 
 def test_a_loss_that_is_no_number_stops_the_run(tmp_path: Path, model: CRNN, data: LineData) -> None:

@@ -6,47 +6,15 @@ import math
 
 import pytest
 import torch
+from penalties_exact import THRESHOLD, exact_expectation, penalty_of, per_line, per_line_gradients, problem
 from penalties_fakes import ABC, TableLM, all_paths, generator, logits_for, random_logits, spell
 
 from gradcheck_lm.errors import ArgumentError
-from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.penalties import local_expectation, make_penalty, policy_gradient
 from gradcheck_lm.penalties.local_expectation import LocalExpectation, LocalOutput
 from gradcheck_lm.penalties.policy_gradient_path import PolicyGradientPath
 
-LABEL = "ab"
 WHOLE = {"alternatives": None, "threshold": 0.0}
-# 12 to 16 coordinates; chance of a false alarm with Bonferroni is at most 16 * 2 * Phi(-4.5) = 1.1e-4
-THRESHOLD = 4.5
-
-
-def problem(frames=4, classes=3, seed=0, scale=1.0):
-    return random_logits(frames, 1, classes, seed=seed, scale=scale), Charset("abc"[: classes - 1])
-
-
-def cost_of(text, objective="hinge"):
-    if not text:
-        return 0.0
-    if objective == "sum":
-        return len(text) * TableLM().of(text)
-    return TableLM().of(text) if objective == "score" else max(0.0, TableLM().of(text) - TableLM().of(LABEL))
-
-
-def exact_gradient(logits, objective="hinge", frames=None):
-    """(T * C,) of the expected penalty of one line, by brute force over all paths."""
-    logits = logits.detach().clone().requires_grad_()
-    frames = logits.shape[0] if frames is None else frames
-    paths = all_paths(frames, logits.shape[2])
-    probability = logits[:frames, 0].log_softmax(-1).gather(1, paths).sum(0).exp()
-    cost = torch.tensor([cost_of(spell(path), objective) for path in paths.T.tolist()], dtype=torch.float64)
-    value = (probability * cost).sum()
-    return value.detach(), torch.autograd.grad(value, logits)[0].flatten()
-
-
-def per_line_gradients(penalty, logits, lines, seed=7):
-    copies = logits.detach().expand(-1, lines, -1).clone().requires_grad_()
-    out = penalty(copies, [LABEL] * lines, generator=generator(seed))
-    return lines * torch.autograd.grad(out.loss, copies)[0].transpose(0, 1).flatten(1), out
 
 
 def over_all_draws(cls, logits, charset, monkeypatch, samples=1, **options):
@@ -56,7 +24,7 @@ def over_all_draws(cls, logits, charset, monkeypatch, samples=1, **options):
     drawn = paths[:, tuples].transpose(1, 2)
     for module in (policy_gradient, local_expectation):
         monkeypatch.setattr(module, "sample_paths", lambda *_, **__: drawn)
-    gradients, out = per_line_gradients(cls(TableLM(), charset, samples=samples, **options), logits, len(tuples))
+    gradients, out = per_line(cls(TableLM(), charset, samples=samples, **options), logits, len(tuples))
     monkeypatch.undo()
     chance = logits[:, 0].log_softmax(-1).gather(1, paths).sum(0)[tuples].sum(1).exp()
     assert abs(chance.sum() - 1) < 1e-12
@@ -69,7 +37,7 @@ def over_all_draws(cls, logits, charset, monkeypatch, samples=1, **options):
 @pytest.mark.parametrize("scale", [0.7, 2.0])
 def test_untruncated_it_is_unbiased_to_rounding(objective, frames, classes, samples, scale, monkeypatch):
     logits, charset = problem(frames, classes, seed=1, scale=scale)
-    value, exact = exact_gradient(logits, objective)
+    value, exact = exact_expectation(logits, objective)
     mean, _, chance, out = over_all_draws(
         LocalExpectation, logits, charset, monkeypatch, samples, objective=objective, **WHOLE
     )
@@ -83,9 +51,9 @@ def test_untruncated_it_is_unbiased_to_rounding(objective, frames, classes, samp
 @pytest.mark.parametrize("seed", [3, 4])
 def test_sampled_it_passes_the_z_test(samples, seed):
     logits, charset = problem(seed=seed)
-    _, exact = exact_gradient(logits)
+    _, exact = exact_expectation(logits)
     penalty = LocalExpectation(TableLM(), charset, samples=samples, **WHOLE)
-    gradients, _ = per_line_gradients(penalty, logits, 8000)
+    gradients = per_line_gradients(penalty, logits, 8000)
     z = (gradients.mean(0) - exact) / (gradients.std(0) / 8000**0.5)
     assert z.abs().max() < THRESHOLD
 
@@ -107,10 +75,10 @@ class WithoutTheDrawnClass(LocalExpectation):
 @pytest.mark.parametrize("mutant", [Sign, WithoutTheDrawnClass])
 def test_mutants_fail_both_tests(mutant, monkeypatch):
     logits, charset = problem(seed=3)
-    _, exact = exact_gradient(logits)
+    _, exact = exact_expectation(logits)
     mean, _, _, _ = over_all_draws(mutant, logits, charset, monkeypatch, **WHOLE)
     assert (mean - exact).abs().max() > 1e-3
-    gradients, _ = per_line_gradients(mutant(TableLM(), charset, **WHOLE), logits, 8000)
+    gradients = per_line_gradients(mutant(TableLM(), charset, **WHOLE), logits, 8000)
     z = (gradients.mean(0) - exact) / (gradients.std(0) / 8000**0.5)
     assert z.abs().max() > THRESHOLD
 
@@ -149,11 +117,11 @@ def test_many_alternatives_spell_the_same_text():
 def test_the_bias_of_a_truncation_is_within_its_bound(seed, objective, options, monkeypatch):
     frames, classes = 4, 4
     logits, charset = problem(frames, classes, seed=seed, scale=1.5)
-    _, exact = exact_gradient(logits, objective)
+    _, exact = exact_expectation(logits, objective)
     mean, _, chance, out = over_all_draws(
         LocalExpectation, logits, charset, monkeypatch, objective=objective, **options
     )
-    costs = [cost_of(spell(path), objective) for path in all_paths(frames, classes).T.tolist()]
+    costs = [penalty_of(spell(path), objective) for path in all_paths(frames, classes).T.tolist()]
     bound = out.bias_bound(max(costs) - min(costs)) @ chance  # (T,), over all draws
     bias = (mean - exact).view(frames, classes).abs()
     assert (bias <= bound[:, None] + 1e-12).all()
@@ -194,7 +162,7 @@ def test_the_gradient_is_that_of_the_formula_for_one_path(options, monkeypatch):
         others = [c for c in range(4) if c != path[frame] and chances[frame, c] > options["threshold"]]
         others = sorted(others, key=lambda c: -chances[frame, c])[: options["alternatives"]]
         known = [path[frame], *others]
-        costs = {c: cost_of(spell([*path[:frame], c, *path[frame + 1 :]]), "score") for c in known}
+        costs = {c: penalty_of(spell([*path[:frame], c, *path[frame + 1 :]]), "score") for c in known}
         mean = sum(chances[frame, c] * costs[c] for c in known) / sum(chances[frame, c] for c in known)
         for c in known:
             share = chances[frame, c] * (costs[c] - mean)
@@ -206,7 +174,7 @@ def test_the_gradient_is_that_of_the_formula_for_one_path(options, monkeypatch):
     (gradient,) = torch.autograd.grad(out.loss, logits)
     assert (gradient[:, 0] - wanted).abs().max() < 1e-12
     assert (out.dropped[:, 0] - left_out).abs().max() < 1e-12
-    assert out.value == cost_of("ab", "score")
+    assert out.value == penalty_of("ab", "score")
 
 
 def test_the_value_is_the_mean_over_the_drawn_texts(monkeypatch):
@@ -214,13 +182,13 @@ def test_the_value_is_the_mean_over_the_drawn_texts(monkeypatch):
     paths = torch.tensor([[1, 1, 2], [1, 0, 0]])[:, :, None]  # "a" twice, and "b"
     monkeypatch.setattr(local_expectation, "sample_paths", lambda *_, **__: paths)
     out = LocalExpectation(TableLM(), charset, objective="score", samples=3, **WHOLE)(logits)
-    assert out.value == pytest.approx((2 * cost_of("a", "score") + cost_of("b", "score")) / 3)
+    assert out.value == pytest.approx((2 * penalty_of("a", "score") + penalty_of("b", "score")) / 3)
 
 
 def test_lengths_are_lines_of_their_own(monkeypatch):
     logits, charset = problem(5, 3, seed=5)
     for frames in (3, 1):
-        _, exact = exact_gradient(logits, "score", frames)
+        _, exact = exact_expectation(logits, "score", frames)
         copies = logits.detach().expand(-1, 20_000, -1).clone().requires_grad_()
         penalty = LocalExpectation(TableLM(), charset, objective="score", **WHOLE)
         out = penalty(copies, lengths=[frames] * 20_000)

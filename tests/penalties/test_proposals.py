@@ -2,50 +2,19 @@
 
 from __future__ import annotations
 
-import itertools
 import math
-from types import SimpleNamespace
 
 import pytest
 import torch
 from ctc_references import enumerate_strings
 from penalties_exact import LABEL, THRESHOLD, exact_gradient, per_line_gradients, problem, worst_z
-from penalties_fakes import ABC, TableLM, all_paths, generator, logits_for, random_logits, spell
+from penalties_fakes import ABC, TableLM, all_paths, logits_for, random_logits, spell
+from penalties_fusion import FUSED, Ngram, TinyAutomaton
 
 from gradcheck_lm.errors import ArgumentError
 from gradcheck_lm.htr.ctc_beam import prefix_beam
 from gradcheck_lm.penalties import make_penalty, policy_gradient
 from gradcheck_lm.penalties.policy_gradient import PolicyGradient
-
-
-class TinyAutomaton(SimpleNamespace):
-    """A bigram over the characters: state 0 is the start, state i + 1 follows character i."""
-
-    def __init__(self, characters: int, seed: int = 0):
-        numbers = random_logits(characters + 1, characters + 1, seed=seed)
-        cost = -numbers.log_softmax(-1)
-        super().__init__(
-            start=0,
-            next_state=torch.arange(1, characters + 1).expand(characters + 1, -1),
-            cost=cost[:, :-1],
-            end_cost=cost[:, -1],
-        )
-
-    def nats(self, string) -> float:
-        states = [0, *string]
-        moves = sum(self.cost[a, b - 1].item() for a, b in itertools.pairwise(states))
-        return moves + self.end_cost[states[-1]].item()
-
-
-class Ngram:
-    """What a language model with `automaton(charset)` looks like from here."""
-
-    def automaton(self, charset):
-        assert charset.characters
-        return TinyAutomaton(len(charset.characters))
-
-
-# ---- strings from a beam ----
 
 
 def expectation_of_mixture(cls, logits, charset, monkeypatch, samples=2, **options):
@@ -81,9 +50,6 @@ def expectation_of_mixture(cls, logits, charset, monkeypatch, samples=2, **optio
     probability = torch.tensor([chance[s] for s in strings], dtype=torch.float64)[tuples].prod(1)
     assert abs(probability.sum() - 1) < 1e-10
     return probability @ gradients
-
-
-FUSED = {"proposals": "fused_beam", "fusion": Ngram(), "fusion_weight": 1.5, "length_bonus": 1.0}
 
 
 @pytest.mark.parametrize(
@@ -181,9 +147,6 @@ def test_weights_of_the_mixture_are_bounded():
     assert seen[0].min() < 1e-3
 
 
-# ---- minimum risk over a beam ----
-
-
 def test_minimum_risk_over_a_beam_of_everything_is_the_exact_gradient():
     logits, charset = problem(seed=5)
     for options in ({"proposals": "beam"}, FUSED):
@@ -221,60 +184,6 @@ def test_minimum_risk_over_a_fused_beam_moves_a_sure_recogniser():
     assert gradients[1].any()
 
 
-# ---- all of them ----
-
-WAYS = [
-    ("policy_gradient", {"replacement": False}),
-    ("policy_gradient_path", {"replacement": False}),
-    ("policy_gradient", {"proposals": "beam"}),
-    ("policy_gradient", FUSED),
-    ("policy_gradient", {**FUSED, "temperature": 2.0, "self_normalise": True, "normalise_advantage": True}),
-    ("minimum_risk", {"proposals": "beam"}),
-    ("minimum_risk", FUSED),
-]
-
-
-@pytest.mark.parametrize(("name", "options"), WAYS)
-def test_draws_are_repeatable_and_the_global_state_is_left_alone(name, options):
-    logits = random_logits(6, 3, 4).requires_grad_()
-    penalty = make_penalty(name, TableLM(), ABC, **options)
-    before = torch.get_rng_state()
-    gradients = [
-        torch.autograd.grad(penalty(logits, [LABEL] * 3, generator=generator(seed)).loss, logits)[0]
-        for seed in (3, 3, 4)
-    ]
-    assert torch.equal(before, torch.get_rng_state())
-    assert torch.equal(gradients[0], gradients[1])
-    if name != "minimum_risk":
-        assert not torch.equal(gradients[0], gradients[2])
-
-
-@pytest.mark.parametrize(("name", "options"), WAYS)
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
-def test_dtypes_lengths_and_padding_of_nan(name, options, dtype):
-    lengths = torch.tensor([9, 6, 1, 0])
-    logits = random_logits(9, 4, 4, dtype=dtype)
-    logits[torch.arange(9)[:, None] >= lengths] = math.nan
-    logits.requires_grad_()
-    for objective in ("hinge", "score", "ratio"):
-        penalty = make_penalty(name, TableLM(dtype=torch.float32), ABC, objective=objective, **options)
-        out = penalty(logits, [LABEL] * 4, lengths=lengths)
-        (gradient,) = torch.autograd.grad(out.loss, logits)
-        assert gradient.dtype == dtype
-        assert gradient.isfinite().all()
-        assert not gradient[6:, 1].any()
-        assert gradient[:, :2].any()
-        assert out.per_line[3] == 0
-
-
-@pytest.mark.parametrize(("name", "options"), WAYS)
-def test_empty_readings_and_one_line(name, options):
-    logits = logits_for([""], 5, sure=90.0).requires_grad_()
-    out = make_penalty(name, TableLM(), ABC, **options)(logits, [LABEL])
-    assert out.predictions == [""]
-    assert torch.autograd.grad(out.loss, logits)[0].isfinite().all()
-
-
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
@@ -308,17 +217,3 @@ def test_an_ngram_fuses_and_its_automaton_is_made_once():
         automaton = penalty.beam.automaton
         assert torch.autograd.grad(penalty(logits).loss, logits)[0].any()
         assert penalty.beam.automaton is automaton
-
-
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device, and torch sees none here")
-@pytest.mark.parametrize(("name", "options"), WAYS)
-def test_on_the_device_as_on_the_cpu(name, options):
-    logits = random_logits(12, 3, 4, seed=1)
-    found = []
-    for device in ("cpu", "cuda"):
-        copy = logits.to(device).requires_grad_()
-        out = make_penalty(name, TableLM(), ABC, **options)(copy, [LABEL] * 3, generator=generator(1))
-        found.append(torch.autograd.grad(out.loss, copy)[0].cpu())
-    assert torch.allclose(*found, atol=1e-8)
-    assert found[0].any()

@@ -14,7 +14,7 @@ from gradcheck_lm.lm import load_language_model
 from gradcheck_lm.penalties import PENALTIES as REGISTERED
 from gradcheck_lm.penalties import make_penalty
 
-# ngram_expectation asks for an automaton and takes sums only: test_penalties_ngram.py holds it to the same
+# ngram_expectation asks for an automaton and takes sums only: test_ngram_interface.py holds it to the same
 PENALTIES = {name: penalty for name, penalty in REGISTERED.items() if "hinge" in penalty.objectives}
 ALIVE = [name for name, penalty in PENALTIES.items() if penalty.kind != "none"]
 CASES = [(name, objective) for name, penalty in PENALTIES.items() for objective in penalty.objectives]

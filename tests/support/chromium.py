@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
 from child_processes import HANG, kill
 
 FLAGS = (
@@ -26,6 +27,13 @@ def executable() -> str | None:
     """The browser, or None where there is none."""
     names = ("chromium", "chromium-browser", "google-chrome")
     return next((path for name in names if (path := shutil.which(name))), None)
+
+
+# what a test in it is marked with
+MARKS = [
+    pytest.mark.browser,
+    pytest.mark.skipif(executable() is None, reason="needs Chromium: apt-get install chromium"),
+]
 
 
 class Browser:
@@ -166,3 +174,11 @@ class Browser:
             self.problems.append(str(about["entry"]))
         elif event == "Network.requestWillBeSent":
             self.requests.append(about["request"]["url"])
+
+
+def visible(browser: Browser, selector: str) -> list[str]:
+    """What can be seen of the elements that a selector finds: their nodes, or else their texts."""
+    return browser.evaluate(
+        f"Array.from(document.querySelectorAll({selector!r})).filter(e => e.getBoundingClientRect().width > 0)"
+        ".map(e => e.dataset.node || e.innerText)"
+    )

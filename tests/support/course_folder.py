@@ -9,6 +9,7 @@ from pathlib import Path
 LESSONS = Path(__file__).resolve().parents[2] / "lessons"
 FOLDERS = sorted(path.parent for path in LESSONS.glob("*/lesson.py"))
 NAMES = [folder.name for folder in FOLDERS]
+FIRST, SECOND = NAMES[:2]
 
 
 def copy_course(target: Path, *names: str) -> Path:
@@ -34,3 +35,12 @@ def environment(**changes: str) -> dict[str, str]:
         "TERM",
     }
     return {**{name: value for name, value in os.environ.items() if name not in drop}, **changes}
+
+
+def solve(course: Path, name: str) -> None:
+    """At one moment: whoever looks sees the old file or the new one, and no half of it."""
+    from gradcheck_lm.course.catalogue import solution_of
+
+    whole = course / name / "exercise.py.new"
+    whole.write_bytes(solution_of(course / name).read_bytes())
+    whole.replace(course / name / "exercise.py")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import shutil
 import struct
 import zipfile
@@ -14,25 +13,32 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-import torch
 from data_samples import ALTO, IAM_LINES, IAM_XML, PAGE, page_picture, save, stroke
+from fuzz_models import (
+    ABC,
+    CUT,
+    METRICS,
+    PROGRESS,
+    checkpoint_seeds_file,
+    headed,
+    header_of,
+    lm_folder,
+    ngram_file,
+    read_metrics,
+    read_progress,
+    read_state,
+    safetensors_file,
+    state_file,
+)
+from fuzz_words import CSV_WORDS, JSON_WORDS, NUMBERS, XML_WORDS
 from PIL import Image
 
-from gradcheck_lm.course.progress import Progress
-from gradcheck_lm.htr import CRNN, Charset, load_checkpoint, open_lines, read_logits
-from gradcheck_lm.htr.checkpoint import save_checkpoint
-from gradcheck_lm.htr.crnn import CRNNConfig
+from gradcheck_lm.htr import load_checkpoint, open_lines, read_logits
 from gradcheck_lm.htr.images import FORMATS, read_image
 from gradcheck_lm.htr.logits import read_charset
 from gradcheck_lm.htr.text import read_paragraphs
-from gradcheck_lm.lab.folder.metrics_file import MetricsFile
-from gradcheck_lm.lab.folder.state import load_state, save_state
-from gradcheck_lm.lm import load_language_model
 from gradcheck_lm.lm.load import CHAR_FOLDER
-from gradcheck_lm.lm.ngram import NgramConfig, train_ngram
-from gradcheck_lm.lm.ngram_file import load_ngram, save_ngram
-
-ABC = Charset("abc ")
+from gradcheck_lm.lm.ngram_file import load_ngram
 
 
 @dataclass(frozen=True)
@@ -54,36 +60,6 @@ class Reader:
     wrap: Callable[[bytes], bytes] = bytes
     examples: int = 100
     words: tuple[bytes, ...] = ()
-
-
-NUMBERS = (
-    b"-1",
-    b"0",
-    b"99999999999999999999",
-    b"1e400",
-    b"Infinity",
-    b"null",
-    b"true",
-    b"\xff",
-    b"\x00" * 8,
-    b"\xff" * 8,
-)
-JSON_WORDS = (*NUMBERS, b"[", b"]", b"{", b"}", b'"', b":", b",", b"[" * 3000, b'"\\ud800"', b"{}", b"[]", b'"x"')
-XML_WORDS = (
-    *NUMBERS,
-    b"<",
-    b">",
-    b"/>",
-    b"&",
-    b"&#0;",
-    b"&lt;",
-    b'"',
-    b"<!--",
-    b"<![CDATA[",
-    b"<a>" * 200,
-    b"{type:x;}",
-)
-CSV_WORDS = (*NUMBERS, b"\t", b"\n", b"\r", b";", b",", b'"', b"../", b"/", b"\xc3\xa9", b"|")
 
 
 def picture_seeds() -> list[bytes]:
@@ -167,9 +143,6 @@ def rezipped(data: bytes) -> bytes:
     return stream.getvalue()
 
 
-CUT = b"<cut>"
-
-
 def npz_inside_seeds() -> list[bytes]:
     arrays = (np.ones((3, 2, 5)) - np.eye(5)[:3, None], np.array(["ab", "c"]), np.array([2, 3]), np.array("abc "))
     return [CUT.join(npy_bytes(array) for array in arrays)]
@@ -191,88 +164,6 @@ def read_characters(folder: Path, data: bytes) -> None:
 def read_prose(folder: Path, data: bytes) -> None:
     (folder / "x.txt").write_bytes(data)
     read_paragraphs(folder / "x.txt")
-
-
-@cache
-def checkpoint_seeds_file() -> bytes:
-    import tempfile
-
-    config = CRNNConfig("small", 32, 64, 4, ((1, 8),), 1, 8, 0.0, 0.0, 5)
-    with tempfile.TemporaryDirectory() as folder:
-        return save_checkpoint(CRNN(config), ABC, Path(folder, "x.safetensors")).read_bytes()
-
-
-def header_of(data: bytes) -> bytes:
-    """A safetensors file as its header's text, a mark, and its numbers."""
-    size = int.from_bytes(data[:8], "little")
-    return data[8 : 8 + size] + CUT + data[8 + size :]
-
-
-def headed(data: bytes) -> bytes:
-    """The reverse: the length of the header is right again."""
-    head, _, rest = data.partition(CUT)
-    return len(head).to_bytes(8, "little") + head + rest
-
-
-def safetensors_file(load: Callable[[Path], object]) -> Callable[[Path, bytes], object]:
-    def read(folder: Path, data: bytes) -> None:
-        (folder / "x.safetensors").write_bytes(data)
-        load(folder / "x.safetensors")
-
-    return read
-
-
-@cache
-def ngram_file() -> bytes:
-    import tempfile
-
-    with tempfile.TemporaryDirectory() as folder:
-        return save_ngram(train_ngram(["a bad cab"], NgramConfig(order=3, characters="abcd ")), folder).read_bytes()
-
-
-def state_parts() -> dict:
-    model = torch.nn.Linear(2, 2)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
-    return {"model": model, "optimizer": optimizer, "generators": {"g": torch.Generator()}}
-
-
-@cache
-def state_file() -> bytes:
-    import tempfile
-
-    parts = state_parts()
-    parts["model"](torch.ones(1, 2)).sum().backward()
-    parts["optimizer"].step()
-    with tempfile.TemporaryDirectory() as folder:
-        return save_state(Path(folder, "s"), step=3, config={"a": 1}, **parts).read_bytes()
-
-
-def read_state(folder: Path, data: bytes) -> None:
-    (folder / "state.safetensors").write_bytes(data)
-    load_state(folder / "state.safetensors", config={"a": 1}, **state_parts())
-
-
-def read_metrics(folder: Path, data: bytes) -> None:
-    (folder / "metrics.jsonl").write_bytes(data)
-    MetricsFile(folder).keep(2)
-
-
-def read_progress(folder: Path, data: bytes) -> None:
-    (folder / ".gradcheck_lm").mkdir(exist_ok=True)
-    (folder / ".gradcheck_lm" / "progress.json").write_bytes(data)
-    for lesson in ("l01", "l02"):
-        Progress(folder).hints_seen(lesson)
-        Progress(folder).state(lesson)
-
-
-def lm_folder(name: str) -> Callable[[Path, bytes], object]:
-    def read(folder: Path, data: bytes) -> None:
-        if not (folder / "lm").exists():
-            shutil.copytree(CHAR_FOLDER, folder / "lm")
-        (folder / "lm" / name).write_bytes(data)
-        load_language_model(str(folder / "lm")).nll(["a word"])
-
-    return read
 
 
 @cache
@@ -302,11 +193,8 @@ def page(form: str) -> bytes:
 
 
 LABELS = b"0.png\ta b\n0.png\tcaf\xc3\xa9\n"
-METRICS = b"".join(json.dumps({"step": step, "total": 1.5, "terms": {"ctc": 2.0}}).encode() + b"\n" for step in (1, 2))
-PROGRESS = json.dumps({"schema": 1, "lessons": {"l01": {"hints": 2, "read": True}, "l02": {"checked": True}}}).encode()
 METADATA = b'file_name,text\n0.png,"a, b"\n0.png,\n'
 ROWS = b'{"file_name": "0.png", "text": "a"}\n{"file_name": "0.png", "text": null}\n'
-
 READERS = (
     Reader("pictures", picture_seeds, read_picture, png_mended, 400),
     Reader("labels.tsv", lambda: [LABELS], in_folder("labels.tsv"), examples=250, words=CSV_WORDS),

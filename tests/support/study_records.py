@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from gradcheck_lm.lab.measuring.metrics import LineErrors
+
 # relative change of CER that each arm is planted with: greedy, and fused on both sides
 EFFECTS: dict[str, tuple[float, float]] = {
     "argmax": (0.0, 0.0),
@@ -107,3 +109,8 @@ def records(
                 }
             )  # fmt: skip
     return found
+
+
+def errors(edits: list[int] | np.ndarray, length: int | np.ndarray = 40) -> LineErrors:
+    edits = np.asarray(edits)
+    return LineErrors(edits, np.broadcast_to(np.asarray(length), edits.shape).copy())

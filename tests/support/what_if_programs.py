@@ -1,4 +1,4 @@
-"""Small programs with one cut, each beside its straight-through estimator written by hand."""
+"""Small programs with one cut, each beside its straight-through estimator written by hand; what is asked of both."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Callable
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from gradcheck_lm.flow import Diagnosis, Finding
 
 torch.manual_seed(0)
 LAYER = nn.Linear(6, 5)
@@ -235,3 +237,12 @@ CASES: list[tuple[str, Callable[[], Tensor | float], Callable[[], Tensor]]] = [
     ("new_leaf", list_of_items, list_of_rows),
     ("new_leaf", list_of_tensors, list_of_rows),
 ]
+
+
+def the(diagnosis: Diagnosis, kind: str) -> Finding:
+    return next(finding for finding in diagnosis.errors if finding.kind == kind)
+
+
+def norm_of(loss: Tensor, tensors: list[Tensor]) -> float:
+    found = torch.autograd.grad(loss, tensors, allow_unused=True)
+    return sum(float(value.square().sum()) for value in found if value is not None) ** 0.5

@@ -1,0 +1,71 @@
+"""Gradient that was switched off: the operation, and the line that switched it off."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from marked_lines import DATA, LAYER, is_at, marked_line, marked_text
+from torch import Tensor
+
+from gradcheck_lm.flow import diagnose
+
+
+def by_context(value: Tensor) -> Tensor:
+    with torch.no_grad():  # <- context scope
+        return value.tanh().sum()  # <- context
+
+
+@torch.no_grad()  # <- decorator scope
+def by_decorator(value: Tensor) -> Tensor:
+    return value.tanh().sum()  # <- decorator
+
+
+def by_call(value: Tensor) -> Tensor:
+    torch.set_grad_enabled(False)  # <- call scope
+    result = value.tanh().sum()  # <- call
+    torch.set_grad_enabled(True)
+    return result
+
+
+def by_inference_mode(value: Tensor) -> Tensor:
+    with torch.inference_mode():  # <- inference scope
+        return value.tanh().sum()  # <- inference
+
+
+@torch.inference_mode()  # <- inference decorator scope
+def by_inference_decorator(value: Tensor) -> Tensor:
+    return value.tanh().sum()  # <- inference decorator
+
+
+@pytest.mark.parametrize(
+    ("fn", "mark"),
+    [
+        (by_context, "context"),
+        (by_decorator, "decorator"),
+        (by_call, "call"),
+        (by_inference_mode, "inference"),
+        (by_inference_decorator, "inference decorator"),
+    ],
+)
+def test_the_operation_and_the_line_that_switched_gradient_off(fn: Callable[[Tensor], Tensor], mark: str) -> None:
+    diagnosis = diagnose(lambda: fn(LAYER(DATA)), LAYER)
+    (finding,) = diagnosis.errors
+    assert finding.kind == "grad_disabled"
+    assert is_at(finding, __file__, mark)
+    assert marked_text(finding) == ".tanh()"
+    assert finding.scope == (__file__, marked_line(__file__, mark + " scope"))
+    text = re.sub(r"\s+", " ", str(diagnosis))
+    assert f"{Path(__file__).name}:{finding.line} in {fn.__name__} torch.Tensor.tanh" in text
+    assert f"gradient was switched off at tests/flow/{Path(__file__).name}:{finding.scope[1]}" in text
+
+
+def test_off_before_the_run_began() -> None:
+    with torch.no_grad():
+        diagnosis = diagnose(lambda: LAYER(DATA).sum(), LAYER)
+    (finding,) = diagnosis.errors
+    assert finding.scope is None
+    assert finding.why.endswith("It was off already when the run began.")
