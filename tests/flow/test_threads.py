@@ -22,7 +22,7 @@ from gradcheck_lm.flow import Finding
 from gradcheck_lm.flow.scripts.runner import watch_script
 
 THREADS = Path(__file__).parents[1] / "zoo" / "threads"
-SETS = ("first", "second")
+SETS = ("first", "second", "third")
 ANSWERS: dict[str, dict[str, Any]] = {
     f"{one}/{name}": answer
     for one in SETS
