@@ -16,7 +16,7 @@ from course_folder import FOLDERS, LESSONS, NAMES, copy_course, environment
 from typer.testing import CliRunner
 
 from gradcheck_lm.cli import app
-from gradcheck_lm.course.catalogue import LEARNERS, find_course, find_lesson, lessons_in
+from gradcheck_lm.course.catalogue import LEARNERS, find_course, find_lesson, lessons_in, solution_of
 from gradcheck_lm.course.generator import exercise_text
 from gradcheck_lm.course.judge import judge
 from gradcheck_lm.course.progress import Progress, reset
@@ -59,7 +59,7 @@ def course(tmp_path: Path) -> Path:
 def solve(course: Path, name: str) -> None:
     """At one moment: whoever looks sees the old file or the new one, and no half of it."""
     whole = course / name / "exercise.py.new"
-    whole.write_bytes((course / name / "solution.py").read_bytes())
+    whole.write_bytes(solution_of(course / name).read_bytes())
     whole.replace(course / name / "exercise.py")
 
 
@@ -457,8 +457,11 @@ def test_the_built_wheel_lays_the_course_out(tmp_path: Path) -> None:
     assert (mine / SECOND / "exercise.py").read_text(encoding="utf-8") == exercise_text(LESSONS / SECOND)
     code, text = lessons("check", "l01", "--lang", "en", place=mine)
     assert (code, "checks hold" in text) == (1, True)
+    hidden = [path for path in mine.rglob("*.py") if path.name in ("solution.py", "answers.py", "mutants.py")]
+    assert not [path for path in hidden if ".gradcheck_lm" not in path.parts], "an answer lies beside its exercise"
     solve(mine, FIRST)
     assert lessons("check", "l01", place=mine)[0] == 0
+    assert [path.parent.name for path in sorted(mine.glob("l*/solution.py"))] == [FIRST], "shown once it is passed"
     script = run_process(
         [sys.executable, str(mine / FIRST / "lesson.py"), "--lang", "en", "--out", str(tmp_path / "pictures")],
         cwd=mine, env=settings, stdin=subprocess.DEVNULL, capture_output=True, text=True, encoding="utf-8",
