@@ -12,6 +12,7 @@ from gradcheck_lm.course.language import Words
 from gradcheck_lm.errors import ArgumentError, DataError
 
 VARIABLE = "GRADCHECK_LM_LESSONS"
+COMMAND = "python -m gradcheck_lm lessons"
 FILES = ("lesson.py", "solution.py", "exercise.py", "check.py", "answers.py", "mutants.py", "hints.toml")
 LEARNERS = ("lesson.py", "exercise.py", "check.py", "hints.toml")  # what `init` lays out; the rest would tell too much
 _NAME = re.compile(r"l(\d\d)_[a-z0-9_]+")
@@ -111,8 +112,7 @@ def find_course(start: Path | None = None) -> Path:
         if is_course(place):
             return place
     raise DataError(
-        "no lessons are found here: go to the folder that `lessons init` made, or make one: "
-        "python -m gradcheck_lm lessons init my-lessons"
+        f"no lessons are found here: go to the folder that `lessons init` made, or make one: {COMMAND} init my-lessons"
     )
 
 

@@ -79,12 +79,8 @@ def picture(subject: Any, name: str, *, params: Mapping[str, Any] | None = None)
     findings = pictures.japanese_findings(subject)
     spoken.events.append({"kind": "picture", "text": text, "file": path.name, "ja": findings})
     spoken.put(textwrap.indent(text, "    "))
-    if spoken.language == "ja":
-        for line in findings:
-            spoken.tell(Words(line, line), indent=4 if line else 0)
-    spoken.tell(Words("図:", "picture:"), style="dim")
-    spoken.put(f"    {short(path)}", style="dim")
-    spoken.console.print()
+    _tell_findings(findings)
+    _tell_where(path)
     return path
 
 
@@ -115,9 +111,7 @@ def plot(
     event = {"kind": "picture", "text": english.text(), "text_ja": kanji.text(), "file": path.name, "ja": []}
     spoken.events.append(event)
     spoken.put(textwrap.indent(str(event["text_ja" if spoken.language == "ja" else "text"]), "    "))
-    spoken.tell(Words("図:", "picture:"), style="dim")
-    spoken.put(f"    {short(path)}", style="dim")
-    spoken.console.print()
+    _tell_where(path)
     return path
 
 
@@ -127,7 +121,19 @@ def told(report: Any) -> None:
     text, findings = str(report).rstrip(), pictures.japanese_findings(report)
     spoken.events.append({"kind": "told", "text": text, "ja": findings})
     spoken.put(text)  # it is as wide as a terminal already
-    if spoken.language == "ja":
-        for line in findings:
-            spoken.tell(Words(line, line), indent=4 if line else 0)
+    _tell_findings(findings)
+    spoken.console.print()
+
+
+def _tell_findings(japanese: Sequence[str]) -> None:
+    """In Japanese; the report above it, in English, says them already."""
+    spoken = voice()
+    for line in japanese if spoken.language == "ja" else ():
+        spoken.tell(Words(line, line), indent=4 if line else 0)
+
+
+def _tell_where(path: Path) -> None:
+    spoken = voice()
+    spoken.tell(Words("図:", "picture:"), style="dim")
+    spoken.put(f"    {short(path)}", style="dim")
     spoken.console.print()

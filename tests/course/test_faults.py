@@ -12,7 +12,7 @@ from course_folder import FOLDERS, LESSONS
 from rich.cells import cell_len
 
 from gradcheck_lm.course.catalogue import LEARNERS
-from gradcheck_lm.course.generator import read_holes
+from gradcheck_lm.course.generator import holes_of
 from gradcheck_lm.course.judge import judge, load
 from gradcheck_lm.draw.wrapping import wrapped_code
 
@@ -82,7 +82,7 @@ def test_no_lesson_prints_the_answer_to_its_exercise() -> None:
     """Lines of an answer longer than a few words stand in no lesson.py: one line alone may be what was taught."""
     for folder in FOLDERS:
         lesson = {line.strip() for line in (folder / "lesson.py").read_text(encoding="utf-8").splitlines()}
-        for hole in read_holes((folder / "solution.py").read_text(encoding="utf-8")):
+        for hole in holes_of(folder):
             lines = [line.strip() for line in hole.right if len(line.strip()) > 24]
             shared = [line for line in lines if line in lesson]
             assert len(shared) < 4, f"{folder.name} {hole.name}: {shared}"
@@ -91,7 +91,7 @@ def test_no_lesson_prints_the_answer_to_its_exercise() -> None:
 def test_tasks_that_ask_for_the_debugger_do_not_name_the_cut() -> None:
     for number, names in ((4, ("perplexity", "mean_of_losses", "rounded", "root", "spread", "frozen")),
                           (12, ("letters", "nats", "mean", "judge", "progress"))):  # fmt: skip
-        holes = {hole.name: hole for hole in read_holes((FOLDERS[number - 1] / "solution.py").read_text("utf-8"))}
+        holes = {hole.name: hole for hole in holes_of(FOLDERS[number - 1])}
         assert len({holes[name].en for name in names}) == 1, "all places are marked alike"
         assert any(holes[name].right == holes[name].broken for name in names), "and some are healthy"
 
