@@ -141,6 +141,7 @@ def expect_type(name: str, kinds: type | tuple[type, ...], value: object, *, kin
     """
     called = kind or _CALLED[kinds]
     called = kind or _CALLED[kinds]
+    called = kind or _CALLED[kinds]
     if not isinstance(value, kinds):
         wrong(
             ja="`{name}` は{kind}を返すはずですが、{got} が返りました。`return` を忘れていませんか。",

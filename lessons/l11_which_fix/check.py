@@ -139,6 +139,24 @@ def check_chance_decides_nothing(answer):
     )
 
 
+def check_equal_on_every_line(answer):
+    """where both make the same errors on every line nobody is better; where one makes 1 more on each, the other is
+    どの行でも誤りが同じなら優劣はなく、どの行でもちょうど 1 つ多ければ、少ないほうがよい"""
+    lines = torch.arange(12.0, dtype=torch.float64)
+    for wanted, more in (("undecided", 0.0), ("a", 1.0), ("b", -1.0)):
+        found = answer.better(lines, lines + more)
+        expect(
+            found == wanted,
+            ja="どの行でも差がちょうど {more:g} のとき「{found}」と答えました。正しくは「{wanted}」です。"
+            "標準誤差が 0 になる場合も考えます。",
+            en="With a difference of exactly {more:g} on every line the answer was `{found}`; it should be `{wanted}`. "
+            "Think of a standard error of 0 too.",
+            more=more,
+            found=found,
+            wanted=wanted,
+        )
+
+
 def check_two_standard_errors(answer):
     """the border is at two standard errors of the paired difference, on both sides
     境目は、対応のある差の標準誤差の二倍で、どちらの側でも同じ"""
