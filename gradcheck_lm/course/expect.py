@@ -140,8 +140,6 @@ def expect_type(name: str, kinds: type | tuple[type, ...], value: object, *, kin
         kind: names the types in the message, where they are none of those that many lessons ask for.
     """
     called = kind or _CALLED[kinds]
-    called = kind or _CALLED[kinds]
-    called = kind or _CALLED[kinds]
     if not isinstance(value, kinds):
         wrong(
             ja="`{name}` は{kind}を返すはずですが、{got} が返りました。`return` を忘れていませんか。",
