@@ -142,51 +142,49 @@ def not_tiny(value: Tensor) -> Tensor:
     return value.abs() > 1e-3
 
 
-def _spoil_grad(everything: list[Any]) -> bool:
-    leaves = [leaf for leaf in _leaves_in(everything) if leaf.requires_grad]
-    for leaf in leaves:
-        leaf.grad = torch.ones_like(leaf) if leaf.grad is None else None
-    return bool(leaves)
+def _spoil_grad(everything: list[Any]) -> None:
+    for leaf in _leaves_in(everything):
+        if leaf.requires_grad:
+            _did("grad")
+            leaf.grad = torch.ones_like(leaf) if leaf.grad is None else None
 
 
-def _spoil_requires_grad(everything: list[Any]) -> bool:
-    leaves = _leaves_in(everything)
-    for leaf in leaves:
+def _spoil_requires_grad(everything: list[Any]) -> None:
+    for leaf in _leaves_in(everything):
+        _did("requires_grad")
         leaf.requires_grad_(not leaf.requires_grad)
-    return bool(leaves)
 
 
-def _spoil_mode(everything: list[Any]) -> bool:
-    modules = {id(one): one for one in modules_in(everything)}.values()
-    for module in modules:
+def _spoil_mode(everything: list[Any]) -> None:
+    for module in {id(one): one for one in modules_in(everything)}.values():
+        _did("mode")
         module.train(not module.training)
-    return bool(modules)
 
 
-def _spoil_random(_: list[Any]) -> bool:
+def _spoil_random(_: list[Any]) -> None:
+    _did("random")
     torch.manual_seed(1234)
     random.seed(1234)
-    return True
 
 
-def _spoil_grad_mode(_: list[Any]) -> bool:
+def _spoil_grad_mode(_: list[Any]) -> None:
+    _did("grad mode")
     torch.set_grad_enabled(False)
-    return True
 
 
-def _spoil_graph(everything: list[Any]) -> bool:
-    computed = [one for one in _tensors_once(everything) if one.grad_fn is not None]
-    for one in computed:
-        if leaves := reachable_leaves(one):
-            torch.autograd.grad(one.sum(), leaves, allow_unused=True)
-    return bool(computed)
+def _spoil_graph(everything: list[Any]) -> None:
+    for one in _tensors_once(everything):
+        if one.grad_fn is not None:
+            _did("graph")
+            if leaves := reachable_leaves(one):
+                torch.autograd.grad(one.sum(), leaves, allow_unused=True)
 
 
-def _spoil_value(everything: list[Any]) -> bool:
-    tensors = [one for one in _tensors_once(everything) if one.is_floating_point() and one.numel()]
-    for one in tensors:
-        one.data.mul_(1.5)
-    return bool(tensors)
+def _spoil_value(everything: list[Any]) -> None:
+    for one in _tensors_once(everything):
+        if one.is_floating_point() and one.numel():
+            _did("value")
+            one.data.mul_(1.5)
 
 
 def _tensors_once(everything: list[Any]) -> list[Tensor]:
@@ -197,8 +195,8 @@ def _leaves_in(everything: list[Any]) -> list[Tensor]:
     return [one for one in _tensors_once(everything) if one.is_leaf and one.is_floating_point()]
 
 
-# what is changed of the world -> does that to all arguments, and says whether there was anything to change
-SIDE_EFFECTS: dict[str, Callable[[list[Any]], bool]] = {
+# what is changed of the world -> changes it for all arguments
+SIDE_EFFECTS: dict[str, Callable[[list[Any]], None]] = {
     "grad": _spoil_grad, "requires_grad": _spoil_requires_grad, "mode": _spoil_mode, "random": _spoil_random,
     "grad mode": _spoil_grad_mode, "graph": _spoil_graph, "value": _spoil_value,
 }  # fmt: skip
@@ -210,8 +208,7 @@ def after(function: Callable[..., Any], kind: str) -> Callable[..., Any]:
     def spoilt(*given: Any, **named: Any) -> Any:
         given = tuple(list(one) if isinstance(one, Iterator) else one for one in given)
         result = function(*given, **named)
-        if SIDE_EFFECTS[kind]([*given, *named.values()]):
-            _did(kind)
+        SIDE_EFFECTS[kind]([*given, *named.values()])
         return result
 
     return spoilt
