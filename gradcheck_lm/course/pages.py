@@ -131,22 +131,22 @@ def _part(event: Mapping[str, Any], name: str, language: str) -> list[str]:
         suffix = "_ja" if language == "ja" and "rows_ja" in event else ""
         return [_table(event["columns" + suffix], event["rows" + suffix])]
     if kind == "told":
-        findings = [line for line in event["ja"] if line] if language == "ja" else []
-        return [_fence(event["text"]), *(["\n".join(map(_escaped, findings))] if findings else [])]
+        return [_fence(_shown(event, language))]
     if kind == "picture":
         return _picture(event, name, language)
     return []  # the title stands at the head already
 
 
 def _picture(event: Mapping[str, Any], name: str, language: str) -> list[str]:
-    text = event.get("text_ja", event["text"]) if language == "ja" else event["text"]
-    parts, drawn = [_fence(str(text).rstrip())], str(event["file"])
-    if language == "ja" and (findings := [line for line in event.get("ja", ()) if line]):
-        parts.append("\n".join(_escaped(line) for line in findings))
+    parts, drawn = [_fence(_shown(event, language))], str(event["file"])
     if drawn.endswith(".svg"):  # wide ones are small on the page: the link opens them in full
         address = f"../figures/{name}/{drawn}"
         parts.append(f"[![{drawn.removesuffix('.svg')}]({address})]({address})")
     return parts
+
+
+def _shown(event: Mapping[str, Any], language: str) -> str:
+    return str(event["text_ja" if language == "ja" else "text"]).rstrip()
 
 
 def _links(lesson: Lesson, language: str) -> str:
