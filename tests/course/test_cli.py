@@ -225,6 +225,25 @@ def test_watching_ends_at_a_wanted_key(course: Path) -> None:
     )
 
 
+def test_a_key_that_does_something_leaves_the_watching_on(course: Path) -> None:
+    file = course / FIRST / "exercise.py"
+    checks: list[str] = []
+    hints: list[str] = []
+    keys_then_text = iter([("h", None), ("", "two"), ("hh", None), ("", "three"), ("q", None)])
+    text: list[str | None] = [None]
+
+    def pressed() -> str:
+        typed, text[0] = next(keys_then_text)
+        if text[0] is not None:
+            file.write_text(text[0], encoding="utf-8")
+        return typed
+
+    file.write_text("one!", encoding="utf-8")
+    key = watch_file(file, lambda: checks.append(file.read_text(encoding="utf-8")), sleep=lambda _: None,
+                     pressed=pressed, does={"h": lambda: hints.append("a hint")}, wanted="nq")  # fmt: skip
+    assert (key, checks, len(hints)) == ("q", ["one!", "two", "three"], 3)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are POSIX")
 def test_keys_are_read_without_enter_and_the_terminal_is_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
     import pty
@@ -268,6 +287,25 @@ def test_watch_at_the_command_line(course: Path) -> None:
         assert f"{FIRST}/exercise.py" in waiting, "still the same lesson"
         process.send_signal(signal.SIGINT)
         assert process.wait() == 0
+
+
+@pytest.mark.parametrize(("lang", "says"), [("en", "there is no lesson 'l99'"), ("ja", "'l99' という課はありません")])
+def test_an_error_is_told_in_the_learners_language(course: Path, lang: str, says: str) -> None:
+    code, _, err = call("check", "l99", course=course, lang=lang)
+    assert (code, says in err) == (2, True), err
+    assert FIRST in err
+    (course / FIRST / "exercise.py").unlink()
+    code, _, err = call("check", FIRST, "--lang", lang, course=course, lang="en" if lang == "ja" else "ja")
+    assert code == 2
+    assert ("がありません。元に戻すには" in err) == (lang == "ja"), err
+    assert f"lessons reset {FIRST}" in err
+
+
+def test_every_text_of_an_error_is_there_in_both_languages() -> None:
+    from gradcheck_lm.course.language import in_both
+
+    error = in_both(DataError, ja="{name} がありません", en="{name} is missing", name="x")
+    assert (type(error), str(error), error.words.ja) == (DataError, "x is missing", "x がありません")
 
 
 def _wait_for(stream, mark: str) -> str:
