@@ -48,7 +48,7 @@ def friendly(command: Command) -> Command:
             typer.echo(f"gradcheck-lm: {harmless(str(error))}", err=True)
             raise typer.Exit(128 + error.signal_number) from None
         except GradcheckLMError as error:
-            fail(str(error))
+            fail(_text_of(error))
         except ModuleNotFoundError as error:
             if error.name is None or error.name.startswith("gradcheck_lm"):
                 raise
@@ -78,6 +78,16 @@ def explain(error: OSError) -> str:
     said = error.strerror or str(error)
     cure = _CURES.get(error.errno or 0)
     return f"{place}{cure} ({said})" if cure else f"{place}{said}"
+
+
+def _text_of(error: GradcheckLMError) -> str:
+    """Its text, or the learner's language's where the course has it in two."""
+    words = getattr(error, "words", None)
+    if words is None:
+        return str(error)
+    from gradcheck_lm.course.say import voice
+
+    return str(words.in_language(voice().language))
 
 
 def fail(message: str) -> NoReturn:

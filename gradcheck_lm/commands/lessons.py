@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -35,7 +34,7 @@ Name = Annotated[
 ]
 
 
-def _course() -> tuple[list[Lesson], Progress]:
+def course_and_progress() -> tuple[list[Lesson], Progress]:
     from gradcheck_lm.course.catalogue import find_course, lessons_in
     from gradcheck_lm.course.progress import Progress
 
@@ -43,7 +42,7 @@ def _course() -> tuple[list[Lesson], Progress]:
     return lessons_in(course), Progress(course)
 
 
-def _voice(language: str | None) -> Voice:
+def voice_of(language: str | None) -> Voice:
     from gradcheck_lm.course.say import use_voice
 
     return use_voice(language or "")
@@ -57,13 +56,18 @@ def _pick(lessons: list[Lesson], progress: Progress, name: str) -> Lesson:
 
 
 def _editable(lesson: Lesson) -> None:
-    from gradcheck_lm.course.catalogue import installed_course
+    from gradcheck_lm.course.catalogue import COMMAND, installed_course
+    from gradcheck_lm.course.language import in_both
     from gradcheck_lm.errors import DataError
 
     if lesson.course == installed_course():
-        raise DataError(
-            "these lessons are the installed package's own copy: go to the folder that `lessons init` made, "
-            "or make one: python -m gradcheck_lm lessons init my-lessons"
+        raise in_both(
+            DataError,
+            ja="これはインストールされたパッケージの中の課です。`lessons init` で作ったフォルダに移るか、"
+            "新しく作ってください: {command} init my-lessons",
+            en="these lessons are the installed package's own copy: go to the folder that `lessons init` made, "
+            "or make one: {command} init my-lessons",
+            command=COMMAND,
         )
 
 
@@ -72,8 +76,8 @@ def board(context: typer.Context, lang: Language = None) -> None:
     if context.invoked_subcommand is None:
         from gradcheck_lm.course.board import show_board
 
-        spoken = _voice(lang)
-        show_board(spoken, *_course())
+        spoken = voice_of(lang)
+        show_board(spoken, *course_and_progress())
 
 
 def check(name: Name = "", lang: Language = None) -> None:
@@ -81,8 +85,8 @@ def check(name: Name = "", lang: Language = None) -> None:
 
     演習を検査します。最初の間違いで止まり、ありそうな原因を示します。合格するまで終了コードは 1 です。
     """
-    spoken = _voice(lang)
-    lessons, progress = _course()
+    spoken = voice_of(lang)
+    lessons, progress = course_and_progress()
     lesson = _pick(lessons, progress, name)
     _editable(lesson)
     verdict = _check(spoken, lesson, progress)
@@ -95,16 +99,20 @@ def check(name: Name = "", lang: Language = None) -> None:
 
 def _check(spoken: Voice, lesson: Lesson, progress: Progress) -> Verdict:
     from gradcheck_lm.course.board import show_verdict
+    from gradcheck_lm.course.catalogue import COMMAND
     from gradcheck_lm.course.gate import check_file
-    from gradcheck_lm.course.language import Words
+    from gradcheck_lm.course.language import Words, in_both
     from gradcheck_lm.course.shelf import reveal
     from gradcheck_lm.draw.wrapping import short
     from gradcheck_lm.errors import DataError
 
     if not lesson.exercise.is_file():
-        raise DataError(
-            f"{lesson.exercise} is missing; bring it back: python -m gradcheck_lm lessons reset {lesson.name}"
-        )
+        raise in_both(
+            DataError,
+            ja="{exercise} がありません。元に戻すには: {command} reset {name}",
+            en="{exercise} is missing; bring it back: {command} reset {name}",
+            exercise=lesson.exercise, command=COMMAND, name=lesson.name,
+        )  # fmt: skip
     if spoken.console.is_terminal:  # a second or two of torch, or a minute of an endless loop: not in silence
         spoken.tell(
             Words("{file} を検査しています…", "Checking {file} …").filled(file=short(lesson.exercise)), style="dim"
@@ -129,17 +137,16 @@ def hint(
 
     ヒントを表示します。呼ぶたびに詳しくなります(三段階)。最初のヒントに答えは含まれません。
     """
-    from gradcheck_lm.course.board import COMMAND, next_lesson, show_hint
+    from gradcheck_lm.course.board import next_lesson
+    from gradcheck_lm.course.catalogue import COMMAND
     from gradcheck_lm.course.language import Words
 
-    spoken = _voice(lang)
-    lessons, progress = _course()
+    spoken = voice_of(lang)
+    lessons, progress = course_and_progress()
     lesson = _pick(lessons, progress, name)
     _editable(lesson)
     ambiguous = tier is None and name in ("1", "2", "3") and progress.state(lesson.name) == "new"
-    tier = tier or min(progress.hints_seen(lesson.name) + 1, len(lesson.hints))
-    show_hint(spoken, lesson, tier)
-    progress.mark_hints(lesson.name, tier)
+    _give_hint(spoken, lesson, progress, tier)
     current = next_lesson(lessons, progress)
     if ambiguous and current and current != lesson and progress.state(current.name) != "new":
         meant = Words(
@@ -147,6 +154,15 @@ def hint(
         )
         spoken.tell(meant.filled(name=name, lesson=current.name), style="dim")
         spoken.put(f"    {COMMAND} hint {current.name} --tier {name}", style="dim")
+
+
+def _give_hint(spoken: Voice, lesson: Lesson, progress: Progress, tier: int | None = None) -> None:
+    """Of the tier asked for, else the next one."""
+    from gradcheck_lm.course.board import show_hint
+
+    tier = tier or min(progress.hints_seen(lesson.name) + 1, len(lesson.hints))
+    show_hint(spoken, lesson, tier)
+    progress.mark_hints(lesson.name, tier)
 
 
 def reset(
@@ -161,8 +177,8 @@ def reset(
     from gradcheck_lm.course.progress import reset as write_anew
     from gradcheck_lm.draw.wrapping import short
 
-    spoken = _voice(lang)
-    lessons, progress = _course()
+    spoken = voice_of(lang)
+    lessons, progress = course_and_progress()
     lesson = _pick(lessons, progress, name)
     _editable(lesson)
     kept = write_anew(lesson.folder)
@@ -175,24 +191,24 @@ def reset(
 
 
 def watch(name: Name = "", lang: Language = None) -> None:
-    """Check an exercise again at every change of its file; one key goes on (n), gives a hint (h) or ends (q).
+    """Check an exercise again at every change of its file; keys: n next lesson, h hint, s all lessons, q quit.
 
-    ファイルを保存するたびに検査します。n で次の課、h でヒント、q で終了です。
+    ファイルを保存するたびに検査します。n で次の課、h でヒント、s で課の一覧、q で終了です。
     """
-    from gradcheck_lm.course.board import show_hint, show_next
+    from gradcheck_lm.course.board import show_board, show_next
     from gradcheck_lm.course.language import Words
     from gradcheck_lm.course.watching import keys, watch_file
     from gradcheck_lm.draw.wrapping import short
 
-    spoken = _voice(lang)
-    lessons, progress = _course()
+    spoken = voice_of(lang)
+    lessons, progress = course_and_progress()
     lesson = _pick(lessons, progress, name)
     _editable(lesson)
 
     def wait() -> None:
         waiting = Words(
-            "{file} の変更を待っています。n: 次の課  h: ヒント  q: 終了 (Ctrl-C でも終わります)",
-            "Waiting for {file} to change. n: next lesson  h: hint  q: quit (so does Ctrl-C)",
+            "{file} の変更を待っています。n: 次の課  h: ヒント  s: 一覧  q: 終了 (Ctrl-C でも終わります)",
+            "Waiting for {file} to change. n: next lesson  h: hint  s: all lessons  q: quit (so does Ctrl-C)",
         )
         spoken.tell(waiting.filled(file=short(lesson.exercise)), style="dim")
 
@@ -203,17 +219,19 @@ def watch(name: Name = "", lang: Language = None) -> None:
             show_next(spoken, lessons, progress)
         wait()
 
-    look: Callable[[], object] = again
+    def next_hint() -> None:
+        _give_hint(spoken, lesson, progress)
+        wait()
+
+    def all_lessons() -> None:
+        show_board(spoken, lessons, progress)
+        wait()
+
+    does = {"h": next_hint, "s": all_lessons}
     try:
         with keys() as pressed:
-            while (key := watch_file(lesson.exercise, look, pressed=pressed, wanted="nhq")) != "q":
-                if key == "h":
-                    tier = min(progress.hints_seen(lesson.name) + 1, len(lesson.hints))
-                    show_hint(spoken, lesson, tier)
-                    progress.mark_hints(lesson.name, tier)
-                    look = wait
-                elif key == "n":
-                    lesson, look = lessons[min(lessons.index(lesson) + 1, len(lessons) - 1)], again
+            while watch_file(lesson.exercise, again, pressed=pressed, does=does, wanted="nq") == "n":
+                lesson = lessons[min(lessons.index(lesson) + 1, len(lessons) - 1)]
     except KeyboardInterrupt:
         raise typer.Exit(0) from None
 
@@ -223,7 +241,7 @@ def listing(json: Annotated[bool, Option("For a program to read.", switch=True)]
 
     課の名前と状態を 1 行ずつ表示します。
     """
-    lessons, progress = _course()
+    lessons, progress = course_and_progress()
     rows = [
         {
             "name": lesson.name,
@@ -253,12 +271,12 @@ def init(folder: Annotated[Path, argument("A new folder, or one laid out before.
 
     自分用のフォルダに課を用意します。すでにあるフォルダなら、課を新しくし、変更した演習はそのまま残します。
     """
-    from gradcheck_lm.course.catalogue import is_course
+    from gradcheck_lm.course.catalogue import COMMAND, is_course
     from gradcheck_lm.course.language import Words
     from gradcheck_lm.course.shelf import lay_out
     from gradcheck_lm.draw.wrapping import short
 
-    spoken = _voice(lang)
+    spoken = voice_of(lang)
     again = is_course(folder)
     written = lay_out(folder)
     done = Words("{count} 課を用意しました。", "{count} lessons laid out.")
@@ -271,4 +289,4 @@ def init(folder: Annotated[Path, argument("A new folder, or one laid out before.
     spoken.tell(Words("次に打つコマンド:", "Type next:"))
     if folder.resolve() != Path.cwd().resolve():
         spoken.put(f"    cd {short(folder)}", style="bold")
-    spoken.put("    python -m gradcheck_lm lessons", style="bold")
+    spoken.put(f"    {COMMAND}", style="bold")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gradcheck_lm.commands.common import show_json
-from gradcheck_lm.commands.lessons import Language, _course, _voice
+from gradcheck_lm.commands.lessons import Language, course_and_progress, voice_of
 from gradcheck_lm.commands.options import argument
 from gradcheck_lm.options import Option
 
@@ -30,50 +30,67 @@ def museum(
 
     公開されたバグにもとづくスクリプトです(健康なものもあります)。デバッガで原因の行を見つけて、答えます。
     """
-    from gradcheck_lm.course.language import Words
+    from gradcheck_lm.course.language import in_both
     from gradcheck_lm.course.museum import ANSWERS, find_piece, pieces_of
     from gradcheck_lm.course.shelf import source_course
-    from gradcheck_lm.draw.wrapping import short
     from gradcheck_lm.errors import ArgumentError
 
-    spoken, (lessons, progress) = _voice(lang), _course()
+    spoken, (lessons, progress) = voice_of(lang), course_and_progress()
     pieces = pieces_of(lessons[0].course, source_course() / "museum" / ANSWERS)
     if not name:
         _show_pieces(spoken, pieces, progress)
         return
     piece = find_piece(pieces, name)
-    if line is None and not healthy:
-        spoken.put(f"    python -m gradcheck_lm run {short(piece.path)}")
-        spoken.tell(
-            Words(
-                "原因の行が分かったら、`--line` で答えます。どこも悪くなければ `--healthy` です。",
-                "When you know the line, say it with `--line`; where nothing is wrong, with `--healthy`.",
-            )
-        )
-        return
     if line is not None and healthy:
-        raise ArgumentError("--line and --healthy are two different answers: give one")
+        raise in_both(
+            ArgumentError,
+            ja="--line と --healthy は別々の答えです。どちらか一つを指定してください",
+            en="--line and --healthy are two different answers: give one",
+        )
+    if line is None and not healthy:
+        _show_question(spoken, piece)
+        return
     right = piece.healthy if healthy else line in piece.guilty()
     progress.mark_named(piece.name, right=right)
-    if right:
-        spoken.tell(Words("正解です。", "That is it."), style="bold green")
-        spoken.tell(piece.story)
-        after = Words("もとの議論: {after}", "After {after}").filled(after=piece.after)
-        spoken.tell(after, style="dim")
-        if not piece.healthy:
-            spoken.tell(
-                Words(
-                    "次に、直す前は失敗し、直すと通るテストを書きます(`gradient_flow` や `diagnose_step`)。",
-                    "Now write the test that fails before the fix and passes after it, with "
-                    "`gradient_flow` or `diagnose_step`.",
-                )
-            )
+    _show_answer(spoken, piece, right=right)
+    raise typer.Exit(0 if right else 1)
+
+
+def _show_question(spoken: Voice, piece: Piece) -> None:
+    from gradcheck_lm.course.language import Words
+    from gradcheck_lm.draw.wrapping import short
+
+    spoken.put(f"    python -m gradcheck_lm run {short(piece.path)}")
+    spoken.tell(
+        Words(
+            "原因の行が分かったら、`--line` で答えます。どこも悪くなければ `--healthy` です。",
+            "When you know the line, say it with `--line`; where nothing is wrong, with `--healthy`.",
+        )
+    )
+
+
+def _show_answer(spoken: Voice, piece: Piece, *, right: bool) -> None:
+    from gradcheck_lm.course.language import Words
+
+    if not right:
+        spoken.tell(Words("違います。もう一度調べてみましょう:", "That is not it. Look again:"), style="bold red")
+        _show_question(spoken, piece)
         return
-    spoken.tell(Words("違います。", "That is not it."), style="bold red")
-    raise typer.Exit(1)
+    spoken.tell(Words("正解です。", "That is it."), style="bold green")
+    spoken.tell(piece.story)
+    spoken.tell(Words("もとの議論: {after}", "After {after}").filled(after=piece.after), style="dim")
+    if not piece.healthy:
+        spoken.tell(
+            Words(
+                "次に、直す前は失敗し、直すと通るテストを書きます(`gradient_flow` や `diagnose_step`)。",
+                "Now write the test that fails before the fix and passes after it, with "
+                "`gradient_flow` or `diagnose_step`.",
+            )
+        )
 
 
 def _show_pieces(spoken: Voice, pieces: list[Piece], progress: Progress) -> None:
+    from gradcheck_lm.course.catalogue import COMMAND
     from gradcheck_lm.course.language import Words
     from gradcheck_lm.draw.consoles import table
 
@@ -86,7 +103,7 @@ def _show_pieces(spoken: Voice, pieces: list[Piece], progress: Progress) -> None
         rows.append([piece.name, length, tries, states[0] if found else states[1]])
     spoken.draw(table("", heads, rows, encoding=spoken.console.encoding))
     spoken.tell(Words("次に打つコマンド:", "Type next:"))
-    spoken.put("    python -m gradcheck_lm lessons museum m01", style="bold")
+    spoken.put(f"    {COMMAND} museum m01", style="bold")
 
 
 def report(
@@ -107,7 +124,7 @@ def report(
     from gradcheck_lm.draw.consoles import table
     from gradcheck_lm.errors import DataError
 
-    spoken = _voice(lang)
+    spoken = voice_of(lang)
     rows: list[dict[str, Any]] = []
     for folder in folders or [find_course()]:
         if not is_course(folder):

@@ -6,7 +6,7 @@ import ast
 import textwrap
 from pathlib import Path
 
-from gradcheck_lm.course.generator import Hole, answer_from, read_holes
+from gradcheck_lm.course.generator import Hole, holes_of
 from gradcheck_lm.course.judge import load
 from gradcheck_lm.errors import DataError
 
@@ -26,18 +26,6 @@ def answers_of(lesson_folder: Path) -> list[dict[str, str]]:
         if set(answer) != wanted:
             raise DataError(f"{path}: answer {place} is about {sorted(answer)}, the holes are {sorted(wanted)}")
     return found
-
-
-def answer_text(lesson_folder: Path, answer: dict[str, str]) -> str:
-    """The whole file of an answer."""
-    path = lesson_folder / "solution.py"
-    return answer_from(path.read_text(encoding="utf-8"), answer, place=str(path))
-
-
-def holes_of(lesson_folder: Path) -> list[Hole]:
-    """The holes of a lesson's solution."""
-    path = lesson_folder / "solution.py"
-    return read_holes(path.read_text(encoding="utf-8"), place=str(path))
 
 
 def one_word(hole: Hole) -> bool:

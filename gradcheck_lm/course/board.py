@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from rich.panel import Panel
 from rich.text import Text
 
-from gradcheck_lm.course.catalogue import Lesson, installed_course, solution_of
+from gradcheck_lm.course.catalogue import COMMAND, Lesson, installed_course, solution_of
 from gradcheck_lm.course.generator import exercise_text
 from gradcheck_lm.course.judge import Verdict
 from gradcheck_lm.course.language import Words
@@ -19,7 +19,6 @@ from gradcheck_lm.draw.consoles import table
 from gradcheck_lm.draw.lettering import shown
 from gradcheck_lm.draw.wrapping import short, wrap
 
-COMMAND = "python -m gradcheck_lm lessons"
 _RED = Words(
     "赤は故障ではありません。演習は、わざと壊してあるコードを直すものです。直せば緑になります。",
     "Red is expected: each exercise is code that is broken on purpose. Fix it, and it turns green.",

@@ -8,10 +8,11 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-from gradcheck_lm.course.language import Words
+from gradcheck_lm.course.language import Words, in_both
 from gradcheck_lm.errors import ArgumentError, DataError
 
 VARIABLE = "GRADCHECK_LM_LESSONS"
+COMMAND = "python -m gradcheck_lm lessons"
 FILES = ("lesson.py", "solution.py", "exercise.py", "check.py", "answers.py", "mutants.py", "hints.toml")
 LEARNERS = ("lesson.py", "exercise.py", "check.py", "hints.toml")  # what `init` lays out; the rest would tell too much
 _NAME = re.compile(r"l(\d\d)_[a-z0-9_]+")
@@ -103,16 +104,25 @@ def find_course(start: Path | None = None) -> Path:
     if chosen := os.environ.get(VARIABLE):
         folder = Path(chosen).expanduser()
         if not is_course(folder):
-            raise DataError(f"{VARIABLE} is {chosen!r}, but no lessons lie there; lay them out: lessons init {chosen}")
+            raise in_both(
+                DataError,
+                ja="{variable} は {chosen!r} ですが、そこに課がありません。用意するには: {command} init {chosen}",
+                en="{variable} is {chosen!r}, but no lessons lie there; lay them out: {command} init {chosen}",
+                variable=VARIABLE, chosen=chosen, command=COMMAND,
+            )  # fmt: skip
         return folder.resolve()
     here = (start or Path.cwd()).resolve()
     near = [place for above in (here, *here.parents) for place in (above, above / "lessons")]
     for place in [*near, Path(__file__).resolve().parents[2] / "lessons", installed_course()]:
         if is_course(place):
             return place
-    raise DataError(
-        "no lessons are found here: go to the folder that `lessons init` made, or make one: "
-        "python -m gradcheck_lm lessons init my-lessons"
+    raise in_both(
+        DataError,
+        ja="ここに課がありません。`lessons init` で作ったフォルダに移るか、新しく作ってください: "
+        "{command} init my-lessons",
+        en="no lessons are found here: go to the folder that `lessons init` made, or make one: "
+        "{command} init my-lessons",
+        command=COMMAND,
     )
 
 
@@ -138,5 +148,15 @@ def find_lesson(lessons: list[Lesson], wanted: str) -> Lesson:
         return found[0]
     names = ", ".join(lesson.name for lesson in (found or lessons))
     if found:
-        raise ArgumentError(f"{wanted!r} may mean {names}; type more of the name")
-    raise ArgumentError(f"there is no lesson {wanted!r}; the lessons are {names}")
+        raise in_both(
+            ArgumentError,
+            ja="{wanted!r} に当てはまる課が複数あります: {names}。名前をもう少し入力してください",
+            en="{wanted!r} may mean {names}; type more of the name",
+            wanted=wanted, names=names,
+        )  # fmt: skip
+    raise in_both(
+        ArgumentError,
+        ja="{wanted!r} という課はありません。課は次のとおりです: {names}",
+        en="there is no lesson {wanted!r}; the lessons are {names}",
+        wanted=wanted, names=names,
+    )  # fmt: skip

@@ -33,7 +33,7 @@ def expect(condition: object, *, ja: str, en: str, **values: object) -> None:
 
 
 def expect_gradient(
-    loss: Callable[[], Any], wrt: Tensor, truth: Tensor, *, what: Words, tolerance: float = 1e-5
+    loss: Callable[[], Any], wrt: Tensor, truth: Tensor, *, what: Words | str, tolerance: float = 1e-5
 ) -> None:
     """The house rule: a path exists, AND the gradient is not zero, AND it has the right value.
 
@@ -41,7 +41,7 @@ def expect_gradient(
         loss: takes nothing and returns one number; called once.
         wrt: a leaf tensor that requires grad.
         truth: the right gradient, with the shape of `wrt`.
-        what: names the loss in the messages.
+        what: names the loss in the messages; code in backticks is the same in both languages.
         tolerance: relative to the truth's norm.
     Raises:
         Wrong: saying which of the three is missing.
@@ -77,6 +77,15 @@ def gradient(loss: Any, wrt: Tensor) -> Tensor | None:
     return torch.autograd.grad(loss, wrt, allow_unused=True, retain_graph=True)[0]
 
 
+def gradient_by_differences(function: Callable[[Tensor], Any], point: Tensor) -> Tensor:
+    """The gradient of a function at a point by central differences; the point is not moved.
+
+    Meant for float64 and a few dozen entries.
+    """
+    moving = point.detach().clone()
+    return numerical_gradient(lambda: function(moving), moving)
+
+
 def numerical_gradient(loss: Callable[[], Any], wrt: Tensor, *, step: float = 1e-6) -> Tensor:
     """Central differences, one entry at a time; `wrt` is put back. Meant for float64 and a few dozen entries."""
     result = torch.zeros_like(wrt)
@@ -110,13 +119,32 @@ def standard_errors(samples: Tensor, truth: Tensor) -> float:
     return float(torch.where(exact, torch.zeros_like(distance), distance / spread).max())
 
 
-def expect_type(name: str, kinds: type | tuple[type, ...], value: object, *, kind: Words) -> None:
-    """Reject a result of the wrong type, e.g. None from a function without `return`."""
+# what a learner reads where a result of another type was given; of other types check.py says it itself
+_CALLED: dict[type | tuple[type, ...], Words] = {
+    Tensor: Words("テンソル", "a tensor"),
+    float: Words(" `float` ", "a `float`"),
+    (float, Tensor): Words("数", "a number"),
+    bool: Words("`True` か `False`", "`True` or `False`"),
+    list: Words("リスト", "a list"),
+    (list, tuple): Words("リスト", "a list"),
+}
+
+
+def expect_type(name: str, kinds: type | tuple[type, ...], value: object, *, kind: Words | str | None = None) -> None:
+    """Reject a result of the wrong type, e.g. None from a function without `return`.
+
+    Args:
+        name: of the learner's function.
+        kinds: the types that are right.
+        value: what it returned.
+        kind: names the types in the message, where they are none of those that many lessons ask for.
+    """
+    called = kind or _CALLED[kinds]
     if not isinstance(value, kinds):
         wrong(
             ja="`{name}` は{kind}を返すはずですが、{got} が返りました。`return` を忘れていませんか。",
             en="`{name}` should return {kind}, but it returned {got}. Is a `return` missing?",
-            name=name, kind=kind, got="None" if value is None else f"`{type(value).__name__}`",
+            name=name, kind=called, got="None" if value is None else f"`{type(value).__name__}`",
         )  # fmt: skip
 
 

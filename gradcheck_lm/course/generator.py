@@ -94,10 +94,22 @@ def _hole(lines: list[str], first: int, last: int, place: str) -> Hole:
     return Hole(name, first, last, indent, tasks["en"], tasks["ja"], right, tuple(broken))
 
 
+def holes_of(lesson_folder: Path) -> list[Hole]:
+    """The holes of a lesson's solution, in order."""
+    path = solution_of(lesson_folder)
+    return read_holes(path.read_text(encoding="utf-8"), place=str(path))
+
+
 def exercise_text(lesson_folder: Path) -> str:
     """What exercise.py must be, from the lesson's solution.py."""
     path = solution_of(lesson_folder)
     return exercise_from(path.read_text(encoding="utf-8"), place=str(path))
+
+
+def answer_text(lesson_folder: Path, codes: Mapping[str, str]) -> str:
+    """The whole file of an answer to a lesson, right or wrong, from code for some of its holes."""
+    path = solution_of(lesson_folder)
+    return answer_from(path.read_text(encoding="utf-8"), codes, place=str(path))
 
 
 def exercise_from(source: str, *, place: str = "solution.py") -> str:
@@ -112,7 +124,7 @@ def exercise_from(source: str, *, place: str = "solution.py") -> str:
 
 
 def answer_from(source: str, codes: Mapping[str, str], *, place: str = "solution.py") -> str:
-    """A solution in which the code of some holes is other code: a mutant.
+    """A solution in which the code of some holes is other code, indented in any way.
 
     Raises:
         DataError: `codes` names a hole that the solution lacks.

@@ -10,14 +10,30 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from gradcheck_lm.course.contents import modules_in, tensors_in
 from gradcheck_lm.course.expect import wrong
 from gradcheck_lm.course.language import Words
-from gradcheck_lm.course.mutating.effects import modules_in, tensors_in
+from gradcheck_lm.errors import DataError
+from gradcheck_lm.flow.gradients.nodes import reachable_leaves
 
 # what a call may leave changed only where check.py says so, in a table MAY_CHANGE: function -> these words
-WORLD = ("grad", "requires_grad", "mode", "random", "grad_mode", "dtype", "value", "graph")
+WORLD = ("grad", "requires_grad", "mode", "random", "grad mode", "dtype", "value", "graph")
+_GRAPHS = 8  # of the arguments at most are walked backwards after each call
+
+
+def may_change_of(check: Callable[..., Any]) -> Mapping[str, set[str]]:
+    """The table MAY_CHANGE of the check.py that a check stands in; empty where there is none.
+
+    Raises:
+        DataError: a word of it is none of WORLD, and would allow nothing.
+    """
+    table: Mapping[str, set[str]] = check.__globals__.get("MAY_CHANGE", {})
+    for name, words in table.items():
+        if unknown := sorted(set(words) - set(WORLD)):
+            raise DataError(f"MAY_CHANGE[{name!r}] holds {unknown[0]!r}; it may hold {', '.join(WORLD)}")
+    return table
 
 
 @dataclass
@@ -52,30 +68,54 @@ def _watched(function: Callable[..., Any], name: str, allowed: set[str]) -> Call
     @functools.wraps(function)
     def call(*given: Any, **named: Any) -> Any:
         given = tuple(list(one) if isinstance(one, Iterator) else one for one in given)
-        everything = [*given, *named.values()]
-        tensors = _noted(everything, lend="grad" not in allowed)
-        modules = [(one, one.training) for module in modules_in(everything) for one in module.modules()]
-        modes = torch.is_grad_enabled(), torch.get_default_dtype()
-        torch_random, python_random = torch.get_rng_state(), random.getstate()
+        before = _World([*given, *named.values()], allowed)
         try:
             result = function(*given, **named)
-            graphs = [] if "graph" in allowed else _graphs(everything)
-            if "graph" not in allowed:
-                _expect_graphs(graphs, name)
-            _expect_same(tensors, modules, name, allowed)
-            if "random" not in allowed:
-                same = torch.equal(torch_random, torch.get_rng_state()) and python_random == random.getstate()
-                _expect(same, name, "乱数の状態", "the random state")
-            _expect("grad_mode" in allowed or torch.is_grad_enabled() == modes[0], name,
-                    "勾配を記録するかどうかの設定", "whether gradients are recorded")  # fmt: skip
-            _expect("dtype" in allowed or torch.get_default_dtype() is modes[1], name, "既定の型", "the default dtype")
+            before.expect_same(name)
         finally:
-            for one in tensors:
-                if one.lent and one.tensor.grad is one.grad:
-                    one.tensor.grad = None
+            before.take_marks_back()
         return result
 
     return call
+
+
+class _World:
+    """What a call could change, as it was before it.
+
+    Args:
+        everything: the arguments.
+        allowed: words of WORLD that are not looked at.
+    """
+
+    def __init__(self, everything: list[Any], allowed: set[str]) -> None:
+        self._everything, self._allowed = everything, allowed
+        self._tensors = _noted(everything, lend="grad" not in allowed)
+        self._modes = [(part, part.training) for module in modules_in(everything) for part in module.modules()]
+        self._grad_mode, self._dtype = torch.is_grad_enabled(), torch.get_default_dtype()
+        self._torch_random, self._python_random = torch.get_rng_state(), random.getstate()
+
+    def expect_same(self, name: str) -> None:
+        """Reject the answer where its function `name` has changed something."""
+        allowed = self._allowed
+        if "graph" not in allowed:
+            _expect_graphs([one for one in tensors_in(self._everything) if one.grad_fn is not None][:_GRAPHS], name)
+        for one in self._tensors:
+            _expect_same_tensor(one, name, allowed)
+        same = all(module.training == training for module, training in self._modes)
+        _expect("mode" in allowed or same, name, "モデルの学習モードと評価モードの設定",
+                "the mode, training or evaluation, of a model")  # fmt: skip
+        same = torch.equal(self._torch_random, torch.get_rng_state()) and self._python_random == random.getstate()
+        _expect("random" in allowed or same, name, "乱数の状態", "the random state")
+        _expect("grad mode" in allowed or torch.is_grad_enabled() == self._grad_mode, name,
+                "勾配を記録するかどうかの設定", "whether gradients are recorded")  # fmt: skip
+        same = torch.get_default_dtype() is self._dtype
+        _expect("dtype" in allowed or same, name, "既定の型", "the default dtype")
+
+    def take_marks_back(self) -> None:
+        """Empty each .grad again that a mark was put into."""
+        for one in self._tensors:
+            if one.lent and one.tensor.grad is one.grad:
+                one.tensor.grad = None
 
 
 def _noted(everything: list[Any], *, lend: bool) -> list[_Tensor]:
@@ -103,35 +143,24 @@ def _expect(condition: bool, name: str, ja: str, en: str) -> None:
         )  # fmt: skip
 
 
-def _expect_same(tensors: list[_Tensor], modules: list[tuple[nn.Module, bool]], name: str, allowed: set[str]) -> None:
-    for one in tensors:
-        tensor = one.tensor
-        if "requires_grad" not in allowed:
-            _expect(tensor.requires_grad == one.requires_grad, name, "引数の `requires_grad` ",
-                    "`requires_grad` of an argument")  # fmt: skip
-        if "value" not in allowed:
-            same = torch.equal(tensor.detach(), one.value) or bool(one.value.isnan().any())
-            _expect(same, name, "引数の値", "the value of an argument")
-        if "grad" not in allowed and tensor.is_leaf:
-            now = tensor.grad
-            same = now is one.grad and (now is None or one.grad_value is None or torch.equal(now, one.grad_value))
-            hint = "`torch.autograd.grad` gives gradients without writing them"
-            _expect(same, name, "引数の `.grad` (`torch.autograd.grad` は書き込まずに勾配を返します)",
-                    f"`.grad` of an argument ({hint})")  # fmt: skip
-    if "mode" not in allowed:
-        _expect(all(module.training == training for module, training in modules), name,
-                "モデルの学習モードと評価モードの設定", "the mode, training or evaluation, of a model")  # fmt: skip
-
-
-def _graphs(everything: list[Any]) -> list[Tensor]:
-    return [one for one in tensors_in(everything) if one.grad_fn is not None][:8]
+def _expect_same_tensor(one: _Tensor, name: str, allowed: set[str]) -> None:
+    tensor = one.tensor
+    same = tensor.requires_grad == one.requires_grad
+    _expect("requires_grad" in allowed or same, name, "引数の `requires_grad` ", "`requires_grad` of an argument")
+    if "value" not in allowed:
+        same = torch.equal(tensor.detach(), one.value) or bool(one.value.isnan().any())
+        _expect(same, name, "引数の値", "the value of an argument")
+    if "grad" not in allowed and tensor.is_leaf:
+        now = tensor.grad
+        same = now is one.grad and (now is None or one.grad_value is None or torch.equal(now, one.grad_value))
+        hint = "`torch.autograd.grad` gives gradients without writing them"
+        _expect(same, name, "引数の `.grad` (`torch.autograd.grad` は書き込まずに勾配を返します)",
+                f"`.grad` of an argument ({hint})")  # fmt: skip
 
 
 def _expect_graphs(graphs: list[Tensor], name: str) -> None:
-    from gradcheck_lm.course.mutating.effects import leaves_of
-
     for one in graphs:
-        leaves = leaves_of(one)
+        leaves = reachable_leaves(one)
         if not leaves or one.numel() == 0:
             continue
         try:

@@ -6,8 +6,11 @@ import locale
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
-from gradcheck_lm.errors import ArgumentError
+from gradcheck_lm.errors import ArgumentError, GradcheckLMError
+
+Error = TypeVar("Error", bound=GradcheckLMError)
 
 LANGUAGES = ("ja", "en")
 VARIABLE = "GRADCHECK_LM_LANG"
@@ -32,6 +35,14 @@ class Words:
     def in_language(self, language: str) -> str:
         """The text in "ja" or "en"."""
         return self.ja if language == "ja" else self.en
+
+
+def in_both(kind: type[Error], *, ja: str, en: str, **values: object) -> Error:
+    """An error whose text the command line shows in the learner's language; to a program it is the English one."""
+    words = Words(ja, en).filled(**values)
+    error = kind(words.en)
+    error.words = words  # type: ignore[attr-defined]
+    return error
 
 
 def choose_language(wanted: str | None = None, environment: Mapping[str, str] = os.environ) -> str:

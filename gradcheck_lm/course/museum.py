@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gradcheck_lm.course.language import Words
+from gradcheck_lm.course.language import Words, in_both
 from gradcheck_lm.errors import ArgumentError, DataError
 
 ANSWERS = "museum.toml"
@@ -93,4 +93,10 @@ def find_piece(pieces: list[Piece], wanted: str) -> Piece:
     for piece in pieces:
         if word in (piece.name, piece.name[:3], piece.name[1:3].lstrip("0")):
             return piece
-    raise ArgumentError(f"no piece {wanted!r}; there are {', '.join(piece.name for piece in pieces) or 'none'}")
+    names = ", ".join(piece.name for piece in pieces)
+    raise in_both(
+        ArgumentError,
+        ja="{wanted!r} という作品はありません。作品は次のとおりです: {names}",
+        en="no piece {wanted!r}; there are {names}",
+        wanted=wanted, names=Words(names or "(なし)", names or "none"),
+    )  # fmt: skip

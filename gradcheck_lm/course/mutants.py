@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from gradcheck_lm.course.generator import answer_from
 from gradcheck_lm.course.judge import load
 from gradcheck_lm.errors import DataError
 
@@ -32,9 +31,3 @@ def mutants_of(lesson_folder: Path) -> dict[str, Mutant]:
     if not isinstance(found, dict) or not all(isinstance(mutant, Mutant) for mutant in found.values()):
         raise DataError(f"{path} needs a table MUTANTS from names to Mutant(...)")
     return found
-
-
-def mutant_text(lesson_folder: Path, mutant: Mutant) -> str:
-    """The whole file of a mutant."""
-    path = lesson_folder / "solution.py"
-    return answer_from(path.read_text(encoding="utf-8"), mutant.holes, place=str(path))

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from gradcheck_lm.course.beats import BEATS
-from gradcheck_lm.course.catalogue import Lesson
+from gradcheck_lm.course.catalogue import COMMAND, Lesson
+from gradcheck_lm.course.choices import LETTERS
 from gradcheck_lm.course.language import Words
 
 _SHOWN = ("code", "holds", "picture", "plot", "show", "table", "tell", "told")
@@ -115,8 +116,7 @@ def _fill(cells: _Cells, source: str, lesson: Lesson) -> None:
             answer = _ask(cells, call)
         elif name == "finish":
             cells.words(_EXERCISE.filled(name=lesson.name))
-            lessons = "python -m gradcheck_lm lessons"
-            cells.text(f"```console\n{lessons} init my-lessons\ncd my-lessons\n{lessons} check {lesson.name}\n```")
+            cells.text(f"```console\n{COMMAND} init my-lessons\ncd my-lessons\n{COMMAND} check {lesson.name}\n```")
         else:
             _say(cells, call)
 
@@ -152,7 +152,7 @@ def _ask(cells: _Cells, call: ast.Call) -> Words | None:
     listed = next((word.value for word in call.keywords if word.arg == "choices"), None)
     choices = [one for one in listed.elts if isinstance(one, ast.Call)] if isinstance(listed, ast.List) else []
     asked, right = [f"> **{_GUESS.in_language(cells.language)}.** {_texts(call)[cells.language]}"], None
-    for letter, one in zip("abcdefgh", choices, strict=False):
+    for letter, one in zip(LETTERS, choices, strict=False):
         texts = _texts(one)
         asked.append(f">\n> ({letter}) {texts[cells.language]}")
         if any(word.arg == "right" for word in one.keywords):

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gradcheck_lm.course.beats import BEATS
-from gradcheck_lm.course.catalogue import Lesson
+from gradcheck_lm.course.catalogue import COMMAND, Lesson
+from gradcheck_lm.course.choices import LETTERS
 from gradcheck_lm.course.language import LANGUAGES, Words
 
 _TITLE = Words("第 {number} 課 {title}", "Lesson {number}: {title}")
@@ -66,7 +67,7 @@ class Page:
         parts += [run, _fence(command, "console")]
         parts += body(self.events, lesson.name, language)
         parts += [f"**{_escaped(lesson.aha.in_language(language))}**"]  # after the question that it answers
-        check = f"python -m gradcheck_lm lessons check {lesson.name}"
+        check = f"{COMMAND} check {lesson.name}"
         parts += [f"## {_EXERCISE.in_language(language)}", _MEND.filled(file=exercise).in_language(language)]
         parts += [_fence(check, "console"), _CHECKS.in_language(language)]
         parts.append("\n".join(f"- {_escaped(words.in_language(language))}" for words in self.checks))
@@ -92,7 +93,7 @@ def index_page(lessons: Sequence[Lesson], language: str) -> str:
     rows = [
         f"| {lesson.number} | [{_cell(lesson.title.in_language(language))}]({lesson.name}.md) |" for lesson in lessons
     ]
-    command = _fence("python -m gradcheck_lm lessons", "console")
+    command = _fence(COMMAND, "console")
     return "\n\n".join([f"# {title}", start, command, "\n".join([heads, "|---|---|", *rows])]) + "\n"
 
 
@@ -120,7 +121,7 @@ def _part(event: Mapping[str, Any], name: str, language: str) -> list[str]:
         return [_escaped(event[language])]
     if kind == "ask":
         choices = [f">\n> ({letter}) {_escaped(one[language])}" for letter, one in
-                   zip("abcdefgh", event.get("choices", ()), strict=False)]  # fmt: skip
+                   zip(LETTERS, event.get("choices", ()), strict=False)]  # fmt: skip
         return ["\n".join([f"> **{_GUESS.in_language(language)}.** {_escaped(event[language])}", *choices])]
     if kind == "answer":
         return [f"**{_escaped(event[language])}**"]
@@ -130,22 +131,22 @@ def _part(event: Mapping[str, Any], name: str, language: str) -> list[str]:
         suffix = "_ja" if language == "ja" and "rows_ja" in event else ""
         return [_table(event["columns" + suffix], event["rows" + suffix])]
     if kind == "told":
-        findings = [line for line in event["ja"] if line] if language == "ja" else []
-        return [_fence(event["text"]), *(["\n".join(map(_escaped, findings))] if findings else [])]
+        return [_fence(_shown(event, language))]
     if kind == "picture":
         return _picture(event, name, language)
     return []  # the title stands at the head already
 
 
 def _picture(event: Mapping[str, Any], name: str, language: str) -> list[str]:
-    text = event.get("text_ja", event["text"]) if language == "ja" else event["text"]
-    parts, drawn = [_fence(str(text).rstrip())], str(event["file"])
-    if language == "ja" and (findings := [line for line in event.get("ja", ()) if line]):
-        parts.append("\n".join(_escaped(line) for line in findings))
+    parts, drawn = [_fence(_shown(event, language))], str(event["file"])
     if drawn.endswith(".svg"):  # wide ones are small on the page: the link opens them in full
         address = f"../figures/{name}/{drawn}"
         parts.append(f"[![{drawn.removesuffix('.svg')}]({address})]({address})")
     return parts
+
+
+def _shown(event: Mapping[str, Any], language: str) -> str:
+    return str(event["text_ja" if language == "ja" else "text"]).rstrip()
 
 
 def _links(lesson: Lesson, language: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
+from gradcheck_lm.course.language import Words
 from gradcheck_lm.errors import LayoutError, MissingPackageError
 from gradcheck_lm.files import user_cache, write_text_atomic
 
@@ -18,7 +19,7 @@ def default_folder(name: str) -> Path:
     return user_cache() / "lessons" / name
 
 
-def draw(subject: Any, stem: Path, *, params: Mapping[str, Any] | None, console: Console) -> tuple[str, Path]:
+def draw(subject: Any, stem: Path, *, params: Mapping[str, Any] | None, console: Console) -> tuple[Words, Path]:
     """The text for the terminal, and the picture that was written.
 
     Args:
@@ -30,17 +31,24 @@ def draw(subject: Any, stem: Path, *, params: Mapping[str, Any] | None, console:
     from gradcheck_lm.flow.findings.model import Diagnosis
 
     if isinstance(subject, Diagnosis):
-        from gradcheck_lm.draw.terminal import diagnosis_text
-
-        text = diagnosis_text(subject, width=min(console.width, 96) - 4, encoding=console.encoding)
+        words = report_words(subject, width=min(console.width, 96) - 4, encoding=console.encoding)
     else:
         from gradcheck_lm.draw.tree import autograd_tree_text
 
         text = autograd_tree_text(subject, params=params, encoding=console.encoding)
+        words = Words(text, text)
     try:
-        return text, _save(subject, stem.with_suffix(".svg"), params)
+        return words, _save(subject, stem.with_suffix(".svg"), params)
     except (MissingPackageError, LayoutError):
-        return text, _save(subject, stem.with_suffix(".dot"), params)
+        return words, _save(subject, stem.with_suffix(".dot"), params)
+
+
+def report_words(report: Any, *, width: int, encoding: str) -> Words:
+    """What a Diagnosis or a report of training steps says, in both languages."""
+    from gradcheck_lm.draw.terminal import diagnosis_text
+
+    return Words(diagnosis_text(report, width=width, language="ja", encoding=encoding),
+                 diagnosis_text(report, width=width, language="en", encoding=encoding))  # fmt: skip
 
 
 def _save(subject: Any, path: Path, params: Mapping[str, Any] | None) -> Path:
@@ -54,21 +62,6 @@ def _save(subject: Any, path: Path, params: Mapping[str, Any] | None) -> Path:
 def write_picture(path: Path, drawing: str) -> Path:
     """A drawing that is SVG text already."""
     return write_text_atomic(path, drawing)
-
-
-def japanese_findings(subject: Any) -> list[str]:
-    """What a diagnosis or a report of steps found and what to use instead, in Japanese; nothing for another picture."""
-    from gradcheck_lm.draw.view import of
-    from gradcheck_lm.flow.findings.model import Diagnosis
-    from gradcheck_lm.flow.stepping.report import StepReport
-
-    cuts = of(subject, "ja").cuts if isinstance(subject, Diagnosis | StepReport) else ()
-    cuts = tuple(cut for cut in cuts if cut.severity != "note")
-    lines = []
-    for cut in cuts:
-        lines.append(f"{cut.number}. {cut.title}: {cut.why}")
-        lines += [f"   直し方: {cure}" for cure in cut.cures]
-    return ["", *lines] if lines else []
 
 
 def write_record(path: Path, events: list[dict[str, Any]]) -> Path:

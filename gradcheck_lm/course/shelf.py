@@ -14,6 +14,7 @@ from gradcheck_lm.course.catalogue import (
     solution_of,
 )
 from gradcheck_lm.course.generator import exercise_text
+from gradcheck_lm.course.language import in_both
 from gradcheck_lm.errors import DataError
 from gradcheck_lm.files import write_bytes_atomic, write_text_atomic
 
@@ -44,11 +45,26 @@ def lay_out(target: Path) -> list[str]:
     """
     source = source_course()
     if target.resolve() == source.resolve():
-        raise DataError(f"{target} is the course's own folder: give another one, e.g. my-lessons")
+        raise in_both(
+            DataError,
+            ja="{target} は元の課そのもののフォルダです。my-lessons のような別のフォルダを指定してください",
+            en="{target} is the course's own folder: give another one, e.g. my-lessons",
+            target=target,
+        )
     if target.exists() and not target.is_dir():
-        raise DataError(f"{target} is a file: give a folder")
+        raise in_both(
+            DataError,
+            ja="{target} はファイルです。フォルダを指定してください",
+            en="{target} is a file: give a folder",
+            target=target,
+        )
     if target.is_dir() and any(target.iterdir()) and not is_course(target):
-        raise DataError(f"{target} is not empty and holds no lessons: give a new folder, e.g. {target / 'lessons'}")
+        raise in_both(
+            DataError,
+            ja="{target} は空ではなく、課もありません。{new} のような新しいフォルダを指定してください",
+            en="{target} is not empty and holds no lessons: give a new folder, e.g. {new}",
+            target=target, new=target / "lessons",
+        )  # fmt: skip
     written = []
     for lesson in lessons_in(source):
         folder = target / lesson.name

@@ -14,6 +14,7 @@ from gradcheck_lm.course.language import Words
 from gradcheck_lm.course.say import plain_number, voice
 from gradcheck_lm.draw.wrapping import short, wrapped_code
 
+REPORT = 80  # columns of a report: as many as a terminal has, so it is not indented
 _JAPANESE = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")
 _folder: list[Path] = []  # for pictures, of the one lesson that this process runs
 
@@ -75,16 +76,10 @@ def picture(subject: Any, name: str, *, params: Mapping[str, Any] | None = None)
         The file.
     """
     spoken = voice()
-    text, path = pictures.draw(subject, _folder[-1] / name, params=params, console=spoken.console)
-    findings = pictures.japanese_findings(subject)
-    spoken.events.append({"kind": "picture", "text": text, "file": path.name, "ja": findings})
-    spoken.put(textwrap.indent(text, "    "))
-    if spoken.language == "ja":
-        for line in findings:
-            spoken.tell(Words(line, line), indent=4 if line else 0)
-    spoken.tell(Words("図:", "picture:"), style="dim")
-    spoken.put(f"    {short(path)}", style="dim")
-    spoken.console.print()
+    words, path = pictures.draw(subject, _folder[-1] / name, params=params, console=spoken.console)
+    spoken.events.append({"kind": "picture", "text": words.en, "text_ja": words.ja, "file": path.name})
+    spoken.put(textwrap.indent(words.in_language(spoken.language), "    "))
+    _tell_where(path)
     return path
 
 
@@ -112,22 +107,25 @@ def plot(
                  log, bars)  # fmt: skip
     path = pictures.write_picture(_folder[-1] / f"{name}.svg", english.svg())
     spoken = voice()
-    event = {"kind": "picture", "text": english.text(), "text_ja": kanji.text(), "file": path.name, "ja": []}
-    spoken.events.append(event)
-    spoken.put(textwrap.indent(str(event["text_ja" if spoken.language == "ja" else "text"]), "    "))
-    spoken.tell(Words("図:", "picture:"), style="dim")
-    spoken.put(f"    {short(path)}", style="dim")
-    spoken.console.print()
+    words = Words(kanji.text(), english.text())
+    spoken.events.append({"kind": "picture", "text": words.en, "text_ja": words.ja, "file": path.name})
+    spoken.put(textwrap.indent(words.in_language(spoken.language), "    "))
+    _tell_where(path)
     return path
 
 
 def told(report: Any) -> None:
-    """Show what the debugger says of training steps, as `diagnose_step` gives it; in Japanese its findings as well."""
+    """Show what the debugger says of training steps, as `diagnose_step` gives it."""
     spoken = voice()
-    text, findings = str(report).rstrip(), pictures.japanese_findings(report)
-    spoken.events.append({"kind": "told", "text": text, "ja": findings})
-    spoken.put(text)  # it is as wide as a terminal already
-    if spoken.language == "ja":
-        for line in findings:
-            spoken.tell(Words(line, line), indent=4 if line else 0)
+    words = pictures.report_words(report, width=REPORT, encoding=spoken.console.encoding)
+    words = Words(words.ja.rstrip(), words.en.rstrip())
+    spoken.events.append({"kind": "told", "text": words.en, "text_ja": words.ja})
+    spoken.put(words.in_language(spoken.language))
+    spoken.console.print()
+
+
+def _tell_where(path: Path) -> None:
+    spoken = voice()
+    spoken.tell(Words("図:", "picture:"), style="dim")
+    spoken.put(f"    {short(path)}", style="dim")
     spoken.console.print()

@@ -8,13 +8,14 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from gradcheck_lm.course import pictures
 from gradcheck_lm.course.beats import BEATS
-from gradcheck_lm.course.catalogue import Lesson, read_lesson
+from gradcheck_lm.course.catalogue import COMMAND, Lesson, read_lesson
+from gradcheck_lm.course.choices import LETTERS, Choice
+from gradcheck_lm.course.choices import choice as choice
 from gradcheck_lm.course.language import Words
 from gradcheck_lm.course.progress import Progress
 from gradcheck_lm.course.say import Voice as Voice
@@ -41,19 +42,6 @@ _OPEN = Words("正解は ({right}) です: {truth}", "The answer is ({right}): {
 _SCORE = Words(
     "予想の成績: これまで {asked} 問中 {right} 問が当たりました。", "Your predictions so far: {right} of {asked} right."
 )
-
-
-@dataclass(frozen=True)
-class Choice:
-    """One answer to a question that `ask` puts."""
-
-    words: Words
-    right: bool
-
-
-def choice(*, ja: str, en: str, right: bool = False) -> Choice:
-    """An answer to choose from; exactly one of a question's answers is right."""
-    return Choice(Words(ja, en), right)
 
 
 class _Run:
@@ -147,13 +135,13 @@ def ask(*, ja: str, en: str, choices: Sequence[Choice] = ()) -> None:
     listed = [{"ja": one.words.ja, "en": one.words.en} for one in choices]
     spoken.events.append({"kind": "ask", "ja": ja, "en": en, "choices": listed})
     spoken.tell(Words(ja, en), style="yellow")
-    for letter, one in zip("abcdefgh", choices, strict=False):
+    for letter, one in zip(LETTERS, choices, strict=False):
         mark = f"({letter}) "
         spoken.tell(Words(mark + one.words.ja, mark + one.words.en), style="yellow", indent=4)
     _run.choices, _run.guess = choices, ""
     if _run.ask:
         with contextlib.suppress(EOFError):
-            _run.guess = _guessed(spoken, "abcdefgh"[: len(choices)])
+            _run.guess = _guessed(spoken, LETTERS[: len(choices)])
     else:
         spoken.tell(_READ_ON, style="dim")
     spoken.console.print()
@@ -174,7 +162,7 @@ def _guessed(spoken: Voice, letters: str) -> str:
 def _compare() -> None:
     """What was guessed beside what was seen."""
     place = next(i for i, one in enumerate(_run.choices) if one.right)
-    right, truth = "abcdefgh"[place], _run.choices[place].words
+    right, truth = LETTERS[place], _run.choices[place].words
     spoken = voice()
     words = _OPEN.filled(right=right, truth=truth)
     spoken.events.append({"kind": "answer", "ja": words.ja, "en": words.en})
@@ -211,7 +199,7 @@ def finish() -> None:
     spoken.tell(Words("演習のファイル:", "The file to fix:"))
     spoken.put(f"    {short(lesson.exercise)}")
     spoken.tell(Words("直したら、次を実行します:", "When you have changed it, type:"))
-    spoken.put(f"    python -m gradcheck_lm lessons check {lesson.name}", style="bold")
+    spoken.put(f"    {COMMAND} check {lesson.name}", style="bold")
     asked, right = 0, 0
     with contextlib.suppress(OSError, GradcheckLMError):
         asked, right = Progress(lesson.course).score()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,6 +20,7 @@ def watch_file(
     sleep: Callable[[float], None] = time.sleep,
     looks: int | None = None,
     pressed: Callable[[], str] = lambda: "",
+    does: Mapping[str, Callable[[], object]] | None = None,
     wanted: str = "",
 ) -> str:
     """Call `changed` at once, and again after each change of a file, until a key is pressed that is wanted.
@@ -31,6 +32,7 @@ def watch_file(
         sleep: waits that long.
         looks: stop after so many looks; None for never.
         pressed: gives the keys pressed since the last look.
+        does: key -> what is called where it is pressed; the watching goes on.
         wanted: keys that end the watching.
     Returns:
         The key, or "" at the end of the looks.
@@ -40,8 +42,11 @@ def watch_file(
     while looks is None or looks > 0:
         sleep(interval)
         looks = None if looks is None else looks - 1
-        if key := next((one for one in pressed() if one in wanted), ""):
-            return key
+        for key in pressed():
+            if key in wanted:
+                return key
+            if does and key in does:
+                does[key]()
         now = _stamp(path)
         if now is not None and now != seen:
             seen = now

@@ -3,7 +3,6 @@
 import torch
 
 from gradcheck_lm.course.expect import expect, expect_type
-from gradcheck_lm.course.language import Words
 from gradcheck_lm.course.toys import collapse, story
 
 
@@ -57,7 +56,7 @@ def check_leaves_of_a_small_graph(answer):
     小さなグラフの葉テンソルが、一度ずつすべて見つかる"""
     a, b, c = parameters()
     found = answer.reachable_leaves(((a * b).exp() + b).sum())
-    expect_type("reachable_leaves", (list, tuple), found, kind=Words("リスト", "a list"))
+    expect_type("reachable_leaves", (list, tuple), found)
     expect(
         not any(one is c for one in found),
         ja="損失とつながっていない葉テンソルが入っています。",

@@ -3,11 +3,8 @@
 import torch
 import torch.nn.functional as F
 
-from gradcheck_lm.course.expect import expect, expect_gradient, expect_type, numerical_gradient
-from gradcheck_lm.course.language import Words
+from gradcheck_lm.course.expect import expect, expect_gradient, expect_type, gradient_by_differences
 from gradcheck_lm.course.toys import NeuralLM
-
-TENSOR = Words("テンソル", "a tensor")
 
 
 def letters_and_table():
@@ -34,7 +31,7 @@ def check_certain_letters(answer):
     _, table = letters_and_table()
     classes = torch.tensor([[3, 0], [1, 1], [2, 3]])
     found = answer.soft_lookup(1000.0 * F.one_hot(classes, 4).double(), table)
-    expect_type("soft_lookup", torch.Tensor, found, kind=TENSOR)
+    expect_type("soft_lookup", torch.Tensor, found)
     expect(
         found.shape == (3, 2, 3),
         ja="形が `{shape}` になりました。`(T, N, C)` のロジットからは `(T, N, D)` が得られるはずです。",
@@ -87,13 +84,13 @@ def check_gradient_of_the_lookup(answer):
     logits, table = letters_and_table()
     torch.manual_seed(33)
     mixed = torch.randn(5, 2, 3, dtype=torch.float64)
-    moving = logits.clone()
-    right = numerical_gradient(lambda: ((moving / 0.7).softmax(-1) @ table * mixed).sin().sum(), moving)
+    right = gradient_by_differences(lambda x: ((x / 0.7).softmax(-1) @ table * mixed).sin().sum(), logits)
     logits.requires_grad_()
-    what = Words("`soft_lookup`", "`soft_lookup`")
-    expect_gradient(
-        lambda: (answer.soft_lookup(logits, table, 0.7) * mixed).sin().sum(), logits, right, what=what, tolerance=1e-6
-    )
+
+    def found():
+        return (answer.soft_lookup(logits, table, 0.7) * mixed).sin().sum()
+
+    expect_gradient(found, logits, right, what="`soft_lookup`", tolerance=1e-6)
 
 
 def check_soft_targets(answer):
@@ -134,8 +131,8 @@ def check_gradient_of_the_loss(answer):
     targets = torch.randn(3, 4, dtype=torch.float64).softmax(-1)
     for leaf, right in ((log_probs, -targets / 3), (targets, -log_probs / 3)):
         leaf.requires_grad_()
-        what = Words("`soft_cross_entropy`", "`soft_cross_entropy`")
-        expect_gradient(lambda: answer.soft_cross_entropy(log_probs, targets), leaf, right, what=what, tolerance=1e-9)
+        found = answer.soft_cross_entropy(log_probs, targets)
+        expect_gradient(lambda found=found: found, leaf, right, what="`soft_cross_entropy`", tolerance=1e-9)
         leaf.requires_grad_(False)
 
 
@@ -145,7 +142,7 @@ def check_score_of_certain_letters(answer):
     model, _ = model_and_logits()
     letters = F.one_hot(torch.tensor([2, 4, 4, 1, 3, 0]), 5).double()
     found, right = answer.soft_score(model, 1000.0 * letters), model(letters)
-    expect_type("soft_score", torch.Tensor, found, kind=TENSOR)
+    expect_type("soft_score", torch.Tensor, found)
     expect(
         bool(torch.isclose(found, right)),
         ja="文字列のスコアは {right:.4f} ですが、{found:.4f} になりました。"
@@ -174,10 +171,7 @@ def check_gradient_of_the_score(answer):
             value=value,
             right=right,
         )
-        moving = start.clone()
-        truth = numerical_gradient(
-            lambda moving=moving, t=temperature: reference(model, (moving / t).softmax(-1)), moving
-        )
+        truth = gradient_by_differences(lambda x, t=temperature: reference(model, (x / t).softmax(-1)), start)
         logits = start.clone().requires_grad_()
         value = answer.soft_score(model, logits, temperature)
         last = torch.autograd.grad(value, logits, retain_graph=True)[0][-1] if value.requires_grad else truth[-1]
@@ -188,8 +182,7 @@ def check_gradient_of_the_score(answer):
             en="The gradient of the last letter is exactly 0. That letter is only ever predicted, never read: "
             "are the targets detached?",
         )
-        what = Words("`soft_score`", "`soft_score`")
-        expect_gradient(lambda value=value: value, logits, truth, what=what, tolerance=1e-6)
+        expect_gradient(lambda value=value: value, logits, truth, what="`soft_score`", tolerance=1e-6)
 
 
 def check_what_cold_gives(answer):

@@ -3,11 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-from gradcheck_lm.course.expect import expect, expect_gradient, expect_type, numerical_gradient
-from gradcheck_lm.course.language import Words
-
-TENSOR = Words("テンソル", "a tensor")
-LETTERS = Words("`soft_letters`", "`soft_letters`")
+from gradcheck_lm.course.expect import expect, expect_gradient, expect_type, gradient_by_differences
 
 
 def uncertain_logits():
@@ -35,7 +31,7 @@ def check_segments(answer):
     ):
         kept = torch.tensor(path)
         found = answer.segments(kept)
-        expect_type("segments", torch.Tensor, found, kind=TENSOR)
+        expect_type("segments", torch.Tensor, found)
         expect(
             found.tolist() == right,
             ja="パス `{path}` の答えが `{found}` です。正しくは `{right}` です。"
@@ -58,7 +54,7 @@ def check_certain_frames(answer):
     確実なフレームからは、縮約した文字列が one-hot で得られる"""
     for path, string in (([3, 3, 0, 3, 1], [3, 3, 1]), ([0, 4, 4, 2, 0, 0, 1, 1], [4, 2, 1])):
         found = answer.soft_letters(1000.0 * F.one_hot(torch.tensor(path), 5).double())
-        expect_type("soft_letters", torch.Tensor, found, kind=TENSOR)
+        expect_type("soft_letters", torch.Tensor, found)
         expect(
             found.shape == (len(string), 4),
             ja="パス `{path}` から `{shape}` の形が得られました。正しくは `({letters}, 4)` です。"
@@ -111,12 +107,13 @@ def check_gradient_of_the_letters(answer):
     start, place = uncertain_logits()
     torch.manual_seed(42)
     weights = torch.randn(3, 4, dtype=torch.float64)
-    moving = start.clone()
-    right = numerical_gradient(lambda: (reference(moving, place) * weights).sin().sum(), moving)
+    right = gradient_by_differences(lambda x: (reference(x, place) * weights).sin().sum(), start)
     logits = start.clone().requires_grad_()
-    expect_gradient(
-        lambda: (answer.soft_letters(logits) * weights).sin().sum(), logits, right, what=LETTERS, tolerance=1e-6
-    )
+
+    def found():
+        return (answer.soft_letters(logits) * weights).sin().sum()
+
+    expect_gradient(found, logits, right, what="`soft_letters`", tolerance=1e-6)
 
 
 def check_empty_reading(answer):
@@ -151,7 +148,7 @@ def chain():
 def cuts_found(answer, stages):
     """What the learner's function says of some stages of the chain."""
     found = answer.cutting_stages(stages, uncertain_logits()[0])
-    expect_type("cutting_stages", (list, tuple), found, kind=Words("リスト", "a list"))
+    expect_type("cutting_stages", (list, tuple), found)
     return list(found)
 
 

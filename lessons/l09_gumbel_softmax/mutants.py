@@ -170,4 +170,19 @@ MUTANTS = {
     "thinks_that_the_law_changes": Mutant(
         {"changes": 'TEMPERATURE_CHANGES = "a"'}, rejected_by="check_what_the_temperature_changes"
     ),
+    "takes_a_generator_for_training": Mutant(
+        {
+            "read": """
+            if generator is not None:
+                uniform = torch.rand(logits.shape, generator=generator, dtype=logits.dtype)
+                return sample(logits, uniform, temperature)
+            soft = logits.softmax(-1)
+            return F.one_hot(logits.argmax(-1), logits.shape[-1]).to(logits.dtype) + (soft - soft.detach())
+            """
+        },
+        rejected_by="check_evaluation_is_quiet",
+    ),
+}
+EQUAL = {
+    "read: argument: detach  `logits` #3": "argmax gives a number of a class: no gradient goes through it anyway",
 }

@@ -5,11 +5,9 @@ from functools import cache
 
 import torch
 
-from gradcheck_lm.course.expect import expect, expect_gradient, expect_type, numerical_gradient, standard_errors
-from gradcheck_lm.course.language import Words
+from gradcheck_lm.course.expect import expect, expect_gradient, expect_type, gradient_by_differences, standard_errors
 from gradcheck_lm.htr.ctc import sample_paths
 
-TENSOR = Words("テンソル", "a tensor")
 DRAWS, SAMPLES = 2000, 4
 COSTS = {(): 2.1, (1,): 1.3, (2,): 2.9, (1, 2): 1.6, (2, 1): 2.4}
 
@@ -53,14 +51,14 @@ def path_log_prob(logits, paths):
     return logits.log_softmax(-1).gather(2, paths[:, :, None])[:, :, 0].sum(0)
 
 
-def gradients(loss_of):
-    """(DRAWS, T, C) independent estimates; loss_of takes log_prob and costs (K, N)."""
+def gradients(loss_of, less=0.0):
+    """(DRAWS, T, C) independent estimates, `less` taken off all costs; loss_of takes log_prob and costs (K, N)."""
     logits = line()
     paths = sample_paths(logits[:, None], DRAWS * SAMPLES)[:, :, 0]
-    costs = torch.tensor([cost(spelt(path)) for path in paths.T.tolist()], dtype=torch.float64)
+    costs = torch.tensor([cost(spelt(path)) - less for path in paths.T.tolist()], dtype=torch.float64)
     copies = logits[:, None].expand(-1, DRAWS * SAMPLES, -1).clone().requires_grad_()
     loss = loss_of(path_log_prob(copies, paths).view(SAMPLES, DRAWS), costs.view(SAMPLES, DRAWS))
-    expect_type("surrogate", torch.Tensor, loss, kind=TENSOR)
+    expect_type("surrogate", torch.Tensor, loss)
     expect(
         loss.requires_grad,
         ja="`surrogate` の結果に計算グラフがありません。`log_prob` からの経路を切らないでください。",
@@ -76,7 +74,7 @@ def check_baseline(answer):
     torch.manual_seed(72)
     costs = torch.randn(5, 2, dtype=torch.float64)
     found = answer.leave_one_out(costs)
-    expect_type("leave_one_out", torch.Tensor, found, kind=TENSOR)
+    expect_type("leave_one_out", torch.Tensor, found)
     right = torch.stack([torch.cat([costs[:k], costs[k + 1 :]]).mean(0) for k in range(5)])
     moved = costs.clone()
     moved[1, 0] += 1.0
@@ -103,7 +101,7 @@ def check_costs_are_numbers(answer):
     log_prob = torch.randn(3, 2, dtype=torch.float64, requires_grad=True)
     costs = torch.randn(3, 2, dtype=torch.float64, requires_grad=True)
     value = answer.surrogate(log_prob, costs)
-    expect_type("surrogate", torch.Tensor, value, kind=TENSOR)
+    expect_type("surrogate", torch.Tensor, value)
     found = torch.autograd.grad(value, costs, allow_unused=True)[0] if value.requires_grad else None
     expect(
         found is None or not found.any(),
@@ -155,6 +153,23 @@ def check_quiet(answer):
     )
 
 
+def check_the_same_number_off_all_costs(answer):
+    """the same number off all costs, which leaves some below 0, changes no gradient
+    すべてのコストから同じ数を引いて、負のものが混ざっても、勾配は変わらない"""
+    found = []
+    for less in (0.0, 2.2):
+        torch.manual_seed(74)
+        found.append(gradients(answer.surrogate, less))
+    expect(
+        torch.allclose(*found, rtol=1e-6, atol=1e-9),
+        ja="すべてのコストから {less} を引くと、勾配が変わりました。ベースラインも同じだけ下がるので、"
+        "差は変わらないはずです。コストの符号は問いません。",
+        en="With {less} taken off all costs the gradient was another one. The baseline falls by as much, so the "
+        "difference stays; costs may have either sign.",
+        less=2.2,
+    )
+
+
 def check_marginal(answer):
     """log p of a string is the sum over all paths that spell it
     文字列の log p は、その文字列になる全部のパスの和である"""
@@ -163,7 +178,8 @@ def check_marginal(answer):
     texts = [tuple(spelt(path)) for path in paths.T.tolist()]
     right = torch.stack([sum(shares[i] for i, other in enumerate(texts) if other == text) for text in texts]).log()
     found = answer.string_log_prob(logits[:, None].expand(-1, 81, -1), paths)
-    expect_type("string_log_prob", torch.Tensor, found, kind=TENSOR)
+    answer.string_log_prob(logits[:, None].requires_grad_().exp(), paths[:, :1])  # the watch asks for the graph
+    expect_type("string_log_prob", torch.Tensor, found)
     expect(
         found.shape == (81,),
         ja="形が `{shape}` です。文字列ごとに一つの数、`(M,)` が必要です。`reduction` を確かめてください。",
@@ -193,24 +209,23 @@ def check_gradient_of_the_marginal(answer):
     """a path to the logits, not zero, with the right value
     ロジットまで経路があり、0 でなく、値が正しい"""
     paths = torch.tensor([[1, 2], [1, 2], [0, 0], [2, 1]])
-    moving = line()[:, None].repeat(1, 2, 1)
-    logits = moving.clone().requires_grad_()
+    logits = line()[:, None].repeat(1, 2, 1).requires_grad_()
     weights = torch.tensor([0.7, -1.3], dtype=torch.float64)
 
-    def reference():
+    def reference(moved):
         total = 0.0
         for column, weight in enumerate(weights):
             same = [
                 i for i, path in enumerate(every_path().T.tolist()) if spelt(path) == spelt(paths[:, column].tolist())
             ]
-            total = total + weight * probabilities(moving[:, column])[same].sum().log()
+            total = total + weight * probabilities(moved[:, column])[same].sum().log()
         return total
 
-    right = numerical_gradient(reference, moving)
-    what = Words("`string_log_prob`", "`string_log_prob`")
-    expect_gradient(
-        lambda: (answer.string_log_prob(logits, paths) * weights).sum(), logits, right, what=what, tolerance=1e-6
-    )
+    def found():
+        return (answer.string_log_prob(logits, paths) * weights).sum()
+
+    right = gradient_by_differences(reference, logits)
+    expect_gradient(found, logits, right, what="`string_log_prob`", tolerance=1e-6)
 
 
 def check_black_box(answer):
@@ -218,6 +233,21 @@ def check_black_box(answer):
     合わせて使うと、ブラックボックスでも経路があり、0 でなく、平均が正確な勾配と一致する"""
     logits = line().requires_grad_()
     generator = torch.Generator().manual_seed(73)
+    for samples in (2, 7):
+        scored = []
+
+        def counted(text, scored=scored):
+            scored.append(text)
+            return cost(text)
+
+        answer.policy_gradient(counted, logits, samples, generator)
+        expect(
+            len(scored) == samples,
+            ja="`samples` が `{samples}` なのに、ブラックボックスは {count} 回呼ばれました。",
+            en="With `samples` at `{samples}` the black box was asked {count} times.",
+            samples=samples,
+            count=len(scored),
+        )
     found = torch.stack(
         [torch.autograd.grad(answer.policy_gradient(cost, logits, 4, generator), logits)[0] for _ in range(600)]
     )

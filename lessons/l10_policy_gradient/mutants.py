@@ -81,8 +81,29 @@ MUTANTS = {
         },
         rejected_by="check_black_box",
     ),
+    "always_draws_four": Mutant(
+        {
+            "draw": "paths = torch.multinomial(logits.detach().softmax(-1), 4, replacement=True, generator=generator)\n"
+            "samples = 4"
+        },
+        rejected_by="check_black_box",
+    ),
+    "takes_costs_for_positive": Mutant(
+        {
+            "surrogate": """
+            advantage = (costs - leave_one_out(costs.abs())).detach()
+            return (advantage * log_prob).mean(0).sum()
+            """
+        },
+        rejected_by="check_the_same_number_off_all_costs",
+    ),
 }
-
 EQUAL = {
     "baseline: result: detach*": "costs that carry no gradient have a baseline that carries none",
+    "baseline: argument: detach  `costs`*": "the surrogate detaches all of it: the costs carry no gradient",
+    "surrogate: argument: detach  `costs`*": "the difference is detached anyway",
+    "marginal: number  `1`": "torch of today takes empty targets without a column; others want one",
+    "marginal: number  `1` #3": "ctc_loss does not read beyond the length of a target",
+    "draw: .detach() left out  `logits.detach()`": "multinomial lets no gradient through",
+    "draw: argument: detach  `logits`": "multinomial lets no gradient through",
 }

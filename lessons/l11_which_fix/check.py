@@ -5,9 +5,6 @@ import math
 import torch
 
 from gradcheck_lm.course.expect import expect, expect_type, standard_errors
-from gradcheck_lm.course.language import Words
-
-NUMBER = Words("数", "a number")
 
 
 def problem():
@@ -36,7 +33,7 @@ def check_variance(answer):
     """variance is right on average, on a sampled gradient whose variance is known exactly
     variance は、厳密な分散が分かっているサンプルの勾配で、平均して正しい"""
     found = [answer.variance(group) for group in policy_gradients(800, 5)]
-    expect_type("variance", (torch.Tensor, float), found[0], kind=NUMBER)
+    expect_type("variance", (float, torch.Tensor), found[0])
     found, right = torch.as_tensor(found, dtype=torch.float64), exact_variance()
     far = standard_errors(found[:, None], right[None])
     expect(
@@ -58,7 +55,7 @@ def check_squared_bias(answer):
     shift = torch.tensor([0.3, -0.1, 0.0, -0.2], dtype=torch.float64)
     for name, offset in (("unbiased", torch.zeros_like(shift)), ("biased", shift)):
         found = [answer.squared_bias(group + offset, truth) for group in policy_gradients(800, 4)]
-        expect_type("squared_bias", (torch.Tensor, float), found[0], kind=NUMBER)
+        expect_type("squared_bias", (float, torch.Tensor), found[0])
         found, right = torch.as_tensor(found, dtype=torch.float64), offset.square().sum()
         far = standard_errors(found[:, None], right[None])
         expect(
@@ -79,7 +76,7 @@ def check_error_of_calls(answer):
     cases = ((0.0, 9.0, 36.0, 9), (4.0, 0.0, 36.0, 9), (1.0, 8.0, 17.9, 4), (2.0, 5.0, 4.0, 1), (-3.0, 8.0, 9.0, 2))
     for bias2, variance, budget, calls in cases:
         found, right = answer.error_within(budget, 4.0, bias2, variance), math.sqrt(max(0.0, bias2) + variance / calls)
-        expect_type("error_within", (float, torch.Tensor), found, kind=NUMBER)
+        expect_type("error_within", (float, torch.Tensor), found)
         expect(
             abs(float(found) - right) < 1e-9,
             ja="偏りの二乗が {bias2}、分散が {variance}、一回が `4` ms、予算が {budget} ms のとき "
@@ -137,6 +134,24 @@ def check_chance_decides_nothing(answer):
         "From two averages alone one cannot tell chance.",
         share=share,
     )
+
+
+def check_equal_on_every_line(answer):
+    """where both make the same errors on every line nobody is better; where one makes 1 more on each, the other is
+    どの行でも誤りが同じなら優劣はなく、どの行でもちょうど 1 つ多ければ、少ないほうがよい"""
+    lines = torch.arange(12.0, dtype=torch.float64)
+    for wanted, more in (("undecided", 0.0), ("a", 1.0), ("b", -1.0)):
+        found = answer.better(lines, lines + more)
+        expect(
+            found == wanted,
+            ja="どの行でも差がちょうど {more:g} のとき「{found}」と答えました。正しくは「{wanted}」です。"
+            "標準誤差が 0 になる場合も考えます。",
+            en="With a difference of exactly {more:g} on every line the answer was `{found}`; it should be `{wanted}`. "
+            "Think of a standard error of 0 too.",
+            more=more,
+            found=found,
+            wanted=wanted,
+        )
 
 
 def check_two_standard_errors(answer):

@@ -109,4 +109,22 @@ MUTANTS = {
         },
         rejected_by="check_chance_decides_nothing",
     ),
+    "calls_a_tie_a_win": Mutant(
+        {
+            "better": """
+            difference = errors_a - errors_b
+            mean, doubt = difference.mean(), 2 * difference.std() / math.sqrt(len(difference))
+            if abs(mean) < doubt:
+                return "undecided"
+            return "a" if mean < 0 else "b"
+            """
+        },
+        rejected_by="check_equal_on_every_line",
+    ),
+}
+EQUAL = {
+    "variance: argument: negate  `draws`": "what is turned round scatters as before",
+    "bias: argument: negate  `draws` #2": "what is turned round scatters as before",
+    "error: operator  `budget // milliseconds`": "of a number of calls `int` takes the whole part anyway",
+    "better: comparison  `mean < 0`": "a mean of 0 was undecided before",
 }

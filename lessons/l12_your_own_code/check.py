@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 import gradcheck_lm as gc
-from gradcheck_lm.course.expect import Wrong, expect, expect_gradient, expect_type, numerical_gradient
+from gradcheck_lm.course.expect import Wrong, expect, expect_gradient, expect_type, gradient_by_differences
 from gradcheck_lm.course.language import Words
 from gradcheck_lm.course.toys import story
 from gradcheck_lm.errors import GradientFlowError
@@ -42,7 +42,7 @@ def check_letters(answer):
     letters は確率を返し、softmax の勾配が届く"""
     logits = logits_of_odd_shape()
     reading = answer.letters(logits)
-    expect_type("letters", torch.Tensor, reading, kind=Words("テンソル", "a tensor"))
+    expect_type("letters", torch.Tensor, reading)
     rows = reading.detach().sum(-1)
     expect(
         reading.shape == (9, 10) and torch.allclose(rows, torch.ones_like(rows)) and bool((reading >= 0).all()),
@@ -52,10 +52,10 @@ def check_letters(answer):
         shape=tuple(reading.shape),
         total=rows.flatten()[0],
     )
+    answer.letters(logits.exp())  # the watch around it asks whether the graph is still there
     scale = torch.linspace(-1, 2, 90, dtype=torch.float64).reshape(9, 10) ** 3
-    moving = logits.detach().clone()
-    right = numerical_gradient(lambda: (moving[:, 0].softmax(-1) * scale).sum(), moving)
-    expect_gradient(lambda: (answer.letters(logits) * scale).sum(), logits, right, what=Words("`letters`", "`letters`"))
+    right = gradient_by_differences(lambda x: (x[:, 0].softmax(-1) * scale).sum(), logits)
+    expect_gradient(lambda: (answer.letters(logits) * scale).sum(), logits, right, what="`letters`")
 
 
 def check_nats(answer):
@@ -63,9 +63,8 @@ def check_nats(answer):
     nats は言語モデルに勾配を通し、言語モデルは凍結されたまま"""
     judge = answer.frozen_judge(torch.float64)
     reading = logits_of_odd_shape().detach()[:, 0].softmax(-1).requires_grad_()
-    moving = reading.detach().clone()
-    right = numerical_gradient(lambda: judge(moving), moving)
-    expect_gradient(lambda: answer.nats(judge, reading), reading, right, what=Words("`nats`", "`nats`"))
+    right = gradient_by_differences(judge, reading)
+    expect_gradient(lambda: answer.nats(judge, reading), reading, right, what="`nats`")
     expect(
         not judge.training and not any(parameter.requires_grad for parameter in judge.parameters()),
         ja="`nats` を呼んだら、言語モデルの凍結が解けました。設定は変えないでください。",
@@ -85,6 +84,7 @@ def check_penalty(answer):
         return sum(judge(word) for word in words) / len(words)
 
     value, right = answer.penalty(judge, logits), true_penalty(read)
+    answer.penalty(judge, logits.exp())  # the watch around it asks whether the graph is still there
     expect(
         abs(float(value.detach()) - float(right.detach())) < 1e-9,
         ja="`penalty` の値が {found:.4f} です。`letters` が返す文字なら {right:.4f} のはずです。"
@@ -95,10 +95,10 @@ def check_penalty(answer):
         found=value,
         right=right,
     )
-    leaf, moving = read.clone().requires_grad_(), logits.detach().clone()
+    leaf = read.clone().requires_grad_()
     (slope,) = torch.autograd.grad(true_penalty(leaf), leaf)
-    truth = numerical_gradient(lambda: (slope * moving[:, 0].softmax(-1)).sum(), moving)
-    expect_gradient(lambda: answer.penalty(judge, logits), logits, truth, what=Words("`penalty`", "`penalty`"))
+    truth = gradient_by_differences(lambda x: (slope * x[:, 0].softmax(-1)).sum(), logits)
+    expect_gradient(lambda: answer.penalty(judge, logits), logits, truth, what="`penalty`")
 
 
 def check_what_is_healthy_stays(answer):

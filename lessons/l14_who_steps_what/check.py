@@ -6,7 +6,6 @@ from torch import nn
 from gradcheck_lm.course.expect import expect, expect_type
 from gradcheck_lm.course.language import Words
 
-LIST = Words("リスト", "a list")
 MAY_CHANGE = {"never_moved": {"value", "grad", "random", "requires_grad"}}  # what the step does, it may
 
 
@@ -39,7 +38,7 @@ def setting():
 def asked(answer, loss, tensors, optimizers, right, situation):
     """Compare the answer of not_held with the right names."""
     found = answer.not_held(loss, tensors, optimizers)
-    expect_type("not_held", list, found, kind=LIST)
+    expect_type("not_held", list, found)
     expect(
         found == right,
         ja="{situation}: `{found}` と答えましたが、正しくは `{right}` です。",
@@ -146,7 +145,7 @@ def check_never_moved(answer):
             tensors["all"].mul_(-1)
 
     found = answer.never_moved(tensors, step)
-    expect_type("never_moved", list, found, kind=LIST)
+    expect_type("never_moved", list, found)
     expect(
         len(calls) == 1,
         ja="`step` が {count} 回呼ばれました。呼ぶのは一度だけです。",

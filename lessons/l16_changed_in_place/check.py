@@ -2,8 +2,7 @@
 
 import torch
 
-from gradcheck_lm.course.expect import expect, expect_gradient, expect_type, numerical_gradient
-from gradcheck_lm.course.language import Words
+from gradcheck_lm.course.expect import expect, expect_gradient, expect_type, gradient_by_differences
 
 MAY_CHANGE = {"who_writes": {"value", "grad", "requires_grad"}, "moving_average": {"value"}}
 
@@ -37,7 +36,7 @@ def check_who_writes(answer):
             ja="`action` のほかに、何かがテンソルを変えました。",
             en="Something besides `action` has changed the tensors.",
         )
-        expect_type("who_writes", list, found, kind=Words("リスト", "a list"))
+        expect_type("who_writes", list, found)
         expect(
             found == right,
             ja="`{name}`: `{found}` と答えましたが、正しくは `{right}` です。"
@@ -70,11 +69,9 @@ def check_gated_residual(answer):
         ja="`gated_residual` の値が違います。",
         en="The value of `gated_residual` is not right.",
     )
-    for leaf, other in ((x, gate), (gate, x)):
-        moving, still = leaf.detach().clone(), other.detach()
-        pair = (lambda: right(moving, still)) if leaf is x else (lambda: right(still, moving))  # noqa: B023
-        truth = numerical_gradient(pair, moving)
-        expect_gradient(found, leaf, truth, what=Words("`gated_residual`", "`gated_residual`"), tolerance=1e-6)
+    for leaf, alone in ((x, lambda one: right(one, gate.detach())), (gate, lambda one: right(x.detach(), one))):
+        truth = gradient_by_differences(alone, leaf)
+        expect_gradient(found, leaf, truth, what="`gated_residual`", tolerance=1e-6)
 
 
 def check_mask(answer):
@@ -93,7 +90,7 @@ def check_mask(answer):
             found = answer.mask_scores(made, allowed, **given)
             whole = allowed.expand(2, 3)
             right = torch.where(whole, scores.detach(), torch.full((), value, dtype=torch.float64))
-            expect_type("mask_scores", torch.Tensor, found, kind=Words("テンソル", "a tensor"))
+            expect_type("mask_scores", torch.Tensor, found)
             expect(
                 torch.equal(found.detach(), right),
                 ja="`allowed` の形が `{shape}`、値が `{value}` のとき、結果が違います。",

@@ -4,10 +4,7 @@ import math
 
 import torch
 
-from gradcheck_lm.course.expect import expect, expect_gradient, expect_type, numerical_gradient
-from gradcheck_lm.course.language import Words
-
-TENSOR = Words("テンソル", "a tensor")
+from gradcheck_lm.course.expect import expect, expect_gradient, expect_type, gradient_by_differences
 
 
 def check_pairs(answer):
@@ -54,7 +51,7 @@ def check_square(answer):
                 leaf = (values[:, None] if tall else values).clone().requires_grad_()
                 aim = target[:, None] if tall_target else target
                 found = answer.mean_square(leaf, aim)
-                expect_type("mean_square", torch.Tensor, found, kind=TENSOR)
+                expect_type("mean_square", torch.Tensor, found)
                 expect(
                     found.shape == () and abs(found.item() - right) < 1e-9,
                     ja="形 `{a}` と `{b}` のとき、`{found}` になりました。正しくは {right:.4g} です。",
@@ -65,8 +62,7 @@ def check_square(answer):
                     right=right,
                 )
                 truth = (2 / count * (values - target)).view_as(leaf)
-                what = Words("`mean_square`", "`mean_square`")
-                expect_gradient(lambda: answer.mean_square(leaf, aim), leaf, truth, what=what)  # noqa: B023
+                expect_gradient(lambda found=found: found, leaf, truth, what="`mean_square`")
 
 
 def check_refused(answer):
@@ -108,7 +104,7 @@ def check_masked(answer):
             return -sum(values[n, k].log_softmax(-1)[int(labels[n, k])] for n, k in kept) / len(kept)
 
         found = answer.masked_cross_entropy(logits, labels, **given)
-        expect_type("masked_cross_entropy", torch.Tensor, found, kind=TENSOR)
+        expect_type("masked_cross_entropy", torch.Tensor, found)
         expect(
             torch.allclose(found, right(logits)),
             ja="`ignore` が `{ignore}` のとき {found:.4g} になりました。正しくは {right:.4g} です。",
@@ -117,13 +113,8 @@ def check_masked(answer):
             found=found,
             right=right(logits),
         )
-        moving = logits.detach().clone()
-        truth = numerical_gradient(lambda: right(moving), moving)  # noqa: B023
-        what = Words("`masked_cross_entropy`", "`masked_cross_entropy`")
-        expect_gradient(
-            lambda: answer.masked_cross_entropy(logits, labels, **given),  # noqa: B023
-            logits, truth, what=what, tolerance=1e-6,
-        )  # fmt: skip
+        truth = gradient_by_differences(right, logits)
+        expect_gradient(lambda found=found: found, logits, truth, what="`masked_cross_entropy`", tolerance=1e-6)
 
 
 def check_nothing_counts(answer):
@@ -154,7 +145,7 @@ def check_nats(answer):
         labels = torch.arange(rows) % 3
         found = answer.nats_of_probabilities(probabilities, labels)
         right = -sum(math.log(probabilities[i, int(k)].item()) for i, k in enumerate(labels)) / rows
-        expect_type("nats_of_probabilities", torch.Tensor, found, kind=TENSOR)
+        expect_type("nats_of_probabilities", torch.Tensor, found)
         expect(
             found.shape == () and abs(found.item() - right) < 1e-9,
             ja="`{found}` になりました。正しくは {right:.4g} です。正しいクラスの確率の対数だけを平均します。",
@@ -165,9 +156,4 @@ def check_nats(answer):
         truth = torch.zeros_like(probabilities)
         for i, k in enumerate(labels):
             truth[i, k] = -1 / rows / probabilities[i, k].detach()
-        what = Words("`nats_of_probabilities`", "`nats_of_probabilities`")
-
-        def loss(given=probabilities, classes=labels):
-            return answer.nats_of_probabilities(given, classes)
-
-        expect_gradient(loss, probabilities, truth, what=what)
+        expect_gradient(lambda found=found: found, probabilities, truth, what="`nats_of_probabilities`")

@@ -18,7 +18,7 @@ from course_folder import FIRST, LESSONS, NAMES, SECOND, environment, solve
 from gradcheck_lm.course.catalogue import find_lesson, lessons_in
 from gradcheck_lm.course.generator import exercise_text
 from gradcheck_lm.course.progress import Progress, reset
-from gradcheck_lm.errors import ArgumentError
+from gradcheck_lm.errors import ArgumentError, DataError
 
 pytestmark = pytest.mark.usefixtures("judged_here")
 
@@ -251,3 +251,22 @@ def test_the_built_wheel_lays_the_course_out(tmp_path: Path) -> None:
     )  # fmt: skip
     assert script.returncode == 0, script.stderr
     assert "not one bit" in script.stdout
+
+
+@pytest.mark.parametrize(("lang", "says"), [("en", "there is no lesson 'l99'"), ("ja", "'l99' という課はありません")])
+def test_an_error_is_told_in_the_learners_language(course: Path, lang: str, says: str) -> None:
+    code, _, err = call("check", "l99", course=course, lang=lang)
+    assert (code, says in err) == (2, True), err
+    assert FIRST in err
+    (course / FIRST / "exercise.py").unlink()
+    code, _, err = call("check", FIRST, "--lang", lang, course=course, lang="en" if lang == "ja" else "ja")
+    assert code == 2
+    assert ("がありません。元に戻すには" in err) == (lang == "ja"), err
+    assert f"lessons reset {FIRST}" in err
+
+
+def test_every_text_of_an_error_is_there_in_both_languages() -> None:
+    from gradcheck_lm.course.language import in_both
+
+    error = in_both(DataError, ja="{name} がありません", en="{name} is missing", name="x")
+    assert (type(error), str(error), error.words.ja) == (DataError, "x is missing", "x がありません")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import sys
 from pathlib import Path
 
@@ -152,6 +153,28 @@ def test_the_house_rule_names_what_is_missing() -> None:
         with pytest.raises(expect.Wrong, match=says):
             expect.expect_gradient(loss, x, truth, what=what)
     assert torch.allclose(expect.numerical_gradient(lambda: (x.detach() ** 2).sum(), x), truth, atol=1e-6)
+    assert torch.allclose(expect.gradient_by_differences(lambda at: (at**2).sum(), x), truth, atol=1e-6)
+    assert x.tolist() == [1.0, -2.0, 0.5], "the point itself is not moved"
+
+
+@pytest.mark.parametrize(
+    ("kinds", "given", "says"),
+    [
+        (torch.Tensor, 3.0, "`look` should return a tensor, but it returned `float`"),
+        (float, torch.ones(()), "`look` should return a `float`, but it returned `Tensor`"),
+        ((float, torch.Tensor), "3", "should return a number"),
+        (bool, torch.ones((), dtype=torch.bool), "should return `True` or `False`"),
+        ((list, tuple), None, "should return a list, but it returned None. Is a `return` missing?"),
+    ],
+)
+def test_a_result_of_the_wrong_type_is_named_in_both_languages(kinds, given, says: str) -> None:
+    with pytest.raises(expect.Wrong) as caught:
+        expect.expect_type("look", kinds, given)
+    assert says in caught.value.words.en
+    assert re.fullmatch("`look` は.*を返すはずですが、.* が返りました。.*", caught.value.words.ja)
+    with pytest.raises(KeyError):  # whoever writes a check says what to call other types, whatever the answer is
+        expect.expect_type("look", dict, {})
+    expect.expect_type("look", dict, {}, kind="a `dict`")
 
 
 def test_standard_errors() -> None:

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from course_folder import FOLDERS, LESSONS, NAMES
 
-from gradcheck_lm.course.answers import answer_text, answers_of, holes_of, meaning
+from gradcheck_lm.course.answers import answers_of, meaning
 from gradcheck_lm.course.catalogue import FILES, lessons_in, read_lesson
-from gradcheck_lm.course.generator import exercise_text
+from gradcheck_lm.course.generator import answer_text, exercise_text, holes_of
 from gradcheck_lm.course.judge import checks_of, judge
-from gradcheck_lm.course.mutants import mutant_text, mutants_of
+from gradcheck_lm.course.mutants import mutants_of
 from gradcheck_lm.course.mutating import effects
 from gradcheck_lm.course.mutating.operators import generate
 from gradcheck_lm.course.mutating.strength import equal_mutants, is_equal, is_rejected, measure
@@ -89,7 +89,7 @@ def test_the_untouched_exercise_fails_with_a_helpful_message(folder: Path) -> No
 def test_a_mutant_is_rejected_for_its_own_mistake(folder: Path, name: str, tmp_path: Path) -> None:
     mutant = mutants_of(folder)[name]
     file = tmp_path / "exercise.py"
-    file.write_text(mutant_text(folder, mutant), encoding="utf-8")
+    file.write_text(answer_text(folder, mutant.holes), encoding="utf-8")
     verdict = judge(folder, file)
     assert verdict.check == mutant.rejected_by, verdict
     assert verdict.kind == ("crash" if mutant.crash else "wrong"), verdict
@@ -116,11 +116,9 @@ def test_every_generated_mutant_is_rejected_or_recorded_as_equal(folder: Path) -
 
 @every_lesson
 def test_what_is_recorded_of_strength_is_about_the_holes_there_are(folder: Path) -> None:
-    from gradcheck_lm.course.generator import read_holes
-
     recorded = json.loads((LESSONS / "strength.json").read_text(encoding="utf-8"))
     if folder.name in recorded:
-        holes = [hole.name for hole in read_holes((folder / "solution.py").read_text(encoding="utf-8"))]
+        holes = [hole.name for hole in holes_of(folder)]
         assert list(recorded[folder.name]) == holes
         assert all(0 <= one["rejected"] <= one["mutants"] - one["equal"] for one in recorded[folder.name].values())
 
@@ -136,11 +134,9 @@ def test_every_check_rejects_something(folder: Path) -> None:
 @every_lesson
 def test_the_first_hint_never_holds_the_answer(folder: Path) -> None:
     """No line of the solution's holes, and no call in them, stands in the first hint; the last one does help."""
-    from gradcheck_lm.course.generator import read_holes
-
     lesson = read_lesson(folder)
     calls: set[str] = set()
-    for hole in read_holes((folder / "solution.py").read_text(encoding="utf-8")):
+    for hole in holes_of(folder):
         right, broken = _calls(hole.right), _calls(hole.broken)
         calls |= right - broken
         for text in (lesson.hints[0].ja, lesson.hints[0].en):

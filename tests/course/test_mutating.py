@@ -11,8 +11,10 @@ from torch import nn
 from gradcheck_lm.course.guarding import WORLD
 from gradcheck_lm.course.judge import judge
 from gradcheck_lm.course.mutating import effects
-from gradcheck_lm.course.mutating.operators import SIDE_EFFECTS, generate
+from gradcheck_lm.course.mutating.effects import SIDE_EFFECTS
+from gradcheck_lm.course.mutating.operators import generate
 from gradcheck_lm.course.mutating.strength import measure
+from gradcheck_lm.errors import DataError
 
 SOLUTION = """
 import torch
@@ -132,6 +134,14 @@ def test_the_world_is_compared_with_before_around_each_call(tmp_path: Path, body
             encoding="utf-8",
         )
         assert judge(tmp_path, answer).passed, "what check.py allows is no fault"
+
+
+def test_a_change_that_there_is_no_word_for_cannot_be_allowed(tmp_path: Path) -> None:
+    (tmp_path / "check.py").write_text(f"{GUARD}\nMAY_CHANGE = {{'look': {{'grads'}}}}\n", encoding="utf-8")
+    answer = tmp_path / "exercise.py"
+    answer.write_text("def look(model, loss):\n    pass\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"MAY_CHANGE\['look'\] holds 'grads'; it may hold grad, requires_grad, mode"):
+        judge(tmp_path, answer)
 
 
 def test_an_empty_grad_is_lent_a_mark_and_gets_it_back() -> None:

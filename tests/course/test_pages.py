@@ -103,9 +103,10 @@ def test_the_lists_of_lessons_are_up_to_date() -> None:
         ({"kind": "show", "text": "a ``` b"}, "````text\na ``` b\n````"),
         ({"kind": "table", "columns": ["a|b", "c"], "rows": [[0.123456, True], ["x", 7]]},
          "| a\\|b | c |\n|---|---|\n| 0.1235 | True |\n| x | 7 |"),
-        ({"kind": "picture", "text": "tree", "file": "p.svg", "ja": ["", "1. 切断"]},
+        ({"kind": "picture", "text": "tree", "text_ja": "木", "file": "p.svg"},
          "```text\ntree\n```\n\n[![p](../figures/l/p.svg)](../figures/l/p.svg)"),
-        ({"kind": "picture", "text": "tree", "file": "p.dot"}, "```text\ntree\n```"),
+        ({"kind": "picture", "text": "tree\n", "text_ja": "木\n", "file": "p.dot"}, "```text\ntree\n```"),
+        ({"kind": "told", "text": "BROKEN", "text_ja": "異常"}, "```text\nBROKEN\n```"),
         ({"kind": "beat", "name": "why"}, "## Why: the reason"),
         ({"kind": "title", "ja": "題", "en": "Title"}, ""),
     ],
@@ -119,7 +120,8 @@ def test_the_japanese_page_has_its_own_words() -> None:
         {"kind": "beat", "name": "look"},
         {"kind": "show", "text": "a = 1"},
         {"kind": "show", "text": "b = 2"},
-        {"kind": "picture", "text": "tree", "file": "p.svg", "ja": ["", "1. 切断: 理由"]},
+        {"kind": "picture", "text": "1. cut: why", "text_ja": "1. 切断: 理由", "file": "p.svg"},
+        {"kind": "told", "text": "BROKEN", "text_ja": "異常"},
         {"kind": "say", "ja": "勾配です。", "en": "A gradient."},
     ]
     lessons = lessons_in(LESSONS)
@@ -127,6 +129,8 @@ def test_the_japanese_page_has_its_own_words() -> None:
     assert page.startswith(f"# 第 1 課 {lessons[0].title.ja}\n")
     assert "```text\na = 1\nb = 2\n```" in page
     assert "1. 切断: 理由" in page
+    assert "```text\n異常\n```" in page
+    assert not re.search("cut: why|BROKEN", page)
     assert "勾配です。" in page
     assert "A gradient." not in page
     assert f"[English](../en/{lessons[0].name}.md)" in page

@@ -75,10 +75,9 @@ import json, os, runpy, sys, traceback
 import torch._dynamo  # with which the first optimizer of a process would begin
 asked, answers, plain = sys.stdin, sys.stdout, dict(os.environ)
 for line in asked:
-    script, out, jobs, before = json.loads(line)
+    script, out, jobs = json.loads(line)
     wrong = ""
     try:
-        exec(before)
         for number, (language, encoding, settings) in enumerate(jobs):
             os.environ.clear()
             os.environ.update(plain, **settings)
@@ -90,16 +89,6 @@ for line in asked:
     sys.stdout = answers
     print(json.dumps(wrong), flush=True)
 """
-
-
-# the same with fewer samples; the scripts marked slow take them all
-SMALLER = {
-    "l11_which_fix": """
-from gradcheck_lm.lab.measuring import quality
-of_many = quality.gradient_quality
-quality.gradient_quality = lambda *given, **options: of_many(*given, **{**options, "samples": 64, "repeats": 4})
-"""
-}
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +108,7 @@ def test_a_lesson_in_both_languages_on_plain_and_rich_consoles(
     jobs = [(language, encoding, CONSOLES[encoding]) for language, encoding in ways]
     before = files(course)
     script = str(course / name / "lesson.py")
-    teller.stdin.write(json.dumps([script, str(tmp_path), jobs, SMALLER.get(name, "")]) + "\n")
+    teller.stdin.write(json.dumps([script, str(tmp_path), jobs]) + "\n")
     teller.stdin.flush()
     wrong = json.loads(teller.stdout.readline() or '"the process has ended"')
     assert not wrong, wrong

@@ -41,6 +41,25 @@ def test_watching_ends_at_a_wanted_key(course: Path) -> None:
     )
 
 
+def test_a_key_that_does_something_leaves_the_watching_on(course: Path) -> None:
+    file = course / FIRST / "exercise.py"
+    checks: list[str] = []
+    hints: list[str] = []
+    keys_then_text = iter([("h", None), ("", "two"), ("hh", None), ("", "three"), ("q", None)])
+    text: list[str | None] = [None]
+
+    def pressed() -> str:
+        typed, text[0] = next(keys_then_text)
+        if text[0] is not None:
+            file.write_text(text[0], encoding="utf-8")
+        return typed
+
+    file.write_text("one!", encoding="utf-8")
+    key = watch_file(file, lambda: checks.append(file.read_text(encoding="utf-8")), sleep=lambda _: None,
+                     pressed=pressed, does={"h": lambda: hints.append("a hint")}, wanted="nq")  # fmt: skip
+    assert (key, checks, len(hints)) == ("q", ["one!", "two", "three"], 3)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are POSIX")
 def test_keys_are_read_without_enter_and_the_terminal_is_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
     import pty

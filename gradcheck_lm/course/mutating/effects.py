@@ -9,6 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from gradcheck_lm.course.contents import modules_in, tensors_in
+from gradcheck_lm.flow.gradients.nodes import reachable_leaves
+
 _applied: list[str] = []  # an effect that never changed anything made no mutant
 
 
@@ -139,101 +142,73 @@ def not_tiny(value: Tensor) -> Tensor:
     return value.abs() > 1e-3
 
 
-def tensors_in(value: Any, depth: int = 0) -> list[Tensor]:
-    """All tensors in arguments: in sequences, dicts, modules and their closures' cells."""
-    if isinstance(value, Tensor):
-        return [value]
-    if isinstance(value, nn.Module):
-        return [*value.parameters(), *value.buffers()]
-    if depth > 3:
-        return []
-    if isinstance(value, list | tuple | set):
-        return [one for part in value for one in tensors_in(part, depth + 1)]
-    if isinstance(value, dict):
-        return [one for part in value.values() for one in tensors_in(part, depth + 1)]
-    cells = getattr(value, "__closure__", None) or ()
-    return [one for cell in cells for one in tensors_in(_content(cell), depth + 1)]
+def _spoil_grad(everything: list[Any]) -> None:
+    for leaf in _leaves_in(everything):
+        if leaf.requires_grad:
+            _did("grad")
+            leaf.grad = torch.ones_like(leaf) if leaf.grad is None else None
 
 
-def modules_in(value: Any, depth: int = 0) -> list[nn.Module]:
-    """All modules in arguments."""
-    if isinstance(value, nn.Module):
-        return [value]
-    if depth > 3:
-        return []
-    if isinstance(value, list | tuple):
-        return [one for part in value for one in modules_in(part, depth + 1)]
-    cells = getattr(value, "__closure__", None) or ()
-    return [one for cell in cells for one in modules_in(_content(cell), depth + 1)]
+def _spoil_requires_grad(everything: list[Any]) -> None:
+    for leaf in _leaves_in(everything):
+        _did("requires_grad")
+        leaf.requires_grad_(not leaf.requires_grad)
 
 
-def _content(cell: Any) -> Any:
-    try:
-        return cell.cell_contents
-    except ValueError:  # not yet filled
-        return None
+def _spoil_mode(everything: list[Any]) -> None:
+    for module in {id(one): one for one in modules_in(everything)}.values():
+        _did("mode")
+        module.train(not module.training)
+
+
+def _spoil_random(_: list[Any]) -> None:
+    _did("random")
+    torch.manual_seed(1234)
+    random.seed(1234)
+
+
+def _spoil_grad_mode(_: list[Any]) -> None:
+    _did("grad mode")
+    torch.set_grad_enabled(False)
+
+
+def _spoil_graph(everything: list[Any]) -> None:
+    for one in _tensors_once(everything):
+        if one.grad_fn is not None:
+            _did("graph")
+            if leaves := reachable_leaves(one):
+                torch.autograd.grad(one.sum(), leaves, allow_unused=True)
+
+
+def _spoil_value(everything: list[Any]) -> None:
+    for one in _tensors_once(everything):
+        if one.is_floating_point() and one.numel():
+            _did("value")
+            one.data.mul_(1.5)
+
+
+def _tensors_once(everything: list[Any]) -> list[Tensor]:
+    return list({id(one): one for one in tensors_in(everything)}.values())
+
+
+def _leaves_in(everything: list[Any]) -> list[Tensor]:
+    return [one for one in _tensors_once(everything) if one.is_leaf and one.is_floating_point()]
+
+
+# what is changed of the world -> changes it for all arguments
+SIDE_EFFECTS: dict[str, Callable[[list[Any]], None]] = {
+    "grad": _spoil_grad, "requires_grad": _spoil_requires_grad, "mode": _spoil_mode, "random": _spoil_random,
+    "grad mode": _spoil_grad_mode, "graph": _spoil_graph, "value": _spoil_value,
+}  # fmt: skip
 
 
 def after(function: Callable[..., Any], kind: str) -> Callable[..., Any]:
-    """The same function with a side effect: on "grad", "requires_grad", "mode", "random", "grad mode" or "graph"."""
+    """The same function with one of SIDE_EFFECTS."""
 
     def spoilt(*given: Any, **named: Any) -> Any:
         given = tuple(list(one) if isinstance(one, Iterator) else one for one in given)
         result = function(*given, **named)
-        everything = [*given, *named.values()]
-        tensors = list({id(one): one for one in tensors_in(everything)}.values())  # once, in however many places
-        leaves = [one for one in tensors if one.is_leaf and one.is_floating_point()]
-        if kind == "grad":
-            for leaf in leaves:
-                if leaf.requires_grad:
-                    _did(kind)
-                    leaf.grad = torch.ones_like(leaf) if leaf.grad is None else None
-        elif kind == "requires_grad":
-            for leaf in leaves:
-                _did(kind)
-                leaf.requires_grad_(not leaf.requires_grad)
-        elif kind == "mode":
-            for module in {id(one): one for one in modules_in(everything)}.values():
-                _did(kind)
-                module.train(not module.training)
-        elif kind == "random":
-            _did(kind)
-            torch.manual_seed(1234)
-            random.seed(1234)
-        elif kind == "grad mode":
-            _did(kind)
-            torch.set_grad_enabled(False)
-        elif kind == "graph":
-            for one in tensors:
-                if one.grad_fn is not None:
-                    _did(kind)
-                    _free(one)
-        elif kind == "value":
-            for one in tensors:
-                if one.is_floating_point() and one.numel():
-                    _did(kind)
-                    one.data.mul_(1.5)
+        SIDE_EFFECTS[kind]([*given, *named.values()])
         return result
 
     return spoilt
-
-
-def leaves_of(tensor: Tensor) -> list[Tensor]:
-    """The leaves that a tensor's graph leads to."""
-    leaves: list[Tensor] = []
-    seen: set[Any] = set()
-    waiting: list[Any] = [tensor.grad_fn]
-    while waiting:
-        node = waiting.pop()
-        if node is None or node in seen:
-            continue
-        seen.add(node)
-        if hasattr(node, "variable"):
-            leaves.append(node.variable)
-        waiting += [before for before, _ in node.next_functions]
-    return leaves
-
-
-def _free(tensor: Tensor) -> None:
-    if leaves := leaves_of(tensor):
-        torch.autograd.grad(tensor.sum(), leaves, allow_unused=True)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gradcheck_lm.course.generator import Hole, read_holes
+from gradcheck_lm.course.mutating.effects import SIDE_EFFECTS
 
 _EFFECTS = '__import__("gradcheck_lm.course.mutating.effects", fromlist=["effects"])'
 _SWAPS = {
@@ -32,7 +33,6 @@ _ON_SEQUENCES = ("first", "last", "tail", "head")
 # where only what a value is, and not what it holds, is asked for, another value of the same kind is no mutant
 _ASKS_KIND_ALONE = {"isinstance", "zeros_like", "ones_like", "empty_like", "full_like", "len", "callable", "finfo"}
 _KIND = {"shape", "dtype", "device", "requires_grad", "grad_fn", "ndim", "numel", "new_zeros", "new_ones", "is_leaf"}
-SIDE_EFFECTS = ("grad", "requires_grad", "mode", "random", "grad mode", "graph", "value")
 
 
 @dataclass(frozen=True)

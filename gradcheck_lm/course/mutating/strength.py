@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gradcheck_lm.course.generator import read_holes
+from gradcheck_lm.course.generator import holes_of
 from gradcheck_lm.course.judge import judge, load
 from gradcheck_lm.course.mutating import effects
 from gradcheck_lm.course.mutating.operators import Generated, generate
@@ -77,10 +77,8 @@ def measure(lesson_folder: Path, *, every: int = 1, limit: float = LIMIT) -> dic
         Hole -> Strength, in the order of the file.
     """
     equal = equal_mutants(lesson_folder)
-    solution = lesson_folder / "solution.py"
-    holes = read_holes(solution.read_text(encoding="utf-8"), place=str(solution))
-    found = {hole.name: Strength() for hole in holes}  # a choice between letters has no mutants
-    for mutant in generate(solution)[::every]:
+    found = {hole.name: Strength() for hole in holes_of(lesson_folder)}  # a choice between letters has no mutants
+    for mutant in generate(lesson_folder / "solution.py")[::every]:
         strength = found[mutant.hole]
         rejected = is_rejected(lesson_folder, mutant, limit=limit)
         if mutant.by_effect and not effects.applied():

@@ -39,20 +39,20 @@ _CHOICE = (
     ),
     Text(
         "keep the hard choice forward, the soft one backward: hard + soft - soft.detach() (straight-through)",
-        "順伝播は硬い選択、逆伝播は軟らかい選択: hard + soft - soft.detach() (straight-through)",
+        "順伝播はハードな選択、逆伝播はソフトな選択: hard + soft - soft.detach() (STE)",
     ),
     Text(
         "torch.nn.functional.gumbel_softmax(logits, hard=True) for a sampled choice with a gradient",
-        "勾配を持つ標本選択: torch.nn.functional.gumbel_softmax(logits, hard=True)",
+        "勾配のあるサンプリング: torch.nn.functional.gumbel_softmax(logits, hard=True)",
     ),
     Text(
         "policy gradient on sampled outputs: reward.detach() * log_prob; what follows may be a black box",
-        "標本に対する方策勾配: reward.detach() * log_prob (後段がブラックボックスでもよい)",
+        "サンプルに対する方策勾配: reward.detach() * log_prob (後段がブラックボックスでもよい)",
     ),
 )
 _SOFT_RANK = Text(
     "a soft rank: sigmoid of pairwise differences, summed",
-    "軟らかい順位: 組ごとの差の sigmoid を合計する",
+    "ソフトな順位: 組ごとの差の sigmoid を合計する",
 )
 COMPARISON = Cause(
     "comparison",
@@ -63,7 +63,7 @@ COMPARISON = Cause(
     (
         Text(
             "a soft comparison: torch.sigmoid((a - b) / temperature)",
-            "軟らかい比較: torch.sigmoid((a - b) / temperature)",
+            "ソフトな比較: torch.sigmoid((a - b) / temperature)",
         ),
         Text(
             "for a hinge or a margin: torch.relu(a - b) instead of counting a > b",
@@ -96,11 +96,11 @@ KIND = Kind(
         ),
         Text(
             "keep the hard value forward, the soft one backward: hard + soft - soft.detach() (straight-through)",
-            "順伝播は硬い値、逆伝播は軟らかい値: hard + soft - soft.detach() (straight-through)",
+            "順伝播はハードな値、逆伝播はソフトな値: hard + soft - soft.detach() (STE)",
         ),
         Text(
             "torch.nn.functional.gumbel_softmax(logits, hard=True) for a sampled choice with a gradient",
-            "勾配を持つ標本選択: torch.nn.functional.gumbel_softmax(logits, hard=True)",
+            "勾配のあるサンプリング: torch.nn.functional.gumbel_softmax(logits, hard=True)",
         ),
         Text(
             "policy gradient: reward.detach() * log_prob, where what follows may be a black box",
@@ -207,7 +207,7 @@ KIND = Kind(
     bridge=Bridge(
         how=Text(
             "the real operation's value forward, a soft form's gradient backward (straight-through)",
-            "順伝播は本来の演算の値、逆伝播は軟らかい形の勾配 (straight-through)",
+            "順伝播は本来の演算の値、逆伝播はソフトな形の勾配 (STE)",
         ),
         at_the_operation=True,
     ),

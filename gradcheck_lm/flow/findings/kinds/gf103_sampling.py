@@ -34,12 +34,12 @@ KIND = Kind(
     name="sampling",
     since="0.1.0",
     lesson="l10_policy_gradient",
-    heading=Text("a random draw", "乱数による標本抽出"),
+    heading=Text("a random draw", "乱数によるサンプリング"),
     about=about(
         Text(
             "A draw depends on the distribution only through which value came out; its gradient to the distribution's "
             "parameters is not defined.",
-            "標本は「どの値が出たか」を通してしか分布に依存せず、分布のパラメータに対する勾配は定義されません。",
+            "サンプルは「どの値が出たか」を通してしか分布に依存せず、分布のパラメータに対する勾配は定義されません。",
         ),
         Text(
             "distribution.rsample() where the distribution has it (reparameterisation)",
