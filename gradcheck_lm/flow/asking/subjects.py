@@ -26,7 +26,8 @@ class Subjects:
         roots = tuple(_first_token(recorder, tensor) for tensor in tensors)
         asking = tuple(place for place, tensor in enumerate(tensors) if explicit or tensor.requires_grad)
         wanted = asking or tuple(range(len(tensors)))
-        return cls(tuple(wrt), tensors, roots, wanted, tuple(p for p in range(len(tensors)) if p not in set(wanted)))
+        frozen = sorted(set(range(len(tensors))).difference(wanted))
+        return cls(tuple(wrt), tensors, roots, wanted, tuple(frozen))
 
     def __len__(self) -> int:
         return len(self.names)
