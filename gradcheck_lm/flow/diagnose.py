@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from gradcheck_lm.display import Displayed
-from gradcheck_lm.errors import TraceError
+from gradcheck_lm.errors import TraceError, class_of
 from gradcheck_lm.flow.asking.answers import answered
 from gradcheck_lm.flow.asking.program import Program
 from gradcheck_lm.flow.findings.model import Diagnosis
@@ -94,7 +94,7 @@ def diagnose(
     __tracebackhide__ = True
     if not callable(fn):
         raise TraceError(
-            f"fn is a {type(fn).__name__}, not a function; pass a function of no arguments that computes the loss, "
+            f"fn is {class_of(fn)}, not a function; pass a function of no arguments that computes the loss, "
             "e.g. lambda: step(batch). For a loss already computed: with record() as run: ... run.diagnose(loss, wrt)."
         )
     named, explicit = named_tensors(wrt)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from gradcheck_lm.flow.watching.recorder import Recorder
+from gradcheck_lm.flow.watching.tape import Recording
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,18 @@ class Subjects:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    def is_detached(self, recording: Recording, place: int) -> bool:
+        """Whether a tensor has the memory of another that the run met and that asks for a gradient: .data of it."""
+        producer = recording.tokens[self.roots[place]].producer
+        if self.tensors[place].requires_grad or producer < 0 or recording.calls[producer].operation.name != "alias":
+            return False
+        return any(recording.tokens[source].requires_grad for source in recording.calls[producer].inputs)
+
+    def are_detached(self, recording: Recording) -> bool:
+        """Whether those that should get a gradient are detached copies, but for some that the run never met."""
+        asked = [self.tensors[place].requires_grad for place in self.wanted]
+        return not any(asked) and any(self.is_detached(recording, place) for place in self.wanted)
 
 
 def _first_token(recorder: Recorder, tensor: torch.Tensor) -> int:
