@@ -11,7 +11,7 @@ import torch
 from gradcheck_lm.flow.asking.subjects import Subjects
 from gradcheck_lm.flow.asking.terms import Asker, MakeExperiment, Splitter, Strand, read_terms
 from gradcheck_lm.flow.asking.unread_arguments import Unread, unread_arguments
-from gradcheck_lm.flow.findings.notes import FREED, STOPS
+from gradcheck_lm.flow.findings.notes import FREED, NO_NORMS_OF_ONE_PASS, READ, STOPS
 from gradcheck_lm.flow.gradients.autograd import Gradients
 from gradcheck_lm.flow.gradients.deaths import Death
 from gradcheck_lm.flow.gradients.engine import Autograd, Engine
@@ -139,7 +139,7 @@ def gather(
     recording = recorder.recording
     flow = Dataflow(recording, links.observed_links(recording))
     asker = Asker(experiment)
-    notes = [_told(strand.gradients) for strand in strands if strand.gradients.note]
+    notes = list(dict.fromkeys(note for strand in strands for note in _told(strand.gradients)))
     if not given:
         strands = Splitter(recorder, subjects, flow, asker, autograd, strands[0]).strands()
     unreached, zero, bad = _sorted(subjects, strands)
@@ -172,8 +172,14 @@ def _underflowed(
     return found
 
 
-def _told(found: Gradients) -> str:
-    return STOPS.told(error=found.note) if found.refused else FREED.told() if found.freed else found.note
+def _told(found: Gradients) -> list[str]:
+    """What a reader should know of how these gradients were found."""
+    if found.refused:
+        return [STOPS.told(error=found.note)]
+    if found.own:
+        several = any(norm != norm and fine for norm, fine in zip(found.norms, found.finite, strict=True))
+        return [READ.told(), *([NO_NORMS_OF_ONE_PASS.told()] if several else [])]
+    return [FREED.told()] if found.freed else [found.note] if found.note else []
 
 
 def _sorted(subjects: Subjects, strands: list[Strand]) -> tuple[list[int], list[int], list[int]]:
@@ -233,7 +239,7 @@ def _deaths(
 ) -> dict[int, Death]:
     """Where the gradient of one term dies on its way to the tensors that lack it."""
     root, columns = strand.root, strand.gradients
-    if root is None or not root.requires_grad or columns.freed:
+    if root is None or not root.requires_grad or (columns.freed and not columns.own):
         return {}
     unreached, zero, bad = lacking
     wanted = [place for place in {*unreached, *zero} if subjects.tensors[place].requires_grad]
