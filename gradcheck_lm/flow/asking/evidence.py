@@ -16,6 +16,7 @@ from gradcheck_lm.flow.gradients.autograd import Gradients
 from gradcheck_lm.flow.gradients.deaths import Death
 from gradcheck_lm.flow.gradients.engine import Autograd, Engine
 from gradcheck_lm.flow.gradients.own_pass import OwnPass
+from gradcheck_lm.flow.gradients.passes import OwnPasses
 from gradcheck_lm.flow.gradients.underflow import Underflow, underflows
 from gradcheck_lm.flow.rerunning import links
 from gradcheck_lm.flow.tracing.graph import Dataflow, Distances
@@ -161,7 +162,8 @@ def _underflowed(
     if isinstance(autograd, OwnPass):  # a program's own pass has freed the graph: it was asked before
         larger = {place: autograd.larger.get(id(subjects.tensors[place])) for place in zero}
         return {place: underflow for place, underflow in larger.items() if underflow is not None}
-    half = isinstance(autograd, Autograd) and any(token.dtype is torch.float16 for token in recording.tokens)
+    half = any(token.dtype is torch.float16 for token in recording.tokens)
+    half = half and isinstance(autograd, Autograd | OwnPasses)
     found: dict[int, Underflow] = {}
     for strand in strands if zero and half else ():
         if strand.root is None or not strand.root.requires_grad or strand.gradients.freed or strand.gradients.refused:

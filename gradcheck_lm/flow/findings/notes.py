@@ -27,8 +27,9 @@ FREED = Message(
     id="freed",
 )
 READ = Message(
-    "the watched code called backward() itself: norms are those of its last pass through this loss",
-    "観察したコード自身が backward() を呼んだため、ノルムはこの損失を通った最後の逆伝播のものです",
+    "the watched code called backward() itself, which freed the graph: norms are those of its last pass through this "
+    "loss",
+    "観察したコード自身が backward() を呼んで計算グラフを解放したため、ノルムはこの損失を通った最後の逆伝播のものです",
     id="read",
 )
 STOPS = Message(

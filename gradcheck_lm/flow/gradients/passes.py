@@ -29,7 +29,7 @@ class _Pass:
     nodes: frozenset[Any]
 
 
-class OwnPasses(Autograd):
+class OwnPasses:
     """Autograd, asked by passes of our own where the graph is there, and where it is gone by what was read before.
 
     `.grad` cannot say it: a pass adds to what earlier ones left there.
@@ -42,6 +42,7 @@ class OwnPasses(Autograd):
     def __init__(self, *, hold: bool) -> None:
         self._passes: deque[_Pass] = deque(maxlen=_MOST)
         self._hold = hold
+        self._autograd = Autograd()
         self._inside = False
 
     @contextmanager
@@ -85,7 +86,7 @@ class OwnPasses(Autograd):
 
     def gradients(self, loss: torch.Tensor, tensors: Sequence[torch.Tensor], edge: Any = None) -> Gradients:
         """Gradients of `loss`, or of an `edge` in its graph."""
-        found = super().gradients(loss, tensors, edge)
+        found = self._autograd.gradients(loss, tensors, edge)
         own, edge = self._pass_of(loss, edge) if found.freed else (None, edge)
         return found if own is None else replace(own.gradients(loss, tensors, edge), freed=True, own=True)
 
@@ -99,7 +100,7 @@ class OwnPasses(Autograd):
         """Where the gradient of `loss`, or of an `edge` in its graph, dies on its way to each tensor, by position."""
         own, of_pass = self._pass_of(loss, edge)
         if own is None:
-            return super().deaths(loss, tensors, call_of, edge)
+            return self._autograd.deaths(loss, tensors, call_of, edge)
         return own.deaths(loss, tensors, call_of, of_pass)
 
     def _pass_of(self, loss: torch.Tensor, edge: Any) -> tuple[OwnPass | None, Any]:
