@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from types import TracebackType
 
 _HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+_SPELLED = "AEFHILMNORSX"  # letters whose names begin with a vowel: an F, an M, an X
+# the consonants that may follow those letters at the beginning of a word that is spoken, not spelled: a Stack, a float
+_FOLLOWERS = {"f": "lr", "h": "", "l": "", "m": "", "n": "", "r": "h", "s": "chklmnpqtw", "x": ""}
+_YOU = re.compile(r"u(ni(?!n)|int|[bcfhjkqrst][aeiou])|eu|one|once")  # a user, a uint8, a one
 
 
 def _rendered(error: BaseException) -> list[str]:
@@ -94,3 +99,30 @@ class TraceError(GradcheckLMError):
 
 class LayoutError(GradcheckLMError):
     """A picture cannot be laid out: the graph is too large for the time given, or the layout engine refuses it."""
+
+
+def with_article(name: str) -> str:
+    """A class's name after "a" or "an", as it is spoken, for the text of an error: an SGD, a Linear, an nn.Module."""
+    return f"{'an' if _begins_with_a_vowel(name) else 'a'} {name}"
+
+
+def class_of(value: object) -> str:
+    """What a value is, in an error: its class with an article."""
+    return with_article(type(value).__name__)
+
+
+def _begins_with_a_vowel(name: str) -> bool:
+    name = name.lstrip("_")
+    letters = re.match(r"[A-Z]{2,}", name)
+    initials = (letters[0][:-1] if name[letters.end() :][:1].islower() else letters[0]) if letters else ""
+    if len(initials) == 1:  # NAdam, UNet: a letter before a word
+        return initials in _SPELLED
+    word = name.lower()
+    first, second = word[:1], word[1:2]
+    if not second.isalpha():  # L1Loss
+        return first.upper() in _SPELLED
+    if first in ("a", "e", "i", "o", "u"):
+        return _YOU.match(word) is None
+    if first in _FOLLOWERS and second not in "aeiouy":
+        return second not in _FOLLOWERS[first]  # SGD, LSTM, Rprop, ndarray: it cannot be spoken, so it is spelled
+    return False

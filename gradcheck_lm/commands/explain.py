@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import shutil
 import sys
 from typing import TYPE_CHECKING, Annotated
@@ -48,14 +47,11 @@ def explain(
 
 
 def _find(wanted: str) -> Kind:
-    from gradcheck_lm.flow.findings.registry import KINDS, kind_of
+    from gradcheck_lm.flow.findings.registry import KINDS, kind_of, no_such_kind
 
     found = kind_of(wanted)
     if found is None:
-        names = [name for kind in KINDS.values() for name in (kind.code, kind.name)]
-        near = difflib.get_close_matches(wanted.strip().lower(), [name.lower() for name in names], n=1, cutoff=0.5)
-        meant = next((f"; do you mean {name}?" for name in names if near and name.lower() == near[0]), "")
-        fail(f"there is no kind of finding {wanted!r}{meant} (gradcheck-lm explain lists all {len(KINDS)})")
+        fail(f"{no_such_kind(wanted)} (gradcheck-lm explain lists all {len(KINDS)})")
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import linecache
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -87,6 +88,7 @@ def run(
     """
     from gradcheck_lm.flow.scripts.runner import watch_script
 
+    json_file, sarif = _output(json_file), _output(sarif)
     _check(script, module, graph, json_file, sarif)
     to_error = _STANDARD_OUTPUT in (json_file, sarif)
     language = _language(lang, to_error=to_error)
@@ -231,6 +233,15 @@ def _say_lesson(view: View, *, to_error: bool) -> None:
     lessons = [cut.lesson for cut in view.cuts if cut.starves]
     if lessons:
         typer.echo("\n" + say("lesson", view.language, lesson=lessons[0]), err=to_error)
+
+
+def _output(path: Path | None) -> Path | None:
+    """A file to write; /dev/stdout, and what standard output is redirected to, are '-': the report goes elsewhere."""
+    try:
+        same = path is not None and os.path.samestat(path.stat(), os.fstat(1))
+    except OSError:  # there is no such file yet, or standard output is closed
+        return path
+    return _STANDARD_OUTPUT if same else path
 
 
 def _check(script: str, module: bool, graph: Path | None, json_file: Path | None, sarif: Path | None) -> None:

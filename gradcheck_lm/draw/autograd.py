@@ -18,7 +18,7 @@ from gradcheck_lm.draw.autograd_node import AutogradNode
 from gradcheck_lm.draw.layout import render_folding
 from gradcheck_lm.draw.lettering import printable
 from gradcheck_lm.draw.summary import summarise
-from gradcheck_lm.errors import ArgumentError
+from gradcheck_lm.errors import ArgumentError, class_of
 
 LIMIT = 400  # nodes; above it, layout takes long and nobody can read the picture
 _COLOURS = {"leaf": "lightblue", "term": "darkolivegreen1", "dead": "#f4c7c3"}
@@ -124,7 +124,7 @@ def _named(terms: Mapping[str, torch.Tensor] | torch.Tensor) -> dict[str, torch.
     for name, tensor in named.items():
         if not isinstance(tensor, torch.Tensor):
             raise ArgumentError(
-                f"loss term {name!r} is a {type(tensor).__name__}, not a tensor: it left torch, so it has no graph; "
+                f"loss term {name!r} is {class_of(tensor)}, not a tensor: it left torch, so it has no graph; "
                 "pass the tensor from before .item() or float()"
             )
     return named

@@ -20,8 +20,7 @@ from gradcheck_lm.draw.text_fit import fit_texts
 from gradcheck_lm.errors import ArgumentError, LayoutError, MissingPackageError
 from gradcheck_lm.extras import install_line
 from gradcheck_lm.files import write_bytes_atomic, write_text_atomic
-
-FORMATS = ("svg", "png", "pdf", "dot")
+from gradcheck_lm.flow.findings.endings import PICTURES, ending_of
 
 
 @dataclass(frozen=True)
@@ -61,10 +60,7 @@ def render(dot_text: str, path: str | Path, *, timeout: float = 30.0, same_every
         MissingPackageError: no layout engine is installed; the message holds the line to type.
     """
     path = Path(path)
-    kind = path.suffix.lower().lstrip(".")
-    if kind not in FORMATS:
-        endings = ", ".join(f".{name}" for name in FORMATS)
-        raise ArgumentError(f"cannot draw into {path.name!r}: its ending is none of {endings}; rename the file")
+    kind = ending_of(path, PICTURES, doing="draw into").lstrip(".")
     if not timeout > 0:
         raise ArgumentError(f"timeout is {timeout!r} seconds; it must be above 0")
     if kind == "dot":

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Any
 
 import torch
 
 from gradcheck_lm.display import Displayed
-from gradcheck_lm.errors import TraceError
+from gradcheck_lm.errors import TraceError, class_of
 from gradcheck_lm.flow.asking.answers import answered
 from gradcheck_lm.flow.asking.program import Program
 from gradcheck_lm.flow.findings.model import Diagnosis
+from gradcheck_lm.flow.gradients.passes import OwnPasses
 from gradcheck_lm.flow.gradients.subjects import loss_terms, named_tensors
 from gradcheck_lm.flow.watching.recorder import Recorder
 from gradcheck_lm.flow.watching.sites import BOUNDARIES
@@ -25,8 +27,11 @@ class Run(Displayed):
 
     def __init__(self) -> None:
         self.recorder = Recorder()
+        self._passes = OwnPasses(hold=False)
+        self._reading = ExitStack()
 
     def __enter__(self) -> Run:
+        self._reading.enter_context(self._passes.watched())
         self.recorder.__enter__()
         return self
 
@@ -34,6 +39,7 @@ class Run(Displayed):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.recorder.__exit__(kind, error, trace)
+        self._reading.close()
 
     def _headline(self) -> str:
         calls = len(self.recorder.recording.calls)
@@ -54,7 +60,7 @@ class Run(Displayed):
         """
         named, explicit = named_tensors(wrt)
         terms, given = loss_terms(loss, finite=False)
-        return answered(self.recorder, named, terms, given=given, explicit=explicit)
+        return answered(self.recorder, named, terms, given=given, explicit=explicit, autograd=self._passes)
 
 
 def record() -> Run:
@@ -89,12 +95,12 @@ def diagnose(
         Diagnosis: findings[0] is the first cut after wrt.
     Raises:
         TraceError: fn gives no number, or wrt holds no tensor. Errors of fn itself pass as they are.
-    Gradient: none is left behind.
+    Gradient: none is left behind but what fn's own backward() leaves.
     """
     __tracebackhide__ = True
     if not callable(fn):
         raise TraceError(
-            f"fn is a {type(fn).__name__}, not a function; pass a function of no arguments that computes the loss, "
+            f"fn is {class_of(fn)}, not a function; pass a function of no arguments that computes the loss, "
             "e.g. lambda: step(batch). For a loss already computed: with record() as run: ... run.diagnose(loss, wrt)."
         )
     named, explicit = named_tensors(wrt)

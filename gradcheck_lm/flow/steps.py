@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from gradcheck_lm.errors import TraceError
+from gradcheck_lm.errors import TraceError, class_of
 from gradcheck_lm.flow.asking.answers import refused_diagnosis
 from gradcheck_lm.flow.asking.doubts import may_warn
 from gradcheck_lm.flow.asking.inquiry import Inquiry
@@ -271,7 +271,7 @@ def diagnose_step(
     __tracebackhide__ = True
     if not callable(step):
         raise TraceError(
-            f"step is a {type(step).__name__}, not a function; pass a function of no arguments that does one whole "
+            f"step is {class_of(step)}, not a function; pass a function of no arguments that does one whole "
             "training step, e.g. lambda: train_on(batch). For steps in a loop: with record_steps(model, optimizer)."
         )
     if steps < 1:

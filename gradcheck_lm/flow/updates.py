@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from gradcheck_lm.errors import ArgumentError, TraceError
+from gradcheck_lm.errors import ArgumentError, TraceError, class_of
 from gradcheck_lm.flow.stepping.given import sorted_out
 from gradcheck_lm.flow.stepping.moves import Copies, norms
 
@@ -45,7 +45,7 @@ class Updates:
             modules, found, names = [], [], {}
         if modules or not found:
             raise ArgumentError(
-                f"optimizer is a {type(optimizers).__name__}; pass the torch optimizer, or several in a list or dict."
+                f"optimizer is {class_of(optimizers)}; pass the torch optimizer, or several in a list or dict."
             )
         self._names = {id(tensor): name for name, tensor in named.items()}
         self._dtypes = {name: str(tensor.dtype).removeprefix("torch.") for name, tensor in named.items()}

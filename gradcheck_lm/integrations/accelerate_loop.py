@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from gradcheck_lm.errors import ArgumentError
+from gradcheck_lm.errors import ArgumentError, class_of
 from gradcheck_lm.flow.stepping.report import StepReport
 from gradcheck_lm.integrations.loggers import hand_over
 from gradcheck_lm.integrations.watched_step import StepDiagnosis, WatchedStep
@@ -42,7 +42,7 @@ class GradientFlowLoop:
 
     def __init__(self, accelerator: Any, model: torch.nn.Module, optimizer: Any, **options: Any) -> None:
         if not isinstance(model, torch.nn.Module):
-            raise ArgumentError(f"model is a {type(model).__name__}; pass the model that you train.")
+            raise ArgumentError(f"model is {class_of(model)}; pass the model that you train.")
         self._named: dict[str, Any] = {}
         self.watched = WatchedStep(**({"terms": None} | options))
         self._by_hand = self.watched.question.terms is None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gradcheck_lm.errors import GradientFlowError
+from gradcheck_lm.errors import ArgumentError, GradientFlowError
 
 if TYPE_CHECKING:
     from gradcheck_lm.flow.findings.model import Diagnosis, Finding
@@ -110,12 +110,15 @@ class GradientFlow:
         Raises:
             GradientFlowError: the gradient arrives, or no cut is as described; the text says what was expected and is
                 the diagnosis.
+            ArgumentError: no kind of finding has that name or code.
             TraceError: as above.
         """
         __tracebackhide__ = True
         expected = {"kind": kind, "code": code, "term": term, "op": op, "file": file, "line": line, "source": source}
-        diagnosis = _diagnosis(loss_or_fn, wrt, counterfactual)
         described = {name: value for name, value in expected.items() if value is not None}
+        if wrong := _misnamed(described):
+            raise ArgumentError(wrong)
+        diagnosis = _diagnosis(loss_or_fn, wrt, counterfactual)
         fault = _unexpected(diagnosis, described, self._language)
         if fault:
             raise GradientFlowError(f"\n{fault}", diagnosis)
@@ -150,6 +153,18 @@ def _unexpected(diagnosis: Diagnosis, expected: dict[str, Any], language: str) -
     else:
         return ""
     return f"{fault}\n{_text(diagnosis, language)}"
+
+
+def _misnamed(expected: dict[str, Any]) -> str:
+    """What is wrong where a kind or code is expected that there is not: no program would ever give it."""
+    from gradcheck_lm.flow.findings.registry import KINDS, no_such_kind
+
+    kind, code = expected.get("kind"), expected.get("code")
+    if kind is not None and kind not in KINDS:
+        return f"{no_such_kind(str(kind))}. There are: {', '.join(KINDS)}; an operation goes by op=, a term by term=."
+    if code is not None and code not in (codes := [one.code for one in KINDS.values()]):
+        return f"{no_such_kind(str(code))}. There are: {', '.join(codes)}."
+    return ""
 
 
 def _fits(finding: Finding, expected: dict[str, Any]) -> bool:
@@ -196,15 +211,16 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
 
 
 def _expectation(marker: pytest.Mark) -> dict[str, Any] | None:
-    """What cut the marker expects; None where it expects a gradient."""
+    """What cut the marker expects; None where it expects a gradient. A wrong marker fails its test in one line."""
     wrong = [name for name in marker.kwargs if name not in (*_KEYS, "broken")]
-    if marker.args or wrong:
-        raise pytest.UsageError(
-            f"the marker gradient_flow takes the keywords broken, {', '.join(_KEYS)}; it was given "
-            f"{', '.join(wrong) or marker.args}."
-        )
     expected = {name: value for name, value in marker.kwargs.items() if name in _KEYS}
-    return expected if expected or marker.kwargs.get("broken") else None
+    if marker.args or wrong:
+        fault = f"takes the keywords broken, {', '.join(_KEYS)}; it was given {', '.join(wrong) or marker.args}."
+    elif misnamed := _misnamed(expected):
+        fault = f"describes no cut: {misnamed}"
+    else:
+        return expected if expected or marker.kwargs.get("broken") else None
+    raise pytest.fail.Exception(f"the marker gradient_flow {fault}", pytrace=False)
 
 
 # ---------------------------------------------------------------------- failures

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from gradcheck_lm import bounds
-from gradcheck_lm.errors import LanguageModelError
+from gradcheck_lm.errors import LanguageModelError, with_article
 from gradcheck_lm.lm.score import Parts
 
 _CURE = "pass a causal (left-to-right) model such as 'smollm2', 'gpt2' or 'char'"
@@ -26,7 +26,7 @@ def check_config(config: Any, *, name: str) -> None:
         raise LanguageModelError(f"{name!r} is an encoder-decoder ({_names(architectures, config)}); {_CURE}")
     if architectures and not any(architecture.endswith(_CAUSAL_SUFFIXES) for architecture in architectures):
         raise LanguageModelError(
-            f"{name!r} is not a causal language model but a {_names(architectures, config)}; {_CURE}"
+            f"{name!r} is not a causal language model but {with_article(_names(architectures, config))}; {_CURE}"
         )
 
     layers = getattr(config, "num_hidden_layers", 1)

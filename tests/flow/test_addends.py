@@ -106,3 +106,15 @@ def test_the_dead_term_has_the_name_in_the_source(program: Callable[[], torch.Te
     diagnosis = diagnose(program, MODEL)
     assert diagnosis.dead == (name,), list(diagnosis.terms)
     assert len(diagnosis.terms) == 2
+
+
+def test_the_value_of_a_whole_number_is_known() -> None:
+    """argmax of one row gives a single whole number: its value in the table is what it was cast to, not unknown."""
+    model = torch.nn.Linear(4, 3)
+
+    def loss() -> torch.Tensor:
+        chosen = model(torch.ones(1, 4)).argmax()
+        return model(torch.ones(2, 4)).square().mean() + 0.1 * chosen.float()
+
+    best = float(model(torch.ones(1, 4)).argmax())
+    assert diagnose(loss, wrt=model).terms["chosen"].value == best

@@ -253,7 +253,7 @@ def test_losses_in_a_list_an_optimizer_and_the_meta_device() -> None:
         diagnose(lambda: (loss, torch.ones(3)), wrt=model)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     with pytest.raises(
-        TraceError, match=r"wrt is a SGD; .* of an optimizer: \[one for group in optimizer.param_groups"
+        TraceError, match=r"wrt is an SGD; .* of an optimizer: \[one for group in optimizer.param_groups"
     ):
         diagnose(lambda: loss, wrt=optimizer)
     named = [one for group in optimizer.param_groups for one in group["params"]]

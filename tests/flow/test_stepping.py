@@ -80,7 +80,10 @@ def test_forms_of_a_report(tmp_path: Any) -> None:
     assert sarif["results"][0]["locations"][0]["physicalLocation"]["region"]["startLine"] == report.findings[0].line
     for ending in ("json", "sarif", "txt"):
         assert report.save(tmp_path / f"report.{ending}").read_text()
-    with pytest.raises(ValueError, match=r"saved as \.json, \.sarif or \.txt, not '\.png'"):
+    with pytest.raises(
+        ValueError,
+        match=r"cannot save a report of steps as 'report\.png': its ending is none of \.json, \.sarif, \.txt",
+    ):
         report.save(tmp_path / "report.png")
     assert report.without("GF704").ok
     assert report.without("not_cleared").findings == ()
@@ -102,7 +105,7 @@ def test_record_steps_takes_several_models_and_optimizers() -> None:
 
 
 def test_what_is_no_model_or_optimizer_is_refused() -> None:
-    with pytest.raises(TraceError, match="take modules and optimizers, alone or in lists and dicts; this is a int"):
+    with pytest.raises(TraceError, match="take modules and optimizers, alone or in lists and dicts; this is an int"):
         record_steps(3)
     with pytest.raises(TraceError, match="step is a NoneType, not a function; pass a function of no arguments"):
         diagnose_step(None, nn.Linear(1, 1), [])  # type: ignore[arg-type]

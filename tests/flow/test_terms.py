@@ -153,9 +153,9 @@ def test_bad_losses(model: nn.Module, loss: object, text: str) -> None:
         ([], "wrt is empty"),
         ({}, "wrt is empty"),
         (nn.ReLU(), "without parameters"),
-        ([3], "is a int, not a tensor"),
+        ([3], "is an int, not a tensor"),
         ({"a": torch.arange(3)}, "dtype torch.int64"),
-        (3, "wrt is a int"),
+        (3, "wrt is an int"),
         ("model", "wrt is a str"),
     ],
 )

@@ -63,3 +63,19 @@ def test_every_target_that_is_named_exists() -> None:
 def test_the_debugger_needs_three_packages() -> None:
     names = {re.split(r"[^A-Za-z0-9_-]", line, maxsplit=1)[0] for line in PROJECT["project"]["dependencies"]}
     assert names == {"torch", "rich", "typer"}
+
+
+def test_what_a_repository_owes_its_readers() -> None:
+    """Where to report, how to behave, forms for issues: with no address that nobody reads, and no file that is not."""
+    for name in ("SECURITY.md", "CODE_OF_CONDUCT.md"):
+        text = (ROOT / name).read_text(encoding="utf-8")
+        assert f"]({name})" in (ROOT / "README.md").read_text(encoding="utf-8")
+        assert "Report a vulnerability" in text
+        assert "pip show" in text
+        assert not re.search(r"[\w.]+@[\w.]+", text)
+        paths = [path for path in re.findall(r"[\w/.]+/[\w.]+", text) if path.startswith(("tests/", "docs/", "gradch"))]
+        assert [path for path in paths if not (ROOT / path).exists()] == []
+    for form in (ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml"):
+        lines = form.read_text(encoding="utf-8").splitlines()
+        assert [line.partition(":")[0] for line in lines if line[:1].isalpha()] == ["name", "description", "body"]
+        assert sum("id: doctor" in line for line in lines) == 1

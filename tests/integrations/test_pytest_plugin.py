@@ -96,6 +96,50 @@ def test_mended(gradient_flow):
     result.stdout.fnmatch_lines(["E*expected a cut with kind='discrete_op', but the gradient arrives*"])
 
 
+def test_a_kind_that_there_is_not(run) -> None:
+    """No program can ever give it: said before anything is run, in one line, with the kinds that there are."""
+    result = run(
+        """
+def never():
+    raise AssertionError("the loss was computed")
+
+@pytest.mark.parametrize("wrong", [{"kind": "argmax"}, {"kind": "detatch"}, {"code": "GF999"}, {"code": "gf101"}])
+def test_fixture(gradient_flow, wrong):
+    gradient_flow.broken(never, model, **wrong)
+
+@pytest.mark.gradient_flow(kind="argmax")
+def test_marker():
+    never()
+
+@pytest.mark.gradient_flow(knd="detach")
+def test_keyword():
+    never()
+""",
+        outcomes={"failed": 6},
+    )
+    text = result.stdout.str()
+    assert "the loss was computed" not in text
+    assert "pytest_plugin.py" not in text
+    result.stdout.fnmatch_lines(["E*ArgumentError: there is no kind of finding 'argmax'. There are: discrete_op, *"])
+    assert "an operation goes by op=, a term by term=." in text
+    assert "there is no kind of finding 'detatch'; do you mean detach?" in text
+    assert re.search(r"there is no kind of finding 'GF999'.* There are: GF101, GF102, ", text)
+    assert "there is no kind of finding 'gf101'; do you mean GF101?" in text
+    marker, keyword = text.index("_ test_marker _"), text.index("_ test_keyword _")
+    assert (
+        text[marker:keyword]
+        .splitlines()[1]
+        .startswith(
+            "the marker gradient_flow describes no cut: there is no kind of finding 'argmax'. There are: discrete_op, "
+        )
+    )
+    assert text[keyword:].splitlines()[1] == (
+        "the marker gradient_flow takes the keywords broken, kind, code, term, op, file, line, source; it was given "
+        "knd."
+    )
+    assert len(text[marker : text.index("short test summary")].splitlines()) < 8
+
+
 def test_the_marker_watches_every_backward(run) -> None:
     result = run(
         """

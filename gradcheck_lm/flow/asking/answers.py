@@ -17,6 +17,7 @@ from gradcheck_lm.flow.asking.scene import Passed, Scene
 from gradcheck_lm.flow.asking.terms import MakeExperiment
 from gradcheck_lm.flow.asking.wrong_values import wrong_values
 from gradcheck_lm.flow.findings.model import Diagnosis, Finding, Term
+from gradcheck_lm.flow.gradients.engine import Engine
 from gradcheck_lm.flow.gradients.nodes import walk_nodes
 from gradcheck_lm.flow.gradients.subjects import number_of
 from gradcheck_lm.flow.watching.recorder import Recorder
@@ -34,11 +35,13 @@ def answered(
     explicit: bool,
     experiment: MakeExperiment | None = None,
     check_values: bool = False,
+    autograd: Engine | None = None,
 ) -> Diagnosis:
     """All questions about a loss, by backward passes of our own; arguments as in `evidence.gather`.
 
     Args:
         check_values: ask whether gradients that arrive are right, too, as in `wrong_values`.
+        autograd: who answers what the gradients are, where passes of our own cannot: the program's own, read.
     Raises:
         RuntimeError: a backward pass stops with an error that is not one of autograd's own.
     """
@@ -52,7 +55,7 @@ def answered(
     with torch._C.DisableTorchFunction(), torch.no_grad():
         drafts = [draft for name, term in terms.items() if (draft := _not_finite(recorder, term, name, given))]
         wrong = wrong_values(recording, roots) if check_values else []
-    inquiry = Inquiry(recorder, wrt, terms, given=given, explicit=explicit, experiment=experiment)
+    inquiry = Inquiry(recorder, wrt, terms, given=given, explicit=explicit, experiment=experiment, autograd=autograd)
     try:
         found = with_wrong_values(recording, inquiry.answer(), wrong)
     except RuntimeError as error:

@@ -11,11 +11,12 @@ import torch
 from gradcheck_lm.flow.asking.subjects import Subjects
 from gradcheck_lm.flow.asking.terms import Asker, MakeExperiment, Splitter, Strand, read_terms
 from gradcheck_lm.flow.asking.unread_arguments import Unread, unread_arguments
-from gradcheck_lm.flow.findings.notes import FREED, STOPS
+from gradcheck_lm.flow.findings.notes import FREED, NO_NORMS_OF_ONE_PASS, READ, STOPS
 from gradcheck_lm.flow.gradients.autograd import Gradients
 from gradcheck_lm.flow.gradients.deaths import Death
 from gradcheck_lm.flow.gradients.engine import Autograd, Engine
 from gradcheck_lm.flow.gradients.own_pass import OwnPass
+from gradcheck_lm.flow.gradients.passes import OwnPasses
 from gradcheck_lm.flow.gradients.underflow import Underflow, underflows
 from gradcheck_lm.flow.rerunning import links
 from gradcheck_lm.flow.tracing.graph import Dataflow, Distances
@@ -139,7 +140,7 @@ def gather(
     recording = recorder.recording
     flow = Dataflow(recording, links.observed_links(recording))
     asker = Asker(experiment)
-    notes = [_told(strand.gradients) for strand in strands if strand.gradients.note]
+    notes = list(dict.fromkeys(note for strand in strands for note in _told(strand.gradients)))
     if not given:
         strands = Splitter(recorder, subjects, flow, asker, autograd, strands[0]).strands()
     unreached, zero, bad = _sorted(subjects, strands)
@@ -161,7 +162,8 @@ def _underflowed(
     if isinstance(autograd, OwnPass):  # a program's own pass has freed the graph: it was asked before
         larger = {place: autograd.larger.get(id(subjects.tensors[place])) for place in zero}
         return {place: underflow for place, underflow in larger.items() if underflow is not None}
-    half = isinstance(autograd, Autograd) and any(token.dtype is torch.float16 for token in recording.tokens)
+    half = any(token.dtype is torch.float16 for token in recording.tokens)
+    half = half and isinstance(autograd, Autograd | OwnPasses)
     found: dict[int, Underflow] = {}
     for strand in strands if zero and half else ():
         if strand.root is None or not strand.root.requires_grad or strand.gradients.freed or strand.gradients.refused:
@@ -172,8 +174,14 @@ def _underflowed(
     return found
 
 
-def _told(found: Gradients) -> str:
-    return STOPS.told(error=found.note) if found.refused else FREED.told() if found.freed else found.note
+def _told(found: Gradients) -> list[str]:
+    """What a reader should know of how these gradients were found."""
+    if found.refused:
+        return [STOPS.told(error=found.note)]
+    if found.own:
+        several = any(norm != norm and fine for norm, fine in zip(found.norms, found.finite, strict=True))
+        return [READ.told(), *([NO_NORMS_OF_ONE_PASS.told()] if several else [])]
+    return [FREED.told()] if found.freed else [found.note] if found.note else []
 
 
 def _sorted(subjects: Subjects, strands: list[Strand]) -> tuple[list[int], list[int], list[int]]:
@@ -233,7 +241,7 @@ def _deaths(
 ) -> dict[int, Death]:
     """Where the gradient of one term dies on its way to the tensors that lack it."""
     root, columns = strand.root, strand.gradients
-    if root is None or not root.requires_grad or columns.freed:
+    if root is None or not root.requires_grad or (columns.freed and not columns.own):
         return {}
     unreached, zero, bad = lacking
     wanted = [place for place in {*unreached, *zero} if subjects.tensors[place].requires_grad]

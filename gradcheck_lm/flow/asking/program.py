@@ -10,6 +10,7 @@ import torch
 
 from gradcheck_lm.flow.asking.answers import answered
 from gradcheck_lm.flow.findings.model import Diagnosis, Finding
+from gradcheck_lm.flow.gradients.passes import OwnPasses
 from gradcheck_lm.flow.gradients.subjects import loss_terms
 from gradcheck_lm.flow.rerunning.replay import Experiment
 from gradcheck_lm.flow.rerunning.state import State
@@ -47,11 +48,22 @@ class Program:
         __tracebackhide__ = True
         state = self.state() if self.counterfactual else None
         recorder = recorder or Recorder()
-        result = self.run(recorder)
-        return self.explain(recorder, result, state)
+        passes = OwnPasses(hold=True)
+        with passes.watched():
+            result = self.run(recorder)
+        return self.explain(recorder, result, state, passes)
 
-    def explain(self, recorder: Recorder, result: Any, state: State | None) -> Diagnosis:
-        """Answer all questions about a run; `state` is what held before it, None where nothing may be run again."""
+    def explain(
+        self, recorder: Recorder, result: Any, state: State | None, passes: OwnPasses | None = None
+    ) -> Diagnosis:
+        """Answer all questions about a run.
+
+        Args:
+            recorder: has watched it.
+            result: what the function gave.
+            state: what held before it, None where nothing may be run again.
+            passes: the backward passes that the function ran itself, where they were read.
+        """
         terms, given = loss_terms(result, source="what fn returned", finite=False)
 
         def again(replay: Recorder) -> None:
@@ -67,7 +79,7 @@ class Program:
 
         found = answered(
             recorder, self.wrt, terms, given=given, explicit=self.explicit, experiment=experiment,
-            check_values=self.check_values,
+            check_values=self.check_values, autograd=passes,
         )  # fmt: skip
         return replace(found, _program=self)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from gradcheck_lm.flow.watching.recorder import Recorder
+from gradcheck_lm.flow.watching.tape import Recording
 
 
 @dataclass(frozen=True)
@@ -29,12 +30,24 @@ class Subjects:
         asking = tuple(place for place, tensor in enumerate(tensors) if explicit or tensor.requires_grad)
         resting = set() if explicit else _resting(recorder, tensors, roots)
         wanted = tuple(p for p in asking if p not in resting) or asking or tuple(range(len(tensors)))
-        left = [p for p in range(len(tensors)) if p not in set(wanted)]
+        left = sorted(set(range(len(tensors))).difference(wanted))
         frozen = tuple(p for p in left if p not in resting)
         return cls(tuple(wrt), tensors, roots, wanted, frozen, tuple(p for p in left if p in resting))
 
     def __len__(self) -> int:
         return len(self.names)
+
+    def is_detached(self, recording: Recording, place: int) -> bool:
+        """Whether a tensor has the memory of another that the run met and that asks for a gradient: .data of it."""
+        producer = recording.tokens[self.roots[place]].producer
+        if self.tensors[place].requires_grad or producer < 0 or recording.calls[producer].operation.name != "alias":
+            return False
+        return any(recording.tokens[source].requires_grad for source in recording.calls[producer].inputs)
+
+    def are_detached(self, recording: Recording) -> bool:
+        """Whether those that should get a gradient are detached copies, but for some that the run never met."""
+        asked = [self.tensors[place].requires_grad for place in self.wanted]
+        return not any(asked) and any(self.is_detached(recording, place) for place in self.wanted)
 
 
 def _resting(recorder: Recorder, tensors: Sequence[torch.Tensor], roots: Sequence[int]) -> set[int]:

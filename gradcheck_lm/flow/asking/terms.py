@@ -18,6 +18,7 @@ from gradcheck_lm.flow.tracing.graph import Dataflow, HostLink
 from gradcheck_lm.flow.tracing.sums import Addend, addends_of, fallback_name, nodes_of, number_adders
 from gradcheck_lm.flow.watching.recorder import Recorder
 
+_TO_FLOAT = frozenset(["float", "double", "half", "bfloat16", "to", "type"])
 _MOST_WAYS = 20  # tensors from which the ways to one addend are followed
 MakeExperiment = Callable[[Callable[[str], None]], Experiment | None]
 
@@ -194,7 +195,7 @@ class Splitter:
         made = self.recording.tokens[addend.token]
         edge = self._edge(addend.token) if made.requires_grad else None
         found = _nothing(self.subjects)
-        kept = self.recording.scalars.get(addend.token)
+        kept = self._number_of(addend.token)
         if edge is not None:
             found = self.autograd.gradients(self.loss.root, self.subjects.tensors, edge)
         elif made.requires_grad and (place := self._itself(addend.token)) is not None:
@@ -203,6 +204,16 @@ class Splitter:
         value = float(kept) if kept is not None else float("nan")
         root = self.loss.root if edge is not None else None
         return Strand(addend.name, addend.token, value, made.requires_grad, found, root, edge)
+
+    def _number_of(self, token: int) -> torch.Tensor | None:
+        """The number of a single value; of a whole one, as argmax gives, the one that it was cast to."""
+        recording = self.recording
+        kept, made = recording.scalars.get(token), recording.tokens[token]
+        if kept is None and not made.shape and not made.is_float:
+            casts = (call for call in recording.calls if call.inputs == (token,) and call.operation.name in _TO_FLOAT)
+            found = (recording.scalars.get(output) for call in casts for output in call.outputs)
+            kept = next((number for number in found if number is not None), None)
+        return kept
 
     def _itself(self, token: int) -> int | None:
         """The tensor asked about that is added as it is: a log-variance beside the term that it weighs."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from gradcheck_lm.display import Displayed
 from gradcheck_lm.files import encodable, write_text_atomic
+from gradcheck_lm.flow.findings.endings import PAGES, PICTURES, TEXTS, ending_of
 from gradcheck_lm.flow.findings.kind import Kind as Kind
 from gradcheck_lm.flow.findings.paths import at
 from gradcheck_lm.flow.findings.registry import KINDS as KINDS
@@ -174,28 +175,41 @@ class Diagnosis(Displayed):
         return sarif.render(view.of(self))
 
     def save_graph(self, path: str | Path) -> Path:
-        """Draw the data flow with its cuts; the ending decides: .svg .png .pdf .dot .html."""
+        """Draw the data flow with its cuts.
+
+        Args:
+            path: its ending decides: .svg, .png, .dot, .pdf (where Graphviz is installed), or .html for the whole page.
+        Raises:
+            ArgumentError: another ending.
+            MissingPackageError: no layout engine is installed; .dot and .html need none.
+        """
         path = Path(path)
-        if path.suffix == ".html":
+        if ending_of(path, (*PICTURES, *PAGES), doing="draw into") in PAGES:
             return self.save(path)
         from gradcheck_lm.draw import graph
 
         return graph.save_graph(self, path)
 
     def save(self, path: str | Path) -> Path:
-        """Write the diagnosis; the ending decides: .html .json .sarif .txt, or a picture as `save_graph` does."""
+        """Write the diagnosis.
+
+        Args:
+            path: its ending decides: .html (the page with everything), .json, .sarif, .txt, or a picture of the data
+                flow, .svg, .png, .dot or .pdf, as `save_graph` draws it.
+        Raises:
+            ArgumentError: another ending.
+            MissingPackageError: a picture, and no layout engine is installed.
+        """
         path = Path(path)
-        if path.suffix == ".json":
-            return write_text_atomic(path, self.to_json() + "\n")
-        if path.suffix == ".sarif":
-            return write_text_atomic(path, self.to_sarif() + "\n")
-        if path.suffix == ".txt":
-            return write_text_atomic(path, str(self) + "\n")
-        if path.suffix in (".html", ".htm"):
+        ending = ending_of(path, (*PAGES, *TEXTS, *PICTURES), doing="save a diagnosis as")
+        if ending in PICTURES:
+            return self.save_graph(path)
+        if ending in PAGES:
             from gradcheck_lm.draw.page import save_page
 
             return save_page(path, self)
-        return self.save_graph(path)
+        texts = {".json": self.to_json, ".sarif": self.to_sarif, ".txt": self.__str__}
+        return write_text_atomic(path, texts[ending]() + "\n")
 
     def __str__(self) -> str:
         from gradcheck_lm.draw import text, view

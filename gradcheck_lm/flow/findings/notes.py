@@ -20,9 +20,17 @@ OPAQUE = Message(
     id="opaque",
 )
 FREED = Message(
-    "backward() had already freed the graph: norms are those left in .grad",
-    "backward() がすでに計算グラフを解放していたため、ノルムは .grad に残っているものです",
+    "backward() had already freed the graph: norms are those left in .grad, with all that earlier backward passes left "
+    "there",
+    "backward() がすでに計算グラフを解放していたため、ノルムは .grad に残っているものです"
+    "(それ以前の逆伝播の分も含みます)",
     id="freed",
+)
+READ = Message(
+    "the watched code called backward() itself, which freed the graph: norms are those of its last pass through this "
+    "loss",
+    "観察したコード自身が backward() を呼んで計算グラフを解放したため、ノルムはこの損失を通った最後の逆伝播のものです",
+    id="read",
 )
 STOPS = Message(
     "backward() stops with an error: {error}",
@@ -109,7 +117,7 @@ NO_NORMS = Message(
     id="no_norms",
 )
 NO_NORMS_OF_ONE_PASS = Message(
-    "the gradient norms of single terms were not measured: the script's own pass was read, and nothing was run a "
+    "the gradient norms of single terms were not measured: the program's own pass was read, and nothing was run a "
     "second time",
     "損失項ごとの勾配ノルムは測っていません: スクリプト自身の逆伝播を読み取っただけで、再実行はしていません",
     id="no_norms_of_one_pass",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import pkgutil
 from collections.abc import Iterable
@@ -45,3 +46,11 @@ def kind_of(code_or_name: str) -> Kind | None:
     wanted = code_or_name.strip()
     by_code = next((kind for kind in KINDS.values() if kind.code == wanted.upper()), None)
     return by_code or KINDS.get(wanted.lower().replace("-", "_"))
+
+
+def no_such_kind(wanted: str) -> str:
+    """The sentence about a code or name that no kind has, with the one that is meant where it is near."""
+    names = [name for kind in KINDS.values() for name in (kind.code, kind.name)]
+    near = difflib.get_close_matches(wanted.strip().lower(), [name.lower() for name in names], n=1, cutoff=0.5)
+    meant = next((f"; do you mean {name}?" for name in names if near and name.lower() == near[0]), "")
+    return f"there is no kind of finding {wanted!r}{meant}"

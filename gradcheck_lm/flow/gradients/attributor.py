@@ -8,7 +8,7 @@ from typing import Any
 import torch
 import torch.distributed
 
-from gradcheck_lm.errors import TraceError
+from gradcheck_lm.errors import TraceError, class_of
 from gradcheck_lm.flow.gradients.attribution import ALL, Attribution
 from gradcheck_lm.flow.gradients.autograd import gradient_values, graph_is_freed
 from gradcheck_lm.flow.gradients.shares import Gradients, alive, finite, grouped, measure, shared
@@ -51,7 +51,7 @@ class Attributor:
         """One micro-batch; arguments and errors as in `attribute`."""
         if not isinstance(terms, Mapping):
             raise TraceError(
-                f"terms is a {type(terms).__name__}; pass a dict from names to terms, e.g. {{'ctc': ctc, 'lm': lm}}."
+                f"terms is {class_of(terms)}; pass a dict from names to terms, e.g. {{'ctc': ctc, 'lm': lm}}."
             )
         factor, multiply = _factor(scale, scaler)
         values, _ = loss_terms(terms, source="terms")

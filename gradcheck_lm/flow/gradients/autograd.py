@@ -24,7 +24,8 @@ class Gradients:
     finite: list[bool]
     note: str = ""  # that the graph was freed, or with what error backward() stops
     refused: bool = False  # backward() raises: torch has no derivative of an operation on the way
-    freed: bool = False  # backward() has run: the norms are those left in .grad
+    freed: bool = False  # backward() has run: the norms are those left in .grad,
+    own: bool = False  # or those which that pass was seen to bring
     # places whose gradient is zero by construction, but for rounding: the node of the normalisation that makes it so
     structural: dict[int, Any] = field(default_factory=dict)
 
@@ -168,12 +169,6 @@ def _by_backward(
         emptied.give_back()
 
 
-_FREED = (
-    "backward() had already freed the graph: norms are those left in .grad, with all that earlier backward passes left "
-    "there"
-)
-
-
 def _structural(loss: torch.Tensor, tensors: Sequence[torch.Tensor], edge: Any) -> Gradients:
     """backward() has run and freed the graph: say what it reached, and read the norms left in .grad."""
     root = loss.grad_fn if edge is None else edge.node
@@ -182,6 +177,6 @@ def _structural(loss: torch.Tensor, tensors: Sequence[torch.Tensor], edge: Any) 
     for tensor in tensors:
         grad = tensor.grad if tensor.is_leaf else None
         values.append((grad if grad is not None else torch.ones(())) if id(tensor) in reached else None)
-    found = _measure(values, _FREED)
+    found = _measure(values, "")
     found.freed = True
     return found

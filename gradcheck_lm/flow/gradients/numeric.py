@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from gradcheck_lm.display import Displayed
-from gradcheck_lm.errors import TraceError
+from gradcheck_lm.errors import TraceError, class_of
 from gradcheck_lm.flow.gradients.subjects import loss_terms, named_tensors, number_of
 
 _STEPS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 3.0)  # in units of the tensor's own size
@@ -70,7 +70,7 @@ def compare_gradients(fn: Callable[[], Any], wrt: Any, *, seed: int = 0, toleran
     """
     __tracebackhide__ = True
     if not callable(fn):
-        raise TraceError(f"fn is a {type(fn).__name__}; pass a function of no arguments that computes the loss.")
+        raise TraceError(f"fn is {class_of(fn)}; pass a function of no arguments that computes the loss.")
     named, _ = named_tensors(wrt)
     generator = torch.Generator().manual_seed(seed)
     with same_randomness() as rewind:

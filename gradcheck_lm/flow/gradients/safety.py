@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch.nn.parameter import UninitializedTensorMixin  # type: ignore[attr-defined]
 
+from gradcheck_lm.errors import class_of
+
 _PLAIN = (torch.Tensor, torch.nn.Parameter, torch.nn.Buffer)
 
 
@@ -20,7 +22,7 @@ def own_code(roots: Sequence[torch.Tensor], nodes: Sequence[Any]) -> str:
     if torch._C._len_torch_dispatch_stack():
         return "a mode of torch.utils._python_dispatch is on"
     if any(type(root) not in _PLAIN for root in roots):
-        return f"the loss is a {type(roots[0]).__name__}"
+        return f"the loss is {class_of(roots[0])}"
     for node in nodes:
         if isinstance(node, torch.autograd.function.BackwardCFunction):
             name = type(node).__name__.removesuffix("Backward")
@@ -37,5 +39,5 @@ def _of_leaf(leaf: torch.Tensor) -> str:
     if leaf._backward_hooks or getattr(leaf, "_post_accumulate_grad_hooks", None):
         return "a hook on a leaf"
     if type(leaf) not in _PLAIN and not isinstance(leaf, UninitializedTensorMixin):
-        return f"a leaf that is a {type(leaf).__name__}"
+        return f"a leaf that is {class_of(leaf)}"
     return ""

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from gradcheck_lm.errors import TraceError
+from gradcheck_lm.errors import TraceError, class_of
 
 # run asks about these by itself; here only the model knows their names
 _FOR_OPTIMIZER = '; of an optimizer: [one for group in optimizer.param_groups for one in group["params"]]'
@@ -28,13 +28,14 @@ def named_tensors(wrt: Any) -> tuple[dict[str, torch.Tensor], bool]:
         named: dict[str, Any] = dict(wrt.named_parameters())
         if not named:
             raise TraceError(
-                f"wrt is a {type(wrt).__name__} without parameters: there is nothing a gradient could reach. "
+                f"wrt is {class_of(wrt)} without parameters: there is nothing a gradient could reach. "
                 "Pass the model that you train, or the tensors themselves."
             )
         return named, False
     if isinstance(wrt, torch.Tensor):
         return _checked({"wrt": wrt}), True
     if isinstance(wrt, Mapping):
+        _refuse_state(wrt)
         named = {}
         explicit = False
         for name, value in wrt.items():
@@ -58,7 +59,7 @@ def named_tensors(wrt: Any) -> tuple[dict[str, torch.Tensor], bool]:
                 named[f"[{position}]"] = item
         return _checked(named), not all(isinstance(item, torch.nn.Module) for item in items)
     raise TraceError(
-        f"wrt is a {type(wrt).__name__}; pass the model (an nn.Module), a tensor, a list of tensors, or a dict "
+        f"wrt is {class_of(wrt)}; pass the model (an nn.Module), a tensor, a list of tensors, or a dict "
         f"from names to tensors{_FOR_OPTIMIZER if isinstance(wrt, torch.optim.Optimizer) else ''}."
     )
 
@@ -75,6 +76,15 @@ def unwrapped(wrt: Any) -> Any:
     if isinstance(wrt, torch.nn.Module):
         _refuse_sharded(wrt)
     return wrt
+
+
+def _refuse_state(wrt: Mapping[Any, Any]) -> None:
+    """model.state_dict(): it carries versions, and holds no parameter, as it would with keep_vars=True."""
+    if hasattr(wrt, "_metadata") and not any(isinstance(value, torch.nn.Parameter) for value in wrt.values()):
+        raise TraceError(
+            "wrt is a state_dict: its tensors are detached from the model's parameters, and no gradient ever comes to "
+            "them. Pass the model itself, or dict(model.named_parameters())."
+        )
 
 
 _SHARDED = frozenset(["FSDPModule", "FullyShardedDataParallel"])
@@ -98,7 +108,7 @@ def _checked(named: dict[str, Any]) -> dict[str, torch.Tensor]:
     for name, value in named.items():
         if not isinstance(value, torch.Tensor):
             raise TraceError(
-                f"wrt[{name!r}] is a {type(value).__name__}, not a tensor; pass model (an nn.Module), "
+                f"wrt[{name!r}] is {class_of(value)}, not a tensor; pass model (an nn.Module), "
                 "model.parameters(), or the tensors themselves."
             )
         if not (value.is_floating_point() or value.is_complex()):
@@ -165,7 +175,7 @@ def _number(value: Any, name: str, finite: bool) -> torch.Tensor | float:
 def _host_number(value: Any, name: str) -> float:
     if hasattr(value, "item") and hasattr(value, "dtype") and getattr(value, "size", 0) == 1:  # NumPy
         return float(value.item())
-    raise TraceError(f"{name} is a {type(value).__name__}, not a number; {_instead(value)}.")
+    raise TraceError(f"{name} is {class_of(value)}, not a number; {_instead(value)}.")
 
 
 def _instead(value: Any) -> str:

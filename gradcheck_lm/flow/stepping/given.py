@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from gradcheck_lm.errors import TraceError
+from gradcheck_lm.errors import TraceError, class_of
 
 
 def sorted_out(
@@ -31,8 +31,8 @@ def sorted_out(
             item = inner
         else:
             raise TraceError(
-                f"record_steps and diagnose_step take modules and optimizers, alone or in lists and dicts; this is a "
-                f"{type(item).__name__}."
+                f"record_steps and diagnose_step take modules and optimizers, alone or in lists and dicts; this is "
+                f"{class_of(item)}."
             )
         if name:
             names[id(item)] = name

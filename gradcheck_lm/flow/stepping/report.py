@@ -10,6 +10,7 @@ from typing import Any
 
 from gradcheck_lm.display import Displayed
 from gradcheck_lm.files import encodable, write_text_atomic
+from gradcheck_lm.flow.findings.endings import TEXTS, ending_of
 from gradcheck_lm.flow.findings.model import Diagnosis, Finding, _json_ready
 from gradcheck_lm.flow.findings.registry import KINDS
 from gradcheck_lm.flow.stepping.drafts import Draft, Reading
@@ -81,16 +82,17 @@ class StepReport(Displayed):
         return sarif.render(view.of(self))
 
     def save(self, path: str | Path) -> Path:
-        """Write the report; the ending decides: .json .sarif .txt.
+        """Write the report.
 
+        Args:
+            path: its ending decides: .json, .sarif or .txt.
         Raises:
-            ValueError: another ending.
+            ArgumentError: another ending.
         """
         path = Path(path)
         texts = {".json": self.to_json, ".sarif": self.to_sarif, ".txt": self.__str__}
-        if path.suffix not in texts:
-            raise ValueError(f"a report of steps is saved as .json, .sarif or .txt, not {path.suffix or path.name!r}")
-        return write_text_atomic(path, texts[path.suffix]() + "\n")
+        ending = ending_of(path, TEXTS, doing="save a report of steps as")
+        return write_text_atomic(path, texts[ending]() + "\n")
 
     def _headline(self) -> str:
         steps = sum(not step.skipped for step in self.ledger.steps())

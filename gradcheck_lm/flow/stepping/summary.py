@@ -12,13 +12,13 @@ from gradcheck_lm.flow.stepping.accounts import Account
 from gradcheck_lm.flow.stepping.births import Births
 from gradcheck_lm.flow.stepping.conditions import condition_of_step
 from gradcheck_lm.flow.stepping.freezing import Freezing
-from gradcheck_lm.flow.stepping.ledger import NOWHERE, Backward, Clearing, Event, Holder, Ledger, Parameter
+from gradcheck_lm.flow.stepping.ledger import NOWHERE, Backward, Event, Holder, Ledger, Parameter
 from gradcheck_lm.flow.stepping.loads import copyings
 from gradcheck_lm.flow.stepping.log import Log
 from gradcheck_lm.flow.stepping.modules import Modules
 from gradcheck_lm.flow.stepping.moves import alike, is_uniform
 from gradcheck_lm.flow.stepping.owners import Owner, Owners, assignment_place, constructor_place, container_place
-from gradcheck_lm.flow.stepping.rows import Row
+from gradcheck_lm.flow.stepping.table import Table
 from gradcheck_lm.flow.stepping.turns import Held, Turns, rates_of
 from gradcheck_lm.flow.watching.sites import Place, place_of
 
@@ -79,7 +79,7 @@ class Summary:
             parameters=tuple(parameters), holders=tuple(holders), events=events, places=tuple(self.places),
             complete=complete,
         )  # fmt: skip
-        return replace(ledger, rows=tuple(rows_of(ledger)))
+        return replace(ledger, rows=tuple(Table(ledger).rows()))
 
     def _copies(self, parameters: Sequence[Parameter]) -> Iterator[tuple[int, int]]:
         """Leaves that no optimizer holds, each with one that is held and had the same values when first seen."""
@@ -204,60 +204,6 @@ class Summary:
         if place not in self.places:
             self.places.append(place)
         return self.places.index(place)
-
-
-def rows_of(ledger: Ledger) -> list[Row]:
-    """One row for each parameter in each step of an optimizer that holds it, then those that nobody steps."""
-    backwards = {event.time: event for event in ledger.events if isinstance(event, Backward)}
-    rows = []
-    for step in ledger.steps():
-        holder = ledger.holders[step.holder]
-        for index in sorted({*step.used, *step.moved}):
-            contents = step.used.get(index, ())
-            since = min(contents, default=step.began)
-            clipped = [
-                ledger.where(event.place)
-                for event in ledger.changes("clipped")
-                if index in event.contents and since < event.time < step.time
-            ]
-            scaled = any(
-                index in event.contents and since < event.time < step.time for event in ledger.changes("unscaled")
-            )
-            rows.append(
-                Row(
-                    step=step.number,
-                    parameter=ledger.parameters[index].name,
-                    optimizer=holder.name,
-                    losses=tuple(ledger.where(backwards[time].place) for time in contents if time in backwards),
-                    gradient_norm=step.norms.get(index),
-                    cleared=_last_cleared(ledger.events, ledger, index, since),
-                    clipped=tuple(clipped),
-                    scaled=scaled,
-                    rate=max(step.rates, default=None),
-                    moved=step.moved.get(index),
-                )
-            )
-    return [*rows, *_unstepped(ledger, backwards)]
-
-
-def _last_cleared(events: tuple[Event, ...], ledger: Ledger, index: int, before: int) -> str:
-    found = ""
-    for event in events:
-        if isinstance(event, Clearing) and event.time < before and (index in event.erased or not event.erased):
-            found = ledger.where(event.place) or "by hand"
-    return found
-
-
-def _unstepped(ledger: Ledger, backwards: Mapping[int, Backward]) -> list[Row]:
-    stepped = {index for step in ledger.steps() for index in (*step.used, *step.moved)}
-    rows = []
-    for index, parameter in enumerate(ledger.parameters):
-        losses = [
-            ledger.where(event.place) for event in backwards.values() if event.accumulates and index in event.given
-        ]
-        if index not in stepped and losses:
-            rows.append(Row(0, parameter.name, "", tuple(dict.fromkeys(losses)), None, "", (), False, None, None))
-    return rows
 
 
 def _tells(account: Account) -> bool:

@@ -125,6 +125,22 @@ KIND = Kind(
             (_SAME, _CALLED, _BRANCH),
         ),
         Cause(
+            "detached",
+            Text(
+                "What wrt holds is detached from the model's parameters, as model.state_dict(), .data and .detach() "
+                "give it: the numbers are the same, the loss is computed from the parameters, and no gradient ever "
+                "comes to these.",
+                "対象(wrt)は model.state_dict()・.data・.detach() の結果で、パラメータから切り離されています。"
+                "数値は同じですが、損失はパラメータ自身から計算され、これらに勾配が届くことはありません。",
+            ),
+            (
+                Text(
+                    "ask about the parameters themselves: wrt=model, or dict(model.named_parameters())",
+                    "パラメータ自身を渡す: wrt=model または dict(model.named_parameters())",
+                ),
+            ),
+        ),
+        Cause(
             "constant_term",
             Text(
                 "{term} is added to the loss, and {loss} was given nothing that learns: it moves the loss's value and "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gradcheck_lm.flow.findings.kind import Bridge, Kind, about
+from gradcheck_lm.flow.findings.kind import Bridge, Cause, Kind, about
 from gradcheck_lm.flow.findings.messages import Text
 
 EXAMPLE = """\
@@ -49,6 +49,23 @@ KIND = Kind(
         Text(
             "leave it out of wrt and of the optimizer if it is meant to stay fixed",
             "固定したままにするつもりなら、対象(wrt)とオプティマイザから外す",
+        ),
+    ),
+    causes=(
+        Cause(
+            "detached",
+            Text(
+                "It is detached from a parameter, as model.state_dict(), .data and .detach() give it: the numbers are "
+                "the same, and no gradient ever comes to this one.",
+                "パラメータから切り離されたテンソルです(model.state_dict()・.data・.detach() の結果)。"
+                "数値は同じですが、これに勾配が届くことはありません。",
+            ),
+            (
+                Text(
+                    "ask about the parameter itself: wrt=model, or dict(model.named_parameters())",
+                    "パラメータ自身を渡す: wrt=model または dict(model.named_parameters())",
+                ),
+            ),
         ),
     ),
     bridge=Bridge(
