@@ -179,7 +179,6 @@ _JAPANESE = {
     "largest": "最大値",
     "smallest normal": "最小の正規化数",
     "2e-8 becomes": "2e-8 を表すと",
-    "1 + 2e-4 becomes": "1 + 2e-4 を計算すると",
     "weights moved": "重みが動いたか",
     "scale afterwards": "次のスケール",
     "function": "関数",
@@ -194,6 +193,14 @@ _JAPANESE = {
     "function, times 0.1": "関数(0.1 倍)",
     "compare_gradients of the penalty": "ペナルティの compare_gradients",
     "penalty of it": "そのペナルティ",
+    "cost": "コスト",
+    "constant added to the cost": "コストに足した定数",
+    "share of entries lost": "失われた成分の割合",
+    "numbers kept for the backward pass": "逆伝播のために保存する数の個数",
+    "blocks": "ブロックの数",
+    "second derivative": "二階微分",
+    "exact": "正確な値",
+    "spread of one draw": "サンプル一つのばらつき",
 }
 
 

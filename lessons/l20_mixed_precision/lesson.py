@@ -136,17 +136,18 @@ rows = []
 for dtype in (torch.float32, torch.float16, torch.bfloat16):
     limits = torch.finfo(dtype)
     tiny = torch.tensor(2e-8, dtype=dtype).item()
-    grown = (torch.tensor(1.0, dtype=dtype) + torch.tensor(2e-4, dtype=dtype)).item()
+    grown = (torch.tensor(1.0, dtype=dtype) + torch.tensor(2e-4, dtype=dtype)).item() - 1.0
     rows.append([str(dtype).removeprefix("torch."), limits.max, limits.smallest_normal, limits.eps, tiny, grown])
-table(["dtype", "largest", "smallest normal", "eps", "2e-8 becomes", "1 + 2e-4 becomes"], rows)
+table(["dtype", "largest", "smallest normal", "eps", "2e-8 becomes", "(1 + 2e-4) - 1"], rows)
 holds(rows[1][4] == 0 and rows[2][4] > 0, "float16 rounds 2e-8 to 0, and bfloat16 does not")
-holds(rows[0][5] > 1 and rows[1][5] == rows[2][5] == 1, "a small step is lost in both half precisions")
+holds(rows[0][5] > 0 == rows[1][5] == rows[2][5], "a small step is lost in both half precisions")
 say(
-    ja="float16 は細かい代わりに、範囲が狭い型です。小さい値は 0 に丸められ、そこから先の逆伝播はすべて 0 です。"
-    "連鎖律は掛け算なので、損失に掛けた数は途中のすべての勾配に掛かり、最後に float32 で割れば元に戻ります。",
-    en="float16 is fine-grained and narrow: small values are rounded to 0, and from there on the backward pass is 0. "
-    "The chain rule multiplies: a factor at the loss is a factor of every gradient on the way, and is divided out at "
-    "the end, in float32.",
+    ja="float16 は bfloat16 より細かい代わりに、範囲の狭い型です。小さい値は 0 に丸められ、"
+    "そこから先の逆伝播はすべて 0 です。連鎖律は掛け算なので、損失に掛けた数は途中のすべての勾配に掛かり、最後に "
+    "float32 で割れば元に戻ります。",
+    en="float16 is finer than bfloat16, and narrow: small values are rounded to 0, and from there on the backward "
+    "pass is 0. The chain rule multiplies: a factor at the loss is a factor of every gradient on the way, and is "
+    "divided out at the end, in float32.",
 )
 say(
     ja="bfloat16 は範囲が float32 と同じで、その代わりに粗い型です。どちらの型でも、重みそのものを半精度にすると、"
