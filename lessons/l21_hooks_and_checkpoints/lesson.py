@@ -69,9 +69,16 @@ code(loss_with)
 with warnings.catch_warnings(record=True) as warned:
     warnings.simplefilter("always")
     loss_with(reentrant).backward()
+    begun = loss_with(reentrant).item()
+    with torch.no_grad():
+        for parameter in head.parameters():
+            parameter -= 0.1 * parameter.grad
+    ended = loss_with(reentrant).item()
 rows = [[name, str(one.requires_grad), norm(one.grad)] for name, one in model.named_parameters()]
 table(["parameter", "requires_grad", "gradient norm"], rows)
 show("warning", str(warned[0].message))
+show("loss before and after one step", f"{begun:.4f} -> {ended:.4f}")
+holds(ended < begun, "the loss falls")
 holds(block.layer.weight.grad is None and head.weight.grad is not None, "the block gets none, and the head gets one")
 say(
     ja="出力層には勾配が届くので、損失は下がっていきます。ブロックの重みには届きません。"
