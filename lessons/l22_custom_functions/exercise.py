@@ -61,7 +61,7 @@ def hessian_times(loss, parameters, vectors):
 def is_right(function, x):
     """Whether the backward of function, from a tensor to a tensor, is that of its values at x (float64): True or False.
 
-    Held against central differences, to a relative 1e-4. No random state is changed.
+    Compared with central differences, to a relative 1e-4. No random state is changed.
     function(テンソルからテンソル)の backward が、x (float64) での値の変化と合っているかを、True か False で返す。
     中心差分と比べ、相対 1e-4 まで許す。乱数の状態は変えない。
     """

@@ -74,7 +74,7 @@ beat("predict")
 ask(
     ja="作者はテストも書いていました。係数なしで `loss.backward()` を呼び、`F.cross_entropy` の勾配と比べるものです。"
     "結果はどうだったでしょうか。",
-    en="Its author had written a test: `loss.backward()` without any factor, held against the gradient of "
+    en="Its author had written a test: `loss.backward()` without any factor, compared with the gradient of "
     "`F.cross_entropy`. What did it say?",
     choices=[
         choice(ja="一致した", en="they agree", right=True),
