@@ -34,7 +34,7 @@ KIND = Kind(
     code="GF303",
     name="underflow",
     since="0.2.0",
-    lesson="l04_three_illnesses",
+    lesson="l20_mixed_precision",
     heading=Text(
         "a half-precision gradient that rounds to zero",
         "半精度で 0 に丸められた勾配",

@@ -57,7 +57,7 @@ KIND = Kind(
     code="GF501",
     name="custom_function",
     since="0.1.0",
-    lesson="l08_straight_through",
+    lesson="l22_custom_functions",
     heading=Text(
         "a custom autograd.Function that gives no gradient",
         "勾配を返さない自作の autograd.Function",

@@ -44,7 +44,7 @@ KIND = Kind(
     code="GF706",
     name="changed_too_late",
     since="0.2.0",
-    lesson="l12_your_own_code",
+    lesson="l20_mixed_precision",
     heading=Text(
         "gradients changed where it has no effect",
         "効果のないところで変更された勾配",

@@ -58,7 +58,7 @@ KIND = Kind(
     code="GF801",
     name="wrong_value",
     since="0.2.0",
-    lesson="l08_straight_through",
+    lesson="l22_custom_functions",
     heading=Text(
         "a gradient of the wrong value",
         "値の誤った勾配",
