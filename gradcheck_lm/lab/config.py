@@ -134,7 +134,7 @@ class ComparisonConfig:
         ARM_NAMES, "Arms: ways of training, separated by commas. 'ctc', its second run and 'batchnorm_only', which the "
         "others are held against, are always there.", separated=True, metavar="ARM,...", identity=NEVER,
     )  # fmt: skip
-    steps: int = setting(16, least=1, identity=ELSEWHERE)  # of the new hand
+    steps: int = setting(12, least=1, identity=ELSEWHERE)  # of the new hand
     label_steps: int = setting(3, least=1, identity=ELSEWHERE)  # of the experiment with labels
     batch_size: int = option(16, "Lines in a step.", least=1, metavar="LINES", identity=ELSEWHERE)
     label_batch_size: int = setting(16, least=1, identity=ELSEWHERE)

@@ -21,6 +21,7 @@ from gradcheck_lm.lab.machine.devices import launched
 from gradcheck_lm.lab.machine.processes import shared_language_model
 from gradcheck_lm.lab.measuring.decoding import with_fusion
 from gradcheck_lm.lab.training.controls import Teacher, make_control
+from gradcheck_lm.lab.training.starting import KnownLogits
 from gradcheck_lm.lab.training.terms import unlabelled
 from gradcheck_lm.lab.training.trainer import Trainer, TrainingResult
 from gradcheck_lm.lm import AnyLanguageModel
@@ -68,6 +69,7 @@ def adapt(
     probe_every: int = 0,
     stop: Callable[[list[dict[str, Any]]], str | None] | None = None,
     on_step: Callable[[dict[str, Any]], None] | None = None,
+    started: KnownLogits | None = None,
 ) -> Adapted:
     """Train a copy of `recogniser` on lines without labels; the recogniser given stays as it is.
 
@@ -75,6 +77,7 @@ def adapt(
         data: lines in the new hand; labels, where there are any, are not looked at.
         arm: which penalty or control, its weight and options; objective "ratio" needs no labels.
         identity, probe, probe_every, stop, on_step: as in Trainer.
+        started: one dict for all arms that start from this recogniser, which keeps what it reads.
     """
     if device is None and launched() == 1:  # of several processes each takes the GPU of its rank
         device = next(recogniser.parameters()).device
@@ -92,7 +95,7 @@ def adapt(
         language_model = shared_language_model(language_model)
         options = with_fusion(arm.options, charset, place)
         penalty = make_penalty(arm.penalty, language_model, charset, seed=config.seed, **options)
-    terms = unlabelled(start, charset, penalty, arm.weight, anchor_weight=arm.anchor)
+    terms = unlabelled(start, charset, penalty, arm.weight, anchor_weight=arm.anchor, started=started)
     generators = {"penalty": penalty.generator} if penalty is not None else {}
     trainer = Trainer(
         model,

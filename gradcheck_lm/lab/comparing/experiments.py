@@ -6,7 +6,7 @@ import copy
 import dataclasses
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from gradcheck_lm.lab.lines.data import LineData
 from gradcheck_lm.lab.measuring.metrics import LineErrors, bootstrap_interval
 from gradcheck_lm.lab.measuring.reading import Quality, measure
 from gradcheck_lm.lab.measuring.remembering import Remembering
+from gradcheck_lm.lab.training.starting import KnownLogits
 from gradcheck_lm.lab.training.terms import ctc_term, labelled
 from gradcheck_lm.lab.training.trainer import Trainer, TrainingResult, make_accelerator
 from gradcheck_lm.lm import AnyLanguageModel
@@ -55,6 +56,7 @@ class Bench:
     out: Path
     progress: Progress
     attribute_every: int | None = None  # steps with labels between looks at each term's gradient; None: four looks
+    started: KnownLogits = field(default_factory=dict, repr=False, compare=False)  # of the new hand's steps
 
     @functools.cached_property
     def before(self) -> Quality:
@@ -70,6 +72,15 @@ class Bench:
     def measure(self, model: nn.Module) -> Quality:
         """How a recogniser reads the evaluation lines."""
         return measure(model, self.evaluation, self.charset, self._judge)
+
+    @functools.cached_property
+    def _third(self) -> LineData:
+        return self.evaluation.first(len(self.evaluation) // 3)
+
+    @functools.cached_property
+    def _third_before(self) -> LineErrors:
+        """How the starting recogniser reads the lines of `probe`, which are fewer at a time than all of them."""
+        return measure(self.recogniser, self._third, self.charset).characters
 
     def folder(self, experiment: str, arm: str) -> Path:
         """Where an arm's state and metrics go."""
@@ -88,11 +99,12 @@ class Bench:
     def probe(self, before: LineErrors) -> Callable[[nn.Module], dict[str, float]]:
         """CER on a third of the evaluation lines, for the curves, with the 95 % interval of its change since `before`:
         paired over lines, since some lines are harder to read than others in every arm."""
-        part = self.evaluation.first(len(self.evaluation) // 3)
+        part = self._third
         start = LineErrors(before.edits[: len(part)], before.lengths[: len(part)])
 
         def figures(model: nn.Module) -> dict[str, float]:
-            found = measure(model, part, self.charset).characters
+            unmoved = same_weights(model, self.recogniser)  # as some arms are to the end: they read as it does
+            found = self._third_before if unmoved else measure(model, part, self.charset).characters
             low, high = bootstrap_interval(start, found)
             return {"cer": found.rate, "cer_low": start.rate + low, "cer_high": start.rate + high}
 
@@ -199,6 +211,7 @@ def _train_new_hand(bench: Bench, arm: Arm, before: LineErrors) -> Adapted:
         probe=bench.probe(before),
         probe_every=every,
         on_step=functools.partial(bench.progress, "new_hand", arm.name),
+        started=bench.started,
     )
 
 

@@ -16,6 +16,7 @@ from gradcheck_lm.lab.lines.data import Batch
 from gradcheck_lm.lab.machine.devices import sent
 from gradcheck_lm.lab.machine.processes import union_lines, union_texts
 from gradcheck_lm.lab.training.controls import StartReadings, Teacher
+from gradcheck_lm.lab.training.starting import KnownLogits, StartLogits
 from gradcheck_lm.penalties import PenaltyOutput
 from gradcheck_lm.penalties.nbest_ctc import NbestCtc
 
@@ -110,15 +111,21 @@ def labelled(charset: Charset, penalty: Teacher | None, weight: float, *, shortc
 
 
 def unlabelled(
-    start: nn.Module, charset: Charset, penalty: Teacher | None, weight: float, *, anchor_weight: float = 1.0
+    start: nn.Module,
+    charset: Charset,
+    penalty: Teacher | None,
+    weight: float,
+    *,
+    anchor_weight: float = 1.0,
+    started: KnownLogits | None = None,
 ) -> TermFunction:
-    """Terms of adapting without labels: the penalty, and the anchor to the recogniser `start`."""
+    """Terms of adapting without labels: the penalty, and the anchor to the recogniser `start`; `started`: see
+    `StartLogits`."""
+    read_start = StartLogits(start, started)
 
     def terms(model: nn.Module, batch: Batch) -> StepTerms:
         logits = union_lines(model(batch.images))
-        # not under no_grad: there torch's LSTM takes another kernel on a CPU, whose last bits differ, and the anchor
-        # would pull at an arm that has not moved
-        start_logits = union_lines(start(batch.images).detach())
+        start_logits = read_start(batch)
         characters = sum(map(len, greedy_decode(start_logits, charset)))
         found = {"anchor": anchor_weight * anchor_term(logits, start_logits, characters)}  # with 0 a term of zeros
         if penalty is None:
