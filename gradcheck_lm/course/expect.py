@@ -12,6 +12,8 @@ from torch import Tensor
 from gradcheck_lm.course.language import Words
 from gradcheck_lm.course.say import plain_number
 
+_LONGEST = 120  # characters of a value that a message shows
+
 
 class Wrong(AssertionError):
     """The answer is wrong; `words` say in what way, and which mistake is likely."""
@@ -23,7 +25,28 @@ class Wrong(AssertionError):
 
 def wrong(*, ja: str, en: str, **values: object) -> NoReturn:
     """Reject the answer, with placeholders filled as in `say`."""
-    raise Wrong(Words(ja, en).filled(**{name: plain_number(value) for name, value in values.items()}))
+    raise Wrong(Words(ja, en).filled(**{name: _showable(value) for name, value in values.items()}))
+
+
+def _showable(value: object) -> object:
+    return value if isinstance(value, Words) else _Shown(plain_number(value))
+
+
+class _Shown:
+    """What a learner's function returned may be anything: a form that is meant for numbers must not be the error."""
+
+    def __init__(self, value: object) -> None:
+        self._value = value
+
+    def __format__(self, form: str) -> str:
+        try:
+            return format(self._value, form)
+        except (TypeError, ValueError):
+            text = str(self._value.tolist() if isinstance(self._value, Tensor) else self._value)
+            return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} …"
+
+    def __repr__(self) -> str:
+        return repr(self._value)
 
 
 def expect(condition: object, *, ja: str, en: str, **values: object) -> None:
@@ -46,19 +69,20 @@ def expect_gradient(
     Raises:
         Wrong: saying which of the three is missing.
     """
+    name = Words("{code} ", "{code}").filled(code=what) if isinstance(what, str) else what  # ja sets code off by blanks
     found = gradient(loss(), wrt)
     if found is None:
         wrong(
             ja="{name}から勾配が届きません。計算グラフが途中で切断されています。",
             en="No gradient arrives from {name}: the graph is cut on the way.",
-            name=what,
+            name=name,
         )
     size = float(found.norm())
     if size == 0.0:
         wrong(
             ja="{name}はつながっていますが、勾配はどこもちょうど 0 です。経路があるだけでは何も学習できません。",
             en="{name} is connected, and its gradient is exactly 0 everywhere: a path alone teaches nothing.",
-            name=what,
+            name=name,
         )
     error = float((found - truth).norm()) / max(float(truth.norm()), 1e-30)
     if not error <= tolerance:
@@ -66,7 +90,7 @@ def expect_gradient(
             ja="{name}の勾配は 0 ではありませんが、値が違います(ノルム {size:.4g}、正しくは {right:.4g})。",
             en="The gradient of {name} is not zero, and it is not the right one "
             "(norm {size:.4g}, should be {right:.4g}).",
-            name=what, size=size, right=float(truth.norm()),
+            name=name, size=size, right=float(truth.norm()),
         )  # fmt: skip
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
+_MEASURED = re.compile(r"(?P<word>.+) (?P<number>-?\d[\d.e+-]*|nan|inf)")
 _JAPANESE = {
     "95 %": "95 % 区間",
     "CTC + penalty": "CTC + ペナルティ",
@@ -24,6 +26,8 @@ _JAPANESE = {
     "claims": "公称の性質",
     "code": "コード",
     "cosine": "コサイン類似度",
+    "cosine of policy_gradient, mean": "policy_gradient のコサイン類似度(平均)",
+    "cosine of soft_embedding": "soft_embedding のコサイン類似度",
     "cosine to exact": "正しい勾配とのコサイン類似度",
     "cosine to the exact gradient": "正しい勾配とのコサイン類似度",
     "cut": "切断",
@@ -61,13 +65,11 @@ _JAPANESE = {
     "largest of": "最大値を取る式",
     "law: standard errors off": "分布のずれ(標準誤差の倍数)",
     "letters off": "文字のずれ",
-    "line": "行",
     "logit": "ロジット",
     "loss": "損失",
     "mean gradient": "勾配の平均",
     "mean of all, its own too": "自分を含む全体の平均",
     "mean of the others": "ほかのサンプルの平均",
-    "moved": "動いた量",
     "nats per character": "1 文字あたりの nats",
     "nats per letter": "1 文字あたりの nats",
     "next cut": "次の切断",
@@ -81,7 +83,6 @@ _JAPANESE = {
     "operation": "演算",
     "optimizer": "オプティマイザ",
     "our grad": "自作の勾配",
-    "outcome": "結果",
     "p(c) at the start": "最初の p(c)",
     "parameter": "パラメータ",
     "passed": "合格",
@@ -107,6 +108,7 @@ _JAPANESE = {
     "score": "スコア",
     "seconds": "秒",
     "share of the way with slope < 1e-6": "傾き < 1e-6 の割合",
+    "smallest to largest": "最小から最大",
     "slope of the expected score": "期待値の傾き",
     "slope of the string's score": "文字列のスコアの傾き",
     "soft - hard": "ソフト - ハード",
@@ -147,15 +149,9 @@ _JAPANESE = {
     "version before": "前のバージョン",
     "version after": "後のバージョン",
     "backward()": "backward()",
-    "kept by": "保存する演算",
-    "input": "入力",
     "gradient": "勾配",
     "forward": "順伝播の値",
-    "chunk": "区間",
-    "state carried": "持ち越す状態",
-    "cleared": "消し方",
     "norm used by the steps": "各ステップが使った勾配のノルム",
-    "change": "変更",
     "formula at 0": "0 での式",
     "gradient at 0": "0 での勾配",
     "target": "目標",
@@ -205,5 +201,10 @@ _JAPANESE = {
 
 
 def japanese(cell: Any) -> Any:
-    """A word of a table in Japanese; numbers, code and names stay as they are."""
-    return _JAPANESE.get(cell, cell) if isinstance(cell, str) else cell
+    """A word of a table in Japanese, also one with a number behind it; numbers, code and names stay as they are."""
+    if not isinstance(cell, str):
+        return cell
+    measured = _MEASURED.fullmatch(cell)
+    if measured and measured["word"] in _JAPANESE:
+        return f"{_JAPANESE[measured['word']]} {measured['number']}"
+    return _JAPANESE.get(cell, cell)

@@ -31,9 +31,9 @@ def check_noise_by_its_formula(answer):
         expect(
             math.isclose(back, place, rel_tol=1e-6),
             ja="一様乱数 `{place:.3f}` から {x:.4f} になり、`exp(-exp(-x))` で戻すと {back:.4f} です。"
-            "元に戻りません。対数は二度取ります。",
+            "元に戻りません。対数は二度取り、それぞれの符号にも注意します。",
             en="From the uniform number `{place:.3f}` came {x:.4f}, and `exp(-exp(-x))` leads back to {back:.4f}, "
-            "not to where it started. The logarithm is taken twice.",
+            "not to where it started. The logarithm is taken twice, and each has its sign.",
             place=place,
             x=found,
             back=back,

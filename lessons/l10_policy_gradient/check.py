@@ -154,7 +154,7 @@ def check_quiet(answer):
 
 
 def check_the_same_number_off_all_costs(answer):
-    """the same number off all costs, which leaves some below 0, changes no gradient
+    """the same number off all costs, some of them below 0 then, changes no gradient
     すべてのコストから同じ数を引いて、負のものが混ざっても、勾配は変わらない"""
     found = []
     for less in (0.0, 2.2):

@@ -147,9 +147,17 @@ def check_nats(answer):
         right = -sum(math.log(probabilities[i, int(k)].item()) for i, k in enumerate(labels)) / rows
         expect_type("nats_of_probabilities", torch.Tensor, found)
         expect(
-            found.shape == () and abs(found.item() - right) < 1e-9,
-            ja="`{found}` になりました。正しくは {right:.4g} です。正しいクラスの確率の対数だけを平均します。",
-            en="It is `{found}`; it should be {right:.4g}: the mean of the logarithms of the right classes alone.",
+            found.shape == (),
+            ja="形が `{shape}` です。一つの数 `()` を返してください。",
+            en="The shape is `{shape}`; it should be one number, `()`.",
+            shape=tuple(found.shape),
+        )
+        expect(
+            abs(found.item() - right) < 1e-9,
+            ja="{found:.4g} になりました。正しくは {right:.4g} です。正しいクラスの確率の対数だけを平均し、"
+            "符号にも注意します。",
+            en="It is {found:.4g}; it should be {right:.4g}: the mean of the logarithms of the right classes alone. "
+            "Look at the sign too.",
             found=found,
             right=right,
         )

@@ -177,6 +177,22 @@ def test_a_result_of_the_wrong_type_is_named_in_both_languages(kinds, given, say
     expect.expect_type("look", dict, {}, kind="a `dict`")
 
 
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        (torch.tensor(0.123456), "0.123"),
+        (torch.tensor([1.0, 2.5]), "[1.0, 2.5]"),
+        (None, "None"),
+        ("low", "low"),
+        (torch.zeros(100), " …"),
+    ],
+)
+def test_whatever_was_returned_can_be_shown(given: object, shown: str) -> None:
+    with pytest.raises(expect.Wrong, match=re.escape(shown)) as caught:
+        expect.expect(False, ja="{found:.3f} です", en="It is {found:.3f}", found=given)
+    assert len(caught.value.words.ja) < 150
+
+
 def test_standard_errors() -> None:
     generator = torch.Generator().manual_seed(0)
     samples = torch.randn(4000, 2, 3, generator=generator) * 3 + 1
