@@ -90,7 +90,7 @@ def note_frozen(evidence: Evidence, chain: Chain) -> None:
 
 def _frozen(evidence: Evidence, chain: Chain, place: int, severity: str, term: str | None = None) -> None:
     site, call = _freezing(evidence, place)
-    cause = "detached" if evidence.subjects.is_detached(evidence.recording, place) else ""
+    cause = "detached" if place in evidence.subjects.detached else ""
     draft = Draft("frozen", call, "certain", severity, site=site, op="requires_grad=False", cause=cause)
     chain.put(draft, key=("frozen", *line_key(site), cause), term=term, tensor=evidence.subjects.names[place])
 
@@ -122,7 +122,7 @@ def _constant(evidence: Evidence, chain: Chain, token: int, term: str | None, pl
         cause = "used" if place in evidence.used else "unused"
         index = _made_at(evidence, place, index) if cause == "unused" else index
     elif not evidence.used:
-        cause = "detached" if evidence.subjects.are_detached(evidence.recording) else "nothing_used"
+        cause = "detached" if evidence.subjects.are_detached() else "nothing_used"
     chain.note(OUT_OF_SIGHT.told())
     # a value that no recorded call made may have been made of anything
     certainty = "certain" if index >= 0 else "likely"

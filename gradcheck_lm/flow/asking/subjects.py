@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import torch
 
+from gradcheck_lm.flow.watching.memory import address_of
 from gradcheck_lm.flow.watching.recorder import Recorder
-from gradcheck_lm.flow.watching.tape import Recording
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,8 @@ class Subjects:
     roots: tuple[int, ...]  # tokens
     wanted: tuple[int, ...]  # places of those that should get a gradient
     frozen: tuple[int, ...]  # places of those that ask for none
-    resting: tuple[int, ...] = ()  # of those that a module in eval mode reads, with gradient switched off
+    resting: tuple[int, ...]  # of those that a module in eval mode reads, with gradient switched off
+    detached: frozenset[int]  # places of those that are the .data of a parameter which the run has met
 
     @classmethod
     def of(cls, recorder: Recorder, wrt: dict[str, torch.Tensor], *, explicit: bool) -> Subjects:
@@ -32,22 +33,18 @@ class Subjects:
         wanted = tuple(p for p in asking if p not in resting) or asking or tuple(range(len(tensors)))
         left = sorted(set(range(len(tensors))).difference(wanted))
         frozen = tuple(p for p in left if p not in resting)
-        return cls(tuple(wrt), tensors, roots, wanted, frozen, tuple(p for p in left if p in resting))
+        still = [place for place, tensor in enumerate(tensors) if not tensor.requires_grad]
+        leaves = recorder.book.places_of_leaves() if still else set()
+        there = {place: (address_of(tensors[place]), tensors[place].shape) for place in still}
+        detached = frozenset(place for place, where in there.items() if where[0] and where in leaves)
+        return cls(tuple(wrt), tensors, roots, wanted, frozen, tuple(p for p in left if p in resting), detached)
 
     def __len__(self) -> int:
         return len(self.names)
 
-    def is_detached(self, recording: Recording, place: int) -> bool:
-        """Whether a tensor has the memory of another that the run met and that asks for a gradient: .data of it."""
-        producer = recording.tokens[self.roots[place]].producer
-        if self.tensors[place].requires_grad or producer < 0 or recording.calls[producer].operation.name != "alias":
-            return False
-        return any(recording.tokens[source].requires_grad for source in recording.calls[producer].inputs)
-
-    def are_detached(self, recording: Recording) -> bool:
-        """Whether those that should get a gradient are detached copies, but for some that the run never met."""
-        asked = [self.tensors[place].requires_grad for place in self.wanted]
-        return not any(asked) and any(self.is_detached(recording, place) for place in self.wanted)
+    def are_detached(self) -> bool:
+        """Whether those that should get a gradient are detached, but for some that the run never met."""
+        return not any(self.tensors[place].requires_grad for place in self.wanted) and bool(self.detached)
 
 
 def _resting(recorder: Recorder, tensors: Sequence[torch.Tensor], roots: Sequence[int]) -> set[int]:

@@ -101,6 +101,8 @@ class TensorBook:
         elif self.recording.exports and not tensor.requires_grad and not isinstance(tensor, torch.nn.Parameter):
             return self._meet_after_export(tensor, frame)
         alias = self._alias(tensor)
+        if alias is not None and isinstance(tensor, torch.nn.Parameter) and self._is_from_outside(alias):
+            alias = None  # its own .data or state_dict(), met before it: no value that it was made of
         if alias is not None:
             title = "torch.nn.Parameter" if isinstance(tensor, torch.nn.Parameter) else "alias"
             return self._join(tensor, title, (alias,), frame)
@@ -133,6 +135,16 @@ class TensorBook:
             return number  # Variable(x.data), Parameter(x): made from a tensor that nobody else may hold any more
         # where the one seen before has died, its memory may have been given to something new
         return number if any(known == number and seen() is not None for seen, known in self.known.values()) else None
+
+    def _is_from_outside(self, number: int) -> bool:
+        """No call made it and it asks for no gradient: nothing is lost where something else is made of it."""
+        token = self.recording.tokens[number]
+        return token.producer < 0 and not token.requires_grad
+
+    def places_of_leaves(self) -> set[tuple[int, torch.Size]]:
+        """Address and shape of every leaf met that asks for a gradient: what else lies there is its .data."""
+        met = [tensor for seen, _ in self.known.values() if (tensor := seen()) is not None]
+        return {(address_of(tensor), tensor.shape) for tensor in met if tensor.requires_grad and tensor.is_leaf}
 
     def _revive(self, tensor: torch.Tensor, number: int, frame: FrameType) -> int:
         """It had no gradient when it was made and has one now: a custom Function returned it."""

@@ -135,8 +135,8 @@ KIND = Kind(
             ),
             (
                 Text(
-                    "ask about the parameters themselves: wrt=model, or dict(model.named_parameters())",
-                    "パラメータ自身を渡す: wrt=model または dict(model.named_parameters())",
+                    "use the parameters themselves: wrt=model, and model.parameters() for the optimizer",
+                    "パラメータ自身を渡す: wrt=model、オプティマイザには model.parameters()",
                 ),
             ),
         ),

@@ -62,8 +62,8 @@ KIND = Kind(
             ),
             (
                 Text(
-                    "ask about the parameter itself: wrt=model, or dict(model.named_parameters())",
-                    "パラメータ自身を渡す: wrt=model または dict(model.named_parameters())",
+                    "use the parameter itself: wrt=model, and model.parameters() for the optimizer",
+                    "パラメータ自身を渡す: wrt=model、オプティマイザには model.parameters()",
                 ),
             ),
         ),
