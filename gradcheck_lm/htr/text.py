@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import unicodedata
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from gradcheck_lm.texts.sources import TYPOGRAPHY
 from gradcheck_lm.texts.sources import cut_lines as cut_lines
 
 SPLITS = ("train", "test")
+ALWAYS_THE_SAME = (*sources.SOURCES, "figures")  # unlike a file of the user's
 
 
 def load_sentences(
@@ -49,6 +51,18 @@ def load_sentences(
             f"lines need 1 <= shortest <= longest characters, got shortest={shortest} and longest={longest}"
         )
     charset = Charset.standard() if charset is None else charset
+    if str(source) in ALWAYS_THE_SAME:
+        return list(_known_lines(str(source), charset.characters, shortest, longest, split))
+    return _lines(source, charset, shortest, longest, split)
+
+
+@functools.lru_cache(maxsize=8)
+def _known_lines(source: str, characters: str, shortest: int, longest: int, split: str) -> tuple[str, ...]:
+    """A process that asks again need not wait again: some sources take seconds."""
+    return tuple(_lines(source, Charset(characters), shortest, longest, split))
+
+
+def _lines(source: str | Path, charset: Charset, shortest: int, longest: int, split: str) -> list[str]:
     sides: dict[str, list[str]] = {side: [] for side in SPLITS}
     for paragraph in read_paragraphs(source):
         sides["test" if is_test(paragraph) else "train"].append(clean_text(paragraph, charset))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -59,9 +60,18 @@ def some() -> list[Run]:
     return [item for item in plan("labels", 1) if item.group["labels"] == 0.1]
 
 
-def test_a_failed_run_loses_no_other_and_is_tried_again(tmp_path: Path) -> None:
-    items, said = some(), []
-    assert work(items, tmp_path, count, progress=said.append) == 1
+@pytest.fixture(scope="module")
+def worked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str], int]:
+    """The folder of `some` runs and two of another study, what was said, and how many failed; not to be changed."""
+    out, said = tmp_path_factory.mktemp("worked"), []
+    failed = work(some() + plan("weights", 1)[:2], out, count, progress=said.append)
+    return out, said, failed
+
+
+def test_a_failed_run_loses_no_other_and_is_tried_again(worked: tuple[Path, list[str], int], tmp_path: Path) -> None:
+    items, said = some() + plan("weights", 1)[:2], list(worked[1])
+    assert worked[2] == 1
+    shutil.copytree(worked[0], tmp_path, dirs_exist_ok=True)
     assert len(read_records(tmp_path)) == len(items) - 1
     assert [line for line in said if "FAILED: broken on purpose" in line]
     first = record_path(tmp_path, items[0].key)
@@ -73,15 +83,14 @@ def test_a_failed_run_loses_no_other_and_is_tried_again(tmp_path: Path) -> None:
     assert json.loads(first.read_text())["weight"] == 7.0, "a run that is done must not be done again"
 
 
-def test_records_are_kept_by_study_and_come_back_the_same(tmp_path: Path) -> None:
-    work(some()[:1] + plan("weights", 1)[:2], tmp_path / "a", count, progress=lambda _: None)
-    kept = pack(tmp_path / "a", tmp_path / "b")
+def test_records_are_kept_by_study_and_come_back_the_same(worked: tuple[Path, list[str], int], tmp_path: Path) -> None:
+    kept = pack(worked[0], tmp_path / "b")
     assert sorted(path.name for path in kept) == ["labels.jsonl", "weights.jsonl"]
 
     def by_key(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return sorted(records, key=lambda record: record["key"])
 
-    assert by_key(read_records(tmp_path / "b")) == by_key(read_records(tmp_path / "a"))
+    assert by_key(read_records(tmp_path / "b")) == by_key(read_records(worked[0]))
 
 
 def test_records_stand_in_the_order_of_the_plan() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from command_line import run
-from script_files import HEALTHY, write
+from script_files import HEALTHY, HEALTHY_UNTRAINED, write
 
 from gradcheck_lm.commands.run import exit_code
 from gradcheck_lm.flow import Diagnosis
@@ -86,7 +86,9 @@ def test_the_scripts_own_excepthook_is_called(tmp_path: Path) -> None:
 
 
 def test_standard_output_that_is_closed(tmp_path: Path) -> None:
-    script = write(tmp_path / "closing.py", HEALTHY + "\n    import sys\n    sys.stdout and sys.stdout.close()\n")
+    script = write(
+        tmp_path / "closing.py", HEALTHY_UNTRAINED + "\n    import sys\n    sys.stdout and sys.stdout.close()\n"
+    )
     command = f"{sys.executable} -m gradcheck_lm run --json {tmp_path}/flow.json {script}"
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     for redirection in ("", " >&-"):

