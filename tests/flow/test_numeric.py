@@ -65,6 +65,26 @@ def test_random_functions_are_called_with_the_same_draws() -> None:
     assert torch.equal(state, torch.get_rng_state())
 
 
+class _Scaled(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, values, factor):
+        ctx.factor = factor
+        return values * 1.0
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return ctx.factor * gradient, None
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [(1.0, "agrees"), (-3.0, "wrong"), (3.0, "wrong")])
+def test_a_small_gradient_beside_a_large_value_is_judged_by_the_steps_that_tell(factor: float, verdict: str) -> None:
+    """In float32 the smallest steps of such a function are noise, with which every slope would agree."""
+    weight = torch.tensor([0.1, -0.2, 0.3], requires_grad=True)
+    small = torch.full((3,), 0.01)
+    comparison = compare_gradients(lambda: _Scaled.apply((weight * small).sum(), factor) + 1, {"w": weight})
+    assert (comparison.verdict == "agrees") == (verdict == "agrees"), str(comparison)
+
+
 def test_bad_input() -> None:
     with pytest.raises(TraceError, match="pass a function"):
         compare_gradients(torch.ones(()), [torch.ones(1, requires_grad=True)])  # type: ignore[arg-type]

@@ -170,12 +170,11 @@ def _judge(own: float | None, table: list[tuple[float, float, bool, float]], tol
         return Slope("wrong" if agrees else "constant", own, 0.0, table[0][0])
     if own is None:
         return Slope("cut", None, moves[0][1], moves[0][0])
-    for step, slope, _, noise in table:
-        if (
-            step <= 0.1
-            and abs(slope - own) <= tolerance * max(abs(slope), abs(own)) + noise
-            and (own != 0 or slope != 0)
-        ):
+    near = [row for row in table if row[0] <= 0.1 and (own != 0 or row[1] != 0)]
+    # a step whose noise is as large as the slopes agrees with everything: it counts where there is no better one
+    telling = [row for row in near if 2 * row[3] < max(abs(row[1]), abs(own))]
+    for step, slope, _, noise in telling or near:
+        if abs(slope - own) <= tolerance * max(abs(slope), abs(own)) + noise:
             return Slope("agrees", own, slope, step)
     smooth = next((row for row in table[:3] if row[2]), None)
     if smooth is None or _jumps(table):

@@ -121,9 +121,9 @@ KIND = Kind(
             "before_unscale",
             Text(
                 "These gradients are still multiplied by the GradScaler's factor, which is divided out only "
-                "at {line}: the limit is met at a gradient some ten thousand times too small.",
+                "at {line}: the limit is met at a gradient that is too small by that factor.",
                 "これらの勾配にはまだ GradScaler の係数が掛かっています。割り戻されるのは {line} なので、本来"
-                "の 1 万分の 1 ほどの勾配で制限に達します。",
+                "よりその係数の分だけ小さい勾配で制限に達します。",
             ),
             (
                 Text(
