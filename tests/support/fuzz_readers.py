@@ -9,81 +9,28 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import torch
 from data_samples import ALTO, IAM_LINES, IAM_XML, PAGE, page_picture, save, stroke
+from fuzz_models import MODEL_READERS
+from fuzz_reader import CSV_WORDS, CUT, JSON_WORDS, NUMBERS, XML_WORDS, Reader, headed, header_of, safetensors_file
 from PIL import Image
 
 from gradcheck_lm.course.progress import Progress
 from gradcheck_lm.htr import CRNN, Charset, load_checkpoint, open_lines, read_logits
 from gradcheck_lm.htr.checkpoint import save_checkpoint
 from gradcheck_lm.htr.crnn import CRNNConfig
+from gradcheck_lm.htr.iam import read_split
 from gradcheck_lm.htr.images import FORMATS, read_image
 from gradcheck_lm.htr.logits import read_charset
 from gradcheck_lm.htr.text import read_paragraphs
 from gradcheck_lm.lab.folder.metrics_file import MetricsFile
 from gradcheck_lm.lab.folder.state import load_state, save_state
-from gradcheck_lm.lm import load_language_model
-from gradcheck_lm.lm.load import CHAR_FOLDER
-from gradcheck_lm.lm.ngram import NgramConfig, train_ngram
-from gradcheck_lm.lm.ngram_file import load_ngram, save_ngram
 
 ABC = Charset("abc ")
-
-
-@dataclass(frozen=True)
-class Reader:
-    """One way in.
-
-    Args:
-        name: of the test.
-        seeds: good files, by bytes; each is read once before it is spoiled.
-        read: given a folder and bytes, puts them where the reader looks and reads.
-        wrap: after the spoiling: mends lengths and checksums, so that it reaches further in.
-        examples: in the default suite, for two or three seconds.
-        words: what is put in beside single bytes: the form's own marks, and numbers that hurt.
-    """
-
-    name: str
-    seeds: Callable[[], list[bytes]]
-    read: Callable[[Path, bytes], object]
-    wrap: Callable[[bytes], bytes] = bytes
-    examples: int = 100
-    words: tuple[bytes, ...] = ()
-
-
-NUMBERS = (
-    b"-1",
-    b"0",
-    b"99999999999999999999",
-    b"1e400",
-    b"Infinity",
-    b"null",
-    b"true",
-    b"\xff",
-    b"\x00" * 8,
-    b"\xff" * 8,
-)
-JSON_WORDS = (*NUMBERS, b"[", b"]", b"{", b"}", b'"', b":", b",", b"[" * 3000, b'"\\ud800"', b"{}", b"[]", b'"x"')
-XML_WORDS = (
-    *NUMBERS,
-    b"<",
-    b">",
-    b"/>",
-    b"&",
-    b"&#0;",
-    b"&lt;",
-    b'"',
-    b"<!--",
-    b"<![CDATA[",
-    b"<a>" * 200,
-    b"{type:x;}",
-)
-CSV_WORDS = (*NUMBERS, b"\t", b"\n", b"\r", b";", b",", b'"', b"../", b"/", b"\xc3\xa9", b"|")
 
 
 def picture_seeds() -> list[bytes]:
@@ -167,9 +114,6 @@ def rezipped(data: bytes) -> bytes:
     return stream.getvalue()
 
 
-CUT = b"<cut>"
-
-
 def npz_inside_seeds() -> list[bytes]:
     arrays = (np.ones((3, 2, 5)) - np.eye(5)[:3, None], np.array(["ab", "c"]), np.array([2, 3]), np.array("abc "))
     return [CUT.join(npy_bytes(array) for array in arrays)]
@@ -200,34 +144,6 @@ def checkpoint_seeds_file() -> bytes:
     config = CRNNConfig("small", 32, 64, 4, ((1, 8),), 1, 8, 0.0, 0.0, 5)
     with tempfile.TemporaryDirectory() as folder:
         return save_checkpoint(CRNN(config), ABC, Path(folder, "x.safetensors")).read_bytes()
-
-
-def header_of(data: bytes) -> bytes:
-    """A safetensors file as its header's text, a mark, and its numbers."""
-    size = int.from_bytes(data[:8], "little")
-    return data[8 : 8 + size] + CUT + data[8 + size :]
-
-
-def headed(data: bytes) -> bytes:
-    """The reverse: the length of the header is right again."""
-    head, _, rest = data.partition(CUT)
-    return len(head).to_bytes(8, "little") + head + rest
-
-
-def safetensors_file(load: Callable[[Path], object]) -> Callable[[Path, bytes], object]:
-    def read(folder: Path, data: bytes) -> None:
-        (folder / "x.safetensors").write_bytes(data)
-        load(folder / "x.safetensors")
-
-    return read
-
-
-@cache
-def ngram_file() -> bytes:
-    import tempfile
-
-    with tempfile.TemporaryDirectory() as folder:
-        return save_ngram(train_ngram(["a bad cab"], NgramConfig(order=3, characters="abcd ")), folder).read_bytes()
 
 
 def state_parts() -> dict:
@@ -265,16 +181,6 @@ def read_progress(folder: Path, data: bytes) -> None:
         Progress(folder).state(lesson)
 
 
-def lm_folder(name: str) -> Callable[[Path, bytes], object]:
-    def read(folder: Path, data: bytes) -> None:
-        if not (folder / "lm").exists():
-            shutil.copytree(CHAR_FOLDER, folder / "lm")
-        (folder / "lm" / name).write_bytes(data)
-        load_language_model(str(folder / "lm")).nll(["a word"])
-
-    return read
-
-
 @cache
 def parquet_file() -> bytes:
     datasets = __import__("datasets")
@@ -295,6 +201,24 @@ def read_parquet(folder: Path, data: bytes) -> None:
             _ = line.image
     finally:
         shutil.rmtree(folder / "cache", ignore_errors=True)
+
+
+def read_saved(folder: Path, data: bytes) -> None:
+    datasets = __import__("datasets")
+    if not (folder / "train").exists():
+        kinds = datasets.Features({"image": datasets.Image(), "text": datasets.Value("string")})
+        stream = io.BytesIO()
+        Image.fromarray(stroke(40, 16)).save(stream, "PNG")
+        rows = {"image": [{"bytes": stream.getvalue(), "path": None}], "text": ["a"]}
+        datasets.Dataset.from_dict(rows, features=kinds).save_to_disk(folder / "train")
+    (folder / "dataset_dict.json").write_bytes(data)
+    for line in open_lines(folder, split="train"):
+        _ = line.image
+
+
+def read_ids(folder: Path, data: bytes) -> None:
+    (folder / "ids.txt").write_bytes(data)
+    read_split(folder / "ids.txt")
 
 
 def page(form: str) -> bytes:
@@ -335,19 +259,12 @@ READERS = (
         "checkpoint's header", lambda: [header_of(checkpoint_seeds_file())], safetensors_file(load_checkpoint), headed,
         100, JSON_WORDS,
     ),
-    Reader("n-gram", lambda: [ngram_file()], safetensors_file(load_ngram), examples=200),
-    Reader("n-gram's header", lambda: [header_of(ngram_file())], safetensors_file(load_ngram), headed, 200, JSON_WORDS),
     Reader("state", lambda: [state_file()], read_state, examples=100),
     Reader("state's header", lambda: [header_of(state_file())], read_state, headed, 100, JSON_WORDS),
     Reader("metrics", lambda: [METRICS], read_metrics, examples=300, words=JSON_WORDS),
     Reader("progress", lambda: [PROGRESS], read_progress, examples=300, words=JSON_WORDS),
-    Reader(
-        "characters of a model", lambda: [(CHAR_FOLDER / "characters.json").read_bytes()], lm_folder("characters.json"),
-        examples=40, words=JSON_WORDS,
-    ),
-    Reader(
-        "config of a model", lambda: [(CHAR_FOLDER / "config.json").read_bytes()], lm_folder("config.json"),
-        examples=40, words=JSON_WORDS,
-    ),
     Reader("parquet", lambda: [parquet_file()], read_parquet, examples=40),
+    Reader("saved data set", lambda: [b'{"splits": ["train", "test"]}'], read_saved, examples=40, words=JSON_WORDS),
+    Reader("split of IAM", lambda: [b"a01-000u\na01-000u-00\n"], read_ids, examples=250, words=CSV_WORDS),
+    *MODEL_READERS,
 )  # fmt: skip
