@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from fuzz_readers import READERS, Reader
+from fuzz_reader import Reader
+from fuzz_readers import READERS
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
@@ -80,7 +81,7 @@ def explore(reader: Reader, folder: Path, examples: int, start: int | None) -> N
 
 
 def needs(reader: Reader) -> None:
-    if reader.name == "parquet":
+    if reader.name in ("parquet", "saved data set"):
         pytest.importorskip("datasets", reason="needs the extra 'hub'")
 
 

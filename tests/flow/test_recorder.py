@@ -101,6 +101,7 @@ def test_generators_and_grad_mode_are_as_before(model: nn.Module) -> None:
     assert finding.scope is None
     assert "before" not in finding.cures
     assert "off already" in finding.why
+    assert finding.cures[0].startswith("leave the block that switched it off")
 
 
 def test_enable_grad_inside_no_grad(model: nn.Module) -> None:

@@ -3,63 +3,34 @@
 from __future__ import annotations
 
 import io
+import json
 import shutil
 import struct
 import zipfile
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import numpy as np
+import torch
 from data_samples import ALTO, IAM_LINES, IAM_XML, PAGE, page_picture, save, stroke
-from fuzz_models import (
-    ABC,
-    CUT,
-    METRICS,
-    PROGRESS,
-    checkpoint_seeds_file,
-    headed,
-    header_of,
-    lm_folder,
-    ngram_file,
-    read_metrics,
-    read_progress,
-    read_state,
-    safetensors_file,
-    state_file,
-)
-from fuzz_words import CSV_WORDS, JSON_WORDS, NUMBERS, XML_WORDS
+from fuzz_models import MODEL_READERS
+from fuzz_reader import CSV_WORDS, CUT, JSON_WORDS, NUMBERS, XML_WORDS, Reader, headed, header_of, safetensors_file
 from PIL import Image
 
-from gradcheck_lm.htr import load_checkpoint, open_lines, read_logits
+from gradcheck_lm.course.progress import Progress
+from gradcheck_lm.htr import CRNN, Charset, load_checkpoint, open_lines, read_logits
+from gradcheck_lm.htr.checkpoint import save_checkpoint
+from gradcheck_lm.htr.crnn import CRNNConfig
+from gradcheck_lm.htr.iam import read_split
 from gradcheck_lm.htr.images import FORMATS, read_image
 from gradcheck_lm.htr.logits import read_charset
 from gradcheck_lm.htr.text import read_paragraphs
-from gradcheck_lm.lm.load import CHAR_FOLDER
-from gradcheck_lm.lm.ngram_file import load_ngram
+from gradcheck_lm.lab.folder.metrics_file import MetricsFile
+from gradcheck_lm.lab.folder.state import load_state, save_state
 
-
-@dataclass(frozen=True)
-class Reader:
-    """One way in.
-
-    Args:
-        name: of the test.
-        seeds: good files, by bytes; each is read once before it is spoiled.
-        read: given a folder and bytes, puts them where the reader looks and reads.
-        wrap: after the spoiling: mends lengths and checksums, so that it reaches further in.
-        examples: in the default suite, for two or three seconds.
-        words: what is put in beside single bytes: the form's own marks, and numbers that hurt.
-    """
-
-    name: str
-    seeds: Callable[[], list[bytes]]
-    read: Callable[[Path, bytes], object]
-    wrap: Callable[[bytes], bytes] = bytes
-    examples: int = 100
-    words: tuple[bytes, ...] = ()
+ABC = Charset("abc ")
 
 
 def picture_seeds() -> list[bytes]:
@@ -167,6 +138,50 @@ def read_prose(folder: Path, data: bytes) -> None:
 
 
 @cache
+def checkpoint_seeds_file() -> bytes:
+    import tempfile
+
+    config = CRNNConfig("small", 32, 64, 4, ((1, 8),), 1, 8, 0.0, 0.0, 5)
+    with tempfile.TemporaryDirectory() as folder:
+        return save_checkpoint(CRNN(config), ABC, Path(folder, "x.safetensors")).read_bytes()
+
+
+def state_parts() -> dict:
+    model = torch.nn.Linear(2, 2)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    return {"model": model, "optimizer": optimizer, "generators": {"g": torch.Generator()}}
+
+
+@cache
+def state_file() -> bytes:
+    import tempfile
+
+    parts = state_parts()
+    parts["model"](torch.ones(1, 2)).sum().backward()
+    parts["optimizer"].step()
+    with tempfile.TemporaryDirectory() as folder:
+        return save_state(Path(folder, "s"), step=3, config={"a": 1}, **parts).read_bytes()
+
+
+def read_state(folder: Path, data: bytes) -> None:
+    (folder / "state.safetensors").write_bytes(data)
+    load_state(folder / "state.safetensors", config={"a": 1}, **state_parts())
+
+
+def read_metrics(folder: Path, data: bytes) -> None:
+    (folder / "metrics.jsonl").write_bytes(data)
+    MetricsFile(folder).keep(2)
+
+
+def read_progress(folder: Path, data: bytes) -> None:
+    (folder / ".gradcheck_lm").mkdir(exist_ok=True)
+    (folder / ".gradcheck_lm" / "progress.json").write_bytes(data)
+    for lesson in ("l01", "l02"):
+        Progress(folder).hints_seen(lesson)
+        Progress(folder).state(lesson)
+
+
+@cache
 def parquet_file() -> bytes:
     datasets = __import__("datasets")
     stream, target = io.BytesIO(), io.BytesIO()
@@ -188,13 +203,34 @@ def read_parquet(folder: Path, data: bytes) -> None:
         shutil.rmtree(folder / "cache", ignore_errors=True)
 
 
+def read_saved(folder: Path, data: bytes) -> None:
+    datasets = __import__("datasets")
+    if not (folder / "train").exists():
+        kinds = datasets.Features({"image": datasets.Image(), "text": datasets.Value("string")})
+        stream = io.BytesIO()
+        Image.fromarray(stroke(40, 16)).save(stream, "PNG")
+        rows = {"image": [{"bytes": stream.getvalue(), "path": None}], "text": ["a"]}
+        datasets.Dataset.from_dict(rows, features=kinds).save_to_disk(folder / "train")
+    (folder / "dataset_dict.json").write_bytes(data)
+    for line in open_lines(folder, split="train"):
+        _ = line.image
+
+
+def read_ids(folder: Path, data: bytes) -> None:
+    (folder / "ids.txt").write_bytes(data)
+    read_split(folder / "ids.txt")
+
+
 def page(form: str) -> bytes:
     return form.format(image="p1.png").encode()
 
 
 LABELS = b"0.png\ta b\n0.png\tcaf\xc3\xa9\n"
+METRICS = b"".join(json.dumps({"step": step, "total": 1.5, "terms": {"ctc": 2.0}}).encode() + b"\n" for step in (1, 2))
+PROGRESS = json.dumps({"schema": 1, "lessons": {"l01": {"hints": 2, "read": True}, "l02": {"checked": True}}}).encode()
 METADATA = b'file_name,text\n0.png,"a, b"\n0.png,\n'
 ROWS = b'{"file_name": "0.png", "text": "a"}\n{"file_name": "0.png", "text": null}\n'
+
 READERS = (
     Reader("pictures", picture_seeds, read_picture, png_mended, 400),
     Reader("labels.tsv", lambda: [LABELS], in_folder("labels.tsv"), examples=250, words=CSV_WORDS),
@@ -223,19 +259,12 @@ READERS = (
         "checkpoint's header", lambda: [header_of(checkpoint_seeds_file())], safetensors_file(load_checkpoint), headed,
         100, JSON_WORDS,
     ),
-    Reader("n-gram", lambda: [ngram_file()], safetensors_file(load_ngram), examples=200),
-    Reader("n-gram's header", lambda: [header_of(ngram_file())], safetensors_file(load_ngram), headed, 200, JSON_WORDS),
     Reader("state", lambda: [state_file()], read_state, examples=100),
     Reader("state's header", lambda: [header_of(state_file())], read_state, headed, 100, JSON_WORDS),
     Reader("metrics", lambda: [METRICS], read_metrics, examples=300, words=JSON_WORDS),
     Reader("progress", lambda: [PROGRESS], read_progress, examples=300, words=JSON_WORDS),
-    Reader(
-        "characters of a model", lambda: [(CHAR_FOLDER / "characters.json").read_bytes()], lm_folder("characters.json"),
-        examples=40, words=JSON_WORDS,
-    ),
-    Reader(
-        "config of a model", lambda: [(CHAR_FOLDER / "config.json").read_bytes()], lm_folder("config.json"),
-        examples=40, words=JSON_WORDS,
-    ),
     Reader("parquet", lambda: [parquet_file()], read_parquet, examples=40),
+    Reader("saved data set", lambda: [b'{"splits": ["train", "test"]}'], read_saved, examples=40, words=JSON_WORDS),
+    Reader("split of IAM", lambda: [b"a01-000u\na01-000u-00\n"], read_ids, examples=250, words=CSV_WORDS),
+    *MODEL_READERS,
 )  # fmt: skip

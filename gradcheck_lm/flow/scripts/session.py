@@ -218,6 +218,8 @@ class Session:
             self._guarded(lambda look=look: self._answer(look))  # type: ignore[misc]
 
     def _answer(self, look: Look) -> None:
+        if not look.steppers and self.players.waits_for_one_to_come():
+            return  # between two trainings, or after them: it is for none of the optimizers
         if not look.steppers and (before := self.book.stepped_at(look.place)) is not None:
             look.steppers = before.alive()  # the script ends between backward() and step(): for whom it is, is known
             if not look.steppers:

@@ -35,6 +35,10 @@ _NOTHING = Text(
     "Nothing inside this scope is recorded, so no gradient passes through, not even to its inputs.",
     "この区間の中では何も記録されないため、入力へ向かう勾配も通りません。",
 )
+_LEAVE = Text(
+    "leave the block that switched it off before you compute the loss, or compute it inside torch.enable_grad()",
+    "損失を計算する前に無効にしたブロックを出るか、torch.enable_grad() の中で計算する",
+)
 _CURES = (
     Text(
         "to keep a model's weights fixed and let gradient through: model.requires_grad_(False), without no_grad",
@@ -61,7 +65,7 @@ KIND = Kind(
                 f"{_NOTHING.en} It was off already when the run began.",
                 f"{_NOTHING.ja}実行の開始時点ですでに無効でした。",
             ),
-            _CURES,
+            (_LEAVE, *_CURES),
         ),
         Cause(
             "reentrant_checkpoint",
