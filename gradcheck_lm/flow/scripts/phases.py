@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from gradcheck_lm.flow.watching.source import Function, tree_of
+from gradcheck_lm.flow.watching.source import Function, called, tree_of
 
 _CHOICES = ast.If | ast.IfExp | ast.Match | ast.Try  # of their parts one runs
 _LOOPS = ast.For | ast.AsyncFor | ast.While
@@ -122,11 +122,7 @@ def _trainers(tree: ast.Module) -> set[str]:
 
 
 def _trains(node: ast.Call, trainers: set[str]) -> bool:
-    return _called(node) == "backward" or _called(node) in trainers
-
-
-def _called(node: ast.Call) -> str:
-    return node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+    return called(node) == "backward" or called(node) in trainers
 
 
 # ---------------------------------------------------------------------- optimizers

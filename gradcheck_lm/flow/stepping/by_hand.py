@@ -17,7 +17,7 @@ from gradcheck_lm.flow.stepping.accounts import gradient_of
 from gradcheck_lm.flow.stepping.ledger import NOWHERE, Change, Mode
 from gradcheck_lm.flow.stepping.log import Log
 from gradcheck_lm.flow.watching.sites import line_of
-from gradcheck_lm.flow.watching.source import tree_of
+from gradcheck_lm.flow.watching.source import called, tree_of
 
 _ALIKE = 0.99  # cosine between what is added to a weight and its gradient
 _SIGNS = {"add_": 1.0, "__iadd__": 1.0, "sub_": -1.0, "__isub__": -1.0}
@@ -111,8 +111,7 @@ def _says_mode(file: str, line: int, name: str) -> str:
     for node in ast.walk(tree_of(file)):
         if not isinstance(node, ast.Call) or not node.lineno <= line <= (node.end_lineno or node.lineno):
             continue
-        called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-        if called != name:
+        if called(node) != name:
             continue
         given = {one.arg: one.value for one in node.keywords}
         if None in given or any(isinstance(one, ast.Starred) for one in node.args):

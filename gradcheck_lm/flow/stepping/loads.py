@@ -17,7 +17,7 @@ from gradcheck_lm.flow.stepping.ledger import Copying
 from gradcheck_lm.flow.stepping.log import Log, ran_lines
 from gradcheck_lm.flow.stepping.text import bodies, line_in, reached, walk
 from gradcheck_lm.flow.watching.sites import Place, is_users
-from gradcheck_lm.flow.watching.source import Function, tree_of
+from gradcheck_lm.flow.watching.source import Function, called, tree_of
 
 _DEEPEST = 60  # frames above a step that are looked at
 _MOST = 400  # variables of one of them
@@ -156,7 +156,7 @@ def _loaded(node: Any) -> tuple[ast.expr, ast.expr] | None:
     if not _is_method(node, "load_state_dict") or not node.args or not _is_plain(node.func.value):
         return None
     given: Any = node.args[0]
-    if isinstance(given, ast.Call) and _called(given) == "deepcopy" and len(given.args) == 1:
+    if isinstance(given, ast.Call) and called(given) == "deepcopy" and len(given.args) == 1:
         given = given.args[0]
     if not _is_method(given, "state_dict") or given.args or not _is_plain(given.func.value):
         return None
@@ -165,7 +165,7 @@ def _loaded(node: Any) -> tuple[ast.expr, ast.expr] | None:
 
 def _zipped(node: ast.AST) -> tuple[ast.expr, ast.expr] | None:
     """(a, a) of `for x, y in zip(a.parameters(), a.parameters())`, in whose body something is written into one."""
-    if not isinstance(node, ast.For) or not isinstance(node.iter, ast.Call) or _called(node.iter) != "zip":
+    if not isinstance(node, ast.For) or not isinstance(node.iter, ast.Call) or called(node.iter) != "zip":
         return None
     lists = node.iter.args
     if len(lists) != 2 or ast.dump(lists[0]) != ast.dump(lists[1]) or not _writes(node.body):
@@ -178,7 +178,7 @@ def _zipped(node: ast.AST) -> tuple[ast.expr, ast.expr] | None:
 
 def _written(node: ast.AST) -> tuple[ast.expr, ast.expr] | None:
     """(a, b) of `for x, y in zip(a.parameters(), b.parameters())`, in whose body something is written into x."""
-    if not isinstance(node, ast.For) or not isinstance(node.iter, ast.Call) or _called(node.iter) != "zip":
+    if not isinstance(node, ast.For) or not isinstance(node.iter, ast.Call) or called(node.iter) != "zip":
         return None
     names = node.target.elts if isinstance(node.target, ast.Tuple) else []
     owners: list[ast.expr] = [
@@ -239,7 +239,3 @@ def _is_plain(node: ast.AST) -> bool:
             return False
         node = node.value
     return isinstance(node, ast.Name)
-
-
-def _called(node: ast.Call) -> str:
-    return node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")

@@ -13,7 +13,7 @@ import torch
 from gradcheck_lm.flow.gradients.subjects import unwrapped
 from gradcheck_lm.flow.stepping.text import line_in
 from gradcheck_lm.flow.watching.sites import Place
-from gradcheck_lm.flow.watching.source import function_at, tree_of
+from gradcheck_lm.flow.watching.source import called, function_at, tree_of
 
 _INTO = ("append", "insert", "extend", "add", "update", "setdefault")  # methods that put something into a container
 
@@ -165,7 +165,7 @@ def constructor_place(kind: str, code: CodeType | None, name: str = "") -> Place
     if code is None or code.co_filename.startswith("<"):
         return None
     tree = tree_of(code.co_filename)
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and _called(node) == kind]
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and called(node) == kind]
     named = [
         node.value
         for node in ast.walk(tree)
@@ -186,10 +186,6 @@ def assignment_place(attribute: str, files: Iterable[str]) -> Place | None:
             if any(isinstance(target, ast.Attribute) and target.attr == attribute for target in targets):
                 return line_in(file, node, function_at(tree, node.lineno))  # type: ignore[attr-defined]
     return None
-
-
-def _called(node: ast.Call) -> str:
-    return node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
 
 
 def _target(node: ast.AST) -> str:

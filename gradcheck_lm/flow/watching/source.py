@@ -38,3 +38,8 @@ def function_at(tree: ast.AST, line: int) -> str:
 def first_line(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     """Where a function begins for its code object: at its first decorator."""
     return min([function.lineno, *(decorator.lineno for decorator in function.decorator_list)])
+
+
+def called(node: ast.Call) -> str:
+    """`f` of `f(...)` and of `a.b.f(...)`; "" where what is called has no name."""
+    return node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
