@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from gradcheck_lm.flow.watching.source import Function, called, tree_of
+from gradcheck_lm.flow.watching.source import Function, called, tree_of, value_of
 
 _CHOICES = ast.If | ast.IfExp | ast.Match | ast.Try  # of their parts one runs
 _LOOPS = ast.For | ast.AsyncFor | ast.While
@@ -129,11 +129,8 @@ def _trains(node: ast.Call, trainers: set[str]) -> bool:
 
 
 def _is_optimizer(function: ast.expr, variables: Mapping[str, Any]) -> bool:
-    """Whether `torch.optim.SGD`, as the script writes it, is an optimizer; nothing of the script's is run."""
-    names = ast.unparse(function).split(".")
-    value = variables.get(names[0])
-    for name in names[1:]:
-        value = getattr(value, "__dict__", {}).get(name)
+    """Whether `torch.optim.SGD`, as the script writes it, is an optimizer."""
+    value = value_of(function, variables)
     return isinstance(value, type) and issubclass(value, torch.optim.Optimizer)
 
 

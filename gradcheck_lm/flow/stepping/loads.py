@@ -17,7 +17,7 @@ from gradcheck_lm.flow.stepping.ledger import Copying
 from gradcheck_lm.flow.stepping.log import Log, ran_lines
 from gradcheck_lm.flow.stepping.text import bodies, line_in, reached, walk
 from gradcheck_lm.flow.watching.sites import Place, is_users
-from gradcheck_lm.flow.watching.source import Function, called, tree_of
+from gradcheck_lm.flow.watching.source import Function, called, tree_of, value_of
 
 _DEEPEST = 60  # frames above a step that are looked at
 _MOST = 400  # variables of one of them
@@ -133,19 +133,9 @@ class Aliases:
 
     def _ask(self, one: Alias, variables: Mapping[str, Any]) -> None:
         if one not in self.found:
-            module = _value(one.into, variables)
-            if isinstance(module, torch.nn.Module) and module is _value(one.source, variables):
+            into, source = (value_of(ast.parse(name, mode="eval").body, variables) for name in (one.into, one.source))
+            if isinstance(into, torch.nn.Module) and into is source:
                 self.found[one] = None
-
-
-def _value(expression: str, variables: Mapping[str, Any]) -> Any:
-    """What `self.a.b` stands for, without running anything of the program's; None where that cannot be told."""
-    name, *attributes = expression.split(".")
-    value = variables.get(name)
-    for attribute in attributes:
-        fields = getattr(value, "__dict__", {})
-        value = fields.get(attribute, fields.get("_modules", {}).get(attribute))
-    return value
 
 
 # ---------------------------------------------------------------------- the text

@@ -8,7 +8,7 @@ from types import FrameType
 from typing import Any
 
 from gradcheck_lm.flow.watching.sites import is_users
-from gradcheck_lm.flow.watching.source import Function, tree_of
+from gradcheck_lm.flow.watching.source import Function, tree_of, value_of
 
 Loop = ast.For | ast.While
 _DEEPEST = 20  # frames
@@ -80,20 +80,5 @@ def _number(node: ast.expr, variables: Mapping[str, Any]) -> int | None:
         if left is None or right is None:
             return None
         return left + right if isinstance(node.op, ast.Add) else left - right
-    value = _plain(node, variables)
+    value = value_of(node, variables)
     return value if type(value) is int else None
-
-
-def _plain(node: ast.expr, variables: Mapping[str, Any]) -> Any:
-    """The value of a constant, a name, an attribute of one, or an entry of a dict."""
-    if isinstance(node, ast.Constant):
-        return node.value
-    if isinstance(node, ast.Name):
-        return variables.get(node.id)
-    if isinstance(node, ast.Attribute):
-        owner = _plain(node.value, variables)
-        return getattr(owner, "__dict__", {}).get(node.attr, vars(type(owner)).get(node.attr))
-    if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
-        owner = _plain(node.value, variables)
-        return owner.get(node.slice.value) if type(owner) is dict else None
-    return None

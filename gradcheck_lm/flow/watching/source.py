@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import functools
 import linecache
+from collections.abc import Mapping
+from typing import Any
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -43,3 +45,23 @@ def first_line(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 def called(node: ast.Call) -> str:
     """`f` of `f(...)` and of `a.b.f(...)`; "" where what is called has no name."""
     return node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+
+
+def value_of(node: ast.expr, variables: Mapping[str, Any]) -> Any:
+    """What a constant, a name, an attribute, a module's part or an entry of a dict stands for; None where that is open.
+
+    Nothing of the program's is run: no property, no __getattr__.
+    """
+    if isinstance(node, ast.Constant):
+        return node.value
+    if isinstance(node, ast.Name):
+        return variables.get(node.id)
+    if isinstance(node, ast.Attribute):
+        owner = value_of(node.value, variables)
+        fields = getattr(owner, "__dict__", {})
+        inherited = vars(type(owner)).get(node.attr)
+        return fields.get(node.attr, fields.get("_modules", {}).get(node.attr, inherited))
+    if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
+        owner = value_of(node.value, variables)
+        return owner.get(node.slice.value) if type(owner) is dict else None
+    return None
