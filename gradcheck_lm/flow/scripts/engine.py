@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch.autograd.graph import saved_tensors_hooks
 
+from gradcheck_lm.flow.watching.capture import capturing
 from gradcheck_lm.flow.watching.sites import Site, find_site, line_of
 
 _ENGINE = "_engine_run_backward"  # the one function of torch.autograd that starts the engine
@@ -60,6 +61,7 @@ class Engine:
         self._inside = False
         self._process, self._thread = os.getpid(), get_ident()
         self.elsewhere = False  # a pass was started by another thread
+        self.captured = False  # a pass was written into a CUDA graph
 
     def is_home(self) -> bool:
         """Whether this is the process and the thread that the watching began in."""
@@ -102,6 +104,9 @@ class Engine:
         # a checkpoint's, another thread's, or a step of torch.func on wrappers that have no values
         if self._inside or not self.is_home() or torch._C._are_functorch_transforms_active():
             self.elsewhere = self.elsewhere or get_ident() != self._thread
+            return original(outputs, *args, **kwargs)
+        if capturing():
+            self.captured = True
             return original(outputs, *args, **kwargs)
         started = Started(
             _tensors(outputs), tuple(args[0]), _tensors(args[3]), kwargs["accumulate_grad"],

@@ -9,6 +9,7 @@ import types
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ def _load_module(name: str) -> Loaded:
     code = spec.loader.get_code(spec.name) if spec is not None and hasattr(spec.loader, "get_code") else None  # type: ignore[union-attr]
     if spec is None or code is None:
         raise TraceError(f"there is no module {name!r} to run; give its dotted name as after python -m.")
-    fields = {"__spec__": spec, "__package__": spec.parent, "__file__": spec.origin}
+    fields = {"__spec__": spec, "__package__": spec.parent, "__file__": spec.origin, "__loader__": spec.loader}
     return Loaded(code, fields, os.getcwd())
 
 
@@ -62,7 +63,9 @@ def _load_script(path: Path) -> Loaded:
         raise TraceError(f"{path} cannot be read: {error.strerror or error}; check its permissions.") from error
     except (SyntaxError, ValueError) as error:
         raise TraceError(f"{path} is not a Python script: {error}") from error
-    return Loaded(code, {"__file__": full, "__package__": None, "__spec__": None}, os.path.dirname(full))
+    # the variables that `python script.py` gives it
+    fields = {"__file__": full, "__package__": None, "__spec__": None, "__loader__": SourceFileLoader("__main__", full)}
+    return Loaded(code, fields, os.path.dirname(full))
 
 
 @contextmanager

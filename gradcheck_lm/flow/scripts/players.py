@@ -15,6 +15,7 @@ import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 from gradcheck_lm.flow.scripts.phases import is_optimizer_to_come, is_training_to_come, where
+from gradcheck_lm.flow.watching.capture import capturing
 
 Optimizer = torch.optim.Optimizer
 _ENOUGH = 50  # steps of one optimizer, while another has not stepped twice, or is to come
@@ -124,9 +125,12 @@ class Players:
         return self._players[-1]
 
     def _begins(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        self._before(optimizer, any(value is not None for value in (*args[1:2], kwargs.get("closure"))))
+        if not capturing():
+            self._before(optimizer, any(value is not None for value in (*args[1:2], kwargs.get("closure"))))
 
     def _ends(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        if capturing():
+            return  # written down, not taken
         self._last = self._of(optimizer)
         self._last.steps += 1
         self._after(optimizer)

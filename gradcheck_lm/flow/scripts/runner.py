@@ -143,6 +143,11 @@ def _nothing(name: str, session: Session) -> str:
             "where its own lines put them, not into .grad: there is no loss whose gradients could be followed. Call "
             "gradcheck_lm.compare_gradients(fn, wrt) or gradcheck_lm.diagnose(fn, wrt=model) on the loss itself."
         )
+    if session.engine.captured:
+        return (
+            f"{name} called backward() only while a CUDA graph was captured, where nothing may be read from the device: "
+            "let it take two steps without the graph first, as its warm-up does."
+        )
     if session.engine.elsewhere:
         return (
             f"{name} called backward() in another thread or process only: the recorder sees the main thread alone. "

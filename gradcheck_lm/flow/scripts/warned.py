@@ -48,7 +48,7 @@ def at_own_lines() -> Iterator[None]:
                 frame.f_lineno,
                 variables.get("__name__", "<unknown>"),
                 variables.setdefault("__warningregistry__", {}),
-                variables,
+                None,  # as warnings.warn does: Python 3.12 asks the variables for a loader that a script may not have
                 message.source,
             )
         finally:

@@ -12,6 +12,7 @@ import torch
 
 from gradcheck_lm.flow.stepping.accounts import Accounts
 from gradcheck_lm.flow.stepping.ledger import NOWHERE, Change, Clearing, Event
+from gradcheck_lm.flow.watching.capture import capturing
 from gradcheck_lm.flow.watching.sites import Site, find_site, is_users
 from gradcheck_lm.flow.watching.unseen import unseen
 
@@ -83,10 +84,13 @@ class Log:
         self.hand = NOWHERE
 
     def guarded(self, function: Function) -> Function:
-        """A callback that nothing is raised from, and in which torch calls no mode of the program back."""
+        """A callback that nothing is raised from, and in which torch calls no mode of the program back; it is left out
+        while a CUDA graph is captured."""
 
         @functools.wraps(function)
         def safe(*args: Any, **kwargs: Any) -> Any:
+            if capturing():
+                return None
             try:
                 with torch._C.DisableTorchFunction(), unseen():
                     return function(*args, **kwargs)

@@ -19,6 +19,7 @@ from gradcheck_lm.flow.stepping.log import Log
 from gradcheck_lm.flow.stepping.moves import Copies, fingerprint, norms, share_of, unchanged
 from gradcheck_lm.flow.stepping.ranks import Ranks
 from gradcheck_lm.flow.stepping.wraps import Wraps
+from gradcheck_lm.flow.watching.capture import capturing
 
 OnStep = Callable[[torch.optim.Optimizer], None]
 
@@ -77,7 +78,7 @@ class Turns:
 
         def done(optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
             finish(optimizer)
-            if self.on_step is not None:
+            if self.on_step is not None and not capturing():
                 self.on_step(optimizer)
 
         self._hooks = [
@@ -142,7 +143,7 @@ class Turns:
     def _begin(self, optimizer: torch.optim.Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         log = self.log
         index = self.number(optimizer)
-        if index is None or _capturing():
+        if index is None:
             return
         log.settle()
         held = self.held[index]
@@ -270,8 +271,3 @@ def _repeats(optimizer: torch.optim.Optimizer) -> bool:
     return any("lbfgs" in kind for kind in kinds) and any(
         group.get("max_iter", 2) > 1 for group in optimizer.param_groups
     )
-
-
-def _capturing() -> bool:
-    """A CUDA graph is being captured: nothing may be read from the device."""
-    return torch.cuda.is_available() and torch.cuda.is_current_stream_capturing()
