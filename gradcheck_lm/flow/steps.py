@@ -25,10 +25,10 @@ from gradcheck_lm.flow.scripts.session import ScriptRecorder
 from gradcheck_lm.flow.stepping.doubts import loses_gradient, not_asked, quiet_diagnosis
 from gradcheck_lm.flow.stepping.final_names import final_names, free_name, renamed
 from gradcheck_lm.flow.stepping.games import Key, is_loss, players, reaching, settled
-from gradcheck_lm.flow.stepping.given import sorted_out, variables_around, variables_of
-from gradcheck_lm.flow.stepping.ledger import Backward, Ledger
-from gradcheck_lm.flow.stepping.log import Running
-from gradcheck_lm.flow.stepping.owners import Owners
+from gradcheck_lm.flow.stepping.ledger.ledger import Backward, Ledger
+from gradcheck_lm.flow.stepping.modules.owners import Owners
+from gradcheck_lm.flow.stepping.recording.given import sorted_out, variables_around, variables_of
+from gradcheck_lm.flow.stepping.recording.log import Running
 from gradcheck_lm.flow.stepping.report import StepReport, report_of
 from gradcheck_lm.flow.stepping.watcher import Watcher
 from gradcheck_lm.flow.watching.sites import BOUNDARIES, Site

@@ -34,7 +34,7 @@ JSON = {
     "bench": "figures that a benchmark wrote, in a checkout",
     "course/judge.py:from_json": "the verdict of a process of our own",
     "course/mutating/strength.py:recorded": "the strengths that a command of ours wrote, in a checkout",
-    "flow/stepping/ranks.py:gather": "what another rank of the same run has written",
+    "flow/stepping/distributed/ranks.py:gather": "what another rank of the same run has written",
 }
 
 

@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Iterator, Sequence
 from types import CodeType, TracebackType
 
-from gradcheck_lm.flow.stepping import wraps
+from gradcheck_lm.flow.stepping.recording import wraps
 from gradcheck_lm.flow.watching import recorder
 from gradcheck_lm.flow.watching.sites import frame_kind
 

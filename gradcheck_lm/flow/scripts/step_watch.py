@@ -12,8 +12,8 @@ from typing import Any
 import torch
 
 from gradcheck_lm.flow.findings.model import Finding
-from gradcheck_lm.flow.stepping.ledger import Ledger
-from gradcheck_lm.flow.stepping.log import Running
+from gradcheck_lm.flow.stepping.ledger.ledger import Ledger
+from gradcheck_lm.flow.stepping.recording.log import Running
 from gradcheck_lm.flow.stepping.report import report_of
 from gradcheck_lm.flow.stepping.watcher import TOLD as TOLD
 from gradcheck_lm.flow.stepping.watcher import Watcher

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from gradcheck_lm.flow.gradients.subjects import unwrapped
-from gradcheck_lm.flow.stepping.text import line_in
+from gradcheck_lm.flow.stepping.source.text import line_in
 from gradcheck_lm.flow.watching.sites import Place
 from gradcheck_lm.flow.watching.source import called, function_at, tree_of
 

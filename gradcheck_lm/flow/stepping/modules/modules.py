@@ -11,15 +11,15 @@ from typing import Any
 
 import torch
 
-from gradcheck_lm.flow.stepping.accounts import version_of
-from gradcheck_lm.flow.stepping.functional import Functional
-from gradcheck_lm.flow.stepping.ledger import NOWHERE, Loading
-from gradcheck_lm.flow.stepping.loads import Aliases
-from gradcheck_lm.flow.stepping.log import Log
-from gradcheck_lm.flow.stepping.modes import Modes
-from gradcheck_lm.flow.stepping.moves import fingerprint, is_uniform, unchanged
-from gradcheck_lm.flow.stepping.ranks import Ranks
-from gradcheck_lm.flow.stepping.wraps import Wraps
+from gradcheck_lm.flow.stepping.distributed.ranks import Ranks
+from gradcheck_lm.flow.stepping.ledger.ledger import NOWHERE, Loading
+from gradcheck_lm.flow.stepping.modules.functional import Functional
+from gradcheck_lm.flow.stepping.modules.loads import Aliases
+from gradcheck_lm.flow.stepping.modules.modes import Modes
+from gradcheck_lm.flow.stepping.recording.accounts import version_of
+from gradcheck_lm.flow.stepping.recording.log import Log
+from gradcheck_lm.flow.stepping.recording.moves import fingerprint, is_uniform, unchanged
+from gradcheck_lm.flow.stepping.recording.wraps import Wraps
 from gradcheck_lm.flow.watching.sites import line_of
 
 

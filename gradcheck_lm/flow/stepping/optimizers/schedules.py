@@ -9,10 +9,10 @@ from weakref import WeakKeyDictionary
 
 import torch
 
-from gradcheck_lm.flow.stepping.ledger import Schedule
-from gradcheck_lm.flow.stepping.log import Log
-from gradcheck_lm.flow.stepping.loops import epochs_around
-from gradcheck_lm.flow.stepping.wraps import Wraps
+from gradcheck_lm.flow.stepping.ledger.ledger import Schedule
+from gradcheck_lm.flow.stepping.recording.log import Log
+from gradcheck_lm.flow.stepping.recording.wraps import Wraps
+from gradcheck_lm.flow.stepping.source.loops import epochs_around
 from gradcheck_lm.flow.watching.sites import is_users, line_of
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from gradcheck_lm.flow.stepping.moves import fingerprint, unchanged
+from gradcheck_lm.flow.stepping.recording.moves import fingerprint, unchanged
 
 
 @dataclass

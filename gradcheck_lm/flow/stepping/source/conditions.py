@@ -6,7 +6,7 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 
-from gradcheck_lm.flow.stepping.text import line_in
+from gradcheck_lm.flow.stepping.source.text import line_in
 from gradcheck_lm.flow.watching.sites import Place
 from gradcheck_lm.flow.watching.source import function_at, tree_of
 

@@ -10,8 +10,8 @@ import torch
 
 from gradcheck_lm.flow.gradients.nodes import reachable_leaves
 from gradcheck_lm.flow.operations.names import words
-from gradcheck_lm.flow.stepping.ledger import NOWHERE, Forgotten
-from gradcheck_lm.flow.stepping.log import Log
+from gradcheck_lm.flow.stepping.ledger.ledger import NOWHERE, Forgotten
+from gradcheck_lm.flow.stepping.recording.log import Log
 from gradcheck_lm.flow.watching.recorder import Recorder
 
 _SUMS = words("add sub __radd__ __rsub__ add_ sub_ __iadd__ __isub__ __add__ __sub__ sum mean neg stack")

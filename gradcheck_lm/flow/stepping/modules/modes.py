@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch.optim.swa_utils import update_bn
 
-from gradcheck_lm.flow.stepping.ledger import Mode
-from gradcheck_lm.flow.stepping.log import Log
+from gradcheck_lm.flow.stepping.ledger.ledger import Mode
+from gradcheck_lm.flow.stepping.recording.log import Log
 
 _TRAIN = torch.nn.Module.train.__code__
 _NORMS = torch.nn.modules.batchnorm._NormBase

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch.utils.data import dataloader
 
-from gradcheck_lm.flow.stepping.ledger import SameBatch
-from gradcheck_lm.flow.stepping.log import Log
-from gradcheck_lm.flow.stepping.ranks import hash_of
-from gradcheck_lm.flow.stepping.wraps import Wraps
+from gradcheck_lm.flow.stepping.distributed.ranks import hash_of
+from gradcheck_lm.flow.stepping.ledger.ledger import SameBatch
+from gradcheck_lm.flow.stepping.recording.log import Log
+from gradcheck_lm.flow.stepping.recording.wraps import Wraps
 
 _BATCHES = 4  # of one loader
 

@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from torch.nn.utils import clip_grad
 
-from gradcheck_lm.flow.stepping.ledger import Change, Clearing
-from gradcheck_lm.flow.stepping.log import Log, step_around
-from gradcheck_lm.flow.stepping.wraps import Wraps
+from gradcheck_lm.flow.stepping.ledger.ledger import Change, Clearing
+from gradcheck_lm.flow.stepping.recording.log import Log, step_around
+from gradcheck_lm.flow.stepping.recording.wraps import Wraps
 
 
 @dataclass

@@ -12,13 +12,13 @@ from typing import Any
 import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
-from gradcheck_lm.flow.stepping.accounts import gradient_of
-from gradcheck_lm.flow.stepping.given import inner_optimizer
-from gradcheck_lm.flow.stepping.ledger import NOWHERE, Change, Loading, Step
-from gradcheck_lm.flow.stepping.log import Log
-from gradcheck_lm.flow.stepping.moves import Copies, fingerprint, norms, share_of, unchanged
-from gradcheck_lm.flow.stepping.ranks import Ranks
-from gradcheck_lm.flow.stepping.wraps import Wraps
+from gradcheck_lm.flow.stepping.distributed.ranks import Ranks
+from gradcheck_lm.flow.stepping.ledger.ledger import NOWHERE, Change, Loading, Step
+from gradcheck_lm.flow.stepping.recording.accounts import gradient_of
+from gradcheck_lm.flow.stepping.recording.given import inner_optimizer
+from gradcheck_lm.flow.stepping.recording.log import Log
+from gradcheck_lm.flow.stepping.recording.moves import Copies, fingerprint, norms, share_of, unchanged
+from gradcheck_lm.flow.stepping.recording.wraps import Wraps
 
 OnStep = Callable[[torch.optim.Optimizer], None]
 

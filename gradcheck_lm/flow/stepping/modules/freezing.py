@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import torch
 
-from gradcheck_lm.flow.stepping.accounts import version_of
-from gradcheck_lm.flow.stepping.ledger import NOWHERE, Backward, Event, FrozenFresh, Loading, Misset, Thawed
-from gradcheck_lm.flow.stepping.log import Log, ran_lines
-from gradcheck_lm.flow.stepping.misspelt import attributes, misspelt_thaws
-from gradcheck_lm.flow.stepping.modules import Modules
-from gradcheck_lm.flow.stepping.owners import Owners
+from gradcheck_lm.flow.stepping.ledger.ledger import NOWHERE, Backward, Event, FrozenFresh, Loading, Misset, Thawed
+from gradcheck_lm.flow.stepping.modules.modules import Modules
+from gradcheck_lm.flow.stepping.modules.owners import Owners
+from gradcheck_lm.flow.stepping.recording.accounts import version_of
+from gradcheck_lm.flow.stepping.recording.log import Log, ran_lines
+from gradcheck_lm.flow.stepping.source.misspelt import attributes, misspelt_thaws
 from gradcheck_lm.flow.watching.sites import Place
 
 _RIGHT = "requires_grad"

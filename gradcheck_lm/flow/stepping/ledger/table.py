@@ -5,8 +5,8 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 
-from gradcheck_lm.flow.stepping.ledger import Backward, Change, Clearing, Event, Ledger, Step
-from gradcheck_lm.flow.stepping.rows import Row
+from gradcheck_lm.flow.stepping.ledger.ledger import Backward, Change, Clearing, Event, Ledger, Step
+from gradcheck_lm.flow.stepping.ledger.rows import Row
 
 
 class Times:

@@ -12,13 +12,13 @@ from typing import Any
 import torch
 
 from gradcheck_lm.flow.gradients.nodes import walk_nodes
-from gradcheck_lm.flow.stepping.accounts import Account, is_zero
-from gradcheck_lm.flow.stepping.births import Births
-from gradcheck_lm.flow.stepping.ledger import NOWHERE, Backward
-from gradcheck_lm.flow.stepping.log import Log, Running, step_around
-from gradcheck_lm.flow.stepping.moves import norms
-from gradcheck_lm.flow.stepping.ranks import Ranks
-from gradcheck_lm.flow.stepping.wraps import Wraps
+from gradcheck_lm.flow.stepping.distributed.ranks import Ranks
+from gradcheck_lm.flow.stepping.ledger.ledger import NOWHERE, Backward
+from gradcheck_lm.flow.stepping.recording.accounts import Account, is_zero
+from gradcheck_lm.flow.stepping.recording.births import Births
+from gradcheck_lm.flow.stepping.recording.log import Log, Running, step_around
+from gradcheck_lm.flow.stepping.recording.moves import norms
+from gradcheck_lm.flow.stepping.recording.wraps import Wraps
 from gradcheck_lm.flow.watching.sites import Site
 
 OnBackward = Callable[[Sequence[torch.Tensor], "Site | None"], None]

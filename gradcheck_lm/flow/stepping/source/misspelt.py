@@ -7,7 +7,7 @@ import ast
 import functools
 from collections.abc import Iterator
 
-from gradcheck_lm.flow.stepping.text import line_in, reached, walk
+from gradcheck_lm.flow.stepping.source.text import line_in, reached, walk
 from gradcheck_lm.flow.watching.sites import Place
 from gradcheck_lm.flow.watching.source import tree_of
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 
-from gradcheck_lm.flow.stepping.accounts import Account
-from gradcheck_lm.flow.stepping.log import Log
+from gradcheck_lm.flow.stepping.recording.accounts import Account
+from gradcheck_lm.flow.stepping.recording.log import Log
 
 
 @dataclass(frozen=True)

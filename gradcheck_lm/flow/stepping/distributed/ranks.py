@@ -14,10 +14,10 @@ import torch
 import torch.distributed as dist
 
 from gradcheck_lm.flow.findings.notes import RANKS_MISSING
-from gradcheck_lm.flow.stepping.accounts import gradient_of
-from gradcheck_lm.flow.stepping.ledger import NOWHERE, RankStep
-from gradcheck_lm.flow.stepping.log import Log
-from gradcheck_lm.flow.stepping.wraps import Wraps
+from gradcheck_lm.flow.stepping.ledger.ledger import NOWHERE, RankStep
+from gradcheck_lm.flow.stepping.recording.accounts import gradient_of
+from gradcheck_lm.flow.stepping.recording.log import Log
+from gradcheck_lm.flow.stepping.recording.wraps import Wraps
 
 _STEPS = 2  # of each optimizer
 _MOST = 8  # ranks that are read: those that differ differ from one of the first

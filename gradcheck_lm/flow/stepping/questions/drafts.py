@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from gradcheck_lm.flow.findings.notes import UNSEEN
-from gradcheck_lm.flow.stepping.ledger import NOWHERE, Backward, Ledger, Step
+from gradcheck_lm.flow.stepping.ledger.ledger import NOWHERE, Backward, Ledger, Step
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gradcheck_lm.flow.findings.paths import at
-from gradcheck_lm.flow.stepping.rank_steps import RankStep as RankStep
-from gradcheck_lm.flow.stepping.rows import Row
+from gradcheck_lm.flow.stepping.ledger.rank_steps import RankStep as RankStep
+from gradcheck_lm.flow.stepping.ledger.rows import Row
 from gradcheck_lm.flow.watching.sites import Place
 
 PLACES = ("place", "replaced", "container", "loss", "filled", "made", "condition")  # fields that are such

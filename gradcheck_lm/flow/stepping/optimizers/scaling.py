@@ -8,10 +8,10 @@ from typing import Any
 
 import torch
 
-from gradcheck_lm.flow.stepping.ledger import Change, Step
-from gradcheck_lm.flow.stepping.log import Log
-from gradcheck_lm.flow.stepping.turns import Turns
-from gradcheck_lm.flow.stepping.wraps import Wraps
+from gradcheck_lm.flow.stepping.ledger.ledger import Change, Step
+from gradcheck_lm.flow.stepping.optimizers.turns import Turns
+from gradcheck_lm.flow.stepping.recording.log import Log
+from gradcheck_lm.flow.stepping.recording.wraps import Wraps
 
 
 class Scaling:

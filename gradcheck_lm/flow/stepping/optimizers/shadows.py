@@ -10,9 +10,9 @@ import torch
 from torch.nn.parameter import UninitializedTensorMixin  # type: ignore[attr-defined]
 
 from gradcheck_lm.flow.operations.names import words
-from gradcheck_lm.flow.stepping.ledger import NOWHERE, Change
-from gradcheck_lm.flow.stepping.log import Log
-from gradcheck_lm.flow.stepping.moves import fingerprint, mixture_of
+from gradcheck_lm.flow.stepping.ledger.ledger import NOWHERE, Change
+from gradcheck_lm.flow.stepping.recording.log import Log
+from gradcheck_lm.flow.stepping.recording.moves import fingerprint, mixture_of
 from gradcheck_lm.flow.watching.recorder import Recorder
 
 _FEWEST = 4  # elements: fewer say nothing of a direction

@@ -13,9 +13,9 @@ import torch
 import torch.nn.functional as F
 from torch.nn.parameter import is_lazy
 
-from gradcheck_lm.flow.stepping.accounts import gradient_of
-from gradcheck_lm.flow.stepping.ledger import NOWHERE, Change, Mode
-from gradcheck_lm.flow.stepping.log import Log
+from gradcheck_lm.flow.stepping.ledger.ledger import NOWHERE, Change, Mode
+from gradcheck_lm.flow.stepping.recording.accounts import gradient_of
+from gradcheck_lm.flow.stepping.recording.log import Log
 from gradcheck_lm.flow.watching.sites import line_of
 from gradcheck_lm.flow.watching.source import called, tree_of
 

@@ -13,10 +13,10 @@ from torch._functorch import eager_transforms
 from torch.utils._pytree import tree_leaves
 
 from gradcheck_lm.flow.findings.paths import at
-from gradcheck_lm.flow.stepping.ledger import NOWHERE, Copying
-from gradcheck_lm.flow.stepping.log import Log
-from gradcheck_lm.flow.stepping.moves import alike, fingerprint, unchanged
-from gradcheck_lm.flow.stepping.wraps import Wraps
+from gradcheck_lm.flow.stepping.ledger.ledger import NOWHERE, Copying
+from gradcheck_lm.flow.stepping.recording.log import Log
+from gradcheck_lm.flow.stepping.recording.moves import alike, fingerprint, unchanged
+from gradcheck_lm.flow.stepping.recording.wraps import Wraps
 from gradcheck_lm.flow.watching.sites import line_of
 
 

@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 
 import torch
 
-from gradcheck_lm.flow.stepping.accounts import Accounts
-from gradcheck_lm.flow.stepping.ledger import NOWHERE, Change, Clearing, Event
+from gradcheck_lm.flow.stepping.ledger.ledger import NOWHERE, Change, Clearing, Event
+from gradcheck_lm.flow.stepping.recording.accounts import Accounts
 from gradcheck_lm.flow.watching.sites import Site, find_site, is_users
 from gradcheck_lm.flow.watching.unseen import unseen
 
