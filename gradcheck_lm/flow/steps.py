@@ -12,10 +12,10 @@ import torch
 
 from gradcheck_lm.errors import TraceError, class_of
 from gradcheck_lm.flow.asking.answers import refused_diagnosis
-from gradcheck_lm.flow.asking.doubts import may_warn
+from gradcheck_lm.flow.asking.evidence.scene import Passed, Scene
+from gradcheck_lm.flow.asking.failures.refusals import is_refusal
 from gradcheck_lm.flow.asking.inquiry import Inquiry
-from gradcheck_lm.flow.asking.refusals import is_refusal
-from gradcheck_lm.flow.asking.scene import Passed, Scene
+from gradcheck_lm.flow.asking.warnings.doubts import may_warn
 from gradcheck_lm.flow.findings.model import Diagnosis
 from gradcheck_lm.flow.findings.notes import COULD_NOT_ASK, NOT_HELD_YET, WATCH_MISSED
 from gradcheck_lm.flow.gradients.nodes import reachable_leaves

@@ -77,7 +77,7 @@ ASK = """
 import json, sys
 import torch
 from gradcheck_lm.flow import KINDS, Diagnosis, record
-from gradcheck_lm.flow.asking.drafts import Chain, Draft
+from gradcheck_lm.flow.asking.cuts.drafts import Chain, Draft
 from gradcheck_lm.draw.sarif import log
 from gradcheck_lm.draw.view import of
 from gradcheck_lm.draw.japanese import wording_ja

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from gradcheck_lm.flow.asking.answers import with_findings
-from gradcheck_lm.flow.asking.drafts import Draft
+from gradcheck_lm.flow.asking.cuts.drafts import Draft
 from gradcheck_lm.flow.findings.model import KINDS, Diagnosis, Finding, FlowGraph
 from gradcheck_lm.flow.findings.notes import (
     BY_CHANCE,

@@ -11,10 +11,10 @@ from typing import Any
 import torch
 
 from gradcheck_lm.flow.asking.answers import with_not_finite, with_wrong_values
+from gradcheck_lm.flow.asking.evidence.scene import Passed, Written
+from gradcheck_lm.flow.asking.failures.not_finite import first_not_finite
+from gradcheck_lm.flow.asking.failures.wrong_values import wrong_values
 from gradcheck_lm.flow.asking.inquiry import Inquiry
-from gradcheck_lm.flow.asking.not_finite import first_not_finite
-from gradcheck_lm.flow.asking.scene import Passed, Written
-from gradcheck_lm.flow.asking.wrong_values import wrong_values
 from gradcheck_lm.flow.findings.model import Diagnosis
 from gradcheck_lm.flow.findings.notes import AS_GRAD_ASKED, NO_NORMS, NO_NORMS_OF_ONE_PASS, NOT_THE_FIRST
 from gradcheck_lm.flow.gradients.own_pass import OwnPass

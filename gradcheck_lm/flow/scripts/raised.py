@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from gradcheck_lm.flow.asking.scene import Passed, Written
+from gradcheck_lm.flow.asking.evidence.scene import Passed, Written
 from gradcheck_lm.flow.findings.model import Diagnosis
 from gradcheck_lm.flow.gradients.own_pass import OwnPass
 from gradcheck_lm.flow.scripts.engine import Started

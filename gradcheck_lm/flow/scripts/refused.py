@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import torch
 
 from gradcheck_lm.flow.asking import answers
-from gradcheck_lm.flow.asking.refusals import is_refusal, raised_at
-from gradcheck_lm.flow.asking.scene import Passed, Scene, Written
+from gradcheck_lm.flow.asking.evidence.scene import Passed, Scene, Written
+from gradcheck_lm.flow.asking.failures.refusals import is_refusal, raised_at
 from gradcheck_lm.flow.findings.model import Diagnosis
 from gradcheck_lm.flow.gradients.own_pass import OwnPass
 from gradcheck_lm.flow.watching.recorder import Recorder

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from types import CodeType
 
-from gradcheck_lm.flow.asking.drafts import Chain, Draft
-from gradcheck_lm.flow.asking.evidence import Evidence
-from gradcheck_lm.flow.asking.unread_arguments import MASK, looks_at
+from gradcheck_lm.flow.asking.cuts.drafts import Chain, Draft
+from gradcheck_lm.flow.asking.evidence.evidence import Evidence
+from gradcheck_lm.flow.asking.evidence.unread_arguments import MASK, looks_at
 from gradcheck_lm.flow.operations.names import words
 from gradcheck_lm.flow.watching.sites import Site, is_users
 from gradcheck_lm.flow.watching.tape import Recording

@@ -8,9 +8,9 @@ from functools import cached_property
 
 import torch
 
-from gradcheck_lm.flow.asking.subjects import Subjects
-from gradcheck_lm.flow.asking.terms import Asker, MakeExperiment, Splitter, Strand, read_terms
-from gradcheck_lm.flow.asking.unread_arguments import Unread, unread_arguments
+from gradcheck_lm.flow.asking.evidence.subjects import Subjects
+from gradcheck_lm.flow.asking.evidence.terms import Asker, MakeExperiment, Splitter, Strand, read_terms
+from gradcheck_lm.flow.asking.evidence.unread_arguments import Unread, unread_arguments
 from gradcheck_lm.flow.findings.notes import FREED, NO_NORMS_OF_ONE_PASS, READ, STOPS
 from gradcheck_lm.flow.gradients.autograd import Gradients
 from gradcheck_lm.flow.gradients.deaths import Death

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from gradcheck_lm.flow.asking.subjects import Subjects
+from gradcheck_lm.flow.asking.evidence.subjects import Subjects
 from gradcheck_lm.flow.gradients.autograd import Gradients
 from gradcheck_lm.flow.gradients.engine import Engine
 from gradcheck_lm.flow.gradients.subjects import number_of

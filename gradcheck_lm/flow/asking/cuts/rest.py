@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from gradcheck_lm.flow.asking.drafts import Chain, Draft
-from gradcheck_lm.flow.asking.evidence import Evidence
-from gradcheck_lm.flow.asking.vanishing import harmless_zeros
+from gradcheck_lm.flow.asking.cuts.drafts import Chain, Draft
+from gradcheck_lm.flow.asking.cuts.vanishing import harmless_zeros
+from gradcheck_lm.flow.asking.evidence.evidence import Evidence
 
 
 def explain_rest(evidence: Evidence, chain: Chain) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from gradcheck_lm.flow.asking.idle_terms import may_be_idle
-from gradcheck_lm.flow.asking.mixing import may_mix
-from gradcheck_lm.flow.asking.score_function import may_train_the_critic
-from gradcheck_lm.flow.asking.suspicious import is_suspicious
-from gradcheck_lm.flow.asking.unread_arguments import unread_arguments
+from gradcheck_lm.flow.asking.evidence.unread_arguments import unread_arguments
+from gradcheck_lm.flow.asking.warnings.idle_terms import may_be_idle
+from gradcheck_lm.flow.asking.warnings.mixing import may_mix
+from gradcheck_lm.flow.asking.warnings.score_function import may_train_the_critic
+from gradcheck_lm.flow.asking.warnings.suspicious import is_suspicious
 from gradcheck_lm.flow.watching.recorder import Recorder
 
 

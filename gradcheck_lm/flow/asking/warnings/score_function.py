@@ -7,8 +7,8 @@ from collections.abc import Callable
 from functools import cache
 from types import CodeType
 
-from gradcheck_lm.flow.asking.drafts import Chain, Draft
-from gradcheck_lm.flow.asking.evidence import Evidence
+from gradcheck_lm.flow.asking.cuts.drafts import Chain, Draft
+from gradcheck_lm.flow.asking.evidence.evidence import Evidence
 from gradcheck_lm.flow.operations.names import MULTIPLICATIONS, words
 from gradcheck_lm.flow.watching.recorder import Recorder
 from gradcheck_lm.flow.watching.sites import expression_at, line_of

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import torch
 
-from gradcheck_lm.flow.asking.drafts import Chain, Draft
-from gradcheck_lm.flow.asking.evidence import Evidence
+from gradcheck_lm.flow.asking.cuts.drafts import Chain, Draft
+from gradcheck_lm.flow.asking.evidence.evidence import Evidence
 from gradcheck_lm.flow.gradients.deaths import Death
 from gradcheck_lm.flow.operations.names import MULTIPLICATIONS, words
 from gradcheck_lm.flow.watching.sites import line_of

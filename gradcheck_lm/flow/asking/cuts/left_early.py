@@ -7,7 +7,7 @@ import re
 from functools import cache
 from types import CodeType
 
-from gradcheck_lm.flow.asking.evidence import Evidence
+from gradcheck_lm.flow.asking.evidence.evidence import Evidence
 from gradcheck_lm.flow.watching.sites import Site, site_at
 from gradcheck_lm.flow.watching.source import Function, first_line, tree_of
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import torch
 
-from gradcheck_lm.flow.asking.drafts import Chain, Draft
-from gradcheck_lm.flow.asking.evidence import Evidence
-from gradcheck_lm.flow.asking.unread_arguments import looks_at
+from gradcheck_lm.flow.asking.cuts.drafts import Chain, Draft
+from gradcheck_lm.flow.asking.evidence.evidence import Evidence
+from gradcheck_lm.flow.asking.evidence.unread_arguments import looks_at
 from gradcheck_lm.flow.gradients.nodes import walk_nodes
 from gradcheck_lm.flow.watching.sites import Site, is_users
 

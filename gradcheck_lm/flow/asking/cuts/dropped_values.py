@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from types import CodeType
 from typing import Any
 
-from gradcheck_lm.flow.asking.evidence import Evidence
+from gradcheck_lm.flow.asking.evidence.evidence import Evidence
 from gradcheck_lm.flow.tracing.graph import Cut
 from gradcheck_lm.flow.watching.sites import Site, line_of, site_at
 from gradcheck_lm.flow.watching.source import Function, first_line, tree_of

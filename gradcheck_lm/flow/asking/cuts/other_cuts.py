@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from gradcheck_lm.flow.asking.drafts import Chain
-from gradcheck_lm.flow.asking.evidence import Evidence
+from gradcheck_lm.flow.asking.cuts.drafts import Chain
+from gradcheck_lm.flow.asking.evidence.evidence import Evidence
 from gradcheck_lm.flow.findings.registry import KINDS
 from gradcheck_lm.flow.tracing.graph import Cut
 from gradcheck_lm.flow.watching.tape import Call

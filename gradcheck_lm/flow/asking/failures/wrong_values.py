@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 
-from gradcheck_lm.flow.asking.drafts import Draft
-from gradcheck_lm.flow.asking.scene import where
+from gradcheck_lm.flow.asking.cuts.drafts import Draft
+from gradcheck_lm.flow.asking.evidence.scene import where
 from gradcheck_lm.flow.gradients.nodes import walk_nodes
 from gradcheck_lm.flow.gradients.numeric import same_randomness
 from gradcheck_lm.flow.watching.sites import Site

@@ -6,12 +6,12 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from gradcheck_lm.flow.asking.drafts import Draft
-from gradcheck_lm.flow.asking.overwriting import overwriting
-from gradcheck_lm.flow.asking.scene import Passed as Passed
-from gradcheck_lm.flow.asking.scene import Scene as Scene
-from gradcheck_lm.flow.asking.scene import Written as Written
-from gradcheck_lm.flow.asking.scene import entry, where
+from gradcheck_lm.flow.asking.cuts.drafts import Draft
+from gradcheck_lm.flow.asking.evidence.scene import Passed as Passed
+from gradcheck_lm.flow.asking.evidence.scene import Scene as Scene
+from gradcheck_lm.flow.asking.evidence.scene import Written as Written
+from gradcheck_lm.flow.asking.evidence.scene import entry, where
+from gradcheck_lm.flow.asking.failures.overwriting import overwriting
 from gradcheck_lm.flow.watching.sites import Site, is_users
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradcheck_lm.flow.asking.drafts import Chain, Draft
-from gradcheck_lm.flow.asking.evidence import Evidence
+from gradcheck_lm.flow.asking.cuts.drafts import Chain, Draft
+from gradcheck_lm.flow.asking.evidence.evidence import Evidence
 from gradcheck_lm.flow.operations.names import LOSSES, words
 from gradcheck_lm.flow.tracing.sums import Addend, addends_of, fallback_name
 from gradcheck_lm.flow.watching.recorder import Recorder

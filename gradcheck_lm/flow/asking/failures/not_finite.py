@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from gradcheck_lm.flow.asking.drafts import Draft
-from gradcheck_lm.flow.asking.origin import origin
+from gradcheck_lm.flow.asking.cuts.drafts import Draft
+from gradcheck_lm.flow.asking.failures.origin import origin
 from gradcheck_lm.flow.findings.registry import KINDS
 from gradcheck_lm.flow.gradients.nodes import topological, walk_nodes
 from gradcheck_lm.flow.watching.recorder import Recorder

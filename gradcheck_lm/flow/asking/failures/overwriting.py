@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from gradcheck_lm.flow.asking.drafts import Draft
-from gradcheck_lm.flow.asking.scene import Scene, Written, entry, where
+from gradcheck_lm.flow.asking.cuts.drafts import Draft
+from gradcheck_lm.flow.asking.evidence.scene import Scene, Written, entry, where
 from gradcheck_lm.flow.operations.names import words
 from gradcheck_lm.flow.watching.tape import Recording
 
