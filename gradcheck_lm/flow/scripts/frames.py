@@ -7,14 +7,11 @@ import traceback
 from collections.abc import Iterator, Sequence
 from types import CodeType, TracebackType
 
-from gradcheck_lm.flow.stepping.recording import wraps
-from gradcheck_lm.flow.watching import recorder
+from gradcheck_lm.flow import scripts, stepping, watching
 from gradcheck_lm.flow.watching.sites import frame_kind
 
-# the rooms whose frames stand between the script's own while it runs
-_LOOKING_ON = tuple(
-    os.path.dirname(os.path.abspath(file)) + os.sep for file in (__file__, recorder.__file__, wraps.__file__)
-)
+# the rooms whose frames stand between the script's own while it runs, with the rooms inside them
+_LOOKING_ON = tuple(os.path.abspath(room.__path__[0]) + os.sep for room in (scripts, watching, stepping))
 DETOUR = "handle_torch_function"  # by which torch leads a call to the mode that watches it
 
 
