@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 
-from gradcheck_lm.draw.layout import picture
+from gradcheck_lm.draw.layout.layout import picture
 from gradcheck_lm.errors import GradcheckLMError
 from gradcheck_lm.files import write_text_atomic
 

@@ -92,7 +92,7 @@ def _show_answer(spoken: Voice, piece: Piece, *, right: bool) -> None:
 def _show_pieces(spoken: Voice, pieces: list[Piece], progress: Progress) -> None:
     from gradcheck_lm.course.catalogue import COMMAND
     from gradcheck_lm.course.language import Words
-    from gradcheck_lm.draw.consoles import table
+    from gradcheck_lm.draw.terminal.consoles import table
 
     heads = Words("作品|行数|回答数|状態", "piece|lines|answers|state").in_language(spoken.language).split("|")
     states = Words("発見|まだ", "found|not yet").in_language(spoken.language).split("|")
@@ -121,7 +121,7 @@ def report(
     from gradcheck_lm.course.catalogue import find_course, is_course, lessons_in
     from gradcheck_lm.course.language import Words
     from gradcheck_lm.course.progress import Progress
-    from gradcheck_lm.draw.consoles import table
+    from gradcheck_lm.draw.terminal.consoles import table
     from gradcheck_lm.errors import DataError
 
     spoken = voice_of(lang)

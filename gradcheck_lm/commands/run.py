@@ -139,7 +139,7 @@ def _language(wanted: str | None, *, to_error: bool) -> str:
 
 def _report(seen: Seen, views: Sequence[View], *, on_error: bool) -> None:
     """What was found, for each loss that was asked about, on standard output or standard error."""
-    from gradcheck_lm.draw.terminal import make_console, print_diagnosis
+    from gradcheck_lm.draw.terminal.terminal import make_console, print_diagnosis
     from gradcheck_lm.draw.words import say
     from gradcheck_lm.flow.findings.paths import at
 

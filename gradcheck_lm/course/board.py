@@ -15,8 +15,8 @@ from gradcheck_lm.course.judge import Verdict
 from gradcheck_lm.course.language import Words
 from gradcheck_lm.course.progress import Progress
 from gradcheck_lm.course.say import WIDTH, Voice
-from gradcheck_lm.draw.consoles import table
 from gradcheck_lm.draw.lettering import shown
+from gradcheck_lm.draw.terminal.consoles import table
 from gradcheck_lm.draw.wrapping import short, wrap
 
 _RED = Words(

@@ -33,7 +33,7 @@ def draw(subject: Any, stem: Path, *, params: Mapping[str, Any] | None, console:
     if isinstance(subject, Diagnosis):
         words = report_words(subject, width=min(console.width, 96) - 4, encoding=console.encoding)
     else:
-        from gradcheck_lm.draw.tree import autograd_tree_text
+        from gradcheck_lm.draw.autograd.tree import autograd_tree_text
 
         text = autograd_tree_text(subject, params=params, encoding=console.encoding)
         words = Words(text, text)
@@ -45,7 +45,7 @@ def draw(subject: Any, stem: Path, *, params: Mapping[str, Any] | None, console:
 
 def report_words(report: Any, *, width: int, encoding: str) -> Words:
     """What a Diagnosis or a report of training steps says, in both languages."""
-    from gradcheck_lm.draw.terminal import diagnosis_text
+    from gradcheck_lm.draw.terminal.terminal import diagnosis_text
 
     return Words(diagnosis_text(report, width=width, language="ja", encoding=encoding),
                  diagnosis_text(report, width=width, language="en", encoding=encoding))  # fmt: skip
@@ -54,7 +54,7 @@ def report_words(report: Any, *, width: int, encoding: str) -> Words:
 def _save(subject: Any, path: Path, params: Mapping[str, Any] | None) -> Path:
     if hasattr(subject, "save_graph"):
         return subject.save_graph(path)
-    from gradcheck_lm.draw.autograd import save_autograd
+    from gradcheck_lm.draw.autograd.autograd import save_autograd
 
     return save_autograd(subject, path, params=params)
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from gradcheck_lm.draw.curves import DASHES, PALETTE
 from gradcheck_lm.draw.numbers import number
+from gradcheck_lm.draw.plots.curves import DASHES, PALETTE
 from gradcheck_lm.errors import ArgumentError
 
 MARKS = "*o+x#"

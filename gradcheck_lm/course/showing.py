@@ -39,7 +39,7 @@ def show(label: str, value: object = ...) -> None:
 def table(columns: list[str], rows: list[list[Any]]) -> None:
     """Print rows of measured values below heads; words of `heads.py` are shown in the learner's language."""
     from gradcheck_lm.course.heads import japanese
-    from gradcheck_lm.draw.consoles import table as fitted
+    from gradcheck_lm.draw.terminal.consoles import table as fitted
 
     spoken = voice()
     values = [[plain_number(cell) for cell in row] for row in rows]

@@ -65,8 +65,8 @@ def hand_over(experiments: Iterable[Any], report: Any, step: int) -> None:
 
 def _page(report: Any) -> str:
     if isinstance(report, Diagnosis):
-        from gradcheck_lm.draw.page import page_html
-        from gradcheck_lm.draw.report import Report
+        from gradcheck_lm.draw.page.page import page_html
+        from gradcheck_lm.draw.page.report import Report
 
         try:
             return page_html(Report(diagnoses={"": report}))

@@ -23,6 +23,10 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "ledger", "source", "recording", "distributed", "modules", "backward", "optimizers", "questions",
     ),
     "flow/asking": ("evidence", "cuts", "warnings", "failures"),
+    "draw": (
+        "words", "numbers", "lettering", "wrapping", "source_lines", "japanese", "verdicts", "view",
+        "layout", "graph", "terminal", "autograd", "plots", "page",
+    ),
     "lab": ("config", "settings", "machine", "lines", "folder", "measuring", "training", "adapting", "comparing"),
 }  # fmt: skip
 # a Diagnosis shows itself and asks again: inside its methods it imports what it needs at that moment
@@ -44,7 +48,6 @@ WIDE = {
     "flow/findings/kinds": "a kind is a file of its own, found by the code with which its name begins",
     "flow/gradients": "",
     "flow/scripts": "",
-    "draw": "",
     "course": "",
     "htr": "",
     "lm": "",

@@ -100,7 +100,8 @@ class StepReport(Displayed):
         return f"{'ok' if self.ok else 'BROKEN'}; {counts}; {steps} steps of {len(self.ledger.holders)} optimizers"
 
     def __str__(self) -> str:
-        from gradcheck_lm.draw import text, view
+        from gradcheck_lm.draw import view
+        from gradcheck_lm.draw.terminal import text
 
         return encodable(text.render(view.of(self)))
 

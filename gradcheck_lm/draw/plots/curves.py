@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from gradcheck_lm.draw.plotting import label, new_figure, one_legend, plain_grid, save_figure
+from gradcheck_lm.draw.plots.plotting import label, new_figure, one_legend, plain_grid, save_figure
 from gradcheck_lm.errors import ArgumentError
 
 # Okabe and Ito's colours, told apart by every kind of colour vision; line styles tell them apart in grey print

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 
 from rich.cells import cell_len
 
-from gradcheck_lm.draw.flow_tree import FlowLines, Line
 from gradcheck_lm.draw.lettering import Letters, letters_of
+from gradcheck_lm.draw.terminal.flow_tree import FlowLines, Line
 from gradcheck_lm.draw.view import CutView, SourceLine, TermView, View
 from gradcheck_lm.draw.words import by_module, few, say
 from gradcheck_lm.draw.wrapping import wrap

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from gradcheck_lm.draw.curves import Panel
+from gradcheck_lm.draw.plots.curves import Panel
 from gradcheck_lm.flow.findings.model import Diagnosis
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from rich.cells import cell_len
 
-from gradcheck_lm.draw.page import page_html
-from gradcheck_lm.draw.report import Report
+from gradcheck_lm.draw.page.page import page_html
+from gradcheck_lm.draw.page.report import Report
 from gradcheck_lm.draw.view import CutView, SourceLine, TermView, View, cut_of
 from gradcheck_lm.draw.view import of as view_of
 from gradcheck_lm.draw.words import few, say

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from gradcheck_lm.draw.autograd_node import AutogradNode
+from gradcheck_lm.draw.autograd.autograd_node import AutogradNode
 
 
 def summarise(nodes: Sequence[AutogradNode], *, limit: int) -> tuple[tuple[AutogradNode, ...], str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from itertools import pairwise
 
-from gradcheck_lm.draw.folded import FoldedGraph, Group
+from gradcheck_lm.draw.graph.folded import FoldedGraph, Group
 
 
 def contract_chains(folded: FoldedGraph, *, limit: int, columns: int) -> FoldedGraph:

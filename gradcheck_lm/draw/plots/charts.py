@@ -7,9 +7,9 @@ import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from html import escape
 
-from gradcheck_lm.draw.curves import DASHES, PALETTE, Panel, Series
 from gradcheck_lm.draw.japanese import heading_ja
 from gradcheck_lm.draw.numbers import number
+from gradcheck_lm.draw.plots.curves import DASHES, PALETTE, Panel, Series
 
 _WIDTH, _HEIGHT = 460, 290
 _LEFT, _RIGHT, _TOP, _BOTTOM = 62, 14, 12, 44

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from rich.cells import cell_len
 
-from gradcheck_lm.draw.folded import FoldedGraph, Group
-from gradcheck_lm.draw.folding import fold_graph
+from gradcheck_lm.draw.graph.folded import FoldedGraph, Group
+from gradcheck_lm.draw.graph.folding import fold_graph
+from gradcheck_lm.draw.graph.nodes import operation_name, starves
 from gradcheck_lm.draw.lettering import Letters, shorten
-from gradcheck_lm.draw.nodes import operation_name, starves
 from gradcheck_lm.draw.view import View
 from gradcheck_lm.draw.words import say
 from gradcheck_lm.flow.findings.paths import brief

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gradcheck_lm.draw.curves import PALETTE
-from gradcheck_lm.draw.plotting import label, new_figure, one_legend, plain_grid, save_figure
+from gradcheck_lm.draw.plots.curves import PALETTE
+from gradcheck_lm.draw.plots.plotting import label, new_figure, one_legend, plain_grid, save_figure
 
 _MARKERS = "os^Dv<>PX*hp"
 

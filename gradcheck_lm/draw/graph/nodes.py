@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gradcheck_lm.draw.folded import FoldedGraph, Group
+from gradcheck_lm.draw.graph.folded import FoldedGraph, Group
 from gradcheck_lm.draw.lettering import html_label, printable, shorten, told_apart
 from gradcheck_lm.draw.view import View
 from gradcheck_lm.flow.findings.paths import brief

@@ -17,9 +17,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from gradcheck_lm.draw.cell_progress import CellProgress, kernel_shell
 from gradcheck_lm.draw.lettering import shown
 from gradcheck_lm.draw.numbers import number
+from gradcheck_lm.draw.terminal.cell_progress import CellProgress, kernel_shell
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, encoding: str = "") -> FittedTable:

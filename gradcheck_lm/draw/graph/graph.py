@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gradcheck_lm.draw.folded import FoldedGraph
-from gradcheck_lm.draw.folding import COLUMNS, PAGE, fold_graph, unfolded
-from gradcheck_lm.draw.layout import render_folding
-from gradcheck_lm.draw.nodes import attributes_text, edge_attributes, head, legend, node_attributes, titles, widths
-from gradcheck_lm.draw.nodes import caption as text_above
-from gradcheck_lm.draw.two_graphs import side_by_side as side_by_side
+from gradcheck_lm.draw.graph.folded import FoldedGraph
+from gradcheck_lm.draw.graph.folding import COLUMNS, PAGE, fold_graph, unfolded
+from gradcheck_lm.draw.graph.nodes import (
+    attributes_text,
+    edge_attributes,
+    head,
+    legend,
+    node_attributes,
+    titles,
+    widths,
+)
+from gradcheck_lm.draw.graph.nodes import caption as text_above
+from gradcheck_lm.draw.graph.two_graphs import side_by_side as side_by_side
+from gradcheck_lm.draw.layout.layout import render_folding
 from gradcheck_lm.draw.view import View
 from gradcheck_lm.draw.view import of as view_of
 from gradcheck_lm.flow.findings.model import Diagnosis
@@ -51,7 +59,7 @@ def save_graph(
 ) -> Path:
     """Draw a diagnosis into .svg, .png, .pdf or .dot; what is too large for the time given is folded further.
 
-    Raises: as `gradcheck_lm.draw.layout.render`.
+    Raises: as `gradcheck_lm.draw.layout.layout.render`.
     """
     view = view_of(diagnosis)
     size = len(view.graph.nodes)

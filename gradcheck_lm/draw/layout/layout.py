@@ -15,8 +15,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from gradcheck_lm.draw.layout.text_fit import fit_texts
 from gradcheck_lm.draw.lettering import ascii_fallback, bundled_fonts_cover, printable
-from gradcheck_lm.draw.text_fit import fit_texts
 from gradcheck_lm.errors import ArgumentError, LayoutError, MissingPackageError
 from gradcheck_lm.extras import install_line
 from gradcheck_lm.files import write_bytes_atomic, write_text_atomic

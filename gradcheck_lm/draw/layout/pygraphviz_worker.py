@@ -1,7 +1,7 @@
 """Layout by pygraphviz, run as a script of its own: `pygraphviz_worker.py -Tsvg < graph.dot > graph.svg`.
 
 It works inside the process, and a graph of some thousand nodes has ended that process with a segmentation fault:
-so never import this; `gradcheck_lm.draw.layout` starts it.
+so never import this; `gradcheck_lm.draw.layout.layout` starts it.
 """
 
 from __future__ import annotations

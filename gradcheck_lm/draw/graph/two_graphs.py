@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from gradcheck_lm.draw.folded import FoldedGraph, Group
-from gradcheck_lm.draw.folding import COLUMNS, PAGE, fold_graph
-from gradcheck_lm.draw.nodes import (
+from gradcheck_lm.draw.graph.folded import FoldedGraph, Group
+from gradcheck_lm.draw.graph.folding import COLUMNS, PAGE, fold_graph
+from gradcheck_lm.draw.graph.nodes import (
     PAINT,
     Line,
     attributes_text,

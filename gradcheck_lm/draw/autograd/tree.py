@@ -9,10 +9,10 @@ import torch
 from rich.text import Text
 from rich.tree import Tree
 
-from gradcheck_lm.draw.autograd import _named, walk
-from gradcheck_lm.draw.autograd_node import AutogradNode
-from gradcheck_lm.draw.consoles import as_text
+from gradcheck_lm.draw.autograd.autograd import _named, walk
+from gradcheck_lm.draw.autograd.autograd_node import AutogradNode
 from gradcheck_lm.draw.lettering import shown
+from gradcheck_lm.draw.terminal.consoles import as_text
 
 _STYLES = {"leaf": "bold blue", "term": "bold green", "dead": "bold red", "op": ""}
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 
-from gradcheck_lm.draw.charts import chart_svg
-from gradcheck_lm.draw.curves import DASHES, PALETTE, Panel, Series, save_curves
+from gradcheck_lm.draw.plots.charts import chart_svg
+from gradcheck_lm.draw.plots.curves import DASHES, PALETTE, Panel, Series, save_curves
 from gradcheck_lm.files import write_text_atomic
 
 _MOST = len(PALETTE)

@@ -8,15 +8,15 @@ from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.measure import Measurement
 from rich.text import Text
 
-from gradcheck_lm.draw import text as one_text
-from gradcheck_lm.draw.consoles import Advance as Advance
-from gradcheck_lm.draw.consoles import as_text as as_text
-from gradcheck_lm.draw.consoles import console as console
-from gradcheck_lm.draw.consoles import console as make_console
-from gradcheck_lm.draw.consoles import progress as progress
-from gradcheck_lm.draw.consoles import table as table
-from gradcheck_lm.draw.flow_tree import STEPS, FlowLines, Line
 from gradcheck_lm.draw.lettering import letters_of
+from gradcheck_lm.draw.terminal import text as one_text
+from gradcheck_lm.draw.terminal.consoles import Advance as Advance
+from gradcheck_lm.draw.terminal.consoles import as_text as as_text
+from gradcheck_lm.draw.terminal.consoles import console as console
+from gradcheck_lm.draw.terminal.consoles import console as make_console
+from gradcheck_lm.draw.terminal.consoles import progress as progress
+from gradcheck_lm.draw.terminal.consoles import table as table
+from gradcheck_lm.draw.terminal.flow_tree import STEPS, FlowLines, Line
 from gradcheck_lm.draw.view import View
 from gradcheck_lm.draw.view import of as view_of
 from gradcheck_lm.flow.findings.model import Diagnosis

@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
-from gradcheck_lm.draw.terminal import DiagnosisText
+from gradcheck_lm.draw.terminal.terminal import DiagnosisText
 from gradcheck_lm.draw.view import of as view_of
 from gradcheck_lm.flow.findings.model import Diagnosis
 from gradcheck_lm.flow.stepping.report import StepReport

@@ -14,10 +14,10 @@ from typing import Any
 
 import torch
 
-from gradcheck_lm.draw.autograd_node import AutogradNode
-from gradcheck_lm.draw.layout import render_folding
+from gradcheck_lm.draw.autograd.autograd_node import AutogradNode
+from gradcheck_lm.draw.autograd.summary import summarise
+from gradcheck_lm.draw.layout.layout import render_folding
 from gradcheck_lm.draw.lettering import printable
-from gradcheck_lm.draw.summary import summarise
 from gradcheck_lm.errors import ArgumentError, class_of
 
 LIMIT = 400  # nodes; above it, layout takes long and nobody can read the picture

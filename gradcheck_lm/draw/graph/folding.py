@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
-from gradcheck_lm.draw.chains import contract_chains
-from gradcheck_lm.draw.folded import FoldedGraph, Group
+from gradcheck_lm.draw.graph.chains import contract_chains
+from gradcheck_lm.draw.graph.folded import FoldedGraph, Group
 from gradcheck_lm.flow.findings.messages import Message, Told
 from gradcheck_lm.flow.findings.model import FlowGraph, FlowNode
 

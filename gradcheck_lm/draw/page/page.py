@@ -9,10 +9,10 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from gradcheck_lm.draw import page_parts as parts
 from gradcheck_lm.draw.japanese import heading_ja
-from gradcheck_lm.draw.made import facts, script_of
-from gradcheck_lm.draw.report import Report
+from gradcheck_lm.draw.page import page_parts as parts
+from gradcheck_lm.draw.page.made import facts, script_of
+from gradcheck_lm.draw.page.report import Report
 from gradcheck_lm.draw.view import of as view_of
 from gradcheck_lm.errors import ArgumentError, MissingPackageError
 from gradcheck_lm.extras import install_line

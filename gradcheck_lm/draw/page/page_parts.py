@@ -8,18 +8,18 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gradcheck_lm.draw.charts import chart_svg
-from gradcheck_lm.draw.curves import PALETTE, Panel
-from gradcheck_lm.draw.folded import Group
-from gradcheck_lm.draw.folding import fold_graph
-from gradcheck_lm.draw.graph import flow_dot
+from gradcheck_lm.draw.graph.folded import Group
+from gradcheck_lm.draw.graph.folding import fold_graph
+from gradcheck_lm.draw.graph.graph import flow_dot
+from gradcheck_lm.draw.graph.nodes import operation_name, starves
 from gradcheck_lm.draw.japanese import heading_ja, sentence_ja
-from gradcheck_lm.draw.layout import picture
-from gradcheck_lm.draw.nodes import operation_name, starves
+from gradcheck_lm.draw.layout.layout import picture
 from gradcheck_lm.draw.numbers import number
-from gradcheck_lm.draw.report import AlignedSpan, Experiment, LMTableRow, Report
+from gradcheck_lm.draw.page.report import AlignedSpan, Experiment, LMTableRow, Report
+from gradcheck_lm.draw.page.svg import inline_svg
+from gradcheck_lm.draw.plots.charts import chart_svg
+from gradcheck_lm.draw.plots.curves import PALETTE, Panel
 from gradcheck_lm.draw.source_lines import source_line
-from gradcheck_lm.draw.svg import inline_svg
 from gradcheck_lm.draw.view import CutView, View
 from gradcheck_lm.draw.view import of as view_of
 from gradcheck_lm.draw.words import by_module, few

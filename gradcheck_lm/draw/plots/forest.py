@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gradcheck_lm.draw.curves import PALETTE
-from gradcheck_lm.draw.plotting import label, new_figure, one_legend, plain_grid, save_figure
+from gradcheck_lm.draw.plots.curves import PALETTE
+from gradcheck_lm.draw.plots.plotting import label, new_figure, one_legend, plain_grid, save_figure
 
 _MARKERS = "os^Dv"
 _GREY = "#606060"
