@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from gradcheck_lm.course.catalogue import solution_of
+from gradcheck_lm.course.folder.catalogue import solution_of
 from gradcheck_lm.errors import DataError
 
 _OPEN = re.compile(r"^(?P<indent> *)# >>> hole: (?P<name>[a-z][a-z0-9_]*)\s*$")

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from gradcheck_lm.course.crashes import explain_crash
+from gradcheck_lm.course.checking.crashes import explain_crash
 from gradcheck_lm.course.language import Words
 from gradcheck_lm.errors import DataError
 
@@ -76,7 +76,10 @@ def judge(lesson_folder: Path, answer_file: Path) -> Verdict:
     Raises:
         DataError: the lesson has no checks, or they allow a change that there is no word for.
     """
-    from gradcheck_lm.course.guarding import Guarded, may_change_of  # torch: not for a screen that shows a verdict
+    from gradcheck_lm.course.checking.guarding import (  # torch: not for a screen that shows a verdict
+        Guarded,
+        may_change_of,
+    )
 
     checks = checks_of(lesson_folder)
     may_change = may_change_of(next(iter(checks.values())))
@@ -171,7 +174,7 @@ def _own_line(error: BaseException, file: Path) -> int:
 
 
 def main() -> None:
-    """`python -m gradcheck_lm.course.judge LESSON_FOLDER FILE RESULT`: write the verdict as JSON into RESULT."""
+    """`python -m gradcheck_lm.course.checking.judge LESSON_FOLDER FILE RESULT`: the verdict as JSON into RESULT."""
     lesson_folder, answer_file, result = (Path(argument) for argument in sys.argv[1:4])
     verdict = judge(lesson_folder, answer_file)
     result.write_text(verdict.to_json(), encoding="utf-8")

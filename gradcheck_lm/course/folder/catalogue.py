@@ -89,7 +89,7 @@ def is_course(folder: Path) -> bool:
 
 def installed_course() -> Path:
     """The copy inside an installed wheel; it exists only there."""
-    return Path(__file__).with_name("lessons")
+    return Path(__file__).parents[1] / "lessons"
 
 
 def find_course(start: Path | None = None) -> Path:
@@ -113,7 +113,7 @@ def find_course(start: Path | None = None) -> Path:
         return folder.resolve()
     here = (start or Path.cwd()).resolve()
     near = [place for above in (here, *here.parents) for place in (above, above / "lessons")]
-    for place in [*near, Path(__file__).resolve().parents[2] / "lessons", installed_course()]:
+    for place in [*near, Path(__file__).resolve().parents[3] / "lessons", installed_course()]:
         if is_course(place):
             return place
     raise in_both(

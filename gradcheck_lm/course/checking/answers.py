@@ -6,8 +6,8 @@ import ast
 import textwrap
 from pathlib import Path
 
-from gradcheck_lm.course.generator import Hole, holes_of
-from gradcheck_lm.course.judge import load
+from gradcheck_lm.course.checking.judge import load
+from gradcheck_lm.course.folder.generator import Hole, holes_of
 from gradcheck_lm.errors import DataError
 
 

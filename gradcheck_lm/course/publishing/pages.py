@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gradcheck_lm.course.beats import BEATS
-from gradcheck_lm.course.catalogue import COMMAND, Lesson
 from gradcheck_lm.course.choices import LETTERS
+from gradcheck_lm.course.folder.catalogue import COMMAND, Lesson
 from gradcheck_lm.course.language import LANGUAGES, Words
 
 _TITLE = Words("第 {number} 課 {title}", "Lesson {number}: {title}")

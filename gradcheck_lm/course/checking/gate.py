@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from gradcheck_lm.course.judge import Verdict
+from gradcheck_lm.course.checking.judge import Verdict
 from gradcheck_lm.course.language import Words
 
 LIMIT = 60.0  # seconds; a check takes about three, most of them for importing torch
@@ -38,7 +38,7 @@ def check_file(lesson_folder: Path, answer_file: Path, *, seconds: float = LIMIT
     """
     with tempfile.TemporaryDirectory(prefix="gradcheck_lm-") as scratch:
         result, printed = Path(scratch, "verdict.json"), Path(scratch, "printed.txt")
-        command = [sys.executable, "-m", "gradcheck_lm.course.judge"]
+        command = [sys.executable, "-m", "gradcheck_lm.course.checking.judge"]
         command += [str(path.resolve()) for path in (lesson_folder, answer_file)] + [str(result)]
         environment = {**os.environ, "PYTHONIOENCODING": "utf-8", "PYTHONPATH": _python_path()}
         with printed.open("wb") as stream:
@@ -66,7 +66,7 @@ def _stopped(kind: str, message: Words) -> Verdict:
 
 def _python_path() -> str:
     """The package is found even where it is not installed, e.g. beside a checkout or from pip install --target."""
-    root = str(Path(__file__).resolve().parents[2])
+    root = str(Path(__file__).resolve().parents[3])
     before = os.environ.get("PYTHONPATH", "")
     return os.pathsep.join([root, before]) if before else root
 

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gradcheck_lm.course.contents import modules_in, tensors_in
+from gradcheck_lm.course.checking.contents import modules_in, tensors_in
 from gradcheck_lm.course.expect import wrong
 from gradcheck_lm.course.language import Words
 from gradcheck_lm.errors import DataError

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from gradcheck_lm.course.beats import BEATS
-from gradcheck_lm.course.catalogue import COMMAND, Lesson
 from gradcheck_lm.course.choices import LETTERS
+from gradcheck_lm.course.folder.catalogue import COMMAND, Lesson
 from gradcheck_lm.course.language import Words
 
 _SHOWN = ("code", "holds", "picture", "plot", "show", "table", "tell", "told")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gradcheck_lm import bounds
-from gradcheck_lm.course.generator import exercise_text
+from gradcheck_lm.course.folder.generator import exercise_text
 from gradcheck_lm.errors import DataError
 from gradcheck_lm.files import write_bytes_atomic, write_text_atomic
 from gradcheck_lm.foreign import parse_json, read_bytes

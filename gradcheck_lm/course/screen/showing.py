@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gradcheck_lm.course import pictures
 from gradcheck_lm.course.language import Words
 from gradcheck_lm.course.say import plain_number, voice
+from gradcheck_lm.course.screen import pictures
 from gradcheck_lm.draw.wrapping import short, wrapped_code
 
 REPORT = 80  # columns of a report: as many as a terminal has, so it is not indented
@@ -38,7 +38,7 @@ def show(label: str, value: object = ...) -> None:
 
 def table(columns: list[str], rows: list[list[Any]]) -> None:
     """Print rows of measured values below heads; words of `heads.py` are shown in the learner's language."""
-    from gradcheck_lm.course.heads import japanese
+    from gradcheck_lm.course.screen.heads import japanese
     from gradcheck_lm.draw.terminal.consoles import table as fitted
 
     spoken = voice()
@@ -97,8 +97,8 @@ def plot(
     Returns:
         The file.
     """
-    from gradcheck_lm.course.heads import japanese
-    from gradcheck_lm.course.plots import Plot
+    from gradcheck_lm.course.screen.heads import japanese
+    from gradcheck_lm.course.screen.plots import Plot
 
     numbers = {label: [float(plain_number(y)) for y in ys] for label, ys in curves.items()}  # type: ignore[arg-type]
     places = [float(place) for place in x]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gradcheck_lm.course.catalogue import (
+from gradcheck_lm.course.folder.catalogue import (
     LEARNERS,
     find_course,
     hidden_solution,
@@ -13,7 +13,7 @@ from gradcheck_lm.course.catalogue import (
     lessons_in,
     solution_of,
 )
-from gradcheck_lm.course.generator import exercise_text
+from gradcheck_lm.course.folder.generator import exercise_text
 from gradcheck_lm.course.language import in_both
 from gradcheck_lm.errors import DataError
 from gradcheck_lm.files import write_bytes_atomic, write_text_atomic
@@ -25,7 +25,7 @@ def source_course() -> Path:
     Raises:
         DataError: this installation carries none.
     """
-    checkout = Path(__file__).resolve().parents[2] / "lessons"
+    checkout = Path(__file__).resolve().parents[3] / "lessons"
     for place in (installed_course(), checkout):
         if is_course(place):
             return place

@@ -9,11 +9,11 @@ from rich.cells import cell_len
 from rich.panel import Panel
 from rich.text import Text
 
-from gradcheck_lm.course.catalogue import COMMAND, Lesson, installed_course, solution_of
-from gradcheck_lm.course.generator import exercise_text
-from gradcheck_lm.course.judge import Verdict
+from gradcheck_lm.course.checking.judge import Verdict
+from gradcheck_lm.course.folder.catalogue import COMMAND, Lesson, installed_course, solution_of
+from gradcheck_lm.course.folder.generator import exercise_text
+from gradcheck_lm.course.folder.progress import Progress
 from gradcheck_lm.course.language import Words
-from gradcheck_lm.course.progress import Progress
 from gradcheck_lm.course.say import WIDTH, Voice
 from gradcheck_lm.draw.lettering import shown
 from gradcheck_lm.draw.terminal.consoles import table
