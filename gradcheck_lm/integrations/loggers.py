@@ -9,7 +9,7 @@ from typing import Any
 
 from gradcheck_lm.errors import GradcheckLMError
 from gradcheck_lm.flow.findings.model import Diagnosis
-from gradcheck_lm.flow.gradients.attribution import Attribution
+from gradcheck_lm.flow.gradients.attribution.attribution import Attribution
 
 LOGGER = logging.getLogger("gradcheck_lm")
 WHOLE = "loss"  # the term that stands for the whole loss

@@ -18,6 +18,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "operations", "watching", "gradients", "findings", "tracing", "rerunning", "stepping", "asking", "bridging",
         "scripts",
     ),
+    "flow/gradients": ("nodes", "subjects", "structural", "autograd", "deaths", "engine", "passes", "attribution"),
     "flow/findings": ("kind", "messages", "kinds"),
     "flow/stepping": (
         "ledger", "source", "recording", "distributed", "modules", "backward", "optimizers", "questions",
@@ -50,7 +51,6 @@ NO_ORDER_YET = {"bench"}
 # folders that have more, each with its reason
 WIDE = {
     "flow/findings/kinds": "a kind is a file of its own, found by the code with which its name begins",
-    "flow/gradients": "",
     "flow/scripts": "",
     "htr": "",
     "lm": "",

@@ -20,7 +20,7 @@ from gradcheck_lm.flow.findings.notes import (
     NOT_FINITE_ONCE,
     NOT_THEIR_TURN,
 )
-from gradcheck_lm.flow.gradients.own_pass import OwnPass
+from gradcheck_lm.flow.gradients.passes.own_pass import OwnPass
 from gradcheck_lm.flow.scripts.engine import Started
 
 

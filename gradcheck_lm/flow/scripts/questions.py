@@ -17,9 +17,9 @@ from gradcheck_lm.flow.asking.failures.wrong_values import wrong_values
 from gradcheck_lm.flow.asking.inquiry import Inquiry
 from gradcheck_lm.flow.findings.model import Diagnosis
 from gradcheck_lm.flow.findings.notes import AS_GRAD_ASKED, NO_NORMS, NO_NORMS_OF_ONE_PASS, NOT_THE_FIRST
-from gradcheck_lm.flow.gradients.own_pass import OwnPass
-from gradcheck_lm.flow.gradients.safety import own_code
-from gradcheck_lm.flow.gradients.underflow import underflows
+from gradcheck_lm.flow.gradients.passes.own_pass import OwnPass
+from gradcheck_lm.flow.gradients.passes.safety import own_code
+from gradcheck_lm.flow.gradients.passes.underflow import underflows
 from gradcheck_lm.flow.scripts.engine import Engine, Started
 from gradcheck_lm.flow.scripts.looks import Answer, Look, accountable
 from gradcheck_lm.flow.scripts.naming import asked_about, parameters_of

@@ -8,7 +8,7 @@ from typing import Any
 
 from gradcheck_lm.flow.asking.evidence.scene import Passed, Written
 from gradcheck_lm.flow.findings.model import Diagnosis
-from gradcheck_lm.flow.gradients.own_pass import OwnPass
+from gradcheck_lm.flow.gradients.passes.own_pass import OwnPass
 from gradcheck_lm.flow.scripts.engine import Started
 from gradcheck_lm.flow.scripts.looks import Answer, Book
 from gradcheck_lm.flow.scripts.naming import parameters_of

@@ -12,7 +12,7 @@ from gradcheck_lm.flow.asking import answers
 from gradcheck_lm.flow.asking.evidence.scene import Passed, Scene, Written
 from gradcheck_lm.flow.asking.failures.refusals import is_refusal, raised_at
 from gradcheck_lm.flow.findings.model import Diagnosis
-from gradcheck_lm.flow.gradients.own_pass import OwnPass
+from gradcheck_lm.flow.gradients.passes.own_pass import OwnPass
 from gradcheck_lm.flow.watching.recorder import Recorder
 from gradcheck_lm.flow.watching.sites import Site, line_of
 

@@ -15,9 +15,9 @@ from gradcheck_lm.flow.findings.notes import FREED, NO_NORMS_OF_ONE_PASS, READ, 
 from gradcheck_lm.flow.gradients.autograd import Gradients
 from gradcheck_lm.flow.gradients.deaths import Death
 from gradcheck_lm.flow.gradients.engine import Autograd, Engine
-from gradcheck_lm.flow.gradients.own_pass import OwnPass
-from gradcheck_lm.flow.gradients.passes import OwnPasses
-from gradcheck_lm.flow.gradients.underflow import Underflow, underflows
+from gradcheck_lm.flow.gradients.passes.own_pass import OwnPass
+from gradcheck_lm.flow.gradients.passes.passes import OwnPasses
+from gradcheck_lm.flow.gradients.passes.underflow import Underflow, underflows
 from gradcheck_lm.flow.rerunning import links
 from gradcheck_lm.flow.tracing.graph import Dataflow, Distances
 from gradcheck_lm.flow.watching.recorder import Recorder

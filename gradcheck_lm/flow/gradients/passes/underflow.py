@@ -10,7 +10,7 @@ import torch
 
 from gradcheck_lm.flow.gradients.autograd import gradient_values
 from gradcheck_lm.flow.gradients.nodes import walk_nodes
-from gradcheck_lm.flow.gradients.safety import own_code
+from gradcheck_lm.flow.gradients.passes.safety import own_code
 
 SCALE = 2.0**16  # what a GradScaler begins with
 _LARGEST = 2.0**15  # that float16 holds

@@ -6,7 +6,7 @@ from itertools import combinations
 
 import torch
 
-from gradcheck_lm.flow.gradients.attribution import ALL, Share
+from gradcheck_lm.flow.gradients.attribution.attribution import ALL, Share
 
 Gradients = dict[str, torch.Tensor]  # by name of the tensor; what is not reached is not in it
 

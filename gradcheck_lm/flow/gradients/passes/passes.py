@@ -17,7 +17,7 @@ from torch.autograd.graph import get_gradient_edge
 from gradcheck_lm.flow.gradients.autograd import Gradients
 from gradcheck_lm.flow.gradients.deaths import Death
 from gradcheck_lm.flow.gradients.engine import Autograd
-from gradcheck_lm.flow.gradients.own_pass import OwnPass
+from gradcheck_lm.flow.gradients.passes.own_pass import OwnPass
 
 _ENGINE = "_engine_run_backward"  # the one function of torch.autograd that starts the engine
 _MOST = 4  # passes kept, each with the nodes of its graph: a loss that is asked about is one of the last

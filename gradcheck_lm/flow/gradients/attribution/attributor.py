@@ -9,9 +9,9 @@ import torch
 import torch.distributed
 
 from gradcheck_lm.errors import TraceError, class_of
-from gradcheck_lm.flow.gradients.attribution import ALL, Attribution
+from gradcheck_lm.flow.gradients.attribution.attribution import ALL, Attribution
+from gradcheck_lm.flow.gradients.attribution.shares import Gradients, alive, finite, grouped, measure, shared
 from gradcheck_lm.flow.gradients.autograd import gradient_values, graph_is_freed
-from gradcheck_lm.flow.gradients.shares import Gradients, alive, finite, grouped, measure, shared
 from gradcheck_lm.flow.gradients.structural import cancels, measured, shifts
 from gradcheck_lm.flow.gradients.subjects import loss_terms, named_tensors, number_of
 

@@ -17,8 +17,8 @@ from torch.autograd.graph import get_gradient_edge
 from gradcheck_lm.flow.gradients.autograd import Gradients, lacks_derivative
 from gradcheck_lm.flow.gradients.deaths import Death, NodeRecord, deaths_in
 from gradcheck_lm.flow.gradients.nodes import walk_nodes
-from gradcheck_lm.flow.gradients.underflow import Underflow
-from gradcheck_lm.flow.gradients.ways import Dominators, Ways
+from gradcheck_lm.flow.gradients.passes.underflow import Underflow
+from gradcheck_lm.flow.gradients.passes.ways import Dominators, Ways
 from gradcheck_lm.flow.watching.unseen import unseen
 
 _MOST_NODES = 20_000  # of a larger graph only the leaves are read
