@@ -20,7 +20,7 @@ from gradcheck_lm.flow.findings.model import Diagnosis
 from gradcheck_lm.flow.findings.notes import COULD_NOT_ASK, NOT_HELD_YET, WATCH_MISSED
 from gradcheck_lm.flow.gradients.nodes import reachable_leaves
 from gradcheck_lm.flow.gradients.subjects import loss_terms
-from gradcheck_lm.flow.scripts.refused import roots_of
+from gradcheck_lm.flow.scripts.passes.refused import roots_of
 from gradcheck_lm.flow.scripts.session import ScriptRecorder
 from gradcheck_lm.flow.stepping.doubts import loses_gradient, not_asked, quiet_diagnosis
 from gradcheck_lm.flow.stepping.final_names import final_names, free_name, renamed

@@ -14,7 +14,7 @@ from gradcheck_lm.bench.pages.told import raised, told, without_digits
 from gradcheck_lm.errors import GradcheckLMError
 from gradcheck_lm.flow.asking.failures.refusals import _EXPLAINED
 from gradcheck_lm.flow.findings.model import KINDS
-from gradcheck_lm.flow.scripts.refused import NO_GRAPH
+from gradcheck_lm.flow.scripts.passes.refused import NO_GRAPH
 
 DOCS = Path(__file__).parents[2] / "docs"
 ALL = entries()

@@ -24,6 +24,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "ledger", "source", "recording", "distributed", "modules", "backward", "optimizers", "questions",
     ),
     "flow/asking": ("evidence", "cuts", "warnings", "failures"),
+    "flow/scripts": ("program", "watched", "passes"),
     "draw": (
         "words", "numbers", "lettering", "wrapping", "source_lines", "japanese", "verdicts", "view",
         "layout", "graph", "terminal", "autograd", "plots", "page",
@@ -38,7 +39,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
 SHOWS_ITSELF = {("flow/findings/model.py", "bridging")}
 # a script's recorder is told of backward() before it happens
 HEIRS = {
-    ("flow/scripts/recorder.py", "ScriptRecorder"),
+    ("flow/scripts/watched/recorder.py", "ScriptRecorder"),
     # a penalty that is another one with one thing changed, and what it returns
     ("penalties/local_expectation.py", "LocalOutput"),
     ("penalties/policy_gradient_path.py", "PolicyGradientPath"),
@@ -51,7 +52,6 @@ NO_ORDER_YET = {"bench"}
 # folders that have more, each with its reason
 WIDE = {
     "flow/findings/kinds": "a kind is a file of its own, found by the code with which its name begins",
-    "flow/scripts": "",
     "htr": "",
     "lm": "",
     "penalties": "",

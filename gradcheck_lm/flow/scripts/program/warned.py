@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-from gradcheck_lm.flow.scripts.frames import places_of_ours
+from gradcheck_lm.flow.scripts.program.frames import places_of_ours
 from gradcheck_lm.flow.watching import recorder
 
 _SHOW = "_showwarnmsg"  # what both of Python's implementations call with a warning that is to be shown

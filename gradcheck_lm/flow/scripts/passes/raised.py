@@ -9,13 +9,13 @@ from typing import Any
 from gradcheck_lm.flow.asking.evidence.scene import Passed, Written
 from gradcheck_lm.flow.findings.model import Diagnosis
 from gradcheck_lm.flow.gradients.passes.own_pass import OwnPass
-from gradcheck_lm.flow.scripts.engine import Started
-from gradcheck_lm.flow.scripts.looks import Answer, Book
-from gradcheck_lm.flow.scripts.naming import parameters_of
-from gradcheck_lm.flow.scripts.players import Optimizer
-from gradcheck_lm.flow.scripts.questions import Questions
-from gradcheck_lm.flow.scripts.recorder import ScriptRecorder
-from gradcheck_lm.flow.scripts.refused import NO_GRAPH, Refused, can_be_told, roots_of
+from gradcheck_lm.flow.scripts.passes.engine import Started
+from gradcheck_lm.flow.scripts.passes.looks import Answer, Book
+from gradcheck_lm.flow.scripts.passes.questions import Questions
+from gradcheck_lm.flow.scripts.passes.refused import NO_GRAPH, Refused, can_be_told, roots_of
+from gradcheck_lm.flow.scripts.watched.naming import parameters_of
+from gradcheck_lm.flow.scripts.watched.players import Optimizer
+from gradcheck_lm.flow.scripts.watched.recorder import ScriptRecorder
 from gradcheck_lm.flow.watching.sites import Site
 from gradcheck_lm.flow.watching.tensors import SEQUENCE
 

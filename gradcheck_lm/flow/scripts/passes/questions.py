@@ -20,12 +20,12 @@ from gradcheck_lm.flow.findings.notes import AS_GRAD_ASKED, NO_NORMS, NO_NORMS_O
 from gradcheck_lm.flow.gradients.passes.own_pass import OwnPass
 from gradcheck_lm.flow.gradients.passes.safety import own_code
 from gradcheck_lm.flow.gradients.passes.underflow import underflows
-from gradcheck_lm.flow.scripts.engine import Engine, Started
-from gradcheck_lm.flow.scripts.looks import Answer, Look, accountable
-from gradcheck_lm.flow.scripts.naming import asked_about, parameters_of
-from gradcheck_lm.flow.scripts.players import Optimizer, Players
-from gradcheck_lm.flow.scripts.recorder import ScriptRecorder
-from gradcheck_lm.flow.scripts.refused import NO_GRAPH, Refused, refused_diagnosis
+from gradcheck_lm.flow.scripts.passes.engine import Engine, Started
+from gradcheck_lm.flow.scripts.passes.looks import Answer, Look, accountable
+from gradcheck_lm.flow.scripts.passes.refused import NO_GRAPH, Refused, refused_diagnosis
+from gradcheck_lm.flow.scripts.watched.naming import asked_about, parameters_of
+from gradcheck_lm.flow.scripts.watched.players import Optimizer, Players
+from gradcheck_lm.flow.scripts.watched.recorder import ScriptRecorder
 
 
 class Questions:

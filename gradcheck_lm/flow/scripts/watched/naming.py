@@ -9,7 +9,7 @@ import torch
 
 from gradcheck_lm.errors import TraceError
 from gradcheck_lm.flow.findings.notes import NO_MODULE, NO_OPTIMIZER
-from gradcheck_lm.flow.scripts.recorder import ScriptRecorder
+from gradcheck_lm.flow.scripts.watched.recorder import ScriptRecorder
 
 _MOST = 200  # things looked through for modules
 

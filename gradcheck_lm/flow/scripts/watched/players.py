@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
-from gradcheck_lm.flow.scripts.phases import is_optimizer_to_come, is_training_to_come, where
+from gradcheck_lm.flow.scripts.program.phases import is_optimizer_to_come, is_training_to_come, where
 
 Optimizer = torch.optim.Optimizer
 _ENOUGH = 50  # steps of one optimizer, while another has not stepped twice, or is to come

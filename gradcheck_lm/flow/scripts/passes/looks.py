@@ -21,7 +21,7 @@ from gradcheck_lm.flow.findings.notes import (
     NOT_THEIR_TURN,
 )
 from gradcheck_lm.flow.gradients.passes.own_pass import OwnPass
-from gradcheck_lm.flow.scripts.engine import Started
+from gradcheck_lm.flow.scripts.passes.engine import Started
 
 
 @dataclass
