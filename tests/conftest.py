@@ -36,7 +36,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def is_here(package: str) -> bool:
     """Whether a package can be imported; "layout" is any engine for graphs, "layout_package" one of Python's."""
     if package in {"layout", "layout_package"}:
-        from gradcheck_lm.draw.layout import engines
+        from gradcheck_lm.draw.layout.layout import engines
 
         return any(package == "layout" or engine.name != "dot" for engine in engines())
     return importlib.util.find_spec(package) is not None

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 
-from gradcheck_lm.draw.layout import picture
+from gradcheck_lm.draw.layout.layout import picture
 from gradcheck_lm.errors import GradcheckLMError
 from gradcheck_lm.files import write_text_atomic
 
@@ -175,14 +175,14 @@ def _rooms(folder: Path) -> list[Path]:
 
 def _house(imports: Iterable[Import], folder: Path, inside: tuple[str, ...]) -> House:
     """What lies in a folder, as boxes: a room each, or a file each at the top of the package."""
-    depth = len(inside)
+    depth, beneath = len(inside), _beneath(imports, folder, inside)
 
     def box(module: tuple[str, ...]) -> str | None:
         if module[:depth] != inside or len(module) <= depth:
             return None
         name = module[depth]
-        if depth and not (folder / name / "__init__.py").is_file():
-            return f"{inside[-1]}/*.py"  # the files above the rooms are one box
+        if depth and name not in beneath and not (folder / name / "__init__.py").is_file():
+            return f"{inside[-1]}/*.py"  # the files above the rooms are one box, those beneath them one each
         return folder.name if name == "__init__" else name
 
     boxes = {name for path in sorted(folder.rglob("*.py")) if (name := box(_parts(path, folder, inside)))}
@@ -196,6 +196,19 @@ def _house(imports: Iterable[Import], folder: Path, inside: tuple[str, ...]) -> 
     floors = bare.floors()
     order = sorted(boxes, key=lambda name: (floors[name], name))
     return House({name: _sentence(folder, name) for name in order}, bare.arrows, bare.lazy)
+
+
+def _beneath(imports: Iterable[Import], folder: Path, inside: tuple[str, ...]) -> set[str]:
+    """The files of a folder on which its rooms stand, and those of its files that these import."""
+    depth = len(inside)
+    here = [one for one in imports if one.importer[:depth] == one.imported[:depth] == inside != one.imported]
+    found: set[str] = set()
+    while True:
+        stand = {one.imported[depth] for one in here if one.importer[depth] in found or len(one.importer) > depth + 1}
+        more = {name for name in stand - found if (folder / f"{name}.py").is_file()}
+        if not more:
+            return found
+        found |= more
 
 
 def _parts(path: Path, folder: Path, inside: tuple[str, ...]) -> tuple[str, ...]:

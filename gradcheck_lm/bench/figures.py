@@ -10,12 +10,12 @@ from pathlib import Path
 
 import torch
 
-from gradcheck_lm.draw.autograd import autograd_dot
-from gradcheck_lm.draw.curves import Panel, Series, save_curves
-from gradcheck_lm.draw.graph import flow_dot
-from gradcheck_lm.draw.layout import picture, render
-from gradcheck_lm.draw.terminal import diagnosis_text
-from gradcheck_lm.draw.two_graphs import side_by_side
+from gradcheck_lm.draw.autograd.autograd import autograd_dot
+from gradcheck_lm.draw.graph.graph import flow_dot
+from gradcheck_lm.draw.graph.two_graphs import side_by_side
+from gradcheck_lm.draw.layout.layout import picture, render
+from gradcheck_lm.draw.plots.curves import Panel, Series, save_curves
+from gradcheck_lm.draw.terminal.terminal import diagnosis_text
 from gradcheck_lm.files import write_text_atomic
 from gradcheck_lm.flow.findings.model import Diagnosis
 from gradcheck_lm.htr.checkpoint import SYNTHETIC, checkpoint_path, load_recogniser

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from gradcheck_lm.bench.timing import interleaved, kept_mb
-from gradcheck_lm.draw.curves import Panel, Series
+from gradcheck_lm.draw.plots.curves import Panel, Series
 from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.lm import LanguageModel
 from gradcheck_lm.penalties import PENALTIES, make_penalty

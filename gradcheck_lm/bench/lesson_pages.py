@@ -12,12 +12,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from gradcheck_lm.course.catalogue import Lesson, find_lesson, lessons_in
-from gradcheck_lm.course.judge import checks_of, title_of
+from gradcheck_lm.course.checking.judge import checks_of, title_of
+from gradcheck_lm.course.folder.catalogue import Lesson, find_lesson, lessons_in
 from gradcheck_lm.course.language import LANGUAGES
 from gradcheck_lm.course.mutating.strength import recorded
-from gradcheck_lm.course.notebooks import notebook_text
-from gradcheck_lm.course.pages import Page, index_page
+from gradcheck_lm.course.publishing.notebooks import notebook_text
+from gradcheck_lm.course.publishing.pages import Page, index_page
 from gradcheck_lm.errors import GradcheckLMError
 from gradcheck_lm.files import write_bytes_atomic, write_text_atomic
 

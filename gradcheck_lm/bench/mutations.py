@@ -13,9 +13,9 @@ ROOT = PACKAGE / "flow"
 # of which a review found that no test saw them
 NAMED = (
     ("tracing/graph.py", "isinstance(value, float) and value != round(value, 3)", "isinstance(value, float)"),
-    ("asking/drafts.py", "draft.certainty = min(draft.certainty,", "draft.certainty = max(draft.certainty,"),
-    ("asking/starved.py", "        index, dropped = end, _dropped_at(evidence, end)", "        pass"),
-    ("asking/other_cuts.py", "_MOST = 20", "_MOST = 2000"),
+    ("asking/cuts/drafts.py", "draft.certainty = min(draft.certainty,", "draft.certainty = max(draft.certainty,"),
+    ("asking/cuts/starved.py", "        index, dropped = end, _dropped_at(evidence, end)", "        pass"),
+    ("asking/cuts/other_cuts.py", "_MOST = 20", "_MOST = 2000"),
 )
 _COMPARISONS: dict[type[ast.cmpop], tuple[str, str]] = {
     ast.Eq: ("==", "!="),

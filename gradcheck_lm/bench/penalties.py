@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from gradcheck_lm.bench.growth import growth, growth_panels
 from gradcheck_lm.bench.timing import interleaved, kept_mb
-from gradcheck_lm.draw.curves import save_curves
+from gradcheck_lm.draw.plots.curves import save_curves
 from gradcheck_lm.errors import ArgumentError, GradcheckLMError
 from gradcheck_lm.files import write_text_atomic
 from gradcheck_lm.htr.charset import Charset

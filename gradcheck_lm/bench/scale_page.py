@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from gradcheck_lm.bench.scale_growth import FASTER, NOISE_MB, REPEATS, faster_than_linear
-from gradcheck_lm.draw.curves import Panel, Series, save_curves
+from gradcheck_lm.draw.plots.curves import Panel, Series, save_curves
 
 # by kind of point, columns besides the curve's name and x: key, head, form, factor
 _STEP = (

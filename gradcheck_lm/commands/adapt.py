@@ -36,7 +36,7 @@ def adapt(
     that the recogniser reads unsurely; on one that it reads wrongly but surely it does not (see docs/adapt.md). With
     --fuse an n-gram reads along before and after: what it mends without any training is the bar.
     """
-    from gradcheck_lm.draw.terminal import progress
+    from gradcheck_lm.draw.terminal.terminal import progress
     from gradcheck_lm.lab.adapting.adapt_folder import adapt_folder
     from gradcheck_lm.lab.comparing.report import number
     from gradcheck_lm.lab.comparing.sentences import percent

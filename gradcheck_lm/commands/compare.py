@@ -45,7 +45,7 @@ def compare(
     language model is the only teacher. Interrupt it and call it again with the same options: it goes on.
     """
     quiet_libraries()
-    from gradcheck_lm.draw.terminal import progress
+    from gradcheck_lm.draw.terminal.terminal import progress
     from gradcheck_lm.lab.comparing.compare import compare as run_comparison
     from gradcheck_lm.lab.comparing.compare import pick_arms
     from gradcheck_lm.lab.comparing.job import jobs_of
@@ -94,7 +94,7 @@ def launch(jobs: list[Any], *, at_once: int, launcher: str, options: Sequence[st
 
 def show(found: Any) -> None:
     """The verdict, the chain of cuts, and a table an experiment."""
-    from gradcheck_lm.draw.terminal import console, print_diagnosis, table
+    from gradcheck_lm.draw.terminal.terminal import console, print_diagnosis, table
     from gradcheck_lm.lab.comparing.report import short_rows
     from gradcheck_lm.lab.comparing.sentences import experiments_of, helped
 

@@ -12,9 +12,9 @@ from gradcheck_lm.commands.options import argument
 from gradcheck_lm.options import Option
 
 if TYPE_CHECKING:
-    from gradcheck_lm.course.catalogue import Lesson
-    from gradcheck_lm.course.judge import Verdict
-    from gradcheck_lm.course.progress import Progress
+    from gradcheck_lm.course.checking.judge import Verdict
+    from gradcheck_lm.course.folder.catalogue import Lesson
+    from gradcheck_lm.course.folder.progress import Progress
     from gradcheck_lm.course.say import Voice
 
 Language = Annotated[
@@ -35,8 +35,8 @@ Name = Annotated[
 
 
 def course_and_progress() -> tuple[list[Lesson], Progress]:
-    from gradcheck_lm.course.catalogue import find_course, lessons_in
-    from gradcheck_lm.course.progress import Progress
+    from gradcheck_lm.course.folder.catalogue import find_course, lessons_in
+    from gradcheck_lm.course.folder.progress import Progress
 
     course = find_course()
     return lessons_in(course), Progress(course)
@@ -49,14 +49,14 @@ def voice_of(language: str | None) -> Voice:
 
 
 def _pick(lessons: list[Lesson], progress: Progress, name: str) -> Lesson:
-    from gradcheck_lm.course.board import next_lesson
-    from gradcheck_lm.course.catalogue import find_lesson
+    from gradcheck_lm.course.folder.catalogue import find_lesson
+    from gradcheck_lm.course.screen.board import next_lesson
 
     return find_lesson(lessons, name) if name else next_lesson(lessons, progress) or lessons[-1]
 
 
 def _editable(lesson: Lesson) -> None:
-    from gradcheck_lm.course.catalogue import COMMAND, installed_course
+    from gradcheck_lm.course.folder.catalogue import COMMAND, installed_course
     from gradcheck_lm.course.language import in_both
     from gradcheck_lm.errors import DataError
 
@@ -74,7 +74,7 @@ def _editable(lesson: Lesson) -> None:
 def board(context: typer.Context, lang: Language = None) -> None:
     """The course, in English and Japanese: all lessons, how far you are, and the one command to type next."""
     if context.invoked_subcommand is None:
-        from gradcheck_lm.course.board import show_board
+        from gradcheck_lm.course.screen.board import show_board
 
         spoken = voice_of(lang)
         show_board(spoken, *course_and_progress())
@@ -91,18 +91,18 @@ def check(name: Name = "", lang: Language = None) -> None:
     _editable(lesson)
     verdict = _check(spoken, lesson, progress)
     if verdict.passed:
-        from gradcheck_lm.course.board import show_next
+        from gradcheck_lm.course.screen.board import show_next
 
         show_next(spoken, lessons, progress)
     raise typer.Exit(0 if verdict.passed else 1)
 
 
 def _check(spoken: Voice, lesson: Lesson, progress: Progress) -> Verdict:
-    from gradcheck_lm.course.board import show_verdict
-    from gradcheck_lm.course.catalogue import COMMAND
-    from gradcheck_lm.course.gate import check_file
+    from gradcheck_lm.course.checking.gate import check_file
+    from gradcheck_lm.course.folder.catalogue import COMMAND
+    from gradcheck_lm.course.folder.shelf import reveal
     from gradcheck_lm.course.language import Words, in_both
-    from gradcheck_lm.course.shelf import reveal
+    from gradcheck_lm.course.screen.board import show_verdict
     from gradcheck_lm.draw.wrapping import short
     from gradcheck_lm.errors import DataError
 
@@ -137,9 +137,9 @@ def hint(
 
     ヒントを表示します。呼ぶたびに詳しくなります(三段階)。最初のヒントに答えは含まれません。
     """
-    from gradcheck_lm.course.board import next_lesson
-    from gradcheck_lm.course.catalogue import COMMAND
+    from gradcheck_lm.course.folder.catalogue import COMMAND
     from gradcheck_lm.course.language import Words
+    from gradcheck_lm.course.screen.board import next_lesson
 
     spoken = voice_of(lang)
     lessons, progress = course_and_progress()
@@ -158,7 +158,7 @@ def hint(
 
 def _give_hint(spoken: Voice, lesson: Lesson, progress: Progress, tier: int | None = None) -> None:
     """Of the tier asked for, else the next one."""
-    from gradcheck_lm.course.board import show_hint
+    from gradcheck_lm.course.screen.board import show_hint
 
     tier = tier or min(progress.hints_seen(lesson.name) + 1, len(lesson.hints))
     show_hint(spoken, lesson, tier)
@@ -173,8 +173,8 @@ def reset(
 
     演習を最初の状態に戻します。それまでのファイルは .gradcheck_lm/backups に残ります。
     """
+    from gradcheck_lm.course.folder.progress import reset as write_anew
     from gradcheck_lm.course.language import Words
-    from gradcheck_lm.course.progress import reset as write_anew
     from gradcheck_lm.draw.wrapping import short
 
     spoken = voice_of(lang)
@@ -195,9 +195,9 @@ def watch(name: Name = "", lang: Language = None) -> None:
 
     ファイルを保存するたびに検査します。n で次の課、h でヒント、s で課の一覧、q で終了です。
     """
-    from gradcheck_lm.course.board import show_board, show_next
+    from gradcheck_lm.course.checking.watching import keys, watch_file
     from gradcheck_lm.course.language import Words
-    from gradcheck_lm.course.watching import keys, watch_file
+    from gradcheck_lm.course.screen.board import show_board, show_next
     from gradcheck_lm.draw.wrapping import short
 
     spoken = voice_of(lang)
@@ -256,7 +256,7 @@ def listing(json: Annotated[bool, Option("For a program to read.", switch=True)]
         for lesson in lessons
     ]
     if json:
-        from gradcheck_lm.course.board import next_command
+        from gradcheck_lm.course.screen.board import next_command
 
         show_json({"lessons": rows, "next": next_command(lessons, progress)})
         return
@@ -271,9 +271,9 @@ def init(folder: Annotated[Path, argument("A new folder, or one laid out before.
 
     自分用のフォルダに課を用意します。すでにあるフォルダなら、課を新しくし、変更した演習はそのまま残します。
     """
-    from gradcheck_lm.course.catalogue import COMMAND, is_course
+    from gradcheck_lm.course.folder.catalogue import COMMAND, is_course
+    from gradcheck_lm.course.folder.shelf import lay_out
     from gradcheck_lm.course.language import Words
-    from gradcheck_lm.course.shelf import lay_out
     from gradcheck_lm.draw.wrapping import short
 
     spoken = voice_of(lang)

@@ -13,8 +13,8 @@ from gradcheck_lm.commands.options import argument
 from gradcheck_lm.options import Option
 
 if TYPE_CHECKING:
+    from gradcheck_lm.course.folder.progress import Progress
     from gradcheck_lm.course.museum import Piece
-    from gradcheck_lm.course.progress import Progress
     from gradcheck_lm.course.say import Voice
 
 
@@ -30,9 +30,9 @@ def museum(
 
     公開されたバグにもとづくスクリプトです(健康なものもあります)。デバッガで原因の行を見つけて、答えます。
     """
+    from gradcheck_lm.course.folder.shelf import source_course
     from gradcheck_lm.course.language import in_both
     from gradcheck_lm.course.museum import ANSWERS, find_piece, pieces_of
-    from gradcheck_lm.course.shelf import source_course
     from gradcheck_lm.errors import ArgumentError
 
     spoken, (lessons, progress) = voice_of(lang), course_and_progress()
@@ -90,9 +90,9 @@ def _show_answer(spoken: Voice, piece: Piece, *, right: bool) -> None:
 
 
 def _show_pieces(spoken: Voice, pieces: list[Piece], progress: Progress) -> None:
-    from gradcheck_lm.course.catalogue import COMMAND
+    from gradcheck_lm.course.folder.catalogue import COMMAND
     from gradcheck_lm.course.language import Words
-    from gradcheck_lm.draw.consoles import table
+    from gradcheck_lm.draw.terminal.consoles import table
 
     heads = Words("作品|行数|回答数|状態", "piece|lines|answers|state").in_language(spoken.language).split("|")
     states = Words("発見|まだ", "found|not yet").in_language(spoken.language).split("|")
@@ -118,10 +118,10 @@ def report(
 
     教える人のための一覧です。受講者のフォルダごとに、合格した課、ヒント、予想、見つけたバグの数を表示します。
     """
-    from gradcheck_lm.course.catalogue import find_course, is_course, lessons_in
+    from gradcheck_lm.course.folder.catalogue import find_course, is_course, lessons_in
+    from gradcheck_lm.course.folder.progress import Progress
     from gradcheck_lm.course.language import Words
-    from gradcheck_lm.course.progress import Progress
-    from gradcheck_lm.draw.consoles import table
+    from gradcheck_lm.draw.terminal.consoles import table
     from gradcheck_lm.errors import DataError
 
     spoken = voice_of(lang)

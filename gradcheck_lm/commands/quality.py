@@ -39,7 +39,7 @@ def quality(
     The cosine says whether a penalty points where the expected penalty falls; the noise says how many steps it takes to
     see it; both are at the logits, before the recogniser's own gradient. Nothing is trained.
     """
-    from gradcheck_lm.draw.terminal import console, table
+    from gradcheck_lm.draw.terminal.terminal import console, table
     from gradcheck_lm.files import write_text_atomic
     from gradcheck_lm.htr.logits import is_logits
     from gradcheck_lm.lab.measuring.quality import gradient_quality
@@ -106,7 +106,7 @@ def rows(measured: Quality) -> list[list[str]]:
 
 def draw(measured: Quality, path: Path) -> None:
     """Quality against cost: the cosine, and the noise."""
-    from gradcheck_lm.draw.scatter import Point, Scatter, save_scatter
+    from gradcheck_lm.draw.plots.scatter import Point, Scatter, save_scatter
 
     cosines = [
         Point(row.name, row.milliseconds, row.cosine, *(row.interval or (None, None)))

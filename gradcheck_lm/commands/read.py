@@ -150,7 +150,7 @@ def lm_table(
     json_output: Json = False,
 ) -> None:
     """The story's table: what a language model thinks of each reading and of each label."""
-    from gradcheck_lm.draw.terminal import console, table
+    from gradcheck_lm.draw.terminal.terminal import console, table
     from gradcheck_lm.lab.comparing.report import number
     from gradcheck_lm.lab.measuring.lm_table import lm_table as make_table
     from gradcheck_lm.lm import load_language_model
@@ -186,7 +186,7 @@ def mistakes(
     json_output: Json = False,
 ) -> None:
     """What kinds of mistakes there are: which characters are confused, and how many wrong words are no words."""
-    from gradcheck_lm.draw.terminal import console, table
+    from gradcheck_lm.draw.terminal.terminal import console, table
     from gradcheck_lm.htr.charset import Charset
     from gradcheck_lm.htr.text import load_sentences
     from gradcheck_lm.lab.comparing.sentences import percent

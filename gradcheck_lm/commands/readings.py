@@ -71,7 +71,7 @@ def read_logits(
 
 def read_lines(model: Any, charset: Any, lines: Sequence[Any], *, fuse: Fusing | None = None) -> list[str]:
     """Readings of lines, with progress where there are many."""
-    from gradcheck_lm.draw.terminal import progress
+    from gradcheck_lm.draw.terminal.terminal import progress
     from gradcheck_lm.lab.lines.data import LineData
     from gradcheck_lm.lab.measuring.reading import read
 

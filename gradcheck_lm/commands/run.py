@@ -139,7 +139,7 @@ def _language(wanted: str | None, *, to_error: bool) -> str:
 
 def _report(seen: Seen, views: Sequence[View], *, on_error: bool) -> None:
     """What was found, for each loss that was asked about, on standard output or standard error."""
-    from gradcheck_lm.draw.terminal import make_console, print_diagnosis
+    from gradcheck_lm.draw.terminal.terminal import make_console, print_diagnosis
     from gradcheck_lm.draw.words import say
     from gradcheck_lm.flow.findings.paths import at
 
@@ -217,7 +217,7 @@ def _flush(stream: Any) -> None:
 def _say_where(error: BaseException, *, to_error: bool) -> None:
     """The last line of the script that the error came through, and the error in one line."""
     from gradcheck_lm.flow.findings.paths import at
-    from gradcheck_lm.flow.scripts.frames import script_line
+    from gradcheck_lm.flow.scripts.program.frames import script_line
 
     if (last := script_line(error)) is not None:
         file, function, line = last

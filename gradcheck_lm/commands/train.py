@@ -30,7 +30,7 @@ def train(
     json_output: Json = False,
 ) -> None:
     """Train a recogniser on labelled lines. Interrupt it and call it again: it goes on where it was."""
-    from gradcheck_lm.draw.terminal import progress
+    from gradcheck_lm.draw.terminal.terminal import progress
     from gradcheck_lm.lab.comparing.sentences import percent
     from gradcheck_lm.lab.training.train import train as train_recogniser
 

@@ -24,9 +24,9 @@ from gradcheck_lm.draw.verdicts import asked_count, is_of_the_step, step_verdict
 from gradcheck_lm.draw.words import WORDS, say
 from gradcheck_lm.flow.findings.model import KINDS, Diagnosis, Finding, FlowGraph, Term
 from gradcheck_lm.flow.findings.paths import at
-from gradcheck_lm.flow.stepping.ledger import Ledger
+from gradcheck_lm.flow.stepping.ledger.ledger import Ledger
+from gradcheck_lm.flow.stepping.ledger.rows import Row
 from gradcheck_lm.flow.stepping.report import StepReport
-from gradcheck_lm.flow.stepping.rows import Row
 
 
 @dataclass(frozen=True)

@@ -245,7 +245,7 @@ def test_the_shell_completes_values(words: str, offered: set[str]) -> None:
 
 
 def test_no_color_leaves_no_escape_sequence(monkeypatch: pytest.MonkeyPatch) -> None:
-    from gradcheck_lm.draw.consoles import console
+    from gradcheck_lm.draw.terminal.consoles import console
 
     def printed() -> str:
         target = console()

@@ -11,7 +11,7 @@ from course_folder import FOLDERS, NAMES
 import gradcheck_lm
 from gradcheck_lm.course import glossary
 from gradcheck_lm.course.beats import NAMES as BEATS
-from gradcheck_lm.course.narration import Pair, faults, pairs_in, placeholders, typed_numbers
+from gradcheck_lm.course.publishing.narration import Pair, faults, pairs_in, placeholders, typed_numbers
 
 COURSE = Path(gradcheck_lm.__file__).parent / "course"
 TEXTS = [

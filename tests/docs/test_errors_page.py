@@ -12,9 +12,9 @@ pytest.importorskip("numpy", reason="one of the programs uses it")
 from gradcheck_lm.bench.pages.errors import Entry, entries, errors_page
 from gradcheck_lm.bench.pages.told import raised, told, without_digits
 from gradcheck_lm.errors import GradcheckLMError
-from gradcheck_lm.flow.asking.refusals import _EXPLAINED
+from gradcheck_lm.flow.asking.failures.refusals import _EXPLAINED
 from gradcheck_lm.flow.findings.model import KINDS
-from gradcheck_lm.flow.scripts.refused import NO_GRAPH
+from gradcheck_lm.flow.scripts.passes.refused import NO_GRAPH
 
 DOCS = Path(__file__).parents[2] / "docs"
 ALL = entries()

@@ -77,11 +77,11 @@ ASK = """
 import json, sys
 import torch
 from gradcheck_lm.flow import KINDS, Diagnosis, record
-from gradcheck_lm.flow.asking.drafts import Chain, Draft
+from gradcheck_lm.flow.asking.cuts.drafts import Chain, Draft
 from gradcheck_lm.draw.sarif import log
 from gradcheck_lm.draw.view import of
 from gradcheck_lm.draw.japanese import wording_ja
-from gradcheck_lm.draw.terminal import diagnosis_text
+from gradcheck_lm.draw.terminal.terminal import diagnosis_text
 
 with record() as run:
     weight = torch.ones(2, requires_grad=True)

@@ -64,6 +64,16 @@ def test_rooms_are_drawn_where_a_part_has_some(package: Path) -> None:
     assert dot(house).count("dir=back") == 2, "that the top stands on watching follows from the two others"
 
 
+def test_a_file_on_which_rooms_stand_is_a_box_of_its_own_so_that_others_may_stand_on_rooms(package: Path) -> None:
+    (package / "flow" / "names.py").write_text('"""What all call it."""\nfrom house.flow.letters import A\n', "utf-8")
+    (package / "flow" / "letters.py").write_text('"""The alphabet."""\n', "utf-8")
+    (package / "flow" / "watching" / "call.py").write_text("from house.flow import names\n", "utf-8")
+    house = houses(package)["flow"]
+    assert list(house.boxes) == ["letters", "names", "watching", "asking", "flow/*.py"]
+    assert house.boxes["names"] == "What all call it."
+    assert {("names", "letters"), ("watching", "names"), ("flow/*.py", "asking")} <= house.arrows
+
+
 def test_every_import_is_seen(package: Path) -> None:
     seen = {("/".join(one.importer), "/".join(one.imported), one.lazy) for one in imports_of(package)}
     assert ("flow/diagnose", "flow/watching/tape", False) in seen

@@ -15,8 +15,8 @@ PICTURES, WRITING, READING = "htr/images.py", "files.py", "foreign.py"
 
 # writes past files.write_bytes_atomic, each with its reason
 WRITES = {
-    "course/gate.py:check_file": "what a learner's checks print, in a scratch folder of this moment",
-    "course/judge.py:main": "the verdict of a process of our own, in that scratch folder",
+    "course/checking/gate.py:check_file": "what a learner's checks print, in a scratch folder of this moment",
+    "course/checking/judge.py:main": "the verdict of a process of our own, in that scratch folder",
     "course/mutating/strength.py:is_rejected": "a wrong answer, in a scratch folder of this moment",
     "flow/events.py:add": "events are appended as they come, also into a pipe",
     "lab/comparing/jobs.py:_start": "a process of our own prints into its log as it runs",
@@ -32,9 +32,9 @@ LIBRARIES = ("torch.", "np.", "json.", "pickle.", "Image.", "image.")
 # reads JSON of ours
 JSON = {
     "bench": "figures that a benchmark wrote, in a checkout",
-    "course/judge.py:from_json": "the verdict of a process of our own",
+    "course/checking/judge.py:from_json": "the verdict of a process of our own",
     "course/mutating/strength.py:recorded": "the strengths that a command of ours wrote, in a checkout",
-    "flow/stepping/ranks.py:gather": "what another rank of the same run has written",
+    "flow/stepping/distributed/ranks.py:gather": "what another rank of the same run has written",
 }
 
 

@@ -19,7 +19,7 @@ from fuzz_models import MODEL_READERS
 from fuzz_reader import CSV_WORDS, CUT, JSON_WORDS, NUMBERS, XML_WORDS, Reader, headed, header_of, safetensors_file
 from PIL import Image
 
-from gradcheck_lm.course.progress import Progress
+from gradcheck_lm.course.folder.progress import Progress
 from gradcheck_lm.htr import CRNN, Charset, load_checkpoint, open_lines, read_logits
 from gradcheck_lm.htr.checkpoint import save_checkpoint
 from gradcheck_lm.htr.crnn import CRNNConfig

@@ -8,7 +8,7 @@ from typing import Any
 
 from gradcheck_lm.bench.study.statistics import Error, Row, Table
 from gradcheck_lm.bench.study.verdict import FUSED, GREEDY
-from gradcheck_lm.draw.forest import Effect, Forest, ForestRow, save_forest
+from gradcheck_lm.draw.plots.forest import Effect, Forest, ForestRow, save_forest
 
 SERIES = {GREEDY: "read greedily, against the reference read greedily", FUSED: "both fused with the 6-gram at decoding"}
 WIDEST = 60.0  # per cent: an arm that fails altogether must not squeeze the others into a line

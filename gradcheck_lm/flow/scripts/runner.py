@@ -11,10 +11,10 @@ from typing import Any
 
 from gradcheck_lm.errors import TraceError
 from gradcheck_lm.flow.findings.model import Diagnosis
-from gradcheck_lm.flow.scripts.frames import without_ours
-from gradcheck_lm.flow.scripts.loading import as_main, load
+from gradcheck_lm.flow.scripts.program.frames import without_ours
+from gradcheck_lm.flow.scripts.program.loading import as_main, load
+from gradcheck_lm.flow.scripts.program.warned import at_own_lines
 from gradcheck_lm.flow.scripts.session import UNTIL, Enough, Session
-from gradcheck_lm.flow.scripts.warned import at_own_lines
 
 _FORMERLY = {"first-backward": "backward"}
 
