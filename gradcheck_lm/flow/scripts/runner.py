@@ -145,8 +145,8 @@ def _nothing(name: str, session: Session) -> str:
         )
     if session.engine.captured:
         return (
-            f"{name} called backward() only while a CUDA graph was captured, where nothing may be read from the device: "
-            "let it take two steps without the graph first, as its warm-up does."
+            f"{name} called backward() only while a CUDA graph was captured, where nothing may be read from the "
+            "device: let it take two steps without the graph first, as its warm-up does."
         )
     if session.engine.elsewhere:
         return (

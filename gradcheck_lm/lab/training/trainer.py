@@ -7,7 +7,7 @@ import dataclasses
 import json
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from gradcheck_lm.lab.machine.accelerators import make_accelerator
 from gradcheck_lm.lab.machine.compiled import check_compile, compiled_convolutions
 from gradcheck_lm.lab.machine.deterministic import deterministic
 from gradcheck_lm.lab.machine.fault import bad_gradient, find_fault
+from gradcheck_lm.lab.machine.graphs import Graphs, graphed, wants_graphs
 from gradcheck_lm.lab.machine.memory import peak_memory_mb, reset_peak_memory
 from gradcheck_lm.lab.machine.optimizers import make_optimizer
 from gradcheck_lm.lab.machine.processes import agree, gathered
@@ -85,6 +86,10 @@ class Trainer:
             )
         if config.compile:
             check_compile(model)
+        self.wants_graphs = wants_graphs(
+            config.graphs, self.accelerator.device, data, processes=self.accelerator.num_processes
+        )
+        self.graphs: Graphs | None = None
         optimizer = make_optimizer(model, config, self.accelerator.device)
         self.model, self.optimizer = self.accelerator.prepare(model, optimizer)
         self.bare = self.accelerator.unwrap_model(self.model)
@@ -135,11 +140,21 @@ class Trainer:
         with (
             Prefetch(make, range(start, last), ahead=config.prefetch, workers=workers) as batches,
             compiled_convolutions(self.bare, config.compile),
+            self.graphed(),
         ):
             self._steps(start, last, batches, result, signals)
         if self.folder and result.records:
             self.folder.save(result.records[-1]["step"])
         return result
+
+    @contextlib.contextmanager
+    def graphed(self) -> Iterator[None]:
+        """Inside, steps are replayed from CUDA graphs where the run wants that; `run` enters it by itself."""
+        try:
+            with graphed(self.bare, self.wants_graphs, insist=bool(self.config.graphs)) as self.graphs:
+                yield
+        finally:
+            self.graphs = None
 
     def _steps(
         self, start: int, last: int, batches: Prefetch[Batch], result: TrainingResult, signals: StopSignals | None
@@ -192,6 +207,8 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         before = random_state(accelerator.device)
+        if self.graphs is not None:
+            self.graphs.begin()
         try:
             with accelerator.autocast():
                 found = self.terms(self.model, batch)
@@ -204,7 +221,8 @@ class Trainer:
         total = found.total
         if config.attribute_every and step % config.attribute_every == 0:
             self._check_loss(step, batch, read_numbers(found, total), before)
-            gradients = measure_gradients(found, self.bare)
+            with self.graphs.several() if self.graphs is not None else contextlib.nullcontext():
+                gradients = measure_gradients(found, self.bare)
         self.optimizer.zero_grad(set_to_none=True)
         if total.requires_grad:
             accelerator.backward(total)
