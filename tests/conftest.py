@@ -69,7 +69,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
     if item.get_closest_marker("gpu") or not torch.cuda.is_available():
         return (yield)
     with (
-        mock.patch.object(torch.cuda, "is_available", lambda: False),
+        mock.patch.object(torch.cuda, "is_available", return_value=False),
         mock.patch.dict(os.environ, CUDA_VISIBLE_DEVICES=""),
     ):
         return (yield)
