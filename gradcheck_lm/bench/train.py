@@ -117,15 +117,19 @@ def against_the_reference(model: CRNN, data: LineData, folder: str | Path | None
         contestants[THEIRS] = theirs.step
     on_gpu = plan.device.type == "cuda"
     if on_gpu:
-        contestants[f"{OURS}, without graphs"] = Contestant(model, data, plan, graphs=False).step
+        contestants[f"{OURS}, graphs"] = Contestant(model, data, plan, graphs=True).step
     rounded = f"{OURS}, bf16"
     with contextlib.ExitStack() as compiled:
         if fast_bfloat16(plan.device):  # the last ones: see `by_option`
             contestants[rounded] = Contestant(model, data, plan, mixed_precision="bf16").step
+            if on_gpu:
+                contestants[f"{rounded}, graphs"] = Contestant(
+                    model, data, plan, mixed_precision="bf16", graphs=True
+                ).step
             if on_gpu and plan.compile:
-                fast = Contestant(model, data, plan, mixed_precision="bf16", compile=True)
+                fast = Contestant(model, data, plan, mixed_precision="bf16", compile=True, graphs=True)
                 compiled.enter_context(compiled_convolutions(fast.trainer.bare, True))
-                contestants[f"{rounded}, compile"] = fast.step
+                contestants[f"{rounded}, compile, graphs"] = fast.step
         timings = interleaved(contestants, repeats=plan.repeats, device=plan.device, clock=clock_of(plan.device))
     found: dict[str, Any] = {"seconds": timings.seconds, "rows": rates(timings, plan.batch), "left_out": {}}
     if rounded not in contestants:

@@ -52,7 +52,7 @@ class Contestant:
             accelerator=make_accelerator(TrainingConfig(mixed_precision=precision), None, plan.device),
         )  # fmt: skip
         self.trainer.model.train()
-        if self.trainer.wants_graphs:  # for good, as `run` has them for a run
+        if config.graphs:  # for good, as `run` has them for a run
             self.trainer.graphs = install(self.trainer.bare)
         self.make = BatchMaker(data, config, device=plan.device)
         self.count = 0

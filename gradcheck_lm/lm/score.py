@@ -45,7 +45,8 @@ class LanguageModel:
         self.module = module.eval().requires_grad_(False)
         self.tokens = tokens
         self.scores_computed = 0
-        self._parts = replace(parts, body=Graphs(parts.body, module))
+        self._graphs = Graphs(parts.body, module)
+        self._parts = replace(parts, body=self._graphs)
         self._tables: dict[str, SoftTokenTables] = {}
         self._pieces: list[bytes | None] | None = None
 
@@ -61,6 +62,15 @@ class LanguageModel:
     @property
     def dtype(self) -> torch.dtype:
         return next(self.module.parameters()).dtype
+
+    @property
+    def replays(self) -> bool:
+        """Whether texts are scored by CUDA graphs of the batches' sizes, on a GPU; False unless it is set."""
+        return self._graphs.wanted
+
+    @replays.setter
+    def replays(self, wanted: bool) -> None:
+        self._graphs.wanted = wanted
 
     @property
     def parameters_frozen(self) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -14,100 +13,84 @@ from torch import Tensor, nn
 from gradcheck_lm.errors import ArgumentError, RunError
 from gradcheck_lm.lab.lines.data import LineData
 
-_LOGGER = logging.getLogger(__name__)
-# graphs hold the nodes of the stream that they were captured on, and torch says that this costs a wait
+# a graph holds the nodes of the stream that it was captured on, and torch says that this costs a wait
 _STREAMS = "The AccumulateGrad node's stream does not match"
 
 
-def wants_graphs(asked: bool | None, device: torch.device, data: LineData, *, processes: int) -> bool:
-    """Whether a run takes its steps as graphs: where it was asked for, by default on a GPU.
-
-    A step is some 4,000 kernels, which a processor cannot issue as fast as a GPU runs them. A graph serves one size:
-    lines sorted into several widths go without, and so does a run of several processes.
-
-    Raises:
-        ArgumentError: asked for, and not to be had.
-    """
+def check_graphs(device: torch.device, data: LineData, *, processes: int) -> None:
+    """Raise ArgumentError where a run cannot take its steps as graphs."""
     possible = {
-        f"runs on a GPU, and this one is on {device.type}": device.type == "cuda",
+        f"runs on a GPU, and this run is on {device.type}": device.type == "cuda",
         f"serves lines of one width, and these are sorted into {data.buckets} (--buckets)": data.buckets == 0,
         f"serves one process, and there are {processes}": processes == 1,
     }
-    reasons = [reason for reason, holds in possible.items() if not holds]
-    if asked and reasons:
+    if reasons := [reason for reason, holds in possible.items() if not holds]:
         raise ArgumentError(f"graphs: a captured step {reasons[0]}; leave --graphs out")
-    return not reasons if asked is None else asked
 
 
 class Graphs:
     """Takes the first differentiated pass of each step from a graph, and leaves every other one as it is.
 
-    All steps of a run go one way, so that how often they are measured, and where a run was interrupted, changes no bit.
+    A pass is captured when it comes for the first time. Nothing may use the GPU from another thread meanwhile, and a
+    capture that fails leaves torch's random numbers unusable: it ends the run.
 
     Args:
-        model: a recogniser whose forward(images, with_shortcut=...) is captured with its first batch.
-        insist: what cannot be captured is an error; otherwise it is logged, and every pass is the plain one.
+        model: a recogniser, called as model(images, with_shortcut=...).
     """
 
-    def __init__(self, model: nn.Module, *, insist: bool) -> None:
-        self.model, self.insist = model, insist
+    def __init__(self, model: nn.Module) -> None:
+        self.model = model
         self._plain: Callable[..., Any] = model.forward
-        self._captured: tuple[Any, Callable[[Tensor], Any] | None] | None = None  # the sizes, and what runs them
-        self._taken = True  # in this step
+        self._captured: tuple[Any, Callable[[Tensor], Any]] | None = None  # the sizes, and what runs them
+        self._open = False
 
-    def begin(self) -> None:
-        """A step begins."""
-        self._taken = False
+    @property
+    def ready(self) -> bool:
+        """Whether the pass is captured."""
+        return self._captured is not None
 
-    @contextlib.contextmanager
-    def several(self) -> Iterator[None]:
-        """Inside, gradients of several backward passes can be kept: a graph writes each into the same memory."""
-        kept = [weight.register_hook(torch.clone) for weight in self.model.parameters() if weight.requires_grad]
-        try:
-            yield
-        finally:
-            for hook in kept:
-                hook.remove()
+    def begin(self, *, measured: bool) -> None:
+        """A step begins.
+
+        Args:
+            measured: several gradients are asked of it. It goes the plain way: what a graph keeps for its backward pass
+                is overwritten by the first one.
+        """
+        self._open = not measured
 
     def __call__(self, images: Tensor, *, with_shortcut: bool = False) -> Any:
-        if self._taken or not torch.is_grad_enabled() or images.device.type != "cuda" or _is_watched():
+        if not self._open or not torch.is_grad_enabled() or _is_watched():
             return self._plain(images, with_shortcut=with_shortcut)
-        self._taken = True
+        self._open = False
         size = (tuple(images.shape), images.dtype, with_shortcut, self.model.training)
         if self._captured is None:
-            self._captured = (size, self._capture(images, with_shortcut))
+            self._captured = size, self._capture(images, with_shortcut)
         known, replay = self._captured
-        if known != size or replay is None:
+        if known != size:
             return self._plain(images, with_shortcut=with_shortcut)
         found = replay(images)
         return tuple(map(_own, found)) if with_shortcut else _own(found)
 
-    def _capture(self, images: Tensor, with_shortcut: bool) -> Callable[[Tensor], Any] | None:
+    def _capture(self, images: Tensor, with_shortcut: bool) -> Callable[[Tensor], Any]:
         """Run the pass a few times and write it down; weights, statistics and random numbers are as before."""
         model, random = self.model, torch.cuda.get_rng_state(images.device)
         kept = {name: buffer.clone() for name, buffer in model.named_buffers()}
         # not accelerate's own forward, which keeps rounded weights from one pass to the next
         plain = getattr(model, "_original_forward", self._plain)
-        pass_ = _Pass(model, plain, with_shortcut).train(model.training)
+        one_pass = _Pass(model, plain, with_shortcut).train(model.training)
         half = torch.is_autocast_enabled("cuda")
         try:
             with torch.autocast("cuda", torch.get_autocast_dtype("cuda"), enabled=half, cache_enabled=False):
                 found: Any = torch.cuda.make_graphed_callables(  # type: ignore[no-untyped-call]
-                    pass_, (torch.zeros_like(images),), allow_unused_input=True
+                    one_pass, (torch.zeros_like(images),), allow_unused_input=True
                 )
         except RuntimeError as error:
             first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            if self.insist:
-                raise RunError(
-                    f"the step cannot be captured as a CUDA graph ({first}): train without --graphs"
-                ) from error
-            _LOGGER.warning("the steps are taken without CUDA graphs, which cannot be captured: %s", first)
-            found = None
-        finally:
-            with torch.no_grad():
-                for name, buffer in model.named_buffers():
-                    buffer.copy_(kept[name])
-            torch.cuda.set_rng_state(random, images.device)
+            raise RunError(f"the step cannot be captured as a CUDA graph ({first}): train without --graphs") from error
+        with torch.no_grad():
+            for name, buffer in model.named_buffers():
+                buffer.copy_(kept[name])
+        torch.cuda.set_rng_state(random, images.device)
         return found  # type: ignore[no-any-return]
 
 
@@ -132,9 +115,9 @@ class _Pass(nn.Module):
         return self._forward(images, with_shortcut=self._with_shortcut)
 
 
-def install(model: nn.Module, *, insist: bool = False) -> Graphs:
-    """Have a recogniser's differentiated passes replayed from now on."""
-    found = Graphs(model, insist=insist)
+def install(model: nn.Module) -> Graphs:
+    """Have a recogniser's differentiated passes replayed from now on; no module is wrapped, names in its state stay."""
+    found = Graphs(model)
     model.forward = found  # type: ignore[assignment]
     return found
 
@@ -148,13 +131,13 @@ def of_two_streams() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def graphed(model: nn.Module, wanted: bool, *, insist: bool = False) -> Iterator[Graphs | None]:
+def graphed(model: nn.Module, wanted: bool) -> Iterator[Graphs | None]:
     """Inside, a recogniser's differentiated passes are replayed from graphs; afterwards it is as it was.
 
-    No module is wrapped, so that the names in its state stay. Gradient: exact, of the plain pass.
+    Gradient: exact, of the plain pass.
 
     Raises:
-        RunError: inside, where `insist` is True and the step cannot be captured.
+        RunError: inside, where the step cannot be captured.
     """
     if not wanted:
         yield None
@@ -162,7 +145,7 @@ def graphed(model: nn.Module, wanted: bool, *, insist: bool = False) -> Iterator
     own = vars(model).get("forward")  # accelerate's, which rounds
     try:
         with of_two_streams():
-            yield install(model, insist=insist)
+            yield install(model)
     finally:
         if own is None:
             del model.forward

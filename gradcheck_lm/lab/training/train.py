@@ -33,7 +33,7 @@ from gradcheck_lm.lab.settings import TrainSettings
 from gradcheck_lm.lab.training.partly_labelled import PartlyLabelled
 from gradcheck_lm.lab.training.terms import labelled
 from gradcheck_lm.lab.training.trainer import Trainer, TrainingResult, make_accelerator
-from gradcheck_lm.lm import load_language_model
+from gradcheck_lm.lm import LanguageModel, load_language_model
 from gradcheck_lm.penalties import make_penalty
 
 
@@ -94,7 +94,10 @@ def _train(
     penalty = None
     if settings.penalty is not None:
         progress(f"loading the language model {settings.lm}")
-        language_model = shared_language_model(load_language_model(settings.lm, device=accelerator.device))
+        loaded = load_language_model(settings.lm, device=accelerator.device)
+        if isinstance(loaded, LanguageModel):
+            loaded.replays = config.graphs
+        language_model = shared_language_model(loaded)
         penalty = make_penalty(settings.penalty, language_model, charset, seed=config.seed)
     progress("preparing lines")
     data, validation = load_data(settings, model.config, charset, seed=config.seed, progress=progress)

@@ -7,7 +7,7 @@ import dataclasses
 import json
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ from gradcheck_lm.lab.machine.accelerators import make_accelerator
 from gradcheck_lm.lab.machine.compiled import check_compile, compiled_convolutions
 from gradcheck_lm.lab.machine.deterministic import deterministic
 from gradcheck_lm.lab.machine.fault import bad_gradient, find_fault
-from gradcheck_lm.lab.machine.graphs import Graphs, graphed, wants_graphs
+from gradcheck_lm.lab.machine.graphs import Graphs, check_graphs, graphed
 from gradcheck_lm.lab.machine.memory import peak_memory_mb, reset_peak_memory
 from gradcheck_lm.lab.machine.optimizers import make_optimizer
 from gradcheck_lm.lab.machine.processes import agree, gathered
@@ -86,9 +86,8 @@ class Trainer:
             )
         if config.compile:
             check_compile(model)
-        self.wants_graphs = wants_graphs(
-            config.graphs, self.accelerator.device, data, processes=self.accelerator.num_processes
-        )
+        if config.graphs:
+            check_graphs(self.accelerator.device, data, processes=self.accelerator.num_processes)
         self.graphs: Graphs | None = None
         optimizer = make_optimizer(model, config, self.accelerator.device)
         self.model, self.optimizer = self.accelerator.prepare(model, optimizer)
@@ -99,13 +98,9 @@ class Trainer:
         self.folder = None
         if folder is not None:
             self.folder = RunFolder(
-                folder,
-                model=self.bare,
-                optimizer=self.optimizer.optimizer,
-                generators=generators or {},
-                scaler=self.accelerator.scaler,
-                identity=self._identity(),
-            )
+                folder, model=self.bare, optimizer=self.optimizer.optimizer, generators=generators or {},
+                scaler=self.accelerator.scaler, identity=self._identity(),
+            )  # fmt: skip
 
     def run(self, *, until: int | None = None, resume: bool = True) -> TrainingResult:
         """Train up to `until` steps (default: all), going on from the folder's state where there is one.
@@ -131,30 +126,19 @@ class Trainer:
         last = min(config.steps, until or config.steps)
         accelerator = self.accelerator
         make = BatchMaker(
-            self.data,
-            config,
-            device=accelerator.device,
-            process=(accelerator.process_index, accelerator.num_processes),
+            self.data, config, device=accelerator.device, process=(accelerator.process_index, accelerator.num_processes)
         )
         workers = workers_for(self.data, config.workers, accelerator.device)
         with (
-            Prefetch(make, range(start, last), ahead=config.prefetch, workers=workers) as batches,
+            # nothing may use a GPU from another thread while a step is captured
+            Prefetch(make, range(start, last), ahead=config.prefetch, workers=workers, later=config.graphs) as batches,
             compiled_convolutions(self.bare, config.compile),
-            self.graphed(),
+            graphed(self.bare, config.graphs) as self.graphs,
         ):
             self._steps(start, last, batches, result, signals)
         if self.folder and result.records:
             self.folder.save(result.records[-1]["step"])
         return result
-
-    @contextlib.contextmanager
-    def graphed(self) -> Iterator[None]:
-        """Inside, steps are replayed from CUDA graphs where the run wants that; `run` enters it by itself."""
-        try:
-            with graphed(self.bare, self.wants_graphs, insist=bool(self.config.graphs)) as self.graphs:
-                yield
-        finally:
-            self.graphs = None
 
     def _steps(
         self, start: int, last: int, batches: Prefetch[Batch], result: TrainingResult, signals: StopSignals | None
@@ -167,6 +151,8 @@ class Trainer:
             began = time.perf_counter()
             batch = self._batch(step, batches)
             record = self.step(step, batch)
+            if self.graphs is not None and self.graphs.ready:
+                batches.start()
             record["seconds"] = round(time.perf_counter() - began, 4)
             record["data_wait"] = round(batches.waited, 4)
             record["peak_memory_mb"] = round(peak_memory_mb(self.accelerator.device), 1)
@@ -207,8 +193,9 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         before = random_state(accelerator.device)
+        measured = config.attribute_every > 0 and step % config.attribute_every == 0
         if self.graphs is not None:
-            self.graphs.begin()
+            self.graphs.begin(measured=measured)
         try:
             with accelerator.autocast():
                 found = self.terms(self.model, batch)
@@ -219,10 +206,9 @@ class Trainer:
             raise self._not_a_number(step, batch, "the loss cannot be computed", "", problem) from error
         gradients: dict[str, dict[str, Any]] = {}
         total = found.total
-        if config.attribute_every and step % config.attribute_every == 0:
+        if measured:
             self._check_loss(step, batch, read_numbers(found, total), before)
-            with self.graphs.several() if self.graphs is not None else contextlib.nullcontext():
-                gradients = measure_gradients(found, self.bare)
+            gradients = measure_gradients(found, self.bare)
         self.optimizer.zero_grad(set_to_none=True)
         if total.requires_grad:
             accelerator.backward(total)

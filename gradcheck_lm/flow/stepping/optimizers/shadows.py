@@ -166,4 +166,4 @@ class Shadows:
 
 
 def _distance(one: torch.Tensor, two: torch.Tensor) -> float:
-    return float((one.double() - two.cpu().double()).norm()) if one.shape == two.shape else float("inf")
+    return float((one.cpu().double() - two.cpu().double()).norm()) if one.shape == two.shape else float("inf")
