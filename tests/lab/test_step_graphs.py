@@ -16,6 +16,18 @@ from gradcheck_lm.htr.crnn import CRNN
 from gradcheck_lm.lab.machine.graphs import check_graphs, graphed
 
 
+class _FromMemory(torch.autograd.Function):
+    """A replay's result: the memory of the graph itself, with the gradient of what is written there."""
+
+    @staticmethod
+    def forward(ctx: Any, part: Tensor, memory: Tensor) -> Tensor:
+        return memory.detach()
+
+    @staticmethod
+    def backward(ctx: Any, *outputs: Tensor) -> tuple[Tensor, None]:
+        return outputs[0], None
+
+
 class Capturing:
     """torch's capture, acted on a processor: passes to warm up, then one memory for what every replay gives."""
 
@@ -35,7 +47,7 @@ class Capturing:
             found = plain(images)
             for memory, part in zip(static, found, strict=True):
                 memory.copy_(part.detach())
-            return tuple(memory + (part - part.detach()) for memory, part in zip(static, found, strict=True))
+            return tuple(map(_FromMemory.apply, found, static))
 
         return replay
 
