@@ -272,8 +272,7 @@ class Trainer:
         return f"first bad: {found.where}, for {len(lines)} of {len(batch.indices)} lines ({_few(lines)})"
 
     def _not_a_number(self, step: int, batch: Batch, what: str, terms: str = "", where: str = "") -> RunError:
-        names = _few([self.data.names[i] for i in batch.indices])
-        inside = f"terms: {terms}; lines {names}" if terms else f"lines {names}"
+        inside = f"terms: {terms}; " * bool(terms) + f"lines {_few([self.data.names[i] for i in batch.indices])}"
         kept = f" {self.folder.kept}." if self.folder else ""
         return RunError(
             f"step {step + 1}: {what} ({inside}){'; ' if where else ''}{where}.{kept} Lower the learning rate "
