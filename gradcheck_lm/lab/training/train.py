@@ -34,7 +34,7 @@ from gradcheck_lm.lab.training.partly_labelled import PartlyLabelled
 from gradcheck_lm.lab.training.terms import labelled
 from gradcheck_lm.lab.training.trainer import Trainer, TrainingResult, make_accelerator
 from gradcheck_lm.lm import LanguageModel, load_language_model
-from gradcheck_lm.penalties import make_penalty
+from gradcheck_lm.penalties import PENALTIES, make_penalty
 
 
 @dataclass
@@ -98,7 +98,9 @@ def _train(
         if isinstance(loaded, LanguageModel):
             loaded.replays = config.graphs
         language_model = shared_language_model(loaded)
-        penalty = make_penalty(settings.penalty, language_model, charset, seed=config.seed)
+        penalty = make_penalty(
+            settings.penalty, language_model, charset, objective=_objective(settings.penalty), seed=config.seed
+        )
     progress("preparing lines")
     data, validation = load_data(settings, model.config, charset, seed=config.seed, progress=progress)
     check_lengths(data, model.config, progress)
@@ -184,6 +186,12 @@ def check_lengths(data: LineData, config: CRNNConfig, progress: Callable[[str], 
     if len(long) == len(data):
         raise ArgumentError(f"{told}: give a larger --width")
     progress(f"{told}: they teach nothing; a larger --width would mend that")
+
+
+def _objective(penalty: str) -> str:
+    """The story's hinge; of a penalty that is made for other objectives, the first of those."""
+    known = PENALTIES[penalty].objectives
+    return "hinge" if "hinge" in known else known[0]
 
 
 def widen(model: CRNN, width: int) -> CRNN:
