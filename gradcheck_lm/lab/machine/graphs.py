@@ -11,17 +11,16 @@ import torch
 from torch import Tensor, nn
 
 from gradcheck_lm.errors import ArgumentError, RunError
-from gradcheck_lm.lab.lines.data import LineData
 
 # a graph holds the nodes of the stream that it was captured on, and torch says that this costs a wait
 _STREAMS = "The AccumulateGrad node's stream does not match"
 
 
-def check_graphs(device: torch.device, data: LineData, *, processes: int) -> None:
-    """Raise ArgumentError where a run cannot take its steps as graphs."""
+def check_graphs(device: torch.device, *, buckets: int, processes: int) -> None:
+    """Raise ArgumentError where a run cannot take its steps as graphs; `buckets`: widths that its lines have."""
     possible = {
         f"runs on a GPU, and this run is on {device.type}": device.type == "cuda",
-        f"serves lines of one width, and these are sorted into {data.buckets} (--buckets)": data.buckets == 0,
+        f"serves lines of one width, and these are sorted into {buckets} (--buckets)": buckets == 0,
         f"serves one process, and there are {processes}": processes == 1,
     }
     if reasons := [reason for reason, holds in possible.items() if not holds]:

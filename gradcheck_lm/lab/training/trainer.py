@@ -87,7 +87,7 @@ class Trainer:
         if config.compile:
             check_compile(model)
         if config.graphs:
-            check_graphs(self.accelerator.device, data, processes=self.accelerator.num_processes)
+            check_graphs(self.accelerator.device, buckets=data.buckets, processes=self.accelerator.num_processes)
         self.graphs: Graphs | None = None
         optimizer = make_optimizer(model, config, self.accelerator.device)
         self.model, self.optimizer = self.accelerator.prepare(model, optimizer)
