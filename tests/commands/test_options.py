@@ -281,7 +281,7 @@ def test_a_long_job_tells_each_tenth_and_a_short_one_nothing() -> None:
 
 def test_the_page_of_options_is_up_to_date() -> None:
     pytest.importorskip("gradcheck_lm.bench", reason="pages are generated in a checkout")
-    from gradcheck_lm.bench.options_page import options_page
+    from gradcheck_lm.bench.pages.options_page import options_page
 
     page = Path(__file__).parents[2] / "docs" / "options.md"
     assert page.read_text(encoding="utf-8") == options_page(), "run `make docs`"

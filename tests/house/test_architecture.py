@@ -6,8 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from gradcheck_lm.bench import architecture
-from gradcheck_lm.bench.architecture import House, architecture_page, dot, houses, imports_of, stamp, write_architecture
+from gradcheck_lm.bench.pages import architecture
+from gradcheck_lm.bench.pages.architecture import (
+    House,
+    architecture_page,
+    dot,
+    houses,
+    imports_of,
+    stamp,
+    write_architecture,
+)
 from gradcheck_lm.errors import GradcheckLMError
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"

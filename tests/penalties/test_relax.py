@@ -6,7 +6,7 @@ import pytest
 import torch
 from penalties_fakes import ABC, TableLM, TinyLM, generator, random_logits
 
-from gradcheck_lm.bench.enumeration import make_problem
+from gradcheck_lm.bench.penalties.enumeration import make_problem
 from gradcheck_lm.errors import ArgumentError, LanguageModelError
 from gradcheck_lm.htr.ctc import character_posteriors, greedy_paths
 from gradcheck_lm.penalties import make_penalty

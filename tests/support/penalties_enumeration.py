@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from gradcheck_lm.bench.enumeration import Problem, make_problem, z_scores
+from gradcheck_lm.bench.penalties.enumeration import Problem, make_problem, z_scores
 from gradcheck_lm.htr.ctc import character_posteriors
 from gradcheck_lm.penalties import PENALTIES, make_penalty
 from gradcheck_lm.penalties.policy_gradient import PolicyGradient
