@@ -34,6 +34,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "folder", "checking", "screen", "publishing", "mutating",
     ),
     "lab": ("config", "settings", "machine", "lines", "folder", "measuring", "training", "adapting", "comparing"),
+    "commands": ("common", "checks", "options", "data", "course", "debugger", "lab"),
     "bench": (
         "flops", "peak", "timing", "reference", "train_page", "train_plan", "train_waiting", "train",
         "penalties", "scale", "trace", "peers", "mutants", "study", "pages", "gpu",
@@ -59,7 +60,6 @@ WIDE = {
     "htr": "",
     "lm": "",
     "penalties": "",
-    "commands": "",
 }
 
 

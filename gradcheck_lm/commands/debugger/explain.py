@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Annotated
 
 from gradcheck_lm.commands.common import fail, note, say, show_json
-from gradcheck_lm.commands.lessons import Language
+from gradcheck_lm.commands.course.lessons import Language
 from gradcheck_lm.commands.options import argument
 from gradcheck_lm.options import Option
 

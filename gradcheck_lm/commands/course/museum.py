@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gradcheck_lm.commands.common import show_json
-from gradcheck_lm.commands.lessons import Language, course_and_progress, voice_of
+from gradcheck_lm.commands.course.lessons import Language, course_and_progress, voice_of
 from gradcheck_lm.commands.options import argument
 from gradcheck_lm.options import Option
 

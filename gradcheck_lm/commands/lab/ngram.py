@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from gradcheck_lm.commands.common import note, say, show_json
-from gradcheck_lm.commands.train import Text
+from gradcheck_lm.commands.lab.train import Text
 from gradcheck_lm.errors import ArgumentError, DataError
 from gradcheck_lm.foreign import read_text
 from gradcheck_lm.options import Option

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from gradcheck_lm.commands.common import note
-from gradcheck_lm.commands.lessons import Language
+from gradcheck_lm.commands.course.lessons import Language
 from gradcheck_lm.commands.options import argument
 from gradcheck_lm.errors import ArgumentError
 from gradcheck_lm.options import Option

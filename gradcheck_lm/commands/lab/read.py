@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from gradcheck_lm.commands.common import note, say, show_json
 from gradcheck_lm.commands.data import Choice, Data, Device, DropUnknown, Json, Limit, ReadAlong, Recogniser
+from gradcheck_lm.commands.lab.readings import compare_logits, load, read_data, read_lines, read_logits
 from gradcheck_lm.commands.options import argument
-from gradcheck_lm.commands.readings import compare_logits, load, read_data, read_lines, read_logits
 from gradcheck_lm.draw.lettering import cell
 from gradcheck_lm.lab.config import LANGUAGE_MODELS
 from gradcheck_lm.lab.settings import LINES, LM_HELP
