@@ -23,7 +23,7 @@ from gradcheck_lm.htr.crops import fit, thickness
 from gradcheck_lm.htr.lines import read_labels_tsv
 from gradcheck_lm.htr.page_xml import read_page
 from gradcheck_lm.htr.xml import read_xml
-from gradcheck_lm.lm.ngram_counts import Symbols, check_order
+from gradcheck_lm.lm.ngrams.ngram_counts import Symbols, check_order
 
 
 def cost(work: Callable[[], object]) -> tuple[float, float]:

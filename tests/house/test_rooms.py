@@ -33,6 +33,9 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "language", "say", "glossary", "choices", "beats", "expect",
         "folder", "checking", "screen", "publishing", "mutating",
     ),
+    "lm": (
+        "dtype", "batches", "tokens", "soft_tokens", "frames", "score", "checks", "cache", "windows", "ngrams",
+    ),
     "lab": ("config", "settings", "machine", "lines", "folder", "measuring", "training", "adapting", "comparing"),
     "commands": ("common", "checks", "options", "data", "course", "debugger", "lab"),
     "bench": (
@@ -58,7 +61,6 @@ MOST_FILES = 13
 WIDE = {
     "flow/findings/kinds": "a kind is a file of its own, found by the code with which its name begins",
     "htr": "",
-    "lm": "",
     "penalties": "",
 }
 

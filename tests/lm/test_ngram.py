@@ -12,8 +12,8 @@ from ngram_texts import ALPHABET, PROSE, TEXTS, model_of, walk
 
 from gradcheck_lm.errors import ArgumentError, DataError, LanguageModelError
 from gradcheck_lm.htr.charset import Charset
-from gradcheck_lm.lm import ngram_counts
-from gradcheck_lm.lm.ngram import NgramConfig, nats_by_order, train_ngram
+from gradcheck_lm.lm.ngrams import ngram_counts
+from gradcheck_lm.lm.ngrams.ngram import NgramConfig, nats_by_order, train_ngram
 
 BEGIN, END, UNKNOWN = "<b>", "<e>", "<u>"
 
@@ -179,7 +179,7 @@ def test_text_in_blocks_counts_the_same(monkeypatch):
 
 
 def test_scores_do_not_depend_on_the_company(monkeypatch):
-    from gradcheck_lm.lm import ngram
+    from gradcheck_lm.lm.ngrams import ngram
 
     model = model_of(order=4)
     together = model.nll([*TEXTS, *TEXTS])

@@ -208,7 +208,7 @@ def test_options_that_do_not_go_together(name, options, message):
 
 
 def test_an_ngram_fuses_and_its_automaton_is_made_once():
-    from gradcheck_lm.lm.ngram import train_ngram
+    from gradcheck_lm.lm.ngrams.ngram import train_ngram
 
     lm = train_ngram(["abc abc", "cab", "ab abc cab"] * 4)
     logits = random_logits(8, 3, 4, seed=1).requires_grad_()

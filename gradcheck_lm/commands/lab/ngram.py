@@ -13,7 +13,7 @@ from gradcheck_lm.options import Option
 
 if TYPE_CHECKING:
     from gradcheck_lm.htr.charset import Charset
-    from gradcheck_lm.lm.ngram import NgramConfig, NgramModel
+    from gradcheck_lm.lm.ngrams.ngram import NgramConfig, NgramModel
 
 
 def train_ngram(
@@ -45,9 +45,9 @@ def train_ngram(
     """Train a character n-gram from any text, for fused decoding and the exact penalty. Seconds for a novel."""
     from gradcheck_lm.htr.charset import Charset
     from gradcheck_lm.htr.text import read_paragraphs
-    from gradcheck_lm.lm.ngram import NgramConfig, nats_by_order
-    from gradcheck_lm.lm.ngram import train_ngram as train
-    from gradcheck_lm.lm.ngram_file import save_ngram
+    from gradcheck_lm.lm.ngrams.ngram import NgramConfig, nats_by_order
+    from gradcheck_lm.lm.ngrams.ngram import train_ngram as train
+    from gradcheck_lm.lm.ngrams.ngram_file import save_ngram
 
     names = text or ("stdlib", "bible")
     read = _lines if whole_lines else read_paragraphs
@@ -99,8 +99,8 @@ def _interpolated(
     """The mixture of a model of each source and one of the lines; the weights, and what a line left out costs."""
     from gradcheck_lm.htr.charset import Charset
     from gradcheck_lm.htr.text import clean_text
-    from gradcheck_lm.lm.interpolate import train_interpolated
-    from gradcheck_lm.lm.ngram import train_ngram as train
+    from gradcheck_lm.lm.ngrams.interpolate import train_interpolated
+    from gradcheck_lm.lm.ngrams.ngram import train_ngram as train
 
     clean = [line for line in (clean_text(line, Charset(config.characters)) for line in lines) if line]
     parts = [train(texts, config, name=source) for source, texts in training.items()]

@@ -25,8 +25,8 @@ from gradcheck_lm.lab.measuring.decoding import Decoding
 from gradcheck_lm.lab.measuring.reading import labelled_lines
 from gradcheck_lm.lab.training.train import TrainSettings, train, widen
 from gradcheck_lm.lm import NgramModel
-from gradcheck_lm.lm.ngram import train_ngram
-from gradcheck_lm.lm.ngram_file import load_ngram, save_ngram
+from gradcheck_lm.lm.ngrams.ngram import train_ngram
+from gradcheck_lm.lm.ngrams.ngram_file import load_ngram, save_ngram
 
 WIDTH = 640  # pixels; the longest lines of this hand need more than the 512 of the recogniser that ships
 FUSION_WEIGHT, LENGTH_BONUS = 0.3, 0.6  # the penalties' defaults; best of five on other lines of this hand

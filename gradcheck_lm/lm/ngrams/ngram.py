@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from gradcheck_lm.errors import ArgumentError
-from gradcheck_lm.lm.automaton import Automaton, build_automaton
 from gradcheck_lm.lm.batches import check_texts
-from gradcheck_lm.lm.ngram_counts import Symbols, Tables, check_order, count_ngrams, witten_bell
+from gradcheck_lm.lm.ngrams.automaton import Automaton, build_automaton
+from gradcheck_lm.lm.ngrams.ngram_counts import Symbols, Tables, check_order, count_ngrams, witten_bell
 
 STANDARD_CHARACTERS = " !\"#&'()*+,-./0123456789:;?ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _MEMORY = 2**30

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from gradcheck_lm.errors import LanguageModelError
-from gradcheck_lm.lm.ngram_counts import Symbols, Tables
+from gradcheck_lm.lm.ngrams.ngram_counts import Symbols, Tables
 
 
 @dataclass(frozen=True)

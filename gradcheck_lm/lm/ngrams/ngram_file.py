@@ -18,8 +18,8 @@ from gradcheck_lm.extras import install_line
 from gradcheck_lm.files import write_bytes_atomic
 from gradcheck_lm.foreign import parse_json
 from gradcheck_lm.lm import cache
-from gradcheck_lm.lm.ngram import NgramConfig, NgramModel, train_ngram
-from gradcheck_lm.lm.ngram_counts import Symbols, Tables, check_order
+from gradcheck_lm.lm.ngrams.ngram import NgramConfig, NgramModel, train_ngram
+from gradcheck_lm.lm.ngrams.ngram_counts import Symbols, Tables, check_order
 from gradcheck_lm.texts.sides import is_test
 from gradcheck_lm.texts.sources import SHIPPED, read_paragraphs
 

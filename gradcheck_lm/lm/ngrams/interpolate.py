@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from gradcheck_lm.errors import ArgumentError
-from gradcheck_lm.lm.ngram import NgramConfig, NgramModel, train_ngram
-from gradcheck_lm.lm.ngram_counts import Tables
+from gradcheck_lm.lm.ngrams.ngram import NgramConfig, NgramModel, train_ngram
+from gradcheck_lm.lm.ngrams.ngram_counts import Tables
 
 FOLDS = 5
 _ROUNDS = 200  # of expectation maximisation, which has settled long before

@@ -18,8 +18,8 @@ import torch
 from gradcheck_lm import bounds
 from gradcheck_lm.errors import GradcheckLMError, LanguageModelError
 from gradcheck_lm.foreign import check_regular
-from gradcheck_lm.lm.ngram import NgramConfig, NgramModel
-from gradcheck_lm.lm.ngram_counts import Symbols, Tables, check_order
+from gradcheck_lm.lm.ngrams.ngram import NgramConfig, NgramModel
+from gradcheck_lm.lm.ngrams.ngram_counts import Symbols, Tables, check_order
 
 BEGIN, END, UNKNOWNS = b"<s>", b"</s>", (b"<unk>", b"<UNK>")
 # what stands for the space, since a space parts the tokens: the first of these that a file holds
