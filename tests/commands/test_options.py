@@ -154,8 +154,9 @@ def test_names_are_those_of_the_packages_themselves() -> None:
     from gradcheck_lm.htr.crnn import CONFIGS
     from gradcheck_lm.htr.synthetic import HELD_OUT_HANDS
     from gradcheck_lm.lab.comparing.jobs import CLUSTERS
-    from gradcheck_lm.penalties import PENALTIES, proposals
+    from gradcheck_lm.penalties import PENALTIES
     from gradcheck_lm.penalties import objective as objectives
+    from gradcheck_lm.penalties.listed import proposals
 
     assert tuple(PENALTIES) == PENALTY_NAMES
     assert set(objectives.OBJECTIVES) == set(OBJECTIVES)

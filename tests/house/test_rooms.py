@@ -36,6 +36,9 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "lm": (
         "dtype", "batches", "tokens", "soft_tokens", "frames", "score", "checks", "cache", "windows", "ngrams",
     ),
+    "penalties": (
+        "scoring", "objective", "base", "log_probs", "soft_embedding", "gumbel_softmax", "listed", "sampled", "exact",
+    ),
     "lab": ("config", "settings", "machine", "lines", "folder", "measuring", "training", "adapting", "comparing"),
     "commands": ("common", "checks", "options", "data", "course", "debugger", "lab"),
     "bench": (
@@ -50,8 +53,8 @@ SHOWS_ITSELF = {("flow/findings/model.py", "bridging")}
 HEIRS = {
     ("flow/scripts/watched/recorder.py", "ScriptRecorder"),
     # a penalty that is another one with one thing changed, and what it returns
-    ("penalties/local_expectation.py", "LocalOutput"),
-    ("penalties/policy_gradient_path.py", "PolicyGradientPath"),
+    ("penalties/sampled/local_expectation.py", "LocalOutput"),
+    ("penalties/sampled/policy_gradient_path.py", "PolicyGradientPath"),
     ("penalties/straight_through.py", "StraightThrough"),
     ("lab/training/partly_labelled.py", "PartlyLabelled"),  # lines like any other to the loop
 }
@@ -61,7 +64,6 @@ MOST_FILES = 13
 WIDE = {
     "flow/findings/kinds": "a kind is a file of its own, found by the code with which its name begins",
     "htr": "",
-    "penalties": "",
 }
 
 

@@ -10,7 +10,7 @@ from penalties_fakes import ABC, TableLM, all_paths, generator, logits_for, rand
 from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.lm.ngrams.ngram import NgramModel
 from gradcheck_lm.penalties import make_penalty
-from gradcheck_lm.penalties.ngram_walk import expected_cost, expected_length, make_walk
+from gradcheck_lm.penalties.exact.ngram_walk import expected_cost, expected_length, make_walk
 
 
 def cost_of(text, automaton, characters="abc"):

@@ -13,8 +13,9 @@ from penalties_fusion import FUSED, Ngram, TinyAutomaton
 
 from gradcheck_lm.errors import ArgumentError
 from gradcheck_lm.htr.ctc_beam import prefix_beam
-from gradcheck_lm.penalties import make_penalty, policy_gradient
-from gradcheck_lm.penalties.policy_gradient import PolicyGradient
+from gradcheck_lm.penalties import make_penalty
+from gradcheck_lm.penalties.sampled import policy_gradient
+from gradcheck_lm.penalties.sampled.policy_gradient import PolicyGradient
 
 
 def expectation_of_mixture(cls, logits, charset, monkeypatch, samples=2, **options):

@@ -12,8 +12,8 @@ from gradcheck_lm.errors import ArgumentError, CharsetError, ShapeError
 from gradcheck_lm.htr.ctc import sample_paths
 from gradcheck_lm.htr.shapes import Characters
 from gradcheck_lm.penalties.base import Batch, Penalty, PenaltyOutput, with_value
+from gradcheck_lm.penalties.listed.proposals import BeamProposals, check_proposals
 from gradcheck_lm.penalties.log_probs import log_prob_of_strings
-from gradcheck_lm.penalties.proposals import BeamProposals, check_proposals
 from gradcheck_lm.penalties.soft_embedding import positive
 
 # logits (T, N, C) and lengths (N,) or None, to a list of readings for each of the N lines

@@ -10,7 +10,7 @@ from gradcheck_lm.errors import ArgumentError
 from gradcheck_lm.htr.shapes import Characters
 from gradcheck_lm.penalties.base import Batch
 from gradcheck_lm.penalties.log_probs import log_prob_of_paths
-from gradcheck_lm.penalties.policy_gradient import Drawn, PolicyGradient
+from gradcheck_lm.penalties.sampled.policy_gradient import Drawn, PolicyGradient
 
 
 class PolicyGradientPath(PolicyGradient):

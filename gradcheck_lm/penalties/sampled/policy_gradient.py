@@ -12,9 +12,9 @@ from gradcheck_lm.errors import ArgumentError
 from gradcheck_lm.htr.ctc import collapse_paths, sample_paths, to_strings
 from gradcheck_lm.htr.shapes import Characters
 from gradcheck_lm.penalties.base import Batch, Penalty, PenaltyOutput, with_value
-from gradcheck_lm.penalties.distinct import Distinct, draw_distinct
+from gradcheck_lm.penalties.listed.proposals import BeamProposals, check_proposals, look_up, mix_in
 from gradcheck_lm.penalties.log_probs import log_prob_of_strings
-from gradcheck_lm.penalties.proposals import BeamProposals, check_proposals, look_up, mix_in
+from gradcheck_lm.penalties.sampled.distinct import Distinct, draw_distinct
 from gradcheck_lm.penalties.soft_embedding import positive
 
 

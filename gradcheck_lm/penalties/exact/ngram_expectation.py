@@ -11,7 +11,7 @@ from gradcheck_lm.errors import ArgumentError, LanguageModelError
 from gradcheck_lm.htr.ctc import BLANK, frame_log_probs
 from gradcheck_lm.htr.shapes import Characters
 from gradcheck_lm.penalties.base import Batch, Kind, Penalty, PenaltyOutput, with_value
-from gradcheck_lm.penalties.ngram_walk import Walk, expected_cost, expected_length, make_walk
+from gradcheck_lm.penalties.exact.ngram_walk import Walk, expected_cost, expected_length, make_walk
 
 _MEMORY = 2**31
 _REFUSED = {

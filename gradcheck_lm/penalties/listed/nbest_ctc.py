@@ -10,8 +10,8 @@ from torch import Tensor
 from gradcheck_lm.errors import ArgumentError
 from gradcheck_lm.htr.shapes import Characters
 from gradcheck_lm.penalties.base import Batch, Penalty, PenaltyOutput
+from gradcheck_lm.penalties.listed.proposals import BeamProposals, check_proposals, spell
 from gradcheck_lm.penalties.log_probs import log_prob_of_strings
-from gradcheck_lm.penalties.proposals import BeamProposals, check_proposals, spell
 from gradcheck_lm.penalties.soft_embedding import positive
 
 
