@@ -138,7 +138,7 @@ def test_few_labels_and_lines_without_reach_the_same_tables(tmp_path: Path) -> N
     """The whole study of a real hand on a hand that is drawn, with a few steps each."""
     import gradcheck_lm.bench.study.running.real as real
     from gradcheck_lm.bench.study.running.real_run import RealRun
-    from gradcheck_lm.htr.synthetic import SyntheticLines
+    from gradcheck_lm.htr.synthetic.synthetic import SyntheticLines
 
     for folder, seed, number in (("lines", 1, 40), ("others", 2, 12)):
         (tmp_path / folder).mkdir()

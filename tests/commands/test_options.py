@@ -152,7 +152,7 @@ def test_runs_of_before_have_the_identity_of_now() -> None:
 
 def test_names_are_those_of_the_packages_themselves() -> None:
     from gradcheck_lm.htr.crnn import CONFIGS
-    from gradcheck_lm.htr.synthetic import HELD_OUT_HANDS
+    from gradcheck_lm.htr.synthetic.synthetic import HELD_OUT_HANDS
     from gradcheck_lm.lab.comparing.jobs import CLUSTERS
     from gradcheck_lm.penalties import PENALTIES
     from gradcheck_lm.penalties import objective as objectives
@@ -190,7 +190,7 @@ def test_names_are_those_of_the_packages_themselves() -> None:
 def test_a_name_is_checked_before_lines_are_made(
     words: tuple[str, ...], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from gradcheck_lm.htr import synthetic
+    from gradcheck_lm.htr.synthetic import synthetic
 
     def rendered(*_: object) -> None:
         raise AssertionError("a line was rendered first")

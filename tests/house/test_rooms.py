@@ -33,6 +33,10 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "language", "say", "glossary", "choices", "beats", "expect",
         "folder", "checking", "screen", "publishing", "mutating",
     ),
+    "htr": (
+        "charset", "shapes", "images", "paths", "ctc_loss", "ctc", "recurrent", "crnn", "checkpoint", "lines",
+        "decoding", "readers", "synthetic",
+    ),
     "lm": (
         "dtype", "batches", "tokens", "soft_tokens", "frames", "score", "checks", "cache", "windows", "ngrams",
     ),
@@ -63,7 +67,6 @@ MOST_FILES = 13
 # folders that have more, each with its reason
 WIDE = {
     "flow/findings/kinds": "a kind is a file of its own, found by the code with which its name begins",
-    "htr": "",
 }
 
 

@@ -140,7 +140,7 @@ def test_the_states_are_the_contexts_that_were_seen():
 def test_the_beam_search_takes_it(lines):
     # a beam that prunes nothing: each string's score is log p - weight * nll + bonus * length
     from gradcheck_lm.htr.ctc import string_log_prob
-    from gradcheck_lm.htr.ctc_beam import prefix_beam
+    from gradcheck_lm.htr.decoding.ctc_beam import prefix_beam
 
     model, charset = model_of(order=4, lines=lines), Charset("tha")
     logits = torch.randn(4, 2, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)

@@ -12,7 +12,7 @@ from penalties_fakes import ABC, TableLM, all_paths, logits_for, random_logits, 
 from penalties_fusion import FUSED, Ngram, TinyAutomaton
 
 from gradcheck_lm.errors import ArgumentError
-from gradcheck_lm.htr.ctc_beam import prefix_beam
+from gradcheck_lm.htr.decoding.ctc_beam import prefix_beam
 from gradcheck_lm.penalties import make_penalty
 from gradcheck_lm.penalties.sampled import policy_gradient
 from gradcheck_lm.penalties.sampled.policy_gradient import PolicyGradient

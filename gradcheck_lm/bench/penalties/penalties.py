@@ -19,8 +19,8 @@ from gradcheck_lm.files import write_text_atomic
 from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.htr.checkpoint import load_recogniser
 from gradcheck_lm.htr.ctc import greedy_decode, greedy_paths, spell_paths
-from gradcheck_lm.htr.synthetic import HELD_OUT_HANDS, SyntheticLines
-from gradcheck_lm.htr.text import load_sentences
+from gradcheck_lm.htr.synthetic.synthetic import HELD_OUT_HANDS, SyntheticLines
+from gradcheck_lm.htr.synthetic.text import load_sentences
 from gradcheck_lm.lab.comparing.compare import device_name, versions
 from gradcheck_lm.lab.lines.data import LineData
 from gradcheck_lm.lab.training.terms import ctc_term

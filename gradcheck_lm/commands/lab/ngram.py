@@ -44,7 +44,7 @@ def train_ngram(
 ) -> None:
     """Train a character n-gram from any text, for fused decoding and the exact penalty. Seconds for a novel."""
     from gradcheck_lm.htr.charset import Charset
-    from gradcheck_lm.htr.text import read_paragraphs
+    from gradcheck_lm.htr.synthetic.text import read_paragraphs
     from gradcheck_lm.lm.ngrams.ngram import NgramConfig, nats_by_order
     from gradcheck_lm.lm.ngrams.ngram import train_ngram as train
     from gradcheck_lm.lm.ngrams.ngram_file import save_ngram
@@ -84,7 +84,7 @@ def train_ngram(
 
 def _sides(texts: list[str], charset: Charset) -> tuple[list[str], list[str]]:
     """Training text and held-out text, clean; the side of a paragraph is that of the text as it stands in the file."""
-    from gradcheck_lm.htr.text import clean_text
+    from gradcheck_lm.htr.synthetic.text import clean_text
     from gradcheck_lm.texts.sides import is_test
 
     sides: dict[bool, list[str]] = {False: [], True: []}
@@ -98,7 +98,7 @@ def _interpolated(
 ) -> tuple[NgramModel, dict[str, Any]]:
     """The mixture of a model of each source and one of the lines; the weights, and what a line left out costs."""
     from gradcheck_lm.htr.charset import Charset
-    from gradcheck_lm.htr.text import clean_text
+    from gradcheck_lm.htr.synthetic.text import clean_text
     from gradcheck_lm.lm.ngrams.interpolate import train_interpolated
     from gradcheck_lm.lm.ngrams.ngram import train_ngram as train
 

@@ -41,7 +41,7 @@ def quality(
     """
     from gradcheck_lm.draw.terminal.terminal import console, table
     from gradcheck_lm.files import write_text_atomic
-    from gradcheck_lm.htr.logits import is_logits
+    from gradcheck_lm.htr.readers.logits import is_logits
     from gradcheck_lm.lab.measuring.quality import gradient_quality
     from gradcheck_lm.lab.measuring.quality_input import load_input
     from gradcheck_lm.lm import load_language_model

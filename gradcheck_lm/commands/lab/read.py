@@ -117,7 +117,7 @@ def transcribe(
     json_output: Json = False,
 ) -> None:
     """Read pictures of lines: prints the name of each picture, a tab, and what was read."""
-    from gradcheck_lm.htr.logits import is_logits
+    from gradcheck_lm.htr.readers.logits import is_logits
     from gradcheck_lm.htr.sources import open_lines
 
     fuse = along.fusing()
@@ -188,7 +188,7 @@ def mistakes(
     """What kinds of mistakes there are: which characters are confused, and how many wrong words are no words."""
     from gradcheck_lm.draw.terminal.terminal import console, table
     from gradcheck_lm.htr.charset import Charset
-    from gradcheck_lm.htr.text import load_sentences
+    from gradcheck_lm.htr.synthetic.text import load_sentences
     from gradcheck_lm.lab.comparing.sentences import percent
     from gradcheck_lm.lab.measuring.mistakes import find_mistakes, vocabulary
 

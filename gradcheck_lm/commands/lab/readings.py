@@ -35,7 +35,7 @@ def read_data(
 ) -> tuple[list[str], list[str]]:
     """Labels and readings of labelled lines, or of logits that come with labels."""
     from gradcheck_lm.errors import DataError
-    from gradcheck_lm.htr.logits import is_logits
+    from gradcheck_lm.htr.readers.logits import is_logits
     from gradcheck_lm.lab.measuring.reading import labelled_lines
 
     choice = choice or Choice()
@@ -59,7 +59,7 @@ def read_logits(
     """Names, labels where there are some, and readings of logits; the recogniser lends its charset."""
     from gradcheck_lm.htr import greedy_decode
     from gradcheck_lm.htr.checkpoint import load_recogniser
-    from gradcheck_lm.htr.logits import read_logits as read_file
+    from gradcheck_lm.htr.readers.logits import read_logits as read_file
 
     default = None if choice.charset else load_recogniser(recogniser)[1]
     found = read_file(data, default=default, **choice.of_logits(data)).first(limit)

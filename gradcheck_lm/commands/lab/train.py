@@ -60,7 +60,7 @@ def train_lm(
     json_output: Annotated[bool, Option("Print the training curve as JSON.", name="json", switch=True)] = False,
 ) -> None:
     """Train a small character language model from any text, for quick runs. 7000 steps take about 15 minutes."""
-    from gradcheck_lm.htr.text import read_paragraphs
+    from gradcheck_lm.htr.synthetic.text import read_paragraphs
     from gradcheck_lm.lm.char import CharConfig, save_char_model, train_char_model
 
     paragraphs = [paragraph for name in text or ("stdlib", "bible") for paragraph in read_paragraphs(name)]

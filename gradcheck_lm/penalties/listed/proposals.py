@@ -11,7 +11,7 @@ from torch import Tensor
 
 from gradcheck_lm.errors import ArgumentError
 from gradcheck_lm.htr.ctc import to_strings
-from gradcheck_lm.htr.ctc_beam import Beam, prefix_beam
+from gradcheck_lm.htr.decoding.ctc_beam import Beam, prefix_beam
 from gradcheck_lm.htr.shapes import Characters
 from gradcheck_lm.penalties.base import Batch
 

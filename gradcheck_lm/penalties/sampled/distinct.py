@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from gradcheck_lm.errors import ArgumentError
-from gradcheck_lm.htr.ctc_distinct import sample_distinct_paths
+from gradcheck_lm.htr.decoding.ctc_distinct import sample_distinct_paths
 from gradcheck_lm.penalties.base import Batch
 from gradcheck_lm.penalties.log_probs import log_prob_of_paths
 

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from gradcheck_lm.errors import ArgumentError
-from gradcheck_lm.htr.hand import HELD_OUT_HANDS
+from gradcheck_lm.htr.synthetic.hand import HELD_OUT_HANDS
 
 STEPS, BATCH = 40, 16  # of the new hand: docs/results/tuning.md
 RATIO = {"objective": "ratio"}

@@ -18,7 +18,7 @@ from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.htr.checkpoint import load_checkpoint, load_recogniser
 from gradcheck_lm.htr.crnn import CRNN
 from gradcheck_lm.htr.lines import LABELS
-from gradcheck_lm.htr.text import clean_text, read_paragraphs
+from gradcheck_lm.htr.synthetic.text import clean_text, read_paragraphs
 from gradcheck_lm.lab.config import TrainingConfig
 from gradcheck_lm.lab.lines.data import LineData
 from gradcheck_lm.lab.measuring.decoding import Decoding

@@ -13,9 +13,9 @@ from gradcheck_lm.bench.study.running.plan import Run
 from gradcheck_lm.flow import attribute
 from gradcheck_lm.htr.checkpoint import load_recogniser
 from gradcheck_lm.htr.crnn import CRNN
-from gradcheck_lm.htr.hand import TRAINING_HANDS
-from gradcheck_lm.htr.synthetic import SyntheticLines
-from gradcheck_lm.htr.text import load_sentences
+from gradcheck_lm.htr.synthetic.hand import TRAINING_HANDS
+from gradcheck_lm.htr.synthetic.synthetic import SyntheticLines
+from gradcheck_lm.htr.synthetic.text import load_sentences
 from gradcheck_lm.lab.adapting.adapt import adapt, adaptation_config
 from gradcheck_lm.lab.comparing.compare import device_name, versions
 from gradcheck_lm.lab.config import Arm, TrainingConfig

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from gradcheck_lm import bounds
 from gradcheck_lm.errors import DataError
-from gradcheck_lm.htr.crops import Polygon
-from gradcheck_lm.htr.xml import below, local, named, number, read_xml
+from gradcheck_lm.htr.readers.crops import Polygon
+from gradcheck_lm.htr.readers.xml import below, local, named, number, read_xml
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element

@@ -12,13 +12,13 @@ from typing import Any, overload
 from gradcheck_lm.errors import ArgumentError, CharsetError, MissingPackageError
 from gradcheck_lm.extras import install_line
 from gradcheck_lm.files import write_bytes_atomic
-from gradcheck_lm.htr.hand import HELD_OUT_HANDS as HELD_OUT_HANDS
-from gradcheck_lm.htr.hand import TRAINING_HANDS as TRAINING_HANDS
-from gradcheck_lm.htr.hand import Face, face_of
-from gradcheck_lm.htr.hand import Hand as Hand
-from gradcheck_lm.htr.hand import hands as hands
 from gradcheck_lm.htr.images import Pixels
 from gradcheck_lm.htr.lines import Line
+from gradcheck_lm.htr.synthetic.hand import HELD_OUT_HANDS as HELD_OUT_HANDS
+from gradcheck_lm.htr.synthetic.hand import TRAINING_HANDS as TRAINING_HANDS
+from gradcheck_lm.htr.synthetic.hand import Face, face_of
+from gradcheck_lm.htr.synthetic.hand import Hand as Hand
+from gradcheck_lm.htr.synthetic.hand import hands as hands
 
 try:
     import numpy as np

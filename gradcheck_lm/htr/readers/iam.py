@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from gradcheck_lm.errors import DataError
 from gradcheck_lm.foreign import read_text
-from gradcheck_lm.htr.crops import Crop
 from gradcheck_lm.htr.images import check_head
 from gradcheck_lm.htr.lines import Line, LineSet
 from gradcheck_lm.htr.paths import exists, in_order, inside
-from gradcheck_lm.htr.xml import below, named, number, read_xml
+from gradcheck_lm.htr.readers.crops import Crop
+from gradcheck_lm.htr.readers.xml import below, named, number, read_xml
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element

@@ -16,8 +16,8 @@ from torch import Tensor
 
 from gradcheck_lm.errors import ArgumentError
 from gradcheck_lm.htr.ctc import BLANK, frame_log_probs
-from gradcheck_lm.htr.fusion import Fusion
-from gradcheck_lm.htr.fusion import FusionAutomaton as FusionAutomaton
+from gradcheck_lm.htr.decoding.fusion import Fusion
+from gradcheck_lm.htr.decoding.fusion import FusionAutomaton as FusionAutomaton
 from gradcheck_lm.htr.shapes import check_lengths, check_logits
 
 

@@ -13,11 +13,11 @@ from torch import Tensor
 from gradcheck_lm import bounds
 from gradcheck_lm.errors import ArgumentError, DataError
 from gradcheck_lm.foreign import read_text
-from gradcheck_lm.htr.arrays import ARRAYS, load_arrays, read_csv, texts_of
 from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.htr.lines import LABELS
 from gradcheck_lm.htr.lines import SUFFIXES as PICTURES
 from gradcheck_lm.htr.paths import in_order, inside
+from gradcheck_lm.htr.readers.arrays import ARRAYS, load_arrays, read_csv, texts_of
 
 SUFFIXES = (*ARRAYS, ".csv")
 CHARSETS = ("charset.txt", "characters.txt", "chars.txt", "charList.txt")

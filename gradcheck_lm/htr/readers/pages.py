@@ -7,12 +7,12 @@ from collections.abc import Collection, Iterable
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from gradcheck_lm.errors import DataError
-from gradcheck_lm.htr.crops import SLIVER, Crop, Polygon, fit, thickness
 from gradcheck_lm.htr.images import check_head
 from gradcheck_lm.htr.lines import SUFFIXES, Line, LineSet
-from gradcheck_lm.htr.page_xml import ROOTS, PageLine, read_page
 from gradcheck_lm.htr.paths import exists, in_order, inside
-from gradcheck_lm.htr.xml import root_name
+from gradcheck_lm.htr.readers.crops import SLIVER, Crop, Polygon, fit, thickness
+from gradcheck_lm.htr.readers.page_xml import ROOTS, PageLine, read_page
+from gradcheck_lm.htr.readers.xml import root_name
 
 _STRETCH = 0.02  # how much a picture's shape may differ from the XML's page: more is another picture
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gradcheck_lm.errors import ArgumentError, DataError
 from gradcheck_lm.htr.charset import Charset
-from gradcheck_lm.htr.figures import figures_paragraphs
+from gradcheck_lm.htr.synthetic.figures import figures_paragraphs
 from gradcheck_lm.texts import sources
 from gradcheck_lm.texts.sides import is_test, lines_in_none_of
 from gradcheck_lm.texts.sources import TYPOGRAPHY
