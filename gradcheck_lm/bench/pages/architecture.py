@@ -116,11 +116,12 @@ def stamp(dot_text: str) -> str:
 
 
 def houses(package: Path = PACKAGE) -> dict[str, House]:
-    """The picture's name -> what is in it: the parts, and for each part with rooms of its own its rooms."""
+    """The picture's name -> what is in it: the parts, and the rooms of each folder that has rooms, at any depth."""
     imports = list(imports_of(package))
     found = {"parts": _house(imports, package, ())}
-    for part in sorted(path for path in package.iterdir() if len(_rooms(path)) > 1):
-        found[part.name] = _house(imports, part, (part.name,))
+    for folder in sorted(path.parent for path in package.rglob("*/__init__.py") if len(_rooms(path.parent)) > 1):
+        inside = folder.relative_to(package).parts
+        found["-".join(inside)] = _house(imports, folder, inside)
     return found
 
 
@@ -256,7 +257,7 @@ def architecture_page(package: Path = PACKAGE) -> str:
 
 
 def _section(name: str, house: House) -> list[str]:
-    heading = "The parts" if name == "parts" else f"The rooms of {name}"
+    heading = "The parts" if name == "parts" else f"The rooms of {name.replace('-', '/')}"
     lines = ["", f"## {heading}", "", f"![{heading}, and who imports whom]({FIGURES}/{name}.svg)", ""]
     lines += ["| box | what it is | imports | only when used |", "|---|---|---|---|"]
     for box, sentence in house.boxes.items():
