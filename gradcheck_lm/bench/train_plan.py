@@ -13,8 +13,8 @@ from gradcheck_lm.bench.peak import Probes
 from gradcheck_lm.bench.timing import Timings
 from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.htr.crnn import CONFIGS, CRNN, CRNNConfig
-from gradcheck_lm.htr.synthetic import TRAINING_HANDS, SyntheticLines
-from gradcheck_lm.htr.text import load_sentences
+from gradcheck_lm.htr.synthetic.synthetic import TRAINING_HANDS, SyntheticLines
+from gradcheck_lm.htr.synthetic.text import load_sentences
 from gradcheck_lm.lab.config import TrainingConfig
 from gradcheck_lm.lab.lines.batches import BatchMaker
 from gradcheck_lm.lab.lines.data import LineData

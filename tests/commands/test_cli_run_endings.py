@@ -15,7 +15,7 @@ import pytest
 from command_line import run
 from script_files import HEALTHY, HEALTHY_UNTRAINED, write
 
-from gradcheck_lm.commands.run import exit_code
+from gradcheck_lm.commands.debugger.run import exit_code
 from gradcheck_lm.flow import Diagnosis
 from gradcheck_lm.flow.scripts.passes.looks import accountable
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from course_folder import FOLDERS, LESSONS, NAMES
 
-from gradcheck_lm.bench.lesson_pages import navigation, run_page, write_lesson_pages
+from gradcheck_lm.bench.pages.lesson_pages import navigation, run_page, write_lesson_pages
 from gradcheck_lm.course.beats import BEATS
 from gradcheck_lm.course.checking.judge import checks_of, title_of
 from gradcheck_lm.course.folder.catalogue import lessons_in, read_lesson

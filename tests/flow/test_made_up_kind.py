@@ -154,7 +154,7 @@ def test_explain_knows_it(copy: Path) -> None:
 @pytest.mark.needs("numpy")
 @pytest.mark.needs("layout")
 def test_the_documentation_is_generated_with_it(copy: Path) -> None:
-    write = "from gradcheck_lm.bench.docs import write_docs; write_docs('docs')"
+    write = "from gradcheck_lm.bench.pages.docs import write_docs; write_docs('docs')"
     (copy / "docs").mkdir(exist_ok=True)
     run(copy, "-c", write)
     page = (copy / "docs" / "findings.md").read_text(encoding="utf-8")

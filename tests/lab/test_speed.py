@@ -18,7 +18,7 @@ from gradcheck_lm.cli import app
 from gradcheck_lm.errors import ArgumentError, RunError
 from gradcheck_lm.htr.crnn import build_crnn
 from gradcheck_lm.htr.lines import write_labels_tsv
-from gradcheck_lm.htr.synthetic import SyntheticLines
+from gradcheck_lm.htr.synthetic.synthetic import SyntheticLines
 from gradcheck_lm.lab.adapting.adapt import same_weights
 from gradcheck_lm.lab.config import TrainingConfig
 from gradcheck_lm.lab.folder.run_folder import STATE

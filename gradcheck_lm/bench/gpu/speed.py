@@ -17,7 +17,7 @@ from gradcheck_lm.bench.train_plan import Plan, lines_of, reduced
 from gradcheck_lm.bench.train_waiting import waiting
 from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.htr.crnn import build_crnn
-from gradcheck_lm.htr.text import load_sentences
+from gradcheck_lm.htr.synthetic.text import load_sentences
 from gradcheck_lm.lab.config import TrainingConfig
 from gradcheck_lm.lab.training.terms import labelled
 from gradcheck_lm.lab.training.trainer import Trainer, make_accelerator

@@ -19,8 +19,8 @@ from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.htr.checkpoint import load_recogniser, save_checkpoint
 from gradcheck_lm.htr.crnn import CONFIGS, CRNN, CRNNConfig
 from gradcheck_lm.htr.lines import Line
-from gradcheck_lm.htr.synthetic import TRAINING_HANDS, SyntheticLines
-from gradcheck_lm.htr.text import load_sentences
+from gradcheck_lm.htr.synthetic.synthetic import TRAINING_HANDS, SyntheticLines
+from gradcheck_lm.htr.synthetic.text import load_sentences
 from gradcheck_lm.lab.config import TrainingConfig
 from gradcheck_lm.lab.lines.buckets import frames_needed
 from gradcheck_lm.lab.lines.data import LineData
