@@ -12,6 +12,7 @@ import torch
 
 from gradcheck_lm.flow.stepping.backward.edits import Edits
 from gradcheck_lm.flow.stepping.backward.losses import Losses, without_gradient_in
+from gradcheck_lm.flow.stepping.backward.outdated import Outdated
 from gradcheck_lm.flow.stepping.backward.passes import OnBackward, Passes
 from gradcheck_lm.flow.stepping.distributed.ranks import Ranks
 from gradcheck_lm.flow.stepping.distributed.workers import Workers
@@ -75,6 +76,7 @@ class Watcher:
         self.scaling = Scaling(self.log, self.turns, self.passes.scaled)
         self.passes.on_backward, self.turns.on_step = on_backward, on_step
         self.losses = Losses(self.log)
+        self.outdated = Outdated(self.log)
         self.workers = Workers(self.log)
         self.schedules = Schedules(self.log)
         self.thawing = Thawing(self.log)
@@ -123,11 +125,12 @@ class Watcher:
 
     def _more(self) -> list[Event]:
         """What is known of the whole of it only."""
-        aside = (self.thawing, self.shadows, self.modules.functional)
+        aside = (self.thawing, self.shadows, self.modules.functional, self.outdated)
         return [*self.losses.events(), *(event for part in aside for event in part.events())]
 
     def _before_step(self) -> None:
         self.shadows.settle()
+        self.outdated.stepped()
         self.modules.aliases.look(sys._getframe(1))
 
     def told(self, func: Any, args: tuple[Any, ...], frame: FrameType, kwargs: Mapping[str, Any] | None = None) -> None:
@@ -167,6 +170,7 @@ class Watcher:
 
     def _numbers(self, recorder: Recorder, roots: Sequence[torch.Tensor]) -> None:
         self.losses.look(recorder, roots)
+        self.outdated.look(recorder, roots)
         self.shadows.remade(recorder)
         if self.modules.modes.aside:
             self.modules.modes.settle_aside(used=without_gradient_in(recorder, roots))

@@ -133,6 +133,27 @@ KIND = Kind(
                 ),
             ),
         ),
+        Cause(
+            "outdated",
+            Text(
+                "This line computes with {parameters} once, and the losses of later steps use what it gave. "
+                "{optimizer} moves {parameters} at {line}, and no loss sees the new values.",
+                "この行は {parameters} を使った計算を一度だけ行い、後のステップの損失はその結果を使い続けます。"
+                "{optimizer} は {line} で {parameters} を動かしますが、新しい値はどの損失にも現れません。",
+            ),
+            (
+                Text(
+                    "compute it anew in every step, inside the loop",
+                    "ステップごとに、ループの中で計算し直す",
+                ),
+                Text(
+                    "a tensor that is only moved or cast: do that first, and give the optimizer the result as a leaf: "
+                    "w = w.detach().to(device).requires_grad_()",
+                    "移動や型変換だけなら先に行い、その結果を葉のテンソルとしてオプティマイザに渡す: "
+                    "w = w.detach().to(device).requires_grad_()",
+                ),
+            ),
+        ),
     ),
     asked_by="diagnose_step",
     example=EXAMPLE,

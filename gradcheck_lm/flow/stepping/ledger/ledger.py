@@ -108,6 +108,7 @@ class Change(Event):
 
     # "clipped" | "unscaled" | "updated" (the scaler) | "by hand" | "pulled" or "uphill" (weights)
     what: str = "clipped"  # | "repelled" (averages that move away from these weights, which count `limit` times)
+    # | "outdated" (computed from these weights once, on this line, and used after steps)
     count: int = 0  # tensors that it was given
     contents: Mapping[int, tuple[int, ...]] = field(default_factory=dict)  # those with a gradient, and what is in it
     without: tuple[int, ...] = ()  # those without

@@ -15,7 +15,7 @@ def ask(reading: Reading) -> list[Draft]:
     unheld = _unheld(reading)
     drafts, told = _stale(reading, unheld)
     left = [index for index in unheld if index not in told]
-    return [*drafts, *_anew(reading), *_not_held(reading, left)]
+    return [*drafts, *_outdated(reading), *_anew(reading), *_not_held(reading, left)]
 
 
 def _unheld(reading: Reading) -> list[int]:
@@ -109,6 +109,24 @@ def _of_no_module(reading: Reading, idle: list[int]) -> list[int]:
 def _copies(reading: Reading, idle: list[int], heirs: list[int]) -> bool:
     shapes = [Counter(reading.ledger.parameters[index].shape for index in group) for group in (idle, heirs)]
     return bool(heirs) and not shapes[0] - shapes[1]
+
+
+def _outdated(reading: Reading) -> list[Draft]:
+    """Values computed from weights before the steps that moved these: each loss sees the weights of before."""
+    drafts = []
+    for event in reading.ledger.changes("outdated"):
+        moved = [
+            index
+            for index in event.contents
+            if any(step.time < event.time and index in step.used and step.moved.get(index) for step in reading.steps)
+        ]
+        if moved:
+            step = next(step for step in reading.steps if moved[0] in step.used)
+            names = reading.names(moved)
+            values = {"parameters": few(names), "optimizer": reading.ledger.holders[step.holder].name}
+            values["line"] = reading.at(step.place)
+            drafts.append(Draft("stale", event.place, "outdated", "computed once", event.time, names, values=values))
+    return drafts
 
 
 # ---------------------------------------------------------------------- not held
