@@ -59,7 +59,9 @@ def sizes_of(scene: Scene) -> Sizes:
     """What `calibrate` found, in this call or an earlier one; measured now where it was not."""
     found = scene.stage("calibrate")
     if found is None:
-        found = scene.report["stages"]["calibrate"] = calibrate(scene)
+        began = time.monotonic()
+        found = {**calibrate(scene), "stage_seconds": time.monotonic() - began}
+        scene.report["stages"]["calibrate"] = found
         scene.save()
     return Sizes(**found["sizes"])
 

@@ -121,13 +121,11 @@ def _speed(stage: Mapping[str, Any]) -> list[str]:
             continue
         for contestant, row in found["rows"].items():
             rows.append([name, contestant, f"{1000 * row['seconds']:.1f}", f"{row['lines_per_second']:.0f}"])
-        for key in ("ratio", "ratio_bf16"):
-            if key in found:
-                ratio = found[key]
-                rows.append(
-                    [name, f"reference / ours{', bf16' * (key != 'ratio')}", f"{ratio['median']:.2f} times", 
-                     f"({ratio['low']:.2f} to {ratio['high']:.2f})"]
-                )  # fmt: skip
+        for contestant, ratio in found.get("ratios", {}).items():
+            rows.append(
+                [name, f"reference / {contestant}", f"{ratio['median']:.2f} times",
+                 f"({ratio['low']:.2f} to {ratio['high']:.2f})"]
+            )  # fmt: skip
     lines = _table(["what", "whose", "ms", "lines/s"], rows)
     rows = [
         [row["recogniser"], row["source"], str(row["prefetch"]), f"{100 * row['data_share']:.1f}"]
