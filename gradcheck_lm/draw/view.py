@@ -9,7 +9,7 @@ shown.cuts[0].place, .source, .why, .cures   # CutView: `cuts` in the order of `
 shown.sections                               # the same cuts under their headings, in the order in which they stand
 shown.unreached, shown.zero, shown.notes, shown.graph
 shown.optimizers, shown.rows, shown.losses   # of watched steps: who stepped how often, the ledger's rows, each loss
-terminal.text.render(shown, width=80)        # the one text: print, run, pytest
+gradcheck_lm.draw.terminal.text.render(shown)  # the one text: print, run, pytest
 """
 
 from __future__ import annotations
