@@ -24,14 +24,10 @@ MUTANTS = {
         rejected_by="check_nearest",
         crash=True,
     ),
-    "off_in_the_last_bits": Mutant(
-        {"pass_through": "return z + (rows - z).detach()"}, rejected_by="check_same_bits"
-    ),
+    "off_in_the_last_bits": Mutant({"pass_through": "return z + (rows - z).detach()"}, rejected_by="check_same_bits"),
     "rows_as_they_are": Mutant({"pass_through": "return rows"}, rejected_by="check_passed_to_z"),
     "constant_rows": Mutant({"pass_through": "return rows.detach()"}, rejected_by="check_passed_to_z"),
-    "teaches_the_rows_too": Mutant(
-        {"pass_through": "return rows + (z - z.detach())"}, rejected_by="check_passed_to_z"
-    ),
+    "teaches_the_rows_too": Mutant({"pass_through": "return rows + (z - z.detach())"}, rejected_by="check_passed_to_z"),
     "weight_on_the_wrong_term": Mutant(
         {"terms": "return F.mse_loss(z, rows.detach()) + beta * F.mse_loss(rows, z.detach())"},
         rejected_by="check_terms",
