@@ -19,7 +19,7 @@ def check_actor(answer):
     """either shape of each gives the same loss, and its own return to each action
     どの形の組み合わせでも同じ損失で、どの行動も自分のリターンから学ぶ"""
     for count in (5, 1):
-        one, returns, values = given(count), given(count, seed=242), given(count, seed=243)
+        one, returns, values = given(count), given(count, seed=249), given(count, seed=243)
         right = sum(-float(a) * (float(b) - float(c)) for a, b, c in zip(one, returns, values, strict=True)) / count
         for shapes in range(8):
             sides = [
