@@ -24,6 +24,7 @@ from gradcheck_lm.course.language import Words
 from gradcheck_lm.course.say import voice
 
 SECONDS = 90.0  # a last resort: two ranks take about six, most of them for importing torch
+FORKS = hasattr(os, "fork") and sys.platform == "linux"  # else each rank imports torch for itself
 _KEPT = 300  # characters of an error that are shown
 _IMPORTS = """\
 import torch
@@ -93,7 +94,7 @@ def on_ranks(
 
 def _ended_in_time(folder: Path, ranks: int, seconds: float) -> bool:
     """Start them, wait, and leave none behind."""
-    each = [[]] if hasattr(os, "fork") and sys.platform == "linux" else [[str(rank)] for rank in range(ranks)]
+    each: list[list[str]] = [[]] if FORKS else [[str(rank)] for rank in range(ranks)]
     command = [sys.executable, "-m", "gradcheck_lm.course.ranks", str(folder)]
     processes: list[subprocess.Popen[bytes]] = []
     try:

@@ -69,17 +69,15 @@ def row_less_row(returns, values):
 # ---------------------------------------------------------------------------------------------------------------------
 beat("symptom")
 say(
-    ja="方策勾配で、方策(actor)と価値の予測(critic)を一緒に学習します。"
-    "`log_p` は `(32,)`、再生バッファから来る `returns` は `(32, 1)`、`values` は `(32,)` です。",
+    ja="方策勾配で、方策(actor)と価値関数(critic)を一緒に学習します。"
+    "`log_p` は `(32,)`、リプレイバッファから来る `returns` は `(32, 1)`、`values` は `(32,)` です。",
     en="Policy gradients train an actor along with a critic. `log_p` is `(32,)`; `returns`, from a replay buffer, is "
     "`(32, 1)`, and `values` is `(32,)`.",
 )
 code(actor_loss)
 *_, curve = trained(column_less_row)
 best = rewards.max(-1).values.mean().item()
-show("expected reward at the start", curve[0])
-show("after 150 steps", curve[-1])
-show("of the best action in each state", best)
+table(["", "at the start", "after 150 steps", "best possible"], [["expected reward", curve[0], curve[-1], best]])
 holds(curve[-1] < curve[0] + 0.15 * (best - curve[0]), "the actor gains next to nothing")
 say(
     ja="エラーも警告も出ません。それなのに、方策はほとんど良くなりません。",
@@ -248,7 +246,7 @@ for loss in (padding_counts, padding_is_left_out, factor_too_large, divided_by_w
     at_logits[loss.__name__] = one
     names = ", ".join(each.code for each in gc.diagnose(lambda loss=loss: loss(logits), wrt=logits).findings) or "none"
     rows.append([loss.__name__, value, one[keep].norm(), one[~keep].norm(), names])
-table(["loss", "value", "gradient norm where it counts", "at the padding", "finding"], rows)
+table(["loss", "value", "gradient, kept", "gradient, padding", "finding"], rows)
 sum_of_all = F.cross_entropy(logits, labels, reduction="sum")
 holds(bool(torch.isclose(padding_counts(logits), sum_of_all)), "the mask cancels, and the sum of all is left")
 holds([row[3] > 0 for row in rows] == [True, False, False, False], "padding gets a gradient in the first alone")
@@ -256,7 +254,7 @@ ratio = at_logits["factor_too_large"].norm() / at_logits["divided_by_what_was_su
 holds(abs(ratio - 5) < 1e-9, "the gradient is as many times too large as there are numbers in a place")
 holds(all(row[4] == "none" for row in rows), "the debugger is silent about masks")
 say(
-    ja="マスクでも同じことが起きます。`(6,)` に `(6, 1)` を掛けると、マスクは和の中で約分されて消え、"
+    ja="マスクでも同じことが起きます。`(6,)` に `(6, 1)` を掛けると、マスクは分子と分母で約分されて消え、"
     "パディングまで数えた和が残ります。`(6, 5)` に `(6, 1)` を掛けるのは正しい形ですが、割る数を広げ忘れると、"
     "損失も勾配も {ratio:.0f} 倍になります。",
     en="Masks do the same. `(6,)` times `(6, 1)`, and the mask cancels out of the sum: what is left counts the "

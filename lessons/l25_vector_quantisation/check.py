@@ -32,7 +32,7 @@ def chosen_by_hand(z, codebook):
 
 def check_nearest(answer):
     """the row of the shortest difference, for z of any number of axes
-    z の軸がいくつでも、差が一番短い行を選ぶ"""
+    z の軸がいくつでも、差が一番短いコードベクトルを選ぶ"""
     for shape in ((6, 3), (2, 4, 3), (3,), (1, 3)):
         for codebook in (*books(), books((1,))[0], books()[0] + 5.0):
             z = 2 * given(*shape).requires_grad_()
@@ -94,7 +94,7 @@ def check_passed_to_z(answer):
     )
     expect(
         at_rows is None or not bool(at_rows.any()),
-        ja="rows にも勾配が届いています。行を教えるのは、コードブックの項です。",
+        ja="rows にも勾配が届いています。rows を動かすのは、コードブック損失です。",
         en="The rows get a gradient as well; it is the codebook term that teaches them.",
     )
 
@@ -166,13 +166,13 @@ def stages(answer):
 
 def check_stages(answer):
     """the value is the sum of the rows, each nearest to what was left over
-    値は、残りに一番近い行を段ごとに選んだ和"""
+    値は、残りに一番近いコードベクトルを段ごとに選んだ和"""
     for count, z, codebooks, (passed, loss), (total, right, _, _) in stages(answer):
         expect_type("residual_quantise()[0]", torch.Tensor, passed, kind=TENSOR)
         expect_type("residual_quantise()[1]", torch.Tensor, loss, kind=TENSOR)
         expect(
             passed.shape == total.shape and torch.allclose(passed.detach(), total),
-            ja="{count} 段のとき、passed の値が、選ばれるはずの行の和と違います。",
+            ja="{count} 段のとき、passed の値が、選ばれるはずのコードベクトルの和と違います。",
             en="With {count} stages the value of passed is not the sum of the rows that should be chosen.",
             count=count,
         )
@@ -217,7 +217,7 @@ def check_stages_teach(answer):
             expect(
                 one is not None and torch.allclose(one, right),
                 ja="{count} 段のとき、`{place}` 番目のコードブックに届く勾配が違います。"
-                "前の段の行は、次の段では定数です。",
+                "前の段のコードベクトルは、次の段では定数です。",
                 en="With {count} stages the gradient at codebook number `{place}` is not right: in later stages the "
                 "rows of a stage are constants.",
                 count=count,

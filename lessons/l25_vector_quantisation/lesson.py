@@ -66,8 +66,8 @@ def trained(loss, steps=200, rate=0.1):
 # ---------------------------------------------------------------------------------------------------------------------
 beat("symptom")
 say(
-    ja="VQ-VAE は、エンコーダの出力 `z` を、コードブックの中で一番近い行 `row` に置き換えてから復元します。"
-    "損失は下がっていきます。",
+    ja="VQ-VAE は、エンコーダの出力 `z` を、コードブックの中で一番近いコードベクトル `row` に置き換えてから"
+    "復元します。損失は下がっていきます。",
     en="A VQ-VAE replaces what its encoder gives, `z`, by the nearest row of a codebook, `row`, and decodes that. Its "
     "loss goes down.",
 )
@@ -79,13 +79,12 @@ learned, curve = trained(hard)
 curves = {"hard": curve}
 moved = not torch.equal(learned["encoder"].weight, model["encoder"].weight)
 table(["", "encoder", "codebook", "decoder"], [["gradient norm", *found]])
-show("loss before 200 steps", curve[0])
-show("loss after them", curve[-1])
+table(["", "at the start", "after 200 steps"], [["loss", curve[0], curve[-1]]])
 holds(found[0] == "None" and "None" not in found[1:] and curve[-1] < curve[0], "the encoder alone gets no gradient")
 holds(not moved, "the encoder has not moved by a bit")
 say(
     ja="コードブックとデコーダは学習していますが、エンコーダには勾配が届きません。"
-    "行の番号は整数で、`argmin` から先へ勾配は伝わらないからです。",
+    "選んだ番号は整数で、`argmin` を通って勾配は伝わらないからです。",
     en="Codebook and decoder learn; the encoder gets no gradient. What chooses the row is a whole number, and no "
     "gradient passes an `argmin`.",
 )
@@ -111,7 +110,7 @@ ask(
     choices=[
         choice(ja="`hard` のときと同じ", en="the same as from `hard`"),
         choice(ja="エンコーダと同じ大きさ", en="one as large as the encoder's"),
-        choice(ja="どの行にもちょうど 0", en="exactly 0 in every row"),
+        choice(ja="どのコードベクトルにもちょうど 0", en="exactly 0 in every row"),
         choice(ja="何も届かない(`None`)", en="none at all (`None`)", right=True),
     ],
 )
@@ -147,7 +146,7 @@ holds(values[0] == values[1], "both terms have the same value")
 say(
     ja="STE では、コードブックが `detach()` の中にあるので、何も届きません。"
     "そこで二つの項を足します。値はどちらも同じで、違うのは、どちらの側を `detach()` したかだけです。"
-    "コードブックの項は行を `z` へ、コミットメントの項は `z` を行へ近づけます。",
+    "コードブック損失は `row` を `z` へ、コミットメント損失は `z` を `row` へ近づけます。",
     en="With straight-through the codebook stands inside the `detach()`, and gets nothing. So two terms are added. "
     "Their values are the same, and which side is detached is all that differs: the codebook term moves the row to "
     "`z`, the commitment term moves `z` to the row.",
@@ -177,8 +176,9 @@ holds(rows[3][2] > rows[0][2], "with an encoder that learns more rows are used")
 holds(distances[1] > 30 * distances[3] and sizes[1] > 3 * sizes[3], "without the terms z runs away from its row")
 holds(sizes[2] > 2 * sizes[3] and distances[2] > 2 * distances[3], "without the commitment term z still grows")
 say(
-    ja="STE だけでは、`z` が行からどんどん離れます。デコーダの受け取る値は `row` なのに、動くのは `z` だけだからです。"
-    "コードブックの項を足すと行が追いかけ、コミットメントの項まで足すと `z` は行の近くにとどまります。",
+    ja="STE だけでは、`z` が `row` からどんどん離れます。デコーダの受け取る値は `row` なのに、"
+    "動くのは `z` だけだからです。コードブック損失を足すと `row` が追いかけ、"
+    "コミットメント損失まで足すと `z` は `row` の近くにとどまります。",
     en="With straight-through alone `z` runs away from its row: the decoder is given `row`, and it is `z` that moves. "
     "With the codebook term the rows run after it; with the commitment term too, `z` stays near its row.",
 )
@@ -203,8 +203,10 @@ def term_of_what_was_passed(model):
 code(term_of_what_was_passed)
 missed = gc.diagnose(lambda: term_of_what_was_passed(model), wrt=model)
 found = norms(term_of_what_was_passed, model)
-table(["", "encoder", "codebook", "decoder"], [["gradient norm", *found]])
-show("finding", ", ".join(one.code for one in missed.errors))
+table(
+    ["", "encoder", "codebook", "decoder", "finding"],
+    [["gradient norm", *found, ", ".join(one.code for one in missed.errors)]],
+)
 holds([one.code for one in missed.errors] == ["GF104"] and found[1] == "None", "the codebook term teaches no codebook")
 z, _ = quantised(model)
 row = z.detach().requires_grad_()
@@ -214,7 +216,7 @@ choose = torch.nn.functional.one_hot((z[:, None] - model["codebook"].weight).squ
 holds(bool(torch.allclose(choose.T @ behind, at_row)), "what z gets is what the row would have got")
 say(
     ja="切断は二つあります。`hard` では `argmin`(`{first}`)が、STE では `detach`(`{second}`)が見つかります。"
-    "STE は、行に届くはずだった勾配を、そのまま `z` に渡します。項を足しても、STE のあとの値から計算すると、"
+    "STE は、`row` に届くはずだった勾配を、そのまま `z` に渡します。二つの項を足しても、STE のあとの値から計算すると、"
     "同じ `{second}` が残ります。",
     en="There are two cuts: in `hard` it is the `argmin` that is found (`{first}`), with straight-through the `detach` "
     "(`{second}`). Straight-through hands to `z` just the gradient that the row would have got. And a term that is "
@@ -238,13 +240,16 @@ for part, term in (("encoder", commitment_term), ("codebook", codebook_term)):
         pair.append((terms[0] if terms[1] is None else terms[0] - terms[1]).norm())
     ratios.append(pair[0] / pair[1])
 silent = gc.diagnose(lambda: weight_on_the_wrong_term(model), wrt=model)
-table(["", "encoder", "codebook"], [["pull of its term, beta on the wrong one", *(f"{one:.2f}" for one in ratios)]])
-show("finding", ", ".join(one.code for one in silent.errors) or "none")
+named = ", ".join(one.code for one in silent.errors) or "none"
+table(
+    ["", "encoder", "codebook", "finding"],
+    [["pull of its term, beta on the wrong one", *(f"{one:.2f}" for one in ratios), named]],
+)
 holds(abs(ratios[0] - 4) < 1e-6 and abs(ratios[1] - 0.25) < 1e-6 and silent.ok, "beta on the wrong term is silent")
 say(
-    ja="`beta` は、コミットメントの項に掛けるものです。取り違えると、エンコーダは {encoder:.0f} 倍の強さで、"
-    "コードブックは {codebook:.2f} 倍の強さで引かれます。勾配はすべて届くので、デバッガは何も言いません。"
-    "どの項が誰を教えるのかを、表で確かめるしかありません。",
+    ja="`beta` は、コミットメント損失に掛けるものです。取り違えると、エンコーダは {encoder:.0f} 倍の強さで、"
+    "コードブックは {codebook:.2f} 倍の強さで引き寄せられます。勾配はすべて届くので、デバッガは何も言いません。"
+    "どの項が何を学習させるのかを、表で確かめます。",
     en="`beta` belongs to the commitment term. On the other one the encoder is pulled {encoder:.0f} times as hard and "
     "the codebook {codebook:.2f} times. Every gradient arrives, so the debugger finds nothing: what helps is the table "
     "of which term teaches whom.",
@@ -275,14 +280,16 @@ holds(same and found.norm() > 0 and healthy.ok, "a path, not 0, and the right va
 (at_rows,) = torch.autograd.grad(with_all_terms(model), model["codebook"].weight)
 chosen = choose.sum(0)
 still = int((at_rows.norm(dim=-1) == 0).sum())
-show("times each row was chosen", [int(one) for one in chosen])
-show("rows with a gradient of 0", still)
+table(
+    ["", "value"],
+    [["times each row was chosen", " ".join(str(int(one)) for one in chosen)], ["rows with a gradient of 0", still]],
+)
 holds(still == int((chosen == 0).sum()) > 0, "who is not chosen gets a gradient of 0")
 say(
-    ja="三つの項がそろうと、エンコーダに届く勾配は、行の場所での勾配と、コミットメントの引く力の和です。"
-    "ただし、一度も選ばれない行({still} 行)の勾配は、どの項からもちょうど 0 です。"
-    "使われない行が多いときは、`z` の値で置き換えるなどの手当てが要ります。",
-    en="With all three terms the encoder gets the gradient at the place of the row plus the pull of the commitment. "
+    ja="三つの項がそろうと、`z` に届く勾配は、`row` での勾配と、コミットメント損失の勾配の和です。"
+    "ただし、一度も選ばれないコードベクトル({still} 個)の勾配は、どの項からもちょうど 0 です。"
+    "使われないコードベクトルが多いときは、`z` の値で初期化し直すなどの工夫が必要です。",
+    en="With all three terms `z` gets the gradient at the place of the row plus that of the commitment term. "
     "A row that is never chosen ({still} of them here) gets exactly 0 from each of the terms: where many rows lie "
     "idle, put values of `z` in their place.",
     still=still,
@@ -316,8 +323,8 @@ for loss in (second_commitment, second_commitment_of_rows):
 table(["loss", "gradient norm at the encoder", "finding"], rows)
 holds([row[2] for row in rows] == ["GF302", "none"] and float(rows[0][1]) == 0.0 < float(rows[1][1]), "z - z cancels")
 say(
-    ja="残差を何段にも量子化する(residual VQ)ときは、もう一つ罠があります。STE の出力を引くと、`z` から `z` を"
-    "引くことになり、二段目以降の勾配はちょうど 0 です(`{kind}`)。引くのは、`detach()` した値です。",
+    ja="残差を何段にも量子化する(Residual VQ)ときは、もう一つ落とし穴があります。STE の出力を引くと、`z` から `z` を"
+    "引くことになり、二段目以降の勾配はちょうど 0 です(`{kind}`)。`detach()` した値を引きます。",
     en="Where what is left over is quantised in further stages (residual VQ) there is one more trap: to subtract the "
     "output of straight-through is to subtract `z` from `z`, and from the second stage on the gradient is exactly 0 "
     "(`{kind}`). Subtract the detached value.",
@@ -327,8 +334,8 @@ say(
 # ---------------------------------------------------------------------------------------------------------------------
 beat("next")
 say(
-    ja="演習では、一番近い行の選び方、1 ビットも違わない STE、重みの位置を間違えない二つの項、"
-    "そして何段もの残差の量子化を直します。",
+    ja="演習では、一番近いコードベクトルの選び方、1 ビットも違わない STE、`beta` の位置を間違えない二つの項、"
+    "そして何段もの残差の量子化(Residual VQ)を直します。",
     en="In the exercise you fix the choice of the nearest row, a straight-through that is right to the bit, two terms "
     "with their weight in its place, and a residual quantiser of several stages.",
 )

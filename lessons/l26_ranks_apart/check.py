@@ -190,7 +190,7 @@ def stepped_by_hand(model, batch, rate, limit):
 
 def check_step(answer):
     """on every rank the step of one model on all samples, clipped or not, and no gradient is left
-    どのランクも、全サンプルでの更新と一致し(制限の有無によらず)、勾配が残らない"""
+    どのランクも、全サンプルでの更新と一致し(クリッピングの有無によらず)、勾配が残らない"""
     for sizes in ((4, 4), (6, 2), (5, 1, 3), (3, 0), (4,)):
         for limit in (1e9, 0.05):
             models = replicas(len(sizes))
@@ -212,7 +212,7 @@ def check_step(answer):
                     expect(
                         torch.allclose(one, right[name], rtol=1e-4, atol=1e-9),
                         ja="サンプル数が `{sizes}`、limit が `{limit}` のとき、ランク {rank} の `{name}` が、"
-                        "全サンプルでの更新と違います。重み付け、平均、制限の順に行います。",
+                        "全サンプルでの更新と違います。重み付け、平均、クリッピングの順に行います。",
                         en="With `{sizes}` samples and a limit of `{limit}`, `{name}` of rank {rank} is not what the "
                         "step on all samples gives. First weigh, then average, then clip.",
                         sizes=sizes,

@@ -60,7 +60,7 @@ def train_step(replicas, batches, loss_of, rate, limit):
     result is False. Gradients from before do not count, and afterwards every .grad is None.
     全ランクでの勾配降下の 1 ステップ。全サンプルでの一つのモデルの更新と一致する。更新したかどうかを返す。
     loss_of(replica, batch) は、n = len(batch) 個のサンプルの損失 (n,) を返す。
-    全サンプルの損失の平均の勾配を、ノルムが limit を超えないように制限し、rate 倍して引く。
+    全サンプルの損失の平均の勾配を、ノルムが limit を超えないようにクリッピングし、rate 倍して引く。
     有限でなければ、どのランクも更新せず、False を返す。前から残っている勾配は数えない。
     最後に、すべての .grad を None にする。
     """

@@ -108,12 +108,11 @@ rows = []
 for rank, (model, batch) in enumerate(zip(models, batches, strict=True)):
     rows.append([f"rank {rank}", loss_of(model, batch).item(), loss_of(model, whole).item()])
 table(["", "loss on its own half", "loss on all data"], rows)
-show("distance between the weights at the start", apart[0])
-show("after 300 steps", apart[-1])
+table(["", "at the start", "after 300 steps"], [["distance between the weights", apart[0], apart[-1]]])
 holds(apart[0] == 0.0 < apart[-1], "the ranks begin equal and part")
 holds(all(row[2] > 3 * row[1] for row in rows), "each is good at its own half alone")
 say(
-    ja="どちらのランクの損失も下がり、ログはきれいです。保存されるのはランク 0 のモデルだけなので、"
+    ja="どちらのランクの損失も下がり、ログにおかしなところはありません。保存されるのはランク 0 のモデルだけなので、"
     "データの半分は使われなかったことになります。",
     en="The loss falls on both, and the log looks fine. What is saved is the model of rank 0: half of the data was "
     "used for nothing.",
@@ -129,9 +128,9 @@ ask(
     choices=[
         choice(ja="ランクごとに違うデータを使う", en="other data on each rank"),
         choice(ja="ランクごとに Dropout が別の値を落とす", en="dropout that drops other values on each rank"),
-        choice(ja="平均したあとで、ノルムで制限(clip)する", en="clipping by the norm, after the average"),
+        choice(ja="平均したあとで、勾配クリッピングをする", en="clipping by the norm, after the average"),
         choice(
-            ja="自分の損失が大きすぎたランクだけ、更新を飛ばす",
+            ja="自分の損失が大きすぎたランクだけ、更新をスキップする",
             en="a rank that skips its step, because its own loss was too large",
             right=True,
         ),
@@ -177,7 +176,7 @@ ways = {
     "averaged, dropout": one_step(dropout=True),
     "averaged, then clipped": one_step(clip="after"),
     "clipped, then averaged": one_step(clip="before"),
-    "averaged, 12 and 4 lines": one_step(data=uneven),
+    "averaged, 12 and 4 samples": one_step(data=uneven),
     "averaged, rank 1 skips": one_step(skips=(1,)),
 }
 rows = []
@@ -196,10 +195,10 @@ say(
     "and dropout are. They part where nothing is averaged, and where a rank decides for itself.",
 )
 say(
-    ja="ただし、そろっていることと、正しいことは別です。平均の重みはランクごとに等しいので、`12` 行と `4` 行に"
-    "分けると、少ないほうの 1 行が {ratio:.0f} 倍に数えられます。平均する前に制限するのも、"
+    ja="ただし、そろっていることと、正しいことは別です。平均では、どのランクも同じ重みなので、`12` 個と `4` 個に"
+    "分けると、少ないほうのサンプルが {ratio:.0f} 倍に数えられます。平均する前のクリッピングも、"
     "全データでの更新とは違います。",
-    en="To be equal is not yet to be right. In the average all ranks count the same: with `12` lines and `4`, a line "
+    en="To be equal is not yet to be right. In the average all ranks count the same: with `12` samples and `4`, a sample "
     "of the smaller part counts {ratio:.0f} times as much. And to clip before the average is not the step on all data.",
     ratio=len(uneven[0][0]) / len(uneven[1][0]),
 )
@@ -284,16 +283,23 @@ told(heard.words(past_the_wrapper))
 holds(heard.ran, "two processes of this machine can train together")
 holds(not heard.ran or heard.values["past_the_wrapper"][0]["codes"] == ["GF714"], "the debugger names ranks_apart")
 say(
-    ja="これは本物の二つのプロセス(gloo)での結果です。DDP は、ラップしたモデルの `forward` で次の逆伝播の準備をし、"
-    "勾配ができるたびにフックで平均します。中の `module` を直接呼ぶと、その準備がなく、平均もされません。"
-    "`diagnose_step(..., ranks=True)` は、ランクどうしを比べて `{kind}` と診断します。",
-    en="This is from two real processes (gloo). DDP prepares the backward pass in `forward` of the wrapped model, and "
+    ja="これは、本物の二つのプロセス(gloo)で動かすプログラムです。DDP は、ラップしたモデルの `forward` で次の逆伝播の"
+    "準備をし、勾配ができるたびにフックで平均します。中の `module` を直接呼ぶと、その準備がなく、平均もされません。"
+    "`diagnose_step(..., ranks=True)` はランクどうしを比べ、`{kind}` と診断します。",
+    en="This program is for two real processes (gloo). DDP prepares the backward pass in `forward` of the wrapped model, and "
     "averages in hooks, as the gradients come. Call the `module` inside, and nothing is prepared or averaged. "
     "`diagnose_step(..., ranks=True)` compares the ranks, and calls it `{kind}`.",
     kind="ranks_apart",
 )
 code(TwoHeads)
-diagnosis = gc.diagnose(lambda: F.mse_loss(two(inputs), targets), wrt=(two := TwoHeads()))
+two = TwoHeads()
+
+
+def loss_of_one_head():
+    return F.mse_loss(two(inputs), targets)
+
+
+diagnosis = gc.diagnose(loss_of_one_head, wrt=two)
 picture(diagnosis, "rare-head")
 holds([one.code for one in diagnosis.errors] == ["GF401"], "one process alone names the parameters that are not used")
 found = heard.values.get("rare_head_unused", ["-", "-"])
@@ -320,7 +326,7 @@ say(
 )
 code(rare_head_on_one_rank)
 pairs = heard.values.get("rare_head_on_one_rank", [["-", "-"], ["-", "-"]])
-table(["", "gradient norm at rare_head, this rank alone", "averaged"],
+table(["", "gradient norm at rare_head, this rank alone", "after the average"],
       [[f"rank {rank}", *pair] for rank, pair in enumerate(pairs)])  # fmt: skip
 halved = pairs[0][0] == "None" and pairs[0][1] == pairs[1][1]
 halved = halved and abs(float(pairs[1][0]) - 2 * float(pairs[1][1])) < 2e-4
@@ -359,8 +365,8 @@ holds(
     distance(*models) == 0.0 and off < 1e-4 and gradients.norm() > 0, "by their share uneven parts give the same step"
 )
 say(
-    ja="行数が違うときは、損失を割合で重み付けしてから平均すると、全データでの更新と一致します。"
-    "飛ばすかどうか、どれだけ制限するかの判断は、平均したあとの、全ランクで等しい値から決めます。",
+    ja="サンプル数が違うときは、損失を割合で重み付けしてから平均すると、全データでの更新と一致します。"
+    "更新をスキップするかどうか、どれだけクリッピングするかは、平均したあとの、全ランクで等しい値から決めます。",
     en="Where the parts are not of one size, weigh each loss by its share before the average, and the step is that on "
     "all data. Whether to skip and how much to clip is decided after the average, from what all ranks share.",
 )
@@ -368,7 +374,7 @@ say(
 # ---------------------------------------------------------------------------------------------------------------------
 beat("next")
 say(
-    ja="演習では、使わなかったランクのある平均、行数の違うランクの損失、ずれたパラメータの探し方、"
+    ja="演習では、使わなかったランクのある平均、サンプル数の違うランクの損失、ずれたパラメータの探し方、"
     "そして、全データでの更新と一致する 1 ステップを直します。",
     en="In the exercise you fix an average in which some ranks did not take part, losses of ranks of different size, a "
     "search for parameters that differ, and a step that is the same as that on all data.",

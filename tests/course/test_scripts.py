@@ -32,7 +32,7 @@ TOGETHER = [("ja", "cp932"), ("en", "utf-8"), ("en", "ascii"), ("ja", "utf-8")]
 # them is the same for every lesson, and the record that is checked has both languages
 WAYS = {
     "l06_soft_embeddings": 2, "l08_straight_through": 2, "l09_gumbel_softmax": 2, "l10_policy_gradient": 2,
-    "l11_which_fix": 1, "l12_your_own_code": 1,
+    "l11_which_fix": 1, "l12_your_own_code": 1, "l25_vector_quantisation": 2, "l26_ranks_apart": 1,
 }  # fmt: skip
 TOLD = [pytest.param(name, TOGETHER[: WAYS.get(name, 4)], id=name) for name in NAMES] + [
     pytest.param(name, TOGETHER[ways:], id=f"{name}-the other ways", marks=pytest.mark.slow)

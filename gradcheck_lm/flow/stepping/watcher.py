@@ -98,6 +98,8 @@ class Watcher:
             self.ranks.install(self._wraps)
         with torch._C.DisableTorchFunction():
             self.modules.given(modules)
+            for module in modules if self.ranks is not None else ():
+                self.ranks.meet(module)
             for optimizer in optimizers:
                 self.turns.meet(optimizer, NOWHERE)
         self._given = [], []
