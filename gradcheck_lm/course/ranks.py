@@ -34,8 +34,8 @@ from torch.nn.parallel import DistributedDataParallel
 
 import gradcheck_lm as gc
 """
-_FAILED = Words(
-    "(この計算機では、二つのプロセスでの学習を動かせませんでした: {reason})",
+FAILED = Words(
+    "(この環境では、二つのプロセスで一緒に学習できませんでした: {reason})",
     "(Two processes could not train together on this machine: {reason})",
 )
 
@@ -88,7 +88,7 @@ def on_ranks(
                 "encoding": voice().console.encoding}  # fmt: skip
         Path(folder, "plan.json").write_text(json.dumps(plan), encoding="utf-8")
         if not _ended_in_time(Path(folder), ranks, seconds):
-            return Heard({}, _FAILED.filled(reason=f"{seconds:g} s"))
+            return Heard({}, FAILED.filled(reason=f"{seconds:g} s"))
         return _heard(Path(folder), plan)
 
 
@@ -130,7 +130,7 @@ def _heard(folder: Path, plan: Mapping[str, Any]) -> Heard:
             told.append(json.loads(Path(folder, f"rank{rank}.json").read_text(encoding="utf-8")))
     errors = [one["error"] for one in told if one.get("error")]
     if errors or len(told) < plan["ranks"]:
-        return Heard({}, _FAILED.filled(reason=errors[0] if errors else "no answer"))
+        return Heard({}, FAILED.filled(reason=errors[0] if errors else "no answer"))
     return Heard({name: [one["values"][name] for one in told] for name in plan["names"]})
 
 

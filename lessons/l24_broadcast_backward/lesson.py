@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 
 import gradcheck_lm as gc
-from gradcheck_lm.course.stage import ask, beat, begin, choice, code, finish, holds, picture, plot, say, show, table
+from gradcheck_lm.course.stage import ask, beat, begin, choice, code, finish, holds, picture, plot, say, table
 
 begin(__file__)
 

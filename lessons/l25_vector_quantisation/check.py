@@ -127,8 +127,8 @@ def check_terms(answer):
             for name, one, pull in zip(("z", "rows"), gradients, (beta * slope, -slope), strict=True):
                 expect(
                     torch.allclose(torch.zeros_like(pull) if one is None else one, pull),
-                    ja="`beta` が `{beta}` のとき、`{name}` に届く勾配が違います(ノルム {got:.4g}、正しくは {size:.4g})。"
-                    "`beta` は、z を動かす項に掛けます。",
+                    ja="`beta` が `{beta}` のとき、`{name}` に届く勾配が違います(ノルム {got:.4g}、"
+                    "正しくは {size:.4g})。`beta` は、z を動かす項に掛けます。",
                     en="With `beta` at `{beta}` the gradient at `{name}` is not right (norm {got:.4g}, should be "
                     "{size:.4g}). `beta` belongs to the term that moves z.",
                     beta=beta,

@@ -232,7 +232,7 @@ def weight_on_the_wrong_term(model, beta=0.25):
 
 code(weight_on_the_wrong_term)
 ratios = []
-for part, term in (("encoder", commitment_term), ("codebook", codebook_term)):
+for part in ("encoder", "codebook"):
     pair = []
     for loss in (weight_on_the_wrong_term, with_all_terms):
         terms = [torch.autograd.grad(one(model), model[part].weight, allow_unused=True)[0]

@@ -17,6 +17,7 @@ from child_processes import HANG, run_process, start_process
 from course_folder import NAMES, copy_course, environment
 
 from gradcheck_lm.course.beats import NAMES as BEATS
+from gradcheck_lm.course.ranks import FAILED
 from gradcheck_lm.draw.lettering import shown
 
 KANA = re.compile("[ぁ-んァ-ン]")
@@ -67,6 +68,8 @@ def check_output(text: str, name: str, language: str, encoding: str) -> None:
     assert all(head in text for head in heads)
     assert f"lessons check {name}" in text
     assert "\\u" not in text, "a character that this console lacks"
+    for words in (FAILED.ja, FAILED.en):
+        assert words.partition(":")[0] not in text, "two processes could not train together"
 
 
 # reads a line for each lesson, tells it in all the ways asked for, each as a fresh script, and answers what went wrong
