@@ -191,7 +191,7 @@ def compare(answer, padding, queries):
         expect(
             found.shape == right.shape and torch.allclose(found, right),
             ja="形 `{scores}` のスコアと形 `{padding}` のパディングで、結果が違います。パディングの軸は、キーの軸です。"
-            "キーがすべてパディングの例は 0 です。",
+            "キーがすべてパディングのサンプルは 0 です。",
             en="For scores `{scores}` and padding `{padding}` the result is not right. The axis of the padding is that "
             "of the keys; where all keys are padding it is 0.",
             scores=tuple(scores.shape),
@@ -210,7 +210,7 @@ def compare(answer, padding, queries):
 
 def check_all_padding(answer):
     """where all keys of a sample are padding: 0, with gradients of 0, and the others as ever
-    キーがすべてパディングの例は、値も勾配も 0 で、ほかの例は変わらない"""
+    キーがすべてパディングのサンプルは、値も勾配も 0 で、ほかのサンプルは変わらない"""
     compare(answer, torch.tensor([[True, True, True], [False, True, False]]), 2)
 
 

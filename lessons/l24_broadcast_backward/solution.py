@@ -51,7 +51,8 @@ def attend(scores, values, padding):
     padding is True where a key is none. It gets a weight of 0, and its score and value a gradient of 0. Where all keys
     of a sample are padding its result is 0, with gradients of 0.
     パディングでないキーに対する注意機構。padding (N, K) は、キーがパディングのとき True。
-    パディングの重みは 0 で、そのスコアと値の勾配も 0。ある例のキーがすべてパディングなら、結果は 0、勾配も 0 とする。
+    パディングの重みは 0 で、そのスコアと値の勾配も 0。あるサンプルのキーがすべてパディングなら、
+    結果は 0、勾配も 0 とする。
     """
     # >>> hole: attend
     # en: it fits by chance where N is Q; and a softmax over nothing but -inf is NaN

@@ -190,7 +190,7 @@ def check_stages(answer):
         )
         expect(
             loss.shape == () and torch.allclose(loss.detach(), right),
-            ja="{count} 段のとき、loss が `{found}` です(正しくは {right:.4g})。各段の値の和にします。",
+            ja="{count} 段のとき、損失が `{found}` です(正しくは {right:.4g})。各段の値の和にします。",
             en="With {count} stages the loss is `{found}`; it should be {right:.4g}, the sum over the stages.",
             count=count,
             found=loss.tolist(),
@@ -205,7 +205,7 @@ def check_stages_teach(answer):
         found = torch.autograd.grad(loss, [z, *codebooks], allow_unused=True)
         expect(
             found[0] is not None and torch.allclose(found[0], at_z),
-            ja="{count} 段のとき、loss から z に届く勾配が違います(ノルム {got:.4g}、正しくは {size:.4g})。"
+            ja="{count} 段のとき、損失から z に届く勾配が違います(ノルム {got:.4g}、正しくは {size:.4g})。"
             "次の段に渡す残りから、z と一緒に動くものを引いていませんか。",
             en="With {count} stages the gradient of the loss at z is not right (norm {got:.4g}, should be "
             "{size:.4g}). Is something that moves along with z subtracted from what goes on to the next stage?",

@@ -219,8 +219,8 @@ say(
     "STE は、`row` に届くはずだった勾配を、そのまま `z` に渡します。二つの項を足しても、STE のあとの値から計算すると、"
     "同じ `{second}` が残ります。",
     en="There are two cuts: in `hard` it is the `argmin` that is found (`{first}`), with straight-through the `detach` "
-    "(`{second}`). Straight-through hands to `z` just the gradient that the row would have got. And a term that is "
-    "computed from what comes after it leaves `{second}` where it was.",
+    "(`{second}`). Straight-through hands to `z` just the gradient that the row would have got. And where a term is "
+    "computed from what comes after it, `{second}` is still there.",
     first=named["hard"],
     second=named["straight_through"],
 )
@@ -337,6 +337,6 @@ say(
     ja="演習では、一番近いコードベクトルの選び方、1 ビットも違わない STE、`beta` の位置を間違えない二つの項、"
     "そして何段もの残差の量子化(Residual VQ)を直します。",
     en="In the exercise you fix the choice of the nearest row, a straight-through that is right to the bit, two terms "
-    "with their weight in its place, and a residual quantiser of several stages.",
+    "with `beta` in its place, and a residual quantiser of several stages.",
 )
 finish()

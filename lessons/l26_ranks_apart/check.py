@@ -72,7 +72,7 @@ def check_average(answer):
 
 def check_average_of_some(answer):
     """a rank that did not use a parameter counts as 0
-    使わなかったランクは 0 として数える"""
+    パラメータを使わなかったランクは 0 として数える"""
     for ranks, rare in ((2, (1,)), (3, (0,)), (3, (0, 2)), (3, (0, 1, 2))):
         expect_averaged(answer, ranks, rare)
 
