@@ -17,8 +17,8 @@ class Model(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.body, self.head, self.rare = nn.Linear(3, 4), nn.Linear(4, 1), nn.Linear(4, 1)
-        self.unused = nn.Linear(2, 2)
+        self.body, self.rare, self.unused = nn.Linear(3, 4), nn.Linear(4, 1), nn.Linear(2, 2)
+        self.head = nn.Linear(4, 1)
 
     def forward(self, x, rare=False):
         return (self.rare if rare else self.head)(self.body(x).tanh())[:, 0]
@@ -144,14 +144,19 @@ def check_apart(answer):
     どのランクが違っても、どんなに小さな差でも、パラメータでもバッファでも見つける"""
     torch.manual_seed(263)
     model = Normed().double()
+    for entry in model.state_dict().values():
+        entry.copy_(torch.rand(entry.shape) + 1)  # nowhere 0: another sign is another number
     names = list(model.state_dict())
     cases = [((), 2), ((), 3), *(((name,), ranks) for name in names for ranks in (2, 3)), ((names[-1], names[1]), 3)]
-    for changed, ranks in cases:
+    for number, (changed, ranks) in enumerate(cases):
         for rank in range(ranks):
             models = [copy.deepcopy(model) for _ in range(ranks)]
             for name in changed:
-                entry = models[rank].state_dict()[name]
-                entry.view(-1)[-1] += 1 if entry.dtype == torch.int64 else 1e-12
+                entry = models[rank].state_dict()[name].view(-1)
+                if number % 2:
+                    entry[-1] += 1 if entry.dtype == torch.int64 else 1e-12
+                else:
+                    entry[-1] *= -1
             found = answer.apart(models)
             expect_type("apart", list, found)
             right = [name for name in names if name in changed]

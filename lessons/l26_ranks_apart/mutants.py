@@ -142,4 +142,7 @@ MUTANTS = {
     ),
     "steps_in_any_case": Mutant(step(decides="True"), rejected_by="check_together"),
 }
-EQUAL = {}
+EQUAL = {
+    "step: argument: absolute  `batches`": "the number of samples alone is asked there",
+    "step: argument: negate  `batches`": "the number of samples alone is asked there",
+}
