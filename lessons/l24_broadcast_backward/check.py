@@ -30,8 +30,8 @@ def check_actor(answer):
             expect_type("actor_loss", torch.Tensor, found, kind=TENSOR)
             expect(
                 found.shape == () and abs(found.item() - right) < 1e-9,
-                ja="形 `{shapes}` のとき、`{found}` になりました。正しくは {right:.4g} です。",
-                en="For the shapes `{shapes}` it is `{found}`; it should be {right:.4g}.",
+                ja="形 `{shapes}` のとき、{found:.4g} になりました。正しくは {right:.4g} です。",
+                en="For the shapes `{shapes}` it is {found:.4g}; it should be {right:.4g}.",
                 shapes=[tuple(each.shape) for each in sides],
                 found=found.tolist(),
                 right=right,
@@ -102,8 +102,8 @@ def check_masked(answer):
             expect_type("masked_mean", torch.Tensor, found, kind=TENSOR)
             expect(
                 found.shape == () and torch.allclose(found.detach(), right(values.detach())),
-                ja="形 `{values}` の値と形 `{mask}` のマスクで、`{found}` になりました。正しくは {right:.4g} です。",
-                en="For values `{values}` and a mask `{mask}` it is `{found}`; it should be {right:.4g}.",
+                ja="形 `{values}` の値と形 `{mask}` のマスクで、{found:.4g} になりました。正しくは {right:.4g} です。",
+                en="For values `{values}` and a mask `{mask}` it is {found:.4g}; it should be {right:.4g}.",
                 values=tuple(values.shape),
                 mask=tuple(mask.shape),
                 found=found.tolist(),

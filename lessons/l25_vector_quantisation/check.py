@@ -111,8 +111,8 @@ def check_terms(answer):
             right = (1 + beta) * difference.square().mean()
             expect(
                 found.shape == () and torch.allclose(found.detach(), right),
-                ja="`beta` が `{beta}` のとき、値が `{found}` です(正しくは {right:.4g})。",
-                en="With `beta` at `{beta}` the value is `{found}`; it should be {right:.4g}.",
+                ja="`beta` が `{beta}` のとき、値が {found:.4g} です(正しくは {right:.4g})。",
+                en="With `beta` at `{beta}` the value is {found:.4g}; it should be {right:.4g}.",
                 beta=beta,
                 found=found.tolist(),
                 right=right,
@@ -190,8 +190,8 @@ def check_stages(answer):
         )
         expect(
             loss.shape == () and torch.allclose(loss.detach(), right),
-            ja="{count} 段のとき、損失が `{found}` です(正しくは {right:.4g})。各段の値の和にします。",
-            en="With {count} stages the loss is `{found}`; it should be {right:.4g}, the sum over the stages.",
+            ja="{count} 段のとき、損失が {found:.4g} です(正しくは {right:.4g})。各段の値の和にします。",
+            en="With {count} stages the loss is {found:.4g}; it should be {right:.4g}, the sum over the stages.",
             count=count,
             found=loss.tolist(),
             right=right,
