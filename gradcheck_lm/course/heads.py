@@ -127,7 +127,7 @@ _JAPANESE = {
     "term": "項",
     "test": "テスト",
     "the best of all, its own too": "自分を含む中の最小",
-    "the value is that of the drawn string": "値は引いた文字列のスコア",
+    "the value is that of the drawn string": "値はサンプリングした文字列のスコア",
     "total": "合計",
     "value": "値",
     "variance": "分散",
