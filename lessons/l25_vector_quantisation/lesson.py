@@ -324,9 +324,9 @@ table(["loss", "gradient norm at the encoder", "finding"], rows)
 holds([row[2] for row in rows] == ["GF302", "none"] and float(rows[0][1]) == 0.0 < float(rows[1][1]), "z - z cancels")
 say(
     ja="残差を何段にも量子化する(Residual VQ)ときは、もう一つ落とし穴があります。STE の出力を引くと、`z` から `z` を"
-    "引くことになり、二段目以降の勾配はちょうど 0 です(`{kind}`)。`detach()` した値を引きます。",
+    "引くことになり、二段目の勾配はちょうど 0 です(`{kind}`)。`detach()` した値を引きます。",
     en="Where what is left over is quantised in further stages (residual VQ) there is one more trap: to subtract the "
-    "output of straight-through is to subtract `z` from `z`, and from the second stage on the gradient is exactly 0 "
+    "output of straight-through is to subtract `z` from `z`, and the gradient of the second stage is exactly 0 "
     "(`{kind}`). Subtract the detached value.",
     kind="cancels",
 )
