@@ -96,10 +96,10 @@ class Watcher:
             part.install(self._wraps)
         if self.ranks is not None:
             self.ranks.install(self._wraps)
+            for module in modules:
+                self.ranks.meet(module)
         with torch._C.DisableTorchFunction():
             self.modules.given(modules)
-            for module in modules if self.ranks is not None else ():
-                self.ranks.meet(module)
             for optimizer in optimizers:
                 self.turns.meet(optimizer, NOWHERE)
         self._given = [], []
