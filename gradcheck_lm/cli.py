@@ -11,20 +11,20 @@ from typing import Annotated, Any
 import typer
 
 from gradcheck_lm import __version__
-from gradcheck_lm.commands import lessons as course
-from gradcheck_lm.commands import museum
-from gradcheck_lm.commands.adapt import adapt
 from gradcheck_lm.commands.common import friendly
-from gradcheck_lm.commands.compare import compare
+from gradcheck_lm.commands.course import lessons as course
+from gradcheck_lm.commands.course import museum
+from gradcheck_lm.commands.debugger.explain import explain
+from gradcheck_lm.commands.debugger.run import run
 from gradcheck_lm.commands.doctor import doctor
-from gradcheck_lm.commands.explain import explain
 from gradcheck_lm.commands.help import CommandHelp, GroupHelp
-from gradcheck_lm.commands.ngram import train_ngram
+from gradcheck_lm.commands.lab.adapt import adapt
+from gradcheck_lm.commands.lab.compare import compare
+from gradcheck_lm.commands.lab.ngram import train_ngram
+from gradcheck_lm.commands.lab.quality import quality
+from gradcheck_lm.commands.lab.read import evaluate, lm_table, mistakes, transcribe
+from gradcheck_lm.commands.lab.train import train, train_lm
 from gradcheck_lm.commands.options import takes_settings
-from gradcheck_lm.commands.quality import quality
-from gradcheck_lm.commands.read import evaluate, lm_table, mistakes, transcribe
-from gradcheck_lm.commands.run import run
-from gradcheck_lm.commands.train import train, train_lm
 
 app = typer.Typer(
     name="gradcheck-lm",

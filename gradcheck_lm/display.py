@@ -29,12 +29,12 @@ class Displayed(ABC):
 
     def _repr_html_(self) -> str:
         """Jupyter, VS Code, Colab, marimo."""
-        from gradcheck_lm.draw.notebook import html_of
+        from gradcheck_lm.draw.page.notebook import html_of
 
         return encodable(html_of(self))
 
     def __rich__(self) -> Any:
-        from gradcheck_lm.draw.console_views import renderable
+        from gradcheck_lm.draw.terminal.console_views import renderable
 
         return renderable(self)
 

@@ -6,7 +6,9 @@ import contextlib
 import functools
 import importlib.util
 import os
+from collections.abc import Generator
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -36,7 +38,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def is_here(package: str) -> bool:
     """Whether a package can be imported; "layout" is any engine for graphs, "layout_package" one of Python's."""
     if package in {"layout", "layout_package"}:
-        from gradcheck_lm.draw.layout import engines
+        from gradcheck_lm.draw.layout.layout import engines
 
         return any(package == "layout" or engine.name != "dot" for engine in engines())
     return importlib.util.find_spec(package) is not None
@@ -57,6 +59,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("gpu"):
             item.add_marker(pytest.mark.skip(reason="needs a CUDA device, and torch sees none here"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """A test that is not marked gpu sees none, nor does what it starts: its claims are about the processor's bits."""
+    import torch
+
+    if item.get_closest_marker("gpu") or not torch.cuda.is_available():
+        return (yield)
+    with (
+        mock.patch.object(torch.cuda, "is_available", return_value=False),
+        mock.patch.dict(os.environ, CUDA_VISIBLE_DEVICES=""),
+    ):
+        return (yield)
 
 
 @pytest.fixture

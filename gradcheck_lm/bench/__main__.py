@@ -55,7 +55,7 @@ def peers(
     again: Annotated[str, typer.Option(help="'all': measure anew; 'ours': this debugger alone.")] = "",
 ) -> None:
     """Programs after other debuggers' public cases, under this one and under those; the page of what each sees."""
-    from gradcheck_lm.bench.peers import run_peers
+    from gradcheck_lm.bench.peers.peers import run_peers
 
     for path in run_peers(out, again=again, progress=note):
         typer.echo(str(path))
@@ -68,7 +68,7 @@ def figures(
 ) -> None:
     """Every picture of README and docs, drawn anew from real runs."""
     quiet_libraries()
-    from gradcheck_lm.bench.figures import draw_figures
+    from gradcheck_lm.bench.pages.figures import draw_figures
 
     for path in draw_figures(out, progress=note):
         typer.echo(str(path))
@@ -83,8 +83,8 @@ def docs(
 ) -> None:
     """The generated pages of docs: findings.md, architecture.md, and a page a lesson in both languages."""
     quiet_libraries()
-    from gradcheck_lm.bench.docs import write_docs
-    from gradcheck_lm.bench.lesson_pages import write_lesson_pages, write_navigation
+    from gradcheck_lm.bench.pages.docs import write_docs
+    from gradcheck_lm.bench.pages.lesson_pages import write_lesson_pages, write_navigation
 
     written = write_docs(out)
     if lessons:
@@ -103,7 +103,7 @@ def trace(
 ) -> None:
     """What the recorder and its rivals cost a training step, interleaved in one run."""
     quiet_libraries()
-    from gradcheck_lm.bench.trace import run_trace
+    from gradcheck_lm.bench.trace.trace import run_trace
 
     typer.echo(str(run_trace(out, rounds=rounds, seconds=seconds, progress=note)))
 
@@ -171,7 +171,7 @@ def scale(
 ) -> None:
     """Time and peak memory over lines, width, samples and language-model size, each point in a fresh process."""
     quiet_libraries()
-    from gradcheck_lm.bench.scale import run_scale
+    from gradcheck_lm.bench.scale.scale import run_scale
 
     names = [name.strip() for name in only.split(",") if name.strip()]
     typer.echo(str(run_scale(out, only=names, device=device, progress=note)))
@@ -208,7 +208,7 @@ def estimators(
 ) -> None:
     """Every penalty's gradient against the exact one, by enumeration: docs/estimators.md."""
     quiet_libraries()
-    from gradcheck_lm.bench.estimators import write_estimators
+    from gradcheck_lm.bench.penalties.estimators import write_estimators
 
     typer.echo(str(write_estimators(out, problems=problems, draws=draws, progress=note)))
 
@@ -224,7 +224,7 @@ def penalties(
 ) -> None:
     """Speeds: batched scoring and decoding against the story's loops, each penalty's step against CTC alone."""
     quiet_libraries()
-    from gradcheck_lm.bench.penalties import run_penalties
+    from gradcheck_lm.bench.penalties.penalties import run_penalties
 
     names = tuple(name.strip() for name in lms.split(",") if name.strip())
     typer.echo(str(run_penalties(out, lms=names, repeats=repeats, device=device, curves=curves, progress=note)))
@@ -256,7 +256,7 @@ def mutants(
 ) -> None:
     """Whether the debugger's tests see faults in it: its lines changed one at a time."""
     quiet_libraries()
-    from gradcheck_lm.bench.mutants import run_mutants
+    from gradcheck_lm.bench.mutants.mutants import run_mutants
 
     typer.echo(
         str(run_mutants(out, count=count, seed=seed, minutes=minutes, limit=limit, baseline=baseline, progress=note))

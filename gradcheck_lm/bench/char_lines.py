@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gradcheck_lm.lm import load_language_model
-from gradcheck_lm.lm.ngram import NgramModel
+from gradcheck_lm.lm.ngrams.ngram import NgramModel
 from gradcheck_lm.lm.score import LanguageModel
 from gradcheck_lm.texts.sides import is_test
 from gradcheck_lm.texts.sources import cut_lines, read_paragraphs

@@ -16,9 +16,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gradcheck_lm.draw.autograd import autograd_dot, save_autograd, walk
-from gradcheck_lm.draw.graph import flow_dot, save_graph
-from gradcheck_lm.draw.layout import engines, picture
+from gradcheck_lm.draw.autograd.autograd import autograd_dot, save_autograd, walk
+from gradcheck_lm.draw.graph.graph import flow_dot, save_graph
+from gradcheck_lm.draw.layout.layout import engines, picture
 from gradcheck_lm.errors import LayoutError
 from gradcheck_lm.files import write_text_atomic
 from gradcheck_lm.flow import Diagnosis, diagnose

@@ -115,10 +115,22 @@ def against_the_reference(model: CRNN, data: LineData, folder: str | Path | None
                 "they cannot be compared; take config.yaml as it is in the repository"
             )
         contestants[THEIRS] = theirs.step
+    on_gpu = plan.device.type == "cuda"
+    if on_gpu:
+        contestants[f"{OURS}, graphs"] = Contestant(model, data, plan, graphs=True).step
     rounded = f"{OURS}, bf16"
-    if fast_bfloat16(plan.device):
-        contestants[rounded] = Contestant(model, data, plan, mixed_precision="bf16").step  # the last: see `by_option`
-    timings = interleaved(contestants, repeats=plan.repeats, device=plan.device, clock=clock_of(plan.device))
+    with contextlib.ExitStack() as compiled:
+        if fast_bfloat16(plan.device):  # the last ones: see `by_option`
+            contestants[rounded] = Contestant(model, data, plan, mixed_precision="bf16").step
+            if on_gpu:
+                contestants[f"{rounded}, graphs"] = Contestant(
+                    model, data, plan, mixed_precision="bf16", graphs=True
+                ).step
+            if on_gpu and plan.compile:
+                fast = Contestant(model, data, plan, mixed_precision="bf16", compile=True, graphs=True)
+                compiled.enter_context(compiled_convolutions(fast.trainer.bare, True))
+                contestants[f"{rounded}, compile, graphs"] = fast.step
+        timings = interleaved(contestants, repeats=plan.repeats, device=plan.device, clock=clock_of(plan.device))
     found: dict[str, Any] = {"seconds": timings.seconds, "rows": rates(timings, plan.batch), "left_out": {}}
     if rounded not in contestants:
         found["left_out"][rounded] = SLOW_BFLOAT16
@@ -127,6 +139,7 @@ def against_the_reference(model: CRNN, data: LineData, folder: str | Path | None
         found["ratio"] = timings.ratio(THEIRS, OURS)
         if rounded in contestants:
             found["ratio_bf16"] = timings.ratio(THEIRS, rounded)
+        found["ratios"] = {name: timings.ratio(THEIRS, name) for name in contestants if name != THEIRS}
     return found
 
 

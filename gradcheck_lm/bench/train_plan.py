@@ -13,11 +13,12 @@ from gradcheck_lm.bench.peak import Probes
 from gradcheck_lm.bench.timing import Timings
 from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.htr.crnn import CONFIGS, CRNN, CRNNConfig
-from gradcheck_lm.htr.synthetic import TRAINING_HANDS, SyntheticLines
-from gradcheck_lm.htr.text import load_sentences
+from gradcheck_lm.htr.synthetic.synthetic import TRAINING_HANDS, SyntheticLines
+from gradcheck_lm.htr.synthetic.text import load_sentences
 from gradcheck_lm.lab.config import TrainingConfig
 from gradcheck_lm.lab.lines.batches import BatchMaker
 from gradcheck_lm.lab.lines.data import LineData
+from gradcheck_lm.lab.machine.graphs import install, of_two_streams
 from gradcheck_lm.lab.training.terms import labelled
 from gradcheck_lm.lab.training.trainer import Trainer, make_accelerator
 
@@ -51,12 +52,15 @@ class Contestant:
             accelerator=make_accelerator(TrainingConfig(mixed_precision=precision), None, plan.device),
         )  # fmt: skip
         self.trainer.model.train()
+        if config.graphs:  # for good, as `run` has them for a run
+            self.trainer.graphs = install(self.trainer.bare)
         self.make = BatchMaker(data, config, device=plan.device)
         self.count = 0
 
     def step(self) -> None:
         """The next step."""
-        self.trainer.step(self.count, self.make(self.count))
+        with of_two_streams():
+            self.trainer.step(self.count, self.make(self.count))
         self.count += 1
 
 

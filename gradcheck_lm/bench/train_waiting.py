@@ -12,8 +12,8 @@ from gradcheck_lm.bench.train_plan import Plan
 from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.htr.crnn import CRNN, build_crnn
 from gradcheck_lm.htr.lines import read_labels_tsv, write_labels_tsv
-from gradcheck_lm.htr.synthetic import TRAINING_HANDS, SyntheticLines
-from gradcheck_lm.htr.text import load_sentences
+from gradcheck_lm.htr.synthetic.synthetic import TRAINING_HANDS, SyntheticLines
+from gradcheck_lm.htr.synthetic.text import load_sentences
 from gradcheck_lm.lab.config import TrainingConfig
 from gradcheck_lm.lab.lines.data import LineData
 from gradcheck_lm.lab.training.terms import labelled

@@ -158,7 +158,7 @@ class StepProgress:
     """Moves a progress bar to a run's step: a run that goes on from a saved state does not start at 0.
 
     Args:
-        tick: what `gradcheck_lm.draw.terminal.progress` gives.
+        tick: what `gradcheck_lm.draw.terminal.terminal.progress` gives.
         message: from a step's record to a few words beside the bar.
     """
 

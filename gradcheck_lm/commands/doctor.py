@@ -98,7 +98,7 @@ def doctor(
 
 
 def _show(checks: list[Check]) -> None:
-    from gradcheck_lm.draw.consoles import console, table
+    from gradcheck_lm.draw.terminal.consoles import console, table
 
     rows = [[check.group, check.name, check.found or ("missing" if check.cure else NO_GPU)] for check in checks]
     missing: dict[str, list[str]] = {}
@@ -128,7 +128,7 @@ def _version(name: str) -> str | None:
 
 
 def _engines() -> Iterator[Check]:
-    from gradcheck_lm.draw.layout import engines
+    from gradcheck_lm.draw.layout.layout import engines
 
     yield Check(
         "pictures", "layout engine", ", ".join(engine.name for engine in engines()) or None, install_line("draw")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gradcheck_lm.course import stage
-from gradcheck_lm.course.shelf import source_course
+from gradcheck_lm.course.folder.shelf import source_course
 from gradcheck_lm.course.stage import code as code
 from gradcheck_lm.course.stage import holds as holds
 from gradcheck_lm.course.stage import show as show

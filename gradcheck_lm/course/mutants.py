@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from gradcheck_lm.course.judge import load
+from gradcheck_lm.course.checking.judge import load
 from gradcheck_lm.errors import DataError
 
 

@@ -10,8 +10,8 @@ from rich.console import Console, RenderableType
 from rich.text import Text
 
 from gradcheck_lm.course.language import Words, language_for
-from gradcheck_lm.draw.consoles import console as make_console
 from gradcheck_lm.draw.lettering import shown
+from gradcheck_lm.draw.terminal.consoles import console as make_console
 from gradcheck_lm.draw.wrapping import wrap
 
 WIDTH = 88  # columns at most: longer lines of prose are hard to read

@@ -11,23 +11,23 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from gradcheck_lm.course import pictures
 from gradcheck_lm.course.beats import BEATS
-from gradcheck_lm.course.catalogue import COMMAND, Lesson, read_lesson
 from gradcheck_lm.course.choices import LETTERS, Choice
 from gradcheck_lm.course.choices import choice as choice
+from gradcheck_lm.course.folder.catalogue import COMMAND, Lesson, read_lesson
+from gradcheck_lm.course.folder.progress import Progress
 from gradcheck_lm.course.language import Words, text_of
-from gradcheck_lm.course.progress import Progress
 from gradcheck_lm.course.say import Voice as Voice
 from gradcheck_lm.course.say import say as say
 from gradcheck_lm.course.say import use_voice, voice
-from gradcheck_lm.course.showing import code as code
-from gradcheck_lm.course.showing import draw_into
-from gradcheck_lm.course.showing import picture as picture
-from gradcheck_lm.course.showing import plot as plot
-from gradcheck_lm.course.showing import show as show
-from gradcheck_lm.course.showing import table as table
-from gradcheck_lm.course.showing import told as told
+from gradcheck_lm.course.screen import pictures
+from gradcheck_lm.course.screen.showing import code as code
+from gradcheck_lm.course.screen.showing import draw_into
+from gradcheck_lm.course.screen.showing import picture as picture
+from gradcheck_lm.course.screen.showing import plot as plot
+from gradcheck_lm.course.screen.showing import show as show
+from gradcheck_lm.course.screen.showing import table as table
+from gradcheck_lm.course.screen.showing import told as told
 from gradcheck_lm.draw.wrapping import short
 from gradcheck_lm.errors import GradcheckLMError
 

@@ -9,48 +9,48 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gradcheck_lm.draw.autograd import autograd_dot as autograd_dot
-    from gradcheck_lm.draw.autograd import save_autograd as save_autograd
-    from gradcheck_lm.draw.curves import Panel as Panel
-    from gradcheck_lm.draw.curves import Series as Series
-    from gradcheck_lm.draw.curves import save_curves as save_curves
-    from gradcheck_lm.draw.graph import flow_dot as flow_dot
-    from gradcheck_lm.draw.graph import save_graph as save_graph
-    from gradcheck_lm.draw.graph import side_by_side as side_by_side
-    from gradcheck_lm.draw.layout import render as render
-    from gradcheck_lm.draw.page import save_page as save_page
-    from gradcheck_lm.draw.report import Example as Example
-    from gradcheck_lm.draw.report import Experiment as Experiment
-    from gradcheck_lm.draw.report import Report as Report
-    from gradcheck_lm.draw.terminal import FlowTree as FlowTree
-    from gradcheck_lm.draw.terminal import console as console
-    from gradcheck_lm.draw.terminal import diagnosis_text as diagnosis_text
-    from gradcheck_lm.draw.terminal import print_diagnosis as print_diagnosis
-    from gradcheck_lm.draw.terminal import progress as progress
-    from gradcheck_lm.draw.terminal import table as table
-    from gradcheck_lm.draw.tree import autograd_tree as autograd_tree
+    from gradcheck_lm.draw.autograd.autograd import autograd_dot as autograd_dot
+    from gradcheck_lm.draw.autograd.autograd import save_autograd as save_autograd
+    from gradcheck_lm.draw.autograd.tree import autograd_tree as autograd_tree
+    from gradcheck_lm.draw.graph.graph import flow_dot as flow_dot
+    from gradcheck_lm.draw.graph.graph import save_graph as save_graph
+    from gradcheck_lm.draw.graph.graph import side_by_side as side_by_side
+    from gradcheck_lm.draw.layout.layout import render as render
+    from gradcheck_lm.draw.page.page import save_page as save_page
+    from gradcheck_lm.draw.page.report import Example as Example
+    from gradcheck_lm.draw.page.report import Experiment as Experiment
+    from gradcheck_lm.draw.page.report import Report as Report
+    from gradcheck_lm.draw.plots.curves import Panel as Panel
+    from gradcheck_lm.draw.plots.curves import Series as Series
+    from gradcheck_lm.draw.plots.curves import save_curves as save_curves
+    from gradcheck_lm.draw.terminal.terminal import FlowTree as FlowTree
+    from gradcheck_lm.draw.terminal.terminal import console as console
+    from gradcheck_lm.draw.terminal.terminal import diagnosis_text as diagnosis_text
+    from gradcheck_lm.draw.terminal.terminal import print_diagnosis as print_diagnosis
+    from gradcheck_lm.draw.terminal.terminal import progress as progress
+    from gradcheck_lm.draw.terminal.terminal import table as table
 
 _HOMES = {
-    "Example": "report",
-    "Experiment": "report",
-    "Panel": "curves",
-    "Report": "report",
-    "FlowTree": "terminal",
-    "Series": "curves",
-    "autograd_dot": "autograd",
-    "autograd_tree": "tree",
-    "console": "terminal",
-    "diagnosis_text": "terminal",
-    "flow_dot": "graph",
-    "print_diagnosis": "terminal",
-    "progress": "terminal",
-    "render": "layout",
-    "save_autograd": "autograd",
-    "save_curves": "curves",
-    "save_graph": "graph",
-    "save_page": "page",
-    "side_by_side": "graph",
-    "table": "terminal",
+    "Example": "page.report",
+    "Experiment": "page.report",
+    "Panel": "plots.curves",
+    "Report": "page.report",
+    "FlowTree": "terminal.terminal",
+    "Series": "plots.curves",
+    "autograd_dot": "autograd.autograd",
+    "autograd_tree": "autograd.tree",
+    "console": "terminal.terminal",
+    "diagnosis_text": "terminal.terminal",
+    "flow_dot": "graph.graph",
+    "print_diagnosis": "terminal.terminal",
+    "progress": "terminal.terminal",
+    "render": "layout.layout",
+    "save_autograd": "autograd.autograd",
+    "save_curves": "plots.curves",
+    "save_graph": "graph.graph",
+    "save_page": "page.page",
+    "side_by_side": "graph.graph",
+    "table": "terminal.terminal",
 }
 __all__ = sorted(_HOMES)
 

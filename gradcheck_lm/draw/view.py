@@ -1,6 +1,6 @@
 """One view between a diagnosis and every renderer: all that is said, in one order and one language, as frozen data.
 
-from gradcheck_lm.draw import text, view
+from gradcheck_lm.draw import view
 
 shown = view.of(diagnosis, language="en")    # or of a StepReport; "ja" for Japanese
 shown.ok, shown.status, shown.verdict        # True, "gradient flow: ok", "The gradient flows: ..."
@@ -9,7 +9,7 @@ shown.cuts[0].place, .source, .why, .cures   # CutView: `cuts` in the order of `
 shown.sections                               # the same cuts under their headings, in the order in which they stand
 shown.unreached, shown.zero, shown.notes, shown.graph
 shown.optimizers, shown.rows, shown.losses   # of watched steps: who stepped how often, the ledger's rows, each loss
-text.render(shown, width=80)                 # the one text: print, run, pytest
+terminal.text.render(shown, width=80)        # the one text: print, run, pytest
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from gradcheck_lm.draw.verdicts import asked_count, is_of_the_step, step_verdict
 from gradcheck_lm.draw.words import WORDS, say
 from gradcheck_lm.flow.findings.model import KINDS, Diagnosis, Finding, FlowGraph, Term
 from gradcheck_lm.flow.findings.paths import at
-from gradcheck_lm.flow.stepping.ledger import Ledger
+from gradcheck_lm.flow.stepping.ledger.ledger import Ledger
+from gradcheck_lm.flow.stepping.ledger.rows import Row
 from gradcheck_lm.flow.stepping.report import StepReport
-from gradcheck_lm.flow.stepping.rows import Row
 
 
 @dataclass(frozen=True)

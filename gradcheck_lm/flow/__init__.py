@@ -4,10 +4,10 @@ from gradcheck_lm.flow.asserts import assert_gradient_flows
 from gradcheck_lm.flow.bridging.what_if import WhatIf
 from gradcheck_lm.flow.diagnose import Run, diagnose, record
 from gradcheck_lm.flow.findings.model import KINDS, Diagnosis, Finding, FlowGraph, FlowNode, Kind, Term
-from gradcheck_lm.flow.gradients.attribution import Attribution
-from gradcheck_lm.flow.gradients.attributor import Attributor, attribute
+from gradcheck_lm.flow.gradients.attribution.attribution import Attribution
+from gradcheck_lm.flow.gradients.attribution.attributor import Attributor, attribute
 from gradcheck_lm.flow.gradients.numeric import Comparison, compare_gradients
-from gradcheck_lm.flow.stepping.ledger import Ledger
+from gradcheck_lm.flow.stepping.ledger.ledger import Ledger
 from gradcheck_lm.flow.stepping.report import StepReport
 from gradcheck_lm.flow.steps import StepRun, diagnose_step, record_steps
 from gradcheck_lm.flow.watch import GradientWatch

@@ -14,7 +14,7 @@ from gradcheck_lm.errors import TraceError, class_of
 from gradcheck_lm.flow.asking.answers import answered
 from gradcheck_lm.flow.asking.program import Program
 from gradcheck_lm.flow.findings.model import Diagnosis
-from gradcheck_lm.flow.gradients.passes import OwnPasses
+from gradcheck_lm.flow.gradients.passes.passes import OwnPasses
 from gradcheck_lm.flow.gradients.subjects import loss_terms, named_tensors
 from gradcheck_lm.flow.watching.recorder import Recorder
 from gradcheck_lm.flow.watching.sites import BOUNDARIES

@@ -97,7 +97,7 @@ class History(Displayed, Sequence[Entry]):
             ArgumentError: there is no look yet, or no such column.
             MissingPackageError: a file was asked for and matplotlib is not installed.
         """
-        from gradcheck_lm.draw import history
+        from gradcheck_lm.draw.plots import history
 
         rows = self.to_rows()
         if not rows:

@@ -12,23 +12,23 @@ import torch
 
 from gradcheck_lm.errors import TraceError, class_of
 from gradcheck_lm.flow.asking.answers import refused_diagnosis
-from gradcheck_lm.flow.asking.doubts import may_warn
+from gradcheck_lm.flow.asking.evidence.scene import Passed, Scene
+from gradcheck_lm.flow.asking.failures.refusals import is_refusal
 from gradcheck_lm.flow.asking.inquiry import Inquiry
-from gradcheck_lm.flow.asking.refusals import is_refusal
-from gradcheck_lm.flow.asking.scene import Passed, Scene
+from gradcheck_lm.flow.asking.warnings.doubts import may_warn
 from gradcheck_lm.flow.findings.model import Diagnosis
 from gradcheck_lm.flow.findings.notes import COULD_NOT_ASK, NOT_HELD_YET, WATCH_MISSED
 from gradcheck_lm.flow.gradients.nodes import reachable_leaves
 from gradcheck_lm.flow.gradients.subjects import loss_terms
-from gradcheck_lm.flow.scripts.refused import roots_of
+from gradcheck_lm.flow.scripts.passes.refused import roots_of
 from gradcheck_lm.flow.scripts.session import ScriptRecorder
 from gradcheck_lm.flow.stepping.doubts import loses_gradient, not_asked, quiet_diagnosis
 from gradcheck_lm.flow.stepping.final_names import final_names, free_name, renamed
 from gradcheck_lm.flow.stepping.games import Key, is_loss, players, reaching, settled
-from gradcheck_lm.flow.stepping.given import sorted_out, variables_around, variables_of
-from gradcheck_lm.flow.stepping.ledger import Backward, Ledger
-from gradcheck_lm.flow.stepping.log import Running
-from gradcheck_lm.flow.stepping.owners import Owners
+from gradcheck_lm.flow.stepping.ledger.ledger import Backward, Ledger
+from gradcheck_lm.flow.stepping.modules.owners import Owners
+from gradcheck_lm.flow.stepping.recording.given import sorted_out, variables_around, variables_of
+from gradcheck_lm.flow.stepping.recording.log import Running
 from gradcheck_lm.flow.stepping.report import StepReport, report_of
 from gradcheck_lm.flow.stepping.watcher import Watcher
 from gradcheck_lm.flow.watching.sites import BOUNDARIES, Site

@@ -11,8 +11,8 @@ from typing import Any
 import torch
 
 from gradcheck_lm.errors import ArgumentError, TraceError, class_of
-from gradcheck_lm.flow.stepping.given import sorted_out
-from gradcheck_lm.flow.stepping.moves import Copies, norms
+from gradcheck_lm.flow.stepping.recording.given import sorted_out
+from gradcheck_lm.flow.stepping.recording.moves import Copies, norms
 
 _PATIENCE = 3  # turns without a step that are no news: a GradScaler skips its first ones
 

@@ -16,8 +16,8 @@ from gradcheck_lm.errors import ArgumentError
 from gradcheck_lm.flow.diagnose import Run, record
 from gradcheck_lm.flow.events import LOGGER, WELL, Events, Writer
 from gradcheck_lm.flow.findings.model import Finding
-from gradcheck_lm.flow.gradients.attribution import Attribution
-from gradcheck_lm.flow.gradients.attributor import Attributor, loss_scale
+from gradcheck_lm.flow.gradients.attribution.attribution import Attribution
+from gradcheck_lm.flow.gradients.attribution.attributor import Attributor, loss_scale
 from gradcheck_lm.flow.gradients.structural import structural_zeros
 from gradcheck_lm.flow.gradients.subjects import named_tensors
 from gradcheck_lm.flow.history import History

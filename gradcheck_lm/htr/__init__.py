@@ -17,26 +17,26 @@ if TYPE_CHECKING:
     from gradcheck_lm.htr.ctc import greedy_decode as greedy_decode
     from gradcheck_lm.htr.ctc import sample_paths as sample_paths
     from gradcheck_lm.htr.ctc import string_log_prob as string_log_prob
-    from gradcheck_lm.htr.ctc_align import align as align
-    from gradcheck_lm.htr.ctc_align import segment_posteriors as segment_posteriors
-    from gradcheck_lm.htr.ctc_beam import prefix_beam as prefix_beam
-    from gradcheck_lm.htr.ctc_distinct import sample_distinct_paths as sample_distinct_paths
-    from gradcheck_lm.htr.hand import HELD_OUT_HANDS as HELD_OUT_HANDS
-    from gradcheck_lm.htr.hand import TRAINING_HANDS as TRAINING_HANDS
-    from gradcheck_lm.htr.hand import Hand as Hand
-    from gradcheck_lm.htr.hand import hands as hands
+    from gradcheck_lm.htr.decoding.ctc_align import align as align
+    from gradcheck_lm.htr.decoding.ctc_align import segment_posteriors as segment_posteriors
+    from gradcheck_lm.htr.decoding.ctc_beam import prefix_beam as prefix_beam
+    from gradcheck_lm.htr.decoding.ctc_distinct import sample_distinct_paths as sample_distinct_paths
     from gradcheck_lm.htr.lines import Line as Line
     from gradcheck_lm.htr.lines import LineSet as LineSet
     from gradcheck_lm.htr.lines import read_images as read_images
     from gradcheck_lm.htr.lines import read_labels_tsv as read_labels_tsv
     from gradcheck_lm.htr.lines import to_batch as to_batch
     from gradcheck_lm.htr.lines import write_labels_tsv as write_labels_tsv
-    from gradcheck_lm.htr.logits import LineLogits as LineLogits
-    from gradcheck_lm.htr.logits import read_logits as read_logits
+    from gradcheck_lm.htr.readers.logits import LineLogits as LineLogits
+    from gradcheck_lm.htr.readers.logits import read_logits as read_logits
     from gradcheck_lm.htr.sources import open_lines as open_lines
-    from gradcheck_lm.htr.synthetic import SyntheticLines as SyntheticLines
-    from gradcheck_lm.htr.synthetic import render_line as render_line
-    from gradcheck_lm.htr.text import load_sentences as load_sentences
+    from gradcheck_lm.htr.synthetic.hand import HELD_OUT_HANDS as HELD_OUT_HANDS
+    from gradcheck_lm.htr.synthetic.hand import TRAINING_HANDS as TRAINING_HANDS
+    from gradcheck_lm.htr.synthetic.hand import Hand as Hand
+    from gradcheck_lm.htr.synthetic.hand import hands as hands
+    from gradcheck_lm.htr.synthetic.synthetic import SyntheticLines as SyntheticLines
+    from gradcheck_lm.htr.synthetic.synthetic import render_line as render_line
+    from gradcheck_lm.htr.synthetic.text import load_sentences as load_sentences
 
 # which module has which public name: a module is imported at the first use of one of its names, for some need Pillow
 _HOMES = {
@@ -44,15 +44,15 @@ _HOMES = {
     "checkpoint": ("load_checkpoint", "save_checkpoint"),
     "crnn": ("CRNN", "CRNNConfig", "build_crnn", "count_parameters"),
     "ctc": ("collapse_paths", "greedy_decode", "sample_paths", "string_log_prob"),
-    "ctc_align": ("align", "segment_posteriors"),
-    "ctc_beam": ("prefix_beam",),
-    "ctc_distinct": ("sample_distinct_paths",),
-    "hand": ("HELD_OUT_HANDS", "TRAINING_HANDS", "Hand", "hands"),
+    "decoding.ctc_align": ("align", "segment_posteriors"),
+    "decoding.ctc_beam": ("prefix_beam",),
+    "decoding.ctc_distinct": ("sample_distinct_paths",),
+    "synthetic.hand": ("HELD_OUT_HANDS", "TRAINING_HANDS", "Hand", "hands"),
     "lines": ("Line", "LineSet", "read_images", "read_labels_tsv", "to_batch", "write_labels_tsv"),
-    "logits": ("LineLogits", "read_logits"),
+    "readers.logits": ("LineLogits", "read_logits"),
     "sources": ("open_lines",),
-    "synthetic": ("SyntheticLines", "render_line"),
-    "text": ("load_sentences",),
+    "synthetic.synthetic": ("SyntheticLines", "render_line"),
+    "synthetic.text": ("load_sentences",),
 }
 _MODULE = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = sorted(_MODULE)

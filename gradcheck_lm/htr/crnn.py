@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from gradcheck_lm.errors import ArgumentError, ShapeError
-from gradcheck_lm.htr.recurrent import differentiable, in_one_piece
+from gradcheck_lm.htr.recurrent import LayerwiseLSTM, differentiable, in_one_piece
 
 STEM_STRIDE = (4, 2)  # rows, columns
 _LARGEST_SIDE = 16_384  # pixels; also bounds every count of a config, so that a damaged file cannot ask for terabytes
@@ -171,7 +171,7 @@ class CRNN(nn.Module):
             self.groups.append(nn.Sequential(*group))
             channels_in = channels
         self.pools = nn.ModuleList(nn.MaxPool2d((2, joined)) for joined in config.pooled_columns)
-        self.recurrent = nn.LSTM(
+        self.recurrent = LayerwiseLSTM(
             channels_in,
             config.lstm_hidden,
             config.lstm_layers,

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from gradcheck_lm.errors import ArgumentError, DataError
 from gradcheck_lm.foreign import read_text
-from gradcheck_lm.htr import hub, iam
 from gradcheck_lm.htr.lines import LABELS, SUFFIXES, Line, LineSet, each_image, first, read_images, read_labels_tsv
-from gradcheck_lm.htr.page_xml import ROOTS
-from gradcheck_lm.htr.pages import find_pages, read_pages
 from gradcheck_lm.htr.paths import in_order, inside
-from gradcheck_lm.htr.xml import root_name
+from gradcheck_lm.htr.readers import hub, iam
+from gradcheck_lm.htr.readers.page_xml import ROOTS
+from gradcheck_lm.htr.readers.pages import find_pages, read_pages
+from gradcheck_lm.htr.readers.xml import root_name
 
 HUB = "hub:"
 TRANSCRIPTS = (".gt.txt", ".txt")

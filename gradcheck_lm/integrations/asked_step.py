@@ -13,8 +13,8 @@ import torch
 from gradcheck_lm.errors import ArgumentError, GradcheckLMError
 from gradcheck_lm.flow.asking.inquiry import Inquiry
 from gradcheck_lm.flow.findings.model import Diagnosis
-from gradcheck_lm.flow.gradients.attribution import Attribution
-from gradcheck_lm.flow.gradients.attributor import Attributor
+from gradcheck_lm.flow.gradients.attribution.attribution import Attribution
+from gradcheck_lm.flow.gradients.attribution.attributor import Attributor
 from gradcheck_lm.flow.gradients.subjects import loss_terms, named_tensors
 from gradcheck_lm.flow.scripts.session import ScriptRecorder
 from gradcheck_lm.flow.steps import StepRun

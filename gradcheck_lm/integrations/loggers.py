@@ -9,7 +9,7 @@ from typing import Any
 
 from gradcheck_lm.errors import GradcheckLMError
 from gradcheck_lm.flow.findings.model import Diagnosis
-from gradcheck_lm.flow.gradients.attribution import Attribution
+from gradcheck_lm.flow.gradients.attribution.attribution import Attribution
 
 LOGGER = logging.getLogger("gradcheck_lm")
 WHOLE = "loss"  # the term that stands for the whole loss
@@ -65,8 +65,8 @@ def hand_over(experiments: Iterable[Any], report: Any, step: int) -> None:
 
 def _page(report: Any) -> str:
     if isinstance(report, Diagnosis):
-        from gradcheck_lm.draw.page import page_html
-        from gradcheck_lm.draw.report import Report
+        from gradcheck_lm.draw.page.page import page_html
+        from gradcheck_lm.draw.page.report import Report
 
         try:
             return page_html(Report(diagnoses={"": report}))

@@ -138,7 +138,8 @@ def _diagnosis(loss_or_fn: Any, wrt: Any, counterfactual: bool) -> Diagnosis:
 
 
 def _text(diagnosis: Diagnosis, language: str) -> str:
-    from gradcheck_lm.draw import text, view
+    from gradcheck_lm.draw import view
+    from gradcheck_lm.draw.terminal import text
 
     return text.render(view.of(diagnosis, language))
 

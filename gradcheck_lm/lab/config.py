@@ -76,6 +76,10 @@ class TrainingConfig:
         False, "Use torch.compile for the convolutions. Starting takes a minute or more.", switch=True, panel=_SPEED,
         identity=GIVEN,
     )  # fmt: skip
+    graphs: bool = option(
+        False, "On a GPU, the recogniser's passes as one launch each (CUDA graphs). Not yet tried in long runs.",
+        switch=True, panel=_SPEED, identity=GIVEN,
+    )  # fmt: skip
     deterministic: bool = option(
         False, "Algorithms that give the same bits each time; only a GPU has others.", switch=True, panel=_SPEED,
         identity=GIVEN,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gradcheck_lm.lm.load import AnyLanguageModel, load_language_model
-from gradcheck_lm.lm.ngram import NgramModel
+from gradcheck_lm.lm.ngrams.ngram import NgramModel
 from gradcheck_lm.lm.score import LanguageModel
 
 __all__ = ["AnyLanguageModel", "LanguageModel", "NgramModel", "load_language_model"]

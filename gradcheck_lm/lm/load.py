@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from gradcheck_lm.errors import ArgumentError, LanguageModelError
-from gradcheck_lm.lm.ngram import NgramModel
+from gradcheck_lm.lm.ngrams.ngram import NgramModel
 from gradcheck_lm.lm.score import LanguageModel
 
 CHAR_FOLDER = Path(__file__).parent / "weights" / "char"
@@ -38,7 +38,8 @@ def load_language_model(
     """
     device = _device(device)
     wanted = _dtype(dtype)
-    from gradcheck_lm.lm import arpa, hub, ngram_file
+    from gradcheck_lm.lm import hub
+    from gradcheck_lm.lm.ngrams import arpa, ngram_file
 
     text = os.fspath(name)
     path = Path(text).expanduser()

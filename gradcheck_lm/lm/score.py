@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from gradcheck_lm.errors import LanguageModelError
 from gradcheck_lm.lm.batches import check_texts, length_batches, pad
 from gradcheck_lm.lm.frames import frame_losses
+from gradcheck_lm.lm.graphs import Graphs
 from gradcheck_lm.lm.soft_tokens import SoftTokenTables, soft_losses
 from gradcheck_lm.lm.tokens import Tokens
 
@@ -44,7 +45,8 @@ class LanguageModel:
         self.module = module.eval().requires_grad_(False)
         self.tokens = tokens
         self.scores_computed = 0
-        self._parts = parts
+        self._graphs = Graphs(parts.body, module)
+        self._parts = replace(parts, body=self._graphs)
         self._tables: dict[str, SoftTokenTables] = {}
         self._pieces: list[bytes | None] | None = None
 
@@ -60,6 +62,15 @@ class LanguageModel:
     @property
     def dtype(self) -> torch.dtype:
         return next(self.module.parameters()).dtype
+
+    @property
+    def replays(self) -> bool:
+        """Whether texts are scored by CUDA graphs of the batches' sizes, on a GPU; False unless it is set."""
+        return self._graphs.wanted
+
+    @replays.setter
+    def replays(self, wanted: bool) -> None:
+        self._graphs.wanted = wanted
 
     @property
     def parameters_frozen(self) -> bool:

@@ -13,16 +13,16 @@ from gradcheck_lm.errors import ArgumentError
 from gradcheck_lm.htr.shapes import Characters
 from gradcheck_lm.penalties.argmax import Argmax
 from gradcheck_lm.penalties.base import REDUCTIONS, Penalty, PenaltyOutput
+from gradcheck_lm.penalties.exact.ngram_expectation import NgramExpectation
 from gradcheck_lm.penalties.gumbel_softmax import GumbelSoftmax
 from gradcheck_lm.penalties.hidden_states import HiddenStates
-from gradcheck_lm.penalties.local_expectation import LocalExpectation
-from gradcheck_lm.penalties.minimum_risk import MinimumRisk
-from gradcheck_lm.penalties.nbest_ctc import NbestCtc
-from gradcheck_lm.penalties.ngram_expectation import NgramExpectation
+from gradcheck_lm.penalties.listed.minimum_risk import MinimumRisk
+from gradcheck_lm.penalties.listed.nbest_ctc import NbestCtc
 from gradcheck_lm.penalties.objective import OBJECTIVES, Objective
-from gradcheck_lm.penalties.policy_gradient import PolicyGradient
-from gradcheck_lm.penalties.policy_gradient_path import PolicyGradientPath
-from gradcheck_lm.penalties.relax import Relax
+from gradcheck_lm.penalties.sampled.local_expectation import LocalExpectation
+from gradcheck_lm.penalties.sampled.policy_gradient import PolicyGradient
+from gradcheck_lm.penalties.sampled.policy_gradient_path import PolicyGradientPath
+from gradcheck_lm.penalties.sampled.relax import Relax
 from gradcheck_lm.penalties.soft_embedding import SoftEmbedding
 from gradcheck_lm.penalties.straight_through import StraightThrough
 

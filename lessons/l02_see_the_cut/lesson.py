@@ -10,7 +10,7 @@ import torch
 
 from gradcheck_lm.course.stage import ask, beat, begin, choice, code, finish, holds, picture, say, show, table
 from gradcheck_lm.course.toys import collapse, ctc, story
-from gradcheck_lm.draw.autograd import walk
+from gradcheck_lm.draw.autograd.autograd import walk
 
 begin(__file__)
 

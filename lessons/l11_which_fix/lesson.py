@@ -15,10 +15,10 @@ import torch.nn.functional as F
 
 from gradcheck_lm.course.stage import ask, beat, begin, choice, code, finish, holds, picture, plot, say, show, table
 from gradcheck_lm.course.toys import ALPHABET, UNREAD, story, taught_lm
-from gradcheck_lm.draw.autograd import walk
+from gradcheck_lm.draw.autograd.autograd import walk
 from gradcheck_lm.htr.checkpoint import load_recogniser
 from gradcheck_lm.htr.ctc import greedy_decode
-from gradcheck_lm.htr.synthetic import HELD_OUT_HANDS, SyntheticLines
+from gradcheck_lm.htr.synthetic.synthetic import HELD_OUT_HANDS, SyntheticLines
 from gradcheck_lm.lab.lines.data import LineData
 from gradcheck_lm.lab.measuring.metrics import bootstrap_interval, character_errors
 from gradcheck_lm.lab.measuring.quality import gradient_quality

@@ -15,9 +15,9 @@ from pathlib import Path
 import torch
 
 import gradcheck_lm as gc
-from gradcheck_lm.course.catalogue import solution_of
-from gradcheck_lm.course.generator import answer_from, read_holes
-from gradcheck_lm.course.judge import load
+from gradcheck_lm.course.checking.judge import load
+from gradcheck_lm.course.folder.catalogue import solution_of
+from gradcheck_lm.course.folder.generator import answer_from, read_holes
 from gradcheck_lm.course.stage import ask, beat, begin, choice, code, finish, holds, picture, say, show, table
 from gradcheck_lm.course.toys import story
 from gradcheck_lm.flow.scripts.runner import run_script

@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 import gradcheck_lm as gc
-from gradcheck_lm.course.ranks import on_ranks
+from gradcheck_lm.course.screen.ranks import on_ranks
 from gradcheck_lm.course.stage import (
     ask,
     beat,

@@ -18,12 +18,12 @@ from gradcheck_lm import bounds
 from gradcheck_lm.bounds import Bound
 from gradcheck_lm.errors import ArgumentError, DataError
 from gradcheck_lm.htr import Charset, open_lines, read_logits
-from gradcheck_lm.htr.arrays import load_arrays, read_csv
-from gradcheck_lm.htr.crops import fit, thickness
 from gradcheck_lm.htr.lines import read_labels_tsv
-from gradcheck_lm.htr.page_xml import read_page
-from gradcheck_lm.htr.xml import read_xml
-from gradcheck_lm.lm.ngram_counts import Symbols, check_order
+from gradcheck_lm.htr.readers.arrays import load_arrays, read_csv
+from gradcheck_lm.htr.readers.crops import fit, thickness
+from gradcheck_lm.htr.readers.page_xml import read_page
+from gradcheck_lm.htr.readers.xml import read_xml
+from gradcheck_lm.lm.ngrams.ngram_counts import Symbols, check_order
 
 
 def cost(work: Callable[[], object]) -> tuple[float, float]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from gradcheck_lm.course.progress import Progress
+from gradcheck_lm.course.folder.progress import Progress
 from gradcheck_lm.errors import CheckpointError, DataError
 from gradcheck_lm.htr import load_checkpoint
 from gradcheck_lm.lab.folder.metrics_file import MetricsFile

@@ -17,9 +17,9 @@ from platforms import posix
 
 from gradcheck_lm.errors import DataError, GradcheckLMError
 from gradcheck_lm.htr import Charset, load_checkpoint, open_lines, read_logits
-from gradcheck_lm.htr.arrays import load_arrays
 from gradcheck_lm.htr.images import read_image
-from gradcheck_lm.htr.page_xml import read_page
+from gradcheck_lm.htr.readers.arrays import load_arrays
+from gradcheck_lm.htr.readers.page_xml import read_page
 
 # ------------------------------------------------------------------ pipes
 
@@ -27,7 +27,7 @@ from gradcheck_lm.htr.page_xml import read_page
 @posix
 @pytest.mark.parametrize("what", ["charset", "csv", "npy", "npz", "checkpoint", "picture", "xml", "texts"])
 def test_a_pipe_is_not_waited_for(tmp_path: Path, what: str) -> None:
-    from gradcheck_lm.htr.text import read_paragraphs
+    from gradcheck_lm.htr.synthetic.text import read_paragraphs
 
     ending = {"csv": "csv", "npy": "npy", "npz": "npz", "checkpoint": "safetensors", "picture": "png", "xml": "xml"}
     pipe = tmp_path / f"pipe.{ending.get(what, 'txt')}"

@@ -13,11 +13,11 @@ from typer.testing import CliRunner
 from gradcheck_lm.cli import app
 from gradcheck_lm.errors import ArgumentError, DataError, LanguageModelError
 from gradcheck_lm.htr import Charset, read_logits
-from gradcheck_lm.htr.logits import read_charset
+from gradcheck_lm.htr.readers.logits import read_charset
 from gradcheck_lm.lm import load_language_model
 from gradcheck_lm.lm.load import CHAR_FOLDER
-from gradcheck_lm.lm.ngram import NgramConfig, train_ngram
-from gradcheck_lm.lm.ngram_file import load_ngram, save_ngram
+from gradcheck_lm.lm.ngrams.ngram import NgramConfig, train_ngram
+from gradcheck_lm.lm.ngrams.ngram_file import load_ngram, save_ngram
 
 LOGITS = np.eye(5, dtype=np.float32)[[[1, 2], [0, 0], [2, 3]]] * 9 - 4  # two lines: "ab" and "bc"
 

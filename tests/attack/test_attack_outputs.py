@@ -17,7 +17,7 @@ from platforms import posix
 
 import gradcheck_lm
 from gradcheck_lm.draw.lettering import cell, harmless, json_harmless
-from gradcheck_lm.draw.page import save_page
+from gradcheck_lm.draw.page.page import save_page
 from gradcheck_lm.files import write_bytes_atomic, write_text_atomic
 from gradcheck_lm.lab.measuring.reading_pairs import readings_page
 

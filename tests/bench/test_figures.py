@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from gradcheck_lm.bench.figures import FIGURES, WIDEST, draw_figures, render_png, training_curve
+from gradcheck_lm.bench.pages.figures import FIGURES, WIDEST, draw_figures, render_png, training_curve
 
 ROOT = Path(__file__).resolve().parents[2]
 

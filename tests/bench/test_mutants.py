@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from gradcheck_lm.bench.mutants import TESTS, page
-from gradcheck_lm.bench.mutated import MutatedFinder
-from gradcheck_lm.bench.mutations import NAMED, ROOT, Mutation, choose, mutations, named
+from gradcheck_lm.bench.mutants.mutants import TESTS, page
+from gradcheck_lm.bench.mutants.mutated import MutatedFinder
+from gradcheck_lm.bench.mutants.mutations import NAMED, ROOT, Mutation, choose, mutations, named
 
 HERE = Path(__file__).parents[2]
 

@@ -9,9 +9,18 @@ import pytest
 import torch
 from penalties_fakes import random_logits
 
-from gradcheck_lm.bench.estimators import CASES, Measured, compare, interval, label, measure, page, usable_problems
-from gradcheck_lm.bench.growth import BASE, charset_of, growth_panels, random_lines
-from gradcheck_lm.bench.penalties import run_penalties, story_decode, story_score
+from gradcheck_lm.bench.penalties.estimators import (
+    CASES,
+    Measured,
+    compare,
+    interval,
+    label,
+    measure,
+    page,
+    usable_problems,
+)
+from gradcheck_lm.bench.penalties.growth import BASE, charset_of, growth_panels, random_lines
+from gradcheck_lm.bench.penalties.penalties import run_penalties, story_decode, story_score
 from gradcheck_lm.bench.timing import Timings, interleaved, kept_mb
 from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.htr.ctc import greedy_decode

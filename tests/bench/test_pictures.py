@@ -10,8 +10,8 @@ import torch
 
 from gradcheck_lm.bench import pictures
 from gradcheck_lm.bench.pictures import PAGE_BOUND, SoftReader, chain, measure, page, run_pictures, torchviz, workload
-from gradcheck_lm.draw.folding import PAGE
-from gradcheck_lm.draw.graph import flow_dot
+from gradcheck_lm.draw.graph.folding import PAGE
+from gradcheck_lm.draw.graph.graph import flow_dot
 from gradcheck_lm.flow import diagnose
 
 

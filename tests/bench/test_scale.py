@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from gradcheck_lm.bench import scale, scale_points
-from gradcheck_lm.bench.scale import Axis, axes, run_scale
-from gradcheck_lm.bench.scale_growth import exponent, faster_than_linear, growth
-from gradcheck_lm.bench.scale_page import page, panels
+from gradcheck_lm.bench.scale import scale, scale_points
+from gradcheck_lm.bench.scale.scale import Axis, axes, run_scale
+from gradcheck_lm.bench.scale.scale_growth import exponent, faster_than_linear, growth
+from gradcheck_lm.bench.scale.scale_page import page, panels
 from gradcheck_lm.errors import ArgumentError, RunError
 
 FIGURES = {"seconds", "cpu_seconds", "memory_mb", "process_mb"}

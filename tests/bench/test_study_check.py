@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from study_records import records
 
-from gradcheck_lm.bench.study.check import check
-from gradcheck_lm.bench.study.page import write_study
-from gradcheck_lm.bench.study.statistics import make_tables
-from gradcheck_lm.bench.study.verdict import judge
+from gradcheck_lm.bench.study.page.page import write_study
+from gradcheck_lm.bench.study.statistics.check import check
+from gradcheck_lm.bench.study.statistics.statistics import make_tables
+from gradcheck_lm.bench.study.statistics.verdict import judge
 
 FEW = {"argmax": (0.0, 0.0), "policy_gradient": (-0.3, -0.3)}
 READ = "CTC on fused readings"

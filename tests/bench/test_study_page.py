@@ -12,11 +12,11 @@ import pytest
 from PIL import Image
 from study_records import records
 
-from gradcheck_lm.bench.study.figures import _limits, group_text
-from gradcheck_lm.bench.study.page import write_study
-from gradcheck_lm.bench.study.statistics import Error, Table, make_tables
-from gradcheck_lm.bench.study.verdict import FUSED, GREEDY, Verdict, judge, p_text
-from gradcheck_lm.draw.forest import Effect, Forest, ForestRow, save_forest
+from gradcheck_lm.bench.study.page.figures import _limits, group_text
+from gradcheck_lm.bench.study.page.page import write_study
+from gradcheck_lm.bench.study.statistics.statistics import Error, Table, make_tables
+from gradcheck_lm.bench.study.statistics.verdict import FUSED, GREEDY, Verdict, judge, p_text
+from gradcheck_lm.draw.plots.forest import Effect, Forest, ForestRow, save_forest
 from gradcheck_lm.errors import ArgumentError, DataError
 
 FALLS = {"policy_gradient": (-0.25, -0.15), "gumbel_softmax": (-0.15, 0.0), "relax": (0.0, 0.0)}

@@ -12,10 +12,10 @@ import pytest
 from counted_runs import count
 from PIL import Image
 
-from gradcheck_lm.bench.study.order import in_order
-from gradcheck_lm.bench.study.plan import STUDIES, Run, plan
-from gradcheck_lm.bench.study.real import STEPS, Hand, plan_real
-from gradcheck_lm.bench.study.work import pack, read_records, record_path, work
+from gradcheck_lm.bench.study.running.order import in_order
+from gradcheck_lm.bench.study.running.plan import STUDIES, Run, plan
+from gradcheck_lm.bench.study.running.real import STEPS, Hand, plan_real
+from gradcheck_lm.bench.study.running.work import pack, read_records, record_path, work
 from gradcheck_lm.errors import ArgumentError, DataError
 from gradcheck_lm.lab.training.controls import CONTROLS
 from gradcheck_lm.penalties import PENALTIES
@@ -119,7 +119,7 @@ def test_a_real_hand_needs_its_lines(tmp_path: Path) -> None:
     "name", ["policy_gradient", "BatchNorm alone", "more CTC on the training hands", "scrambled LM"]
 )
 def test_a_run_on_a_synthetic_hand_gives_a_whole_record(name: str) -> None:
-    from gradcheck_lm.bench.study.synthetic import ADAPT_LINES, EVALUATION_LINES, run
+    from gradcheck_lm.bench.study.running.synthetic import ADAPT_LINES, EVALUATION_LINES, run
 
     item = next(item for item in plan("new_hand", 1) if item.arm == name)
     record = run(dataclasses.replace(item, steps=2))
@@ -136,9 +136,9 @@ def test_a_run_on_a_synthetic_hand_gives_a_whole_record(name: str) -> None:
 @pytest.mark.slow
 def test_few_labels_and_lines_without_reach_the_same_tables(tmp_path: Path) -> None:
     """The whole study of a real hand on a hand that is drawn, with a few steps each."""
-    import gradcheck_lm.bench.study.real as real
-    from gradcheck_lm.bench.study.real_run import RealRun
-    from gradcheck_lm.htr.synthetic import SyntheticLines
+    import gradcheck_lm.bench.study.running.real as real
+    from gradcheck_lm.bench.study.running.real_run import RealRun
+    from gradcheck_lm.htr.synthetic.synthetic import SyntheticLines
 
     for folder, seed, number in (("lines", 1, 40), ("others", 2, 12)):
         (tmp_path / folder).mkdir()

@@ -9,8 +9,8 @@ import pytest
 from scipy import stats
 from study_records import errors
 
-from gradcheck_lm.bench.study.significance import holm, paired_t_test, pooled_change, sign_flip_test, strata
-from gradcheck_lm.bench.study.statistics import compare
+from gradcheck_lm.bench.study.statistics.significance import holm, paired_t_test, pooled_change, sign_flip_test, strata
+from gradcheck_lm.bench.study.statistics.statistics import compare
 from gradcheck_lm.errors import ArgumentError
 from gradcheck_lm.lab.measuring.metrics import LineErrors, bootstrap_interval
 

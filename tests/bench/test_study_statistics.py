@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from study_records import errors, records
 
-from gradcheck_lm.bench.study.significance import holm, sign_flip_test
-from gradcheck_lm.bench.study.statistics import BY_NATURE, SIGN_FLIPS, T_TEST, Table, compare, make_tables
+from gradcheck_lm.bench.study.statistics.significance import holm, sign_flip_test
+from gradcheck_lm.bench.study.statistics.statistics import BY_NATURE, SIGN_FLIPS, T_TEST, Table, compare, make_tables
 from gradcheck_lm.errors import DataError
 
 GREEDY, FUSED = "held_out/greedy", "held_out/fused"

@@ -14,7 +14,7 @@ def folder(tmp_path: Path) -> Path:
     import numpy as np
     from PIL import Image
 
-    from gradcheck_lm.htr.synthetic import HELD_OUT_HANDS, render_line
+    from gradcheck_lm.htr.synthetic.synthetic import HELD_OUT_HANDS, render_line
 
     place = tmp_path / "lines"
     place.mkdir()

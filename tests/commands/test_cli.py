@@ -130,6 +130,15 @@ def test_train_then_adapt(folder: Path, tmp_path: Path) -> None:
     assert "is the recogniser to start from" in err
 
 
+@pytest.mark.parametrize("penalty", ["nbest_ctc", "ngram_expectation"])
+def test_a_penalty_of_another_objective_trains_too(folder: Path, tmp_path: Path, penalty: str) -> None:
+    code, _, err = call("train", "--out", tmp_path / "out", "--data", folder, "--validation", folder, "--steps", 1,
+                        "--batch-size", 2, "--penalty", penalty, "--lm", "ngram")  # fmt: skip
+    assert code == 0, err
+    (row,) = (tmp_path / "out" / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    assert json.loads(row)["terms"]["lm"]["requires_grad"] is True
+
+
 def test_training_goes_on_where_it_was_interrupted(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

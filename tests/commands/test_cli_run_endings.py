@@ -15,9 +15,9 @@ import pytest
 from command_line import run
 from script_files import HEALTHY, HEALTHY_UNTRAINED, write
 
-from gradcheck_lm.commands.run import exit_code
+from gradcheck_lm.commands.debugger.run import exit_code
 from gradcheck_lm.flow import Diagnosis
-from gradcheck_lm.flow.scripts.looks import accountable
+from gradcheck_lm.flow.scripts.passes.looks import accountable
 
 
 def test_an_error_of_the_script_is_shown_as_python_shows_it(tmp_path: Path) -> None:

@@ -152,10 +152,11 @@ def test_runs_of_before_have_the_identity_of_now() -> None:
 
 def test_names_are_those_of_the_packages_themselves() -> None:
     from gradcheck_lm.htr.crnn import CONFIGS
-    from gradcheck_lm.htr.synthetic import HELD_OUT_HANDS
+    from gradcheck_lm.htr.synthetic.synthetic import HELD_OUT_HANDS
     from gradcheck_lm.lab.comparing.jobs import CLUSTERS
-    from gradcheck_lm.penalties import PENALTIES, proposals
+    from gradcheck_lm.penalties import PENALTIES
     from gradcheck_lm.penalties import objective as objectives
+    from gradcheck_lm.penalties.listed import proposals
 
     assert tuple(PENALTIES) == PENALTY_NAMES
     assert set(objectives.OBJECTIVES) == set(OBJECTIVES)
@@ -189,7 +190,7 @@ def test_names_are_those_of_the_packages_themselves() -> None:
 def test_a_name_is_checked_before_lines_are_made(
     words: tuple[str, ...], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from gradcheck_lm.htr import synthetic
+    from gradcheck_lm.htr.synthetic import synthetic
 
     def rendered(*_: object) -> None:
         raise AssertionError("a line was rendered first")
@@ -245,7 +246,7 @@ def test_the_shell_completes_values(words: str, offered: set[str]) -> None:
 
 
 def test_no_color_leaves_no_escape_sequence(monkeypatch: pytest.MonkeyPatch) -> None:
-    from gradcheck_lm.draw.consoles import console
+    from gradcheck_lm.draw.terminal.consoles import console
 
     def printed() -> str:
         target = console()
@@ -281,7 +282,7 @@ def test_a_long_job_tells_each_tenth_and_a_short_one_nothing() -> None:
 
 def test_the_page_of_options_is_up_to_date() -> None:
     pytest.importorskip("gradcheck_lm.bench", reason="pages are generated in a checkout")
-    from gradcheck_lm.bench.options_page import options_page
+    from gradcheck_lm.bench.pages.options_page import options_page
 
     page = Path(__file__).parents[2] / "docs" / "options.md"
     assert page.read_text(encoding="utf-8") == options_page(), "run `make docs`"

@@ -15,10 +15,10 @@ def judged_here(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
     The gate itself has its tests beside those that use this, and among them are some that are marked as going through
     it.
     """
-    from gradcheck_lm.course.judge import judge
+    from gradcheck_lm.course.checking.judge import judge
 
     if "gate" not in request.fixturenames:
-        monkeypatch.setattr("gradcheck_lm.course.gate.check_file", judge)
+        monkeypatch.setattr("gradcheck_lm.course.checking.gate.check_file", judge)
 
 
 @pytest.fixture

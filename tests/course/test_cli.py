@@ -17,9 +17,9 @@ from course_commands import call
 from course_folder import FIRST, LESSONS, NAMES, SECOND, environment, solve
 from rich.cells import cell_len
 
-from gradcheck_lm.course.catalogue import find_lesson, lessons_in
-from gradcheck_lm.course.generator import exercise_text
-from gradcheck_lm.course.progress import Progress, reset
+from gradcheck_lm.course.folder.catalogue import find_lesson, lessons_in
+from gradcheck_lm.course.folder.generator import exercise_text
+from gradcheck_lm.course.folder.progress import Progress, reset
 from gradcheck_lm.errors import ArgumentError, DataError
 
 pytestmark = pytest.mark.usefixtures("judged_here")
@@ -224,7 +224,7 @@ def test_old_consoles(course: Path) -> None:
 
 def test_the_screens_of_the_course_are_there_before_torch_could_be(course: Path) -> None:
     """Seconds of importing before a table of lessons: only a check needs them, in its own process."""
-    screens = "import gradcheck_lm.course.gate, sys; sys.stdout.write(str('torch' in sys.modules))"
+    screens = "import gradcheck_lm.course.checking.gate, sys; sys.stdout.write(str('torch' in sys.modules))"
     code = f"{ONE_AFTER_ANOTHER}\n{screens}"
     commands = json.dumps([[], ["list"], ["hint", "1"], ["reset", "1"]])
     done = run_process([sys.executable, "-c", code, commands], capture_output=True,

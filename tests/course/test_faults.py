@@ -11,9 +11,9 @@ import torch
 from course_folder import FOLDERS, LESSONS
 from rich.cells import cell_len
 
-from gradcheck_lm.course.catalogue import LEARNERS
-from gradcheck_lm.course.generator import holes_of
-from gradcheck_lm.course.judge import judge, load
+from gradcheck_lm.course.checking.judge import judge, load
+from gradcheck_lm.course.folder.catalogue import LEARNERS
+from gradcheck_lm.course.folder.generator import holes_of
 from gradcheck_lm.draw.wrapping import wrapped_code
 
 TEXTS = {path: path.read_text(encoding="utf-8") for folder in FOLDERS for path in folder.iterdir() if path.is_file()}
@@ -120,7 +120,7 @@ def test_curves_are_drawn_where_there_are_curves_to_see() -> None:
 
 def test_what_the_debugger_says_of_steps_and_warns_of_is_told_in_japanese_too() -> None:
     from gradcheck_lm import diagnose, diagnose_step
-    from gradcheck_lm.course.pictures import report_words
+    from gradcheck_lm.course.screen.pictures import report_words
 
     def japanese(report: object) -> str:
         return report_words(report, width=80, encoding="utf-8").ja

@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from gradcheck_lm.course import expect
-from gradcheck_lm.course.gate import check_file
-from gradcheck_lm.course.judge import Verdict, judge
+from gradcheck_lm.course.checking.gate import check_file
+from gradcheck_lm.course.checking.judge import Verdict, judge
 from gradcheck_lm.course.language import Words
 from gradcheck_lm.errors import DataError
 

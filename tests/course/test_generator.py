@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gradcheck_lm.course.generator import answer_from, exercise_from, read_holes
+from gradcheck_lm.course.folder.generator import answer_from, exercise_from, read_holes
 from gradcheck_lm.course.mutants import mutants_of
 from gradcheck_lm.errors import DataError
 

@@ -8,9 +8,9 @@ import pytest
 from course_commands import call
 from course_folder import FIRST, FOLDERS, LESSONS, NAMES, SECOND
 
-from gradcheck_lm.course.catalogue import LEARNERS, find_course
-from gradcheck_lm.course.generator import exercise_text
-from gradcheck_lm.course.progress import Progress
+from gradcheck_lm.course.folder.catalogue import LEARNERS, find_course
+from gradcheck_lm.course.folder.generator import exercise_text
+from gradcheck_lm.course.folder.progress import Progress
 from gradcheck_lm.errors import DataError
 
 pytestmark = pytest.mark.usefixtures("judged_here")

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from course_folder import FOLDERS, LESSONS, NAMES
 
-from gradcheck_lm.course.answers import answers_of, meaning
-from gradcheck_lm.course.catalogue import FILES, lessons_in, read_lesson
-from gradcheck_lm.course.generator import answer_text, exercise_text, holes_of
-from gradcheck_lm.course.judge import checks_of, judge
+from gradcheck_lm.course.checking.answers import answers_of, meaning
+from gradcheck_lm.course.checking.judge import checks_of, judge
+from gradcheck_lm.course.folder.catalogue import FILES, lessons_in, read_lesson
+from gradcheck_lm.course.folder.generator import answer_text, exercise_text, holes_of
 from gradcheck_lm.course.mutants import mutants_of
 from gradcheck_lm.course.mutating import effects
 from gradcheck_lm.course.mutating.operators import generate

@@ -12,10 +12,10 @@ from course_folder import FOLDERS, LESSONS
 from typer.testing import CliRunner
 
 from gradcheck_lm.cli import app
+from gradcheck_lm.course.folder.progress import Progress
+from gradcheck_lm.course.folder.shelf import lay_out
 from gradcheck_lm.course.museum import ANSWERS, Piece, find_piece, pieces_of
-from gradcheck_lm.course.narration import Pair, faults
-from gradcheck_lm.course.progress import Progress
-from gradcheck_lm.course.shelf import lay_out
+from gradcheck_lm.course.publishing.narration import Pair, faults
 from gradcheck_lm.errors import ArgumentError, DataError
 from gradcheck_lm.flow.scripts.runner import watch_script
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from gradcheck_lm.course.guarding import WORLD
-from gradcheck_lm.course.judge import judge
+from gradcheck_lm.course.checking.guarding import WORLD
+from gradcheck_lm.course.checking.judge import judge
 from gradcheck_lm.course.mutating import effects
 from gradcheck_lm.course.mutating.effects import SIDE_EFFECTS
 from gradcheck_lm.course.mutating.operators import generate
@@ -147,7 +147,7 @@ def test_a_change_that_there_is_no_word_for_cannot_be_allowed(tmp_path: Path) ->
 def test_an_empty_grad_is_lent_a_mark_and_gets_it_back() -> None:
     from types import ModuleType
 
-    from gradcheck_lm.course.guarding import Guarded
+    from gradcheck_lm.course.checking.guarding import Guarded
 
     module = ModuleType("answer")
     exec("def look(model):\n    return [p.grad is None for p in model.parameters()]", module.__dict__)

@@ -11,13 +11,13 @@ from course_folder import FOLDERS, NAMES
 import gradcheck_lm
 from gradcheck_lm.course import glossary
 from gradcheck_lm.course.beats import NAMES as BEATS
-from gradcheck_lm.course.narration import Pair, faults, pairs_in, placeholders, typed_numbers
+from gradcheck_lm.course.publishing.narration import Pair, faults, pairs_in, placeholders, typed_numbers
 
 COURSE = Path(gradcheck_lm.__file__).parent / "course"
 TEXTS = [
     *(folder / name for folder in FOLDERS for name in ("lesson.py", "check.py", "hints.toml")),
-    *sorted(COURSE.glob("*.py")),
-    COURSE.parent / "commands" / "lessons.py",
+    *sorted(COURSE.rglob("*.py")),
+    *sorted((COURSE.parent / "commands" / "course").glob("*.py")),
 ]
 
 

@@ -13,11 +13,11 @@ import pytest
 from course_folder import FOLDERS, LESSONS, NAMES
 
 from gradcheck_lm.course.beats import BEATS
-from gradcheck_lm.course.catalogue import read_lesson
 from gradcheck_lm.course.cells import tell
+from gradcheck_lm.course.folder.catalogue import read_lesson
 from gradcheck_lm.course.language import LANGUAGES
-from gradcheck_lm.course.narration import pairs_in
-from gradcheck_lm.course.notebooks import notebook_of, notebook_text
+from gradcheck_lm.course.publishing.narration import pairs_in
+from gradcheck_lm.course.publishing.notebooks import notebook_of, notebook_text
 
 every_lesson = pytest.mark.parametrize("folder", FOLDERS, ids=NAMES)
 every_language = pytest.mark.parametrize("language", LANGUAGES)

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from course_folder import FOLDERS, LESSONS, NAMES
 
-from gradcheck_lm.bench.lesson_pages import navigation, run_page, write_lesson_pages
+from gradcheck_lm.bench.pages.lesson_pages import navigation, run_page, write_lesson_pages
 from gradcheck_lm.course.beats import BEATS
-from gradcheck_lm.course.catalogue import lessons_in, read_lesson
-from gradcheck_lm.course.judge import checks_of, title_of
+from gradcheck_lm.course.checking.judge import checks_of, title_of
+from gradcheck_lm.course.folder.catalogue import lessons_in, read_lesson
 from gradcheck_lm.course.language import LANGUAGES, Words
-from gradcheck_lm.course.narration import pairs_in
-from gradcheck_lm.course.pages import Page, body, index_page
+from gradcheck_lm.course.publishing.narration import pairs_in
+from gradcheck_lm.course.publishing.pages import Page, body, index_page
 from gradcheck_lm.errors import GradcheckLMError
 
 DOCS = LESSONS.parent / "docs"

@@ -7,7 +7,7 @@ from xml.dom import minidom
 
 import pytest
 
-from gradcheck_lm.course.plots import Plot
+from gradcheck_lm.course.screen.plots import Plot
 from gradcheck_lm.errors import ArgumentError
 
 

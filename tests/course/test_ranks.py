@@ -17,8 +17,8 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 import gradcheck_lm as gc
-from gradcheck_lm.course import ranks
-from gradcheck_lm.course.ranks import on_ranks
+from gradcheck_lm.course.screen import ranks
+from gradcheck_lm.course.screen.ranks import on_ranks
 
 pytestmark = pytest.mark.skipif(not dist.is_available(), reason="this torch has no torch.distributed")
 
@@ -146,7 +146,7 @@ def test_where_no_ranks_can_be_started_the_lesson_goes_on(tmp_path: Path) -> Non
     script = str(LESSONS / "l26_ranks_apart" / "lesson.py")
     without = (
         "import runpy, sys\n"
-        "from gradcheck_lm.course import ranks\n"
+        "from gradcheck_lm.course.screen import ranks\n"
         "ranks.on_ranks = lambda *_, **__: ranks.Heard({}, ranks.FAILED.filled(reason='no network'))\n"
         f"sys.argv = [{script!r}, '--lang', 'en', '--out', {str(tmp_path)!r}]\n"
         f"runpy.run_path({script!r}, run_name='__main__')\n"

@@ -17,7 +17,7 @@ from child_processes import HANG, run_process, start_process
 from course_folder import NAMES, copy_course, environment
 
 from gradcheck_lm.course.beats import NAMES as BEATS
-from gradcheck_lm.course.ranks import FAILED
+from gradcheck_lm.course.screen.ranks import FAILED
 from gradcheck_lm.draw.lettering import shown
 
 KANA = re.compile("[ぁ-んァ-ン]")

@@ -11,7 +11,7 @@ import pytest
 from child_processes import start_process
 from course_folder import FIRST, environment, solve
 
-from gradcheck_lm.course.watching import watch_file
+from gradcheck_lm.course.checking.watching import watch_file
 
 pytestmark = pytest.mark.usefixtures("judged_here")
 
@@ -65,7 +65,7 @@ def test_keys_are_read_without_enter_and_the_terminal_is_put_back(monkeypatch: p
     import pty
     import termios
 
-    from gradcheck_lm.course.watching import keys
+    from gradcheck_lm.course.checking.watching import keys
 
     ours, theirs = pty.openpty()
     with os.fdopen(theirs, "r", buffering=1) as terminal:

@@ -26,7 +26,7 @@ def browser() -> Iterator[Browser]:
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from page_samples import full_report
 
-    from gradcheck_lm.draw.page import save_page
+    from gradcheck_lm.draw.page.page import save_page
 
     return save_page(tmp_path_factory.mktemp("page") / "report.html", full_report())
 

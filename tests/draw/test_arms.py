@@ -14,10 +14,10 @@ from draw_arms import ARMS, BROKEN, make, without_measurements
 from drawn import check
 
 from gradcheck_lm import diagnose
-from gradcheck_lm.draw.autograd import autograd_dot
-from gradcheck_lm.draw.graph import flow_dot
-from gradcheck_lm.draw.layout import engines, render
-from gradcheck_lm.draw.terminal import diagnosis_text
+from gradcheck_lm.draw.autograd.autograd import autograd_dot
+from gradcheck_lm.draw.graph.graph import flow_dot
+from gradcheck_lm.draw.layout.layout import engines, render
+from gradcheck_lm.draw.terminal.terminal import diagnosis_text
 from gradcheck_lm.flow.findings.model import Diagnosis
 
 Golden = Callable[[str, str], None]

@@ -14,9 +14,9 @@ import torch
 from draw_story import ARMS, make
 from torch import nn
 
-from gradcheck_lm.draw import autograd
-from gradcheck_lm.draw.autograd import autograd_dot, save_autograd, walk
-from gradcheck_lm.draw.layout import picture
+from gradcheck_lm.draw.autograd import autograd
+from gradcheck_lm.draw.autograd.autograd import autograd_dot, save_autograd, walk
+from gradcheck_lm.draw.layout.layout import picture
 from gradcheck_lm.errors import ArgumentError
 
 Golden = Callable[[str, str], None]

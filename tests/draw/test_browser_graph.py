@@ -9,8 +9,8 @@ import pytest
 from chromium import visible
 from draw_samples import broken, large
 
-from gradcheck_lm.draw.page import save_page
-from gradcheck_lm.draw.report import Report
+from gradcheck_lm.draw.page.page import save_page
+from gradcheck_lm.draw.page.report import Report
 
 pytestmark = chromium.MARKS
 
@@ -123,7 +123,7 @@ def test_a_graph_wider_than_the_window_opens_at_its_cut(browser: chromium.Browse
 def test_texts_keep_within_their_boxes_whatever_the_fonts(
     browser: chromium.Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from gradcheck_lm.draw import layout
+    from gradcheck_lm.draw.layout import layout
 
     found = tuple(engine for engine in layout.engines() if engine.fonts == "bundled")
     if not found:

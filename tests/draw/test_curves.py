@@ -10,8 +10,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from gradcheck_lm.draw.charts import chart_svg
-from gradcheck_lm.draw.curves import PALETTE, Panel, Series, save_curves
+from gradcheck_lm.draw.plots.charts import chart_svg
+from gradcheck_lm.draw.plots.curves import PALETTE, Panel, Series, save_curves
 from gradcheck_lm.errors import ArgumentError, MissingPackageError
 from gradcheck_lm.extras import install_line
 

@@ -16,11 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradcheck_lm import diagnose
-from gradcheck_lm.draw import layout
-from gradcheck_lm.draw.folding import PAGE, fold_graph, unfolded
-from gradcheck_lm.draw.graph import flow_dot, save_graph, side_by_side
-from gradcheck_lm.draw.layout import picture
-from gradcheck_lm.draw.terminal import diagnosis_text
+from gradcheck_lm.draw.graph.folding import PAGE, fold_graph, unfolded
+from gradcheck_lm.draw.graph.graph import flow_dot, save_graph, side_by_side
+from gradcheck_lm.draw.layout import layout
+from gradcheck_lm.draw.layout.layout import picture
+from gradcheck_lm.draw.terminal.terminal import diagnosis_text
 from gradcheck_lm.errors import LayoutError
 from gradcheck_lm.flow.findings.model import Diagnosis, FlowGraph, FlowNode
 

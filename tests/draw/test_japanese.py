@@ -16,11 +16,11 @@ from draw_story import make
 from stepping_zoo import BROKEN, report
 
 from gradcheck_lm import diagnose
-from gradcheck_lm.draw import folding
-from gradcheck_lm.draw.curves import Panel, Series
+from gradcheck_lm.draw.graph import folding
 from gradcheck_lm.draw.japanese import heading_ja, sentence_ja, wording_ja
-from gradcheck_lm.draw.page import page_html
-from gradcheck_lm.draw.report import Experiment, Report
+from gradcheck_lm.draw.page.page import page_html
+from gradcheck_lm.draw.page.report import Experiment, Report
+from gradcheck_lm.draw.plots.curves import Panel, Series
 from gradcheck_lm.flow.findings import notes
 from gradcheck_lm.flow.findings.kind import Cause
 from gradcheck_lm.flow.findings.messages import Message, Text, Told, in_language

@@ -17,9 +17,9 @@ from child_processes import run_process
 from draw_samples import broken
 from drawn import BEGINNING, check
 
-from gradcheck_lm.draw import layout
-from gradcheck_lm.draw.graph import flow_dot
-from gradcheck_lm.draw.layout import Engine, engines, picture, render, render_folding
+from gradcheck_lm.draw.graph.graph import flow_dot
+from gradcheck_lm.draw.layout import layout
+from gradcheck_lm.draw.layout.layout import Engine, engines, picture, render, render_folding
 from gradcheck_lm.draw.lettering import ascii_fallback, bundled_fonts_cover
 from gradcheck_lm.errors import ArgumentError, LayoutError, MissingPackageError
 from gradcheck_lm.extras import install_line

@@ -11,12 +11,12 @@ pytest.importorskip("jinja2", reason="pages need gradcheck_lm[draw]")
 
 import torch
 
-from gradcheck_lm.draw.charts import chart_svg
-from gradcheck_lm.draw.curves import Panel, Series
 from gradcheck_lm.draw.lettering import told_apart
-from gradcheck_lm.draw.made import command, facts
-from gradcheck_lm.draw.page import page_html, save_page
-from gradcheck_lm.draw.report import Report
+from gradcheck_lm.draw.page.made import command, facts
+from gradcheck_lm.draw.page.page import page_html, save_page
+from gradcheck_lm.draw.page.report import Report
+from gradcheck_lm.draw.plots.charts import chart_svg
+from gradcheck_lm.draw.plots.curves import Panel, Series
 from gradcheck_lm.flow import Diagnosis, diagnose
 from gradcheck_lm.flow.findings import explain
 
@@ -28,7 +28,7 @@ def broken() -> Diagnosis:
 
 def test_a_page_says_what_it_is_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.argv", ["train.py", "--steps", "3", "--api-key", "abc", "--token=xyz"])
-    monkeypatch.setattr("gradcheck_lm.draw.made._INTERACTIVE", ())
+    monkeypatch.setattr("gradcheck_lm.draw.page.made._INTERACTIVE", ())
     page = save_page(tmp_path / "report.html", broken()).read_text(encoding="utf-8")
     assert re.search(r"<title>Gradient flow of \S*test_made.py</title>", page)
     assert "python train.py --steps 3 --api-key ... --token=..." in page
@@ -40,11 +40,11 @@ def test_a_page_says_what_it_is_of(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_a_command_is_what_a_person_typed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gradcheck_lm.draw.made._INTERACTIVE", ())
+    monkeypatch.setattr("gradcheck_lm.draw.page.made._INTERACTIVE", ())
     assert command(["/x/gradcheck_lm/__main__.py", "run", "my train.py"]) == "gradcheck-lm run 'my train.py'"
     assert command(["/x/bin/gradcheck-lm", "compare"]) == "gradcheck-lm compare"
     assert command(["-c"]) == command([""]) == command([]) == ""
-    monkeypatch.setattr("gradcheck_lm.draw.made._INTERACTIVE", ("pytest",))
+    monkeypatch.setattr("gradcheck_lm.draw.page.made._INTERACTIVE", ("pytest",))
     assert command(["train.py"]) == ""
     assert "command" not in facts()
 

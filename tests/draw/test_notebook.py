@@ -15,7 +15,7 @@ from rich.console import Console
 
 import gradcheck_lm as gc
 from gradcheck_lm.display import Displayed
-from gradcheck_lm.draw import cell_progress, consoles
+from gradcheck_lm.draw.terminal import cell_progress, consoles
 
 
 def model_of() -> torch.nn.Module:
@@ -138,7 +138,7 @@ def test_the_graph_is_that_of_the_page_in_a_frame_of_its_own() -> None:
 
 
 def test_without_a_template_engine_the_rest_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    from gradcheck_lm.draw import notebook
+    from gradcheck_lm.draw.page import notebook
     from gradcheck_lm.errors import MissingPackageError
 
     def missing(*rest: object, **options: object) -> str:

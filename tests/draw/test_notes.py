@@ -12,12 +12,12 @@ from draw_samples import broken, harmless
 from rich.cells import cell_len
 from rich.console import Console
 
-from gradcheck_lm.draw.chains import contract_chains
-from gradcheck_lm.draw.folding import fold_graph, unfolded
-from gradcheck_lm.draw.graph import flow_dot
-from gradcheck_lm.draw.page import page_html
-from gradcheck_lm.draw.report import Report
-from gradcheck_lm.draw.terminal import diagnosis_text, table
+from gradcheck_lm.draw.graph.chains import contract_chains
+from gradcheck_lm.draw.graph.folding import fold_graph, unfolded
+from gradcheck_lm.draw.graph.graph import flow_dot
+from gradcheck_lm.draw.page.page import page_html
+from gradcheck_lm.draw.page.report import Report
+from gradcheck_lm.draw.terminal.terminal import diagnosis_text, table
 from gradcheck_lm.flow.findings.model import FlowGraph, FlowNode
 from gradcheck_lm.flow.findings.paths import short_path
 

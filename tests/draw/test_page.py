@@ -14,10 +14,10 @@ import pytest
 from draw_samples import HOSTILE, broken, fixed, large, unreached
 from page_samples import full_report, png
 
-from gradcheck_lm.draw import page_parts
-from gradcheck_lm.draw.page import page_html, save_page
-from gradcheck_lm.draw.report import Report
-from gradcheck_lm.draw.svg import inline_svg
+from gradcheck_lm.draw.page import page_parts
+from gradcheck_lm.draw.page.page import page_html, save_page
+from gradcheck_lm.draw.page.report import Report
+from gradcheck_lm.draw.page.svg import inline_svg
 from gradcheck_lm.draw.view import cut_of
 from gradcheck_lm.errors import ArgumentError, LayoutError
 

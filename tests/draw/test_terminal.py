@@ -16,7 +16,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from gradcheck_lm.draw.lettering import shown
-from gradcheck_lm.draw.terminal import console, diagnosis_text, print_diagnosis, progress, table
+from gradcheck_lm.draw.terminal.terminal import console, diagnosis_text, print_diagnosis, progress, table
 
 Golden = Callable[[str, str], None]
 SAMPLES = {"broken": broken(), "fixed": fixed(), "unreached": unreached()}

@@ -11,10 +11,10 @@ import pytest
 from child_processes import HANG
 from draw_samples import broken
 
-from gradcheck_lm.draw import layout
-from gradcheck_lm.draw.graph import flow_dot
-from gradcheck_lm.draw.svg import inline_svg
-from gradcheck_lm.draw.text_fit import fit_texts, text_width
+from gradcheck_lm.draw.graph.graph import flow_dot
+from gradcheck_lm.draw.layout import layout
+from gradcheck_lm.draw.layout.text_fit import fit_texts, text_width
+from gradcheck_lm.draw.page.svg import inline_svg
 
 
 def bundled() -> layout.Engine:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from gradcheck_lm.draw.tree import autograd_tree_text
+from gradcheck_lm.draw.autograd.tree import autograd_tree_text
 from gradcheck_lm.errors import ArgumentError
 
 

@@ -18,11 +18,13 @@ from rich.console import Console
 from view_samples import SAMPLES
 
 import gradcheck_lm
-from gradcheck_lm.draw import notebook, sarif, text, view
+from gradcheck_lm.draw import sarif, view
 from gradcheck_lm.draw.lettering import letters_of
-from gradcheck_lm.draw.page import page_html
-from gradcheck_lm.draw.report import Report
-from gradcheck_lm.draw.terminal import diagnosis_text, print_diagnosis
+from gradcheck_lm.draw.page import notebook
+from gradcheck_lm.draw.page.page import page_html
+from gradcheck_lm.draw.page.report import Report
+from gradcheck_lm.draw.terminal import text
+from gradcheck_lm.draw.terminal.terminal import diagnosis_text, print_diagnosis
 from gradcheck_lm.flow import Diagnosis, StepReport
 
 Golden = Callable[[str, str], None]

@@ -12,7 +12,7 @@ from gradcheck_lm.flow import KINDS
 
 pytest.importorskip("gradcheck_lm.bench", reason="pages are generated in a checkout")
 pytest.importorskip("numpy", reason="the lessons' programs need gradcheck_lm[lab]")
-from gradcheck_lm.bench.docs import ZOO, findings_page, read_program, write_docs
+from gradcheck_lm.bench.pages.docs import ZOO, findings_page, read_program, write_docs
 
 PAGE = Path(__file__).parents[2] / "docs" / "findings.md"
 

@@ -13,7 +13,7 @@ from child_processes import run_process
 from marked_lines import DATA, LAYER, first, is_at, marked_text
 from torch import Tensor
 
-from gradcheck_lm.draw import notebook
+from gradcheck_lm.draw.page import notebook
 from gradcheck_lm.errors import MissingPackageError
 from gradcheck_lm.flow import diagnose
 

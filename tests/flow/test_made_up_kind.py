@@ -77,11 +77,11 @@ ASK = """
 import json, sys
 import torch
 from gradcheck_lm.flow import KINDS, Diagnosis, record
-from gradcheck_lm.flow.asking.drafts import Chain, Draft
+from gradcheck_lm.flow.asking.cuts.drafts import Chain, Draft
 from gradcheck_lm.draw.sarif import log
 from gradcheck_lm.draw.view import of
 from gradcheck_lm.draw.japanese import wording_ja
-from gradcheck_lm.draw.terminal import diagnosis_text
+from gradcheck_lm.draw.terminal.terminal import diagnosis_text
 
 with record() as run:
     weight = torch.ones(2, requires_grad=True)
@@ -154,7 +154,7 @@ def test_explain_knows_it(copy: Path) -> None:
 @pytest.mark.needs("numpy")
 @pytest.mark.needs("layout")
 def test_the_documentation_is_generated_with_it(copy: Path) -> None:
-    write = "from gradcheck_lm.bench.docs import write_docs; write_docs('docs')"
+    write = "from gradcheck_lm.bench.pages.docs import write_docs; write_docs('docs')"
     (copy / "docs").mkdir(exist_ok=True)
     run(copy, "-c", write)
     page = (copy / "docs" / "findings.md").read_text(encoding="utf-8")

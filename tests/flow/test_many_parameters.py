@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from gradcheck_lm.flow import diagnose_step
-from gradcheck_lm.flow.asking.subjects import Subjects
-from gradcheck_lm.flow.stepping.ledger import Backward, Change, Clearing, Holder, Ledger, Parameter, Step
-from gradcheck_lm.flow.stepping.table import Table
+from gradcheck_lm.flow.asking.evidence.subjects import Subjects
+from gradcheck_lm.flow.stepping.ledger.ledger import Backward, Change, Clearing, Holder, Ledger, Parameter, Step
+from gradcheck_lm.flow.stepping.ledger.table import Table
 from gradcheck_lm.flow.watching.recorder import Recorder
 
 FEW, MANY = 1000, 16_000

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from gradcheck_lm.flow.scripts.phases import is_optimizer_to_come
+from gradcheck_lm.flow.scripts.program.phases import is_optimizer_to_come
 from gradcheck_lm.flow.scripts.runner import Seen, watch_script
 
 _HEAD = "import torch\nfrom torch import nn, optim\n\n"

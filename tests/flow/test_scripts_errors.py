@@ -8,6 +8,8 @@ import pytest
 from command_line import run
 from script_files import write
 
+from gradcheck_lm.flow import stepping
+from gradcheck_lm.flow.scripts.program import frames
 from gradcheck_lm.flow.scripts.runner import run_script, watch_script
 
 LOUD = """
@@ -149,3 +151,12 @@ def test_exit_code_of_a_script_that_trained(script: Path) -> None:
     assert run("--until", "end", write(script, text, code="0"))[0] == 0
     assert run("--until", "end", write(script, text, code="None"))[0] == 0
     assert run("--until", "end", write(script, text, code="5"))[0] == 5
+
+
+def test_frames_of_the_rooms_that_look_on_are_not_the_scripts_own_however_deep_they_lie() -> None:
+    flow = Path(stepping.__file__).parents[1]
+    files = {file.relative_to(flow).as_posix(): frames.is_looking_on(str(file)) for file in flow.rglob("*.py")}
+    assert files["stepping/optimizers/turns.py"]
+    assert {file.split("/")[0] for file, looking in files.items() if looking} == {"scripts", "watching", "stepping"}
+    assert all(looking for file, looking in files.items() if file.startswith(("scripts/", "watching/", "stepping/")))
+    assert not frames.is_looking_on("<string>")

@@ -18,7 +18,7 @@ import pytest
 import torch
 
 from gradcheck_lm.errors import TraceError
-from gradcheck_lm.flow.scripts.loading import as_main, load
+from gradcheck_lm.flow.scripts.program.loading import as_main, load
 from gradcheck_lm.flow.scripts.runner import Seen, watch_script
 
 np = pytest.importorskip("numpy", reason="its random state is compared as well")

@@ -14,7 +14,7 @@ from torch import nn
 import gradcheck_lm
 from gradcheck_lm.errors import TraceError
 from gradcheck_lm.flow import StepReport, diagnose_step, record_steps
-from gradcheck_lm.flow.stepping.drafts import Reading
+from gradcheck_lm.flow.stepping.questions.drafts import Reading
 from gradcheck_lm.flow.stepping.watcher import Watcher
 
 

@@ -15,7 +15,7 @@ from torch.optim import optimizer as torch_optimizer
 
 from gradcheck_lm.errors import TraceError
 from gradcheck_lm.flow import diagnose_step, record_steps
-from gradcheck_lm.flow.stepping.ledger import Backward, Clearing, Step
+from gradcheck_lm.flow.stepping.ledger.ledger import Backward, Clearing, Step
 from gradcheck_lm.flow.stepping.watcher import Watcher
 
 # ---------------------------------------------------------------------- it only looks on

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 
-from gradcheck_lm.flow.gradients.ways import Dominators, Ways
+from gradcheck_lm.flow.gradients.passes.ways import Dominators, Ways
 
 
 @dataclass(eq=False)

@@ -40,7 +40,7 @@ def test_the_experiments_hold_on_the_device(outcome: dict) -> None:
 def test_reading_and_scoring_agree_with_the_cpu() -> None:
     from gradcheck_lm.htr.checkpoint import load_recogniser
     from gradcheck_lm.htr.ctc import greedy_decode
-    from gradcheck_lm.htr.text import load_sentences
+    from gradcheck_lm.htr.synthetic.text import load_sentences
     from gradcheck_lm.lm import load_language_model
 
     model, charset = load_recogniser("synthetic")

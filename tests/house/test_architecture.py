@@ -6,8 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from gradcheck_lm.bench import architecture
-from gradcheck_lm.bench.architecture import House, architecture_page, dot, houses, imports_of, stamp, write_architecture
+from gradcheck_lm.bench.pages import architecture
+from gradcheck_lm.bench.pages.architecture import (
+    House,
+    architecture_page,
+    dot,
+    houses,
+    imports_of,
+    stamp,
+    write_architecture,
+)
 from gradcheck_lm.errors import GradcheckLMError
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -62,6 +70,28 @@ def test_rooms_are_drawn_where_a_part_has_some(package: Path) -> None:
     assert house.arrows == {("flow/*.py", "watching"), ("flow/*.py", "asking"), ("asking", "watching")}
     assert list(house.boxes) == ["watching", "asking", "flow/*.py"]
     assert dot(house).count("dir=back") == 2, "that the top stands on watching follows from the two others"
+
+
+def test_a_file_on_which_rooms_stand_is_a_box_of_its_own_so_that_others_may_stand_on_rooms(package: Path) -> None:
+    (package / "flow" / "names.py").write_text('"""What all call it."""\nfrom house.flow.letters import A\n', "utf-8")
+    (package / "flow" / "letters.py").write_text('"""The alphabet."""\n', "utf-8")
+    (package / "flow" / "watching" / "call.py").write_text("from house.flow import names\n", "utf-8")
+    house = houses(package)["flow"]
+    assert list(house.boxes) == ["letters", "names", "watching", "asking", "flow/*.py"]
+    assert house.boxes["names"] == "What all call it."
+    assert {("names", "letters"), ("watching", "names"), ("flow/*.py", "asking")} <= house.arrows
+
+
+def test_rooms_inside_a_room_are_drawn_too(package: Path) -> None:
+    for name, text in {"scene": "X = 1", "cuts": "from house.flow.asking.scene.one import X"}.items():
+        (package / "flow" / "asking" / name).mkdir()
+        (package / "flow" / "asking" / name / "__init__.py").write_text(f'"""The {name}."""\n', "utf-8")
+        (package / "flow" / "asking" / name / "one.py").write_text(f"{text}\n", "utf-8")
+    assert list(houses(package)) == ["parts", "flow", "flow-asking"]
+    house = houses(package)["flow-asking"]
+    assert house.boxes == {"asking/*.py": "", "scene": "The scene.", "cuts": "The cuts."}
+    assert house.arrows == {("cuts", "scene")}
+    assert "## The rooms of flow/asking" in architecture._section("flow-asking", house)
 
 
 def test_every_import_is_seen(package: Path) -> None:

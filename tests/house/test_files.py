@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gradcheck_lm.course.pictures import default_folder
+from gradcheck_lm.course.screen.pictures import default_folder
 from gradcheck_lm.files import user_cache
 from gradcheck_lm.lm.cache import cache_folder
 

@@ -1,4 +1,4 @@
-"""Inside flow and lab the rooms stand in one order, and no file is part of a circle: read from the imports."""
+"""In every folder the rooms stand in one order, and no file is part of a circle: read from the imports."""
 
 from __future__ import annotations
 
@@ -12,26 +12,63 @@ import pytest
 import gradcheck_lm
 
 PACKAGE = Path(gradcheck_lm.__file__).parent
-# each room may use those before it; what stands at the top of flow may use all of them
+# each room may use those before it, and what stands beside the rooms only where it is named here
 ROOMS: dict[str, tuple[str, ...]] = {
     "flow": (
         "operations", "watching", "gradients", "findings", "tracing", "rerunning", "stepping", "asking", "bridging",
         "scripts",
     ),
+    "flow/watching": ("source", "sites", "arguments", "modules", "tape", "modes"),
+    "flow/gradients": ("nodes", "subjects", "structural", "autograd", "deaths", "engine", "passes", "attribution"),
+    "flow/findings": ("kind", "messages", "kinds"),
+    "flow/stepping": (
+        "ledger", "source", "recording", "distributed", "modules", "backward", "optimizers", "questions",
+    ),
+    "flow/asking": ("evidence", "cuts", "warnings", "failures"),
+    "flow/scripts": ("program", "watched", "passes"),
+    "draw": (
+        "words", "numbers", "lettering", "wrapping", "source_lines", "japanese", "verdicts", "view",
+        "layout", "graph", "terminal", "autograd", "plots", "page",
+    ),
+    "course": (
+        "language", "say", "glossary", "choices", "beats", "expect",
+        "folder", "checking", "screen", "publishing", "mutating",
+    ),
+    "htr": (
+        "charset", "shapes", "images", "paths", "ctc_loss", "ctc", "recurrent", "crnn", "checkpoint", "lines",
+        "decoding", "readers", "synthetic",
+    ),
+    "lm": (
+        "dtype", "batches", "tokens", "soft_tokens", "frames", "score", "checks", "cache", "windows", "ngrams",
+    ),
+    "penalties": (
+        "scoring", "objective", "base", "log_probs", "soft_embedding", "gumbel_softmax", "listed", "sampled", "exact",
+    ),
     "lab": ("config", "settings", "machine", "lines", "folder", "measuring", "training", "adapting", "comparing"),
+    "commands": ("common", "checks", "options", "data", "course", "debugger", "lab"),
+    "bench": (
+        "flops", "peak", "timing", "reference", "train_page", "train_plan", "train_waiting", "train",
+        "penalties", "scale", "trace", "peers", "mutants", "study", "pages", "gpu",
+    ),
+    "bench/study": ("running", "statistics", "page"),
 }  # fmt: skip
 # a Diagnosis shows itself and asks again: inside its methods it imports what it needs at that moment
 SHOWS_ITSELF = {("flow/findings/model.py", "bridging")}
 # a script's recorder is told of backward() before it happens
 HEIRS = {
-    ("flow/scripts/recorder.py", "ScriptRecorder"),
+    ("flow/scripts/watched/recorder.py", "ScriptRecorder"),
     # a penalty that is another one with one thing changed, and what it returns
-    ("penalties/local_expectation.py", "LocalOutput"),
-    ("penalties/policy_gradient_path.py", "PolicyGradientPath"),
+    ("penalties/sampled/local_expectation.py", "LocalOutput"),
+    ("penalties/sampled/policy_gradient_path.py", "PolicyGradientPath"),
     ("penalties/straight_through.py", "StraightThrough"),
     ("lab/training/partly_labelled.py", "PartlyLabelled"),  # lines like any other to the loop
 }
 MOST_LINES = 300
+MOST_FILES = 13
+# folders that have more, each with its reason
+WIDE = {
+    "flow/findings/kinds": "a kind is a file of its own, found by the code with which its name begins",
+}
 
 
 def module_of(path: Path) -> str:
@@ -69,29 +106,27 @@ def target_of(name: str, modules: dict[str, Path]) -> str | None:
     return parent if parent in modules else None
 
 
+def houses_of(path: str) -> list[str]:
+    """The folders with rooms in one of whose rooms the file stands."""
+    return [part for part in ROOMS if path.startswith(f"{part}/") and "/" in path.removeprefix(f"{part}/")]
+
+
 def wrong_arrows(path: str, source: str) -> list[str]:
-    """Imports of a room that lead to a later room of its part, or to the part's top."""
-    part, here, *_ = path.split("/")
-    rooms = ROOMS[part]
+    """Imports of a room that lead to a later room of the same folder, or to what stands beside the rooms."""
     wrong = []
-    for name, line in imported(source):
-        parts = name.split(".")
-        if parts[1:2] != [part] or len(parts) < 3:
-            continue
-        there = parts[2]
-        if (path, there) in SHOWS_ITSELF:
-            continue
-        if there not in rooms or rooms.index(there) > rooms.index(here):
-            wrong.append(f"{path}:{line} imports {name}: {here} may use {rooms[: rooms.index(here) + 1]}")
+    for part in houses_of(path):
+        rooms, dotted = ROOMS[part], part.replace("/", ".")
+        here = path.removeprefix(f"{part}/").split("/")[0]
+        for name, line in imported(source):
+            there = name.removeprefix(f"gradcheck_lm.{dotted}.").split(".")[0]
+            if there == name.split(".")[0] or (path, there) in SHOWS_ITSELF:
+                continue
+            if there not in rooms or rooms.index(there) > rooms.index(here):
+                wrong.append(f"{path}:{line} imports {name}: {here} may use {rooms[: rooms.index(here) + 1]}")
     return wrong
 
 
-IN_ROOMS = sorted(
-    path.relative_to(PACKAGE).as_posix()
-    for part in ROOMS
-    for path in (PACKAGE / part).rglob("*.py")
-    if path.parent != PACKAGE / part
-)
+IN_ROOMS = sorted(path for file in PACKAGE.rglob("*.py") if houses_of(path := file.relative_to(PACKAGE).as_posix()))
 
 
 @pytest.mark.parametrize("path", IN_ROOMS)
@@ -104,6 +139,13 @@ def test_a_wrong_arrow_is_seen() -> None:
     assert wrong_arrows("flow/asking/x.py", "from gradcheck_lm.flow.diagnose import diagnose")
     assert wrong_arrows("flow/tracing/x.py", "def f():\n    from gradcheck_lm.flow.scripts import runner")
     assert wrong_arrows("lab/lines/x.py", "from gradcheck_lm.lab.training.trainer import METRICS")
+    stepping = "from gradcheck_lm.flow.stepping"
+    assert wrong_arrows("flow/stepping/modules/x.py", f"{stepping}.optimizers.turns import Turns")
+    assert wrong_arrows("flow/stepping/modules/x.py", f"{stepping}.optimizers import turns")
+    assert wrong_arrows("flow/stepping/modules/x.py", f"{stepping}.watcher import StepWatcher"), "beside the rooms"
+    assert wrong_arrows("flow/stepping/modules/x.py", f"{stepping}.modules.loads import Loads") == []
+    assert wrong_arrows("flow/stepping/optimizers/x.py", f"{stepping}.modules.loads import Loads") == []
+    assert wrong_arrows("flow/stepping/x.py", f"{stepping}.optimizers.turns import Turns") == []
 
 
 @pytest.mark.parametrize(("part", "most"), [("flow", 8), ("lab", 4)])
@@ -111,6 +153,42 @@ def test_a_part_is_rooms_and_a_short_hall(part: str, most: int) -> None:
     hall = [path.name for path in (PACKAGE / part).glob("*.py")]
     assert len(hall) <= most, hall
     assert {path.split("/")[1] for path in IN_ROOMS if path.startswith(part)} <= set(ROOMS[part])
+
+
+def folders() -> dict[str, list[str]]:
+    """Every folder of modules, with their names, its front not counted."""
+    found: dict[str, list[str]] = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        names = found.setdefault(path.parent.relative_to(PACKAGE).as_posix(), [])
+        names += [path.name] if path.name != "__init__.py" else []
+    return found
+
+
+def too_wide(found: dict[str, list[str]]) -> list[str]:
+    return [f"{folder}: {len(names)} files, wants rooms" for folder, names in found.items() if len(names) > MOST_FILES]
+
+
+def test_no_folder_has_more_files_than_one_looks_through() -> None:
+    found = folders()
+    assert too_wide({folder: names for folder, names in found.items() if folder not in WIDE}) == []
+    assert [folder for folder in WIDE if not too_wide({folder: found.get(folder, [])})] == [], "no longer wide"
+
+
+def test_a_wide_folder_is_seen() -> None:
+    names = [f"f{number}.py" for number in range(MOST_FILES)]
+    assert too_wide({"a": names, "a/b": [*names, "one_more.py"]}) == ["a/b: 14 files, wants rooms"]
+
+
+def test_where_there_are_rooms_they_have_an_order() -> None:
+    parents = {folder.rpartition("/")[0] for folder in folders() if "/" in folder}
+    assert parents == set(ROOMS)
+    for part, rooms in ROOMS.items():
+        inside = {
+            folder.removeprefix(f"{part}/").split("/")[0] for folder in folders() if folder.startswith(f"{part}/")
+        }
+        assert inside <= set(rooms), part
+        known = {name.removesuffix(".py") for name in folders()[part]} | inside
+        assert set(rooms) <= known, f"{part}: an order of what is gone"
 
 
 def circle(arrows: dict[str, set[str]]) -> list[str]:

@@ -95,7 +95,7 @@ def test_every_page_can_be_reached() -> None:
 
 @pytest.mark.needs("griffe")
 def test_our_docstrings_become_sections() -> None:
-    from gradcheck_lm.bench.griffe_sections import with_blank_lines
+    from gradcheck_lm.bench.pages.griffe_sections import with_blank_lines
 
     text = "One line.\n\nArgs:\n    a, b: two.\n    c: one.\nReturns:\n    A thing.\nGradient: exact."
     assert with_blank_lines(text) == (

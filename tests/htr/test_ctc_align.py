@@ -11,7 +11,7 @@ from ctc_references import collapse, enumerate_strings, padded, random_logits
 
 from gradcheck_lm.errors import ArgumentError, ShapeError
 from gradcheck_lm.htr.ctc import collapse_paths, greedy_paths, sample_paths, segments, string_log_prob
-from gradcheck_lm.htr.ctc_align import align, segment_posteriors
+from gradcheck_lm.htr.decoding.ctc_align import align, segment_posteriors
 
 
 def best_paths(log_probs):

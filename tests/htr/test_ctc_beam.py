@@ -12,7 +12,7 @@ from ctc_references import enumerate_strings, padded, random_logits
 
 from gradcheck_lm.errors import ArgumentError, ShapeError
 from gradcheck_lm.htr.ctc import greedy_decode, string_log_prob, to_strings
-from gradcheck_lm.htr.ctc_beam import prefix_beam
+from gradcheck_lm.htr.decoding.ctc_beam import prefix_beam
 
 
 def add(*logs):

@@ -17,7 +17,7 @@ from gradcheck_lm import bounds
 from gradcheck_lm.errors import DataError, MissingPackageError
 from gradcheck_lm.extras import install_line
 from gradcheck_lm.htr import open_lines
-from gradcheck_lm.htr.hub import Row
+from gradcheck_lm.htr.readers.hub import Row
 
 TEXTS = ["put down a resolution", "cafe\u0301", "on the subject ."]
 

@@ -10,7 +10,7 @@ from data_samples import IAM_LINES, iam_forms, iam_lines, save, stroke
 
 from gradcheck_lm.errors import DataError
 from gradcheck_lm.htr import open_lines
-from gradcheck_lm.htr.iam import read_gt, read_iam_forms, read_iam_lines
+from gradcheck_lm.htr.readers.iam import read_gt, read_iam_forms, read_iam_lines
 
 
 @pytest.mark.parametrize("nested", [True, False])

@@ -17,7 +17,7 @@ from gradcheck_lm import bounds
 from gradcheck_lm.cli import app
 from gradcheck_lm.errors import ArgumentError, DataError
 from gradcheck_lm.htr import Charset, greedy_decode, read_logits
-from gradcheck_lm.htr.logits import is_logits, read_charset
+from gradcheck_lm.htr.readers.logits import is_logits, read_charset
 
 ABC = Charset("abc ")
 

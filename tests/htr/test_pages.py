@@ -12,7 +12,7 @@ from PIL import Image
 
 from gradcheck_lm.errors import ArgumentError, DataError
 from gradcheck_lm.htr import Charset, build_crnn, open_lines, to_batch
-from gradcheck_lm.htr.crops import thickness
+from gradcheck_lm.htr.readers.crops import thickness
 from gradcheck_lm.lab.measuring.reading import labelled_lines
 
 
@@ -159,7 +159,7 @@ def test_other_xml_and_other_choices_are_refused(tmp_path: Path) -> None:
 
 
 def test_pages_are_decoded_when_a_line_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import gradcheck_lm.htr.crops as crops
+    import gradcheck_lm.htr.readers.crops as crops
 
     read: list[str] = []
     whole = crops.read_image

@@ -15,7 +15,7 @@ from gradcheck_lm.errors import DataError
 from gradcheck_lm.foreign import read_text
 from gradcheck_lm.htr import open_lines
 from gradcheck_lm.htr.paths import in_order, inside
-from gradcheck_lm.htr.xml import read_xml, root_name
+from gradcheck_lm.htr.readers.xml import read_xml, root_name
 
 
 @pytest.mark.parametrize("name", ["a.png", "sub/a.png", "sub\\a.png", "./a.png", "a..b.png", "..a.png"])

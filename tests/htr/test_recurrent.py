@@ -12,7 +12,7 @@ from torch import nn
 
 from gradcheck_lm.htr import build_crnn
 from gradcheck_lm.htr.crnn import CONFIGS, CRNN
-from gradcheck_lm.htr.recurrent import differentiable
+from gradcheck_lm.htr.recurrent import LayerwiseLSTM, differentiable
 
 
 def eager(model: CRNN) -> CRNN:
@@ -74,7 +74,7 @@ def test_weights_are_laid_out_after_every_copy_and_every_load(monkeypatch: pytes
     laid: list[nn.LSTM] = []
     model = build_crnn("small")
     assert not laid
-    monkeypatch.setattr(nn.LSTM, "flatten_parameters", lambda lstm: laid.append(lstm))
+    monkeypatch.setattr(LayerwiseLSTM, "flatten_parameters", lambda lstm: laid.append(lstm))
     again = copy.deepcopy(model)
     assert laid == [again.recurrent]
     packed = pickle.loads(pickle.dumps(model))

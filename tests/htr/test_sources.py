@@ -123,7 +123,7 @@ def test_no_transcripts_at_all_is_explained(tmp_path: Path) -> None:
 
 def test_dropping_characters_reads_no_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = pages(tmp_path)
-    monkeypatch.setattr("gradcheck_lm.htr.crops.Crop.__call__", lambda crop: pytest.fail("a picture was read"))
+    monkeypatch.setattr("gradcheck_lm.htr.readers.crops.Crop.__call__", lambda crop: pytest.fail("a picture was read"))
     found = labelled_lines(lines, Charset("abcdefghijklmnopqrstuvwxyz "), drop_unknown=True)
     assert [line.text for line in found] == ["first caf line", "two words", "in a table"]
 

@@ -13,8 +13,8 @@ import pytest
 from gradcheck_lm.errors import ArgumentError, CharsetError, MissingPackageError
 from gradcheck_lm.extras import install_line
 from gradcheck_lm.htr import HELD_OUT_HANDS, TRAINING_HANDS, Charset, Hand, SyntheticLines, hands, render_line
-from gradcheck_lm.htr import hand as hand_module
-from gradcheck_lm.htr.hand import face_of
+from gradcheck_lm.htr.synthetic import hand as hand_module
+from gradcheck_lm.htr.synthetic.hand import face_of
 
 pytest.importorskip("fontpkg", reason="the handwriting fonts are not installed")
 TEXTS = ["the quick brown fox", "jumps over it", "a lazy dog sleeps", "and wakes"]
@@ -124,7 +124,7 @@ def test_pictures_are_kept_within_bounds(monkeypatch: pytest.MonkeyPatch) -> Non
     lines = SyntheticLines(TEXTS, count=4)
     assert lines[0].image is lines[0].image
     assert not lines[0].image.flags.writeable
-    monkeypatch.setattr("gradcheck_lm.htr.synthetic._MEMORY", 0)
+    monkeypatch.setattr("gradcheck_lm.htr.synthetic.synthetic._MEMORY", 0)
     forgetful = SyntheticLines(TEXTS, count=4)
     assert forgetful[0].image is not forgetful[0].image
     assert np.array_equal(forgetful[0].image, lines[0].image)
@@ -141,7 +141,7 @@ def test_a_folder_keeps_pictures_for_the_next_run(tmp_path: Path, monkeypatch: p
         raise AssertionError("drawn again")
 
     with monkeypatch.context() as patched:
-        patched.setattr("gradcheck_lm.htr.synthetic.render_line", refuse)
+        patched.setattr("gradcheck_lm.htr.synthetic.synthetic.render_line", refuse)
         assert np.array_equal(SyntheticLines(TEXTS, count=9, seed=1, cache=tmp_path)[1].image, first)
     files[0].write_bytes(b"damaged")
     assert np.array_equal(SyntheticLines(TEXTS, count=2, seed=1, cache=tmp_path)[1].image, first)

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from gradcheck_lm import bounds
 from gradcheck_lm.errors import ArgumentError, DataError, MissingPackageError
 from gradcheck_lm.extras import install_line
-from gradcheck_lm.htr import Charset, load_sentences, text
-from gradcheck_lm.htr.text import clean_text, cut_lines, read_paragraphs
+from gradcheck_lm.htr import Charset, load_sentences
+from gradcheck_lm.htr.synthetic import text
+from gradcheck_lm.htr.synthetic.text import clean_text, cut_lines, read_paragraphs
 from gradcheck_lm.texts import sources
 
 STANDARD = Charset.standard()

@@ -240,7 +240,7 @@ def test_accelerates_trackers(tmp_path: Path) -> None:
 
 
 def test_without_a_template_engine_the_text_goes_instead(monkeypatch: pytest.MonkeyPatch) -> None:
-    from gradcheck_lm.draw import page
+    from gradcheck_lm.draw.page import page
 
     def missing(*rest, **options):
         raise MissingPackageError("no jinja2")

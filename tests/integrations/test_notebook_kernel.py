@@ -23,7 +23,7 @@ CELLS = [
     "diagnosis.what_if(0)",
     "%%gradflow model\noptimizer = torch.optim.SGD(model.parameters(), lr=0.1)\n"
     "for _ in range(2):\n    model(x).square().mean().backward()\n    optimizer.step()",
-    "from gradcheck_lm.draw.consoles import progress\nwith progress('scoring', 4) as advance:\n"
+    "from gradcheck_lm.draw.terminal.consoles import progress\nwith progress('scoring', 4) as advance:\n"
     "    for _ in range(4):\n        advance()",
     "watch = gc.GradientWatch(model, optimizer, every=1, write=None)\nfor step in range(6):\n"
     "    optimizer.zero_grad()\n"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from plugin_program import HEAD, LINE
 
-from gradcheck_lm.draw.layout import engines
+from gradcheck_lm.draw.layout.layout import engines
 from gradcheck_lm.integrations.reports import safe_name
 
 REPORTED = """

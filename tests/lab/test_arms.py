@@ -10,7 +10,7 @@ from arm_runs import CHARSET, arm_data, arm_model, config, train
 from torch import nn
 
 from gradcheck_lm.htr.crnn import CRNN
-from gradcheck_lm.htr.synthetic import SyntheticLines
+from gradcheck_lm.htr.synthetic.synthetic import SyntheticLines
 from gradcheck_lm.lab.adapting.adapt import adapt, adaptation_config, same_weights
 from gradcheck_lm.lab.config import new_hand_arms, with_labels_arms
 from gradcheck_lm.lab.lines.data import LineData

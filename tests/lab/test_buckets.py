@@ -11,7 +11,7 @@ from tiny_runs import CHARSET, SMALLEST, differences, tiny_data, tiny_trainer
 
 from gradcheck_lm.errors import ArgumentError, CheckpointError
 from gradcheck_lm.htr.crnn import CONFIGS, CRNNConfig
-from gradcheck_lm.htr.synthetic import TRAINING_HANDS, SyntheticLines
+from gradcheck_lm.htr.synthetic.synthetic import TRAINING_HANDS, SyntheticLines
 from gradcheck_lm.lab.adapting.adapt import same_weights
 from gradcheck_lm.lab.config import TrainingConfig
 from gradcheck_lm.lab.lines.augment import draw_changes

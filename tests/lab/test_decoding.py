@@ -16,7 +16,7 @@ from gradcheck_lm.errors import ArgumentError
 from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.htr.checkpoint import load_recogniser
 from gradcheck_lm.htr.ctc import greedy_decode
-from gradcheck_lm.htr.synthetic import SyntheticLines
+from gradcheck_lm.htr.synthetic.synthetic import SyntheticLines
 from gradcheck_lm.lab.lines.data import LineData
 from gradcheck_lm.lab.measuring.decoding import Decoding, make_decoding, read_both
 from gradcheck_lm.lab.measuring.metrics import character_errors

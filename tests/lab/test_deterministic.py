@@ -12,7 +12,7 @@ import pytest
 import torch
 from tiny_runs import differences, tiny_data, tiny_trainer
 
-from gradcheck_lm.bench.study.work import _do
+from gradcheck_lm.bench.study.running.work import _do
 from gradcheck_lm.errors import RunError
 from gradcheck_lm.lab.comparing import compare as compare_module
 from gradcheck_lm.lab.comparing import job as job_module

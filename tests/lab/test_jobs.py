@@ -124,7 +124,7 @@ def test_a_signal_is_passed_on_and_waited_for(tmp_path: Path, monkeypatch: pytes
 
 
 def test_launchers_that_do_not_exist_are_refused(tmp_path: Path) -> None:
-    from gradcheck_lm.commands.compare import launch
+    from gradcheck_lm.commands.lab.compare import launch
 
     with pytest.raises(ArgumentError, match="launcher is 'pbs'; choose slurm, local, debug"):
         submit_jobs([], cluster="pbs", at_once=1, folder=tmp_path, progress=lambda _: None)

@@ -85,7 +85,7 @@ def test_where_the_fault_is() -> None:
     found = find_fault(model, images)
     hook.remove()
     assert found is not None
-    assert "(LSTM) holds" in found.where
+    assert "(LayerwiseLSTM) holds" in found.where
     assert found.lines == (2,)
     name, weight = next(iter(model.named_parameters()))
     with torch.no_grad():

@@ -17,7 +17,7 @@ from vanishing import Vanishing
 
 from gradcheck_lm.errors import ArgumentError, RunError, RunStopped
 from gradcheck_lm.htr.lines import read_labels_tsv, write_labels_tsv
-from gradcheck_lm.htr.synthetic import TRAINING_HANDS, SyntheticLines
+from gradcheck_lm.htr.synthetic.synthetic import TRAINING_HANDS, SyntheticLines
 from gradcheck_lm.lab.config import TrainingConfig
 from gradcheck_lm.lab.lines.data import LineData
 from gradcheck_lm.lab.lines.prefetch import Prefetch, workers_for
@@ -184,7 +184,7 @@ def test_a_run_goes_on_with_another_number_to_the_same_bits(tmp_path: Path, data
 def test_lines_that_are_read_each_time_have_the_same_bits_too(tmp_path: Path, plain: Path) -> None:
     from tiny_runs import CHARSET, SMALLEST, WORDS
 
-    from gradcheck_lm.htr.synthetic import TRAINING_HANDS, SyntheticLines
+    from gradcheck_lm.htr.synthetic.synthetic import TRAINING_HANDS, SyntheticLines
     from gradcheck_lm.lab.lines.data import LineData
 
     streamed = LineData(SyntheticLines(list(WORDS), TRAINING_HANDS, 12, 0), SMALLEST, CHARSET, kept=0)

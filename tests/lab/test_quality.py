@@ -11,9 +11,9 @@ import torch
 from penalties_fakes import ABC, TableLM, TinyLM, logits_for, random_logits
 from typer.testing import CliRunner
 
-from gradcheck_lm.bench.enumeration import make_problem
+from gradcheck_lm.bench.penalties.enumeration import make_problem
 from gradcheck_lm.cli import app
-from gradcheck_lm.draw.scatter import Point, Scatter, save_scatter
+from gradcheck_lm.draw.plots.scatter import Point, Scatter, save_scatter
 from gradcheck_lm.errors import ArgumentError, DataError
 from gradcheck_lm.lab.measuring.quality import (
     Reference,

@@ -40,7 +40,9 @@ def test_students_interval_is_scipys(level: float) -> None:
 
 
 def test_the_sign_flips_p_is_scipys() -> None:
-    significance = pytest.importorskip("gradcheck_lm.bench.study.significance", reason="studies are run in a checkout")
+    significance = pytest.importorskip(
+        "gradcheck_lm.bench.study.statistics.significance", reason="studies are run in a checkout"
+    )
     few = [LineErrors(side.edits[:12], side.lengths[:12]) for side in (BEFORE, AFTER)]
     differences = (few[1].edits - few[0].edits).astype(float)
     theirs = stats.permutation_test(
@@ -51,7 +53,9 @@ def test_the_sign_flips_p_is_scipys() -> None:
 
 
 def test_the_studys_t_and_its_adjustment_are_scipys() -> None:
-    significance = pytest.importorskip("gradcheck_lm.bench.study.significance", reason="studies are run in a checkout")
+    significance = pytest.importorskip(
+        "gradcheck_lm.bench.study.statistics.significance", reason="studies are run in a checkout"
+    )
     values = [0.01, 0.03, -0.005, 0.02]
     assert significance.paired_t_test(values) == pytest.approx(stats.ttest_1samp(values, 0.0).pvalue, rel=1e-12)
     p_values = [0.04, 0.01, 0.03, 0.2]

@@ -13,7 +13,7 @@ from counted_lines import Pictures
 from counting import only_what_comes, peak, tensor_bytes
 from tiny_runs import SMALLEST
 
-from gradcheck_lm.bench.scale_points import write_lines
+from gradcheck_lm.bench.scale.scale_points import write_lines
 from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.htr.crnn import CRNN
 from gradcheck_lm.lab.config import TrainingConfig

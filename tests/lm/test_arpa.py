@@ -14,7 +14,7 @@ from gradcheck_lm import bounds
 from gradcheck_lm.errors import LanguageModelError
 from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.lm import load_language_model
-from gradcheck_lm.lm.ngram import NgramConfig, NgramModel, train_ngram
+from gradcheck_lm.lm.ngrams.ngram import NgramConfig, NgramModel, train_ngram
 
 # a trigram of "a", "b" and the space, with a pruned history: "a b" continues, and there is no 2-gram "<space> b"
 ARPA = """\

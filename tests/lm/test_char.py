@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from gradcheck_lm.errors import ArgumentError, DataError, GradcheckLMError
-from gradcheck_lm.htr import text
+from gradcheck_lm.htr.synthetic import text
 from gradcheck_lm.lm import LanguageModel, load_language_model
 from gradcheck_lm.lm.char import CharConfig, main, save_char_model, train_char_model
 from gradcheck_lm.lm.load import CHAR_FOLDER

@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from gradcheck_lm.errors import ArgumentError
-from gradcheck_lm.lm import interpolate as module
-from gradcheck_lm.lm.interpolate import choose_weights, interpolate, train_interpolated
-from gradcheck_lm.lm.ngram import NgramConfig, NgramModel, train_ngram
-from gradcheck_lm.lm.ngram_file import load_ngram, save_ngram
+from gradcheck_lm.lm.ngrams import interpolate as module
+from gradcheck_lm.lm.ngrams.interpolate import choose_weights, interpolate, train_interpolated
+from gradcheck_lm.lm.ngrams.ngram import NgramConfig, NgramModel, train_ngram
+from gradcheck_lm.lm.ngrams.ngram_file import load_ngram, save_ngram
 
 ALPHABET = "ab "
 A = ["abab abba", "ab ab abab", "baab abab ab"]

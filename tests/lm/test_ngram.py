@@ -12,8 +12,8 @@ from ngram_texts import ALPHABET, PROSE, TEXTS, model_of, walk
 
 from gradcheck_lm.errors import ArgumentError, DataError, LanguageModelError
 from gradcheck_lm.htr.charset import Charset
-from gradcheck_lm.lm import ngram_counts
-from gradcheck_lm.lm.ngram import NgramConfig, nats_by_order, train_ngram
+from gradcheck_lm.lm.ngrams import ngram_counts
+from gradcheck_lm.lm.ngrams.ngram import NgramConfig, nats_by_order, train_ngram
 
 BEGIN, END, UNKNOWN = "<b>", "<e>", "<u>"
 
@@ -140,7 +140,7 @@ def test_the_states_are_the_contexts_that_were_seen():
 def test_the_beam_search_takes_it(lines):
     # a beam that prunes nothing: each string's score is log p - weight * nll + bonus * length
     from gradcheck_lm.htr.ctc import string_log_prob
-    from gradcheck_lm.htr.ctc_beam import prefix_beam
+    from gradcheck_lm.htr.decoding.ctc_beam import prefix_beam
 
     model, charset = model_of(order=4, lines=lines), Charset("tha")
     logits = torch.randn(4, 2, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
@@ -179,7 +179,7 @@ def test_text_in_blocks_counts_the_same(monkeypatch):
 
 
 def test_scores_do_not_depend_on_the_company(monkeypatch):
-    from gradcheck_lm.lm import ngram
+    from gradcheck_lm.lm.ngrams import ngram
 
     model = model_of(order=4)
     together = model.nll([*TEXTS, *TEXTS])

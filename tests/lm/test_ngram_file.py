@@ -12,9 +12,10 @@ from ngram_texts import ALPHABET, TEXTS, model_of, walk
 
 from gradcheck_lm.errors import LanguageModelError
 from gradcheck_lm.htr.charset import Charset
-from gradcheck_lm.lm import NgramModel, cache, load_language_model, ngram_file
-from gradcheck_lm.lm.ngram import STANDARD_CHARACTERS, NgramConfig, train_ngram
-from gradcheck_lm.lm.ngram_file import NGRAM_FILE, load_ngram, save_ngram
+from gradcheck_lm.lm import NgramModel, cache, load_language_model
+from gradcheck_lm.lm.ngrams import ngram_file
+from gradcheck_lm.lm.ngrams.ngram import STANDARD_CHARACTERS, NgramConfig, train_ngram
+from gradcheck_lm.lm.ngrams.ngram_file import NGRAM_FILE, load_ngram, save_ngram
 
 
 def test_a_saved_model_is_the_same(tmp_path: Path):

@@ -13,10 +13,11 @@ from penalties_fakes import ABC, TableLM, all_paths, generator, random_logits, s
 
 from gradcheck_lm.errors import ArgumentError
 from gradcheck_lm.htr.charset import Charset
-from gradcheck_lm.htr.ctc_distinct import DistinctPaths, sample_distinct_paths
-from gradcheck_lm.penalties import distinct, make_penalty, policy_gradient
-from gradcheck_lm.penalties.policy_gradient import PolicyGradient
-from gradcheck_lm.penalties.policy_gradient_path import PolicyGradientPath
+from gradcheck_lm.htr.decoding.ctc_distinct import DistinctPaths, sample_distinct_paths
+from gradcheck_lm.penalties import make_penalty
+from gradcheck_lm.penalties.sampled import distinct, policy_gradient
+from gradcheck_lm.penalties.sampled.policy_gradient import PolicyGradient
+from gradcheck_lm.penalties.sampled.policy_gradient_path import PolicyGradientPath
 
 
 def path_probabilities(logits):

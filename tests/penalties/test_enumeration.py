@@ -17,7 +17,7 @@ from penalties_enumeration import (
     worst_z,
 )
 
-from gradcheck_lm.bench.enumeration import ToyLM, make_problem
+from gradcheck_lm.bench.penalties.enumeration import ToyLM, make_problem
 from gradcheck_lm.penalties import PENALTIES
 
 

@@ -10,9 +10,10 @@ from penalties_exact import THRESHOLD, exact_expectation, penalty_of, per_line, 
 from penalties_fakes import ABC, TableLM, all_paths, generator, logits_for, random_logits, spell
 
 from gradcheck_lm.errors import ArgumentError
-from gradcheck_lm.penalties import local_expectation, make_penalty, policy_gradient
-from gradcheck_lm.penalties.local_expectation import LocalExpectation, LocalOutput
-from gradcheck_lm.penalties.policy_gradient_path import PolicyGradientPath
+from gradcheck_lm.penalties import make_penalty
+from gradcheck_lm.penalties.sampled import local_expectation, policy_gradient
+from gradcheck_lm.penalties.sampled.local_expectation import LocalExpectation, LocalOutput
+from gradcheck_lm.penalties.sampled.policy_gradient_path import PolicyGradientPath
 
 WHOLE = {"alternatives": None, "threshold": 0.0}
 

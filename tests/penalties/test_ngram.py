@@ -8,9 +8,9 @@ from penalties_automata import Machine, ngram
 from penalties_fakes import ABC, TableLM, all_paths, generator, logits_for, random_logits, spell
 
 from gradcheck_lm.htr.charset import Charset
-from gradcheck_lm.lm.ngram import NgramModel
+from gradcheck_lm.lm.ngrams.ngram import NgramModel
 from gradcheck_lm.penalties import make_penalty
-from gradcheck_lm.penalties.ngram_walk import expected_cost, expected_length, make_walk
+from gradcheck_lm.penalties.exact.ngram_walk import expected_cost, expected_length, make_walk
 
 
 def cost_of(text, automaton, characters="abc"):

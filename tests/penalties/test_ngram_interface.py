@@ -12,7 +12,7 @@ from penalties_fakes import ABC, TableLM, logits_for, random_logits
 
 from gradcheck_lm.errors import ArgumentError, LanguageModelError, ShapeError
 from gradcheck_lm.penalties import PENALTIES, make_penalty
-from gradcheck_lm.penalties.ngram_walk import expected_cost, make_walk
+from gradcheck_lm.penalties.exact.ngram_walk import expected_cost, make_walk
 
 
 def penalty_of(objective="sum", **options):

@@ -9,9 +9,10 @@ from penalties_fakes import ABC, TableLM, TinyLM, all_paths, generator, logits_f
 
 from gradcheck_lm.errors import ArgumentError
 from gradcheck_lm.htr.ctc import collapse_paths, string_log_prob, to_strings
-from gradcheck_lm.penalties import make_penalty, policy_gradient
-from gradcheck_lm.penalties.policy_gradient import PolicyGradient
-from gradcheck_lm.penalties.policy_gradient_path import PolicyGradientPath
+from gradcheck_lm.penalties import make_penalty
+from gradcheck_lm.penalties.sampled import policy_gradient
+from gradcheck_lm.penalties.sampled.policy_gradient import PolicyGradient
+from gradcheck_lm.penalties.sampled.policy_gradient_path import PolicyGradientPath
 
 
 def expectation(cls, logits, charset, monkeypatch, samples=2, **options):

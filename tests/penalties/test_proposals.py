@@ -12,9 +12,10 @@ from penalties_fakes import ABC, TableLM, all_paths, logits_for, random_logits, 
 from penalties_fusion import FUSED, Ngram, TinyAutomaton
 
 from gradcheck_lm.errors import ArgumentError
-from gradcheck_lm.htr.ctc_beam import prefix_beam
-from gradcheck_lm.penalties import make_penalty, policy_gradient
-from gradcheck_lm.penalties.policy_gradient import PolicyGradient
+from gradcheck_lm.htr.decoding.ctc_beam import prefix_beam
+from gradcheck_lm.penalties import make_penalty
+from gradcheck_lm.penalties.sampled import policy_gradient
+from gradcheck_lm.penalties.sampled.policy_gradient import PolicyGradient
 
 
 def expectation_of_mixture(cls, logits, charset, monkeypatch, samples=2, **options):
@@ -208,7 +209,7 @@ def test_options_that_do_not_go_together(name, options, message):
 
 
 def test_an_ngram_fuses_and_its_automaton_is_made_once():
-    from gradcheck_lm.lm.ngram import train_ngram
+    from gradcheck_lm.lm.ngrams.ngram import train_ngram
 
     lm = train_ngram(["abc abc", "cab", "ab abc cab"] * 4)
     logits = random_logits(8, 3, 4, seed=1).requires_grad_()

@@ -6,12 +6,12 @@ import pytest
 import torch
 from penalties_fakes import ABC, TableLM, TinyLM, generator, random_logits
 
-from gradcheck_lm.bench.enumeration import make_problem
+from gradcheck_lm.bench.penalties.enumeration import make_problem
 from gradcheck_lm.errors import ArgumentError, LanguageModelError
 from gradcheck_lm.htr.ctc import character_posteriors, greedy_paths
 from gradcheck_lm.penalties import make_penalty
 from gradcheck_lm.penalties.base import Batch
-from gradcheck_lm.penalties.relax import Relax
+from gradcheck_lm.penalties.sampled.relax import Relax
 
 
 def test_the_part_with_the_control_variate_is_what_the_formula_says():

@@ -9,7 +9,7 @@ from torch import nn
 
 from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.htr.crnn import CRNN, CRNNConfig
-from gradcheck_lm.htr.synthetic import TRAINING_HANDS, SyntheticLines
+from gradcheck_lm.htr.synthetic.synthetic import TRAINING_HANDS, SyntheticLines
 from gradcheck_lm.lab.config import Arm, TrainingConfig
 from gradcheck_lm.lab.lines.data import LineData
 from gradcheck_lm.lab.training.terms import labelled

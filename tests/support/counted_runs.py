@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gradcheck_lm.bench.study.plan import Run
+from gradcheck_lm.bench.study.running.plan import Run
 from gradcheck_lm.errors import DataError
 
 

@@ -14,7 +14,7 @@ FIRST, SECOND = NAMES[:2]
 
 def copy_course(target: Path, *names: str) -> Path:
     """A course with all lessons, or with those named, as generated."""
-    from gradcheck_lm.course.generator import exercise_text
+    from gradcheck_lm.course.folder.generator import exercise_text
 
     for folder in FOLDERS:
         if not names or folder.name in names:
@@ -39,7 +39,7 @@ def environment(**changes: str) -> dict[str, str]:
 
 def solve(course: Path, name: str) -> None:
     """At one moment: whoever looks sees the old file or the new one, and no half of it."""
-    from gradcheck_lm.course.catalogue import solution_of
+    from gradcheck_lm.course.folder.catalogue import solution_of
 
     whole = course / name / "exercise.py.new"
     whole.write_bytes(solution_of(course / name).read_bytes())

@@ -11,10 +11,10 @@ from pathlib import Path
 from fuzz_reader import JSON_WORDS, NUMBERS, Reader, headed, header_of, safetensors_file
 
 from gradcheck_lm.lm import load_language_model
-from gradcheck_lm.lm.arpa import load_arpa
 from gradcheck_lm.lm.load import CHAR_FOLDER
-from gradcheck_lm.lm.ngram import NgramConfig, train_ngram
-from gradcheck_lm.lm.ngram_file import load_ngram, save_ngram
+from gradcheck_lm.lm.ngrams.arpa import load_arpa
+from gradcheck_lm.lm.ngrams.ngram import NgramConfig, train_ngram
+from gradcheck_lm.lm.ngrams.ngram_file import load_ngram, save_ngram
 
 ARPA = b"""\\data\\
 ngram 1=5

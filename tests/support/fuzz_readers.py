@@ -19,14 +19,14 @@ from fuzz_models import MODEL_READERS
 from fuzz_reader import CSV_WORDS, CUT, JSON_WORDS, NUMBERS, XML_WORDS, Reader, headed, header_of, safetensors_file
 from PIL import Image
 
-from gradcheck_lm.course.progress import Progress
+from gradcheck_lm.course.folder.progress import Progress
 from gradcheck_lm.htr import CRNN, Charset, load_checkpoint, open_lines, read_logits
 from gradcheck_lm.htr.checkpoint import save_checkpoint
 from gradcheck_lm.htr.crnn import CRNNConfig
-from gradcheck_lm.htr.iam import read_split
 from gradcheck_lm.htr.images import FORMATS, read_image
-from gradcheck_lm.htr.logits import read_charset
-from gradcheck_lm.htr.text import read_paragraphs
+from gradcheck_lm.htr.readers.iam import read_split
+from gradcheck_lm.htr.readers.logits import read_charset
+from gradcheck_lm.htr.synthetic.text import read_paragraphs
 from gradcheck_lm.lab.folder.metrics_file import MetricsFile
 from gradcheck_lm.lab.folder.state import load_state, save_state
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from gradcheck_lm.lm import NgramModel
-from gradcheck_lm.lm.ngram import NgramConfig, train_ngram
+from gradcheck_lm.lm.ngrams.ngram import NgramConfig, train_ngram
 
 PROSE = ["the cat sat on the mat", "that hat is at the top", "a  cot", "she hath\tato", "tttt"]
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import torch
 from draw_samples import HOSTILE, broken, fixed
 
-from gradcheck_lm.draw.autograd import autograd_dot
-from gradcheck_lm.draw.curves import Panel, Series
-from gradcheck_lm.draw.layout import picture
-from gradcheck_lm.draw.report import Example, Experiment, Report
+from gradcheck_lm.draw.autograd.autograd import autograd_dot
+from gradcheck_lm.draw.layout.layout import picture
+from gradcheck_lm.draw.page.report import Example, Experiment, Report
+from gradcheck_lm.draw.plots.curves import Panel, Series
 
 
 @dataclass(frozen=True)

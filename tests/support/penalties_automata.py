@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import torch
 
-from gradcheck_lm.lm.ngram import NgramConfig, NgramModel, train_ngram
+from gradcheck_lm.lm.ngrams.ngram import NgramConfig, NgramModel, train_ngram
 
 TEXTS = ["abcab", "cab", "bba a", "aabcc", "acb", "b", "cc"]
 

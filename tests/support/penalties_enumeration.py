@@ -5,12 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from gradcheck_lm.bench.enumeration import Problem, make_problem, z_scores
+from gradcheck_lm.bench.penalties.enumeration import Problem, make_problem, z_scores
 from gradcheck_lm.htr.ctc import character_posteriors
 from gradcheck_lm.penalties import PENALTIES, make_penalty
-from gradcheck_lm.penalties.policy_gradient import PolicyGradient
-from gradcheck_lm.penalties.policy_gradient_path import PolicyGradientPath
-from gradcheck_lm.penalties.relax import Relax
+from gradcheck_lm.penalties.sampled.policy_gradient import PolicyGradient
+from gradcheck_lm.penalties.sampled.policy_gradient_path import PolicyGradientPath
+from gradcheck_lm.penalties.sampled.relax import Relax
 
 # what makes a penalty as biased as it may be on a problem of four classes
 BIASED_OPTIONS: dict[str, dict] = {"local_expectation": {"alternatives": 1, "threshold": 0.1}}

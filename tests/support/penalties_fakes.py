@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from gradcheck_lm.htr.charset import Charset
-from gradcheck_lm.lm.automaton import Automaton
+from gradcheck_lm.lm.ngrams.automaton import Automaton
 from gradcheck_lm.penalties import PENALTIES
 
 ABC = Charset("abc")

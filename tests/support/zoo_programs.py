@@ -10,7 +10,8 @@ from pathlib import Path
 
 import torch
 
-from gradcheck_lm.draw import text, view
+from gradcheck_lm.draw import view
+from gradcheck_lm.draw.terminal import text
 from gradcheck_lm.flow import Diagnosis, StepReport
 
 CONSTRAINTS = Path(__file__).parents[2] / "constraints.txt"

@@ -11,7 +11,7 @@ import pytest
 
 import gradcheck_lm
 from gradcheck_lm.htr import Charset
-from gradcheck_lm.htr.text import clean_text, load_sentences, read_paragraphs
+from gradcheck_lm.htr.synthetic.text import clean_text, load_sentences, read_paragraphs
 from gradcheck_lm.texts import collect, sources
 from gradcheck_lm.texts.sides import is_test, lines_in_none_of
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gradcheck_lm.bench.peers import Program, ours, programs, verdict
+from gradcheck_lm.bench.peers.peers import Program, ours, programs, verdict
 
 ROOT = Path(__file__).parents[2]
 ALL = programs(Path(__file__).parent / "peers")

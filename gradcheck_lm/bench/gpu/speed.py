@@ -17,7 +17,7 @@ from gradcheck_lm.bench.train_plan import Plan, lines_of, reduced
 from gradcheck_lm.bench.train_waiting import waiting
 from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.htr.crnn import build_crnn
-from gradcheck_lm.htr.text import load_sentences
+from gradcheck_lm.htr.synthetic.text import load_sentences
 from gradcheck_lm.lab.config import TrainingConfig
 from gradcheck_lm.lab.training.terms import labelled
 from gradcheck_lm.lab.training.trainer import Trainer, make_accelerator
@@ -30,10 +30,13 @@ def speed(scene: Scene) -> dict[str, Any]:
     plan = reduced(Plan(scene.device, 2 if scene.small else 7))
     if scene.small:
         plan = dataclasses.replace(plan, recogniser=plan.laptop, batch=2, laptop_steps=2)
+    elif scene.device.type == "cuda":  # whose steps are short: the first ones must not weigh most
+        plan = dataclasses.replace(plan, repeats=15, steps=40, laptop_steps=40)
     model = build_crnn(plan.recogniser, classes=Charset.standard().size)
     for size in (2,) if scene.small else (16, 64):
         scene.progress(f"  a step of {size} lines")
-        sized = dataclasses.replace(plan, batch=size)
+        # compiling takes half a minute, and pays where a GPU has most to do
+        sized = dataclasses.replace(plan, batch=size, compile=size >= 64)
         data = lines_of(plan.recogniser, size)
         found[f"step of {size} lines"] = against_the_reference(model, data, scene.reference, sized)
     if scene.reference is None:

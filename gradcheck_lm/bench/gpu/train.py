@@ -8,8 +8,8 @@ from typing import Any
 from gradcheck_lm.bench.gpu.calibrate import sizes_of
 from gradcheck_lm.bench.gpu.scene import TRAINED, Scene
 from gradcheck_lm.htr.checkpoint import load_recogniser, save_checkpoint
-from gradcheck_lm.htr.synthetic import TRAINING_HANDS, SyntheticLines
-from gradcheck_lm.htr.text import load_sentences
+from gradcheck_lm.htr.synthetic.synthetic import TRAINING_HANDS, SyntheticLines
+from gradcheck_lm.htr.synthetic.text import load_sentences
 from gradcheck_lm.lab.config import TrainingConfig
 from gradcheck_lm.lab.lines.data import LineData
 from gradcheck_lm.lab.measuring.reading import measure

@@ -26,11 +26,11 @@ def run(
 ) -> None:
     """All runs of a study that have no record yet."""
     quiet_libraries()
-    from gradcheck_lm.bench.study.plan import plan
-    from gradcheck_lm.bench.study.real import Hand, plan_real
-    from gradcheck_lm.bench.study.real_run import RealRun
-    from gradcheck_lm.bench.study.synthetic import run as run_one
-    from gradcheck_lm.bench.study.work import work
+    from gradcheck_lm.bench.study.running.plan import plan
+    from gradcheck_lm.bench.study.running.real import Hand, plan_real
+    from gradcheck_lm.bench.study.running.real_run import RealRun
+    from gradcheck_lm.bench.study.running.synthetic import run as run_one
+    from gradcheck_lm.bench.study.running.work import work
 
     if name == "real":
         hand = Hand(str(lines or ""), str(others or ""), str(out))
@@ -51,8 +51,8 @@ def check(
     ),
 ) -> None:
     """Work the page's figures out again from the raw records, by other code; exit code 1 where any differs."""
-    from gradcheck_lm.bench.study.check import check as work_out
-    from gradcheck_lm.bench.study.work import read_records
+    from gradcheck_lm.bench.study.running.work import read_records
+    from gradcheck_lm.bench.study.statistics.check import check as work_out
 
     counted, faults = work_out(read_records(records), summary)
     for fault in faults:
@@ -73,10 +73,10 @@ def report(
 ) -> None:
     """The page over all records."""
     quiet_libraries()
-    from gradcheck_lm.bench.study.notes import NOTES
-    from gradcheck_lm.bench.study.order import in_order
-    from gradcheck_lm.bench.study.page import write_study
-    from gradcheck_lm.bench.study.work import pack, read_records
+    from gradcheck_lm.bench.study.page.notes import NOTES
+    from gradcheck_lm.bench.study.page.page import write_study
+    from gradcheck_lm.bench.study.running.order import in_order
+    from gradcheck_lm.bench.study.running.work import pack, read_records
 
     if keep:
         for path in pack(records, out / "experiments"):

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gradcheck_lm.course.contents import modules_in, tensors_in
+from gradcheck_lm.course.checking.contents import modules_in, tensors_in
 from gradcheck_lm.flow.gradients.nodes import reachable_leaves
 
 _applied: list[str] = []  # an effect that never changed anything made no mutant

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from gradcheck_lm.course.generator import Hole, read_holes
+from gradcheck_lm.course.folder.generator import Hole, read_holes
 from gradcheck_lm.course.mutating.effects import SIDE_EFFECTS
 
 _EFFECTS = '__import__("gradcheck_lm.course.mutating.effects", fromlist=["effects"])'

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gradcheck_lm.course.generator import holes_of
-from gradcheck_lm.course.judge import judge, load
+from gradcheck_lm.course.checking.judge import judge, load
+from gradcheck_lm.course.folder.generator import holes_of
 from gradcheck_lm.course.mutating import effects
 from gradcheck_lm.course.mutating.operators import Generated, generate
 from gradcheck_lm.errors import DataError

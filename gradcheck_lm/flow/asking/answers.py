@@ -9,13 +9,13 @@ from typing import Any
 
 import torch
 
-from gradcheck_lm.flow.asking.drafts import Chain, Draft
+from gradcheck_lm.flow.asking.cuts.drafts import Chain, Draft
+from gradcheck_lm.flow.asking.evidence.scene import Passed, Scene
+from gradcheck_lm.flow.asking.evidence.terms import MakeExperiment
+from gradcheck_lm.flow.asking.failures.not_finite import first_not_finite
+from gradcheck_lm.flow.asking.failures.refusals import refusal
+from gradcheck_lm.flow.asking.failures.wrong_values import wrong_values
 from gradcheck_lm.flow.asking.inquiry import Inquiry
-from gradcheck_lm.flow.asking.not_finite import first_not_finite
-from gradcheck_lm.flow.asking.refusals import refusal
-from gradcheck_lm.flow.asking.scene import Passed, Scene
-from gradcheck_lm.flow.asking.terms import MakeExperiment
-from gradcheck_lm.flow.asking.wrong_values import wrong_values
 from gradcheck_lm.flow.findings.model import Diagnosis, Finding, Term
 from gradcheck_lm.flow.gradients.engine import Engine
 from gradcheck_lm.flow.gradients.nodes import walk_nodes

@@ -6,19 +6,19 @@ from collections.abc import Callable
 
 import torch
 
-from gradcheck_lm.flow.asking.drafts import Chain, mark
-from gradcheck_lm.flow.asking.evidence import Evidence, gather
-from gradcheck_lm.flow.asking.idle_terms import warn_of_idle_terms
-from gradcheck_lm.flow.asking.ignored_gradient import warn_of_ignored_gradient
-from gradcheck_lm.flow.asking.mixing import warn_of_mixing
-from gradcheck_lm.flow.asking.other_cuts import note_other_cuts
-from gradcheck_lm.flow.asking.rest import explain_rest
-from gradcheck_lm.flow.asking.score_function import warn_of_trained_critic
-from gradcheck_lm.flow.asking.starved import explain_dead_terms, explain_unreached, note_frozen
-from gradcheck_lm.flow.asking.suspicious import warn_of_suspicious
-from gradcheck_lm.flow.asking.terms import MakeExperiment, Strand
-from gradcheck_lm.flow.asking.unread import warn_of_unread
-from gradcheck_lm.flow.asking.vanishing import explain_deaths, explain_shifts, explain_underflow, harmless_zeros
+from gradcheck_lm.flow.asking.cuts.drafts import Chain, mark
+from gradcheck_lm.flow.asking.cuts.other_cuts import note_other_cuts
+from gradcheck_lm.flow.asking.cuts.rest import explain_rest
+from gradcheck_lm.flow.asking.cuts.starved import explain_dead_terms, explain_unreached, note_frozen
+from gradcheck_lm.flow.asking.cuts.vanishing import explain_deaths, explain_shifts, explain_underflow, harmless_zeros
+from gradcheck_lm.flow.asking.evidence.evidence import Evidence, gather
+from gradcheck_lm.flow.asking.evidence.terms import MakeExperiment, Strand
+from gradcheck_lm.flow.asking.warnings.idle_terms import warn_of_idle_terms
+from gradcheck_lm.flow.asking.warnings.ignored_gradient import warn_of_ignored_gradient
+from gradcheck_lm.flow.asking.warnings.mixing import warn_of_mixing
+from gradcheck_lm.flow.asking.warnings.score_function import warn_of_trained_critic
+from gradcheck_lm.flow.asking.warnings.suspicious import warn_of_suspicious
+from gradcheck_lm.flow.asking.warnings.unread import warn_of_unread
 from gradcheck_lm.flow.findings.model import Diagnosis, Term
 from gradcheck_lm.flow.findings.notes import BY_CONSTRUCTION
 from gradcheck_lm.flow.gradients.engine import Autograd, Engine

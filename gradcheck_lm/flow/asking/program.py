@@ -10,7 +10,7 @@ import torch
 
 from gradcheck_lm.flow.asking.answers import answered
 from gradcheck_lm.flow.findings.model import Diagnosis, Finding
-from gradcheck_lm.flow.gradients.passes import OwnPasses
+from gradcheck_lm.flow.gradients.passes.passes import OwnPasses
 from gradcheck_lm.flow.gradients.subjects import loss_terms
 from gradcheck_lm.flow.rerunning.replay import Experiment
 from gradcheck_lm.flow.rerunning.state import State

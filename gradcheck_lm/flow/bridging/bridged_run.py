@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gradcheck_lm.flow.asking.drafts import switch_place
+from gradcheck_lm.flow.asking.cuts.drafts import switch_place
 from gradcheck_lm.flow.bridging.carriers import Carriers
 from gradcheck_lm.flow.bridging.carrying import carry, map_tensors
 from gradcheck_lm.flow.bridging.straight_through import Carrier, bridge, straight_through

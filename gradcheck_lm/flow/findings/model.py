@@ -56,7 +56,8 @@ class Finding(Displayed):
         return f"{self.code} {self.kind}{where}, {self.severity}"
 
     def __str__(self) -> str:
-        from gradcheck_lm.draw import text, view
+        from gradcheck_lm.draw import view
+        from gradcheck_lm.draw.terminal import text
 
         return encodable(text.render_cut(view.cut_of(self, 1)))
 
@@ -186,7 +187,7 @@ class Diagnosis(Displayed):
         path = Path(path)
         if ending_of(path, (*PICTURES, *PAGES), doing="draw into") in PAGES:
             return self.save(path)
-        from gradcheck_lm.draw import graph
+        from gradcheck_lm.draw.graph import graph
 
         return graph.save_graph(self, path)
 
@@ -205,14 +206,15 @@ class Diagnosis(Displayed):
         if ending in PICTURES:
             return self.save_graph(path)
         if ending in PAGES:
-            from gradcheck_lm.draw.page import save_page
+            from gradcheck_lm.draw.page.page import save_page
 
             return save_page(path, self)
         texts = {".json": self.to_json, ".sarif": self.to_sarif, ".txt": self.__str__}
         return write_text_atomic(path, texts[ending]() + "\n")
 
     def __str__(self) -> str:
-        from gradcheck_lm.draw import text, view
+        from gradcheck_lm.draw import view
+        from gradcheck_lm.draw.terminal import text
 
         return encodable(text.render(view.of(self)))
 

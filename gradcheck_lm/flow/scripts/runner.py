@@ -11,10 +11,10 @@ from typing import Any
 
 from gradcheck_lm.errors import TraceError
 from gradcheck_lm.flow.findings.model import Diagnosis
-from gradcheck_lm.flow.scripts.frames import without_ours
-from gradcheck_lm.flow.scripts.loading import as_main, load
+from gradcheck_lm.flow.scripts.program.frames import without_ours
+from gradcheck_lm.flow.scripts.program.loading import as_main, load
+from gradcheck_lm.flow.scripts.program.warned import at_own_lines
 from gradcheck_lm.flow.scripts.session import UNTIL, Enough, Session
-from gradcheck_lm.flow.scripts.warned import at_own_lines
 
 _FORMERLY = {"first-backward": "backward"}
 
@@ -142,6 +142,11 @@ def _nothing(name: str, session: Session) -> str:
             f"{name} ended without calling backward(): it takes gradients with torch.func at {line}, and these go "
             "where its own lines put them, not into .grad: there is no loss whose gradients could be followed. Call "
             "gradcheck_lm.compare_gradients(fn, wrt) or gradcheck_lm.diagnose(fn, wrt=model) on the loss itself."
+        )
+    if session.engine.captured:
+        return (
+            f"{name} called backward() only while a CUDA graph was captured, where nothing may be read from the "
+            "device: let it take two steps without the graph first, as its warm-up does."
         )
     if session.engine.elsewhere:
         return (

@@ -12,15 +12,15 @@ from typing import Any
 import torch
 
 from gradcheck_lm.flow.findings.model import Diagnosis
-from gradcheck_lm.flow.scripts.engine import Engine, Started
-from gradcheck_lm.flow.scripts.guard import Guard
-from gradcheck_lm.flow.scripts.looks import Answer, Book, Look, with_steps
-from gradcheck_lm.flow.scripts.naming import parameters_of
-from gradcheck_lm.flow.scripts.players import Players
-from gradcheck_lm.flow.scripts.questions import Questions
-from gradcheck_lm.flow.scripts.raised import Raised
-from gradcheck_lm.flow.scripts.recorder import ScriptRecorder as ScriptRecorder
-from gradcheck_lm.flow.scripts.step_watch import StepWatch
+from gradcheck_lm.flow.scripts.passes.engine import Engine, Started
+from gradcheck_lm.flow.scripts.passes.looks import Answer, Book, Look, with_steps
+from gradcheck_lm.flow.scripts.passes.questions import Questions
+from gradcheck_lm.flow.scripts.passes.raised import Raised
+from gradcheck_lm.flow.scripts.program.guard import Guard
+from gradcheck_lm.flow.scripts.watched.naming import parameters_of
+from gradcheck_lm.flow.scripts.watched.players import Players
+from gradcheck_lm.flow.scripts.watched.recorder import ScriptRecorder as ScriptRecorder
+from gradcheck_lm.flow.scripts.watched.step_watch import StepWatch
 from gradcheck_lm.flow.tracing.self_subtraction import subtracts_itself
 from gradcheck_lm.flow.watching.sites import Site, find_site
 

@@ -11,7 +11,7 @@ from gradcheck_lm.flow.findings.model import Diagnosis, Term
 from gradcheck_lm.flow.findings.notes import LOSS_NOT_FINITE, READ_OFF
 from gradcheck_lm.flow.operations.names import words
 from gradcheck_lm.flow.stepping.games import Key, is_loss
-from gradcheck_lm.flow.stepping.ledger import Ledger
+from gradcheck_lm.flow.stepping.ledger.ledger import Ledger
 from gradcheck_lm.flow.watching.recorder import Recorder
 
 _FLAT = words("round floor ceil trunc fix sign sgn heaviside floor_divide")  # derivative 0 everywhere

@@ -9,7 +9,7 @@ from dataclasses import replace
 import torch
 
 from gradcheck_lm.flow.findings.model import Diagnosis
-from gradcheck_lm.flow.stepping.ledger import Ledger
+from gradcheck_lm.flow.stepping.ledger.ledger import Ledger
 
 
 def free_name(name: str, tensor: torch.Tensor, taken: Mapping[str, torch.Tensor]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from gradcheck_lm.flow.findings.model import Diagnosis, Finding
-from gradcheck_lm.flow.stepping.ledger import Backward, Event, Ledger, Step
+from gradcheck_lm.flow.stepping.ledger.ledger import Backward, Event, Ledger, Step
 
 # a loss: the places of its backward() and of its making, and the optimizers that hold tensors which it reaches
 Key = tuple[int, int, tuple[int, ...]]

@@ -13,8 +13,7 @@ from gradcheck_lm.files import encodable, write_text_atomic
 from gradcheck_lm.flow.findings.endings import TEXTS, ending_of
 from gradcheck_lm.flow.findings.model import Diagnosis, Finding, _json_ready
 from gradcheck_lm.flow.findings.registry import KINDS
-from gradcheck_lm.flow.stepping.drafts import Draft, Reading
-from gradcheck_lm.flow.stepping.ledger import PLACES, Ledger
+from gradcheck_lm.flow.stepping.ledger.ledger import PLACES, Ledger
 from gradcheck_lm.flow.stepping.questions import (
     changing,
     clearing,
@@ -26,6 +25,7 @@ from gradcheck_lm.flow.stepping.questions import (
     stepping,
     weights,
 )
+from gradcheck_lm.flow.stepping.questions.drafts import Draft, Reading
 
 _SEVERITIES = ("error", "warning", "note")
 _FAMILIES = (holding, stepping, clearing, changing, forgetting, weights, freezing, poisoning, ranks)
@@ -100,7 +100,8 @@ class StepReport(Displayed):
         return f"{'ok' if self.ok else 'BROKEN'}; {counts}; {steps} steps of {len(self.ledger.holders)} optimizers"
 
     def __str__(self) -> str:
-        from gradcheck_lm.draw import text, view
+        from gradcheck_lm.draw import view
+        from gradcheck_lm.draw.terminal import text
 
         return encodable(text.render(view.of(self)))
 

@@ -8,18 +8,24 @@ from types import CodeType
 
 import torch
 
-from gradcheck_lm.flow.stepping.accounts import Account
-from gradcheck_lm.flow.stepping.births import Births
-from gradcheck_lm.flow.stepping.conditions import condition_of_step
-from gradcheck_lm.flow.stepping.freezing import Freezing
-from gradcheck_lm.flow.stepping.ledger import NOWHERE, Backward, Event, Holder, Ledger, Parameter
-from gradcheck_lm.flow.stepping.loads import copyings
-from gradcheck_lm.flow.stepping.log import Log
-from gradcheck_lm.flow.stepping.modules import Modules
-from gradcheck_lm.flow.stepping.moves import alike, is_uniform
-from gradcheck_lm.flow.stepping.owners import Owner, Owners, assignment_place, constructor_place, container_place
-from gradcheck_lm.flow.stepping.table import Table
-from gradcheck_lm.flow.stepping.turns import Held, Turns, rates_of
+from gradcheck_lm.flow.stepping.ledger.ledger import NOWHERE, Backward, Event, Holder, Ledger, Parameter
+from gradcheck_lm.flow.stepping.ledger.table import Table
+from gradcheck_lm.flow.stepping.modules.freezing import Freezing
+from gradcheck_lm.flow.stepping.modules.loads import copyings
+from gradcheck_lm.flow.stepping.modules.modules import Modules
+from gradcheck_lm.flow.stepping.modules.owners import (
+    Owner,
+    Owners,
+    assignment_place,
+    constructor_place,
+    container_place,
+)
+from gradcheck_lm.flow.stepping.optimizers.turns import Held, Turns, rates_of
+from gradcheck_lm.flow.stepping.recording.accounts import Account
+from gradcheck_lm.flow.stepping.recording.births import Births
+from gradcheck_lm.flow.stepping.recording.log import Log
+from gradcheck_lm.flow.stepping.recording.moves import alike, is_uniform
+from gradcheck_lm.flow.stepping.source.conditions import condition_of_step
 from gradcheck_lm.flow.watching.sites import Place, place_of
 
 

@@ -10,22 +10,22 @@ from typing import Any
 
 import torch
 
-from gradcheck_lm.flow.stepping.by_hand import ByHand
-from gradcheck_lm.flow.stepping.edits import Edits
-from gradcheck_lm.flow.stepping.freezing import Thawing
-from gradcheck_lm.flow.stepping.ledger import NOWHERE, Event, Ledger
-from gradcheck_lm.flow.stepping.log import Log, step_around
-from gradcheck_lm.flow.stepping.losses import Losses, without_gradient_in
-from gradcheck_lm.flow.stepping.modules import Modules
-from gradcheck_lm.flow.stepping.passes import OnBackward, Passes
-from gradcheck_lm.flow.stepping.ranks import Ranks
-from gradcheck_lm.flow.stepping.scaling import Scaling
-from gradcheck_lm.flow.stepping.schedules import Schedules
-from gradcheck_lm.flow.stepping.shadows import Shadows
+from gradcheck_lm.flow.stepping.backward.edits import Edits
+from gradcheck_lm.flow.stepping.backward.losses import Losses, without_gradient_in
+from gradcheck_lm.flow.stepping.backward.passes import OnBackward, Passes
+from gradcheck_lm.flow.stepping.distributed.ranks import Ranks
+from gradcheck_lm.flow.stepping.distributed.workers import Workers
+from gradcheck_lm.flow.stepping.ledger.ledger import NOWHERE, Event, Ledger
+from gradcheck_lm.flow.stepping.modules.by_hand import ByHand
+from gradcheck_lm.flow.stepping.modules.freezing import Thawing
+from gradcheck_lm.flow.stepping.modules.modules import Modules
+from gradcheck_lm.flow.stepping.optimizers.scaling import Scaling
+from gradcheck_lm.flow.stepping.optimizers.schedules import Schedules
+from gradcheck_lm.flow.stepping.optimizers.shadows import Shadows
+from gradcheck_lm.flow.stepping.optimizers.turns import OnStep, Turns
+from gradcheck_lm.flow.stepping.recording.log import Log, step_around
+from gradcheck_lm.flow.stepping.recording.wraps import Wraps
 from gradcheck_lm.flow.stepping.summary import Summary
-from gradcheck_lm.flow.stepping.turns import OnStep, Turns
-from gradcheck_lm.flow.stepping.workers import Workers
-from gradcheck_lm.flow.stepping.wraps import Wraps
 from gradcheck_lm.flow.watching.recorder import Recorder
 
 _TENSOR = torch.Tensor

@@ -7,13 +7,14 @@ from typing import Any
 
 import torch
 
+from gradcheck_lm.flow.watching.capture import capturing
 from gradcheck_lm.flow.watching.unseen import unseen
 
 _MOST = 4096  # longer values are compared by their hash
 
 
 def numbers(value: Any) -> Any:
-    """The numbers of a scalar, nested list, NumPy array or small CPU tensor; None where there are none."""
+    """The numbers of a scalar, nested list, NumPy array or small tensor; None where there are none."""
     if isinstance(value, bool | int | float):
         return (_plain(value),)
     if isinstance(value, str):
@@ -46,7 +47,8 @@ def numbers_in(args: tuple[Any, ...], kwargs: Mapping[str, Any], *, everything: 
 
 
 def _tensor_numbers(tensor: torch.Tensor) -> Any:
-    if tensor.device.type != "cpu" or tensor.numel() > _MOST or tensor.layout is not torch.strided:
+    # on a GPU too: a value of a few numbers that leaves torch or enters it has been waited for in any case
+    if tensor.is_meta or tensor.numel() > _MOST or tensor.layout is not torch.strided or capturing():
         return None
     try:
         with unseen():

@@ -14,7 +14,7 @@ from gradcheck_lm.draw.lettering import cell
 from gradcheck_lm.errors import ArgumentError
 from gradcheck_lm.files import write_text_atomic
 from gradcheck_lm.htr.checkpoint import checkpoint_path, load_recogniser, save_checkpoint
-from gradcheck_lm.htr.logits import is_logits
+from gradcheck_lm.htr.readers.logits import is_logits
 from gradcheck_lm.htr.sources import open_lines
 from gradcheck_lm.lab.adapting.adapt import adapt, adaptation_config
 from gradcheck_lm.lab.adapting.drift import DriftWatch

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from gradcheck_lm.draw.autograd import save_autograd
-from gradcheck_lm.draw.graph import save_graph
+from gradcheck_lm.draw.autograd.autograd import save_autograd
+from gradcheck_lm.draw.graph.graph import save_graph
 from gradcheck_lm.flow import Diagnosis, diagnose
 from gradcheck_lm.lab.comparing.experiments import Bench
 from gradcheck_lm.lab.config import Arm

@@ -12,8 +12,8 @@ from gradcheck_lm.errors import ArgumentError, DataError
 from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.htr.crnn import CRNN
 from gradcheck_lm.htr.lines import Line
-from gradcheck_lm.htr.synthetic import HELD_OUT_HANDS, SyntheticLines
-from gradcheck_lm.htr.text import load_sentences
+from gradcheck_lm.htr.synthetic.synthetic import HELD_OUT_HANDS, SyntheticLines
+from gradcheck_lm.htr.synthetic.text import load_sentences
 from gradcheck_lm.lab.comparing.experiments import Bench, Progress
 from gradcheck_lm.lab.config import ComparisonConfig
 from gradcheck_lm.lab.lines.data import LineData

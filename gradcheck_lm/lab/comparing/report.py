@@ -8,10 +8,10 @@ from typing import Any
 
 from PIL import Image
 
-from gradcheck_lm.draw.curves import Panel, Series, save_curves
-from gradcheck_lm.draw.made import facts
-from gradcheck_lm.draw.page import save_page
-from gradcheck_lm.draw.report import Example, Experiment, Report
+from gradcheck_lm.draw.page.made import facts
+from gradcheck_lm.draw.page.page import save_page
+from gradcheck_lm.draw.page.report import Example, Experiment, Report
+from gradcheck_lm.draw.plots.curves import Panel, Series, save_curves
 from gradcheck_lm.lab.comparing.compare import Comparison
 from gradcheck_lm.lab.comparing.experiments import ArmOutcome
 from gradcheck_lm.lab.comparing.sentences import (

@@ -44,10 +44,14 @@ class Prefetch(Generic[Item]):
         ahead: how many are made before they are asked for, at least one for each worker; 0: no thread, each is made
             when it is asked for.
         workers: threads that make them.
+        later: no thread runs before `start` is called.
     """
 
-    def __init__(self, make: Callable[[int], Item], steps: range, *, ahead: int, workers: int = 1) -> None:
+    def __init__(
+        self, make: Callable[[int], Item], steps: range, *, ahead: int, workers: int = 1, later: bool = False
+    ) -> None:
         self.make, self.ahead, self.workers = make, ahead and max(ahead, workers), workers
+        self.later = later
         self.waited = 0.0
         """Seconds that the last `take` took."""
         self._steps = iter(steps)
@@ -55,10 +59,15 @@ class Prefetch(Generic[Item]):
         self._pool: ThreadPoolExecutor | None = None
 
     def __enter__(self) -> Prefetch[Item]:
-        if self.ahead:
+        if not self.later:
+            self.start()
+        return self
+
+    def start(self) -> None:
+        """Begin to make batches ahead, if that has not begun."""
+        if self.ahead and self._pool is None:
             self._pool = ThreadPoolExecutor(max_workers=self.workers, thread_name_prefix="batches")
             self._order_more()
-        return self
 
     def __exit__(self, *_: object) -> None:
         if self._pool is not None:
@@ -71,6 +80,7 @@ class Prefetch(Generic[Item]):
         began = time.perf_counter()
         try:
             if self._pool is None:
+                next(self._steps, None)
                 return self.make(step)
             found = self._made.pop(step).result()
             self._order_more()

@@ -12,8 +12,8 @@ from torch import Tensor
 from gradcheck_lm.errors import ArgumentError
 from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.htr.ctc import greedy_decode, to_strings
-from gradcheck_lm.htr.ctc_beam import prefix_beam
-from gradcheck_lm.htr.fusion import FusionAutomaton
+from gradcheck_lm.htr.decoding.ctc_beam import prefix_beam
+from gradcheck_lm.htr.decoding.fusion import FusionAutomaton
 from gradcheck_lm.lab.config import BEAM, BONUS, WEIGHT
 from gradcheck_lm.lab.lines.data import LineData
 from gradcheck_lm.lab.measuring.metrics import character_errors

@@ -13,10 +13,10 @@ from torch import Tensor
 from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.htr.checkpoint import load_recogniser
 from gradcheck_lm.htr.lines import Line
-from gradcheck_lm.htr.logits import is_logits, read_logits
+from gradcheck_lm.htr.readers.logits import is_logits, read_logits
 from gradcheck_lm.htr.sources import open_lines
-from gradcheck_lm.htr.synthetic import HELD_OUT_HANDS, SyntheticLines
-from gradcheck_lm.htr.text import load_sentences
+from gradcheck_lm.htr.synthetic.synthetic import HELD_OUT_HANDS, SyntheticLines
+from gradcheck_lm.htr.synthetic.text import load_sentences
 from gradcheck_lm.lab.lines.data import LineData
 from gradcheck_lm.lab.machine.devices import own_device
 from gradcheck_lm.lab.measuring.reading import labelled_lines

@@ -18,7 +18,7 @@ from gradcheck_lm.lab.machine.processes import union_lines, union_texts
 from gradcheck_lm.lab.training.controls import StartReadings, Teacher
 from gradcheck_lm.lab.training.starting import KnownLogits, StartLogits
 from gradcheck_lm.penalties import PenaltyOutput
-from gradcheck_lm.penalties.nbest_ctc import NbestCtc
+from gradcheck_lm.penalties.listed.nbest_ctc import NbestCtc
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.htr.checkpoint import load_recogniser, save_checkpoint
 from gradcheck_lm.htr.crnn import CONFIGS, CRNN, CRNNConfig
 from gradcheck_lm.htr.lines import Line
-from gradcheck_lm.htr.synthetic import TRAINING_HANDS, SyntheticLines
-from gradcheck_lm.htr.text import load_sentences
+from gradcheck_lm.htr.synthetic.synthetic import TRAINING_HANDS, SyntheticLines
+from gradcheck_lm.htr.synthetic.text import load_sentences
 from gradcheck_lm.lab.config import TrainingConfig
 from gradcheck_lm.lab.lines.buckets import frames_needed
 from gradcheck_lm.lab.lines.data import LineData
@@ -33,8 +33,8 @@ from gradcheck_lm.lab.settings import TrainSettings
 from gradcheck_lm.lab.training.partly_labelled import PartlyLabelled
 from gradcheck_lm.lab.training.terms import labelled
 from gradcheck_lm.lab.training.trainer import Trainer, TrainingResult, make_accelerator
-from gradcheck_lm.lm import load_language_model
-from gradcheck_lm.penalties import make_penalty
+from gradcheck_lm.lm import LanguageModel, load_language_model
+from gradcheck_lm.penalties import PENALTIES, make_penalty
 
 
 @dataclass
@@ -94,8 +94,13 @@ def _train(
     penalty = None
     if settings.penalty is not None:
         progress(f"loading the language model {settings.lm}")
-        language_model = shared_language_model(load_language_model(settings.lm, device=accelerator.device))
-        penalty = make_penalty(settings.penalty, language_model, charset, seed=config.seed)
+        loaded = load_language_model(settings.lm, device=accelerator.device)
+        if isinstance(loaded, LanguageModel):
+            loaded.replays = config.graphs
+        language_model = shared_language_model(loaded)
+        penalty = make_penalty(
+            settings.penalty, language_model, charset, objective=_objective(settings.penalty), seed=config.seed
+        )
     progress("preparing lines")
     data, validation = load_data(settings, model.config, charset, seed=config.seed, progress=progress)
     check_lengths(data, model.config, progress)
@@ -181,6 +186,12 @@ def check_lengths(data: LineData, config: CRNNConfig, progress: Callable[[str], 
     if len(long) == len(data):
         raise ArgumentError(f"{told}: give a larger --width")
     progress(f"{told}: they teach nothing; a larger --width would mend that")
+
+
+def _objective(penalty: str) -> str:
+    """The story's hinge; of a penalty that is made for other objectives, the first of those."""
+    known = PENALTIES[penalty].objectives
+    return "hinge" if "hinge" in known else known[0]
 
 
 def widen(model: CRNN, width: int) -> CRNN:

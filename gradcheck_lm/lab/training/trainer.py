@@ -28,6 +28,7 @@ from gradcheck_lm.lab.machine.accelerators import make_accelerator
 from gradcheck_lm.lab.machine.compiled import check_compile, compiled_convolutions
 from gradcheck_lm.lab.machine.deterministic import deterministic
 from gradcheck_lm.lab.machine.fault import bad_gradient, find_fault
+from gradcheck_lm.lab.machine.graphs import Graphs, check_graphs, graphed
 from gradcheck_lm.lab.machine.memory import peak_memory_mb, reset_peak_memory
 from gradcheck_lm.lab.machine.optimizers import make_optimizer
 from gradcheck_lm.lab.machine.processes import agree, gathered
@@ -85,6 +86,9 @@ class Trainer:
             )
         if config.compile:
             check_compile(model)
+        if config.graphs:
+            check_graphs(self.accelerator.device, buckets=data.buckets, processes=self.accelerator.num_processes)
+        self.graphs: Graphs | None = None
         optimizer = make_optimizer(model, config, self.accelerator.device)
         self.model, self.optimizer = self.accelerator.prepare(model, optimizer)
         self.bare = self.accelerator.unwrap_model(self.model)
@@ -94,13 +98,9 @@ class Trainer:
         self.folder = None
         if folder is not None:
             self.folder = RunFolder(
-                folder,
-                model=self.bare,
-                optimizer=self.optimizer.optimizer,
-                generators=generators or {},
-                scaler=self.accelerator.scaler,
-                identity=self._identity(),
-            )
+                folder, model=self.bare, optimizer=self.optimizer.optimizer, generators=generators or {},
+                scaler=self.accelerator.scaler, identity=self._identity(),
+            )  # fmt: skip
 
     def run(self, *, until: int | None = None, resume: bool = True) -> TrainingResult:
         """Train up to `until` steps (default: all), going on from the folder's state where there is one.
@@ -126,15 +126,14 @@ class Trainer:
         last = min(config.steps, until or config.steps)
         accelerator = self.accelerator
         make = BatchMaker(
-            self.data,
-            config,
-            device=accelerator.device,
-            process=(accelerator.process_index, accelerator.num_processes),
+            self.data, config, device=accelerator.device, process=(accelerator.process_index, accelerator.num_processes)
         )
         workers = workers_for(self.data, config.workers, accelerator.device)
         with (
-            Prefetch(make, range(start, last), ahead=config.prefetch, workers=workers) as batches,
+            # nothing may use a GPU from another thread while a step is captured
+            Prefetch(make, range(start, last), ahead=config.prefetch, workers=workers, later=config.graphs) as batches,
             compiled_convolutions(self.bare, config.compile),
+            graphed(self.bare, config.graphs) as self.graphs,
         ):
             self._steps(start, last, batches, result, signals)
         if self.folder and result.records:
@@ -152,6 +151,8 @@ class Trainer:
             began = time.perf_counter()
             batch = self._batch(step, batches)
             record = self.step(step, batch)
+            if self.graphs is not None and self.graphs.ready:
+                batches.start()
             record["seconds"] = round(time.perf_counter() - began, 4)
             record["data_wait"] = round(batches.waited, 4)
             record["peak_memory_mb"] = round(peak_memory_mb(self.accelerator.device), 1)
@@ -192,6 +193,9 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         before = random_state(accelerator.device)
+        measured = config.attribute_every > 0 and step % config.attribute_every == 0
+        if self.graphs is not None:
+            self.graphs.begin(measured=measured)
         try:
             with accelerator.autocast():
                 found = self.terms(self.model, batch)
@@ -202,7 +206,7 @@ class Trainer:
             raise self._not_a_number(step, batch, "the loss cannot be computed", "", problem) from error
         gradients: dict[str, dict[str, Any]] = {}
         total = found.total
-        if config.attribute_every and step % config.attribute_every == 0:
+        if measured:
             self._check_loss(step, batch, read_numbers(found, total), before)
             gradients = measure_gradients(found, self.bare)
         self.optimizer.zero_grad(set_to_none=True)
@@ -268,8 +272,7 @@ class Trainer:
         return f"first bad: {found.where}, for {len(lines)} of {len(batch.indices)} lines ({_few(lines)})"
 
     def _not_a_number(self, step: int, batch: Batch, what: str, terms: str = "", where: str = "") -> RunError:
-        names = _few([self.data.names[i] for i in batch.indices])
-        inside = f"terms: {terms}; lines {names}" if terms else f"lines {names}"
+        inside = f"terms: {terms}; " * bool(terms) + f"lines {_few([self.data.names[i] for i in batch.indices])}"
         kept = f" {self.folder.kept}." if self.folder else ""
         return RunError(
             f"step {step + 1}: {what} ({inside}){'; ' if where else ''}{where}.{kept} Lower the learning rate "

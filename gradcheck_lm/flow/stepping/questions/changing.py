@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from gradcheck_lm.flow.stepping.drafts import Draft, Reading
-from gradcheck_lm.flow.stepping.ledger import Backward, Change, Step
+from gradcheck_lm.flow.stepping.ledger.ledger import Backward, Change, Step
+from gradcheck_lm.flow.stepping.questions.drafts import Draft, Reading
 
 _LOGGING = 1e6  # a limit this high is there to read the norm
 # autograd's nodes of losses that are made to be small

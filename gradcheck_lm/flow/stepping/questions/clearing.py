@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from gradcheck_lm.flow.stepping.drafts import Draft, Reading, few
-from gradcheck_lm.flow.stepping.ledger import NOWHERE, Backward, Clearing, Step
+from gradcheck_lm.flow.stepping.ledger.ledger import NOWHERE, Backward, Clearing, Step
 from gradcheck_lm.flow.stepping.questions import anothers_loss
+from gradcheck_lm.flow.stepping.questions.drafts import Draft, Reading, few
 
 
 def ask(reading: Reading) -> list[Draft]:

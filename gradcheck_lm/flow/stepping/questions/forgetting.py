@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from gradcheck_lm.flow.stepping.drafts import Draft, Reading, few
-from gradcheck_lm.flow.stepping.ledger import Forgotten
+from gradcheck_lm.flow.stepping.ledger.ledger import Forgotten
+from gradcheck_lm.flow.stepping.questions.drafts import Draft, Reading, few
 
 
 def ask(reading: Reading) -> list[Draft]:

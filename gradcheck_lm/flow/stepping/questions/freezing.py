@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from gradcheck_lm.flow.stepping.drafts import Draft, Reading, few
-from gradcheck_lm.flow.stepping.ledger import FrozenFresh, Misset, Thawed
+from gradcheck_lm.flow.stepping.ledger.ledger import FrozenFresh, Misset, Thawed
+from gradcheck_lm.flow.stepping.questions.drafts import Draft, Reading, few
 
 KIND = "trained_or_frozen_by_mistake"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from gradcheck_lm.flow.stepping.drafts import Draft, Reading, few
-from gradcheck_lm.flow.stepping.ledger import NOWHERE, Backward, Parameter
+from gradcheck_lm.flow.stepping.ledger.ledger import NOWHERE, Backward, Parameter
+from gradcheck_lm.flow.stepping.questions.drafts import Draft, Reading, few
 
 
 def ask(reading: Reading) -> list[Draft]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from gradcheck_lm.flow.stepping.drafts import Draft, Reading
-from gradcheck_lm.flow.stepping.ledger import NOWHERE, Change, Clearing, RankStep, SameBatch
+from gradcheck_lm.flow.stepping.ledger.ledger import NOWHERE, Change, Clearing, RankStep, SameBatch
+from gradcheck_lm.flow.stepping.questions.drafts import Draft, Reading
 
 
 def ask(reading: Reading) -> list[Draft]:

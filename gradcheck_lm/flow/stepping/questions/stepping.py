@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from gradcheck_lm.flow.stepping.drafts import Draft, Reading, few
-from gradcheck_lm.flow.stepping.ledger import NOWHERE, Backward, Copying, Schedule, Step
+from gradcheck_lm.flow.stepping.ledger.ledger import NOWHERE, Backward, Copying, Schedule, Step
+from gradcheck_lm.flow.stepping.questions.drafts import Draft, Reading, few
 
 
 def ask(reading: Reading) -> list[Draft]:

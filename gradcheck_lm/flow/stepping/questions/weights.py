@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 
-from gradcheck_lm.flow.stepping.drafts import Draft, Reading, few
-from gradcheck_lm.flow.stepping.ledger import NOWHERE, Copying, Loading, Mode
+from gradcheck_lm.flow.stepping.ledger.ledger import NOWHERE, Copying, Loading, Mode
+from gradcheck_lm.flow.stepping.questions.drafts import Draft, Reading, few
 
 _TURNS = ("flip", "train_then_eval")
 

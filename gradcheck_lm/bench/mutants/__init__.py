@@ -1,0 +1,1 @@
+"""One-line faults in the debugger, and whether its tests see them."""

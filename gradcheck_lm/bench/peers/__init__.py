@@ -1,0 +1,1 @@
+"""Other debuggers' public cases, under this debugger and under those."""

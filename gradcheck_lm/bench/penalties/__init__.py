@@ -1,0 +1,1 @@
+"""The penalties' speed, growth, and gradients against the exact one."""

@@ -1,0 +1,1 @@
+"""Which runs the experiments consist of, and running them."""

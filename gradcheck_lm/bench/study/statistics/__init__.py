@@ -1,0 +1,1 @@
+"""What the records say: checked, tested against each other, and worked out a second time."""

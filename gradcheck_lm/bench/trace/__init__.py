@@ -1,0 +1,1 @@
+"""What watching costs, a step of one program and two whole training steps."""

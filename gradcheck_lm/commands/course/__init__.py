@@ -1,0 +1,1 @@
+"""`lessons` and what stands under it."""

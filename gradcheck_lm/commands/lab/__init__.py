@@ -1,0 +1,1 @@
+"""`train`, `compare` and the other commands of the laboratory."""

@@ -1,0 +1,1 @@
+"""What the learner sees: tables, code, pictures, curves, the board of lessons."""

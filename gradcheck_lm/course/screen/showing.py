@@ -1,0 +1,133 @@
+"""What a lesson.py shows: numbers, tables, code, pictures of its own tensors, curves, reports."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from gradcheck_lm.course.language import Words
+from gradcheck_lm.course.say import plain_number, voice
+from gradcheck_lm.course.screen import pictures
+from gradcheck_lm.draw.wrapping import short, wrapped_code
+
+REPORT = 80  # columns of a report: as many as a terminal has, so it is not indented
+_JAPANESE = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")
+_folder: list[Path] = []  # for pictures, of the one lesson that this process runs
+
+
+def draw_into(folder: Path) -> None:
+    """Where pictures go from now on."""
+    _folder[:] = [folder]
+
+
+def show(label: str, value: object = ...) -> None:
+    """Print `label = value`, as measured now; with one argument, print that text or result as it is."""
+    spoken = voice()
+    if value is ...:
+        text = str(label)
+    else:
+        value = plain_number(value)
+        text = f"{label} = {value:.6g}" if isinstance(value, float) else f"{label} = {value}"
+    spoken.events.append({"kind": "show", "text": text})
+    spoken.put(textwrap.indent(text, "    "))
+
+
+def table(columns: list[str], rows: list[list[Any]]) -> None:
+    """Print rows of measured values below heads; words of `heads.py` are shown in the learner's language."""
+    from gradcheck_lm.course.screen.heads import japanese
+    from gradcheck_lm.draw.terminal.consoles import table as fitted
+
+    spoken = voice()
+    values = [[plain_number(cell) for cell in row] for row in rows]
+    cells = [[str(cell) if isinstance(cell, bool) else cell for cell in row] for row in values]
+    ja_columns, ja_cells = [japanese(head) for head in columns], [[japanese(cell) for cell in row] for row in cells]
+    event = {"kind": "table", "columns": columns, "rows": cells, "columns_ja": ja_columns, "rows_ja": ja_cells}
+    spoken.events.append(event)
+    heads, body = (ja_columns, ja_cells) if spoken.language == "ja" else (columns, cells)
+    spoken.draw(fitted("", heads, body, encoding=spoken.console.encoding))
+    spoken.console.print()
+
+
+def code(function: Callable[..., Any]) -> None:
+    """Print the source of a function of the lesson, as it stands in the file; long lines go on below their start."""
+    text = textwrap.dedent(inspect.getsource(function)).rstrip()
+    spoken = voice()
+    spoken.events.append({"kind": "code", "text": text})
+    for line in text.splitlines():
+        if spoken.language == "en" and _JAPANESE.search(line):
+            continue  # an exercise says what is asked for in both languages
+        for part in wrapped_code(line, spoken.console.width - 6):
+            spoken.put(f"    | {part}", style="cyan")
+    spoken.console.print()
+
+
+def picture(subject: Any, name: str, *, params: Mapping[str, Any] | None = None) -> Path:
+    """Show what the package sees: a tree in the terminal, and the same as SVG in the pictures' folder.
+
+    Args:
+        subject: a loss tensor or a dict of them (the autograd graph), or a Diagnosis (the data flow with its cuts).
+        name: of the file, without an ending.
+        params: names for leaf tensors.
+    Returns:
+        The file.
+    """
+    spoken = voice()
+    words, path = pictures.draw(subject, _folder[-1] / name, params=params, console=spoken.console)
+    spoken.events.append({"kind": "picture", "text": words.en, "text_ja": words.ja, "file": path.name})
+    spoken.put(textwrap.indent(words.in_language(spoken.language), "    "))
+    _tell_where(path)
+    return path
+
+
+def plot(
+    name: str, x: Sequence[float], curves: Mapping[str, Sequence[Any]], *, x_label: str, y_label: str,
+    log: bool = False, bars: bool = False,
+) -> Path:  # fmt: skip
+    """Show curves of measured numbers: in characters in the terminal, and as SVG in the pictures' folder.
+
+    Args:
+        name: of the file, without an ending.
+        x: places, rising. curves: name -> a number for each place.
+        x_label, y_label: what is measured; words of `heads.py` are shown in the learner's language.
+        log: space the places by their logarithms. bars: draw steps.
+    Returns:
+        The file.
+    """
+    from gradcheck_lm.course.screen.heads import japanese
+    from gradcheck_lm.course.screen.plots import Plot
+
+    numbers = {label: [float(plain_number(y)) for y in ys] for label, ys in curves.items()}  # type: ignore[arg-type]
+    places = [float(place) for place in x]
+    english = Plot(places, numbers, x_label, y_label, log, bars)
+    kanji = Plot(places, {japanese(label): ys for label, ys in numbers.items()}, japanese(x_label), japanese(y_label),
+                 log, bars)  # fmt: skip
+    path = pictures.write_picture(_folder[-1] / f"{name}.svg", english.svg())
+    spoken = voice()
+    words = Words(kanji.text(), english.text())
+    spoken.events.append({"kind": "picture", "text": words.en, "text_ja": words.ja, "file": path.name})
+    spoken.put(textwrap.indent(words.in_language(spoken.language), "    "))
+    _tell_where(path)
+    return path
+
+
+def told(report: Any) -> None:
+    """Show what the debugger says of training steps, as `diagnose_step` gives it; or words said elsewhere."""
+    spoken = voice()
+    words = report
+    if not isinstance(report, Words):
+        words = pictures.report_words(report, width=REPORT, encoding=spoken.console.encoding)
+    words = Words(words.ja.rstrip(), words.en.rstrip())
+    spoken.events.append({"kind": "told", "text": words.en, "text_ja": words.ja})
+    spoken.put(words.in_language(spoken.language))
+    spoken.console.print()
+
+
+def _tell_where(path: Path) -> None:
+    spoken = voice()
+    spoken.tell(Words("図:", "picture:"), style="dim")
+    spoken.put(f"    {short(path)}", style="dim")
+    spoken.console.print()

@@ -1,0 +1,1 @@
+"""The autograd graph behind a loss, as a picture and as a tree."""

@@ -1,0 +1,1 @@
+"""From DOT text to files, by whichever layout engine is installed."""

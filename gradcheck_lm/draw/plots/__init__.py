@@ -1,0 +1,1 @@
+"""Curves, forests and points, by matplotlib or as SVG text."""

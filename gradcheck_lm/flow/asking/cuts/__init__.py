@@ -1,0 +1,1 @@
+"""Gradients that are lost: where, and by what, as drafts of findings."""

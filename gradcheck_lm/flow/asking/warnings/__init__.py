@@ -1,0 +1,1 @@
+"""Programs that run without an error, and hardly do what was meant."""

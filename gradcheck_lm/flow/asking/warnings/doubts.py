@@ -1,0 +1,21 @@
+"""Does a loss need asking although nothing lost its gradient: is anything there that warnings are made of?"""
+
+from __future__ import annotations
+
+from gradcheck_lm.flow.asking.evidence.unread_arguments import unread_arguments
+from gradcheck_lm.flow.asking.warnings.idle_terms import may_be_idle
+from gradcheck_lm.flow.asking.warnings.mixing import may_mix
+from gradcheck_lm.flow.asking.warnings.score_function import may_train_the_critic
+from gradcheck_lm.flow.asking.warnings.suspicious import is_suspicious
+from gradcheck_lm.flow.watching.recorder import Recorder
+
+
+def may_warn(recorder: Recorder) -> bool:
+    """Read off the recording alone: shapes and names that hint at another loss than was meant, arguments unread."""
+    return (
+        is_suspicious(recorder.recording)
+        or may_mix(recorder.recording)
+        or bool(unread_arguments(recorder))
+        or may_be_idle(recorder)
+        or may_train_the_critic(recorder)
+    )

@@ -1,0 +1,1 @@
+"""How much each term of the loss teaches each module."""

@@ -1,0 +1,1 @@
+"""Several ranks of one training, and several workers of one loader."""

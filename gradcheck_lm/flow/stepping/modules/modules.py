@@ -1,0 +1,259 @@
+"""The modules of a watch: which ran and in which mode, which of their tensors were replaced, and what was loaded."""
+
+from __future__ import annotations
+
+import sys
+import weakref
+from collections.abc import Mapping
+from dataclasses import replace
+from types import FrameType
+from typing import Any
+
+import torch
+
+from gradcheck_lm.flow.stepping.distributed.ranks import Ranks
+from gradcheck_lm.flow.stepping.ledger.ledger import NOWHERE, Loading
+from gradcheck_lm.flow.stepping.modules.functional import Functional
+from gradcheck_lm.flow.stepping.modules.loads import Aliases
+from gradcheck_lm.flow.stepping.modules.modes import Modes
+from gradcheck_lm.flow.stepping.recording.accounts import version_of
+from gradcheck_lm.flow.stepping.recording.log import Log
+from gradcheck_lm.flow.stepping.recording.moves import fingerprint, is_uniform, unchanged
+from gradcheck_lm.flow.stepping.recording.wraps import Wraps
+from gradcheck_lm.flow.watching.sites import line_of
+
+
+class Modules:
+    """Sees every module that is called, tensors and modules put in the place of others, and load_state_dict."""
+
+    def __init__(self, log: Log) -> None:
+        self.log = log
+        self.ran: dict[int, weakref.ref[torch.nn.Module]] = {}
+        self.named: list[weakref.ref[torch.nn.Module]] = []
+        self.replaced: dict[int, tuple[weakref.ref[torch.Tensor], int]] = {}  # id of what was there -> by which line
+        self.modes = Modes(log)
+        # loaded and not used yet: leaf -> place in the events, version, a few of its values
+        self._waiting: dict[int, tuple[int, int, torch.Tensor | None]] = {}
+        self.ranks: Ranks | None = None
+        self._hooks: list[Any] = []
+        self.ties: list[tuple[int, int]] = []  # an embedding and an output layer with equal numbers
+        self.given_to: dict[int, tuple[weakref.ref[torch.Tensor], int]] = {}  # parameters put in the place of others
+        self.loaded: dict[int, weakref.ref[torch.nn.Module]] = {}  # all parts of what was loaded
+        self.placed: dict[
+            int, tuple[weakref.ref[torch.nn.Module], int]
+        ] = {}  # put in the place of another, or into a loaded one
+        self.aliases = Aliases(log)
+        self.functional = Functional(log)
+        self._states: dict[int, tuple[weakref.ref[torch.nn.Module], tuple[int, ...]]] = {}  # when it was last asked for
+        self.refused: dict[tuple[int, str], int] = {}  # (module, attribute that looks like requires_grad) -> where
+
+    def install(self, wraps: Wraps) -> None:
+        """A hook for calls; attributes of nn.Module for the rest."""
+        guarded, module = self.log.guarded, torch.nn.Module
+        self._hooks = [torch.nn.modules.module.register_module_forward_pre_hook(guarded(self._runs))]
+        nothing = guarded(lambda token, result: None)
+        self.functional.install(wraps)
+        wraps.attribute(module, "__setattr__", self._setting, nothing)
+        wraps.attribute(module, "register_parameter", self._setting, nothing)
+        wraps.attribute(module, "train", guarded(self.modes.switching), nothing)
+        wraps.attribute(module, "state_dict", guarded(self._asked), nothing)
+        wraps.attribute(module, "load_state_dict", guarded(self._loading), guarded(self._loaded))
+        for name in ("_load", "_legacy_load"):
+            wraps.attribute(torch.serialization, name, guarded(self._reading), guarded(self._read))
+
+    def remove(self) -> None:
+        """Take the hooks away."""
+        for hook in self._hooks:
+            hook.remove()
+        self._hooks = []
+
+    def given(self, modules: list[torch.nn.Module]) -> None:
+        """Modules that are named beforehand: they are looked at whether they run or not."""
+        self.named = [weakref.ref(module) for module in modules]
+        for module in modules:
+            for tensor in module.parameters():
+                self.log.accounts.of(tensor)
+
+    def alive(self) -> list[torch.nn.Module]:
+        """The modules that ran, in the order of their first call."""
+        return [module for reference in (*self.named, *self.ran.values()) if (module := reference()) is not None]
+
+    def parameters(self) -> list[torch.Tensor]:
+        """All parameters of the modules that ran or were named."""
+        return [tensor for module in self.alive() for tensor in module.parameters()]
+
+    def replaced_last(self) -> int:
+        """Where something was put in the place of a tensor or a module last."""
+        return next((place for _, place in reversed(self.replaced.values())), NOWHERE)
+
+    # ------------------------------------------------------------------ called
+
+    def _runs(self, module: torch.nn.Module, inputs: Any) -> None:
+        if self.ranks is not None:
+            self.ranks.called(module, inputs)
+        if self.functional.place != NOWHERE:
+            self.functional.ran(module, sys._getframe(1))
+        key = id(module)
+        known = self.ran.get(key)
+        if known is None or known() is not module:
+            self.ran[key] = weakref.ref(module)
+            for tensor in module._parameters.values():
+                if tensor is not None and not isinstance(tensor, torch.nn.UninitializedParameter):
+                    self.log.accounts.of(tensor)
+        if self._waiting:
+            self._first_use()
+        self.modes.ran(module)
+
+    def note_ties(self) -> None:
+        """Before a first step: embeddings and linear layers whose weights are equal, and not one tensor."""
+        parts = [part for root in self.alive() for part in root.modules()]
+        embeddings = {
+            one for part in parts if isinstance(part, torch.nn.Embedding) and (one := _own_weight(part)) is not None
+        }
+        outputs = {
+            one for part in parts if isinstance(part, torch.nn.Linear) and (one := _own_weight(part)) is not None
+        }
+        for one in embeddings - outputs:
+            for two in outputs - embeddings:
+                if one.shape == two.shape and one.dtype == two.dtype and one.device == two.device:
+                    pair = self.log.accounts.of(one).index, self.log.accounts.of(two).index
+                    if pair not in self.ties and torch.equal(one, two) and not is_uniform(one):
+                        self.ties.append(pair)
+
+    # ------------------------------------------------------------------ replaced
+
+    def _setting(self, arguments: list[Any], keywords: dict[str, Any], frame: FrameType) -> None:
+        """Called for every attribute of every module: as short as can be."""
+        if len(arguments) < 3:
+            return
+        module, name, value = arguments[:3]
+        if value is False and "grad" in name:
+            self.refused[id(module), name] = self.log.place(frame)
+        if isinstance(value, torch.nn.Module) and (known := self.loaded.get(id(module))) and known() is module:
+            self.placed.setdefault(id(value), (weakref.ref(value), self.log.place(frame)))
+        fields = module.__dict__
+        for held in (fields.get("_parameters"), fields.get("_modules")):
+            if held and name in held:
+                before = held[name]
+                if before is not None and before is not value:
+                    self._replaced(before, value, frame)
+        if type(value) is torch.Tensor and type(before := fields.get(name)) is torch.Tensor and before is not value:
+            self._replaced_leaf(before, value, frame)
+
+    def _replaced_leaf(self, before: torch.Tensor, now: torch.Tensor, frame: FrameType) -> None:
+        """A tensor that learns and is no parameter: a temperature, a latent code."""
+        with torch._C.DisableTorchFunction():
+            learns = all(tensor.requires_grad and tensor.is_leaf for tensor in (before, now))
+        if learns:
+            self._replaced(before, now, frame)
+
+    def _replaced(self, before: Any, now: Any, frame: FrameType) -> None:
+        def note() -> None:
+            place = self.log.place(frame)
+            tensors = before.parameters() if isinstance(before, torch.nn.Module) else [before]
+            for tensor in tensors:
+                self.replaced[id(tensor)] = (weakref.ref(tensor), place)
+            if isinstance(now, torch.nn.Module):
+                self.placed[id(now)] = (weakref.ref(now), place)
+                if place != NOWHERE:
+                    self.aliases.set_at(*line_of(self.log.sites[place]))
+            elif isinstance(now, torch.Tensor):
+                self.given_to[id(now)] = (weakref.ref(now), place)
+
+        self.log.guarded(note)()
+
+    # ------------------------------------------------------------------ loaded
+
+    def _loading(self, arguments: list[Any], keywords: dict[str, Any], frame: FrameType) -> Any:
+        module, state = arguments[0], arguments[1] if len(arguments) > 1 else keywords.get("state_dict")
+        asked = self._states.get(id(module))
+        since = asked is not None and asked == (weakref.ref(module), _versions(module))
+        own = module.state_dict() if isinstance(state, Mapping) else {}
+        given = state if isinstance(state, Mapping) else {}
+        return module, self.log.place(frame), set(own), set(given), since and _are_the_same(own, given)
+
+    def _asked(self, arguments: list[Any], keywords: dict[str, Any], frame: FrameType) -> None:
+        """Somebody asks for a module's state: whether it is changed afterwards, in place, is seen by its versions."""
+        if len(arguments) == 1 and keywords.get("destination") is None:
+            self._states[id(arguments[0])] = weakref.ref(arguments[0]), _versions(arguments[0])
+
+    def _loaded(self, token: Any, result: Any) -> None:
+        if token is None or result is None:
+            return
+        module, place, expected, given, itself = token
+        accounts = self.log.accounts
+        accounts.look()
+        self.loaded.update((id(part), weakref.ref(part)) for part in module.modules())
+        tensors = [parameter for name, parameter in module.named_parameters() if name in given]
+        indices = tuple(accounts.of(tensor).index for tensor in tensors)
+        event = Loading(
+            self.log.tick(),
+            place,
+            who=type(module).__name__,
+            tensors=indices,
+            matched=len(expected & given),
+            expected=len(expected),
+            itself=itself,
+        )
+        number = len(self.log.events)
+        self.log.add(event)
+        self._waiting.update(
+            {accounts.of(tensor).index: (number, version_of(tensor), fingerprint(tensor)) for tensor in tensors}
+        )
+
+    def _first_use(self) -> None:
+        """A module runs after weights were loaded: are they still what was loaded?"""
+        late: dict[int, list[int]] = {}
+        for index, (number, version, values) in self._waiting.items():
+            tensor = self.log.accounts[index].tensor
+            if tensor is not None and (version_of(tensor) != version or _written_unseen(tensor, values)):
+                late.setdefault(number, []).append(index)
+        self._waiting = {}
+        for number, indices in late.items():
+            event = self.log.events[number]
+            assert isinstance(event, Loading)
+            self.log.events[number] = replace(event, overwritten=tuple(indices))
+
+    def _reading(self, arguments: list[Any], keywords: dict[str, Any], frame: FrameType) -> int:
+        return self.log.place(frame)
+
+    def _read(self, token: Any, result: Any) -> None:
+        if token is not None and result is not None:
+            self.log.add(Loading(self.log.tick(), token, what="file", has_state=has_optimizer_state(result)))
+
+
+def has_optimizer_state(content: Any, depth: int = 3) -> bool:
+    """Whether what was read from a file has the state of an optimizer in it that has stepped."""
+    if depth == 0:
+        return False
+    if isinstance(content, list | tuple):
+        return any(has_optimizer_state(value, depth - 1) for value in content[:50])
+    if not isinstance(content, Mapping):
+        return False
+    if isinstance(content.get("param_groups"), list) and content.get("state"):
+        return True
+    return any(has_optimizer_state(value, depth - 1) for value in list(content.values())[:50])
+
+
+def _written_unseen(tensor: torch.Tensor, values: torch.Tensor | None) -> bool:
+    """Through .data, which counts no version; a cast to another type is no writing."""
+    return values is not None and values.dtype == tensor.dtype and not unchanged(tensor, values)
+
+
+def _versions(module: torch.nn.Module) -> tuple[int, ...]:
+    return tuple(map(version_of, (*module.parameters(), *module.buffers())))
+
+
+def _are_the_same(own: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
+    """Whether all that is to be loaded lies in the very memory that it is to be loaded into."""
+    pairs = [(own[name], value) for name, value in given.items() if name in own]
+    tensors = [(one, two) for one, two in pairs if isinstance(one, torch.Tensor) and isinstance(two, torch.Tensor)]
+    return any(one.numel() for one, _ in tensors) and all(
+        one is two or (one.layout is two.layout is torch.strided and one.data_ptr() == two.data_ptr())
+        for one, two in tensors
+    )
+
+
+def _own_weight(module: torch.nn.Module) -> torch.Tensor | None:
+    """The parameter itself: `module.weight` of a parametrised one is computed, and spectral norm counts how often."""
+    return module._parameters.get("weight")

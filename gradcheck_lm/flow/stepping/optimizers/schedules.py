@@ -1,0 +1,60 @@
+"""Schedulers that will take the rate to nothing: told when they are made or first stepped, for their turn may come
+after the watch."""
+
+from __future__ import annotations
+
+from types import FrameType
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import torch
+
+from gradcheck_lm.flow.stepping.ledger.ledger import Schedule
+from gradcheck_lm.flow.stepping.recording.log import Log
+from gradcheck_lm.flow.stepping.recording.wraps import Wraps
+from gradcheck_lm.flow.stepping.source.loops import epochs_around
+from gradcheck_lm.flow.watching.sites import is_users, line_of
+
+
+class Schedules:
+    """Sees every scheduler that is made, and its first step."""
+
+    def __init__(self, log: Log) -> None:
+        self.log = log
+        self._made_at: WeakKeyDictionary[Any, tuple[str, int]] = WeakKeyDictionary()  # and was not stepped yet
+
+    def install(self, wraps: Wraps) -> None:
+        """The base class's constructor runs last: the scheduler's own settings are there by then."""
+        guarded, kind = self.log.guarded, torch.optim.lr_scheduler.LRScheduler
+        nothing = guarded(lambda token, result: None)
+        wraps.attribute(kind, "__init__", guarded(self._made), nothing)
+        wraps.attribute(kind, "step", guarded(self._steps), nothing)
+
+    def _made(self, arguments: list[Any], keywords: dict[str, Any], frame: FrameType) -> None:
+        scheduler, place = arguments[0], self.log.place(frame)
+        factor = getattr(scheduler, "gamma", None)
+        if isinstance(factor, int | float) and factor == 0:
+            self.log.add(Schedule(self.log.tick(), place, kind=type(scheduler).__name__))
+        elif place >= 0:
+            self._made_at[scheduler] = line_of(self.log.sites[place])
+
+    def _steps(self, arguments: list[Any], keywords: dict[str, Any], frame: FrameType) -> None:
+        if not is_users(frame.f_code) or (made := self._made_at.pop(arguments[0], None)) is None:
+            return  # the constructor's own first step, or a later one
+        setting = _length(arguments[0])
+        epochs = None if setting is None else epochs_around(frame, made)
+        if setting is not None and epochs is not None and 0 < setting[1] <= epochs:
+            kind, said = type(arguments[0]).__name__, f"{setting[0]}={setting[1]}"
+            self.log.add(Schedule(self.log.tick(), self.log.place(frame), kind=kind, setting=said, epochs=epochs))
+
+
+def _length(scheduler: Any) -> tuple[str, int] | None:
+    """The setting that says after how many steps the rate has fallen, and its number."""
+    schedulers = torch.optim.lr_scheduler
+    if type(scheduler) is schedulers.StepLR and scheduler.gamma < 1:
+        return "step_size", scheduler.step_size
+    if type(scheduler) is schedulers.MultiStepLR and scheduler.gamma < 1 and scheduler.milestones:
+        return "milestones", max(scheduler.milestones)
+    if type(scheduler) is schedulers.CosineAnnealingLR:
+        return "T_max", scheduler.T_max
+    return None

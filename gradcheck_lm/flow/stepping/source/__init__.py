@@ -1,0 +1,1 @@
+"""The program's text, read for what did not run: loops, conditions, lines that are misspelt."""

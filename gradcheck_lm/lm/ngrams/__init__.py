@@ -1,0 +1,1 @@
+"""Character n-grams: counted, mixed, read and kept, and as automata."""

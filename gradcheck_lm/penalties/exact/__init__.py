@@ -1,0 +1,1 @@
+"""The penalty of a character n-gram without samples and without bias."""

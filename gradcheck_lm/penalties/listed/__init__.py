@@ -1,0 +1,1 @@
+"""Penalties over a list of readings, and where such a list comes from."""

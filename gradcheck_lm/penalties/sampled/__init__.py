@@ -1,0 +1,1 @@
+"""Penalties whose gradient comes from samples: score functions and what calms them."""
