@@ -109,7 +109,8 @@ def _ended_in_time(folder: Path, ranks: int, seconds: float) -> bool:
         return False
     finally:
         for process in processes:
-            kill(process)
+            if process.returncode != 0:  # one that came to its end has waited for all that it started
+                kill(process)
     return True
 
 
