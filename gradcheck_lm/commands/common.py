@@ -87,7 +87,10 @@ def _text_of(error: GradcheckLMError) -> str:
         return str(error)
     from gradcheck_lm.course.say import voice
 
-    return str(words.in_language(voice().language))
+    try:
+        return str(words.in_language(voice().language))
+    except GradcheckLMError:  # the language itself is what the environment has wrong
+        return str(words.en)
 
 
 def fail(message: str) -> NoReturn:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 import textwrap
@@ -15,6 +16,7 @@ from typer.core import TyperCommand, TyperGroup
 _WIDEST = 96
 _LEFT = 26  # columns of what is typed; longer ones stand on a line of their own
 _ALWAYS = "Always there"  # --help and its like
+_KANA = re.compile("[\u3040-\u30ff]")
 
 
 class CommandHelp(TyperCommand):
@@ -58,9 +60,11 @@ def _sections(command: Any, context: Any) -> dict[str, list[tuple[str, str]]]:
             last.append(row)
         else:
             found.setdefault(getattr(parameter, "rich_help_panel", None) or "Options", []).append(row)
+    japanese = bool(_KANA.search(command.help or "")) and _japanese_is_spoken()  # of a group that has both languages
     for name, one in getattr(command, "commands", {}).items():
         if not one.hidden:
-            first = (one.help or "").split("\n\n")[0]
+            paragraphs = (one.help or "").split("\n\n")
+            first = next((text for text in paragraphs if japanese and _KANA.search(text)), paragraphs[0])
             found.setdefault(getattr(one, "rich_help_panel", None) or "Commands", []).append((name, first))
     found[_ALWAYS] = last
     return {heading: rows for heading, rows in found.items() if rows}
@@ -95,7 +99,7 @@ def _told(parameter: Any) -> str:
 
 
 def _row(typed: str, told: str, width: int) -> Iterator[str]:
-    lines = textwrap.wrap(told, max(24, width - _LEFT - 2), break_on_hyphens=False)
+    lines = _lines(told, max(24, width - _LEFT - 2))
     if len(typed) <= _LEFT - 2:
         yield f"  {_strong(typed)}{' ' * (_LEFT - len(typed))}{lines[0] if lines else ''}".rstrip()
         lines = lines[1:]
@@ -104,9 +108,31 @@ def _row(typed: str, told: str, width: int) -> Iterator[str]:
     yield from (" " * (_LEFT + 2) + line for line in lines)
 
 
+def _lines(text: str, width: int) -> list[str]:
+    """Of at most so many columns; in Japanese a character takes two, and a line may end without a blank."""
+    if _KANA.search(text):
+        from gradcheck_lm.draw.wrapping import wrap
+
+        return wrap(text, width)
+    return textwrap.wrap(text, width, break_on_hyphens=False)
+
+
+def _japanese_is_spoken() -> bool:
+    from gradcheck_lm.course.language import language_for
+    from gradcheck_lm.errors import ArgumentError
+
+    try:
+        return language_for(None, sys.stdout.encoding or "utf-8")[0] == "ja"
+    except ArgumentError:  # an environment that asks for another language: whoever runs the command is told
+        return False
+
+
 def _paragraphs(text: str, width: int, *, joined: bool = False) -> list[str]:
     found: list[str] = []
     for place, paragraph in enumerate(filter(None, text.split("\n\n"))):
+        if _KANA.search(paragraph):
+            found += [*_lines(" ".join(paragraph.split()), width), *([] if joined else [""])]
+            continue
         indent = "  " if joined and place else ""
         found += textwrap.wrap(
             " ".join(paragraph.split()), width, initial_indent=indent, subsequent_indent=indent * 3,

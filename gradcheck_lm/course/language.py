@@ -59,7 +59,12 @@ def choose_language(wanted: str | None = None, environment: Mapping[str, str] = 
             continue
         short = value.lower().replace("-", "_").split("_")[0]
         if short not in LANGUAGES:
-            raise ArgumentError(f"{source} is {value!r}; the course speaks ja (日本語) and en (English)")
+            raise in_both(
+                ArgumentError,
+                ja="{source} が {value!r} です。この講座の言語は ja (日本語) と en (English) です",
+                en="{source} is {value!r}; the course speaks ja (日本語) and en (English)",
+                source=source, value=value,
+            )  # fmt: skip
         return short
     for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
         if value := environment.get(name):
@@ -76,6 +81,17 @@ def language_for(wanted: str | None, encoding: str) -> tuple[str, bool]:
     if language == "ja" and not can_show("勾配です", encoding):
         return "en", True
     return language, False
+
+
+def text_of(error: GradcheckLMError, encoding: str) -> str:
+    """An error's text, in the learner's language where it has one; what was typed may be what is wrong with it."""
+    words: Words | None = getattr(error, "words", None)
+    if words is None:
+        return str(error)
+    try:
+        return words.in_language(language_for(None, encoding)[0])
+    except ArgumentError:
+        return words.en
 
 
 def can_show(text: str, encoding: str) -> bool:

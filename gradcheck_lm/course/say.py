@@ -64,6 +64,7 @@ def voice() -> Voice:
 def use_voice(language: str | None = None, console: Console | None = None) -> Voice:
     """Begin to speak anew, e.g. in the language of --lang; says so where the console has no Japanese."""
     target = console if console is not None else make_console()
+    _voice.clear()  # a language that is refused leaves none behind: who spoke before is not who speaks of it
     chosen, fallen_back = language_for(language, target.encoding)
     _voice[:] = [Voice(target, chosen)]
     if fallen_back:

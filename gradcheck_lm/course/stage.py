@@ -16,7 +16,7 @@ from gradcheck_lm.course.choices import LETTERS, Choice
 from gradcheck_lm.course.choices import choice as choice
 from gradcheck_lm.course.folder.catalogue import COMMAND, Lesson, read_lesson
 from gradcheck_lm.course.folder.progress import Progress
-from gradcheck_lm.course.language import Words
+from gradcheck_lm.course.language import Words, text_of
 from gradcheck_lm.course.say import Voice as Voice
 from gradcheck_lm.course.say import say as say
 from gradcheck_lm.course.say import use_voice, voice
@@ -69,7 +69,7 @@ def begin(script: str, arguments: list[str] | None = None) -> None:
     try:
         spoken = use_voice(options.lang)
     except GradcheckLMError as error:
-        sys.exit(f"lesson: {error}")
+        sys.exit(f"lesson: {text_of(error, sys.stderr.encoding)}")
     _run.lesson = read_lesson(Path(script).resolve().parent)
     draw_into(options.out or pictures.default_folder(_run.lesson.name))
     _run.beats, _run.record, _run.choices, _run.guess = [], options.record, (), ""

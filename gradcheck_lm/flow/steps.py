@@ -132,6 +132,8 @@ class StepRun:
         for name, value in variables.items():
             if isinstance(value, torch.nn.Module | torch.optim.Optimizer | torch.Tensor):
                 self.names.setdefault(id(value), name)
+            if isinstance(value, torch.nn.Module) and self.watcher.ranks is not None:
+                self.watcher.ranks.meet(value)
 
     def _around(self, frame: FrameType | None) -> None:
         if frame is not None and frame.f_code not in BOUNDARIES:

@@ -59,7 +59,7 @@ def check_noise_is_finite(answer):
 
 def check_samples_are_letters(answer):
     """what is drawn is one-hot, to the bit
-    引かれたものは 1 ビットまで one-hot である"""
+    サンプリングした文字は 1 ビットまで one-hot である"""
     logits = logits_of_letters()
     for dtype in (torch.float32, torch.float64):
         uniform = torch.rand(2000, 3, 4, dtype=dtype)
@@ -68,7 +68,7 @@ def check_samples_are_letters(answer):
         right = F.one_hot(found.argmax(-1), 4).to(dtype)
         expect(
             torch.equal(found, right),
-            ja="引かれた文字が one-hot ではありません(最大 {off:.2g} 違います)。"
+            ja="サンプリングした文字が one-hot ではありません(最大 {off:.2g} 違います)。"
             "softmax の値は勾配にだけ使い、ちょうど 0 になる差として足します。",
             en="What was drawn is not one-hot (off by up to {off:.2g}). "
             "The softmax is for the gradient alone: add it as a difference that is exactly 0.",
@@ -78,7 +78,7 @@ def check_samples_are_letters(answer):
 
 def check_law(answer):
     """at each temperature every letter is drawn as often as its probability says
-    どの温度でも、文字は確率どおりの割合で引かれる"""
+    どの温度でも、文字は確率どおりの割合でサンプリングされる"""
     logits = logits_of_letters()
     for temperature in (0.2, 1.0, 5.0):
         uniform = torch.rand(DRAWS, 3, 4, dtype=torch.float64)
@@ -129,7 +129,7 @@ def check_evaluation_is_quiet(answer):
 
 def check_letters_are_independent(answer):
     """two letters with the same logits are drawn independently
-    ロジットの同じ二つの文字は、互いに独立に引かれる"""
+    ロジットの同じ二つの文字は、互いに独立にサンプリングされる"""
     logits = logits_of_letters()[:1].expand(2, -1)
     shares = logits[0].softmax(-1)
     generator = torch.Generator().manual_seed(62)
@@ -181,7 +181,7 @@ def check_read_in_training(answer):
         expect(
             found is not None and torch.allclose(found, right, rtol=1e-5, atol=1e-9),
             ja="温度 `{temperature}` の学習で、`read` の勾配が `sample` のものと違います。"
-            "`logits` と同じ形と型の一様乱数を `generator` から一度引き、温度も渡します。",
+            "`logits` と同じ形と型の一様乱数を `generator` で一度だけ生成し、温度も渡します。",
             en="In training at temperature `{temperature}` the gradient of `read` is not that of `sample`: draw "
             "uniform "
             "numbers of the shape and dtype of `logits` once from `generator`, and hand the temperature on.",

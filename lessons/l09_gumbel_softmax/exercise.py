@@ -1,7 +1,7 @@
 """Exercise 9: samples with a gradient. / 演習 9: 勾配のあるサンプリング
 
 The law: letter k is drawn with the probability softmax(logits)[k], at every temperature.
-分布の約束: どの温度でも、文字 k は確率 softmax(logits)[k] で引かれる。
+分布の約束: どの温度でも、文字 k は確率 softmax(logits)[k] でサンプリングされる。
 """
 
 import torch
@@ -49,8 +49,8 @@ def read(logits, *, training, temperature=1.0, generator=None):
 
 
 # What does the temperature change? / 温度を変えると、何が変わるか
-#   "a": how often each letter is drawn, and the gradient / 文字の引かれる割合と、勾配の両方
-#   "b": how often each letter is drawn / 文字の引かれる割合だけ
+#   "a": how often each letter is drawn, and the gradient / 文字がサンプリングされる割合と、勾配の両方
+#   "b": how often each letter is drawn / 文字がサンプリングされる割合だけ
 #   "c": the gradient / 勾配だけ
 # TODO changes: choose a letter
 #               記号を一つ選ぶ

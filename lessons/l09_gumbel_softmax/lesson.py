@@ -71,7 +71,7 @@ beat("predict")
 code(gumbel_softmax)
 ask(
     ja="ロジットに Gumbel ノイズを足してから、一番大きいものを選びます。"
-    "温度を `0.1` から `10` まで変えると、引かれる文字の割合と、勾配は、それぞれどう変わるでしょうか。",
+    "温度を `0.1` から `10` まで変えると、サンプリングされる文字の割合と、勾配は、それぞれどう変わるでしょうか。",
     en="Noise of the Gumbel distribution is added to the logits, and the largest is chosen. "
     "If the temperature goes from `0.1` to `10`, what happens to the shares of the letters drawn, "
     "and what to the gradient?",
@@ -109,7 +109,7 @@ plot("single-draws", bins, counts, x_label="part along the exact gradient, 1 is 
 holds(max(row[1] for row in rows) < 4, "the law is softmax's at each temperature")
 holds(rows[0][4] > rows[2][4] and float(rows[-1][3]) < float(rows[0][3]), "cold is noisy, hot is biased")
 say(
-    ja="引かれた文字の割合は、どの温度でも softmax の確率と合っています"
+    ja="サンプリングした文字の割合は、どの温度でも softmax の確率と合っています"
     "(標準誤差の {law:.1f} 倍以内で、`4` 倍までは偶然の範囲です)。"
     "変わったのは勾配だけです。温度を上げると偏り、下げるとノイズが増えます。",
     en="At each temperature the shares of the letters agree with the softmax probabilities (within {law:.1f} standard "

@@ -260,7 +260,7 @@ def check_black_box(answer):
     expect(
         off < 4,
         ja="勾配の平均が、正確な勾配から標準誤差の {off:.1f} 倍ずれています。"
-        "サンプルは `softmax(logits)` から引いてください。",
+        "`softmax(logits)` からサンプリングしてください。",
         en="The mean of the gradient is {off:.1f} standard errors away from the exact one. "
         "Draw the samples from `softmax(logits)`.",
         off=off,

@@ -1,7 +1,8 @@
 """Exercise 10: a policy gradient that is right on average, and quiet. / 演習 10: 平均が正しく、ノイズの少ない方策勾配
 
 K samples of each of N lines; costs (K, N) are what the black box says of them: low is good. Class 0 is the blank.
-N 行のそれぞれから K 個のサンプルを引く。costs (K, N) はブラックボックスの答えで、小さいほどよい。クラス 0 はブランク。
+N 行のそれぞれから K 個ずつサンプリングする。costs (K, N) はブラックボックスの答えで、小さいほどよい。
+クラス 0 はブランク。
 """
 
 import torch
@@ -54,10 +55,10 @@ def policy_gradient(score, logits, samples=4, generator=None):
 
     Every random number comes from the generator, where one is passed.
     方策勾配を持つ、1 行の損失: logits は (T, C)。score はクラスのリストから float を返す。
-    generator が渡されたら、乱数はすべてそこから引く。
+    generator が渡されたら、乱数はすべてそれで生成する。
     """
     # TODO draw: the samples must come from the recogniser's own probabilities, and they must differ
-    #            サンプルは認識器自身の確率から引く。どれも同じでは、比べるものがない
+    #            認識器自身の確率でサンプリングする。どれも同じでは、比べるものがない
     paths = logits.argmax(-1, keepdim=True).expand(-1, samples)
     # END draw
     ids, lengths = collapse_paths(paths)

@@ -128,8 +128,8 @@ def cost_of(logits, costs):
     """What a class costs on average, drawn with softmax probabilities of each row: logits (N, C), costs (C,) -> (N, 1).
 
     Both are Arrays, and both get their gradient.
-    各行の softmax の確率でクラスを引くときの、コストの平均。logits (N, C) と costs (C,) はどちらも Array で、
-    どちらにも勾配が届く。返すのは (N, 1)。
+    各行の softmax の確率でクラスをサンプリングするときの、コストの平均。
+    logits (N, C) と costs (C,) はどちらも Array で、どちらにも勾配が届く。返すのは (N, 1)。
     """
     # >>> hole: cost
     # en: an index is a plain integer and records nothing; take the expected value of each row instead of choosing

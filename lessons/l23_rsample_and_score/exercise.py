@@ -1,7 +1,7 @@
 """Exercise 23: two gradients from the same noise. / 演習 23: 同じノイズから二つの勾配
 
 mean and scale (D,); noise (K, D), drawn from a standard normal distribution: sample k is mean + scale * noise[k].
-mean と scale は (D,)。noise (K, D) は標準正規分布から引いたもので、k 番目のサンプルは mean + scale * noise[k]。
+mean と scale は (D,)。noise (K, D) は標準正規分布のサンプルで、k 番目のサンプルは mean + scale * noise[k]。
 """
 
 from torch.distributions import Normal
@@ -28,7 +28,7 @@ def score_loss(mean, scale, cost, noise):
     cost 自身のパラメータに対する勾配は、この損失の勾配に含める。サンプルは二つ以上ある。
     """
     # TODO score: what was drawn is a constant, and so is what multiplies log p; the value is the mean cost all the same
-    #             引いた値は定数で、log p に掛ける数も定数。それでも、値はコストの平均にする
+    #             サンプリングした値は定数で、log p に掛ける数も定数。それでも、値はコストの平均にする
     z = mean + scale * noise
     costs = cost(z)
     log_p = Normal(mean, scale).log_prob(z).sum(-1)
@@ -41,7 +41,7 @@ def mixed_loss(mean, scale, logits_of, cost, noise, classes):
 
     z has the gradient of rsample, the classes that of the score function, without a baseline; so mean and scale get
     one through both. logits_of takes (K, D) and gives (K, C); classes (K,) are given; cost gives (K,).
-    cost(z, classes) の平均。z は連続で、クラスは softmax(logits_of(z)) から引いたもの。
+    cost(z, classes) の平均。z は連続で、クラスは softmax(logits_of(z)) からサンプリングしたもの。
     z の勾配は rsample、クラスの勾配はスコア関数(ベースラインなし)による。mean と scale には、その両方を通って届く。
     logits_of は (K, D) から (K, C) を返す。classes (K,) は与えられる。cost は (K,) を返す。
     """

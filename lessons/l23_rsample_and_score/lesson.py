@@ -202,8 +202,8 @@ say(
     kind=diagnosis.errors[0].kind,
 )
 say(
-    ja="二つの推定量は、別のことを微分しています。`rsample` は「引いた値を動かすと、コストがどう変わるか」を、"
-    "スコア関数は「引いた値はそのままで、その値の出る確率がどう変わるか」を計算します。"
+    ja="二つの推定量は、別のことを微分しています。`rsample` は「サンプリングした値を動かすと、"
+    "コストがどう変わるか」を、スコア関数は「サンプリングした値はそのままで、その値の出る確率がどう変わるか」を計算します。"
     "だから前者ではコストの微分が必要で、後者では `z` が定数でなければなりません。",
     en="The two estimators differentiate different things. `rsample` asks how the cost changes where the value drawn "
     "is moved; the score function keeps the value as it is, and asks how its probability changes. So the first "

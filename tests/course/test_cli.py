@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 from child_processes import run_process
 from course_commands import call
 from course_folder import FIRST, LESSONS, NAMES, SECOND, environment, solve
+from rich.cells import cell_len
 
 from gradcheck_lm.course.folder.catalogue import find_lesson, lessons_in
 from gradcheck_lm.course.folder.generator import exercise_text
@@ -99,6 +101,39 @@ def test_hints_grow_stronger(course: Path) -> None:
     assert Progress(course).hints_seen(FIRST) == 3
     assert "1/3" in call("hint", FIRST, "--tier", "1", course=course)[1]
     assert call("hint", "--tier", "4", course=course)[0] == 2
+    assert call("hint", "--tier", "0", course=course)[0] == 2
+
+
+def test_what_was_typed_wrong_is_told_in_the_learners_language(course: Path, tmp_path: Path) -> None:
+    for words, ja, en in (
+        (
+            ("hint", "--tier", "9"),
+            "--tier が 9 です。1 から 3 の数を指定してください",
+            "--tier is 9; it must be from 1 to 3",
+        ),
+        (("report", str(tmp_path)), "に課がありません。", "holds no lessons; give folders that"),
+        (("check", "--lang", "fr"), "--lang が 'fr' です。", "--lang is 'fr'; the course speaks ja"),
+        (("check", "l99"), "'l99' という課はありません。", "'l99'"),
+    ):
+        for language, said in (("ja", ja), ("en", en)):
+            code, _, err = call(*words, course=course, lang=language)
+            assert code == 2
+            assert said in " ".join(err.split()), (words, language)
+    code, _, err = call("hint", course=course, lang="fr")  # then it cannot be known which one
+    assert code == 2
+    assert "GRADCHECK_LM_LANG is 'fr'; the course speaks ja" in err
+
+
+def test_help_is_in_the_learners_language_and_fits_its_columns(course: Path) -> None:
+    japanese, english = (call("--help", course=course, lang=one, width="80")[1] for one in ("ja", "en"))
+    assert "Check an exercise; stops at the first thing" in english
+    assert "Check an exercise" not in japanese
+    for name in ("check", "hint", "reset", "watch", "list", "init", "museum", "report"):
+        line = next(line for line in japanese.splitlines() if line.startswith(f"  {name} "))
+        assert re.search("[ぁ-ん]", line), line
+        for text in (japanese, english, call(name, "--help", course=course, lang="ja", width="80")[1]):
+            assert max(cell_len(line) for line in text.splitlines()) < 80, name
+    assert call("--help", course=course, lang="fr", width="80")[1] == english
 
 
 def test_a_hint_that_was_meant_for_the_current_lesson(course: Path) -> None:

@@ -16,8 +16,8 @@ from gradcheck_lm.course.publishing.narration import Pair, faults, pairs_in, pla
 COURSE = Path(gradcheck_lm.__file__).parent / "course"
 TEXTS = [
     *(folder / name for folder in FOLDERS for name in ("lesson.py", "check.py", "hints.toml")),
-    *sorted(COURSE.glob("*.py")),
-    COURSE.parent / "commands" / "lessons.py",
+    *sorted(COURSE.rglob("*.py")),
+    *sorted((COURSE.parent / "commands" / "course").glob("*.py")),
 ]
 
 

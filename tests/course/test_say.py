@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from gradcheck_lm.course import say as module
-from gradcheck_lm.course.language import Words, choose_language, language_for
+from gradcheck_lm.course.language import Words, choose_language, in_both, language_for, text_of
 from gradcheck_lm.course.say import FALLEN_BACK, say, use_voice
 from gradcheck_lm.draw.wrapping import wrap
 from gradcheck_lm.errors import ArgumentError
@@ -36,6 +36,18 @@ def test_a_language_that_is_not_spoken() -> None:
         choose_language("fr", {})
     with pytest.raises(ArgumentError, match="GRADCHECK_LM_LANG is 'xx'"):
         choose_language(None, {"GRADCHECK_LM_LANG": "xx"})
+
+
+def test_an_error_in_the_learners_language(monkeypatch: pytest.MonkeyPatch) -> None:
+    error = in_both(ArgumentError, ja="{n} 個です", en="{n} of them", n=3)
+    assert str(error) == "3 of them"
+    for language, encoding, said in (
+        ("ja", "utf-8", "3 個です"), ("ja", "ascii", "3 of them"), ("en", "utf-8", "3 of them"),
+        ("xx", "utf-8", "3 of them"),
+    ):  # fmt: skip
+        monkeypatch.setenv("GRADCHECK_LM_LANG", language)
+        assert text_of(error, encoding) == said
+        assert text_of(ArgumentError("plain"), encoding) == "plain"
 
 
 def test_a_console_without_kana_gets_english() -> None:

@@ -17,6 +17,7 @@ from child_processes import HANG, run_process, start_process
 from course_folder import NAMES, copy_course, environment
 
 from gradcheck_lm.course.beats import NAMES as BEATS
+from gradcheck_lm.course.screen.ranks import FAILED
 from gradcheck_lm.draw.lettering import shown
 
 KANA = re.compile("[ぁ-んァ-ン]")
@@ -32,7 +33,7 @@ TOGETHER = [("ja", "cp932"), ("en", "utf-8"), ("en", "ascii"), ("ja", "utf-8")]
 # them is the same for every lesson, and the record that is checked has both languages
 WAYS = {
     "l06_soft_embeddings": 2, "l08_straight_through": 2, "l09_gumbel_softmax": 2, "l10_policy_gradient": 2,
-    "l11_which_fix": 1, "l12_your_own_code": 1,
+    "l11_which_fix": 1, "l12_your_own_code": 1, "l25_vector_quantisation": 2, "l26_ranks_apart": 1,
 }  # fmt: skip
 TOLD = [pytest.param(name, TOGETHER[: WAYS.get(name, 4)], id=name) for name in NAMES] + [
     pytest.param(name, TOGETHER[ways:], id=f"{name}-the other ways", marks=pytest.mark.slow)
@@ -67,6 +68,8 @@ def check_output(text: str, name: str, language: str, encoding: str) -> None:
     assert all(head in text for head in heads)
     assert f"lessons check {name}" in text
     assert "\\u" not in text, "a character that this console lacks"
+    for words in (FAILED.ja, FAILED.en):
+        assert words.partition(":")[0] not in text, "two processes could not train together"
 
 
 # reads a line for each lesson, tells it in all the ways asked for, each as a fresh script, and answers what went wrong

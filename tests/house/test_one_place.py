@@ -18,6 +18,8 @@ WRITES = {
     "course/checking/gate.py:check_file": "what a learner's checks print, in a scratch folder of this moment",
     "course/checking/judge.py:main": "the verdict of a process of our own, in that scratch folder",
     "course/mutating/strength.py:is_rejected": "a wrong answer, in a scratch folder of this moment",
+    "course/screen/ranks.py:_rank": "what a process of our own has to tell, in a scratch folder of this moment",
+    "course/screen/ranks.py:on_ranks": "what processes of our own are to do, in that scratch folder",
     "flow/events.py:add": "events are appended as they come, also into a pipe",
     "lab/comparing/jobs.py:_start": "a process of our own prints into its log as it runs",
     "lab/machine/memory.py:reset_peak_memory": "a switch of the system under /proc",
@@ -34,6 +36,8 @@ JSON = {
     "bench": "figures that a benchmark wrote, in a checkout",
     "course/checking/judge.py:from_json": "the verdict of a process of our own",
     "course/mutating/strength.py:recorded": "the strengths that a command of ours wrote, in a checkout",
+    "course/screen/ranks.py:_heard": "what processes of our own had to tell",
+    "course/screen/ranks.py:main": "what a process of our own is to do",
     "flow/stepping/distributed/ranks.py:gather": "what another rank of the same run has written",
 }
 

@@ -72,7 +72,10 @@ def _editable(lesson: Lesson) -> None:
 
 
 def board(context: typer.Context, lang: Language = None) -> None:
-    """The course, in English and Japanese: all lessons, how far you are, and the one command to type next."""
+    """The course, in English and Japanese: all lessons, how far you are, and the one command to type next.
+
+    日本語と英語の講座です。課の一覧と進み具合、次に打つコマンドを一つ表示します。
+    """
     if context.invoked_subcommand is None:
         from gradcheck_lm.course.screen.board import show_board
 
@@ -129,7 +132,7 @@ def hint(
     name: Name = "",
     tier: Annotated[
         int | None,
-        Option("Show this tier, 1 to 3; by default the next one. / 段階(省略すると次の段階)", least=1, most=3),
+        Option("Show this tier, 1 to 3; by default the next one. / 段階(省略すると次の段階)"),
     ] = None,
     lang: Language = None,
 ) -> None:
@@ -160,7 +163,8 @@ def _give_hint(spoken: Voice, lesson: Lesson, progress: Progress, tier: int | No
     """Of the tier asked for, else the next one."""
     from gradcheck_lm.course.screen.board import show_hint
 
-    tier = tier or min(progress.hints_seen(lesson.name) + 1, len(lesson.hints))
+    if tier is None:
+        tier = min(progress.hints_seen(lesson.name) + 1, len(lesson.hints))
     show_hint(spoken, lesson, tier)
     progress.mark_hints(lesson.name, tier)
 

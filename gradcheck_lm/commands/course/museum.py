@@ -120,7 +120,7 @@ def report(
     """
     from gradcheck_lm.course.folder.catalogue import find_course, is_course, lessons_in
     from gradcheck_lm.course.folder.progress import Progress
-    from gradcheck_lm.course.language import Words
+    from gradcheck_lm.course.language import Words, in_both
     from gradcheck_lm.draw.terminal.consoles import table
     from gradcheck_lm.errors import DataError
 
@@ -128,7 +128,12 @@ def report(
     rows: list[dict[str, Any]] = []
     for folder in folders or [find_course()]:
         if not is_course(folder):
-            raise DataError(f"{folder} holds no lessons; give folders that `lessons init` made")
+            raise in_both(
+                DataError,
+                ja="{folder} に課がありません。`lessons init` で作ったフォルダを指定してください",
+                en="{folder} holds no lessons; give folders that `lessons init` made",
+                folder=folder,
+            )
         lessons, progress = lessons_in(folder), Progress(folder)
         passed = [lesson.name for lesson in lessons if progress.state(lesson.name) == "passed"]
         at_work = [lesson.name[:3] for lesson in lessons if progress.state(lesson.name) == "red"]

@@ -40,7 +40,7 @@ def check_file(lesson_folder: Path, answer_file: Path, *, seconds: float = LIMIT
         result, printed = Path(scratch, "verdict.json"), Path(scratch, "printed.txt")
         command = [sys.executable, "-m", "gradcheck_lm.course.checking.judge"]
         command += [str(path.resolve()) for path in (lesson_folder, answer_file)] + [str(result)]
-        environment = {**os.environ, "PYTHONIOENCODING": "utf-8", "PYTHONPATH": _python_path()}
+        environment = {**os.environ, "PYTHONIOENCODING": "utf-8", "PYTHONPATH": python_path()}
         with printed.open("wb") as stream:
             process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.STDOUT, env=environment,
@@ -49,10 +49,10 @@ def check_file(lesson_folder: Path, answer_file: Path, *, seconds: float = LIMIT
             try:
                 code = process.wait(timeout=seconds)
             except subprocess.TimeoutExpired:
-                _kill(process)
+                kill(process)
                 return _stopped("time", _TIME.filled(seconds=seconds))
             except BaseException:
-                _kill(process)
+                kill(process)
                 raise
         output = printed.read_text(encoding="utf-8", errors="replace").strip()[-_KEPT:]
         if not result.is_file():
@@ -64,14 +64,15 @@ def _stopped(kind: str, message: Words) -> Verdict:
     return Verdict(False, kind, "", Words("検査が最後まで走ること", "the checks run to their end"), message)
 
 
-def _python_path() -> str:
+def python_path() -> str:
     """The package is found even where it is not installed, e.g. beside a checkout or from pip install --target."""
     root = str(Path(__file__).resolve().parents[3])
     before = os.environ.get("PYTHONPATH", "")
     return os.pathsep.join([root, before]) if before else root
 
 
-def _kill(process: subprocess.Popen[bytes]) -> None:
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """End a process that leads a session of its own, and all that it started."""
     if hasattr(os, "killpg"):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)

@@ -13,11 +13,12 @@ from gradcheck_lm.course.checking.judge import Verdict
 from gradcheck_lm.course.folder.catalogue import COMMAND, Lesson, installed_course, solution_of
 from gradcheck_lm.course.folder.generator import exercise_text
 from gradcheck_lm.course.folder.progress import Progress
-from gradcheck_lm.course.language import Words
+from gradcheck_lm.course.language import Words, in_both
 from gradcheck_lm.course.say import WIDTH, Voice
 from gradcheck_lm.draw.lettering import shown
 from gradcheck_lm.draw.terminal.consoles import table
 from gradcheck_lm.draw.wrapping import short, wrap
+from gradcheck_lm.errors import ArgumentError
 
 _RED = Words(
     "赤は故障ではありません。演習は、わざと壊してあるコードを直すものです。直せば緑になります。",
@@ -126,7 +127,18 @@ def show_verdict(voice: Voice, lesson: Lesson, verdict: Verdict) -> None:
 
 
 def show_hint(voice: Voice, lesson: Lesson, tier: int) -> None:
-    """The hint of a tier, from 1, and how to get the next."""
+    """The hint of a tier, from 1, and how to get the next.
+
+    Raises:
+        ArgumentError: there is no such tier.
+    """
+    if not 1 <= tier <= len(lesson.hints):
+        raise in_both(
+            ArgumentError,
+            ja="--tier が {tier} です。1 から {most} の数を指定してください",
+            en="--tier is {tier}; it must be from 1 to {most}",
+            tier=tier, most=len(lesson.hints),
+        )  # fmt: skip
     text = _CONTINUED.sub(_joined, lesson.hints[tier - 1].in_language(voice.language))
     _panel(voice, [text], title=f"{lesson.name}  {tier}/{len(lesson.hints)}", style="yellow")
     if tier < len(lesson.hints):

@@ -115,9 +115,11 @@ def plot(
 
 
 def told(report: Any) -> None:
-    """Show what the debugger says of training steps, as `diagnose_step` gives it."""
+    """Show what the debugger says of training steps, as `diagnose_step` gives it; or words said elsewhere."""
     spoken = voice()
-    words = pictures.report_words(report, width=REPORT, encoding=spoken.console.encoding)
+    words = report
+    if not isinstance(report, Words):
+        words = pictures.report_words(report, width=REPORT, encoding=spoken.console.encoding)
     words = Words(words.ja.rstrip(), words.en.rstrip())
     spoken.events.append({"kind": "told", "text": words.en, "text_ja": words.ja})
     spoken.put(words.in_language(spoken.language))

@@ -98,6 +98,8 @@ class Watcher:
             part.install(self._wraps)
         if self.ranks is not None:
             self.ranks.install(self._wraps)
+            for module in modules:
+                self.ranks.meet(module)
         with torch._C.DisableTorchFunction():
             self.modules.given(modules)
             for optimizer in optimizers:

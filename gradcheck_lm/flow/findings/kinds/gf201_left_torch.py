@@ -56,7 +56,7 @@ KIND = Kind(
         ),
         Text(
             "if strings are needed (a tokeniser), score them as a black box: policy gradient",
-            "文字列が必要なら(トークナイザなど)ブラックボックスとして採点する: 方策勾配",
+            "文字列が必要なら(トークナイザなど)ブラックボックスとして評価する: 方策勾配",
         ),
     ),
     causes=(

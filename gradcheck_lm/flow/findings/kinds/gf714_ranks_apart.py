@@ -48,7 +48,7 @@ KIND = Kind(
     code="GF714",
     name="ranks_apart",
     since="0.2.0",
-    lesson="l12_your_own_code",
+    lesson="l26_ranks_apart",
     heading=Text(
         "ranks whose weights drift apart",
         "重みがずれていくランク",

@@ -95,7 +95,7 @@ KIND = Kind(
             Text(
                 "Worker {rank} and worker {other} gave equal samples: they draw the same random numbers, or read the "
                 "same part.",
-                "ワーカー {rank} とワーカー {other} が同じサンプルを返しました。同じ乱数を引いているか、"
+                "ワーカー {rank} とワーカー {other} が同じサンプルを返しました。同じ乱数を使っているか、"
                 "同じ部分を読んでいます。",
             ),
             (

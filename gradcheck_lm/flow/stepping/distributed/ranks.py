@@ -73,7 +73,14 @@ class Ranks:
         return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
 
     def _wrapped(self, wrapper: Any, result: Any) -> None:
-        self._wrappers.append(weakref.ref(wrapper))
+        if all(one() is not wrapper for one in self._wrappers):
+            self._wrappers.append(weakref.ref(wrapper))
+
+    def meet(self, module: torch.nn.Module) -> None:
+        """A module that was there before the watch: where only what it wraps is called, it is never seen to run."""
+        for part in module.modules():
+            if isinstance(part, torch.nn.parallel.DistributedDataParallel):
+                self._wrapped(part, None)
 
     def _reducing(self, arguments: list[Any], keywords: dict[str, Any], frame: FrameType) -> None:
         self._reduces = True
@@ -83,8 +90,7 @@ class Ranks:
         if not self.several():
             return
         if isinstance(module, torch.nn.parallel.DistributedDataParallel):
-            if all(one() is not module for one in self._wrappers):
-                self._wrappers.append(weakref.ref(module))
+            self._wrapped(module, None)
             self._ran.add(id(module))
         elif self._inner == NOWHERE:
             wrappers = [wrapper for one in self._wrappers if (wrapper := one()) is not None]
