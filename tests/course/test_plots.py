@@ -48,6 +48,36 @@ def test_the_drawing_holds_every_point_and_says_what_it_is() -> None:
     assert "a &lt; b" in svg
 
 
+def test_places_that_are_whole_numbers_are_written_so() -> None:
+    plot = Plot([0, 75, 150], {"a": [0, 1, 2]}, "step", "y")
+    assert plot.text(20, 2).splitlines()[-3].split() == ["0", "150"]
+    assert "step (0 … 150)" in plot.svg()
+    assert "rate (0.1250 … 150)" in Plot([0.125, 150], {"a": [0, 1]}, "rate", "y").svg()
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["hard", "straight_through", "with_codebook_term", "with_all_terms"],
+        ["勾配を数値で確かめる"] * 1 + ["途中の値を書き換えた場合の損失", "c", "d"],
+    ],
+)
+def test_no_key_stands_on_another_nor_beyond_the_edge(names: list[str]) -> None:
+    root = minidom.parseString(Plot([0, 1], {name: [0, 1] for name in names}, "x", "y").svg()).documentElement
+    wide, tall = map(float, root.getAttribute("viewBox").split()[2:])
+    keys = [
+        (float(one.getAttribute("y")), float(one.getAttribute("x")), one.firstChild.data)
+        for one in root.getElementsByTagName("text")
+        if one.firstChild.data in names
+    ]
+    assert [text for *_, text in keys] == names
+    for (y, x, text), (below, after, _) in zip(keys, [*keys[1:], (tall, wide, "")], strict=True):
+        end = x + 6 * sum(2 if ord(letter) > 255 else 1 for letter in text)
+        assert end <= wide
+        assert y <= tall
+        assert below > y or end < after
+
+
 @pytest.mark.parametrize(
     ("x", "curves", "log"),
     [([1, 2], {}, False), ([1, 2], {"a": [1]}, False), ([1], {"a": [1]}, False), ([0, 1], {"a": [1, 2]}, True),

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+
+from rich.cells import cell_len
 
 from gradcheck_lm.draw.numbers import number
 from gradcheck_lm.draw.plots.curves import DASHES, PALETTE
 from gradcheck_lm.errors import ArgumentError
 
 MARKS = "*o+x#"
-_WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP, _RIGHT = 620, 320, 74, 46, 14, 16
+_WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP, _RIGHT = 620, 320, 74, 28, 28, 16
+_ROW = 18  # of the keys below
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,8 @@ class Plot:
         edge = max(len(number(high)), len(number(low)))
         sides = [number(high) if i == 0 else number(low) if i == height - 1 else "" for i in range(height)]
         lines = [f"{side:>{edge}} |{''.join(line).rstrip()}" for side, line in zip(sides, grid, strict=True)]
-        ends = f"{number(self.x[0])}{number(self.x[-1]):>{max(1, width - len(number(self.x[0])))}}"
+        first, last = _place(self.x[0]), _place(self.x[-1])
+        ends = f"{first}{last:>{max(1, width - len(first))}}"
         keys = "   ".join(f"{mark} {name}" for mark, name in zip(MARKS, rows, strict=False))
         return "\n".join([self.y_label, *lines, f"{'':{edge}} +{'-' * width}", f"{'':{edge}}  {ends}",
                           f"{'':{edge}}  {self.x_label}{', logarithmic' if self.log else ''}", keys])  # fmt: skip
@@ -71,7 +75,8 @@ class Plot:
         """The same as a drawing."""
         places, rows, low, high = self._shares()
         right, floor = _WIDTH - _RIGHT, _HEIGHT - _BOTTOM
-        parts = [f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="#ffffff"/>']
+        keys, height = _keys(rows)
+        parts = [f'<rect width="{_WIDTH}" height="{height}" fill="#ffffff"/>']
         lines = [(0.0, low), (1.0, high)] + ([(-low / (high - low), 0.0)] if low < 0 < high else [])
         for share, value in lines:
             y = floor - share * (floor - _TOP)
@@ -82,18 +87,34 @@ class Plot:
                       zip(places, shares, strict=True)]  # fmt: skip
             style = f'fill="none" stroke="{colour}" stroke-width="2" stroke-dasharray="{dash}"'
             parts.append(f'<path d="{_way(points, steps=self.bars)}" {style}><title>{escape(name)}</title></path>')
-        for place, (name, colour) in enumerate(zip(rows, PALETTE, strict=False)):
-            x = _LEFT + place * (right - _LEFT) / len(rows)
-            parts.append(f'<path d="M{x:.0f},{_HEIGHT - 10}h18" stroke="{colour}" stroke-width="3"/>')
-            parts.append(_written(x + 23, _HEIGHT - 6, name, "start"))
-        label = f"{self.x_label} ({number(self.x[0])} … {number(self.x[-1])}{', logarithmic' if self.log else ''})"
+        for (name, (x, y)), colour in zip(keys.items(), PALETTE, strict=False):
+            parts.append(f'<path d="M{x:.0f},{y - 4}h18" stroke="{colour}" stroke-width="3"/>')
+            parts.append(_written(x + 23, y, name, "start"))
+        label = f"{self.x_label} ({_place(self.x[0])} … {_place(self.x[-1])}{', logarithmic' if self.log else ''})"
         parts.append(_written(right, floor + 18, label, "end"))
-        parts.append(_written(_LEFT + 6, _TOP + 12, self.y_label, "start"))
+        parts.append(_written(_LEFT, _TOP - 10, self.y_label, "start"))
         about = escape(f"{self.y_label} over {self.x_label}", quote=True)
         head = (
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{about}">'
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" role="img" aria-label="{about}">'
         )
         return head + "".join(parts) + "</svg>\n"
+
+
+def _keys(names: Iterable[str]) -> tuple[dict[str, tuple[float, float]], float]:
+    """Where each curve's key stands below the drawing, one behind the other, and the height with all their rows."""
+    found: dict[str, tuple[float, float]] = {}
+    x, y = float(_LEFT), _HEIGHT + _ROW - 6.0
+    for name in names:
+        wide = 23 + 7 * cell_len(name) + 16
+        if x > _LEFT and x + wide > _WIDTH:
+            x, y = float(_LEFT), y + _ROW
+        found[name] = x, y
+        x += wide
+    return found, y + 6
+
+
+def _place(value: float) -> str:
+    return f"{value:.0f}" if value == round(value) and abs(value) < 1e6 else number(value)
 
 
 def _at(share: float, places: Sequence[float], values: Sequence[float], *, steps: bool) -> float:
