@@ -29,6 +29,7 @@ from gradcheck_lm.flow.stepping.given import sorted_out, variables_around, varia
 from gradcheck_lm.flow.stepping.ledger import Backward, Ledger
 from gradcheck_lm.flow.stepping.log import Running
 from gradcheck_lm.flow.stepping.owners import Owners
+from gradcheck_lm.flow.stepping.questions import holding
 from gradcheck_lm.flow.stepping.report import StepReport, report_of
 from gradcheck_lm.flow.stepping.watcher import Watcher
 from gradcheck_lm.flow.watching.sites import BOUNDARIES, Site
@@ -98,11 +99,12 @@ class StepRun:
         notes = [*self._notes, *(WATCH_MISSED.told(failure=failure) for failure in failures)]
         notes += [] if self.watcher.ranks is None else self.watcher.ranks.notes()
         diagnoses = [] if self._refused is None else [self._refused]
+        heirs = holding.heirs(ledger)
         for loss, indices in self._quiet.items():
             asked = self._losses.get(loss)
             quiet = quiet_diagnosis(ledger, loss, final_names(indices.values(), ledger))
             if asked is not None:
-                diagnoses.append(settled(renamed(asked, indices, ledger), ledger, loss))
+                diagnoses.append(settled(renamed(asked, indices, ledger), ledger, loss, heirs))
             elif quiet is not None:
                 diagnoses.append(quiet)
         return report_of(ledger, diagnoses, notes=notes)

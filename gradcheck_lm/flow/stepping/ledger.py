@@ -237,6 +237,8 @@ class Ledger:
     events: tuple[Event, ...] = ()
     places: tuple[Place, ...] = ()
     rows: tuple[Row, ...] = ()
+    # (optimizer, parameter) -> where it might have been given that, if not where it was made
+    chances: Mapping[tuple[int, int], int] = field(default_factory=dict)
     ranks: tuple[RankStep, ...] = ()  # this one's steps first, then the others'
     complete: bool = False  # nothing came after it: the program ended, or whole steps were watched
 
@@ -274,4 +276,6 @@ class Ledger:
             indices = {name: index for name in PLACES if (index := getattr(one, name, NOWHERE)) >= first}
             return replace(one, **{name: index - first + to for name, index in indices.items()}) if indices else one
 
-        return replace(self, parameters=tuple(map(moved, self.parameters)), holders=tuple(map(moved, self.holders)))
+        chances = {key: index - first + to if index >= first else index for key, index in self.chances.items()}
+        parameters, holders = tuple(map(moved, self.parameters)), tuple(map(moved, self.holders))
+        return replace(self, parameters=parameters, holders=holders, chances=chances)

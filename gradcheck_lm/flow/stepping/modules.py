@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from gradcheck_lm.flow.stepping.accounts import version_of
+from gradcheck_lm.flow.stepping.callers import Caller, callers
 from gradcheck_lm.flow.stepping.functional import Functional
 from gradcheck_lm.flow.stepping.ledger import NOWHERE, Loading
 from gradcheck_lm.flow.stepping.loads import Aliases
@@ -22,6 +23,8 @@ from gradcheck_lm.flow.stepping.ranks import Ranks
 from gradcheck_lm.flow.stepping.wraps import Wraps
 from gradcheck_lm.flow.watching.sites import line_of
 
+_MOST = 1000  # tensors replaced of which it is asked who did it: some programs do so in every step
+
 
 class Modules:
     """Sees every module that is called, tensors and modules put in the place of others, and load_state_dict."""
@@ -30,7 +33,8 @@ class Modules:
         self.log = log
         self.ran: dict[int, weakref.ref[torch.nn.Module]] = {}
         self.named: list[weakref.ref[torch.nn.Module]] = []
-        self.replaced: dict[int, tuple[weakref.ref[torch.Tensor], int]] = {}  # id of what was there -> by which line
+        # id of what was there -> by which line, and who called it
+        self.replaced: dict[int, tuple[weakref.ref[torch.Tensor], int, tuple[Caller, ...]]] = {}
         self.modes = Modes(log)
         # loaded and not used yet: leaf -> place in the events, version, a few of its values
         self._waiting: dict[int, tuple[int, int, torch.Tensor | None]] = {}
@@ -84,7 +88,7 @@ class Modules:
 
     def replaced_last(self) -> int:
         """Where something was put in the place of a tensor or a module last."""
-        return next((place for _, place in reversed(self.replaced.values())), NOWHERE)
+        return next((place for _, place, _ in reversed(self.replaced.values())), NOWHERE)
 
     # ------------------------------------------------------------------ called
 
@@ -151,8 +155,9 @@ class Modules:
         def note() -> None:
             place = self.log.place(frame)
             tensors = before.parameters() if isinstance(before, torch.nn.Module) else [before]
+            around = callers(self.log, frame) if len(self.replaced) < _MOST else ()
             for tensor in tensors:
-                self.replaced[id(tensor)] = (weakref.ref(tensor), place)
+                self.replaced[id(tensor)] = (weakref.ref(tensor), place, around)
             if isinstance(now, torch.nn.Module):
                 self.placed[id(now)] = (weakref.ref(now), place)
                 if place != NOWHERE:
