@@ -50,7 +50,7 @@ class StepRun:
         self.on_loss: Callable[[torch.Tensor], None] | None = None  # called before each backward() of one number
         self.recorder = ScriptRecorder(lambda loss: None)
         self.watcher = Watcher(modules, optimizers, on_backward=self._before_backward, ranks=ranks)
-        self.recorder.watcher = self.watcher
+        self.recorder.follow(self.watcher)
         self._losses: dict[Key, Diagnosis] = {}
         self._asked: dict[Key, int] = {}
         self._quiet: dict[Key, dict[str, int]] = {}  # what each loss was to be asked about, with its account

@@ -41,6 +41,11 @@ class ScriptRecorder(Recorder):
         self.paused = False
         self.ready = False  # it stands on the stack of modes, or is just handling a call
 
+    def follow(self, watcher: Watcher) -> None:
+        """Tell a watcher what it wants to know, and learn from it where modules were made."""
+        self.watcher = watcher
+        self.modules.made = self.recording.made = watcher.modules.made
+
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:

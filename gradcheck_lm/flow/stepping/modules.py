@@ -21,7 +21,8 @@ from gradcheck_lm.flow.stepping.modes import Modes
 from gradcheck_lm.flow.stepping.moves import fingerprint, is_uniform, unchanged
 from gradcheck_lm.flow.stepping.ranks import Ranks
 from gradcheck_lm.flow.stepping.wraps import Wraps
-from gradcheck_lm.flow.watching.sites import line_of
+from gradcheck_lm.flow.watching.modules import Made
+from gradcheck_lm.flow.watching.sites import find_site, line_of
 
 _MOST = 1000  # tensors replaced of which it is asked who did it: some programs do so in every step
 
@@ -35,6 +36,7 @@ class Modules:
         self.named: list[weakref.ref[torch.nn.Module]] = []
         # id of what was there -> by which line, and who called it
         self.replaced: dict[int, tuple[weakref.ref[torch.Tensor], int, tuple[Caller, ...]]] = {}
+        self.made: Made = {}  # torch's own modules
         self.modes = Modes(log)
         # loaded and not used yet: leaf -> place in the events, version, a few of its values
         self._waiting: dict[int, tuple[int, int, torch.Tensor | None]] = {}
@@ -57,6 +59,7 @@ class Modules:
         self._hooks = [torch.nn.modules.module.register_module_forward_pre_hook(guarded(self._runs))]
         nothing = guarded(lambda token, result: None)
         self.functional.install(wraps)
+        wraps.attribute(module, "__init__", guarded(self._making), nothing)
         wraps.attribute(module, "__setattr__", self._setting, nothing)
         wraps.attribute(module, "register_parameter", self._setting, nothing)
         wraps.attribute(module, "train", guarded(self.modes.switching), nothing)
@@ -124,7 +127,12 @@ class Modules:
                     if pair not in self.ties and torch.equal(one, two) and not is_uniform(one):
                         self.ties.append(pair)
 
-    # ------------------------------------------------------------------ replaced
+    # ------------------------------------------------------------------ made and replaced
+
+    def _making(self, arguments: list[Any], keywords: dict[str, Any], frame: FrameType) -> None:
+        module = arguments[0]
+        if type(module).__module__.startswith("torch.nn.") and (site := find_site(frame)) is not None:
+            self.made[id(module)] = weakref.ref(module), site
 
     def _setting(self, arguments: list[Any], keywords: dict[str, Any], frame: FrameType) -> None:
         """Called for every attribute of every module: as short as can be."""

@@ -57,6 +57,7 @@ class Recorder(TorchFunctionMode):
         self.modules.forget_dead()
         self.recording = Recording(self.switches.seen, self.modules.ran, self.modules.roots)
         self.recording.called = self.modules.start_again(self.recording.calls)
+        self.recording.made = self.modules.made
         self.book = TensorBook(self.recording, self.modules.site, self.intervention)
         if self.intervention is not None:
             self.intervention.begin(self.recording)
