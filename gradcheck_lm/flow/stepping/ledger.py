@@ -239,6 +239,7 @@ class Ledger:
     rows: tuple[Row, ...] = ()
     # (optimizer, parameter) -> where it might have been given that, if not where it was made
     chances: Mapping[tuple[int, int], int] = field(default_factory=dict)
+    writers: Mapping[int, int] = field(default_factory=dict)  # time of a loading -> the place that wrote over it
     ranks: tuple[RankStep, ...] = ()  # this one's steps first, then the others'
     complete: bool = False  # nothing came after it: the program ended, or whole steps were watched
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
 import torch
@@ -22,7 +22,7 @@ from gradcheck_lm.flow.stepping.moves import fingerprint, is_uniform, unchanged
 from gradcheck_lm.flow.stepping.ranks import Ranks
 from gradcheck_lm.flow.stepping.wraps import Wraps
 from gradcheck_lm.flow.watching.modules import Made
-from gradcheck_lm.flow.watching.sites import find_site, line_of
+from gradcheck_lm.flow.watching.sites import find_site, is_users, line_of
 
 _MOST = 1000  # tensors replaced of which it is asked who did it: some programs do so in every step
 
@@ -40,6 +40,8 @@ class Modules:
         self.modes = Modes(log)
         # loaded and not used yet: leaf -> place in the events, version, a few of its values
         self._waiting: dict[int, tuple[int, int, torch.Tensor | None]] = {}
+        self._loaders: dict[int, tuple[int, set[CodeType]]] = {}  # place in the events -> time, functions that led there
+        self.writers: dict[int, int] = {}  # time of a loading -> the place that wrote over it before it was used
         self.ranks: Ranks | None = None
         self._hooks: list[Any] = []
         self.ties: list[tuple[int, int]] = []  # an embedding and an output layer with equal numbers
@@ -183,7 +185,8 @@ class Modules:
         since = asked is not None and asked == (weakref.ref(module), _versions(module))
         own = module.state_dict() if isinstance(state, Mapping) else {}
         given = state if isinstance(state, Mapping) else {}
-        return module, self.log.place(frame), set(own), set(given), since and _are_the_same(own, given)
+        same, codes = since and _are_the_same(own, given), {one.f_code for one in _frames(frame)}
+        return module, self.log.place(frame), set(own), set(given), same, codes
 
     def _asked(self, arguments: list[Any], keywords: dict[str, Any], frame: FrameType) -> None:
         """Somebody asks for a module's state: whether it is changed afterwards, in place, is seen by its versions."""
@@ -193,7 +196,7 @@ class Modules:
     def _loaded(self, token: Any, result: Any) -> None:
         if token is None or result is None:
             return
-        module, place, expected, given, itself = token
+        module, place, expected, given, itself, codes = token
         accounts = self.log.accounts
         accounts.look()
         self.loaded.update((id(part), weakref.ref(part)) for part in module.modules())
@@ -210,9 +213,25 @@ class Modules:
         )
         number = len(self.log.events)
         self.log.add(event)
+        self._loaders[number] = event.time, codes
         self._waiting.update(
             {accounts.of(tensor).index: (number, version_of(tensor), fingerprint(tensor)) for tensor in tensors}
         )
+
+    @property
+    def waits(self) -> bool:
+        """Whether anything was loaded and has not been used yet."""
+        return bool(self._waiting)
+
+    def written(self, tensor: Any, frame: FrameType) -> None:
+        """A line writes into a tensor; of one that was loaded the innermost function is noted that led to both."""
+        index = self.log.accounts.at(tensor) if isinstance(tensor, torch.Tensor) and tensor.grad_fn is None else None
+        if index not in self._waiting:
+            return
+        time, codes = self._loaders[self._waiting[index][0]]
+        if time not in self.writers:
+            both = next((one for one in _frames(frame) if one.f_code in codes), frame)
+            self.writers[time] = self.log.place(both)
 
     def _first_use(self) -> None:
         """A module runs after weights were loaded: are they still what was loaded?"""
@@ -246,6 +265,14 @@ def has_optimizer_state(content: Any, depth: int = 3) -> bool:
     if isinstance(content.get("param_groups"), list) and content.get("state"):
         return True
     return any(has_optimizer_state(value, depth - 1) for value in list(content.values())[:50])
+
+
+def _frames(frame: FrameType | None) -> Iterator[FrameType]:
+    """The program's own, the innermost first."""
+    while frame is not None:
+        if is_users(frame.f_code):
+            yield frame
+        frame = frame.f_back
 
 
 def _written_unseen(tensor: torch.Tensor, values: torch.Tensor | None) -> bool:

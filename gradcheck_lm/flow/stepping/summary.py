@@ -80,6 +80,7 @@ class Summary:
         ledger = Ledger(
             parameters=tuple(parameters), holders=tuple(holders), events=events, places=(),
             complete=complete, chances=self._chances(parameters, holders),
+            writers=dict(self.modules.writers),
         )  # fmt: skip
         ledger = replace(ledger, places=tuple(self.places))
         return replace(ledger, rows=tuple(Table(ledger).rows()))

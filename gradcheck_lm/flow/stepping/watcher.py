@@ -9,6 +9,7 @@ from types import CodeType, FrameType, TracebackType
 from typing import Any
 
 import torch
+from torch.nn import init
 
 from gradcheck_lm.flow.stepping.by_hand import ByHand
 from gradcheck_lm.flow.stepping.edits import Edits
@@ -38,9 +39,17 @@ _IN_PLACE = (
 _OF_LISTS = "lerp_ mul_ div_ add_ sub_ copy_ zero_ neg_ clamp_min_ clamp_max_"
 # the functions that `Watcher.told` wants to hear of before they run
 _SWITCHES = frozenset([_TENSOR.requires_grad.__set__, _TENSOR.requires_grad_])  # type: ignore[attr-defined]
+# what fills a tensor anew: torch's own initialisations call the first three or are asked themselves
+_INITS = frozenset(
+    [
+        _TENSOR.normal_, _TENSOR.uniform_, _TENSOR.random_,
+        init.normal_, init.uniform_, init.constant_, init.kaiming_uniform_,
+    ]
+)  # fmt: skip
 TOLD = (
     READS
     | _SWITCHES
+    | _INITS
     | {SET, SET_DATA}
     | {getattr(_TENSOR, name) for name in _IN_PLACE.split() if hasattr(_TENSOR, name)}
     | {getattr(torch, name) for one in _OF_LISTS.split() if hasattr(torch, name := f"_foreach_{one}")}
@@ -145,7 +154,9 @@ class Watcher:
         if func in READS:
             self.losses.read(args[0])
             return
-        if self.log.editing or step_around(frame) is not None:
+        if self.modules.waits:
+            self.modules.written(args[0] if args else kwargs.get("tensor"), frame)
+        if func in _INITS or self.log.editing or step_around(frame) is not None:
             return
         several = isinstance(args[0], list | tuple)
         for tensor in args[0] if several else args[:1]:

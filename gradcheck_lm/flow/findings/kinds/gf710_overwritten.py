@@ -96,6 +96,25 @@ KIND = Kind(
             ),
         ),
         Cause(
+            "written_over_loaded",
+            Text(
+                "Of the {total} tensors that were loaded at {line} this line wrote over {count} before the model first "
+                "ran.",
+                "{line} で読み込んだ {total} 個のテンソルのうち {count} 個が、モデルが最初に実行される前に、この行で"
+                "上書きされました。",
+            ),
+            (
+                Text(
+                    "move this line before the loading",
+                    "この行を読み込みの前に移す",
+                ),
+                Text(
+                    "initialise only what the file does not hold: result.missing_keys",
+                    "ファイルにないもの(result.missing_keys)だけを初期化する",
+                ),
+            ),
+        ),
+        Cause(
             "nothing_loaded",
             Text(
                 "Not one of the {total} names that {module} wants is in what was loaded: with strict=False "

@@ -41,12 +41,11 @@ def _loading(reading: Reading) -> list[Draft]:
             severity = "error" if share > 0.5 else "warning"
             values = {"count": str(len(event.overwritten)), "total": str(len(event.tensors))}
             names, certainty = reading.names(event.overwritten), "certain" if severity == "error" else "likely"
-            drafts.append(
-                Draft(
-                    "overwritten", event.place, "initialised_after_loading", "load_state_dict", event.time, names,
-                    severity, certainty, values,
-                )
-            )  # fmt: skip
+            place, cause, op = event.place, "initialised_after_loading", "load_state_dict"
+            if (writer := reading.ledger.writers.get(event.time, NOWHERE)) != NOWHERE:
+                place, cause, op = writer, "written_over_loaded", ""
+                values["line"] = reading.at(event.place)
+            drafts.append(Draft("overwritten", place, cause, op, event.time, names, severity, certainty, values))
     return drafts
 
 
