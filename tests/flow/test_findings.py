@@ -52,6 +52,7 @@ CODES = {
     "wrong_value": "GF801",
     "suspicious_shape": "GF802",
     "samples_mixed": "GF803",
+    "mispaired": "GF804",
 }
 
 

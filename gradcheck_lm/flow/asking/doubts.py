@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gradcheck_lm.flow.asking.idle_terms import may_be_idle
+from gradcheck_lm.flow.asking.mispaired import may_be_mispaired
 from gradcheck_lm.flow.asking.mixing import may_mix
 from gradcheck_lm.flow.asking.score_function import may_train_the_critic
 from gradcheck_lm.flow.asking.suspicious import is_suspicious
@@ -15,6 +16,7 @@ def may_warn(recorder: Recorder) -> bool:
     return (
         is_suspicious(recorder.recording)
         or may_mix(recorder.recording)
+        or may_be_mispaired(recorder.recording)
         or bool(unread_arguments(recorder))
         or may_be_idle(recorder)
         or may_train_the_critic(recorder)

@@ -10,6 +10,7 @@ from gradcheck_lm.flow.asking.drafts import Chain, mark
 from gradcheck_lm.flow.asking.evidence import Evidence, gather
 from gradcheck_lm.flow.asking.idle_terms import warn_of_idle_terms
 from gradcheck_lm.flow.asking.ignored_gradient import warn_of_ignored_gradient
+from gradcheck_lm.flow.asking.mispaired import warn_of_mispairs
 from gradcheck_lm.flow.asking.mixing import warn_of_mixing
 from gradcheck_lm.flow.asking.other_cuts import note_other_cuts
 from gradcheck_lm.flow.asking.rest import explain_rest
@@ -36,6 +37,7 @@ STEPS: tuple[Callable[[Evidence, Chain], None], ...] = (
     note_other_cuts,
     warn_of_suspicious,
     warn_of_mixing,
+    warn_of_mispairs,
     warn_of_unread,
     warn_of_idle_terms,
     warn_of_trained_critic,

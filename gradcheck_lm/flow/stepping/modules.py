@@ -40,7 +40,9 @@ class Modules:
         self.modes = Modes(log)
         # loaded and not used yet: leaf -> place in the events, version, a few of its values
         self._waiting: dict[int, tuple[int, int, torch.Tensor | None]] = {}
-        self._loaders: dict[int, tuple[int, set[CodeType]]] = {}  # place in the events -> time, functions that led there
+        self._loaders: dict[
+            int, tuple[int, set[CodeType]]
+        ] = {}  # place in the events -> time, functions that led there
         self.writers: dict[int, int] = {}  # time of a loading -> the place that wrote over it before it was used
         self.ranks: Ranks | None = None
         self._hooks: list[Any] = []

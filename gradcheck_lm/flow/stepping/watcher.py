@@ -15,6 +15,7 @@ from gradcheck_lm.flow.stepping.by_hand import ByHand
 from gradcheck_lm.flow.stepping.edits import Edits
 from gradcheck_lm.flow.stepping.freezing import Thawing
 from gradcheck_lm.flow.stepping.ledger import NOWHERE, Event, Ledger
+from gradcheck_lm.flow.stepping.loaders import Loaders
 from gradcheck_lm.flow.stepping.log import Log, step_around
 from gradcheck_lm.flow.stepping.losses import Losses, without_gradient_in
 from gradcheck_lm.flow.stepping.modules import Modules
@@ -85,6 +86,7 @@ class Watcher:
         self.passes.on_backward, self.turns.on_step = on_backward, on_step
         self.losses = Losses(self.log)
         self.workers = Workers(self.log)
+        self.loaders = Loaders(self.log)
         self.schedules = Schedules(self.log)
         self.thawing = Thawing(self.log)
         self.turns.before_first_step = self.modules.note_ties
@@ -101,7 +103,16 @@ class Watcher:
 
     def __enter__(self) -> Watcher:
         modules, optimizers = self._given
-        for part in (self.passes, self.edits, self.turns, self.modules, self.scaling, self.workers, self.schedules):
+        for part in (
+            self.passes,
+            self.edits,
+            self.turns,
+            self.modules,
+            self.scaling,
+            self.workers,
+            self.loaders,
+            self.schedules,
+        ):
             part.install(self._wraps)
         if self.ranks is not None:
             self.ranks.install(self._wraps)

@@ -14,6 +14,7 @@ import torch
 
 from gradcheck_lm.flow.operations.names import Operation
 from gradcheck_lm.flow.watching.arguments import Arguments
+from gradcheck_lm.flow.watching.draws import Draw
 from gradcheck_lm.flow.watching.modules import Made, ModuleCall
 from gradcheck_lm.flow.watching.sites import Site
 
@@ -113,6 +114,7 @@ class Recording:
         self.start = SEQUENCE() if SEQUENCE is not None else 0
         self.stamp = f"gradcheck_lm.{next(_serial)}"
         self.arguments = Arguments()
+        self.draws: dict[int, Draw] = {}  # tokens of batches that loaders gave
 
     def around(self, index: int) -> Iterator[tuple[int, Site | None]]:
         """The modules that a call ran in, the innermost first, each with the line that called it then."""
