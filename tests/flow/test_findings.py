@@ -53,6 +53,7 @@ CODES = {
     "suspicious_shape": "GF802",
     "samples_mixed": "GF803",
     "mispaired": "GF804",
+    "one_for_several": "GF805",
 }
 
 

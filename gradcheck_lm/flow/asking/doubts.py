@@ -6,6 +6,7 @@ from gradcheck_lm.flow.asking.idle_terms import may_be_idle
 from gradcheck_lm.flow.asking.mispaired import may_be_mispaired
 from gradcheck_lm.flow.asking.mixing import may_mix
 from gradcheck_lm.flow.asking.score_function import may_train_the_critic
+from gradcheck_lm.flow.asking.shared_modules import may_share
 from gradcheck_lm.flow.asking.suspicious import is_suspicious
 from gradcheck_lm.flow.asking.unread_arguments import unread_arguments
 from gradcheck_lm.flow.watching.recorder import Recorder
@@ -17,6 +18,7 @@ def may_warn(recorder: Recorder) -> bool:
         is_suspicious(recorder.recording)
         or may_mix(recorder.recording)
         or may_be_mispaired(recorder.recording)
+        or may_share(recorder.recording)
         or bool(unread_arguments(recorder))
         or may_be_idle(recorder)
         or may_train_the_critic(recorder)

@@ -15,6 +15,7 @@ from gradcheck_lm.flow.asking.mixing import warn_of_mixing
 from gradcheck_lm.flow.asking.other_cuts import note_other_cuts
 from gradcheck_lm.flow.asking.rest import explain_rest
 from gradcheck_lm.flow.asking.score_function import warn_of_trained_critic
+from gradcheck_lm.flow.asking.shared_modules import warn_of_shared_modules
 from gradcheck_lm.flow.asking.starved import explain_dead_terms, explain_unreached, note_frozen
 from gradcheck_lm.flow.asking.suspicious import warn_of_suspicious
 from gradcheck_lm.flow.asking.terms import MakeExperiment, Strand
@@ -38,6 +39,7 @@ STEPS: tuple[Callable[[Evidence, Chain], None], ...] = (
     warn_of_suspicious,
     warn_of_mixing,
     warn_of_mispairs,
+    warn_of_shared_modules,
     warn_of_unread,
     warn_of_idle_terms,
     warn_of_trained_critic,
