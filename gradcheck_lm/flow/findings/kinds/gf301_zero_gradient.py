@@ -227,6 +227,48 @@ KIND = Kind(
             ),
         ),
         Cause(
+            "ctc_lengths",
+            Text(
+                "The numbers of frames that this line gives are smaller than the targets need: at {loss} every "
+                "sample's CTC loss is infinite, and zero_infinity=True makes 0 of it and of its gradient.",
+                "この行で求めたフレーム数は目標の長さに足りません。{loss} ではすべてのサンプルの CTC 損失が無限大に"
+                "なり、zero_infinity=True がそれと勾配を 0 にしています。",
+            ),
+            (
+                Text(
+                    "the frames that leave a layer: (frames + 2 * padding - kernel) // stride + 1, layer by layer",
+                    "層を出るフレーム数を層ごとに計算する: (frames + 2 * padding - kernel) // stride + 1",
+                ),
+                Text(
+                    "print both: each input length has to be at least its target's, plus one for each doubled letter",
+                    "両方を表示する: 入力の長さは目標の長さ以上(同じ文字が続くところごとに 1 つ余分に)必要",
+                ),
+                Text(
+                    "if the frames really are so few: less stride or pooling before the loss",
+                    "本当にフレームが少ないなら、損失の前のストライドやプーリングを減らす",
+                ),
+            ),
+        ),
+        Cause(
+            "ctc_infinite",
+            Text(
+                "Every sample's CTC loss is infinite at {loss}, and zero_infinity=True makes 0 of it and of its "
+                "gradient: the targets are longer than their frames.",
+                "{loss} ではすべてのサンプルの CTC 損失が無限大で、zero_infinity=True がそれと勾配を 0 にしています。"
+                "目標がフレーム数より長くなっています。",
+            ),
+            (
+                Text(
+                    "print both: each input length has to be at least its target's, plus one for each doubled letter",
+                    "両方を表示する: 入力の長さは目標の長さ以上(同じ文字が続くところごとに 1 つ余分に)必要",
+                ),
+                Text(
+                    "if the frames really are so few: less stride or pooling before the loss",
+                    "本当にフレームが少ないなら、損失の前のストライドやプーリングを減らす",
+                ),
+            ),
+        ),
+        Cause(
             "no_line",
             Text(
                 "No line that the recorder saw explains it: look at custom autograd.Functions, checkpoints, "

@@ -79,10 +79,10 @@ KIND = Kind(
         Cause(
             "multiplied",
             Text(
-                "`[...] * {count}` repeats one object: self.{attribute} holds a single {module} {count} times, and what "
-                "it is called with side by side is read by the same weights.",
-                "`[...] * {count}` は同じオブジェクトを繰り返します。self.{attribute} には 1 つの {module} が {count} 回"
-                "入っていて、並べて渡される入力はどれも同じ重みで処理されます。",
+                "`[...] * {count}` repeats one object: self.{attribute} holds a single {module} {count} times, and "
+                "what it is called with side by side is read by the same weights.",
+                "`[...] * {count}` は同じオブジェクトを繰り返します。self.{attribute} には 1 つの {module} が {count} "
+                "回入っていて、並べて渡される入力はどれも同じ重みで処理されます。",
             ),
             (
                 Text(

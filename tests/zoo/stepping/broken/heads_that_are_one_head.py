@@ -14,7 +14,7 @@ class Tasks(nn.Module):
     def __init__(self, width=6):
         super().__init__()
         self.body = nn.Linear(4, width)
-        made = len(self.names) * [head(width)]
+        made = len(self.names) * [head(width)]  # <- one_for_several
         self.heads = nn.ModuleDict(dict(zip(self.names, made, strict=True)))
 
     def forward(self, x):
