@@ -8,6 +8,7 @@ from gradcheck_lm.flow.asking.drafts import Chain, Draft, line_key
 from gradcheck_lm.flow.asking.dropped_values import taken_out, written_over
 from gradcheck_lm.flow.asking.evidence import Evidence
 from gradcheck_lm.flow.asking.left_early import loop_left_early
+from gradcheck_lm.flow.asking.straight_through import taught_in_vain
 from gradcheck_lm.flow.asking.terms import Strand
 from gradcheck_lm.flow.findings.notes import OPAQUE, OUT_OF_SIGHT
 from gradcheck_lm.flow.operations.names import words
@@ -74,6 +75,10 @@ def explain_unreached(evidence: Evidence, chain: Chain) -> None:
             _frozen(evidence, chain, place, "error")
         elif subjects.roots[place] not in ways.tokens:
             _constant(evidence, chain, evidence.strands[0].token, None, place)
+        elif (term := taught_in_vain(evidence, place)) is not None:
+            draft = Draft("detach", term, "certain", cause="straight_through_output")
+            site = evidence.recording.calls[term].site
+            chain.put(draft, key=("straight through", *line_key(site)), tensor=subjects.names[place])
         else:
             chain.follow(ways, subjects.roots[place], tensor=subjects.names[place])
 

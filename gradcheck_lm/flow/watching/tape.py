@@ -132,8 +132,8 @@ class Recording:
         around = [self.modules[module][0]() for module, _ in self.around(index)]
         if len(around) < 2 or not isinstance(around[1], torch.nn.Sequential) or around[0] is None:
             return None
-        known = self.made.get(id(around[0]))
-        return known[1] if known is not None and known[0]() is around[0] and not any(around[0].parameters()) else None
+        known, activation = self.made.get(id(around[0])), next(around[0].parameters(), None) is None
+        return known[1] if activation and known is not None and known[0]() is around[0] else None
 
     def call_of(self, node: Any) -> int | None:
         """The call during which an autograd node was made, None for one from before this step."""
