@@ -149,6 +149,14 @@ class Loading(Event):
 
 
 @dataclass(frozen=True)
+class Discarding(Event):
+    """A module that was loaded and never run: this line puts another of its class in its place."""
+
+    who: str = ""
+    loaded: int = NOWHERE  # the place of the loading
+
+
+@dataclass(frozen=True)
 class Copying(Event):
     """A module and what is copied into it, or was copied from it, otherwise than is meant.
 

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import sys
 import weakref
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
-from types import CodeType, FrameType
+from collections.abc import Mapping
+from types import FrameType
 from typing import Any
 
 import torch
 
 from gradcheck_lm.flow.stepping.accounts import version_of
 from gradcheck_lm.flow.stepping.callers import Caller, callers
+from gradcheck_lm.flow.stepping.discarded import Discarded
+from gradcheck_lm.flow.stepping.fresh_loads import FreshLoads, frames
 from gradcheck_lm.flow.stepping.functional import Functional
 from gradcheck_lm.flow.stepping.ledger import NOWHERE, Loading
 from gradcheck_lm.flow.stepping.loads import Aliases
 from gradcheck_lm.flow.stepping.log import Log
 from gradcheck_lm.flow.stepping.modes import Modes
-from gradcheck_lm.flow.stepping.moves import fingerprint, is_uniform, unchanged
+from gradcheck_lm.flow.stepping.moves import is_uniform
 from gradcheck_lm.flow.stepping.ranks import Ranks
 from gradcheck_lm.flow.stepping.wraps import Wraps
 from gradcheck_lm.flow.watching.modules import Made
-from gradcheck_lm.flow.watching.sites import find_site, is_users, line_of
+from gradcheck_lm.flow.watching.sites import find_site, line_of
 
 _MOST = 1000  # tensors replaced of which it is asked who did it: some programs do so in every step
 
@@ -38,12 +39,7 @@ class Modules:
         self.replaced: dict[int, tuple[weakref.ref[torch.Tensor], int, tuple[Caller, ...]]] = {}
         self.made: Made = {}  # torch's own modules
         self.modes = Modes(log)
-        # loaded and not used yet: leaf -> place in the events, version, a few of its values
-        self._waiting: dict[int, tuple[int, int, torch.Tensor | None]] = {}
-        self._loaders: dict[
-            int, tuple[int, set[CodeType]]
-        ] = {}  # place in the events -> time, functions that led there
-        self.writers: dict[int, int] = {}  # time of a loading -> the place that wrote over it before it was used
+        self.fresh = FreshLoads(log)
         self.ranks: Ranks | None = None
         self._hooks: list[Any] = []
         self.ties: list[tuple[int, int]] = []  # an embedding and an output layer with equal numbers
@@ -53,6 +49,7 @@ class Modules:
             int, tuple[weakref.ref[torch.nn.Module], int]
         ] = {}  # put in the place of another, or into a loaded one
         self.aliases = Aliases(log)
+        self.discarded = Discarded(log)
         self.functional = Functional(log)
         self._states: dict[int, tuple[weakref.ref[torch.nn.Module], tuple[int, ...]]] = {}  # when it was last asked for
         self.refused: dict[tuple[int, str], int] = {}  # (module, attribute that looks like requires_grad) -> where
@@ -111,8 +108,9 @@ class Modules:
             for tensor in module._parameters.values():
                 if tensor is not None and not isinstance(tensor, torch.nn.UninitializedParameter):
                     self.log.accounts.of(tensor)
-        if self._waiting:
-            self._first_use()
+        self.discarded.used(module)
+        if self.fresh:
+            self.fresh.first_use()
         self.modes.ran(module)
 
     def note_ties(self) -> None:
@@ -135,6 +133,7 @@ class Modules:
 
     def _making(self, arguments: list[Any], keywords: dict[str, Any], frame: FrameType) -> None:
         module = arguments[0]
+        self.discarded.made(module)
         if type(module).__module__.startswith("torch.nn.") and (site := find_site(frame)) is not None:
             self.made[id(module)] = weakref.ref(module), site
 
@@ -187,11 +186,12 @@ class Modules:
         since = asked is not None and asked == (weakref.ref(module), _versions(module))
         own = module.state_dict() if isinstance(state, Mapping) else {}
         given = state if isinstance(state, Mapping) else {}
-        same, codes = since and _are_the_same(own, given), {one.f_code for one in _frames(frame)}
+        same, codes = since and _are_the_same(own, given), frozenset(one.f_code for one in frames(frame))
         return module, self.log.place(frame), set(own), set(given), same, codes
 
     def _asked(self, arguments: list[Any], keywords: dict[str, Any], frame: FrameType) -> None:
         """Somebody asks for a module's state: whether it is changed afterwards, in place, is seen by its versions."""
+        self.discarded.used(arguments[0])
         if len(arguments) == 1 and keywords.get("destination") is None:
             self._states[id(arguments[0])] = weakref.ref(arguments[0]), _versions(arguments[0])
 
@@ -213,40 +213,9 @@ class Modules:
             expected=len(expected),
             itself=itself,
         )
-        number = len(self.log.events)
         self.log.add(event)
-        self._loaders[number] = event.time, codes
-        self._waiting.update(
-            {accounts.of(tensor).index: (number, version_of(tensor), fingerprint(tensor)) for tensor in tensors}
-        )
-
-    @property
-    def waits(self) -> bool:
-        """Whether anything was loaded and has not been used yet."""
-        return bool(self._waiting)
-
-    def written(self, tensor: Any, frame: FrameType) -> None:
-        """A line writes into a tensor; of one that was loaded the innermost function is noted that led to both."""
-        index = self.log.accounts.at(tensor) if isinstance(tensor, torch.Tensor) and tensor.grad_fn is None else None
-        if index not in self._waiting:
-            return
-        time, codes = self._loaders[self._waiting[index][0]]
-        if time not in self.writers:
-            both = next((one for one in _frames(frame) if one.f_code in codes), frame)
-            self.writers[time] = self.log.place(both)
-
-    def _first_use(self) -> None:
-        """A module runs after weights were loaded: are they still what was loaded?"""
-        late: dict[int, list[int]] = {}
-        for index, (number, version, values) in self._waiting.items():
-            tensor = self.log.accounts[index].tensor
-            if tensor is not None and (version_of(tensor) != version or _written_unseen(tensor, values)):
-                late.setdefault(number, []).append(index)
-        self._waiting = {}
-        for number, indices in late.items():
-            event = self.log.events[number]
-            assert isinstance(event, Loading)
-            self.log.events[number] = replace(event, overwritten=tuple(indices))
+        self.fresh.add(event, tensors, codes)
+        self.discarded.loaded(module, place)
 
     def _reading(self, arguments: list[Any], keywords: dict[str, Any], frame: FrameType) -> int:
         return self.log.place(frame)
@@ -267,19 +236,6 @@ def has_optimizer_state(content: Any, depth: int = 3) -> bool:
     if isinstance(content.get("param_groups"), list) and content.get("state"):
         return True
     return any(has_optimizer_state(value, depth - 1) for value in list(content.values())[:50])
-
-
-def _frames(frame: FrameType | None) -> Iterator[FrameType]:
-    """The program's own, the innermost first."""
-    while frame is not None:
-        if is_users(frame.f_code):
-            yield frame
-        frame = frame.f_back
-
-
-def _written_unseen(tensor: torch.Tensor, values: torch.Tensor | None) -> bool:
-    """Through .data, which counts no version; a cast to another type is no writing."""
-    return values is not None and values.dtype == tensor.dtype and not unchanged(tensor, values)
 
 
 def _versions(module: torch.nn.Module) -> tuple[int, ...]:

@@ -80,7 +80,7 @@ class Summary:
         ledger = Ledger(
             parameters=tuple(parameters), holders=tuple(holders), events=events, places=(),
             complete=complete, chances=self._chances(parameters, holders),
-            writers=dict(self.modules.writers),
+            writers=dict(self.modules.fresh.writers),
         )  # fmt: skip
         ledger = replace(ledger, places=tuple(self.places))
         return replace(ledger, rows=tuple(Table(ledger).rows()))

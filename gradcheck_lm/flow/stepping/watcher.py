@@ -144,7 +144,8 @@ class Watcher:
     def _more(self) -> list[Event]:
         """What is known of the whole of it only."""
         aside = (self.thawing, self.shadows, self.modules.functional)
-        return [*self.losses.events(), *(event for part in aside for event in part.events())]
+        discarded = self.modules.discarded.events(self.modules.alive())
+        return [*self.losses.events(), *(event for part in aside for event in part.events()), *discarded]
 
     def _before_step(self) -> None:
         self.shadows.settle()
@@ -165,8 +166,8 @@ class Watcher:
         if func in READS:
             self.losses.read(args[0])
             return
-        if self.modules.waits:
-            self.modules.written(args[0] if args else kwargs.get("tensor"), frame)
+        if self.modules.fresh:
+            self.modules.fresh.written(args[0] if args else kwargs.get("tensor"), frame)
         if func in _INITS or self.log.editing or step_around(frame) is not None:
             return
         several = isinstance(args[0], list | tuple)

@@ -136,6 +136,25 @@ KIND = Kind(
             ),
         ),
         Cause(
+            "loaded_and_replaced",
+            Text(
+                "A {module} was loaded at {line} and has not run since; this line puts a new one in its place, with "
+                "fresh random weights, and that one runs.",
+                "{line} で {module} に重みが読み込まれましたが、それは一度も実行されていません。この行で新しい乱数の"
+                "重みを持つものに置き換えられ、そちらが実行されます。",
+            ),
+            (
+                Text(
+                    "keep the module that was loaded: leave this line out",
+                    "読み込んだモジュールをそのまま使う: この行を消す",
+                ),
+                Text(
+                    "or make the new one first and load into that",
+                    "または、先に新しいものを作り、それに読み込む",
+                ),
+            ),
+        ),
+        Cause(
             "loaded_each_step",
             Text(
                 "Before step {second} of {optimizer} its tensors are again what they were before step "

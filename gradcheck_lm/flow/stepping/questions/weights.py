@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 from gradcheck_lm.flow.stepping.drafts import Draft, Reading, few
-from gradcheck_lm.flow.stepping.ledger import NOWHERE, Copying, Loading, Mode
+from gradcheck_lm.flow.stepping.ledger import NOWHERE, Copying, Discarding, Loading, Mode
 
 _TURNS = ("flip", "train_then_eval")
 
@@ -15,6 +15,7 @@ def ask(reading: Reading) -> list[Draft]:
     return [
         *_loading(reading),
         *_copying(reading),
+        *_discarded(reading),
         *_undone(reading),
         *_pulled(reading),
         *_repelled(reading),
@@ -73,6 +74,18 @@ def _copying(reading: Reading) -> list[Draft]:
             )
             drafts.setdefault(at, draft)
     return list(drafts.values())
+
+
+def _discarded(reading: Reading) -> list[Draft]:
+    """Modules that were loaded, and of which another one, made anew, took the place before they ran."""
+    found = {event.place: event for event in reading.ledger.events if isinstance(event, Discarding)}
+    return [
+        Draft(
+            "overwritten", event.place, "loaded_and_replaced", "=", event.time, (), "warning", "likely",
+            {"module": event.who, "line": reading.at(event.loaded)},
+        )
+        for event in found.values()
+    ]  # fmt: skip
 
 
 def _undone(reading: Reading) -> list[Draft]:
