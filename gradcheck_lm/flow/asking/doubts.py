@@ -7,6 +7,7 @@ from gradcheck_lm.flow.asking.mispaired import may_be_mispaired
 from gradcheck_lm.flow.asking.mixing import may_mix
 from gradcheck_lm.flow.asking.score_function import may_train_the_critic
 from gradcheck_lm.flow.asking.shared_modules import may_share
+from gradcheck_lm.flow.asking.spread_sums import may_spread
 from gradcheck_lm.flow.asking.suspicious import is_suspicious
 from gradcheck_lm.flow.asking.unread_arguments import unread_arguments
 from gradcheck_lm.flow.watching.recorder import Recorder
@@ -16,6 +17,7 @@ def may_warn(recorder: Recorder) -> bool:
     """Read off the recording alone: shapes and names that hint at another loss than was meant, arguments unread."""
     return (
         is_suspicious(recorder.recording)
+        or may_spread(recorder.recording)
         or may_mix(recorder.recording)
         or may_be_mispaired(recorder.recording)
         or may_share(recorder.recording)

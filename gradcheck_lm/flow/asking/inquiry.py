@@ -16,6 +16,7 @@ from gradcheck_lm.flow.asking.other_cuts import note_other_cuts
 from gradcheck_lm.flow.asking.rest import explain_rest
 from gradcheck_lm.flow.asking.score_function import warn_of_trained_critic
 from gradcheck_lm.flow.asking.shared_modules import warn_of_shared_modules
+from gradcheck_lm.flow.asking.spread_sums import warn_of_spread_sums
 from gradcheck_lm.flow.asking.starved import explain_dead_terms, explain_unreached, note_frozen
 from gradcheck_lm.flow.asking.suspicious import warn_of_suspicious
 from gradcheck_lm.flow.asking.terms import MakeExperiment, Strand
@@ -37,6 +38,7 @@ STEPS: tuple[Callable[[Evidence, Chain], None], ...] = (
     note_frozen,
     note_other_cuts,
     warn_of_suspicious,
+    warn_of_spread_sums,
     warn_of_mixing,
     warn_of_mispairs,
     warn_of_shared_modules,

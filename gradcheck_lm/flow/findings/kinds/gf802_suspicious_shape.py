@@ -183,6 +183,25 @@ KIND = Kind(
             ),
         ),
         Cause(
+            "sum_before_mask",
+            Text(
+                "{function} makes one number of {shape}, and at {line} that is multiplied by a mask of {mask}: the mask "
+                "leaves out nothing of it, and each of its entries counts the whole again.",
+                "{function} は {shape} を 1 つの数にし、{line} でそれに {mask} のマスクが掛けられています。マスク"
+                "は何も除外せず、マスクの要素ごとに全体が数え直されます。",
+            ),
+            (
+                Text(
+                    "sum only what lies behind the mask's axes: x.sum(dim=-1), so that {mask} is left, then the mask",
+                    "マスクの軸より後ろだけを合計する: x.sum(dim=-1) などで {mask} を残し、それからマスクを掛ける",
+                ),
+                Text(
+                    "or the mask first, and the sum over everything after it",
+                    "または、先にマスクを掛け、その後で全体を合計する",
+                ),
+            ),
+        ),
+        Cause(
             "all_ignored",
             Text(
                 "{count} of {total} labels are the ignored one ({ignored}): next to nothing is learnt from this batch.",

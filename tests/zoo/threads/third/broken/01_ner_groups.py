@@ -1,4 +1,5 @@
 """Tiny NER tagger: BiLSTM encoder + linear emissions + CRF, separate learning rates per part."""
+
 import argparse
 import torch
 import torch.nn as nn

@@ -1,4 +1,5 @@
 """Federated averaging, clients train with noisy clipped gradients."""
+
 import copy
 import torch
 import torch.nn as nn
@@ -25,6 +26,7 @@ class PrivacyEngine:
             for p in module.parameters():
                 p.grad.add_(engine.noise * torch.randn_like(p.grad))
             optimizer.step()
+
         return module, private_step
 
 

@@ -1,4 +1,5 @@
 """Toy video-latent denoiser with EMA weights used for sampling at validation time."""
+
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
