@@ -12,7 +12,7 @@ from gradcheck_lm.flow.asking.evidence import Evidence
 from gradcheck_lm.flow.asking.scene import where
 from gradcheck_lm.flow.gradients.deaths import Death
 from gradcheck_lm.flow.operations.names import MULTIPLICATIONS, words
-from gradcheck_lm.flow.watching.sites import line_of
+from gradcheck_lm.flow.watching.sites import called_at, line_of
 from gradcheck_lm.flow.watching.tape import Recording
 
 _PRODUCTS = words(
@@ -34,7 +34,11 @@ def explain_deaths(evidence: Evidence, chain: Chain) -> None:
     for strand in evidence.strands:
         told_of = strand.is_dead and evidence.label(strand) is not None
         for place, death in evidence.deaths[strand.name].items():
-            if _leads_elsewhere(death) or (place in evidence.underflowed and death.state == "zero"):
+            if (
+                _leads_elsewhere(death)
+                or death.state == "hooked"
+                or (place in evidence.underflowed and death.state == "zero")
+            ):
                 continue
             made_zero = _made_zero(evidence, death, place)
             if (short := _too_short(evidence, death)) is not None:
@@ -56,6 +60,9 @@ def _why_zero(evidence: Evidence, death: Death, place: int, made_zero: int | Non
         return "no_samples"
     if _is_weighed_zero(evidence, death):
         return "weight_zero"
+    if death.state == "cancels" and death.call is not None:
+        site = evidence.recording.calls[death.call].site
+        return "own_density" if site is not None and called_at(site) == "log_prob" else ""
     return "" if made_zero is None else "zero_factor"
 
 
@@ -127,7 +134,7 @@ def harmless_zeros(evidence: Evidence) -> frozenset[int]:
         for place, death in deaths.items():
             if not _leads_elsewhere(death) and _is_gentle(evidence, death, place):
                 found.add(place)
-    told = {place for deaths in evidence.deaths.values() for place in deaths}
+    told = {place for deaths in evidence.deaths.values() for place, death in deaths.items() if death.state != "hooked"}
     found.update(place for place in evidence.zero if place not in told and _waits(evidence, place))
     return frozenset(found.difference(evidence.underflowed))
 

@@ -42,7 +42,7 @@ class Questions:
         """Prepare to read a backward pass; `kept` says what of the script's own is known to be in its graph."""
         several = len(started.roots) > 1
         terms = {f"loss[{place}]" if several else "loss": root for place, root in enumerate(started.roots)}
-        own = OwnPass(started.roots, wanted := self._wanted(started))
+        own = OwnPass(started.roots, wanted := self._wanted(started), hooked=bool(kept))
         kept = kept or own_code(started.roots, own.nodes)
         look = Look(started, terms, own, self.recorder.tokens_now(wanted), kept)
         with torch._C.DisableTorchFunction(), torch.no_grad():

@@ -28,6 +28,7 @@ _DEEPCOPY_OPERATION = named_operation("torch.Tensor.__deepcopy__")
 _TORCH_OPERATIONS: dict[Any, Operation] = {}  # torch's own C functions live as long as torch does
 _ORDINARY: dict[Any, Operation] = {}  # those of them that need nothing but the short way
 _SKIPPED: set[Any] = set()  # those through which nothing flows
+_REGISTER_HOOK = torch.Tensor.register_hook
 _TENSOR, _PARAMETER = torch.Tensor, torch.nn.Parameter
 _NO_TENSORS = frozenset([int, float, bool, str, type(None), torch.dtype, torch.device, torch.Size])
 _NONE: dict[str, Any] = {}
@@ -114,6 +115,8 @@ class Recorder(TorchFunctionMode):
                 return self._record_ordinary(operation, func, args, _NONE, sys._getframe(1))
             if "out" not in kwargs and kwargs.get("inplace") is not True:
                 return self._record_ordinary(operation, func, args, kwargs, sys._getframe(1))
+        if func is _REGISTER_HOOK and (site := self.modules.site(sys._getframe(1))) is not None:
+            self.recording.hooks[self._token(args[0], sys._getframe(1))] = site
         if func in _SKIPPED:
             return func(*args, **(kwargs or _NONE))
         kwargs = kwargs or {}

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import torch
 
-from gradcheck_lm.flow.watching.source import tree_of
+from gradcheck_lm.flow.watching.source import called, tree_of
 
 _HIDDEN, _LIBRARY, _USER = 0, 1, 2
 _PACKAGE = os.path.abspath(__file__).rsplit(os.sep, 3)[0]
@@ -165,6 +165,16 @@ def position(code: CodeType, instruction: int) -> tuple[int, int, int | None, in
                 break
             return line, end_line or line, column, end_column
     return code.co_firstlineno, code.co_firstlineno, None, None
+
+
+def called_at(site: Site) -> str:
+    """The name of what is called at a site: `f` of `a.f(...)`; "" where the source does not say."""
+    file = site.code.co_filename
+    line, end_line, start, end = position(site.code, site.instruction)
+    if start is None or end is None:
+        return ""
+    call = _parse(_segment(file, line, end_line, start, end))
+    return called(call) if isinstance(call, ast.Call) else ""
 
 
 def site_at(code: CodeType, line: int) -> Site | None:

@@ -113,6 +113,7 @@ class Recording:
         self.ends: list[int] = []  # per call: how many autograd nodes this thread had made after it
         self.start = SEQUENCE() if SEQUENCE is not None else 0
         self.stamp = f"gradcheck_lm.{next(_serial)}"
+        self.hooks: dict[int, Site] = {}  # tokens of tensors that the program put a hook on, and where
         self.arguments = Arguments()
         self.draws: dict[int, Draw] = {}  # tokens of batches that loaders gave
 

@@ -269,6 +269,27 @@ KIND = Kind(
             ),
         ),
         Cause(
+            "tensor_hook",
+            Text(
+                "A gradient that is not zero is sent to this tensor, and zero comes out of the hook on it.",
+                "このテンソルには 0 でない勾配が送られますが、登録されたフックから出るのは 0 です。",
+            ),
+            (
+                Text(
+                    "look at what the hook returns: None leaves the gradient as it is, a tensor takes its place",
+                    "フックの返り値を調べる: None なら勾配はそのまま、テンソルを返すとそれに置き換わる",
+                ),
+                Text(
+                    "a mask of zeros, a scale of 0 or a threshold that nothing passes",
+                    "すべて 0 のマスク、0 の倍率、何も超えないしきい値になっていないか確かめる",
+                ),
+                Text(
+                    "if the tensor is meant to stay fixed: requires_grad_(False), or detach() on the way to it",
+                    "固定するつもりなら requires_grad_(False)、またはその手前で detach() する",
+                ),
+            ),
+        ),
+        Cause(
             "no_line",
             Text(
                 "No line that the recorder saw explains it: look at custom autograd.Functions, checkpoints, "

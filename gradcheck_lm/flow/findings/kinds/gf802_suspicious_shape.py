@@ -185,8 +185,8 @@ KIND = Kind(
         Cause(
             "sum_before_mask",
             Text(
-                "{function} makes one number of {shape}, and at {line} that is multiplied by a mask of {mask}: the mask "
-                "leaves out nothing of it, and each of its entries counts the whole again.",
+                "{function} makes one number of {shape}, and at {line} that is multiplied by a mask of {mask}: the "
+                "mask leaves out nothing of it, and each of its entries counts the whole again.",
                 "{function} は {shape} を 1 つの数にし、{line} でそれに {mask} のマスクが掛けられています。マスク"
                 "は何も除外せず、マスクの要素ごとに全体が数え直されます。",
             ),
