@@ -5,6 +5,7 @@ from __future__ import annotations
 from gradcheck_lm.flow.asking.idle_terms import may_be_idle
 from gradcheck_lm.flow.asking.mispaired import may_be_mispaired
 from gradcheck_lm.flow.asking.mixing import may_mix
+from gradcheck_lm.flow.asking.redrawn import may_redraw
 from gradcheck_lm.flow.asking.score_function import may_train_the_critic
 from gradcheck_lm.flow.asking.shared_modules import may_share
 from gradcheck_lm.flow.asking.spread_sums import may_spread
@@ -23,5 +24,6 @@ def may_warn(recorder: Recorder) -> bool:
         or may_share(recorder.recording)
         or bool(unread_arguments(recorder))
         or may_be_idle(recorder)
+        or may_redraw(recorder)
         or may_train_the_critic(recorder)
     )

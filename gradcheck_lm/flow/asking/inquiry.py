@@ -13,6 +13,7 @@ from gradcheck_lm.flow.asking.ignored_gradient import warn_of_ignored_gradient
 from gradcheck_lm.flow.asking.mispaired import warn_of_mispairs
 from gradcheck_lm.flow.asking.mixing import warn_of_mixing
 from gradcheck_lm.flow.asking.other_cuts import note_other_cuts
+from gradcheck_lm.flow.asking.redrawn import warn_of_redrawn
 from gradcheck_lm.flow.asking.rest import explain_rest
 from gradcheck_lm.flow.asking.score_function import warn_of_trained_critic
 from gradcheck_lm.flow.asking.shared_modules import warn_of_shared_modules
@@ -46,6 +47,7 @@ STEPS: tuple[Callable[[Evidence, Chain], None], ...] = (
     warn_of_idle_terms,
     warn_of_trained_critic,
     warn_of_ignored_gradient,
+    warn_of_redrawn,
     explain_rest,
 )
 

@@ -73,6 +73,10 @@ _SAMPLING = words(
 )
 _CASTS = frozenset(["long", "int", "to", "type", "short", "byte", "char", "bool", "type_as", "_to_copy"])
 _GRADIENT = frozenset(["torch.autograd.grad"])
+# What gives other values each time; the first are so in training alone.
+DROPOUTS = words("dropout alpha_dropout dropout1d dropout2d dropout3d feature_alpha_dropout feature_dropout")
+_DRAWN = words("rand randn rand_like randn_like randint randint_like randperm rrelu gumbel_softmax")
+RANDOM = _SAMPLING | DROPOUTS | _DRAWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,7 @@ class Operation:
     def is_ordinary(self) -> bool:
         """New values from the values given, and nothing else: what nearly every call is."""
         special = self.skip or self.export or self.factory or self.shape_only or self.in_place or self.grad_mode
+        special = special or self.name in RANDOM
         return not (special or self.derivative.asks_arguments or self.name == "empty")  # torch.load fills empty tensors
 
 

@@ -11,7 +11,8 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 
-from gradcheck_lm.flow.operations.names import Operation, describe, with_arguments
+from gradcheck_lm.flow.operations.names import RANDOM, Operation, describe, with_arguments
+from gradcheck_lm.flow.watching.checkpoints import drawn_again
 from gradcheck_lm.flow.watching.compiled import EagerCompiler
 from gradcheck_lm.flow.watching.intervention import Intervention
 from gradcheck_lm.flow.watching.modules import ModuleStack
@@ -232,6 +233,8 @@ class Recorder(TorchFunctionMode):
             call.function_site = find_outer_site(frame, APPLY)
         other = self.intervention
         deep = other is not None and other.deep
+        if operation.name in RANDOM and (again := drawn_again(operation.name, args, kwargs, frame)) is not None:
+            self.recording.redrawn[len(self.recording.calls)] = again
         if self.recording.exports or operation.factory or deep:
             call.host = numbers_in(args, kwargs, everything=deep or operation.factory)
         result = func(*args, **kwargs) if other is None else other.run(call, func, args, kwargs)

@@ -114,6 +114,7 @@ class Recording:
         self.start = SEQUENCE() if SEQUENCE is not None else 0
         self.stamp = f"gradcheck_lm.{next(_serial)}"
         self.hooks: dict[int, Site] = {}  # tokens of tensors that the program put a hook on, and where
+        self.redrawn: dict[int, Site] = {}  # calls that draw in a checkpoint which draws anew, and who calls that
         self.arguments = Arguments()
         self.draws: dict[int, Draw] = {}  # tokens of batches that loaders gave
 
