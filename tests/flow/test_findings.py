@@ -54,6 +54,7 @@ CODES = {
     "samples_mixed": "GF803",
     "mispaired": "GF804",
     "one_for_several": "GF805",
+    "answer_in_sight": "GF806",
 }
 
 

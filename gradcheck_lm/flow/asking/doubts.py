@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gradcheck_lm.flow.asking.idle_terms import may_be_idle
+from gradcheck_lm.flow.asking.looking_ahead import may_look_ahead
 from gradcheck_lm.flow.asking.mispaired import may_be_mispaired
 from gradcheck_lm.flow.asking.mixing import may_mix
 from gradcheck_lm.flow.asking.redrawn import may_redraw
@@ -25,5 +26,6 @@ def may_warn(recorder: Recorder) -> bool:
         or bool(unread_arguments(recorder))
         or may_be_idle(recorder)
         or may_redraw(recorder)
+        or may_look_ahead(recorder)
         or may_train_the_critic(recorder)
     )

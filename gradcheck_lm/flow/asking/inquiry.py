@@ -10,6 +10,7 @@ from gradcheck_lm.flow.asking.drafts import Chain, mark
 from gradcheck_lm.flow.asking.evidence import Evidence, gather
 from gradcheck_lm.flow.asking.idle_terms import warn_of_idle_terms
 from gradcheck_lm.flow.asking.ignored_gradient import warn_of_ignored_gradient
+from gradcheck_lm.flow.asking.looking_ahead import warn_of_looking_ahead
 from gradcheck_lm.flow.asking.mispaired import warn_of_mispairs
 from gradcheck_lm.flow.asking.mixing import warn_of_mixing
 from gradcheck_lm.flow.asking.other_cuts import note_other_cuts
@@ -48,6 +49,7 @@ STEPS: tuple[Callable[[Evidence, Chain], None], ...] = (
     warn_of_trained_critic,
     warn_of_ignored_gradient,
     warn_of_redrawn,
+    warn_of_looking_ahead,
     explain_rest,
 )
 

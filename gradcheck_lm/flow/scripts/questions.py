@@ -12,6 +12,7 @@ import torch
 
 from gradcheck_lm.flow.asking.answers import with_not_finite, with_wrong_values
 from gradcheck_lm.flow.asking.inquiry import Inquiry
+from gradcheck_lm.flow.asking.looking_ahead import looks_ahead
 from gradcheck_lm.flow.asking.not_finite import first_not_finite
 from gradcheck_lm.flow.asking.scene import Passed, Written
 from gradcheck_lm.flow.asking.wrong_values import wrong_values
@@ -54,6 +55,8 @@ class Questions:
             with self.engine.quiet(), _random_state(runs=True):
                 larger = underflows(started.roots[0], wanted)
             own.larger = {id(wanted[place]): underflow for place, underflow in larger.items()}
+        roots = [] if kept else [root for root in started.roots if root.requires_grad]
+        self.recorder.recording.ahead = looks_ahead(self.recorder.recording, roots)
         if self.check_values:
             with self.engine.quiet():
                 look.wrong = wrong_values(self.recorder.recording, started.roots)

@@ -115,6 +115,7 @@ class Recording:
         self.stamp = f"gradcheck_lm.{next(_serial)}"
         self.hooks: dict[int, Site] = {}  # tokens of tensors that the program put a hook on, and where
         self.redrawn: dict[int, Site] = {}  # calls that draw in a checkpoint which draws anew, and who calls that
+        self.ahead: list[int] | None = None  # calls by which tokens read what follows, where that was asked in time
         self.arguments = Arguments()
         self.draws: dict[int, Draw] = {}  # tokens of batches that loaders gave
 
