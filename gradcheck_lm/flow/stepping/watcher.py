@@ -15,6 +15,7 @@ from gradcheck_lm.flow.stepping.by_hand import ByHand
 from gradcheck_lm.flow.stepping.edits import Edits
 from gradcheck_lm.flow.stepping.freezing import Thawing
 from gradcheck_lm.flow.stepping.ledger import NOWHERE, Event, Ledger
+from gradcheck_lm.flow.stepping.left_statistics import left_statistics
 from gradcheck_lm.flow.stepping.loaders import Loaders
 from gradcheck_lm.flow.stepping.log import Log, step_around
 from gradcheck_lm.flow.stepping.losses import Losses, without_gradient_in
@@ -145,7 +146,8 @@ class Watcher:
         """What is known of the whole of it only."""
         aside = (self.thawing, self.shadows, self.modules.functional)
         discarded = self.modules.discarded.events(self.modules.alive())
-        return [*self.losses.events(), *(event for part in aside for event in part.events()), *discarded]
+        left = left_statistics(self.log, self.modules.alive(), self.turns.all_indices())
+        return [*self.losses.events(), *(event for part in aside for event in part.events()), *discarded, *left]
 
     def _before_step(self) -> None:
         self.shadows.settle()
