@@ -19,6 +19,7 @@ from gradcheck_lm.flow.asking.scene import Passed, Scene
 from gradcheck_lm.flow.findings.model import Diagnosis
 from gradcheck_lm.flow.findings.notes import COULD_NOT_ASK, NOT_HELD_YET, WATCH_MISSED
 from gradcheck_lm.flow.gradients.nodes import reachable_leaves
+from gradcheck_lm.flow.gradients.numeric import same_randomness
 from gradcheck_lm.flow.gradients.subjects import loss_terms
 from gradcheck_lm.flow.scripts.refused import roots_of
 from gradcheck_lm.flow.scripts.session import ScriptRecorder
@@ -198,7 +199,8 @@ class StepRun:
         if doubtful or (again and self._was_zero(key)):
             terms, given = loss_terms(loss, source="the tensor that backward() is called on")
             inquiry = Inquiry(self.recorder, wrt, terms, given=given, explicit=False, others=bool(holders))
-            self._losses[key] = inquiry.answer()
+            with same_randomness():  # a checkpoint that is computed again may draw
+                self._losses[key] = inquiry.answer()
         elif again:
             self._losses.pop(key, None)  # for its players all is well
         if not again or key not in self._quiet:

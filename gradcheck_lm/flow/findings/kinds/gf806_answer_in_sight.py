@@ -59,6 +59,10 @@ KIND = Kind(
             "keep the answer out of the inputs: a causal mask, a shift, a split before and not after",
             "答えを入力から除く: 因果マスク、ずらし、先に分割",
         ),
+        Text(
+            "a loss that falls to 0 at once, and samples that make no sense, say the same",
+            "すぐに 0 になる損失や、意味をなさない生成結果も同じことを示している",
+        ),
     ),
     causes=(
         Cause(
