@@ -16,15 +16,9 @@ class Configs:
 
 def make_net(width, n_classes):
     return nn.Sequential(
-        nn.Conv2d(1, width, 3, padding=1),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Conv2d(width, width, 3, padding=1),
-        nn.ReLU(),
-        nn.AdaptiveAvgPool2d(2),
-        nn.Flatten(),
-        nn.Linear(4 * width, n_classes),
-    )
+        nn.Conv2d(1, width, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(width, width, 3, padding=1), nn.ReLU(), nn.AdaptiveAvgPool2d(2),
+        nn.Flatten(), nn.Linear(4 * width, n_classes))
 
 
 class Distiller:
@@ -33,7 +27,7 @@ class Distiller:
         self.c = c
         self.large = make_net(32, c.n_classes).eval()
         self.small = make_net(8, c.n_classes)
-        self.kl_div = nn.KLDivLoss(reduction="batchmean")
+        self.kl_div = nn.KLDivLoss(reduction='batchmean')
         self.ce = nn.CrossEntropyLoss()
         self.optimizer = torch.optim.SGD(self.small.parameters(), lr=c.lr)
 
@@ -64,5 +58,5 @@ def main():
         print(f"{i}: soft {soft:.5f}  label {label:.5f}")
 
 
-if __name__ == "__main__":
+if __name__ == '__main__':
     main()

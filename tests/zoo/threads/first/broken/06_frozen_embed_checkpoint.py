@@ -7,8 +7,7 @@ class Encoder(nn.Module):
     def __init__(self, d, n_layers, gradient_checkpointing=False):
         super().__init__()
         self.layers = nn.ModuleList(
-            nn.TransformerEncoderLayer(d, 2, 4 * d, dropout=0.0, batch_first=True) for _ in range(n_layers)
-        )
+            nn.TransformerEncoderLayer(d, 2, 4 * d, dropout=0.0, batch_first=True) for _ in range(n_layers))
         self.gradient_checkpointing = gradient_checkpointing
 
     def forward(self, h):

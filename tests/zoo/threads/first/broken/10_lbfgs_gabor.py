@@ -19,7 +19,7 @@ class GaborGenerator(nn.Module):
     def forward(self):
         u = self.xx * torch.cos(self.theta) + self.yy * torch.sin(self.theta)
         v = -self.xx * torch.sin(self.theta) + self.yy * torch.cos(self.theta)
-        env = torch.exp(-(u**2 + v**2) / (2 * self.sigma**2))
+        env = torch.exp(-(u ** 2 + v ** 2) / (2 * self.sigma ** 2))
         return env * torch.cos(2 * math.pi * self.freq * u + self.phase)
 
 

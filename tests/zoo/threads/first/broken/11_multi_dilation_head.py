@@ -6,12 +6,10 @@ import torch.nn.functional as F
 class ClassifierModule(nn.Module):
     def __init__(self, inplanes, dilations, num_classes):
         super().__init__()
-        self.conv2d_list = nn.ModuleList(
-            [
-                nn.Conv2d(inplanes, num_classes, kernel_size=3, stride=1, padding=d, dilation=d, bias=True)
-                for d in dilations
-            ]
-        )
+        self.conv2d_list = nn.ModuleList([
+            nn.Conv2d(inplanes, num_classes, kernel_size=3, stride=1, padding=d, dilation=d, bias=True)
+            for d in dilations
+        ])
         for m in self.conv2d_list:
             m.weight.data.normal_(0, 0.01)
 

@@ -22,7 +22,7 @@ x = torch.randn(N, D_in)
 y = x[:, :2] * 2 - x[:, 2:4]
 
 model = ThreeLayerNet(D_in, H, D_out)
-criterion = torch.nn.MSELoss(reduction="mean")
+criterion = torch.nn.MSELoss(reduction='mean')
 optimizer = torch.optim.SGD(model.parameters(), lr=1e-2, momentum=0.9)
 for t in range(6):
     y_pred = model(x)

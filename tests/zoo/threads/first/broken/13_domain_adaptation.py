@@ -27,7 +27,9 @@ class Extractor(nn.Module):
 class Classifier(nn.Module):
     def __init__(self):
         super().__init__()
-        self.classifier = nn.Sequential(nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, 10), nn.Softmax(dim=1))
+        self.classifier = nn.Sequential(
+            nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, 10),
+            nn.Softmax(dim=1))
 
     def forward(self, x):
         return self.classifier(x)
@@ -36,7 +38,9 @@ class Classifier(nn.Module):
 class Discriminator(nn.Module):
     def __init__(self):
         super().__init__()
-        self.discriminator = nn.Sequential(nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, 2), nn.Softmax(dim=1))
+        self.discriminator = nn.Sequential(
+            nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, 2),
+            nn.Softmax(dim=1))
 
     def forward(self, feature, alpha):
         return self.discriminator(ReverseLayerF.apply(feature, alpha))

@@ -6,16 +6,8 @@ class ScoreNet(nn.Module):
     def __init__(self, dim=10):
         super().__init__()
         self.net = nn.Sequential(
-            nn.Linear(dim, 64),
-            nn.BatchNorm1d(64),
-            nn.Softplus(),
-            nn.Dropout(0.3),
-            nn.Linear(64, 64),
-            nn.BatchNorm1d(64),
-            nn.Softplus(),
-            nn.Dropout(0.3),
-            nn.Linear(64, dim),
-        )
+            nn.Linear(dim, 64), nn.BatchNorm1d(64), nn.Softplus(), nn.Dropout(0.3),
+            nn.Linear(64, 64), nn.BatchNorm1d(64), nn.Softplus(), nn.Dropout(0.3), nn.Linear(64, dim))
 
     def forward(self, x):
         return self.net(x)
@@ -23,9 +15,9 @@ class ScoreNet(nn.Module):
 
 def dsm_loss(model, x, sigma=0.2):
     noise = torch.randn_like(x) * sigma
-    target = -noise / sigma**2
+    target = -noise / sigma ** 2
     score = model(x + noise)
-    return 0.5 * ((score - target) ** 2).sum(-1).mean() * sigma**2
+    return 0.5 * ((score - target) ** 2).sum(-1).mean() * sigma ** 2
 
 
 def log_validation(model, x_val):

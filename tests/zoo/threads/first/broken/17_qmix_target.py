@@ -58,12 +58,6 @@ torch.manual_seed(2)
 policy = QMixPolicy()
 B = 32
 for step in range(6):
-    batch = (
-        torch.randn(B, 3, 5),
-        torch.randint(0, 4, (B, 3)),
-        torch.randn(B),
-        torch.randn(B, 3, 5),
-        torch.randn(B, 8),
-        torch.randn(B, 8),
-    )
+    batch = (torch.randn(B, 3, 5), torch.randint(0, 4, (B, 3)), torch.randn(B),
+             torch.randn(B, 3, 5), torch.randn(B, 8), torch.randn(B, 8))
     print("train step", step, "td loss", policy.learn(batch, step))

@@ -49,15 +49,8 @@ torch.manual_seed(0)
 random.seed(0)
 replay = deque(maxlen=500)
 for _ in range(200):
-    replay.append(
-        (
-            torch.randn(6),
-            torch.tensor(random.randrange(3)),
-            torch.randn(()),
-            torch.randn(6),
-            torch.tensor(float(random.random() < 0.1)),
-        )
-    )
+    replay.append((torch.randn(6), torch.tensor(random.randrange(3)), torch.randn(()), torch.randn(6),
+                   torch.tensor(float(random.random() < 0.1))))
 agent = CentralControl(6, 3)
 for i in range(6):
     print(f"{i}: {agent.optimize(random.sample(list(replay), 64)):.5f}")

@@ -18,7 +18,7 @@ class Actor(nn.Module):
         q, visited = self.query.expand(B, D), torch.zeros(B, N, dtype=torch.bool)
         logp, tour = 0.0, []
         for _ in range(N):
-            scores = (h * q.unsqueeze(1)).sum(-1) / D**0.5
+            scores = (h * q.unsqueeze(1)).sum(-1) / D ** 0.5
             dist = torch.distributions.Categorical(logits=scores.masked_fill(visited, -1e9))
             idx = dist.sample()
             logp = logp + dist.log_prob(idx)

@@ -7,14 +7,8 @@ class EncoderCNN(nn.Module):
     def __init__(self, embed=32):
         super().__init__()
         self.conv = nn.Sequential(
-            nn.Conv2d(1, 8, 3, stride=2),
-            nn.BatchNorm2d(8),
-            nn.ReLU(),
-            nn.Conv2d(8, 16, 3, stride=2),
-            nn.BatchNorm2d(16),
-            nn.ReLU(),
-            nn.AdaptiveAvgPool2d(2),
-        )
+            nn.Conv2d(1, 8, 3, stride=2), nn.BatchNorm2d(8), nn.ReLU(),
+            nn.Conv2d(8, 16, 3, stride=2), nn.BatchNorm2d(16), nn.ReLU(), nn.AdaptiveAvgPool2d(2))
         self.fc = nn.Linear(64, embed)
 
     def forward(self, x_3d):

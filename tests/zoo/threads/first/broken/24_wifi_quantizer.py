@@ -11,11 +11,8 @@ class VectorQuantizer(nn.Module):
         self._commitment_cost = commitment_cost
 
     def forward(self, inputs):
-        d = (
-            inputs.pow(2).sum(1, keepdim=True)
-            + self._embedding.weight.pow(2).sum(1)
-            - 2 * inputs @ self._embedding.weight.t()
-        )
+        d = (inputs.pow(2).sum(1, keepdim=True) + self._embedding.weight.pow(2).sum(1)
+             - 2 * inputs @ self._embedding.weight.t())
         encodings = F.one_hot(d.argmin(1), self._embedding.num_embeddings).float()
         quantized = encodings @ self._embedding.weight
         e_latent_loss = F.mse_loss(quantized.detach(), inputs)

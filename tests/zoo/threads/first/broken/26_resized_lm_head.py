@@ -11,8 +11,7 @@ class MiniGPT(nn.Module):
         self.wte = nn.Embedding(vocab, d)
         self.wpe = nn.Embedding(ctx, d)
         self.h = nn.ModuleList(
-            nn.TransformerEncoderLayer(d, 2, 48, dropout=0.0, batch_first=True, norm_first=True) for _ in range(n_layer)
-        )
+            nn.TransformerEncoderLayer(d, 2, 48, dropout=0.0, batch_first=True, norm_first=True) for _ in range(n_layer))
         self.ln_f = nn.LayerNorm(d)
         self.lm_head = nn.Linear(d, vocab, bias=False)
         self.post_init()
@@ -30,8 +29,8 @@ class MiniGPT(nn.Module):
         old, old_head = self.wte.weight.data, self.lm_head.weight.data
         self.wte = nn.Embedding(new_vocab, old.size(1))
         self.lm_head = nn.Linear(old.size(1), new_vocab, bias=False)
-        self.wte.weight.data[: old.size(0)] = old
-        self.lm_head.weight.data[: old_head.size(0)] = old_head
+        self.wte.weight.data[:old.size(0)] = old
+        self.lm_head.weight.data[:old_head.size(0)] = old_head
 
     def forward(self, ids):
         T = ids.size(1)

@@ -18,13 +18,8 @@ class PerceptualLoss(nn.Module):
     def __init__(self, layers=(1, 3, 5)):
         super().__init__()
         self.vgg = nn.Sequential(
-            nn.Conv2d(3, 8, 3, padding=1),
-            nn.ReLU(),
-            nn.Conv2d(8, 16, 3, stride=2, padding=1),
-            nn.ReLU(),
-            nn.Conv2d(16, 16, 3, stride=2, padding=1),
-            nn.ReLU(),
-        )
+            nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 16, 3, stride=2, padding=1), nn.ReLU(),
+            nn.Conv2d(16, 16, 3, stride=2, padding=1), nn.ReLU())
         self.vgg.eval().requires_grad_(False)
         self.probe = RecordingProbe()
         for i in layers:

@@ -7,14 +7,9 @@ class PeriodDiscriminator(nn.Module):
     def __init__(self, periods=(2, 3, 5)):
         super().__init__()
         self.periods = periods
-        self.nets = nn.ModuleList(
-            nn.Sequential(
-                nn.Conv2d(1, 8, (5, 1), stride=(3, 1), padding=(2, 0)),
-                nn.LeakyReLU(0.1),
-                nn.Conv2d(8, 1, (3, 1), padding=(1, 0)),
-            )
-            for _ in periods
-        )
+        self.nets = nn.ModuleList(nn.Sequential(
+            nn.Conv2d(1, 8, (5, 1), stride=(3, 1), padding=(2, 0)), nn.LeakyReLU(0.1),
+            nn.Conv2d(8, 1, (3, 1), padding=(1, 0))) for _ in periods)
 
     def forward(self, x):
         outs = []
@@ -28,10 +23,8 @@ class ResolutionDiscriminator(nn.Module):
     def __init__(self, ffts=(32, 64)):
         super().__init__()
         self.ffts = ffts
-        self.nets = nn.ModuleList(
-            nn.Sequential(nn.Conv2d(1, 8, 3, stride=2, padding=1), nn.LeakyReLU(0.1), nn.Conv2d(8, 1, 3, padding=1))
-            for _ in ffts
-        )
+        self.nets = nn.ModuleList(nn.Sequential(
+            nn.Conv2d(1, 8, 3, stride=2, padding=1), nn.LeakyReLU(0.1), nn.Conv2d(8, 1, 3, padding=1)) for _ in ffts)
 
     def forward(self, x):
         specs = [torch.stft(x, n, n // 4, window=torch.hann_window(n), return_complex=True).abs() for n in self.ffts]
@@ -56,7 +49,7 @@ class UniverseGAN:
         d_loss = 0.0
         for d in (self.loss_mrd, self.loss_mpd):
             for r, f in zip(d(clean), d(est.detach())):
-                d_loss = d_loss + ((r - 1) ** 2).mean() + (f**2).mean()
+                d_loss = d_loss + ((r - 1) ** 2).mean() + (f ** 2).mean()
         opt_d.zero_grad()
         d_loss.backward()
         opt_d.step()

@@ -41,16 +41,16 @@ torch.manual_seed(0)
 model = Detector()
 pg0, pg1, pg2 = [], [], []
 for k, v in model.named_modules():
-    if hasattr(v, "bias") and isinstance(v.bias, nn.Parameter):
+    if hasattr(v, 'bias') and isinstance(v.bias, nn.Parameter):
         pg2.append(v.bias)
     if isinstance(v, nn.BatchNorm2d):
         pg0.append(v.weight)
-    elif hasattr(v, "weight") and isinstance(v.weight, nn.Parameter):
+    elif hasattr(v, 'weight') and isinstance(v.weight, nn.Parameter):
         pg1.append(v.weight)
 
 optimizer = torch.optim.SGD(pg0, lr=0.02, momentum=0.9, nesterov=True)
-optimizer.add_param_group({"params": pg1, "weight_decay": 5e-4})
-optimizer.add_param_group({"params": pg2})
+optimizer.add_param_group({'params': pg1, 'weight_decay': 5e-4})
+optimizer.add_param_group({'params': pg2})
 del pg0, pg1, pg2
 rgb, ir, target = torch.rand(4, 3, 16, 16), torch.rand(4, 1, 16, 16), torch.rand(4, 7, 8, 8)
 for epoch in range(4):

@@ -30,31 +30,28 @@ def train(hyp, epochs=4):
     ckpt = {k: v for k, v in Model().state_dict().items()}
     model.load_state_dict(ckpt)
 
-    freeze = ["model.%s." % x for x in range(hyp["freeze"])]
+    freeze = ['model.%s.' % x for x in range(hyp['freeze'])]
     for k, v in model.named_parameters():
         if any(x in k for x in freeze):
-            print("freezing %s" % k)
+            print('freezing %s' % k)
             v.requires_grad = False
 
     pg0, pg1, pg2 = [], [], []
     for k, v in model.named_parameters():
         v.requires_grad = True
-        if ".bias" in k:
+        if '.bias' in k:
             pg2.append(v)
-        elif ".weight" in k and v.dim() > 1:
+        elif '.weight' in k and v.dim() > 1:
             pg1.append(v)
         else:
             pg0.append(v)
-    optimizer = torch.optim.SGD(pg0, lr=hyp["lr0"], momentum=hyp["momentum"], nesterov=True)
-    optimizer.add_param_group({"params": pg1, "weight_decay": hyp["weight_decay"]})
-    optimizer.add_param_group({"params": pg2})
+    optimizer = torch.optim.SGD(pg0, lr=hyp['lr0'], momentum=hyp['momentum'], nesterov=True)
+    optimizer.add_param_group({'params': pg1, 'weight_decay': hyp['weight_decay']})
+    optimizer.add_param_group({'params': pg2})
 
     imgs = torch.rand(6, 3, 32, 32)
-    targets = {
-        "obj": (torch.rand(6, 8, 8) > 0.8).float(),
-        "box": torch.rand(6, 4, 8, 8),
-        "cls": torch.randint(0, 4, (6, 8, 8)),
-    }
+    targets = {"obj": (torch.rand(6, 8, 8) > 0.8).float(), "box": torch.rand(6, 4, 8, 8),
+               "cls": torch.randint(0, 4, (6, 8, 8))}
     model.train()
     for epoch in range(epochs):
         loss, items = compute_loss(model(imgs), targets)
@@ -65,5 +62,5 @@ def train(hyp, epochs=4):
     return model
 
 
-if __name__ == "__main__":
-    train({"lr0": 0.01, "momentum": 0.937, "weight_decay": 5e-4, "freeze": 2})
+if __name__ == '__main__':
+    train({'lr0': 0.01, 'momentum': 0.937, 'weight_decay': 5e-4, 'freeze': 2})

@@ -12,13 +12,8 @@ class SegNet(nn.Module):
     def __init__(self, n_class):
         super().__init__()
         self.backbone = nn.Sequential(
-            nn.Conv2d(3, 16, 3, padding=1),
-            nn.BatchNorm2d(16),
-            nn.ReLU(),
-            nn.Conv2d(16, 16, 3, padding=2, dilation=2),
-            nn.BatchNorm2d(16),
-            nn.ReLU(),
-        )
+            nn.Conv2d(3, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU(),
+            nn.Conv2d(16, 16, 3, padding=2, dilation=2), nn.BatchNorm2d(16), nn.ReLU())
         self.head = nn.Conv2d(16, n_class, 1)
 
     def forward(self, x):

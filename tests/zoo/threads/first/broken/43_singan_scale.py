@@ -24,7 +24,7 @@ def discriminator(nfc=12):
 def gradient_penalty(netD, real, fake, lam=0.1):
     alpha = torch.rand(1, 1)
     x = (alpha * real + (1 - alpha) * fake).detach().requires_grad_(True)
-    (g,) = torch.autograd.grad(netD(x).sum(), x, create_graph=True)
+    g, = torch.autograd.grad(netD(x).sum(), x, create_graph=True)
     return ((g.norm(2, dim=1) - 1) ** 2).mean() * lam
 
 

@@ -15,7 +15,7 @@ class PositionalEncoding(nn.Module):
         self.register_buffer("pe", pe)
 
     def forward(self, x):
-        return x + self.pe[: x.size(1)]
+        return x + self.pe[:x.size(1)]
 
 
 class CaptionModel(nn.Module):

@@ -8,7 +8,6 @@ def timed(fn):
         out = fn(*args, **kwargs)
         wrapper.calls += 1
         return out
-
     wrapper.calls = 0
     return wrapper
 
@@ -17,16 +16,9 @@ class Encoder(nn.Module):
     def __init__(self, c=12, latent=3):
         super().__init__()
         self.net = nn.Sequential(
-            nn.ReflectionPad2d(1),
-            nn.Conv2d(1, c, 4, stride=2),
-            nn.GroupNorm(3, c),
-            nn.ReLU(),
-            nn.ReflectionPad2d(1),
-            nn.Conv2d(c, 2 * c, 4, stride=2),
-            nn.GroupNorm(3, 2 * c),
-            nn.ReLU(),
-            nn.Conv2d(2 * c, latent, 3, padding=1),
-        )
+            nn.ReflectionPad2d(1), nn.Conv2d(1, c, 4, stride=2), nn.GroupNorm(3, c), nn.ReLU(),
+            nn.ReflectionPad2d(1), nn.Conv2d(c, 2 * c, 4, stride=2), nn.GroupNorm(3, 2 * c), nn.ReLU(),
+            nn.Conv2d(2 * c, latent, 3, padding=1))
 
     def forward(self, x):
         return self.net(x)
@@ -46,13 +38,8 @@ class Decoder(nn.Module):
     def __init__(self, c=12, latent=3):
         super().__init__()
         self.net = nn.Sequential(
-            nn.Conv2d(latent, 2 * c, 3, padding=1),
-            nn.ReLU(),
-            nn.ConvTranspose2d(2 * c, c, 4, 2, 1),
-            nn.ReLU(),
-            nn.ConvTranspose2d(c, 1, 4, 2, 1),
-            nn.Sigmoid(),
-        )
+            nn.Conv2d(latent, 2 * c, 3, padding=1), nn.ReLU(),
+            nn.ConvTranspose2d(2 * c, c, 4, 2, 1), nn.ReLU(), nn.ConvTranspose2d(c, 1, 4, 2, 1), nn.Sigmoid())
 
     def forward(self, w):
         return self.net(w)

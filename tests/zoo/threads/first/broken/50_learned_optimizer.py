@@ -29,7 +29,7 @@ class Learner(nn.Module):
     def assign(self, flat_update):
         i = 0
         for p in self.parameters():
-            p.data.add_(flat_update[i : i + p.numel()].view_as(p))
+            p.data.add_(flat_update[i:i + p.numel()].view_as(p))
             i += p.numel()
 
 

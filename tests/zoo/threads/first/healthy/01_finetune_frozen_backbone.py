@@ -6,15 +6,8 @@ class Backbone(nn.Module):
     def __init__(self, c=12):
         super().__init__()
         self.features = nn.Sequential(
-            nn.Conv2d(3, c, 3, padding=1),
-            nn.BatchNorm2d(c),
-            nn.ReLU(),
-            nn.MaxPool2d(2),
-            nn.Conv2d(c, 2 * c, 3, padding=1),
-            nn.BatchNorm2d(2 * c),
-            nn.ReLU(),
-            nn.AdaptiveAvgPool2d(1),
-        )
+            nn.Conv2d(3, c, 3, padding=1), nn.BatchNorm2d(c), nn.ReLU(), nn.MaxPool2d(2),
+            nn.Conv2d(c, 2 * c, 3, padding=1), nn.BatchNorm2d(2 * c), nn.ReLU(), nn.AdaptiveAvgPool2d(1))
         self.fc = nn.Linear(2 * c, 100)
 
     def forward(self, x):
@@ -24,10 +17,8 @@ class Backbone(nn.Module):
 def pretrained_weights():
     g = torch.Generator().manual_seed(123)
     net = Backbone()
-    return {
-        k: (torch.randn(v.shape, generator=g) * 0.2 if v.is_floating_point() and v.dim() > 1 else v)
-        for k, v in net.state_dict().items()
-    }
+    return {k: (torch.randn(v.shape, generator=g) * 0.2 if v.is_floating_point() and v.dim() > 1 else v)
+            for k, v in net.state_dict().items()}
 
 
 torch.manual_seed(0)

@@ -12,9 +12,7 @@ loader = DataLoader(TensorDataset(x, y), batch_size=8, shuffle=True)
 model = nn.Sequential(nn.Linear(16, 32), nn.GELU(), nn.LayerNorm(32), nn.Linear(32, 2))
 decay = [p for n, p in model.named_parameters() if p.ndim > 1]
 other = [p for n, p in model.named_parameters() if p.ndim <= 1]
-optimizer = torch.optim.AdamW(
-    [{"params": decay, "weight_decay": 0.05}, {"params": other, "weight_decay": 0.0}], lr=5e-3
-)
+optimizer = torch.optim.AdamW([{"params": decay, "weight_decay": 0.05}, {"params": other, "weight_decay": 0.0}], lr=5e-3)
 
 optimizer.zero_grad(set_to_none=True)
 for epoch in range(3):

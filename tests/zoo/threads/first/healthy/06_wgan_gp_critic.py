@@ -15,7 +15,7 @@ def gradient_penalty(real, fake):
     eps = torch.rand(real.size(0), 1)
     x = (eps * real + (1 - eps) * fake).requires_grad_(True)
     out = D(x)
-    (g,) = torch.autograd.grad(out, x, grad_outputs=torch.ones_like(out), create_graph=True, retain_graph=True)
+    g, = torch.autograd.grad(out, x, grad_outputs=torch.ones_like(out), create_graph=True, retain_graph=True)
     return ((g.norm(2, dim=1) - 1) ** 2).mean()
 
 

@@ -32,7 +32,7 @@ def repackage_hidden(h):
 
 def batchify(data, bsz):
     n = data.size(0) // bsz
-    return data[: n * bsz].view(bsz, n)
+    return data[:n * bsz].view(bsz, n)
 
 
 data = batchify(torch.tensor([stoi[c] for c in text]), 8)
@@ -42,7 +42,7 @@ optimizer = torch.optim.RMSprop(model.parameters(), lr=3e-3)
 model.train()
 hidden, bptt = model.init_hidden(8), 10
 for i in range(0, data.size(1) - 1 - bptt, bptt):
-    x, y = data[:, i : i + bptt], data[:, i + 1 : i + 1 + bptt]
+    x, y = data[:, i:i + bptt], data[:, i + 1:i + 1 + bptt]
     hidden = repackage_hidden(hidden)
     optimizer.zero_grad()
     out, hidden = model(x, hidden)

@@ -10,15 +10,10 @@ class SimSiam(nn.Module):
         super().__init__()
         self.backbone = nn.Sequential(nn.Linear(dim, hid), nn.ReLU())
         self.projector = nn.Sequential(
-            nn.Linear(hid, out, bias=False),
-            nn.BatchNorm1d(out),
-            nn.ReLU(),
-            nn.Linear(out, out, bias=False),
-            nn.BatchNorm1d(out, affine=False),
-        )
+            nn.Linear(hid, out, bias=False), nn.BatchNorm1d(out), nn.ReLU(),
+            nn.Linear(out, out, bias=False), nn.BatchNorm1d(out, affine=False))
         self.predictor = nn.Sequential(
-            nn.Linear(out, out // 4, bias=False), nn.BatchNorm1d(out // 4), nn.ReLU(), nn.Linear(out // 4, out)
-        )
+            nn.Linear(out, out // 4, bias=False), nn.BatchNorm1d(out // 4), nn.ReLU(), nn.Linear(out // 4, out))
         self.probe = nn.Linear(hid, 4)
 
     def forward(self, x1, x2, y):
@@ -40,9 +35,8 @@ torch.manual_seed(0)
 model = SimSiam()
 fixed = [*model.predictor.parameters(), *model.probe.parameters()]
 others = [p for n, p in model.named_parameters() if not n.startswith(("predictor", "probe"))]
-opt = torch.optim.SGD(
-    [{"params": others, "fix_lr": False}, {"params": fixed, "fix_lr": True}], lr=0.05, momentum=0.9, weight_decay=1e-4
-)
+opt = torch.optim.SGD([{"params": others, "fix_lr": False}, {"params": fixed, "fix_lr": True}],
+                      lr=0.05, momentum=0.9, weight_decay=1e-4)
 data, labels = torch.randn(128, 24), torch.randint(0, 4, (128,))
 for epoch in range(5):
     adjust_lr(opt, 0.05, epoch, 5)

@@ -37,7 +37,7 @@ def adam_update(p, g, state, t, lr=2e-2, b1=0.9, b2=0.999, eps=1e-8):
         m, v = state[k]
         m = b1 * m + (1 - b1) * g[k]
         v = b2 * v + (1 - b2) * g[k] ** 2
-        new_p[k] = p[k] - lr * (m / (1 - b1**t)) / ((v / (1 - b2**t)).sqrt() + eps)
+        new_p[k] = p[k] - lr * (m / (1 - b1 ** t)) / ((v / (1 - b2 ** t)).sqrt() + eps)
         new_s[k] = (m, v)
     return new_p, new_s
 

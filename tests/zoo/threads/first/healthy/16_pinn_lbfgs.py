@@ -7,9 +7,7 @@ import torch.nn as nn
 class PINN(nn.Module):
     def __init__(self, width=20):
         super().__init__()
-        self.net = nn.Sequential(
-            nn.Linear(1, width), nn.Tanh(), nn.Linear(width, width), nn.Tanh(), nn.Linear(width, 1)
-        )
+        self.net = nn.Sequential(nn.Linear(1, width), nn.Tanh(), nn.Linear(width, width), nn.Tanh(), nn.Linear(width, 1))
         self.mu = nn.Parameter(torch.tensor(1.0))
 
     def forward(self, t):
@@ -21,7 +19,7 @@ def derivative(u, t):
 
 
 def exact(t, d=1.5, w0=8.0):
-    w = math.sqrt(w0**2 - d**2)
+    w = math.sqrt(w0 ** 2 - d ** 2)
     return torch.exp(-d * t) * torch.cos(w * t)
 
 

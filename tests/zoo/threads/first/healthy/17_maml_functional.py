@@ -33,9 +33,8 @@ def tasks(n):
 
 torch.manual_seed(0)
 model = Net()
-inner_lr = nn.ParameterDict(
-    {k.replace(".", "_"): nn.Parameter(torch.tensor(0.05)) for k, _ in model.named_parameters() if k.startswith("head")}
-)
+inner_lr = nn.ParameterDict({k.replace(".", "_"): nn.Parameter(torch.tensor(0.05))
+                             for k, _ in model.named_parameters() if k.startswith("head")})
 meta_opt = torch.optim.Adam([{"params": model.parameters()}, {"params": inner_lr.parameters(), "lr": 1e-3}], lr=5e-3)
 for it in range(6):
     meta_opt.zero_grad()

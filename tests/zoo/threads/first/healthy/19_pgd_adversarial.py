@@ -10,7 +10,7 @@ def pgd(model, x, y, eps=0.1, alpha=0.04, steps=3):
     for _ in range(steps):
         delta.requires_grad_(True)
         loss = F.cross_entropy(model(x + delta), y)
-        (grad,) = torch.autograd.grad(loss, delta)
+        grad, = torch.autograd.grad(loss, delta)
         delta = (delta.detach() + alpha * grad.sign()).clamp(-eps, eps)
     model.train(was_training)
     return (x + delta).detach().clamp(0, 1)
@@ -37,17 +37,9 @@ class SWA:
 
 torch.manual_seed(0)
 model = nn.Sequential(
-    nn.Conv2d(1, 8, 3, padding=1),
-    nn.BatchNorm2d(8),
-    nn.ReLU(),
-    nn.MaxPool2d(2),
-    nn.Conv2d(8, 16, 3, padding=1),
-    nn.BatchNorm2d(16),
-    nn.ReLU(),
-    nn.AdaptiveAvgPool2d(1),
-    nn.Flatten(),
-    nn.Linear(16, 4),
-)
+    nn.Conv2d(1, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.MaxPool2d(2),
+    nn.Conv2d(8, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
+    nn.Linear(16, 4))
 opt = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9, weight_decay=5e-4)
 sched = torch.optim.lr_scheduler.OneCycleLR(opt, max_lr=0.1, total_steps=5)
 swa = SWA(model)

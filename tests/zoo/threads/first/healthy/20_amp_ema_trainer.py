@@ -27,7 +27,7 @@ class Trainer:
         self.model = model
         self.ema = ModelEma(model)
         self.opt = torch.optim.AdamW(model.parameters(), lr=1e-2)
-        self.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**12, growth_interval=3)
+        self.scaler = torch.amp.GradScaler("cpu", init_scale=2.0 ** 12, growth_interval=3)
         self.sched = torch.optim.lr_scheduler.CosineAnnealingLR(self.opt, T_max=steps)
         self.max_norm = max_norm
 

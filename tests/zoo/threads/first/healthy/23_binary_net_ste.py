@@ -11,7 +11,7 @@ class BinarizeSTE(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, grad_output):
-        (x,) = ctx.saved_tensors
+        x, = ctx.saved_tensors
         return grad_output * (x.abs() <= 1).float()
 
 
@@ -42,7 +42,6 @@ class BinaryNet(nn.Module):
 def log_grad(name, store):
     def hook(grad):
         store[name] = grad.norm().item()
-
     return hook
 
 

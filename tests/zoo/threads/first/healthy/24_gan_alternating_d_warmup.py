@@ -38,10 +38,8 @@ class Schedule:
 
 torch.manual_seed(0)
 G, D = Generator(), Discriminator()
-opt = {
-    "G": torch.optim.Adam(G.parameters(), 2e-3, betas=(0.0, 0.9)),
-    "D": torch.optim.Adam(D.parameters(), 2e-3, betas=(0.0, 0.9)),
-}
+opt = {"G": torch.optim.Adam(G.parameters(), 2e-3, betas=(0.0, 0.9)),
+       "D": torch.optim.Adam(D.parameters(), 2e-3, betas=(0.0, 0.9))}
 schedule, proto = Schedule(), torch.randn(3, 12)
 for step in range(8):
     y = torch.randint(0, 3, (32,))

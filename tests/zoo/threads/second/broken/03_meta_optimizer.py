@@ -45,7 +45,7 @@ for epoch in range(6):
     loss_sum = 0.0
     for k in range(truncated_bptt_step):
         leaf = theta.detach().requires_grad_()
-        (g,) = torch.autograd.grad(quadratic(W, b, leaf), leaf)
+        g, = torch.autograd.grad(quadratic(W, b, leaf), leaf)
         theta = theta - 0.1 * meta_optimizer(g)
         loss_sum = loss_sum + quadratic(W, b, theta)
     loss_sum = loss_sum / truncated_bptt_step

@@ -56,12 +56,7 @@ def dataset(n):
 
 model = TinyFCN()
 optim = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
-trainer = Trainer(
-    model,
-    optim,
-    DataLoader(dataset(24), batch_size=8, shuffle=True),
-    DataLoader(dataset(8), batch_size=8),
-    interval_validate=2,
-)
+trainer = Trainer(model, optim, DataLoader(dataset(24), batch_size=8, shuffle=True),
+                  DataLoader(dataset(8), batch_size=8), interval_validate=2)
 for epoch in range(2):
     trainer.train_epoch()

@@ -25,9 +25,7 @@ class GraphRNN(nn.Module):
             z = self.to_z(e)
             logits = z @ z.t()
             pos_weight = (adj.numel() - adj.sum()) / adj.sum()
-            nll = nll + F.binary_cross_entropy_with_logits(
-                logits, adj, pos_weight=pos_weight, reduction="sum"
-            ) / adj.size(0)
+            nll = nll + F.binary_cross_entropy_with_logits(logits, adj, pos_weight=pos_weight, reduction="sum") / adj.size(0)
             h = self.cell(z, h)
         return nll / len(xs)
 

@@ -52,8 +52,7 @@ for phase in range(5):
         values.append(v)
         ents.append(ent)
         state = 0.9 * state + 0.4 * torch.randn(n_envs, 4)
-    c_loss, a_loss = agent.get_losses(
-        torch.stack(rewards), torch.stack(log_probs), torch.stack(values), torch.stack(ents), torch.stack(masks)
-    )
+    c_loss, a_loss = agent.get_losses(torch.stack(rewards), torch.stack(log_probs), torch.stack(values),
+                                      torch.stack(ents), torch.stack(masks))
     agent.update_parameters(c_loss, a_loss)
     print(f"phase {phase} critic {c_loss.item():.4f} actor {a_loss.item():.4f}")

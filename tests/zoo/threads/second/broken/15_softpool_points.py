@@ -18,7 +18,7 @@ class SoftPool(nn.Module):
         sp_cube = []
         for r in range(self.regions):
             _, order = torch.sort(x[:, r], dim=1, descending=True)
-            idx = order[:, : self.keep].unsqueeze(1).expand(-1, feat, -1)
+            idx = order[:, :self.keep].unsqueeze(1).expand(-1, feat, -1)
             sp_cube.append(torch.gather(x, 2, idx))
         cube = torch.stack(sp_cube, dim=2)
         cube = F.relu(conv2d_1(cube))

@@ -29,7 +29,7 @@ class SmallUnet(nn.Module):
 mask = torch.zeros(40, 1, 16, 16)
 for i in range(40):
     a, b = torch.randint(0, 8, (2,)).tolist()
-    mask[i, 0, a : a + 7, b : b + 7] = 1
+    mask[i, 0, a:a + 7, b:b + 7] = 1
 image = mask + 0.3 * torch.randn_like(mask)
 train_loader = DataLoader(TensorDataset(image, mask), batch_size=4, shuffle=True)
 

@@ -50,8 +50,8 @@ for epoch in range(5):
     model.train()
     total = 0.0
     for i in range(0, 256, 64):
-        logit = model(hist[i : i + 64], cand[i : i + 64])
-        loss = F.binary_cross_entropy_with_logits(logit, click[i : i + 64])
+        logit = model(hist[i:i + 64], cand[i:i + 64])
+        loss = F.binary_cross_entropy_with_logits(logit, click[i:i + 64])
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -34,7 +34,7 @@ labels = torch.randint(0, 4, (240,))
 scans = 0.2 * torch.randn(240, 1, 8, 8)
 for i, c in enumerate(labels.tolist()):
     r, s = divmod(c, 2)
-    scans[i, 0, r * 4 : r * 4 + 4, s * 4 : s * 4 + 4] += 1.0
+    scans[i, 0, r * 4:r * 4 + 4, s * 4:s * 4 + 4] += 1.0
 
 scan_loader = DataLoader(ArrayDataset(scans), batch_size=40, shuffle=True)
 label_loader = DataLoader(ArrayDataset(labels), batch_size=40, shuffle=True)

@@ -51,7 +51,7 @@ for epoch in range(3):
     model.train()
     for i in range(0, n, 64):
         optimizer.zero_grad()
-        zis, zls = model(images[i : i + 64], ids[i : i + 64])
+        zis, zls = model(images[i:i + 64], ids[i:i + 64])
         loss = nt_xent(zis, zls)
         loss.backward()
         optimizer.step()

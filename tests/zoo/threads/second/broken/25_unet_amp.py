@@ -44,7 +44,7 @@ def train_model(model, loader, epochs=3, learning_rate=0.1, amp=True, momentum=0
 masks = torch.zeros(32, 12, 12, dtype=torch.long)
 for i in range(32):
     a, b = torch.randint(0, 6, (2,)).tolist()
-    masks[i, a : a + 6, b : b + 6] = 1
+    masks[i, a:a + 6, b:b + 6] = 1
 images = masks.unsqueeze(1).float() + 0.2 * torch.randn(32, 1, 12, 12)
 loader = DataLoader(TensorDataset(images, masks), batch_size=8, shuffle=True)
 train_model(UNet(), loader)

@@ -36,13 +36,10 @@ y_reg = x[:, 0] * 2 + x[:, 1]
 y_cls = torch.bucketize(x[:, 2].contiguous(), torch.tensor([-0.5, 0.5]))
 
 net, mtl = MultiTaskNet(), MultiTaskLoss()
-optimizer = torch.optim.Adam(
-    [
-        {"params": net.parameters(), "lr": 1e-2},
-        {"params": mtl.parameters(), "lr": 1e-2, "weight_decay": 0.0},
-    ],
-    weight_decay=1e-4,
-)
+optimizer = torch.optim.Adam([
+    {"params": net.parameters(), "lr": 1e-2},
+    {"params": mtl.parameters(), "lr": 1e-2, "weight_decay": 0.0},
+], weight_decay=1e-4)
 
 for step in range(6):
     pred, logits = net(x)

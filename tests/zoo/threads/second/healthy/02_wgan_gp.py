@@ -4,9 +4,8 @@ import torch.nn as nn
 torch.manual_seed(1)
 
 G = nn.Sequential(nn.Linear(8, 64), nn.ReLU(), nn.Linear(64, 2))
-D = nn.Sequential(
-    nn.Linear(2, 64), nn.LeakyReLU(0.2), nn.Linear(64, 64), nn.LeakyReLU(0.2), nn.Linear(64, 1, bias=False)
-)
+D = nn.Sequential(nn.Linear(2, 64), nn.LeakyReLU(0.2), nn.Linear(64, 64), nn.LeakyReLU(0.2),
+                  nn.Linear(64, 1, bias=False))
 opt_G = torch.optim.Adam(G.parameters(), lr=1e-4, betas=(0.0, 0.9))
 opt_D = torch.optim.Adam(D.parameters(), lr=1e-4, betas=(0.0, 0.9))
 lambda_gp, n_critic = 10, 3
@@ -22,12 +21,8 @@ def compute_gradient_penalty(D, real, fake):
     interpolates = (alpha * real + (1 - alpha) * fake).requires_grad_(True)
     d_inter = D(interpolates)
     gradients = torch.autograd.grad(
-        outputs=d_inter,
-        inputs=interpolates,
-        grad_outputs=torch.ones_like(d_inter),
-        create_graph=True,
-        retain_graph=True,
-        only_inputs=True,
+        outputs=d_inter, inputs=interpolates, grad_outputs=torch.ones_like(d_inter),
+        create_graph=True, retain_graph=True, only_inputs=True,
     )[0]
     return ((gradients.norm(2, dim=1) - 1) ** 2).mean()
 

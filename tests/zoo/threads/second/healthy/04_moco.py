@@ -26,7 +26,7 @@ class MoCo(nn.Module):
     @torch.no_grad()
     def _dequeue_and_enqueue(self, keys):
         n, ptr = keys.shape[0], int(self.queue_ptr)
-        self.queue[:, ptr : ptr + n] = keys.T
+        self.queue[:, ptr:ptr + n] = keys.T
         self.queue_ptr[0] = (ptr + n) % self.K
 
     def forward(self, im_q, im_k):
@@ -48,7 +48,8 @@ def augment(x):
 
 data = torch.randn(128, 20)
 model = MoCo()
-optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=0.1, momentum=0.9, weight_decay=1e-4)
+optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=0.1, momentum=0.9,
+                            weight_decay=1e-4)
 step = 0
 for epoch in range(2):
     for x in data[torch.randperm(128)].split(32)[:3]:

@@ -43,8 +43,8 @@ for epoch in range(n_epoch):
     for i in range(n_batch):
         p = float(i + epoch * n_batch) / n_epoch / n_batch
         alpha = 2.0 / (1.0 + math.exp(-10 * p)) - 1
-        xs, ys = src_x[i * 32 : (i + 1) * 32], src_y[i * 32 : (i + 1) * 32]
-        xt = tgt_x[i * 32 : (i + 1) * 32]
+        xs, ys = src_x[i * 32:(i + 1) * 32], src_y[i * 32:(i + 1) * 32]
+        xt = tgt_x[i * 32:(i + 1) * 32]
 
         class_out, dom_s = model(xs, alpha)
         err_label = F.cross_entropy(class_out, ys)

@@ -28,10 +28,7 @@ for update in range(3):
         for _ in range(horizon):
             dist, v = net(state)
             a = dist.sample()
-            S.append(state)
-            A.append(a)
-            LP.append(dist.log_prob(a))
-            V.append(v)
+            S.append(state); A.append(a); LP.append(dist.log_prob(a)); V.append(v)
             R.append(state[:, 0] * (a.float() - 1))
             M.append((torch.rand(n_env) > 0.05).float())
             state = 0.9 * state + 0.4 * torch.randn(n_env, 4)

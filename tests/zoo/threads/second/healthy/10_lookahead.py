@@ -42,13 +42,13 @@ class CharModel(nn.Module):
 
 
 base = torch.arange(12).repeat(20)
-text = torch.stack([base[i : i + 181] for i in range(8)])
+text = torch.stack([base[i:i + 181] for i in range(8)])
 model = CharModel()
 optimizer = Lookahead(torch.optim.Adam(model.parameters(), lr=1e-2))
 
 hidden = torch.zeros(1, 8, 16)
 for i in range(6):
-    chunk = text[:, i * 30 : i * 30 + 31]
+    chunk = text[:, i * 30:i * 30 + 31]
     hidden = hidden.detach()
     logits, hidden = model(chunk[:, :-1], hidden)
     loss = F.cross_entropy(logits.reshape(-1, 12), chunk[:, 1:].reshape(-1))

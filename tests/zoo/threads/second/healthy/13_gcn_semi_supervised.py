@@ -46,13 +46,10 @@ x = torch.cat([x, torch.randn(n, 5)], dim=1)
 train_mask = torch.rand(n) < 0.25
 
 model = GCN(8, 16, k)
-optimizer = torch.optim.Adam(
-    [
-        dict(params=model.conv1.parameters(), weight_decay=5e-4),
-        dict(params=model.conv2.parameters(), weight_decay=0),
-    ],
-    lr=0.02,
-)
+optimizer = torch.optim.Adam([
+    dict(params=model.conv1.parameters(), weight_decay=5e-4),
+    dict(params=model.conv2.parameters(), weight_decay=0),
+], lr=0.02)
 
 for epoch in range(6):
     model.train()

@@ -48,16 +48,15 @@ y = torch.randint(0, 4, (64,))
 x = 0.4 * torch.rand(64, 1, 8, 8)
 for i, c in enumerate(y.tolist()):
     r, s = divmod(c, 2)
-    x[i, 0, 4 * r : 4 * r + 4, 4 * s : 4 * s + 4] += 0.5
+    x[i, 0, 4 * r:4 * r + 4, 4 * s:4 * s + 4] += 0.5
 
 params = [p for p in [*backbone.parameters(), *head.parameters()] if p.requires_grad]
 optimizer = torch.optim.SGD(params, lr=0.1, momentum=0.9, weight_decay=5e-4)
 for step in range(6):
     x_adv = pgd_attack(x, y)
     logits_nat, logits_adv = model(x), model(x_adv)
-    loss = smooth_ce(logits_nat, y) + F.kl_div(
-        F.log_softmax(logits_adv, 1), F.softmax(logits_nat, 1), reduction="batchmean"
-    )
+    loss = smooth_ce(logits_nat, y) + F.kl_div(F.log_softmax(logits_adv, 1), F.softmax(logits_nat, 1),
+                                               reduction="batchmean")
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()

@@ -45,9 +45,8 @@ for epoch in range(6):
     n = int(256 * min(1.0, 0.4 + 0.15 * epoch))
     idx = order[:n]
     logits, vq = student(x[idx])
-    soft = (
-        F.kl_div(F.log_softmax(logits / temp, 1), F.softmax(t_logits[idx] / temp, 1), reduction="batchmean") * temp**2
-    )
+    soft = F.kl_div(F.log_softmax(logits / temp, 1), F.softmax(t_logits[idx] / temp, 1),
+                    reduction="batchmean") * temp ** 2
     # hard labels only after the warm-up
     hard_w = 0.0 if epoch < 2 else 0.5
     hard = F.cross_entropy(logits, labels[idx])
@@ -58,6 +57,4 @@ for epoch in range(6):
     loss.backward()
     optimizer.step()
     scheduler.step()
-    print(
-        f"epoch {epoch} n {n} loss {loss.item():.4f} soft {soft.item():.4f} hard {hard.item():.4f} vq {vq.item():.4f}"
-    )
+    print(f"epoch {epoch} n {n} loss {loss.item():.4f} soft {soft.item():.4f} hard {hard.item():.4f} vq {vq.item():.4f}")

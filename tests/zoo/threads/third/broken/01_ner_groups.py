@@ -1,5 +1,4 @@
 """Tiny NER tagger: BiLSTM encoder + linear emissions + CRF, separate learning rates per part."""
-
 import argparse
 import torch
 import torch.nn as nn

@@ -11,7 +11,7 @@ class ImageGradientLoss(nn.Module):
 
     def __init__(self):
         super().__init__()
-        sx = torch.tensor([[1.0, 0.0, -1.0], [2.0, 0.0, -2.0], [1.0, 0.0, -1.0]])
+        sx = torch.tensor([[1., 0., -1.], [2., 0., -2.], [1., 0., -1.]])
         self.register_buffer("kx", sx.view(1, 1, 3, 3))
         self.register_buffer("ky", sx.t().contiguous().view(1, 1, 3, 3))
 
@@ -19,10 +19,10 @@ class ImageGradientLoss(nn.Module):
         size = pred.size()
         pred = pred.argmax(1).view(size[0], 1, size[2], size[3]).float()
         ix, iy = F.conv2d(gray, self.kx, padding=1), F.conv2d(gray, self.ky, padding=1)
-        norm = torch.sqrt(ix**2 + iy**2 + 1e-6)
+        norm = torch.sqrt(ix ** 2 + iy ** 2 + 1e-6)
         ix, iy = ix / norm, iy / norm
         mx, my = F.conv2d(pred, self.kx, padding=1), F.conv2d(pred, self.ky, padding=1)
-        mag = torch.sqrt(mx**2 + my**2 + 1e-6)
+        mag = torch.sqrt(mx ** 2 + my ** 2 + 1e-6)
         return (mag * (1 - ((ix * mx + iy * my) / mag) ** 2)).sum() / mag.sum()
 
 

@@ -1,5 +1,4 @@
 """Matching network, 5-way 1-shot on synthetic gaussian 'characters'."""
-
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
@@ -68,4 +67,4 @@ for it in range(120):
     running.append((loss.item(), acc.item()))
     if it % 40 == 39:
         r = torch.tensor(running[-40:]).mean(0)
-        print(f"it {it + 1} loss {r[0]:.3f} acc {r[1]:.3f} scale {model.scale.item():.3f}")
+        print(f"it {it+1} loss {r[0]:.3f} acc {r[1]:.3f} scale {model.scale.item():.3f}")

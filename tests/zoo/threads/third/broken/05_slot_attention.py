@@ -29,7 +29,7 @@ class SlotAttention(nn.Module):
         slots = self.slots_mu + self.slots_log_sigma.exp() * torch.randn(b, self.num_slots, self.slot_size)
         for _ in range(self.num_iterations):
             prev = slots
-            q = self.q(self.norm_slots(slots)) * self.slot_size**-0.5
+            q = self.q(self.norm_slots(slots)) * self.slot_size ** -0.5
             attn = F.softmax(k @ q.transpose(1, 2), dim=-1) + self.eps
             attn = attn / attn.sum(1, keepdim=True)
             updates = attn.transpose(1, 2) @ v

@@ -1,5 +1,4 @@
 """Cross-site MRI reconstruction. Each site aligns its latent with the target site through a discriminator."""
-
 import torch
 import torch.nn as nn
 
@@ -21,9 +20,8 @@ class Recon(nn.Module):
 class Discriminator(nn.Module):
     def __init__(self):
         super().__init__()
-        self.net = nn.Sequential(
-            nn.Conv2d(8, 8, 3, stride=2), nn.LeakyReLU(0.2), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 1)
-        )
+        self.net = nn.Sequential(nn.Conv2d(8, 8, 3, stride=2), nn.LeakyReLU(0.2), nn.AdaptiveAvgPool2d(1),
+                                 nn.Flatten(), nn.Linear(8, 1))
 
     def forward(self, z):
         return self.net(z)

@@ -45,7 +45,7 @@ def batch(n=32):
     y = torch.randint(0, 4, (n,))
     x = 0.4 * torch.randn(n, 1, 8, 8)
     for k in range(4):
-        x[y == k, 0, 2 * k : 2 * k + 2] += 1.0
+        x[y == k, 0, 2 * k: 2 * k + 2] += 1.0
     return x, y
 
 

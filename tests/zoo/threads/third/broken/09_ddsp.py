@@ -1,5 +1,4 @@
 """Harmonic synth controlled by pitch and loudness, a cut down DDSP decoder."""
-
 import math
 import torch
 import torch.nn as nn

@@ -18,13 +18,8 @@ class Darknetish(nn.Module):
     def __init__(self):
         super().__init__()
         self.body = nn.Sequential(
-            nn.Conv2d(3, 8, 3, stride=2, padding=1),
-            nn.BatchNorm2d(8),
-            nn.LeakyReLU(0.1),
-            nn.Conv2d(8, 16, 3, stride=2, padding=1),
-            nn.BatchNorm2d(16),
-            nn.LeakyReLU(0.1),
-        )
+            nn.Conv2d(3, 8, 3, stride=2, padding=1), nn.BatchNorm2d(8), nn.LeakyReLU(0.1),
+            nn.Conv2d(8, 16, 3, stride=2, padding=1), nn.BatchNorm2d(16), nn.LeakyReLU(0.1))
         self.head = nn.Conv2d(16, 5, 1)
 
     def forward(self, x, targets=None):
@@ -44,7 +39,7 @@ def loader():
         tgt = torch.zeros(opt.batch_size, GRID, GRID, 5)
         for b in range(opt.batch_size):
             gx, gy = torch.randint(0, GRID, (2,)).tolist()
-            imgs[b, :, gy * 4 : gy * 4 + 3, gx * 4 : gx * 4 + 3] += 1
+            imgs[b, :, gy * 4: gy * 4 + 3, gx * 4: gx * 4 + 3] += 1
             tgt[b, gy, gx] = torch.tensor([1, 0.4, 0.4, 0.75, 0.75])
         yield imgs, tgt
 

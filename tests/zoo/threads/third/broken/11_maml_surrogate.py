@@ -1,5 +1,4 @@
 """MAML for sinusoid regression (demand curves of different regions)."""
-
 import copy
 import math
 import torch
@@ -11,9 +10,8 @@ torch.manual_seed(8)
 class DemandNet(nn.Module):
     def __init__(self, hidden=32):
         super().__init__()
-        self.net = nn.Sequential(
-            nn.Linear(1, hidden), nn.Tanh(), nn.Linear(hidden, hidden), nn.Tanh(), nn.Linear(hidden, 1)
-        )
+        self.net = nn.Sequential(nn.Linear(1, hidden), nn.Tanh(), nn.Linear(hidden, hidden), nn.Tanh(),
+                                 nn.Linear(hidden, 1))
 
     def forward(self, x):
         return self.net(x)
@@ -55,7 +53,6 @@ def sample_task(k=10):
     def draw():
         x = torch.rand(k, 1) * 6 - 3
         return x, amp * torch.sin(x + phase)
-
     return (*draw(), *draw())
 
 

@@ -1,5 +1,4 @@
 """Hybrid bucket model: snow/soil water ODE with a neural evapotranspiration term and a neural runoff head."""
-
 import torch
 import torch.nn as nn
 
@@ -53,12 +52,10 @@ def catchment(days=30):
 
 precip, temp, q_obs = catchment()
 model = HybridHydro()
-optimizer = torch.optim.Adam(
-    [
-        {"params": model.ode.parameters(), "lr": 2e-2},
-        {"params": model.q_net.parameters(), "lr": 1e-2},
-    ]
-)
+optimizer = torch.optim.Adam([
+    {"params": model.ode.parameters(), "lr": 2e-2},
+    {"params": model.q_net.parameters(), "lr": 1e-2},
+])
 for epoch in range(12):
     q_sim = model(torch.tensor([0.2, 0.5]), precip, temp)
     loss = ((q_sim - q_obs) ** 2).mean()

@@ -64,9 +64,7 @@ class Run:
                 l.backward()
                 self.optimizer.step()
                 self.history.append(l.item())
-            print(
-                f"epoch {e} loss {sum(self.history[-batches:]) / batches:.4f} gamma {self.network.alloc.gamma.item():.3f}"
-            )
+            print(f"epoch {e} loss {sum(self.history[-batches:]) / batches:.4f} gamma {self.network.alloc.gamma.item():.3f}")
 
 
 net = AllocNet()

@@ -1,5 +1,4 @@
 """Sentiment classifier on top of a (pretend) pretrained LM, last-to-first unfreezing."""
-
 import torch
 import torch.nn as nn
 
@@ -51,12 +50,10 @@ model = Classifier(Backbone())
 freeze(model.backbone)
 criterion = nn.CrossEntropyLoss()
 schedule = {0: None, 1: model.backbone.rnn2, 2: model.backbone.rnn1, 3: model.backbone.emb}
-optimizer = torch.optim.Adam(
-    [
-        {"params": model.head.parameters(), "lr": 1e-2},
-        {"params": model.backbone.parameters(), "lr": 3e-3},
-    ]
-)
+optimizer = torch.optim.Adam([
+    {"params": model.head.parameters(), "lr": 1e-2},
+    {"params": model.backbone.parameters(), "lr": 3e-3},
+])
 
 for epoch in range(5):
     if schedule.get(epoch) is not None:

@@ -1,16 +1,10 @@
 """Spinal cord segmentation training loop (dice loss), sgd with step decay."""
-
 import torch
 import torch.nn as nn
 
 torch.manual_seed(19)
-context = {
-    "batch_size": 4,
-    "num_epochs": 6,
-    "batches": 10,
-    "scheduler": {"step_size": 4, "gamma": 0.1},
-    "initial_lr": 0.3,
-}
+context = {"batch_size": 4, "num_epochs": 6, "batches": 10,
+           "scheduler": {"step_size": 4, "gamma": 0.1}, "initial_lr": 0.3}
 
 
 class SmallUnet(nn.Module):
@@ -37,8 +31,8 @@ def subjects(n):
         gt = torch.zeros_like(img)
         for b in range(context["batch_size"]):
             r, c = torch.randint(3, 11, (2,)).tolist()
-            img[b, 0, r - 2 : r + 3, c - 2 : c + 3] += 0.6
-            gt[b, 0, r - 2 : r + 3, c - 2 : c + 3] = 1
+            img[b, 0, r - 2:r + 3, c - 2:c + 3] += 0.6
+            gt[b, 0, r - 2:r + 3, c - 2:c + 3] = 1
         yield img, gt
 
 

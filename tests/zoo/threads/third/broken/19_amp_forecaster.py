@@ -27,7 +27,7 @@ class Module:
         self.net = net
         self.clip = gradient_clip_val
         self.optimizer = torch.optim.SGD(net.parameters(), lr=lr, momentum=0.9)
-        self.scaler = GradScaler("cpu", init_scale=2.0**16)
+        self.scaler = GradScaler("cpu", init_scale=2.0 ** 16)
 
     def training_step(self, batch):
         x, y = batch

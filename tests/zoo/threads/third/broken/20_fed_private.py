@@ -1,5 +1,4 @@
 """Federated averaging, clients train with noisy clipped gradients."""
-
 import copy
 import torch
 import torch.nn as nn
@@ -26,7 +25,6 @@ class PrivacyEngine:
             for p in module.parameters():
                 p.grad.add_(engine.noise * torch.randn_like(p.grad))
             optimizer.step()
-
         return module, private_step
 
 

@@ -1,5 +1,4 @@
 """Toy video-latent denoiser with EMA weights used for sampling at validation time."""
-
 import torch
 import torch.nn as nn
 import torch.nn.functional as F

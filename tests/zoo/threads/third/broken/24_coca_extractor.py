@@ -1,5 +1,4 @@
 """Image-text contrastive + captioning. The image tower is tapped with a forward hook to fetch its tokens."""
-
 import torch
 from torch import nn
 import torch.nn.functional as F

@@ -1,5 +1,4 @@
 """WGAN-GP on 2D mixture of gaussians."""
-
 import torch
 import torch.nn as nn
 from torch import autograd
@@ -20,9 +19,8 @@ class Generator(nn.Module):
 class Critic(nn.Module):
     def __init__(self):
         super().__init__()
-        self.main = nn.Sequential(
-            nn.Linear(2, 32), nn.LeakyReLU(0.2), nn.Linear(32, 32), nn.LeakyReLU(0.2), nn.Linear(32, 1, bias=False)
-        )
+        self.main = nn.Sequential(nn.Linear(2, 32), nn.LeakyReLU(0.2), nn.Linear(32, 32), nn.LeakyReLU(0.2),
+                                  nn.Linear(32, 1, bias=False))
 
     def forward(self, x):
         return self.main(x).view(-1)
@@ -32,9 +30,8 @@ def calc_gradient_penalty(netD, real, fake):
     alpha = torch.rand(real.size(0), 1).expand_as(real)
     interpolates = (alpha * real + (1 - alpha) * fake).requires_grad_(True)
     disc = netD(interpolates)
-    gradients = autograd.grad(outputs=disc, inputs=interpolates, grad_outputs=torch.ones_like(disc), retain_graph=True)[
-        0
-    ]
+    gradients = autograd.grad(outputs=disc, inputs=interpolates,
+                              grad_outputs=torch.ones_like(disc), retain_graph=True)[0]
     return ((gradients.norm(2, dim=1) - 1) ** 2).mean() * LAMBDA
 
 

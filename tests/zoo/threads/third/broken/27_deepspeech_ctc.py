@@ -11,11 +11,8 @@ class DeepSpeechMini(nn.Module):
     def __init__(self, hidden=32):
         super().__init__()
         self.conv = nn.Sequential(
-            nn.Conv1d(FREQ, 24, 5, stride=2, padding=2),
-            nn.Hardtanh(0, 20),
-            nn.Conv1d(24, 24, 3, stride=1, padding=1),
-            nn.Hardtanh(0, 20),
-        )
+            nn.Conv1d(FREQ, 24, 5, stride=2, padding=2), nn.Hardtanh(0, 20),
+            nn.Conv1d(24, 24, 3, stride=1, padding=1), nn.Hardtanh(0, 20))
         self.rnn = nn.GRU(24, hidden, batch_first=True, bidirectional=True)
         self.fc = nn.Linear(2 * hidden, len(LABELS))
 

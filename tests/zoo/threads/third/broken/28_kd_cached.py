@@ -1,5 +1,4 @@
 """Knowledge distillation, teacher logits are computed once and cached to save time."""
-
 import torch
 import torch.nn as nn
 import torch.nn.functional as F

@@ -9,16 +9,15 @@ torch.manual_seed(24)
 class Encoder(nn.Module):
     def __init__(self, c=4):
         super().__init__()
-        self.net = nn.Sequential(
-            nn.Conv2d(1, 12, 3, stride=2, padding=1), nn.ReLU(), nn.Conv2d(12, c, 3, stride=2, padding=1)
-        )
+        self.net = nn.Sequential(nn.Conv2d(1, 12, 3, stride=2, padding=1), nn.ReLU(),
+                                 nn.Conv2d(12, c, 3, stride=2, padding=1))
 
     def forward(self, x):
         return self.net(x)
 
 
 class Quantizer(nn.Module):
-    def __init__(self, centers=(-2.0, -1.0, 0.0, 1.0, 2.0), temperature=1.0):
+    def __init__(self, centers=(-2., -1., 0., 1., 2.), temperature=1.0):
         super().__init__()
         self.register_buffer("centers", torch.tensor(centers))
         self.t = temperature
@@ -34,9 +33,8 @@ class Quantizer(nn.Module):
 class Decoder(nn.Module):
     def __init__(self, c=4):
         super().__init__()
-        self.net = nn.Sequential(
-            nn.ConvTranspose2d(c, 12, 2, stride=2), nn.ReLU(), nn.ConvTranspose2d(12, 1, 2, stride=2)
-        )
+        self.net = nn.Sequential(nn.ConvTranspose2d(c, 12, 2, stride=2), nn.ReLU(),
+                                 nn.ConvTranspose2d(12, 1, 2, stride=2))
 
     def forward(self, z):
         return self.net(z)
@@ -60,7 +58,7 @@ def images(b=8, s=16):
 
 
 def bits(q):
-    p = torch.stack([(q == c).float().mean() for c in (-2.0, -1.0, 0.0, 1.0, 2.0)])
+    p = torch.stack([(q == c).float().mean() for c in (-2., -1., 0., 1., 2.)])
     return -(p * (p + 1e-9).log2()).sum().item()
 
 

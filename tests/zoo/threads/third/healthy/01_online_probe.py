@@ -1,5 +1,4 @@
 """SimCLR-like pretraining with an online linear probe for monitoring."""
-
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
@@ -36,13 +35,10 @@ def views(centers, n=32):
 
 
 model = Method()
-optimizer = torch.optim.SGD(
-    [
-        {"params": list(model.encoder.parameters()) + list(model.projector.parameters()), "lr": 0.1},
-        {"params": model.classifier.parameters(), "lr": 0.3, "weight_decay": 0.0},
-    ],
-    momentum=0.9,
-)
+optimizer = torch.optim.SGD([
+    {"params": list(model.encoder.parameters()) + list(model.projector.parameters()), "lr": 0.1},
+    {"params": model.classifier.parameters(), "lr": 0.3, "weight_decay": 0.0},
+], momentum=0.9)
 centers = torch.randn(4, 16)
 for step in range(20):
     x1, x2, y = views(centers)

@@ -1,5 +1,4 @@
 """Action recognition: fixed CNN features per frame, trainable LSTM on top."""
-
 import torch
 import torch.nn as nn
 
@@ -9,9 +8,8 @@ torch.manual_seed(2)
 class CNNLSTM(nn.Module):
     def __init__(self, num_classes=3):
         super().__init__()
-        self.resnet = nn.Sequential(
-            nn.Conv2d(3, 8, 3, stride=2, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.AdaptiveAvgPool2d(2), nn.Flatten()
-        )
+        self.resnet = nn.Sequential(nn.Conv2d(3, 8, 3, stride=2, padding=1), nn.BatchNorm2d(8), nn.ReLU(),
+                                    nn.AdaptiveAvgPool2d(2), nn.Flatten())
         self.proj = nn.Sequential(nn.Linear(32, 24), nn.ReLU())
         self.lstm = nn.LSTM(24, 24, num_layers=2, batch_first=True)
         self.fc1 = nn.Linear(24, 16)

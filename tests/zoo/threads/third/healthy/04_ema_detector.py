@@ -44,7 +44,7 @@ def data(b=8):
     obj = torch.zeros(b, 1, 4, 4)
     for i in range(b):
         r, c = torch.randint(0, 4, (2,)).tolist()
-        x[i, 0, 4 * r : 4 * r + 3, 4 * c : 4 * c + 3] += 1
+        x[i, 0, 4 * r:4 * r + 3, 4 * c:4 * c + 3] += 1
         obj[i, 0, r, c] = 1
     return x, obj
 

@@ -1,5 +1,4 @@
 """char level GPT, warmup from zero then cosine, manual lr setting, tied embeddings."""
-
 import math
 import torch
 import torch.nn as nn
@@ -57,20 +56,15 @@ class GPT(nn.Module):
 
 def get_batch(b=16):
     ix = torch.randint(len(data) - block_size - 1, (b,))
-    return (
-        torch.stack([data[i : i + block_size] for i in ix]),
-        torch.stack([data[i + 1 : i + 1 + block_size] for i in ix]),
-    )
+    return (torch.stack([data[i:i + block_size] for i in ix]),
+            torch.stack([data[i + 1:i + 1 + block_size] for i in ix]))
 
 
 model = GPT()
 decay = [p for p in model.parameters() if p.dim() >= 2]
 nodecay = [p for p in model.parameters() if p.dim() < 2]
-optimizer = torch.optim.AdamW(
-    [{"params": decay, "weight_decay": 0.1}, {"params": nodecay, "weight_decay": 0.0}],
-    lr=learning_rate,
-    betas=(0.9, 0.95),
-)
+optimizer = torch.optim.AdamW([{"params": decay, "weight_decay": 0.1}, {"params": nodecay, "weight_decay": 0.0}],
+                              lr=learning_rate, betas=(0.9, 0.95))
 for it in range(40):
     lr = get_lr(it)
     for g in optimizer.param_groups:

@@ -46,7 +46,7 @@ for epoch in range(2):
     total = 0.0
     for batch, i in enumerate(range(0, train_data.size(0) - 1, BPTT)):
         n = min(BPTT, train_data.size(0) - 1 - i)
-        data, targets = train_data[i : i + n], train_data[i + 1 : i + 1 + n].reshape(-1)
+        data, targets = train_data[i:i + n], train_data[i + 1:i + 1 + n].reshape(-1)
         hidden = repackage_hidden(hidden)
         model.zero_grad()
         output, hidden = model(data, hidden)

@@ -1,5 +1,4 @@
 """skip-gram with negative sampling, sparse embeddings + SparseAdam, dense projection with Adam"""
-
 import torch
 import torch.nn as nn
 import torch.nn.functional as F

@@ -47,13 +47,9 @@ def data(n=32):
 
 
 learn = Learner()
-opt = torch.optim.Adam(
-    [
-        {"params": learn.body.parameters(), "lr": 4e-3},
-        {"params": learn.head.parameters(), "lr": 1e-2},
-        {"params": learn.aux.parameters(), "lr": 1e-2},
-    ]
-)
+opt = torch.optim.Adam([{"params": learn.body.parameters(), "lr": 4e-3},
+                        {"params": learn.head.parameters(), "lr": 1e-2},
+                        {"params": learn.aux.parameters(), "lr": 1e-2}])
 for epoch in range(5):
     learn.freeze_to(min(epoch + 1, 4))
     aux_w = 0.0 if epoch < 3 else 0.3

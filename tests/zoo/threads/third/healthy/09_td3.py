@@ -1,5 +1,4 @@
 """TD3 on a 1-D point mass with offline random transitions: twin critics, delayed actor, target nets."""
-
 import copy
 import torch
 import torch.nn as nn
@@ -43,7 +42,7 @@ def replay(n=64):
     a = torch.rand(n, 1) * 2 - 1
     v = s[:, 1:] + 0.3 * a
     s2 = torch.cat([s[:, :1] + 0.3 * v, v], 1)
-    r = -(s2**2).sum(1, keepdim=True)
+    r = -(s2 ** 2).sum(1, keepdim=True)
     return s, a, r, s2
 
 

@@ -10,9 +10,8 @@ n_critic, lambda_gp, latent_dim = 3, 10, 4
 class Generator(nn.Module):
     def __init__(self):
         super().__init__()
-        self.model = nn.Sequential(
-            nn.Linear(latent_dim, 32), nn.BatchNorm1d(32), nn.LeakyReLU(0.2), nn.Linear(32, 9), nn.Tanh()
-        )
+        self.model = nn.Sequential(nn.Linear(latent_dim, 32), nn.BatchNorm1d(32), nn.LeakyReLU(0.2), nn.Linear(32, 9),
+                                   nn.Tanh())
 
     def forward(self, z):
         return self.model(z).view(-1, 1, 3, 3)
@@ -21,9 +20,8 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     def __init__(self):
         super().__init__()
-        self.model = nn.Sequential(
-            nn.Linear(9, 32), nn.LeakyReLU(0.2), nn.Linear(32, 16), nn.LeakyReLU(0.2), nn.Linear(16, 1, bias=False)
-        )
+        self.model = nn.Sequential(nn.Linear(9, 32), nn.LeakyReLU(0.2), nn.Linear(32, 16), nn.LeakyReLU(0.2),
+                                   nn.Linear(16, 1, bias=False))
 
     def forward(self, img):
         return self.model(img.flatten(1))
@@ -33,14 +31,8 @@ def compute_gradient_penalty(D, real, fake):
     alpha = torch.rand(real.size(0), 1, 1, 1)
     interp = (alpha * real + (1 - alpha) * fake).requires_grad_(True)
     d = D(interp)
-    g = autograd.grad(
-        outputs=d,
-        inputs=interp,
-        grad_outputs=torch.ones_like(d),
-        create_graph=True,
-        retain_graph=True,
-        only_inputs=True,
-    )[0]
+    g = autograd.grad(outputs=d, inputs=interp, grad_outputs=torch.ones_like(d), create_graph=True,
+                      retain_graph=True, only_inputs=True)[0]
     return ((g.flatten(1).norm(2, dim=1) - 1) ** 2).mean()
 
 

@@ -1,5 +1,4 @@
 """SimSiam: predictor on one branch, stop-gradient on the other."""
-
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
@@ -15,16 +14,10 @@ class SimSiam(nn.Module):
     def __init__(self, backbone, feat=24, out=16, bottleneck=8):
         super().__init__()
         self.backbone = backbone
-        self.projection_mlp = nn.Sequential(
-            nn.Linear(feat, out, bias=False),
-            nn.BatchNorm1d(out),
-            nn.ReLU(),
-            nn.Linear(out, out, bias=False),
-            nn.BatchNorm1d(out, affine=False),
-        )
-        self.prediction_mlp = nn.Sequential(
-            nn.Linear(out, bottleneck, bias=False), nn.BatchNorm1d(bottleneck), nn.ReLU(), nn.Linear(bottleneck, out)
-        )
+        self.projection_mlp = nn.Sequential(nn.Linear(feat, out, bias=False), nn.BatchNorm1d(out), nn.ReLU(),
+                                            nn.Linear(out, out, bias=False), nn.BatchNorm1d(out, affine=False))
+        self.prediction_mlp = nn.Sequential(nn.Linear(out, bottleneck, bias=False), nn.BatchNorm1d(bottleneck),
+                                            nn.ReLU(), nn.Linear(bottleneck, out))
 
     def forward(self, x0, x1):
         z0, z1 = (self.projection_mlp(self.backbone(v).flatten(1)) for v in (x0, x1))

@@ -15,7 +15,7 @@ class PINN:
         self.u_0 = -torch.sin(torch.pi * self.x_0)
         self.x_d = torch.rand(32, 1) * 2 - 1
         self.t_d = torch.rand(32, 1)
-        self.u_d = -torch.sin(torch.pi * self.x_d) * torch.exp(-0.05 * torch.pi**2 * self.t_d)
+        self.u_d = -torch.sin(torch.pi * self.x_d) * torch.exp(-0.05 * torch.pi ** 2 * self.t_d)
         params = list(self.net.parameters()) + [self.log_nu]
         self.adam = torch.optim.Adam(params, lr=5e-3)
         self.lbfgs = torch.optim.LBFGS(params, lr=1.0, max_iter=5, history_size=20, line_search_fn="strong_wolfe")

@@ -1,5 +1,4 @@
 """VQ-VAE with straight-through codes and codebook/commitment losses."""
-
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
@@ -40,7 +39,7 @@ def toy(b=16):
     x = torch.zeros(b, 1, 8, 8)
     k = torch.randint(0, 4, (b,))
     for i in range(b):
-        x[i, 0, :, 2 * k[i] : 2 * k[i] + 2] = 1.0
+        x[i, 0, :, 2 * k[i]: 2 * k[i] + 2] = 1.0
     return x + 0.05 * torch.randn_like(x)
 
 

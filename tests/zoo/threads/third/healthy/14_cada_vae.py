@@ -4,11 +4,9 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 torch.manual_seed(13)
-warmup = {
-    "beta": {"start": 0, "end": 6, "factor": 0.05},
-    "cross": {"start": 2, "end": 6, "factor": 0.5},
-    "dist": {"start": 1, "end": 4, "factor": 0.6},
-}
+warmup = {"beta": {"start": 0, "end": 6, "factor": 0.05},
+          "cross": {"start": 2, "end": 6, "factor": 0.5},
+          "dist": {"start": 1, "end": 4, "factor": 0.6}}
 
 
 def weight(name, epoch):
@@ -32,9 +30,8 @@ class CADA(nn.Module):
     def __init__(self, dims):
         super().__init__()
         self.enc = nn.ModuleDict({k: Enc(d) for k, d in dims.items()})
-        self.dec = nn.ModuleDict(
-            {k: nn.Sequential(nn.Linear(4, 24), nn.ReLU(), nn.Linear(24, d)) for k, d in dims.items()}
-        )
+        self.dec = nn.ModuleDict({k: nn.Sequential(nn.Linear(4, 24), nn.ReLU(), nn.Linear(24, d))
+                                  for k, d in dims.items()})
         self.aux_align = nn.Linear(4, 4)
 
     def reparameterize(self, mu, logvar, noise=True):
@@ -44,7 +41,7 @@ class CADA(nn.Module):
         stats = {k: self.enc[k](x) for k, x in batch.items()}
         z = {k: self.reparameterize(*s, noise=epoch > 0) for k, s in stats.items()}
         rec = sum(F.l1_loss(self.dec[k](z[k]), x) for k, x in batch.items())
-        kl = sum(-0.5 * (1 + lv - m**2 - lv.exp()).sum(1).mean() for m, lv in stats.values())
+        kl = sum(-0.5 * (1 + lv - m ** 2 - lv.exp()).sum(1).mean() for m, lv in stats.values())
         a, b = list(batch)
         cross = F.l1_loss(self.dec[a](z[b]), batch[a]) + F.l1_loss(self.dec[b](z[a]), batch[b])
         dist = ((self.aux_align(stats[a][0]) - stats[b][0]) ** 2).sum(1).mean()
@@ -65,6 +62,4 @@ for epoch in range(8):
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    print(
-        f"epoch {epoch} loss {loss.item():.4f} rec {rec.item():.4f} kl {kl.item():.3f} beta {weight('beta', epoch):.4f}"
-    )
+    print(f"epoch {epoch} loss {loss.item():.4f} rec {rec.item():.4f} kl {kl.item():.3f} beta {weight('beta', epoch):.4f}")

@@ -43,7 +43,6 @@ class LM(nn.Module):
     def enable_input_require_grads(self):
         def make_inputs_require_grads(module, inputs, output):
             output.requires_grad_(True)
-
         self._hook = self.embed.register_forward_hook(make_inputs_require_grads)
 
     def forward(self, ids):

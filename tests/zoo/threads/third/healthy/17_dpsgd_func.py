@@ -1,5 +1,4 @@
 """DP-SGD with torch.func: vmap(grad) per-sample gradients, clipped, noised, applied by a hand-written update."""
-
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
@@ -48,6 +47,4 @@ for epoch in range(4):
                 p.sub_(LR * momentum[k])
     with torch.no_grad():
         out = model(X)
-    print(
-        f"epoch {epoch} loss {F.cross_entropy(out, Y).item():.4f} acc {(out.argmax(1) == Y).float().mean().item():.3f} clip {frac:.3f}"
-    )
+    print(f"epoch {epoch} loss {F.cross_entropy(out, Y).item():.4f} acc {(out.argmax(1) == Y).float().mean().item():.3f} clip {frac:.3f}")

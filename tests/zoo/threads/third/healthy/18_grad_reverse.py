@@ -55,7 +55,5 @@ for step in range(total_steps):
     optimizer.step()
     if step % 10 == 0:
         acc = (logit[32:].argmax(1) == yt).float().mean().item()
-        print(
-            f"{step} cls {cls_loss.item():.3f} dom {dom_loss.item():.3f} const {constant:.3f} "
-            f"target acc {acc:.2f} stem grad {grad_log['stem']:.3f}"
-        )
+        print(f"{step} cls {cls_loss.item():.3f} dom {dom_loss.item():.3f} const {constant:.3f} "
+              f"target acc {acc:.2f} stem grad {grad_log['stem']:.3f}")

@@ -2,28 +2,8 @@
 import torch
 import torch.nn.functional as F
 
-words = [
-    "emma",
-    "olivia",
-    "ava",
-    "isabella",
-    "sophia",
-    "mia",
-    "charlotte",
-    "amelia",
-    "harper",
-    "evelyn",
-    "noah",
-    "liam",
-    "mason",
-    "jacob",
-    "william",
-    "ethan",
-    "james",
-    "lucas",
-    "aiden",
-    "elijah",
-]
+words = ["emma", "olivia", "ava", "isabella", "sophia", "mia", "charlotte", "amelia", "harper", "evelyn", "noah",
+         "liam", "mason", "jacob", "william", "ethan", "james", "lucas", "aiden", "elijah"]
 chars = ["."] + sorted(set("".join(words)))
 stoi = {c: i for i, c in enumerate(chars)}
 itos = {i: c for c, i in stoi.items()}
