@@ -11,7 +11,7 @@ import torch
 
 from gradcheck_lm.flow.asking.drafts import Chain, Draft
 from gradcheck_lm.flow.asking.evidence import Evidence
-from gradcheck_lm.flow.watching.sites import Site, line_of, site_at
+from gradcheck_lm.flow.watching.sites import Site, line_of, site_of
 from gradcheck_lm.flow.watching.source import Function, tree_of
 from gradcheck_lm.flow.watching.tape import Recording
 
@@ -74,12 +74,12 @@ def _multiplied(owner: torch.nn.Module, attribute: str) -> Site | None:
         for function in functions:
             first = function.__code__.co_firstlineno
             for node in ast.walk(tree):
-                if isinstance(node, Function) and node.lineno == first and (line := _line(node, attribute)):
-                    return site_at(function.__code__, line)
+                if isinstance(node, Function) and node.lineno == first and (made := _made(node, attribute)):
+                    return site_of(function.__code__, made)
     return None
 
 
-def _line(function: ast.AST, attribute: str) -> int | None:
+def _made(function: ast.AST, attribute: str) -> ast.expr | None:
     """Of the statement that fills an attribute, or of one that makes what goes into it."""
     assigned = [node for node in ast.walk(function) if isinstance(node, ast.Assign)]
     waiting = [one for one in assigned if any(_is_attribute(target, attribute) for target in one.targets)]
@@ -90,7 +90,7 @@ def _line(function: ast.AST, attribute: str) -> int | None:
             if isinstance(part, ast.BinOp) and isinstance(part.op, ast.Mult):
                 sides = [one for one in (part.left, part.right) if isinstance(one, ast.List)]
                 if sides and sides[0].elts and all(isinstance(one, ast.Call) for one in sides[0].elts):
-                    return part.lineno
+                    return part
             if isinstance(part, ast.Name):
                 waiting += [one for one in assigned if any(_is_name(target, part.id) for target in one.targets)]
     return None

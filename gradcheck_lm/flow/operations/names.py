@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from types import FunctionType
 from typing import Any
+
+import torch
 
 from gradcheck_lm.flow.operations.derivatives import (
     DIFFERENTIABLE,
@@ -181,3 +185,13 @@ def kind_of_cut(
     if not to_float:
         return "integer_cast" if name in _CASTS else "discrete_op"
     return operation.derivative.cut_at(source, output, is_complex=is_complex)
+
+
+def is_lasting(func: Callable[..., Any]) -> bool:
+    """Whether a function of torch lives as long as torch: C's do, and those that a module of torch holds by name."""
+    if not isinstance(func, FunctionType):
+        return True
+    return (
+        getattr(sys.modules.get(func.__module__), func.__name__, None) is func
+        or getattr(torch.Tensor, func.__name__, None) is func
+    )

@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from types import FrameType, FunctionType, TracebackType
+from types import FrameType, TracebackType
 from typing import Any
 
 import torch
 from torch.overrides import TorchFunctionMode
 
-from gradcheck_lm.flow.operations.names import RANDOM, Operation, describe, with_arguments
+from gradcheck_lm.flow.operations.names import RANDOM, Operation, describe, is_lasting, with_arguments
 from gradcheck_lm.flow.watching.checkpoints import drawn_again
 from gradcheck_lm.flow.watching.compiled import EagerCompiler
 from gradcheck_lm.flow.watching.intervention import Intervention
@@ -124,7 +124,7 @@ class Recorder(TorchFunctionMode):
         operation = operation or _TORCH_OPERATIONS.get(func) or self._operations.get(func)
         if operation is None:
             operation = describe(func)
-            own = operation.title.startswith("torch.") and _is_lasting(func)
+            own = operation.title.startswith("torch.") and is_lasting(func)
             (_TORCH_OPERATIONS if own else self._operations)[func] = operation
             if own and operation.is_ordinary():
                 _ORDINARY[func] = operation
@@ -294,13 +294,3 @@ class Recorder(TorchFunctionMode):
             live = self.recording.tokens[parent].requires_grad
             own = Call(call.operation, (parent,), live, call.scope, call.site, call.module)
             self.book.keep(own, [tensor] if id(tensor) not in same else [])
-
-
-def _is_lasting(func: Callable[..., Any]) -> bool:
-    """Whether a function of torch lives as long as torch: C's do, and those that a module of torch holds by name."""
-    if not isinstance(func, FunctionType):
-        return True
-    return (
-        getattr(sys.modules.get(func.__module__), func.__name__, None) is func
-        or getattr(torch.Tensor, func.__name__, None) is func
-    )

@@ -182,6 +182,15 @@ def site_at(code: CodeType, line: int) -> Site | None:
     return next((Site(code, offset, None, 0) for offset, at in dis.findlinestarts(code) if at == line), None)
 
 
+def site_of(code: CodeType, node: ast.expr) -> Site | None:
+    """The instruction that an expression of a function's text became; else the first one of its line."""
+    wanted = (node.lineno, node.end_lineno, node.col_offset, node.end_col_offset)
+    for index, place in enumerate(code.co_positions()):
+        if place == wanted:
+            return Site(code, index * 2, None, 0)
+    return site_at(code, node.lineno)
+
+
 def line_of(site: Site) -> tuple[str, int]:
     """File and line of a site."""
     return site.code.co_filename, position(site.code, site.instruction)[0]
