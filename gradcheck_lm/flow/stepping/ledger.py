@@ -161,7 +161,8 @@ class Copying(Event):
     """A module and what is copied into it, or was copied from it, otherwise than is meant.
 
     what: "itself" (by the text, both are the same) | "aliased" (the other was put in its place) | "left behind" (copies
-        of its parameters are trained by torch.func, and it runs with its own)
+        of its parameters are trained by torch.func, and it runs with its own) | "laid aside" (other weights are put
+        in the place of those that train, by `into`, and the method `source`, which takes them back, is never called)
     """
 
     what: str = "itself"

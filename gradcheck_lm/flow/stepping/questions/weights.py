@@ -16,6 +16,7 @@ def ask(reading: Reading) -> list[Draft]:
         *_loading(reading),
         *_copying(reading),
         *_discarded(reading),
+        *_laid_aside(reading),
         *_undone(reading),
         *_pulled(reading),
         *_repelled(reading),
@@ -74,6 +75,18 @@ def _copying(reading: Reading) -> list[Draft]:
             )
             drafts.setdefault(at, draft)
     return list(drafts.values())
+
+
+def _laid_aside(reading: Reading) -> list[Draft]:
+    """Averages that run in the place of the trained weights, which nobody puts back."""
+    found = [event for event in reading.ledger.events if isinstance(event, Copying) and event.what == "laid aside"]
+    return [
+        Draft(
+            "average_reversed", event.place, "not_put_back", event.into, event.time, (), "warning", "likely",
+            {"writes": event.into, "method": event.source},
+        )
+        for event in found
+    ]  # fmt: skip
 
 
 def _discarded(reading: Reading) -> list[Draft]:
