@@ -49,7 +49,7 @@ class Discarded:
 
     def loaded(self, module: torch.nn.Module, place: int) -> None:
         """A module's load_state_dict came to its end."""
-        tensors = list(module.parameters())
+        tensors: list[torch.Tensor] = list(module.parameters())
         gone = self.log.guarded(self._is_gone)
         key = id(module)
         reference = weakref.ref(module, lambda one: gone(key, one))

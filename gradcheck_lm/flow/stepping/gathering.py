@@ -57,8 +57,9 @@ def _names(node: ast.AST) -> list[ast.Name]:
 def _written(node: ast.Assign | ast.AugAssign | ast.Expr) -> set[str]:
     """The names that a statement gives a value, or puts something into."""
     if isinstance(node, ast.Expr):
-        call = node.value
-        into = isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr in _INTO
-        return {one.id for one in _names(call.func.value)} if into else set()  # type: ignore[union-attr]
+        into = node.value.func if isinstance(node.value, ast.Call) else None
+        if not isinstance(into, ast.Attribute) or into.attr not in _INTO:
+            return set()
+        return {one.id for one in _names(into.value)}
     targets = node.targets if isinstance(node, ast.Assign) else [node.target]
     return {one.id for target in targets for one in _names(target)}

@@ -59,11 +59,9 @@ def _names_are_computed(tree: ast.AST) -> bool:
 
 def _is_pair(keeps: ast.AST, back: ast.AST) -> bool:
     """Whether one method keeps clones in an attribute, and the other writes what lies there into tensors."""
-    stored = set()
-    for node in ast.walk(keeps):
-        if (
-            isinstance(node, ast.Assign) and any(word in ast.unparse(node.value) for word in (".clone(", "deepcopy("))
-        ) or (isinstance(node, ast.Assign) and _is_data(node.value)):
+    stored: set[str] = set()
+    for node in (one for one in ast.walk(keeps) if isinstance(one, ast.Assign)):
+        if _is_data(node.value) or any(word in ast.unparse(node.value) for word in (".clone(", "deepcopy(")):
             stored |= {name for target in node.targets for name in _attributes(target)}
     return keeps is not back and _writes(back) and _gives_up(back, stored)
 
