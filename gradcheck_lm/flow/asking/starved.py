@@ -75,9 +75,8 @@ def explain_unreached(evidence: Evidence, chain: Chain) -> None:
             _frozen(evidence, chain, place, "error")
         elif subjects.roots[place] not in ways.tokens:
             _constant(evidence, chain, evidence.strands[0].token, None, place)
-        elif (term := taught_in_vain(evidence, place)) is not None:
-            draft = Draft("detach", term, "certain", cause="straight_through_output")
-            site = evidence.recording.calls[term].site
+        elif (draft := taught_in_vain(evidence, place)) is not None and draft.call is not None:
+            site = evidence.recording.calls[draft.call].site
             chain.put(draft, key=("straight through", *line_key(site)), tensor=subjects.names[place])
         else:
             chain.follow(ways, subjects.roots[place], tensor=subjects.names[place])

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import ast
+
+from gradcheck_lm.flow.asking.drafts import Draft
 from gradcheck_lm.flow.asking.evidence import Evidence
+from gradcheck_lm.flow.asking.scene import where
 from gradcheck_lm.flow.operations.names import LOSSES, words
+from gradcheck_lm.flow.watching.sites import Site, line_of
+from gradcheck_lm.flow.watching.source import Function, tree_of
 from gradcheck_lm.flow.watching.tape import Recording
 
 _SUMS = words("add __radd__ __add__")
@@ -11,17 +17,18 @@ _DIFFERENCES = words("sub __sub__ subtract")
 _DETACHED = words("detach data.__get__")
 
 
-def taught_in_vain(evidence: Evidence, place: int) -> int | None:
-    """The loss that holds x + (z - x).detach() against x.detach(), where z is made of a tensor that gets nothing.
+def taught_in_vain(evidence: Evidence, place: int) -> Draft | None:
+    """A loss that holds x + (z - x).detach() against x.detach(), where z is made of a tensor that gets nothing.
 
-    It moves x towards itself. The detach in the straight-through line is meant; what was to move z is this loss.
+    It moves x towards itself, and was to move z. Told at the loss, where its function could have taken z, which is
+    returned beside the result; else at the straight-through line.
     """
     recording = evidence.recording
     reached, _ = evidence.flow.descendants([evidence.subjects.roots[place]])
     results = {
-        output: passed
+        output: (passed, detached)
         for index in range(len(recording.calls))
-        for output, passed, chosen in _straight_through(recording, index)
+        for output, passed, chosen, detached in _straight_through(recording, index)
         if chosen in reached
     }
     for index, call in enumerate(recording.calls if results else ()):
@@ -30,13 +37,43 @@ def taught_in_vain(evidence: Evidence, place: int) -> int | None:
         if not any(token in evidence.ways.tokens for token in call.outputs):
             continue
         for one, other in (call.inputs[:2], call.inputs[1::-1]):
-            if one in results and _detached(recording, other) == results[one]:
-                return index
+            if one in results and _detached(recording, other) == results[one][0]:
+                line = recording.calls[detached := results[one][1]].site
+                if line is not None and not _is_returned_beside(line):
+                    values = {"line": where(call.site)}
+                    return Draft("detach", detached, "certain", cause="straight_through_line", values=values)
+                return Draft("detach", index, "certain", cause="straight_through_output")
     return None
 
 
-def _straight_through(recording: Recording, index: int) -> list[tuple[int, int, int]]:
-    """(result, x, z) of a sum x + (z - x).detach(), written either way round."""
+def _is_returned_beside(site: Site) -> bool:
+    """Whether the function of a straight-through line returns the value z of (z - x) itself as well, by its name."""
+    file, line = line_of(site)
+    tree = tree_of(file, "return")
+    around = [
+        one for one in ast.walk(tree) if isinstance(one, Function) and one.lineno <= line <= (one.end_lineno or 0)
+    ]
+    function = max(around, key=lambda one: one.lineno, default=None)
+    nodes = [] if function is None else list(ast.walk(function))
+    chosen = {
+        node.left.id
+        for node in nodes
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub) and isinstance(node.left, ast.Name)
+        if node.lineno <= line <= (node.end_lineno or 0)
+    }
+    returned = [part for node in nodes if isinstance(node, ast.Return) and node.value for part in _parts(node.value)]
+    return any(isinstance(part, ast.Name) and part.id in chosen for part in returned)
+
+
+def _parts(node: ast.expr) -> list[ast.expr]:
+    """The entries of a tuple or a dict, or the one value."""
+    if isinstance(node, ast.Dict):
+        return list(node.values)
+    return list(node.elts) if isinstance(node, ast.Tuple | ast.List) else [node]
+
+
+def _straight_through(recording: Recording, index: int) -> list[tuple[int, int, int, int]]:
+    """(result, x, z, the call that detaches) of a sum x + (z - x).detach(), written either way round."""
     call = recording.calls[index]
     if call.operation.name not in _SUMS or len(call.inputs) != 2 or len(call.outputs) != 1:
         return []
@@ -47,7 +84,7 @@ def _straight_through(recording: Recording, index: int) -> list[tuple[int, int, 
         if maker >= 0 and (made := recording.calls[maker]).operation.name in _DIFFERENCES and len(made.inputs) == 2:
             chosen, taken = made.inputs
             if taken == passed:
-                found.append((call.outputs[0], passed, chosen))
+                found.append((call.outputs[0], passed, chosen, recording.tokens[constant].producer))
     return found
 
 

@@ -15,7 +15,7 @@ from gradcheck_lm.flow.stepping.callers import Caller, callers
 from gradcheck_lm.flow.stepping.discarded import Discarded
 from gradcheck_lm.flow.stepping.fresh_loads import FreshLoads, frames
 from gradcheck_lm.flow.stepping.functional import Functional
-from gradcheck_lm.flow.stepping.ledger import NOWHERE, Loading
+from gradcheck_lm.flow.stepping.ledger import NOWHERE, Loading, Step
 from gradcheck_lm.flow.stepping.loads import Aliases
 from gradcheck_lm.flow.stepping.log import Log
 from gradcheck_lm.flow.stepping.modes import Modes
@@ -35,7 +35,7 @@ class Modules:
         self.log = log
         self.ran: dict[int, weakref.ref[torch.nn.Module]] = {}
         self.named: list[weakref.ref[torch.nn.Module]] = []
-        # id of what was there -> by which line, and who called it
+        # id of what was there -> by which line, and who called it, where any optimizer had stepped by then
         self.replaced: dict[int, tuple[weakref.ref[torch.Tensor], int, tuple[Caller, ...]]] = {}
         self.made: Made = {}  # torch's own modules
         self.modes = Modes(log)
@@ -166,7 +166,8 @@ class Modules:
         def note() -> None:
             place = self.log.place(frame)
             tensors = before.parameters() if isinstance(before, torch.nn.Module) else [before]
-            around = callers(self.log, frame) if len(self.replaced) < _MOST else ()
+            stepped = any(isinstance(event, Step) for event in self.log.events)
+            around = callers(self.log, frame) if stepped and len(self.replaced) < _MOST else ()
             for tensor in tensors:
                 self.replaced[id(tensor)] = (weakref.ref(tensor), place, around)
             if isinstance(now, torch.nn.Module):

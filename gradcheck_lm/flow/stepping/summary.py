@@ -179,7 +179,10 @@ class Summary:
         return parameter if owner is None else self._owned(parameter, owner)
 
     def _replaced(self, tensor: torch.Tensor, held_by: tuple[int, ...]) -> int:
-        """The line that put another in its stead; who calls it, where only that one has the optimizer in sight."""
+        """The line that put another in its stead.
+
+        Where the optimizer has stepped before, the line of the function that has it in sight: a new one belongs there.
+        """
         seen = self.modules.replaced.get(id(tensor))
         if seen is None or seen[0]() is not tensor:
             return NOWHERE

@@ -16,7 +16,7 @@ class Quantiser(nn.Module):
         return chosen.reshape(x.shape)
 
     def forward(self, x):
-        return (self.nearest(x) - x).detach() + x
+        return (self.nearest(x) - x).detach() + x  # <- detach
 
 
 coder, quantiser, reader = nn.Linear(4, 6), Quantiser(), nn.Linear(6, 4)
@@ -26,7 +26,7 @@ for _ in range(2):
     code = coder(x)
     quantised = quantiser(code)
     close = (reader(quantised) - x).square().mean()
-    codes = (code.detach() - quantised).square().mean()  # <- detach
+    codes = (code.detach() - quantised).square().mean()
     commitment = (code - quantised.detach()).square().mean()
     optimizer.zero_grad()
     (close + codes + 0.25 * commitment).backward()
