@@ -8,7 +8,7 @@ from gradcheck_lm.flow.asking.drafts import Chain, Draft, line_key
 from gradcheck_lm.flow.asking.dropped_values import taken_out, written_over
 from gradcheck_lm.flow.asking.evidence import Evidence
 from gradcheck_lm.flow.asking.left_early import loop_left_early
-from gradcheck_lm.flow.asking.straight_through import taught_in_vain
+from gradcheck_lm.flow.asking.straight_through import straight_lines, taught_in_vain
 from gradcheck_lm.flow.asking.terms import Strand
 from gradcheck_lm.flow.findings.notes import OPAQUE, OUT_OF_SIGHT
 from gradcheck_lm.flow.operations.names import words
@@ -70,12 +70,13 @@ def explain_unreached(evidence: Evidence, chain: Chain) -> None:
     if len(evidence.dead) == len(evidence.strands):
         return  # what starves all of them is told by the terms
     subjects, ways = evidence.subjects, evidence.ways
+    lines = straight_lines(evidence.recording) if evidence.unreached else []
     for place in evidence.unreached:
         if not subjects.tensors[place].requires_grad:
             _frozen(evidence, chain, place, "error")
         elif subjects.roots[place] not in ways.tokens:
             _constant(evidence, chain, evidence.strands[0].token, None, place)
-        elif (draft := taught_in_vain(evidence, place)) is not None and draft.call is not None:
+        elif (draft := taught_in_vain(evidence, place, lines)) is not None and draft.call is not None:
             site = evidence.recording.calls[draft.call].site
             chain.put(draft, key=("straight through", *line_key(site)), tensor=subjects.names[place])
         else:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from gradcheck_lm.flow.asking.drafts import Draft
 from gradcheck_lm.flow.asking.evidence import Evidence
@@ -17,31 +19,43 @@ _DIFFERENCES = words("sub __sub__ subtract")
 _DETACHED = words("detach data.__get__")
 
 
-def taught_in_vain(evidence: Evidence, place: int) -> Draft | None:
+@dataclass(frozen=True)
+class StraightLine:
+    """x + (z - x).detach(), written either way round, by its tokens."""
+
+    result: int
+    passed: int  # x
+    chosen: int  # z
+    detached: int  # the call that detaches
+
+
+def straight_lines(recording: Recording) -> list[StraightLine]:
+    """All that a recording has."""
+    return [line for index in range(len(recording.calls)) for line in _straight_through(recording, index)]
+
+
+def taught_in_vain(evidence: Evidence, place: int, lines: Sequence[StraightLine]) -> Draft | None:
     """A loss that holds x + (z - x).detach() against x.detach(), where z is made of a tensor that gets nothing.
 
     It moves x towards itself, and was to move z. Told at the loss, where its function could have taken z, which is
     returned beside the result; else at the straight-through line.
     """
+    if not lines:
+        return None
     recording = evidence.recording
     reached, _ = evidence.flow.descendants([evidence.subjects.roots[place]])
-    results = {
-        output: (passed, detached)
-        for index in range(len(recording.calls))
-        for output, passed, chosen, detached in _straight_through(recording, index)
-        if chosen in reached
-    }
+    results = {line.result: line for line in lines if line.chosen in reached}
     for index, call in enumerate(recording.calls if results else ()):
         if call.operation.name not in LOSSES | _DIFFERENCES or len(call.inputs) < 2:
             continue
         if not any(token in evidence.ways.tokens for token in call.outputs):
             continue
         for one, other in (call.inputs[:2], call.inputs[1::-1]):
-            if one in results and _detached(recording, other) == results[one][0]:
-                line = recording.calls[detached := results[one][1]].site
-                if line is not None and not _is_returned_beside(line):
-                    values = {"line": where(call.site)}
-                    return Draft("detach", detached, "certain", cause="straight_through_line", values=values)
+            if one in results and _detached(recording, other) == results[one].passed:
+                site = recording.calls[results[one].detached].site
+                if site is not None and not _is_returned_beside(site):
+                    cause, values = "straight_through_line", {"line": where(call.site)}
+                    return Draft("detach", results[one].detached, "certain", cause=cause, values=values)
                 return Draft("detach", index, "certain", cause="straight_through_output")
     return None
 
@@ -72,8 +86,8 @@ def _parts(node: ast.expr) -> list[ast.expr]:
     return list(node.elts) if isinstance(node, ast.Tuple | ast.List) else [node]
 
 
-def _straight_through(recording: Recording, index: int) -> list[tuple[int, int, int, int]]:
-    """(result, x, z, the call that detaches) of a sum x + (z - x).detach(), written either way round."""
+def _straight_through(recording: Recording, index: int) -> list[StraightLine]:
+    """What a call is of such a line, if it is its sum."""
     call = recording.calls[index]
     if call.operation.name not in _SUMS or len(call.inputs) != 2 or len(call.outputs) != 1:
         return []
@@ -84,7 +98,7 @@ def _straight_through(recording: Recording, index: int) -> list[tuple[int, int, 
         if maker >= 0 and (made := recording.calls[maker]).operation.name in _DIFFERENCES and len(made.inputs) == 2:
             chosen, taken = made.inputs
             if taken == passed:
-                found.append((call.outputs[0], passed, chosen, recording.tokens[constant].producer))
+                found.append(StraightLine(call.outputs[0], passed, chosen, recording.tokens[constant].producer))
     return found
 
 
