@@ -58,7 +58,8 @@ def looks_ahead(recording: Recording, roots: Sequence[torch.Tensor]) -> list[int
         shape = recording.tokens[call.inputs[0]].shape
         if len(shape) != 2 or shape[1] < _LEAST:
             continue
-        found = list(_readers(recording, index, shape[1], causal))
+        readers = _readers(recording, index, shape[1], causal)
+        found = [reader for reader in readers if _stays_in_place(recording, reader, (shape[1], shape.numel()))]
         if found and _is_moved_on(recording, nodes, index):
             return found[:1]
     return []
@@ -90,6 +91,27 @@ def _readers(recording: Recording, start: int, times: int, causal: dict[int | No
             module = recording.modules[call.module][0]()
             if getattr(module, "bidirectional", False) and times in recording.tokens[call.inputs[0]].shape:
                 yield index
+
+
+def _stays_in_place(recording: Recording, start: int, sizes: tuple[int, int]) -> bool:
+    """Whether what a call gives for each position leads to the loss of that position, and is not one code of them all.
+
+    Args:
+        sizes: the positions of one text, and of the batch: an axis as long is kept all along.
+    """
+
+    def keeps(token: int) -> bool:
+        return not set(sizes).isdisjoint(recording.tokens[token].shape)
+
+    reached = {token for token in recording.calls[start].outputs if keeps(token)}
+    for call in recording.calls[start + 1 :]:
+        entering = call.inputs[:1] if call.operation.name in _ATTENTION else call.inputs  # by its query alone
+        if reached.isdisjoint(entering):
+            continue
+        if call.operation.name in ("cross_entropy", "nll_loss"):
+            return True
+        reached.update(token for token in call.outputs if keeps(token))
+    return False
 
 
 def _causal(recording: Recording, nodes: dict[Any, None]) -> Iterator[tuple[int | None, bool]]:
