@@ -19,6 +19,7 @@ from gradcheck_lm.flow.asking.warnings.doubts import may_warn
 from gradcheck_lm.flow.findings.model import Diagnosis
 from gradcheck_lm.flow.findings.notes import COULD_NOT_ASK, NOT_HELD_YET, WATCH_MISSED
 from gradcheck_lm.flow.gradients.nodes import reachable_leaves
+from gradcheck_lm.flow.gradients.numeric import same_randomness
 from gradcheck_lm.flow.gradients.subjects import loss_terms
 from gradcheck_lm.flow.scripts.passes.refused import roots_of
 from gradcheck_lm.flow.scripts.session import ScriptRecorder
@@ -27,6 +28,7 @@ from gradcheck_lm.flow.stepping.final_names import final_names, free_name, renam
 from gradcheck_lm.flow.stepping.games import Key, is_loss, players, reaching, settled
 from gradcheck_lm.flow.stepping.ledger.ledger import Backward, Ledger
 from gradcheck_lm.flow.stepping.modules.owners import Owners
+from gradcheck_lm.flow.stepping.questions import holding
 from gradcheck_lm.flow.stepping.recording.given import sorted_out, variables_around, variables_of
 from gradcheck_lm.flow.stepping.recording.log import Running
 from gradcheck_lm.flow.stepping.report import StepReport, report_of
@@ -49,7 +51,7 @@ class StepRun:
         self.on_loss: Callable[[torch.Tensor], None] | None = None  # called before each backward() of one number
         self.recorder = ScriptRecorder(lambda loss: None)
         self.watcher = Watcher(modules, optimizers, on_backward=self._before_backward, ranks=ranks)
-        self.recorder.watcher = self.watcher
+        self.recorder.follow(self.watcher)
         self._losses: dict[Key, Diagnosis] = {}
         self._asked: dict[Key, int] = {}
         self._quiet: dict[Key, dict[str, int]] = {}  # what each loss was to be asked about, with its account
@@ -98,11 +100,12 @@ class StepRun:
         notes = [*self._notes, *(WATCH_MISSED.told(failure=failure) for failure in failures)]
         notes += [] if self.watcher.ranks is None else self.watcher.ranks.notes()
         diagnoses = [] if self._refused is None else [self._refused]
+        heirs = holding.heirs(ledger)
         for loss, indices in self._quiet.items():
             asked = self._losses.get(loss)
             quiet = quiet_diagnosis(ledger, loss, final_names(indices.values(), ledger))
             if asked is not None:
-                diagnoses.append(settled(renamed(asked, indices, ledger), ledger, loss))
+                diagnoses.append(settled(renamed(asked, indices, ledger), ledger, loss, heirs))
             elif quiet is not None:
                 diagnoses.append(quiet)
         return report_of(ledger, diagnoses, notes=notes)
@@ -198,7 +201,8 @@ class StepRun:
         if doubtful or (again and self._was_zero(key)):
             terms, given = loss_terms(loss, source="the tensor that backward() is called on")
             inquiry = Inquiry(self.recorder, wrt, terms, given=given, explicit=False, others=bool(holders))
-            self._losses[key] = inquiry.answer()
+            with same_randomness():  # a checkpoint that is computed again may draw
+                self._losses[key] = inquiry.answer()
         elif again:
             self._losses.pop(key, None)  # for its players all is well
         if not again or key not in self._quiet:

@@ -52,6 +52,9 @@ CODES = {
     "wrong_value": "GF801",
     "suspicious_shape": "GF802",
     "samples_mixed": "GF803",
+    "mispaired": "GF804",
+    "one_for_several": "GF805",
+    "answer_in_sight": "GF806",
 }
 
 

@@ -89,6 +89,27 @@ PROGRAMS = {
     "grad of what was not used": (
         "torch.autograd.grad(model(x).mean(), torch.ones(3, requires_grad=True))  # <- here", "constant", "not depend",
     ),
+    "a hypergradient through an inner step without a graph": (
+        """
+        decay = torch.zeros((), requires_grad=True)
+        for _ in range(3):
+            inner = model(x).square().mean() + decay.exp() * model[0].weight.square().sum()
+            (slope,) = torch.autograd.grad(inner, [model[0].weight])  # <- here
+            moved = torch.func.functional_call(model, {"0.weight": model[0].weight - 0.1 * slope}, (x,))
+            torch.autograd.grad((moved - 1).square().mean(), decay)
+        """,
+        "detach", "without create_graph",
+    ),
+    "a hypergradient through detached weights": (
+        """
+        log_rate = torch.tensor(-2.0, requires_grad=True)
+        for _ in range(3):
+            (slope,) = torch.autograd.grad(model(x).mean(), [model[2].weight], create_graph=True)
+            fast = (model[2].weight - log_rate.exp() * slope).detach()  # <- here
+            torch.autograd.grad(F.linear(model[1](model[0](x)), fast).mean(), [log_rate])
+        """,
+        "detach", "history",
+    ),
     "a value from inference mode": (
         """
         with torch.inference_mode():

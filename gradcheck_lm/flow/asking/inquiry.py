@@ -13,6 +13,11 @@ from gradcheck_lm.flow.asking.cuts.starved import explain_dead_terms, explain_un
 from gradcheck_lm.flow.asking.cuts.vanishing import explain_deaths, explain_shifts, explain_underflow, harmless_zeros
 from gradcheck_lm.flow.asking.evidence.evidence import Evidence, gather
 from gradcheck_lm.flow.asking.evidence.terms import MakeExperiment, Strand
+from gradcheck_lm.flow.asking.looking_ahead import warn_of_looking_ahead
+from gradcheck_lm.flow.asking.mispaired import warn_of_mispairs
+from gradcheck_lm.flow.asking.redrawn import warn_of_redrawn
+from gradcheck_lm.flow.asking.shared_modules import warn_of_shared_modules
+from gradcheck_lm.flow.asking.spread_sums import warn_of_spread_sums
 from gradcheck_lm.flow.asking.warnings.idle_terms import warn_of_idle_terms
 from gradcheck_lm.flow.asking.warnings.ignored_gradient import warn_of_ignored_gradient
 from gradcheck_lm.flow.asking.warnings.mixing import warn_of_mixing
@@ -35,11 +40,16 @@ STEPS: tuple[Callable[[Evidence, Chain], None], ...] = (
     note_frozen,
     note_other_cuts,
     warn_of_suspicious,
+    warn_of_spread_sums,
     warn_of_mixing,
+    warn_of_mispairs,
+    warn_of_shared_modules,
     warn_of_unread,
     warn_of_idle_terms,
     warn_of_trained_critic,
     warn_of_ignored_gradient,
+    warn_of_redrawn,
+    warn_of_looking_ahead,
     explain_rest,
 )
 

@@ -77,7 +77,9 @@ class Death:
 
     call: int | None  # the recorded call nearest to it
     name: str  # the node's name
-    state: str  # "zero" | "none" | "bad" | "cancels": live gradients meet behind it and their sum is zero
+    # "zero" | "none" | "bad" | "cancels": live gradients meet behind it and their sum is zero | "hooked": a live one is
+    # sent to it and zero arrives, as a hook on the tensor makes it
+    state: str
     python: bool  # a custom autograd.Function
     gentle: bool = False  # no fault: a shift whose gradients cancel, or a factor of one that is zero still and learns
 
@@ -174,7 +176,10 @@ def _death_of(
                     if cancelled is not None and not cancelled.gentle:
                         return cancelled
             return Death(calls.get(node), node.name(), state, _is_python(node), gentle)
-    return None if lost is None else meetings.cancelled_at(lost)
+    if lost is None:
+        return None
+    met = meetings.cancelled_at(lost)
+    return Death(calls.get(lost), lost.name(), "hooked", False) if met is None and meetings.is_fed(lost) else met
 
 
 def _given(node: Any, record: NodeRecord) -> list[tuple[int, Any, str]]:
@@ -222,6 +227,10 @@ class _Meetings:
             for place, following, state in _given(node, record) if record is not None else ():
                 if state == "live":
                     self._parts.setdefault(following, []).append((node, place))
+
+    def is_fed(self, node: Any) -> bool:
+        """Whether a live gradient is sent to a node."""
+        return bool(self._parts.get(node))
 
     def cancelled_at(self, lost: Any) -> Death | None:
         """Several live gradients come to a node and their sum is zero: the operation at which their ways had met."""

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from types import FunctionType
 from typing import Any
+
+import torch
 
 from gradcheck_lm.flow.operations.derivatives import (
     DIFFERENTIABLE,
@@ -73,6 +77,10 @@ _SAMPLING = words(
 )
 _CASTS = frozenset(["long", "int", "to", "type", "short", "byte", "char", "bool", "type_as", "_to_copy"])
 _GRADIENT = frozenset(["torch.autograd.grad"])
+# What gives other values each time; the first are so in training alone.
+DROPOUTS = words("dropout alpha_dropout dropout1d dropout2d dropout3d feature_alpha_dropout feature_dropout")
+_DRAWN = words("rand randn rand_like randn_like randint randint_like randperm rrelu gumbel_softmax")
+RANDOM = _SAMPLING | DROPOUTS | _DRAWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +102,7 @@ class Operation:
     def is_ordinary(self) -> bool:
         """New values from the values given, and nothing else: what nearly every call is."""
         special = self.skip or self.export or self.factory or self.shape_only or self.in_place or self.grad_mode
+        special = special or self.name in RANDOM
         return not (special or self.derivative.asks_arguments or self.name == "empty")  # torch.load fills empty tensors
 
 
@@ -176,3 +185,13 @@ def kind_of_cut(
     if not to_float:
         return "integer_cast" if name in _CASTS else "discrete_op"
     return operation.derivative.cut_at(source, output, is_complex=is_complex)
+
+
+def is_lasting(func: Callable[..., Any]) -> bool:
+    """Whether a function of torch lives as long as torch: C's do, and those that a module of torch holds by name."""
+    if not isinstance(func, FunctionType):
+        return True
+    return (
+        getattr(sys.modules.get(func.__module__), func.__name__, None) is func
+        or getattr(torch.Tensor, func.__name__, None) is func
+    )

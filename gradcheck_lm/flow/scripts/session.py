@@ -50,7 +50,7 @@ class Session:
         self.steps: StepWatch | None = None
         if until in ("two-steps", "end"):
             self.steps = StepWatch(self.recorder, lambda: self.main)
-            self.recorder.watcher = self.steps.watcher
+            self.recorder.follow(self.steps.watcher)
         self.engine = Engine(self._around, self._packed, self.steps.aside if self.steps is not None else None)
         self.players = Players(self._before_step, self._after_step)
         self.questions = Questions(self.recorder, self.players, self.engine, check_values=check_values)

@@ -8,6 +8,8 @@ from types import CodeType
 
 import torch
 
+from gradcheck_lm.flow.stepping.callers import nearest
+from gradcheck_lm.flow.stepping.gathering import gathering_place
 from gradcheck_lm.flow.stepping.ledger.ledger import NOWHERE, Backward, Event, Holder, Ledger, Parameter
 from gradcheck_lm.flow.stepping.ledger.table import Table
 from gradcheck_lm.flow.stepping.modules.freezing import Freezing
@@ -82,9 +84,11 @@ class Summary:
         for one, two in self._copies(parameters):
             parameters[one] = replace(parameters[one], copy_of=two)
         ledger = Ledger(
-            parameters=tuple(parameters), holders=tuple(holders), events=events, places=tuple(self.places),
-            complete=complete,
+            parameters=tuple(parameters), holders=tuple(holders), events=events, places=(),
+            complete=complete, chances=self._chances(parameters, holders),
+            writers=dict(self.modules.fresh.writers),
         )  # fmt: skip
+        ledger = replace(ledger, places=tuple(self.places))
         return replace(ledger, rows=tuple(Table(ledger).rows()))
 
     def _copies(self, parameters: Sequence[Parameter]) -> Iterator[tuple[int, int]]:
@@ -140,13 +144,33 @@ class Summary:
             for number, holder in enumerate(holders)
         ]
 
+    def _chances(self, parameters: Sequence[Parameter], holders: Sequence[Holder]) -> dict[tuple[int, int], int]:
+        """Where an optimizer might have been given what nobody holds: who makes it may not have that in sight."""
+        found: dict[tuple[int, int], int] = {}
+        for number, held in enumerate(self.turns.held):
+            gathered = self._gathered(held)
+            for account in self.log.accounts:
+                parameter, tensor = parameters[account.index], account.tensor
+                if parameter.held_by or not parameter.requires_grad or tensor is None:
+                    continue
+                place = nearest(held.callers, [tensor, *self.owners.around(tensor)])
+                if place == held.place and gathered is not None:
+                    place = gathered
+                if place is not None and place != holders[number].place:
+                    found[number, account.index] = place
+        return found
+
+    def _gathered(self, held: Held) -> int | None:
+        """The line that gathers what an optimizer is given."""
+        place = None if held.place == NOWHERE else gathering_place(self.log.sites[held.place])
+        return None if place is None else self._add(place)
+
     # ------------------------------------------------------------------ parameters
 
     def _parameter(self, index: int, tensor: torch.Tensor | None, held_by: tuple[int, ...], changed: bool) -> Parameter:
         if tensor is None:
             return Parameter(f"a tensor that is gone ({index})", (), "", False, "nowhere", held_by=held_by)
         owner = self.owners.of(tensor)
-        seen = self.modules.replaced.get(id(tensor))
         parameter = Parameter(
             name=owner.name if owner is not None else self._unowned(index, tensor, held_by),
             shape=tuple(tensor.shape),
@@ -154,11 +178,23 @@ class Summary:
             requires_grad=tensor.requires_grad,
             owner="nowhere" if owner is None else owner.owner,
             held_by=held_by,
-            replaced=seen[1] if seen is not None and seen[0]() is tensor and owner is None else NOWHERE,
+            replaced=self._replaced(tensor, held_by) if owner is None else NOWHERE,
             declared=isinstance(tensor, torch.nn.Parameter),
             changed=changed,
         )
         return parameter if owner is None else self._owned(parameter, owner)
+
+    def _replaced(self, tensor: torch.Tensor, held_by: tuple[int, ...]) -> int:
+        """The line that put another in its stead.
+
+        Where the optimizer has stepped before, the line of the function that has it in sight: a new one belongs there.
+        """
+        seen = self.modules.replaced.get(id(tensor))
+        if seen is None or seen[0]() is not tensor:
+            return NOWHERE
+        holders = [one for number in held_by if (one := self.turns.held[number].reference()) is not None]
+        place = nearest(seen[2], holders)
+        return seen[1] if place is None else place
 
     def _owned(self, parameter: Parameter, owner: Owner) -> Parameter:
         root = self.owners.roots[owner.root]

@@ -9,6 +9,7 @@ from types import CodeType, FrameType, TracebackType
 from typing import Any
 
 import torch
+from torch.nn import init
 
 from gradcheck_lm.flow.stepping.backward.edits import Edits
 from gradcheck_lm.flow.stepping.backward.losses import Losses, without_gradient_in
@@ -17,6 +18,8 @@ from gradcheck_lm.flow.stepping.backward.passes import OnBackward, Passes
 from gradcheck_lm.flow.stepping.distributed.ranks import Ranks
 from gradcheck_lm.flow.stepping.distributed.workers import Workers
 from gradcheck_lm.flow.stepping.ledger.ledger import NOWHERE, Event, Ledger
+from gradcheck_lm.flow.stepping.left_statistics import left_statistics
+from gradcheck_lm.flow.stepping.loaders import Loaders
 from gradcheck_lm.flow.stepping.modules.by_hand import ByHand
 from gradcheck_lm.flow.stepping.modules.freezing import Thawing
 from gradcheck_lm.flow.stepping.modules.modules import Modules
@@ -39,9 +42,17 @@ _IN_PLACE = (
 _OF_LISTS = "lerp_ mul_ div_ add_ sub_ copy_ zero_ neg_ clamp_min_ clamp_max_"
 # the functions that `Watcher.told` wants to hear of before they run
 _SWITCHES = frozenset([_TENSOR.requires_grad.__set__, _TENSOR.requires_grad_])  # type: ignore[attr-defined]
+# what fills a tensor anew: torch's own initialisations call the first three or are asked themselves
+_INITS = frozenset(
+    [
+        _TENSOR.normal_, _TENSOR.uniform_, _TENSOR.random_,
+        init.normal_, init.uniform_, init.constant_, init.kaiming_uniform_,
+    ]
+)  # fmt: skip
 TOLD = (
     READS
     | _SWITCHES
+    | _INITS
     | {SET, SET_DATA}
     | {getattr(_TENSOR, name) for name in _IN_PLACE.split() if hasattr(_TENSOR, name)}
     | {getattr(torch, name) for one in _OF_LISTS.split() if hasattr(torch, name := f"_foreach_{one}")}
@@ -78,6 +89,7 @@ class Watcher:
         self.losses = Losses(self.log)
         self.outdated = Outdated(self.log)
         self.workers = Workers(self.log)
+        self.loaders = Loaders(self.log)
         self.schedules = Schedules(self.log)
         self.thawing = Thawing(self.log)
         self.turns.before_first_step = self.modules.note_ties
@@ -94,7 +106,16 @@ class Watcher:
 
     def __enter__(self) -> Watcher:
         modules, optimizers = self._given
-        for part in (self.passes, self.edits, self.turns, self.modules, self.scaling, self.workers, self.schedules):
+        for part in (
+            self.passes,
+            self.edits,
+            self.turns,
+            self.modules,
+            self.scaling,
+            self.workers,
+            self.loaders,
+            self.schedules,
+        ):
             part.install(self._wraps)
         if self.ranks is not None:
             self.ranks.install(self._wraps)
@@ -128,7 +149,9 @@ class Watcher:
     def _more(self) -> list[Event]:
         """What is known of the whole of it only."""
         aside = (self.thawing, self.shadows, self.modules.functional, self.outdated)
-        return [*self.losses.events(), *(event for part in aside for event in part.events())]
+        discarded = self.modules.discarded.events(self.modules.alive())
+        left = left_statistics(self.log, self.modules.alive(), self.turns.all_indices())
+        return [*self.losses.events(), *(event for part in aside for event in part.events()), *discarded, *left]
 
     def _before_step(self) -> None:
         self.shadows.settle()
@@ -150,7 +173,9 @@ class Watcher:
         if func in READS:
             self.losses.read(args[0])
             return
-        if self.log.editing or step_around(frame) is not None:
+        if self.modules.fresh:
+            self.modules.fresh.written(args[0] if args else kwargs.get("tensor"), frame)
+        if func in _INITS or self.log.editing or step_around(frame) is not None:
             return
         several = isinstance(args[0], list | tuple)
         for tensor in args[0] if several else args[:1]:

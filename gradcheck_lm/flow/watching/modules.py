@@ -23,6 +23,9 @@ class ModuleCall(NamedTuple):
     site: Site | None
 
 
+Made = dict[int, tuple[weakref.ref[torch.nn.Module], Site]]  # id of a module -> it, and where it was made
+
+
 class ModuleStack:
     """Follows the modules of one thread through torch's global hooks while it is open."""
 
@@ -32,6 +35,7 @@ class ModuleStack:
         self.running: list[int] = []  # places in `ran`, outermost first
         self.sites: list[Site | None] = []  # from where each running module was called
         self.called: dict[int, list[ModuleCall]] = {}
+        self.made: Made = {}  # filled by whoever watches constructors
         self.hooks: list[Any] = []
         self._calls: Sequence[Any] = ()
         self._places: dict[int, int] = {}  # id of a module -> its place in `ran`

@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from types import FrameType, FunctionType, TracebackType
+from types import FrameType, TracebackType
 from typing import Any
 
 import torch
 from torch.overrides import TorchFunctionMode
 
-from gradcheck_lm.flow.operations.names import Operation, describe, with_arguments
+from gradcheck_lm.flow.operations.names import RANDOM, Operation, describe, is_lasting, with_arguments
+from gradcheck_lm.flow.watching.checkpoints import drawn_again
 from gradcheck_lm.flow.watching.intervention import Intervention
 from gradcheck_lm.flow.watching.modes.compiled import EagerCompiler
 from gradcheck_lm.flow.watching.modes.switches import APPLY, Switches
@@ -28,6 +29,7 @@ _DEEPCOPY_OPERATION = named_operation("torch.Tensor.__deepcopy__")
 _TORCH_OPERATIONS: dict[Any, Operation] = {}  # torch's own C functions live as long as torch does
 _ORDINARY: dict[Any, Operation] = {}  # those of them that need nothing but the short way
 _SKIPPED: set[Any] = set()  # those through which nothing flows
+_REGISTER_HOOK = torch.Tensor.register_hook
 _TENSOR, _PARAMETER = torch.Tensor, torch.nn.Parameter
 _NO_TENSORS = frozenset([int, float, bool, str, type(None), torch.dtype, torch.device, torch.Size])
 _NONE: dict[str, Any] = {}
@@ -57,6 +59,7 @@ class Recorder(TorchFunctionMode):
         self.modules.forget_dead()
         self.recording = Recording(self.switches.seen, self.modules.ran, self.modules.roots)
         self.recording.called = self.modules.start_again(self.recording.calls)
+        self.recording.made = self.modules.made
         self.book = TensorBook(self.recording, self.modules.site, self.intervention)
         if self.intervention is not None:
             self.intervention.begin(self.recording)
@@ -113,13 +116,15 @@ class Recorder(TorchFunctionMode):
                 return self._record_ordinary(operation, func, args, _NONE, sys._getframe(1))
             if "out" not in kwargs and kwargs.get("inplace") is not True:
                 return self._record_ordinary(operation, func, args, kwargs, sys._getframe(1))
+        if func is _REGISTER_HOOK and (site := self.modules.site(sys._getframe(1))) is not None:
+            self.recording.hooks[self._token(args[0], sys._getframe(1))] = site
         if func in _SKIPPED:
             return func(*args, **(kwargs or _NONE))
         kwargs = kwargs or {}
         operation = operation or _TORCH_OPERATIONS.get(func) or self._operations.get(func)
         if operation is None:
             operation = describe(func)
-            own = operation.title.startswith("torch.") and _is_lasting(func)
+            own = operation.title.startswith("torch.") and is_lasting(func)
             (_TORCH_OPERATIONS if own else self._operations)[func] = operation
             if own and operation.is_ordinary():
                 _ORDINARY[func] = operation
@@ -228,6 +233,8 @@ class Recorder(TorchFunctionMode):
             call.function_site = find_outer_site(frame, APPLY)
         other = self.intervention
         deep = other is not None and other.deep
+        if operation.name in RANDOM and (again := drawn_again(operation.name, args, kwargs, frame)) is not None:
+            self.recording.redrawn[len(self.recording.calls)] = again
         if self.recording.exports or operation.factory or deep:
             call.host = numbers_in(args, kwargs, everything=deep or operation.factory)
         result = func(*args, **kwargs) if other is None else other.run(call, func, args, kwargs)
@@ -287,13 +294,3 @@ class Recorder(TorchFunctionMode):
             live = self.recording.tokens[parent].requires_grad
             own = Call(call.operation, (parent,), live, call.scope, call.site, call.module)
             self.book.keep(own, [tensor] if id(tensor) not in same else [])
-
-
-def _is_lasting(func: Callable[..., Any]) -> bool:
-    """Whether a function of torch lives as long as torch: C's do, and those that a module of torch holds by name."""
-    if not isinstance(func, FunctionType):
-        return True
-    return (
-        getattr(sys.modules.get(func.__module__), func.__name__, None) is func
-        or getattr(torch.Tensor, func.__name__, None) is func
-    )

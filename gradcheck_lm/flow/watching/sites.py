@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import torch
 
-from gradcheck_lm.flow.watching.source import tree_of
+from gradcheck_lm.flow.watching.source import called, tree_of
 
 _HIDDEN, _LIBRARY, _USER = 0, 1, 2
 _PACKAGE = os.path.abspath(__file__).rsplit(os.sep, 3)[0]
@@ -167,9 +167,28 @@ def position(code: CodeType, instruction: int) -> tuple[int, int, int | None, in
     return code.co_firstlineno, code.co_firstlineno, None, None
 
 
+def called_at(site: Site) -> str:
+    """The name of what is called at a site: `f` of `a.f(...)`; "" where the source does not say."""
+    file = site.code.co_filename
+    line, end_line, start, end = position(site.code, site.instruction)
+    if start is None or end is None:
+        return ""
+    call = _parse(_segment(file, line, end_line, start, end))
+    return called(call) if isinstance(call, ast.Call) else ""
+
+
 def site_at(code: CodeType, line: int) -> Site | None:
     """The first instruction of a line; None where there is none."""
     return next((Site(code, offset, None, 0) for offset, at in dis.findlinestarts(code) if at == line), None)
+
+
+def site_of(code: CodeType, node: ast.expr) -> Site | None:
+    """The instruction that an expression of a function's text became; else the first one of its line."""
+    wanted = (node.lineno, node.end_lineno, node.col_offset, node.end_col_offset)
+    for index, place in enumerate(code.co_positions()):
+        if place == wanted:
+            return Site(code, index * 2, None, 0)
+    return site_at(code, node.lineno)
 
 
 def line_of(site: Site) -> tuple[str, int]:

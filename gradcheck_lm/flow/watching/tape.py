@@ -14,7 +14,8 @@ import torch
 
 from gradcheck_lm.flow.operations.names import Operation
 from gradcheck_lm.flow.watching.arguments import Arguments
-from gradcheck_lm.flow.watching.modules import ModuleCall
+from gradcheck_lm.flow.watching.draws import Draw
+from gradcheck_lm.flow.watching.modules import Made, ModuleCall
 from gradcheck_lm.flow.watching.sites import Site
 
 FLOATS = frozenset(
@@ -106,12 +107,17 @@ class Recording:
         self.modules = modules  # every module that ran, with its class's name
         self.roots = roots  # those that no other module called
         self.called: dict[int, list[ModuleCall]] = {}  # of each module its calls
+        self.made: Made = {}  # modules whose constructors were seen
         self.program: Site | None = None  # the function under diagnosis: where a plain number that it returns is placed
         self.severed: Mapping[tuple[int, int], str] = {}  # (call, input) -> kind of a cut that the tokens do not show
         self.ends: list[int] = []  # per call: how many autograd nodes this thread had made after it
         self.start = SEQUENCE() if SEQUENCE is not None else 0
         self.stamp = f"gradcheck_lm.{next(_serial)}"
+        self.hooks: dict[int, Site] = {}  # tokens of tensors that the program put a hook on, and where
+        self.redrawn: dict[int, Site] = {}  # calls that draw in a checkpoint which draws anew, and who calls that
+        self.ahead: list[int] | None = None  # calls by which tokens read what follows, where that was asked in time
         self.arguments = Arguments()
+        self.draws: dict[int, Draw] = {}  # tokens of batches that loaders gave
 
     def around(self, index: int) -> Iterator[tuple[int, Site | None]]:
         """The modules that a call ran in, the innermost first, each with the line that called it then."""
@@ -123,6 +129,14 @@ class Recording:
             place = bisect.bisect_right(calls, index, key=lambda one: one.at)
             yield module, calls[place - 1].site if place else None
             module = calls[place - 1].caller if place else -1
+
+    def layer(self, index: int) -> Site | None:
+        """Where the activation was made, in an nn.Sequential, that a call belongs to: no line of a forward names it."""
+        around = [self.modules[module][0]() for module, _ in self.around(index)]
+        if len(around) < 2 or not isinstance(around[1], torch.nn.Sequential) or around[0] is None:
+            return None
+        known, activation = self.made.get(id(around[0])), next(around[0].parameters(), None) is None
+        return known[1] if activation and known is not None and known[0]() is around[0] else None
 
     def call_of(self, node: Any) -> int | None:
         """The call during which an autograd node was made, None for one from before this step."""

@@ -89,11 +89,12 @@ class Chain:
                 nature = kind_of_cut(self.recording.calls[death.call].operation, from_float=True, to_float=True)
                 kind = "sampling" if nature == "sampling" else kind  # torch.bernoulli has a gradient, and it is 0
         site = self.recording.calls[death.call].site if death.call is not None else None
+        layer = self.recording.layer(death.call) if death.call is not None else None
         op = None if death.call is not None else f"autograd {death.name}"
         if death.python:  # the Function itself, not what is called inside it
             op = f"autograd.{death.name.removesuffix('Backward')}"
-        draft = Draft(kind, death.call, "certain", severity, op=op, cause=cause)
-        self.put(draft, key=(kind, *line_key(site)), term=term, tensor=tensor)
+        draft = Draft(kind, death.call, "certain", severity, op=op, cause=cause, site=layer)
+        self.put(draft, key=(kind, *line_key(layer or site)), term=term, tensor=tensor)
 
     def note(self, text: str) -> None:
         """Add something that the reader should know."""

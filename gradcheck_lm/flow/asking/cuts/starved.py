@@ -9,6 +9,7 @@ from gradcheck_lm.flow.asking.cuts.dropped_values import taken_out, written_over
 from gradcheck_lm.flow.asking.cuts.left_early import loop_left_early
 from gradcheck_lm.flow.asking.evidence.evidence import Evidence
 from gradcheck_lm.flow.asking.evidence.terms import Strand
+from gradcheck_lm.flow.asking.straight_through import straight_lines, taught_in_vain
 from gradcheck_lm.flow.findings.notes import OPAQUE, OUT_OF_SIGHT
 from gradcheck_lm.flow.operations.names import words
 from gradcheck_lm.flow.tracing.graph import Cut, Distances
@@ -69,11 +70,15 @@ def explain_unreached(evidence: Evidence, chain: Chain) -> None:
     if len(evidence.dead) == len(evidence.strands):
         return  # what starves all of them is told by the terms
     subjects, ways = evidence.subjects, evidence.ways
+    lines = straight_lines(evidence.recording) if evidence.unreached else []
     for place in evidence.unreached:
         if not subjects.tensors[place].requires_grad:
             _frozen(evidence, chain, place, "error")
         elif subjects.roots[place] not in ways.tokens:
             _constant(evidence, chain, evidence.strands[0].token, None, place)
+        elif (draft := taught_in_vain(evidence, place, lines)) is not None and draft.call is not None:
+            site = evidence.recording.calls[draft.call].site
+            chain.put(draft, key=("straight through", *line_key(site)), tensor=subjects.names[place])
         else:
             chain.follow(ways, subjects.roots[place], tensor=subjects.names[place])
 

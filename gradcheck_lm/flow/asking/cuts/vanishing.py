@@ -9,9 +9,11 @@ import torch
 
 from gradcheck_lm.flow.asking.cuts.drafts import Chain, Draft
 from gradcheck_lm.flow.asking.evidence.evidence import Evidence
+from gradcheck_lm.flow.asking.evidence.scene import where
 from gradcheck_lm.flow.gradients.deaths import Death
 from gradcheck_lm.flow.operations.names import MULTIPLICATIONS, words
-from gradcheck_lm.flow.watching.sites import line_of
+from gradcheck_lm.flow.watching.sites import called_at, line_of
+from gradcheck_lm.flow.watching.tape import Recording
 
 _PRODUCTS = words(
     """
@@ -19,6 +21,12 @@ _PRODUCTS = words(
     multiply conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d
     """
 )
+# of the lengths that a CTC loss is given: what leaves them as they are but for their type or their least, and what
+# makes them of nothing
+_KEEPING_LENGTHS = words(
+    "to int long type cpu clamp clamp_min clamp_max detach clone contiguous view reshape squeeze flatten"
+)
+_FILLED = words("full full_like tensor as_tensor zeros ones arange from_numpy")
 
 
 def explain_deaths(evidence: Evidence, chain: Chain) -> None:
@@ -26,9 +34,17 @@ def explain_deaths(evidence: Evidence, chain: Chain) -> None:
     for strand in evidence.strands:
         told_of = strand.is_dead and evidence.label(strand) is not None
         for place, death in evidence.deaths[strand.name].items():
-            if _leads_elsewhere(death) or (place in evidence.underflowed and death.state == "zero"):
+            if (
+                _leads_elsewhere(death)
+                or death.state == "hooked"
+                or (place in evidence.underflowed and death.state == "zero")
+            ):
                 continue
             made_zero = _made_zero(evidence, death, place)
+            if (short := _too_short(evidence, death)) is not None:
+                name = evidence.subjects.names[place]
+                chain.put(short, key=("too short", short.call), term=strand.name if told_of else None, tensor=name)
+                continue
             chain.death(
                 death if made_zero is None else replace(death, call=made_zero),
                 term=strand.name if told_of else None,
@@ -44,7 +60,39 @@ def _why_zero(evidence: Evidence, death: Death, place: int, made_zero: int | Non
         return "no_samples"
     if _is_weighed_zero(evidence, death):
         return "weight_zero"
+    if death.state == "cancels" and death.call is not None:
+        site = evidence.recording.calls[death.call].site
+        return "own_density" if site is not None and called_at(site) == "log_prob" else ""
     return "" if made_zero is None else "zero_factor"
+
+
+def _too_short(evidence: Evidence, death: Death) -> Draft | None:
+    """A CTC loss that gives zeros: zero_infinity has made 0 of targets that are longer than their frames.
+
+    Told at the line that computed the numbers of frames, where that was seen.
+    """
+    if death.call is None or death.state != "zero" or death.python:
+        return None
+    recording = evidence.recording
+    call = recording.calls[death.call]
+    if call.operation.name != "ctc_loss":
+        return None
+    values = {"loss": where(call.site)}
+    maker = _made_lengths(recording, call.inputs[2]) if len(call.inputs) == 4 else None
+    if maker is None:
+        return Draft("zero_gradient", death.call, "certain", cause="ctc_infinite", values=values)
+    site, op = recording.calls[maker].site, recording.calls[maker].operation.title
+    return Draft("zero_gradient", death.call, "likely", cause="ctc_lengths", values=values, site=site, op=op)
+
+
+def _made_lengths(recording: Recording, token: int) -> int | None:
+    """The last call that computed these numbers, past those that change only their type or hold them in a range."""
+    while token >= 0 and (index := recording.tokens[token].producer) >= 0:
+        call = recording.calls[index]
+        if call.operation.name not in _KEEPING_LENGTHS:
+            return index if call.inputs and call.operation.name not in _FILLED else None
+        token = call.inputs[0] if call.inputs else -1
+    return None
 
 
 def explain_underflow(evidence: Evidence, chain: Chain) -> None:
@@ -86,7 +134,7 @@ def harmless_zeros(evidence: Evidence) -> frozenset[int]:
         for place, death in deaths.items():
             if not _leads_elsewhere(death) and _is_gentle(evidence, death, place):
                 found.add(place)
-    told = {place for deaths in evidence.deaths.values() for place in deaths}
+    told = {place for deaths in evidence.deaths.values() for place, death in deaths.items() if death.state != "hooked"}
     found.update(place for place in evidence.zero if place not in told and _waits(evidence, place))
     return frozenset(found.difference(evidence.underflowed))
 

@@ -48,6 +48,7 @@ class Scene:
     passed: Sequence[Passed] = ()
     written: Sequence[Written] = ()
     unfinished: Sequence[Any] = ()  # nodes that got a gradient and gave none
+    ways: Sequence[tuple[int, int]] = ()  # (token asked about, token of a root): of what autograd.grad found unused
     may_unpack: bool = True  # what is saved for the backward pass may be looked at: no hook of the program's runs
     nodes: list[Any] = field(default_factory=list)
 

@@ -12,6 +12,8 @@ from gradcheck_lm.flow.asking.evidence.scene import Scene as Scene
 from gradcheck_lm.flow.asking.evidence.scene import Written as Written
 from gradcheck_lm.flow.asking.evidence.scene import entry, where
 from gradcheck_lm.flow.asking.failures.overwriting import overwriting
+from gradcheck_lm.flow.rerunning.links import observed_links
+from gradcheck_lm.flow.tracing.graph import Cut, Dataflow
 from gradcheck_lm.flow.watching.sites import Site, is_users
 
 
@@ -87,6 +89,19 @@ def _at_node(kind: str, cause: str) -> Callable[[Scene], list[Draft]]:
     return explain
 
 
+def _unused(scene: Scene) -> list[Draft]:
+    """The cut between a tensor that autograd.grad was asked about and the loss; where there is none, the asking."""
+    flow = Dataflow(scene.recording, observed_links(scene.recording)) if scene.ways else None
+    for token, root in scene.ways if flow is not None else ():
+        distances = flow.distances([root])  # type: ignore[union-attr]
+        if token in distances.tokens:
+            steps = list(distances.way(token))
+            cuts = [Cut(step[0], kind) for step in steps for kind in distances.flow.cuts(*step)]
+            if cuts and all(target is not None and source is not None for _, source, target in steps):
+                return [Draft(one.kind, one.call, "certain") for one in dict.fromkeys(cuts)]
+    return _at_line("constant", "asked_and_unused", "torch.autograd.grad")(scene)
+
+
 def _function(scene: Scene) -> list[Draft]:
     """A custom Function whose backward gives what does not fit; one of torch's own is told by its operation."""
     name = re.search(r"[Ff]unction (\w+?)(?:Backward\w*)? returned an", str(scene.error))
@@ -114,7 +129,7 @@ def _inference(scene: Scene) -> list[Draft]:
 _EXPLAINED: tuple[tuple[str, Callable[[Scene], list[Draft]]], ...] = (
     ("modified by an inplace operation", _overwritten),
     ("a second time|already been freed", _second_time),
-    ("not have been used in the graph", _at_line("constant", "asked_and_unused", "torch.autograd.grad")),
+    ("not have been used in the graph", _unused),
     ("implicitly created only for|Mismatch in shape: grad_output", _at_line("suspicious_shape", "several_numbers")),
     ("returned an invalid gradient|returned an incorrect number of gradients", _function),
     ("[Ii]nference tensor", _inference),

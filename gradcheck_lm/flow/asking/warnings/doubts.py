@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 from gradcheck_lm.flow.asking.evidence.unread_arguments import unread_arguments
+from gradcheck_lm.flow.asking.looking_ahead import may_look_ahead
+from gradcheck_lm.flow.asking.mispaired import may_be_mispaired
+from gradcheck_lm.flow.asking.redrawn import may_redraw
+from gradcheck_lm.flow.asking.shared_modules import may_share
+from gradcheck_lm.flow.asking.spread_sums import may_spread
 from gradcheck_lm.flow.asking.warnings.idle_terms import may_be_idle
 from gradcheck_lm.flow.asking.warnings.mixing import may_mix
 from gradcheck_lm.flow.asking.warnings.score_function import may_train_the_critic
@@ -14,8 +19,13 @@ def may_warn(recorder: Recorder) -> bool:
     """Read off the recording alone: shapes and names that hint at another loss than was meant, arguments unread."""
     return (
         is_suspicious(recorder.recording)
+        or may_spread(recorder.recording)
         or may_mix(recorder.recording)
+        or may_be_mispaired(recorder.recording)
+        or may_share(recorder.recording)
         or bool(unread_arguments(recorder))
         or may_be_idle(recorder)
+        or may_redraw(recorder)
+        or may_look_ahead(recorder)
         or may_train_the_critic(recorder)
     )

@@ -43,6 +43,7 @@ _WANTS_LOGITS = {
     "multilabel_soft_margin_loss": ("sigmoid_twice", _PROBABILITIES),
     "logsigmoid": ("sigmoid_twice", words("sigmoid")),
 }
+_LAYERS = {"softmax_twice": "softmax_layer", "sigmoid_twice": "sigmoid_layer", "relu_before": "relu_layer"}
 _CLIPS = words("relu relu_ relu6 hardtanh softplus")
 # what a layer or an activation gives is no log-probability
 _NO_LOGS = (
@@ -73,7 +74,8 @@ def warn_of_suspicious(evidence: Evidence, chain: Chain) -> None:
             continue
         for draft in (_all_pairs(recording, readers, index, call), _twice(recording, index, call)):
             if draft is not None:
-                key = (draft.kind, draft.cause, None if call.site is None else line_of(call.site))
+                site = draft.site or call.site
+                key = (draft.kind, draft.cause, None if site is None else line_of(site))
                 chain.put(draft, key=key)
 
 
@@ -220,7 +222,13 @@ def _twice(recording: Recording, index: int, call: Call) -> Draft | None:
     elif made is None or made.operation.name not in makers:
         return None
     values = {"loss": call.operation.title, "function": made.operation.title, "line": where(made.site)}
-    return Draft("suspicious_shape", index, "certain", "warning", cause=cause, values=values)
+    layer = recording.layer(recording.calls.index(made))
+    if layer is not None and cause in _LAYERS:
+        cause, values["line"] = _LAYERS[cause], where(call.site)
+    else:
+        layer = None
+    op = None if layer is None else made.operation.title
+    return Draft("suspicious_shape", index, "certain", "warning", cause=cause, values=values, site=layer, op=op)
 
 
 def _made_by(recording: Recording, token: int) -> Call | None:

@@ -129,6 +129,27 @@ KIND = Kind(
             ),
         ),
         Cause(
+            "straight_through_line",
+            Text(
+                "The value goes on detached here, as a straight-through line wants it, and the term at {line} is taken "
+                "of this line's result: what it should teach lies before the line.",
+                "ここで値が detach されるのは straight-through として正しい形ですが、{line} の項はこの行の結果から"
+                "計算されています。学習させたいものはこの行より前にあります。",
+            ),
+            (
+                Text(
+                    "hand on the value before the straight-through line as well, and take the term of that (a codebook "
+                    "loss: of the chosen codes themselves)",
+                    "straight-through の行より前の値も渡し、項はそれから計算する"
+                    "(コードブック損失なら選ばれたコードそのもの)",
+                ),
+                Text(
+                    "keep the straight-through result for the task's own loss alone",
+                    "straight-through の結果は本来の課題の損失だけに使う",
+                ),
+            ),
+        ),
+        Cause(
             "players_turn",
             Text(
                 "This term was made of a value detached for another player's turn: for the tensors asked about it is a "

@@ -28,6 +28,22 @@ inputs = torch.ones(2, 4)
 def loss():
     return (model(inputs) * 10).square().mean()
 """
+_ENTERING = Text(
+    "look at the values that enter: outside a clamp, below zero before a relu, one class in a softmax, a factor of 0",
+    "入ってくる値を見る: clamp の範囲外、relu の手前で負、1 クラスだけの softmax、0 の因子",
+)
+_STRAIGHT = Text(
+    "replace round, floor and sign by a straight-through form: x + (x.round() - x).detach()",
+    "round・floor・sign を straight-through に置き換える: x + (x.round() - x).detach()",
+)
+_BOTH = Text(
+    "print both: each input length has to be at least its target's, plus one for each doubled letter",
+    "両方を表示する: 入力の長さは目標の長さ以上(同じ文字が続くところごとに 1 つ余分に)必要",
+)
+_FEW = Text(
+    "if the frames really are so few: less stride or pooling before the loss",
+    "本当にフレームが少ないなら、損失の前のストライドやプーリングを減らす",
+)
 
 KIND = Kind(
     code="GF301",
@@ -40,19 +56,12 @@ KIND = Kind(
             "Autograd passes a gradient here, and it is zero everywhere: the function is flat at these values.",
             "autograd はここに勾配を通しますが、どこでも 0 です。この値では関数が平らだからです。",
         ),
-        Text(
-            "look at the values that enter: outside a clamp, below zero before a relu, one class in a softmax, a "
-            "factor of 0",
-            "入ってくる値を見る: clamp の範囲外、relu の手前で負、1 クラスだけの softmax、0 の因子",
-        ),
+        _ENTERING,
         Text(
             "a soft form of the same function: softplus, sigmoid, leaky_relu, smooth clamp",
             "同じ関数の滑らかな形を使う: softplus、sigmoid、leaky_relu、滑らかな clamp",
         ),
-        Text(
-            "replace round, floor and sign by a straight-through form: x + (x.round() - x).detach()",
-            "round・floor・sign を straight-through に置き換える: x + (x.round() - x).detach()",
-        ),
+        _STRAIGHT,
     ),
     causes=(
         Cause(
@@ -62,18 +71,12 @@ KIND = Kind(
                 "丸めは階段です。微分のあるところはどこも平らなので、autograd が通す勾配は厳密に 0 です。",
             ),
             (
-                Text(
-                    "replace round, floor and sign by a straight-through form: x + (x.round() - x).detach()",
-                    "round・floor・sign を straight-through に置き換える: x + (x.round() - x).detach()",
-                ),
+                _STRAIGHT,
                 Text(
                     "leave the rounding out of the loss and round only what is shown or stored",
                     "損失では丸めず、表示や保存の時だけ丸める",
                 ),
-                Text(
-                    "for sign: torch.tanh(x / temperature)",
-                    "sign には torch.tanh(x / temperature)",
-                ),
+                Text("for sign: torch.tanh(x / temperature)", "sign には torch.tanh(x / temperature)"),
             ),
             words("round floor ceil trunc fix sign sgn round_ floor_ ceil_ trunc_ fix_ sign_ sgn_ div divide angle"),
         ),
@@ -227,6 +230,48 @@ KIND = Kind(
             ),
         ),
         Cause(
+            "ctc_lengths",
+            Text(
+                "The numbers of frames that this line gives are smaller than the targets need: at {loss} every "
+                "sample's CTC loss is infinite, and zero_infinity=True makes 0 of it and of its gradient.",
+                "この行で求めたフレーム数は目標の長さに足りません。{loss} ではすべてのサンプルの CTC 損失が無限大に"
+                "なり、zero_infinity=True がそれと勾配を 0 にしています。",
+            ),
+            (
+                Text(
+                    "the frames that leave a layer: (frames + 2 * padding - kernel) // stride + 1, layer by layer",
+                    "層を出るフレーム数を層ごとに計算する: (frames + 2 * padding - kernel) // stride + 1",
+                ),
+                _BOTH,
+                _FEW,
+            ),
+        ),
+        Cause(
+            "ctc_infinite",
+            Text(
+                "At {loss} all targets are longer than their frames: zero_infinity=True makes 0 of each infinite loss.",
+                "{loss} ではどの目標もフレーム数より長く、無限大の損失を zero_infinity=True が 0 にしています。",
+            ),
+            (_BOTH, _FEW),
+        ),
+        Cause(
+            "tensor_hook",
+            Text(
+                "A gradient that is not zero is sent to this tensor, and zero comes out of the hook on it.",
+                "このテンソルには 0 でない勾配が送られますが、登録されたフックから出るのは 0 です。",
+            ),
+            (
+                Text(
+                    "look at what the hook returns: None leaves the gradient as it is, a tensor takes its place",
+                    "フックの返り値を調べる: None なら勾配はそのまま、テンソルを返すとそれに置き換わる",
+                ),
+                Text(
+                    "a mask of zeros, a scale of 0 or a threshold that nothing passes",
+                    "すべて 0 のマスク、0 の倍率、何も超えないしきい値になっていないか確かめる",
+                ),
+            ),
+        ),
+        Cause(
             "no_line",
             Text(
                 "No line that the recorder saw explains it: look at custom autograd.Functions, checkpoints, "
@@ -235,11 +280,7 @@ KIND = Kind(
                 "ンパイルされた区間、別のスレッドを調べてください(記録器は中を見られません)。",
             ),
             (
-                Text(
-                    "look at the values that enter: outside a clamp, below zero before a relu, one class in a "
-                    "softmax, a factor of 0",
-                    "入ってくる値を見る: clamp の範囲外、relu の手前で負、1 クラスだけの softmax、0 の因子",
-                ),
+                _ENTERING,
                 Text(
                     "check that a custom backward uses grad_output: gradcheck_lm.compare_gradients(fn, wrt)",
                     "自作の backward が grad_output を使っているか確かめる: gradcheck_lm.compare_gradients(fn, wrt)",

@@ -80,6 +80,30 @@ KIND = Kind(
             ),
         ),
         Cause(
+            "own_density",
+            Text(
+                "The value whose density is asked for was drawn from this very distribution with its gradient, as "
+                "rsample() does: it moves with the mean, and the density stays the same.",
+                "密度を求めている値は、この分布自身から(rsample() のように)勾配つきで取り出されています。値は平均と"
+                "ともに動くので、密度は変わりません。",
+            ),
+            (
+                Text(
+                    "to learn from a reward: log_prob(value.detach()) * reward, or sample() in the place of rsample()",
+                    "報酬から学習するなら log_prob(value.detach()) * reward とするか、rsample() の代わりに sample() を"
+                    "使う",
+                ),
+                Text(
+                    "to keep it spread out: distribution.entropy()",
+                    "広がりを保つためなら distribution.entropy()",
+                ),
+                Text(
+                    "to hold it near another one: kl_divergence(this, other), or log_prob under the other one as well",
+                    "別の分布に近づけるなら kl_divergence(この分布, 別の分布) とするか、別の分布での log_prob も加える",
+                ),
+            ),
+        ),
+        Cause(
             "sums_to_a_constant",
             Text(
                 "What is summed here adds up to a constant whatever enters, as a softmax over its own classes does.",

@@ -133,6 +133,25 @@ KIND = Kind(
                 ),
             ),
         ),
+        Cause(
+            "not_put_back",
+            Text(
+                "In the loop that trains, {writes} puts other weights in the place of those that are trained, and "
+                "{method}, which puts them back, is called nowhere: the training goes on from the average.",
+                "学習ループの中で、{writes} は学習中の重みを別の重みに置き換えますが、元に戻す {method} はどこでも"
+                "呼ばれていません。学習は平均から続くことになります。",
+            ),
+            (
+                Text(
+                    "call {method} when the evaluation is over, in a finally: or a with block",
+                    "評価が終わったら {method} を呼ぶ(finally: や with ブロックの中で)",
+                ),
+                Text(
+                    "or evaluate a copy of the model that holds the average",
+                    "または、平均を持たせたモデルのコピーを評価する",
+                ),
+            ),
+        ),
     ),
     severity="warning",
     asked_by="diagnose_step",

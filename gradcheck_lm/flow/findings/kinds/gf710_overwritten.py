@@ -96,6 +96,25 @@ KIND = Kind(
             ),
         ),
         Cause(
+            "written_over_loaded",
+            Text(
+                "Of the {total} tensors that were loaded at {line} this line wrote over {count} before the model first "
+                "ran.",
+                "{line} で読み込んだ {total} 個のテンソルのうち {count} 個が、モデルが最初に実行される前に、この行で"
+                "上書きされました。",
+            ),
+            (
+                Text(
+                    "move this line before the loading",
+                    "この行を読み込みの前に移す",
+                ),
+                Text(
+                    "initialise only what the file does not hold: result.missing_keys",
+                    "ファイルにないもの(result.missing_keys)だけを初期化する",
+                ),
+            ),
+        ),
+        Cause(
             "nothing_loaded",
             Text(
                 "Not one of the {total} names that {module} wants is in what was loaded: with strict=False "
@@ -113,6 +132,25 @@ KIND = Kind(
                 Text(
                     "look at what load_state_dict returns: missing_keys and unexpected_keys",
                     "load_state_dict の返り値の missing_keys と unexpected_keys を見る",
+                ),
+            ),
+        ),
+        Cause(
+            "loaded_and_replaced",
+            Text(
+                "A {module} was loaded at {line} and has not run since; this line puts a new one in its place, with "
+                "fresh random weights, and that one runs.",
+                "{line} で {module} に重みが読み込まれましたが、それは一度も実行されていません。この行で新しい乱数の"
+                "重みを持つものに置き換えられ、そちらが実行されます。",
+            ),
+            (
+                Text(
+                    "keep the module that was loaded: leave this line out",
+                    "読み込んだモジュールをそのまま使う: この行を消す",
+                ),
+                Text(
+                    "or make the new one first and load into that",
+                    "または、先に新しいものを作り、それに読み込む",
                 ),
             ),
         ),

@@ -137,6 +137,30 @@ KIND = Kind(
             ),
         ),
         Cause(
+            "statistics_left_behind",
+            Text(
+                "This line moves the parameters of a {module} towards those of the model that trains, and not the "
+                "statistics of its norms: it runs in eval mode, where it reads them, and they are still 0 and 1 as "
+                "they were made.",
+                "この行は {module} のパラメータを学習中のモデルに近づけますが、正規化層の統計は更新しません。評価"
+                "モードではその統計が使われますが、作られたときの 0 と 1 のままです。",
+            ),
+            (
+                Text(
+                    "copy the buffers as well: for one, two in zip(average.buffers(), model.buffers()): one.copy_(two)",
+                    "バッファもコピーする: for one, two in zip(average.buffers(), model.buffers()): one.copy_(two)",
+                ),
+                Text(
+                    "torch.optim.swa_utils.AveragedModel(model, use_buffers=True), or update_bn",
+                    "torch.optim.swa_utils.AveragedModel(model, use_buffers=True)、または update_bn を使う",
+                ),
+                Text(
+                    "or keep the average in training mode, so that it gathers statistics itself",
+                    "または平均側を学習モードのままにして、自分で統計を集めさせる",
+                ),
+            ),
+        ),
+        Cause(
             "recurrent_in_eval",
             Text(
                 "cuDNN keeps what the backward pass of an RNN needs in training mode alone, and the RNN was "

@@ -121,6 +121,26 @@ KIND = Kind(
             ),
         ),
         Cause(
+            "redrawn",
+            Text(
+                "What runs in this checkpoint draws random numbers ({function} at {line}), and with "
+                "preserve_rng_state=False it draws others when backward() runs it again: the gradient is that of "
+                "another value than the loss.",
+                "このチェックポイントの中では乱数が引かれます({line} の {function})。preserve_rng_state=False では "
+                "backward() の再計算で別の乱数が引かれるため、勾配は損失とは別の値の勾配になります。",
+            ),
+            (
+                Text(
+                    "leave preserve_rng_state at True: the state is kept and put back",
+                    "preserve_rng_state を True のままにする: 状態が保存され、元に戻される",
+                ),
+                Text(
+                    "or draw the numbers before the checkpoint, and hand them in",
+                    "または、チェックポイントの前で乱数を引き、引数として渡す",
+                ),
+            ),
+        ),
+        Cause(
             "repeated_indices",
             Text(
                 "{function} was given an index more than once: of the values that go to one place only one is kept, "

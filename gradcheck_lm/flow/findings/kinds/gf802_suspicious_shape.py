@@ -104,6 +104,51 @@ KIND = Kind(
             ),
         ),
         Cause(
+            "softmax_layer",
+            Text(
+                "What this layer gives goes into {loss} at {line}, which takes logits and applies a softmax itself.",
+                "この層の出力は {line} の {loss} に渡されますが、それはロジットを受け取り自分で softmax を行います。",
+            ),
+            (
+                Text(
+                    "leave this layer out of the network, and use {function} for showing probabilities alone",
+                    "この層をネットワークから外し、{function} は確率を表示するときだけ使う",
+                ),
+                Text(
+                    "or nn.LogSoftmax here and nll_loss there",
+                    "またはここを nn.LogSoftmax にして、損失を nll_loss にする",
+                ),
+            ),
+        ),
+        Cause(
+            "sigmoid_layer",
+            Text(
+                "What this layer gives goes into {loss} at {line}, which takes logits and applies a sigmoid itself.",
+                "この層の出力は {line} の {loss} に渡されますが、それはロジットを受け取り自分で sigmoid を行います。",
+            ),
+            (
+                Text(
+                    "leave this layer out of the network, or use binary_cross_entropy",
+                    "この層をネットワークから外すか、binary_cross_entropy を使う",
+                ),
+            ),
+        ),
+        Cause(
+            "relu_layer",
+            Text(
+                "What this layer gives goes into {loss} at {line}, which takes logits of any sign: those below zero "
+                "are cut off here and learn nothing.",
+                "この層の出力は {line} の {loss} に渡されます。それは正負どちらのロジットも受け取りますが、負のものは"
+                "ここで切り落とされ、何も学習しません。",
+            ),
+            (
+                Text(
+                    "no activation after the last layer",
+                    "最後の層の後に活性化関数を置かない",
+                ),
+            ),
+        ),
+        Cause(
             "no_log_probabilities",
             Text(
                 "{loss} wants log-probabilities, and what enters is what {function} gave at {line}: the loss has no "
@@ -134,6 +179,25 @@ KIND = Kind(
                 Text(
                     "no activation after the last layer",
                     "最後の層の後に活性化関数を置かない",
+                ),
+            ),
+        ),
+        Cause(
+            "sum_before_mask",
+            Text(
+                "{function} makes one number of {shape}, and at {line} that is multiplied by a mask of {mask}: the "
+                "mask leaves out nothing of it, and each of its entries counts the whole again.",
+                "{function} は {shape} を 1 つの数にし、{line} でそれに {mask} のマスクが掛けられています。マスク"
+                "は何も除外せず、マスクの要素ごとに全体が数え直されます。",
+            ),
+            (
+                Text(
+                    "sum only what lies behind the mask's axes: x.sum(dim=-1), so that {mask} is left, then the mask",
+                    "マスクの軸より後ろだけを合計する: x.sum(dim=-1) などで {mask} を残し、それからマスクを掛ける",
+                ),
+                Text(
+                    "or the mask first, and the sum over everything after it",
+                    "または、先にマスクを掛け、その後で全体を合計する",
                 ),
             ),
         ),

@@ -32,9 +32,10 @@ class OwnPass:
     Args:
         roots: the tensors that it starts from; those without a graph are passed over.
         leaves: the tensors asked about; others of the graph are read as well.
+        hooked: the program has put hooks on tensors: what is sent to a node may not be what arrives there.
     """
 
-    def __init__(self, roots: Sequence[torch.Tensor], leaves: Sequence[torch.Tensor]) -> None:
+    def __init__(self, roots: Sequence[torch.Tensor], leaves: Sequence[torch.Tensor], *, hooked: bool = False) -> None:
         starts = [get_gradient_edge(root).node for root in roots if root.requires_grad]
         self.roots = {
             id(root): start for root, start in zip((r for r in roots if r.requires_grad), starts, strict=True)
@@ -63,7 +64,8 @@ class OwnPass:
         uses: Counter[_Edge] = Counter()
         for node in self.nodes:
             uses.update(edge for edge in node.next_functions if edge[0] is not None)
-        self._shared = {edge for edge, count in uses.items() if count > 1}
+        # edges of which what goes in is read, and not only what comes out
+        self._apart = {edge for edge, count in uses.items() if count > 1 or hooked or _has_hooks(edge[0])}
 
     # ------------------------------------------------------------------ while it runs
 
@@ -103,7 +105,7 @@ class OwnPass:
         self._incoming[node] = [_Size(value) for value in arriving]
         edges = node.next_functions
         self._outgoing[node] = [
-            _Size(value) if value is None or place >= len(edges) or edges[place] in self._shared else None
+            _Size(value) if value is None or place >= len(edges) or edges[place] in self._apart else None
             for place, value in enumerate(leaving)
         ]
 
@@ -210,6 +212,11 @@ class OwnPass:
     def unfinished(self) -> list[Any]:
         """After an error: nodes that got a gradient and gave none, those nearest to the loss first."""
         return [node for node in self.nodes if node not in self._incoming and getattr(node, "variable", None) is None]
+
+
+def _has_hooks(node: Any) -> bool:
+    """Whether a node is a leaf's, and the program has put hooks on that leaf."""
+    return bool(getattr(getattr(node, "variable", None), "_backward_hooks", None))
 
 
 class _Size:

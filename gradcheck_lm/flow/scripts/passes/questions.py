@@ -15,6 +15,7 @@ from gradcheck_lm.flow.asking.evidence.scene import Passed, Written
 from gradcheck_lm.flow.asking.failures.not_finite import first_not_finite
 from gradcheck_lm.flow.asking.failures.wrong_values import wrong_values
 from gradcheck_lm.flow.asking.inquiry import Inquiry
+from gradcheck_lm.flow.asking.looking_ahead import looks_ahead
 from gradcheck_lm.flow.findings.model import Diagnosis
 from gradcheck_lm.flow.findings.notes import AS_GRAD_ASKED, NO_NORMS, NO_NORMS_OF_ONE_PASS, NOT_THE_FIRST
 from gradcheck_lm.flow.gradients.passes.own_pass import OwnPass
@@ -42,7 +43,7 @@ class Questions:
         """Prepare to read a backward pass; `kept` says what of the script's own is known to be in its graph."""
         several = len(started.roots) > 1
         terms = {f"loss[{place}]" if several else "loss": root for place, root in enumerate(started.roots)}
-        own = OwnPass(started.roots, wanted := self._wanted(started))
+        own = OwnPass(started.roots, wanted := self._wanted(started), hooked=bool(kept))
         kept = kept or own_code(started.roots, own.nodes)
         look = Look(started, terms, own, self.recorder.tokens_now(wanted), kept)
         with torch._C.DisableTorchFunction(), torch.no_grad():
@@ -54,6 +55,8 @@ class Questions:
             with self.engine.quiet(), _random_state(runs=True):
                 larger = underflows(started.roots[0], wanted)
             own.larger = {id(wanted[place]): underflow for place, underflow in larger.items()}
+        roots = [] if kept else [root for root in started.roots if root.requires_grad]
+        self.recorder.recording.ahead = looks_ahead(self.recorder.recording, roots)
         if self.check_values:
             with self.engine.quiet():
                 look.wrong = wrong_values(self.recorder.recording, started.roots)

@@ -60,7 +60,7 @@ class Raised:
 
     def tell(self, error: RuntimeError, started: Started, own: OwnPass | None, kept: str) -> None:
         """Explain a pass that raised at once: if the script goes on, what it was about is soon out of sight."""
-        self._last = refused = Refused(error, started.roots, started.site, own, kept)
+        self._last = refused = Refused(error, started.roots, started.site, own, kept, asked=started.inputs)
         if can_be_told(error) and NO_GRAPH not in str(error) and len(self._told) < _TOLD:
             found = self._ask(refused)
             if found is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -12,6 +12,7 @@ from gradcheck_lm.flow.asking import answers
 from gradcheck_lm.flow.asking.evidence.scene import Passed, Scene, Written
 from gradcheck_lm.flow.asking.failures.refusals import is_refusal, raised_at
 from gradcheck_lm.flow.findings.model import Diagnosis
+from gradcheck_lm.flow.gradients.nodes import reachable_leaves
 from gradcheck_lm.flow.gradients.passes.own_pass import OwnPass
 from gradcheck_lm.flow.watching.recorder import Recorder
 from gradcheck_lm.flow.watching.sites import Site, line_of
@@ -31,6 +32,7 @@ class Refused:
     own: OwnPass | None = None
     kept: str = ""  # what of the script's own would run if the graph were looked into
     told: bool = False  # it has been diagnosed
+    asked: tuple[torch.Tensor, ...] = ()  # of autograd.grad: whose gradients were asked for
 
     @property
     def place(self) -> tuple[str, int]:
@@ -47,6 +49,16 @@ def roots_of(error: BaseException) -> tuple[torch.Tensor, ...]:
             losses = (given,) if isinstance(given, torch.Tensor) else tuple(given or ())
             return tuple(loss for loss in losses if isinstance(loss, torch.Tensor))
     return ()
+
+
+def _unused(recorder: Recorder, refused: Refused) -> Iterator[tuple[int, int]]:
+    """Of the leaves that grad() was asked about those that no graph of its roots holds, with a root."""
+    leaves = {id(leaf) for root in refused.roots for leaf in reachable_leaves(root)}
+    for asked in refused.asked:
+        token = recorder.token_of(asked)
+        if asked.is_leaf and id(asked) not in leaves and token is not None:
+            roots = (recorder.token_of(root) for root in refused.roots)
+            yield from ((token, root) for root in roots if root is not None)
 
 
 def can_be_told(error: BaseException) -> bool:
@@ -71,6 +83,7 @@ def refused_diagnosis(
         passed=passed,
         written=written,
         unfinished=refused.own.unfinished() if refused.own is not None else (),
+        ways=tuple(_unused(recorder, refused)),
         may_unpack=not refused.kept,
     )
     single = len(refused.roots) == 1

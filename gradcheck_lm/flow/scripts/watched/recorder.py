@@ -13,6 +13,7 @@ from torch.nn.parameter import UninitializedTensorMixin  # type: ignore[attr-def
 from torch.overrides import _len_torch_function_stack, _pop_mode, _push_mode
 
 from gradcheck_lm.flow.stepping.watcher import TOLD, Watcher
+from gradcheck_lm.flow.watching.draws import Draw
 from gradcheck_lm.flow.watching.recorder import Recorder
 from gradcheck_lm.flow.watching.tape import Recording
 
@@ -40,6 +41,17 @@ class ScriptRecorder(Recorder):
         self.watcher: Watcher | None = None  # told of gradients changed by hand and of numbers that are read
         self.paused = False
         self.ready = False  # it stands on the stack of modes, or is just handling a call
+
+    def follow(self, watcher: Watcher) -> None:
+        """Tell a watcher what it wants to know, and learn from it where modules were made."""
+        self.watcher = watcher
+        self.modules.made = self.recording.made = watcher.modules.made
+        watcher.loaders.drawn.to(self, "drawn")
+
+    def drawn(self, tensor: torch.Tensor, draw: Draw) -> None:
+        """A loader gave a tensor."""
+        token = self.token_of(tensor)
+        self.recording.draws[self.see(tensor) if token is None else token] = draw
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None

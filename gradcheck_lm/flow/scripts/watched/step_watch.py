@@ -124,7 +124,10 @@ class StepWatch:
             replace(last.holders[number], made=one.made) if not one.holds and number < len(last.holders) else one
             for number, one in enumerate(found.holders)
         ]
-        return replace(found, parameters=tuple(parameters), holders=tuple(holders), places=(*found.places, *places))
+        return replace(
+            found, parameters=tuple(parameters), holders=tuple(holders), places=(*found.places, *places),
+            chances={**last.chances, **found.chances},
+        )  # fmt: skip
 
     def _idle(self) -> set[int]:
         if all(one.kind != "stale" for one in self.found):

@@ -39,7 +39,7 @@ class Workers:
         if token is None or result is None:
             return
         loader, place = token
-        tensors = list(_tensors(result))
+        tensors = list(tensors_of(result))
         if not any(
             one.is_floating_point() and one.numel() > 1 and bool((one != one.flatten()[0]).any()) for one in tensors
         ):
@@ -52,12 +52,13 @@ class Workers:
         seen.append(found)
 
 
-def _tensors(batch: Any, depth: int = 3) -> Iterator[torch.Tensor]:
+def tensors_of(batch: Any, depth: int = 3) -> Iterator[torch.Tensor]:
+    """The tensors of a batch, in lists, tuples and dicts too."""
     if isinstance(batch, torch.Tensor):
         yield batch
     elif depth and isinstance(batch, Mapping):
         for value in batch.values():
-            yield from _tensors(value, depth - 1)
+            yield from tensors_of(value, depth - 1)
     elif depth and isinstance(batch, list | tuple):
         for value in batch:
-            yield from _tensors(value, depth - 1)
+            yield from tensors_of(value, depth - 1)

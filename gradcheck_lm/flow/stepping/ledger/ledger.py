@@ -150,11 +150,20 @@ class Loading(Event):
 
 
 @dataclass(frozen=True)
+class Discarding(Event):
+    """A module that was loaded and never run: this line puts another of its class in its place."""
+
+    who: str = ""
+    loaded: int = NOWHERE  # the place of the loading
+
+
+@dataclass(frozen=True)
 class Copying(Event):
     """A module and what is copied into it, or was copied from it, otherwise than is meant.
 
     what: "itself" (by the text, both are the same) | "aliased" (the other was put in its place) | "left behind" (copies
-        of its parameters are trained by torch.func, and it runs with its own)
+        of its parameters are trained by torch.func, and it runs with its own) | "laid aside" (other weights are put
+        in the place of those that train, by `into`, and the method `source`, which takes them back, is never called)
     """
 
     what: str = "itself"
@@ -238,6 +247,9 @@ class Ledger:
     events: tuple[Event, ...] = ()
     places: tuple[Place, ...] = ()
     rows: tuple[Row, ...] = ()
+    # (optimizer, parameter) -> where it might have been given that, if not where it was made
+    chances: Mapping[tuple[int, int], int] = field(default_factory=dict)
+    writers: Mapping[int, int] = field(default_factory=dict)  # time of a loading -> the place that wrote over it
     ranks: tuple[RankStep, ...] = ()  # this one's steps first, then the others'
     complete: bool = False  # nothing came after it: the program ended, or whole steps were watched
 
@@ -275,4 +287,6 @@ class Ledger:
             indices = {name: index for name in PLACES if (index := getattr(one, name, NOWHERE)) >= first}
             return replace(one, **{name: index - first + to for name, index in indices.items()}) if indices else one
 
-        return replace(self, parameters=tuple(map(moved, self.parameters)), holders=tuple(map(moved, self.holders)))
+        chances = {key: index - first + to if index >= first else index for key, index in self.chances.items()}
+        parameters, holders = tuple(map(moved, self.parameters)), tuple(map(moved, self.holders))
+        return replace(self, parameters=parameters, holders=holders, chances=chances)

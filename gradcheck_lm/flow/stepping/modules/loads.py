@@ -14,6 +14,7 @@ import torch
 
 from gradcheck_lm.flow.findings.paths import at
 from gradcheck_lm.flow.stepping.ledger.ledger import Copying
+from gradcheck_lm.flow.stepping.put_back import never_put_back
 from gradcheck_lm.flow.stepping.recording.log import Log, ran_lines
 from gradcheck_lm.flow.stepping.source.text import bodies, line_in, reached, walk
 from gradcheck_lm.flow.watching.sites import Place, is_users
@@ -89,6 +90,8 @@ def copyings(log: Log, found: Aliases, add: Callable[[Place], int]) -> Iterator[
             log.time, add(alias.place), "aliased", alias.into, alias.source, at(alias.place.file, alias.loaded)
         )
     for file, lines in ran_lines(log).items():
+        for one in never_put_back(file, lines):
+            yield Copying(log.time, add(one.place), "laid aside", one.writes, one.puts_back)
         for place, module in loaded_from_itself(file, lines):
             yield Copying(log.time, add(place), "itself", module, module)
 

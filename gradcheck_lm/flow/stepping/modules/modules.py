@@ -5,22 +5,27 @@ from __future__ import annotations
 import sys
 import weakref
 from collections.abc import Mapping
-from dataclasses import replace
 from types import FrameType
 from typing import Any
 
 import torch
 
+from gradcheck_lm.flow.stepping.callers import Caller, callers
+from gradcheck_lm.flow.stepping.discarded import Discarded
 from gradcheck_lm.flow.stepping.distributed.ranks import Ranks
-from gradcheck_lm.flow.stepping.ledger.ledger import NOWHERE, Loading
+from gradcheck_lm.flow.stepping.fresh_loads import FreshLoads, frames
+from gradcheck_lm.flow.stepping.ledger.ledger import NOWHERE, Loading, Step
 from gradcheck_lm.flow.stepping.modules.functional import Functional
 from gradcheck_lm.flow.stepping.modules.loads import Aliases
 from gradcheck_lm.flow.stepping.modules.modes import Modes
 from gradcheck_lm.flow.stepping.recording.accounts import version_of
 from gradcheck_lm.flow.stepping.recording.log import Log
-from gradcheck_lm.flow.stepping.recording.moves import fingerprint, is_uniform, unchanged
+from gradcheck_lm.flow.stepping.recording.moves import is_uniform
 from gradcheck_lm.flow.stepping.recording.wraps import Wraps
-from gradcheck_lm.flow.watching.sites import line_of
+from gradcheck_lm.flow.watching.modules import Made
+from gradcheck_lm.flow.watching.sites import find_site, line_of
+
+_MOST = 1000  # tensors replaced of which it is asked who did it: some programs do so in every step
 
 
 class Modules:
@@ -30,10 +35,11 @@ class Modules:
         self.log = log
         self.ran: dict[int, weakref.ref[torch.nn.Module]] = {}
         self.named: list[weakref.ref[torch.nn.Module]] = []
-        self.replaced: dict[int, tuple[weakref.ref[torch.Tensor], int]] = {}  # id of what was there -> by which line
+        # id of what was there -> by which line, and who called it, where any optimizer had stepped by then
+        self.replaced: dict[int, tuple[weakref.ref[torch.Tensor], int, tuple[Caller, ...]]] = {}
+        self.made: Made = {}  # torch's own modules
         self.modes = Modes(log)
-        # loaded and not used yet: leaf -> place in the events, version, a few of its values
-        self._waiting: dict[int, tuple[int, int, torch.Tensor | None]] = {}
+        self.fresh = FreshLoads(log)
         self.ranks: Ranks | None = None
         self._hooks: list[Any] = []
         self.ties: list[tuple[int, int]] = []  # an embedding and an output layer with equal numbers
@@ -43,6 +49,7 @@ class Modules:
             int, tuple[weakref.ref[torch.nn.Module], int]
         ] = {}  # put in the place of another, or into a loaded one
         self.aliases = Aliases(log)
+        self.discarded = Discarded(log)
         self.functional = Functional(log)
         self._states: dict[int, tuple[weakref.ref[torch.nn.Module], tuple[int, ...]]] = {}  # when it was last asked for
         self.refused: dict[tuple[int, str], int] = {}  # (module, attribute that looks like requires_grad) -> where
@@ -53,6 +60,7 @@ class Modules:
         self._hooks = [torch.nn.modules.module.register_module_forward_pre_hook(guarded(self._runs))]
         nothing = guarded(lambda token, result: None)
         self.functional.install(wraps)
+        wraps.attribute(module, "__init__", guarded(self._making), nothing)
         wraps.attribute(module, "__setattr__", self._setting, nothing)
         wraps.attribute(module, "register_parameter", self._setting, nothing)
         wraps.attribute(module, "train", guarded(self.modes.switching), nothing)
@@ -84,7 +92,7 @@ class Modules:
 
     def replaced_last(self) -> int:
         """Where something was put in the place of a tensor or a module last."""
-        return next((place for _, place in reversed(self.replaced.values())), NOWHERE)
+        return next((place for _, place, _ in reversed(self.replaced.values())), NOWHERE)
 
     # ------------------------------------------------------------------ called
 
@@ -100,8 +108,9 @@ class Modules:
             for tensor in module._parameters.values():
                 if tensor is not None and not isinstance(tensor, torch.nn.UninitializedParameter):
                     self.log.accounts.of(tensor)
-        if self._waiting:
-            self._first_use()
+        self.discarded.used(module)
+        if self.fresh:
+            self.fresh.first_use()
         self.modes.ran(module)
 
     def note_ties(self) -> None:
@@ -120,7 +129,13 @@ class Modules:
                     if pair not in self.ties and torch.equal(one, two) and not is_uniform(one):
                         self.ties.append(pair)
 
-    # ------------------------------------------------------------------ replaced
+    # ------------------------------------------------------------------ made and replaced
+
+    def _making(self, arguments: list[Any], keywords: dict[str, Any], frame: FrameType) -> None:
+        module = arguments[0]
+        self.discarded.made(module)
+        if type(module).__module__.startswith("torch.nn.") and (site := find_site(frame)) is not None:
+            self.made[id(module)] = weakref.ref(module), site
 
     def _setting(self, arguments: list[Any], keywords: dict[str, Any], frame: FrameType) -> None:
         """Called for every attribute of every module: as short as can be."""
@@ -151,8 +166,10 @@ class Modules:
         def note() -> None:
             place = self.log.place(frame)
             tensors = before.parameters() if isinstance(before, torch.nn.Module) else [before]
+            stepped = any(isinstance(event, Step) for event in self.log.events)
+            around = callers(self.log, frame) if stepped and len(self.replaced) < _MOST else ()
             for tensor in tensors:
-                self.replaced[id(tensor)] = (weakref.ref(tensor), place)
+                self.replaced[id(tensor)] = (weakref.ref(tensor), place, around)
             if isinstance(now, torch.nn.Module):
                 self.placed[id(now)] = (weakref.ref(now), place)
                 if place != NOWHERE:
@@ -170,17 +187,19 @@ class Modules:
         since = asked is not None and asked == (weakref.ref(module), _versions(module))
         own = module.state_dict() if isinstance(state, Mapping) else {}
         given = state if isinstance(state, Mapping) else {}
-        return module, self.log.place(frame), set(own), set(given), since and _are_the_same(own, given)
+        same, codes = since and _are_the_same(own, given), frozenset(one.f_code for one in frames(frame))
+        return module, self.log.place(frame), set(own), set(given), same, codes
 
     def _asked(self, arguments: list[Any], keywords: dict[str, Any], frame: FrameType) -> None:
         """Somebody asks for a module's state: whether it is changed afterwards, in place, is seen by its versions."""
+        self.discarded.used(arguments[0])
         if len(arguments) == 1 and keywords.get("destination") is None:
             self._states[id(arguments[0])] = weakref.ref(arguments[0]), _versions(arguments[0])
 
     def _loaded(self, token: Any, result: Any) -> None:
         if token is None or result is None:
             return
-        module, place, expected, given, itself = token
+        module, place, expected, given, itself, codes = token
         accounts = self.log.accounts
         accounts.look()
         self.loaded.update((id(part), weakref.ref(part)) for part in module.modules())
@@ -195,24 +214,9 @@ class Modules:
             expected=len(expected),
             itself=itself,
         )
-        number = len(self.log.events)
         self.log.add(event)
-        self._waiting.update(
-            {accounts.of(tensor).index: (number, version_of(tensor), fingerprint(tensor)) for tensor in tensors}
-        )
-
-    def _first_use(self) -> None:
-        """A module runs after weights were loaded: are they still what was loaded?"""
-        late: dict[int, list[int]] = {}
-        for index, (number, version, values) in self._waiting.items():
-            tensor = self.log.accounts[index].tensor
-            if tensor is not None and (version_of(tensor) != version or _written_unseen(tensor, values)):
-                late.setdefault(number, []).append(index)
-        self._waiting = {}
-        for number, indices in late.items():
-            event = self.log.events[number]
-            assert isinstance(event, Loading)
-            self.log.events[number] = replace(event, overwritten=tuple(indices))
+        self.fresh.add(event, tensors, codes)
+        self.discarded.loaded(module, place)
 
     def _reading(self, arguments: list[Any], keywords: dict[str, Any], frame: FrameType) -> int:
         return self.log.place(frame)
@@ -233,11 +237,6 @@ def has_optimizer_state(content: Any, depth: int = 3) -> bool:
     if isinstance(content.get("param_groups"), list) and content.get("state"):
         return True
     return any(has_optimizer_state(value, depth - 1) for value in list(content.values())[:50])
-
-
-def _written_unseen(tensor: torch.Tensor, values: torch.Tensor | None) -> bool:
-    """Through .data, which counts no version; a cast to another type is no writing."""
-    return values is not None and values.dtype == tensor.dtype and not unchanged(tensor, values)
 
 
 def _versions(module: torch.nn.Module) -> tuple[int, ...]:

@@ -50,6 +50,18 @@ class Owners:
         """A tensor's owner, None where no module has it."""
         return self.found.get(id(tensor))
 
+    def around(self, tensor: torch.Tensor) -> list[torch.nn.Module]:
+        """The module that has a tensor, and those around it."""
+        owner = self.of(tensor)
+        if owner is None:
+            return []
+        root, found = self.roots[owner.root], [owner.module]
+        for part in owner.name.split("."):
+            found.append(root)
+            inner = root._modules.get(part)
+            root = root if inner is None else inner
+        return found
+
     def _titles(self) -> list[str]:
         if len(self.roots) == 1:
             return [""]

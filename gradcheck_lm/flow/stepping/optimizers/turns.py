@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
+from gradcheck_lm.flow.stepping.callers import Caller, callers
 from gradcheck_lm.flow.stepping.distributed.ranks import Ranks
 from gradcheck_lm.flow.stepping.ledger.ledger import NOWHERE, Change, Loading, Step
 from gradcheck_lm.flow.stepping.recording.accounts import gradient_of
@@ -53,6 +54,7 @@ class Held:
     after: list[torch.Tensor | None] | None = field(default=None, repr=False)  # and from after it
     restored: bool = False
     empty_state: bool = True
+    callers: tuple[Caller, ...] = ()  # the functions in which it was made
 
 
 class Turns:
@@ -123,11 +125,11 @@ class Turns:
         walker: FrameType | None = frame
         while walker is not None and _first_argument(walker) is arguments[0]:
             walker = walker.f_back  # the constructor of a class of the user's own, or what stands around it
-        return arguments[0], self.log.place(walker)
+        return arguments[0], self.log.place(walker), callers(self.log, walker)
 
     def _made(self, token: Any, result: Any) -> None:
         if token is not None and hasattr(token[0], "param_groups"):
-            self.meet(token[0], token[1])
+            self.held[self.meet(token[0], token[1])].callers = token[2]
 
     def _loading(self, arguments: list[Any], keywords: dict[str, Any], frame: FrameType) -> Any:
         return arguments[0], self.log.place(frame)

@@ -79,6 +79,10 @@ class Reading:
             return place
         return next((step.place for step in self.steps if step.holder == holder), NOWHERE)
 
+    def chance(self, holder: int, parameter: int) -> int:
+        """Where an optimizer might have been given a parameter."""
+        return self.ledger.chances.get((holder, parameter), self.made(holder))
+
     def at(self, place: int) -> str:
         """file:line of a place, for a sentence."""
         return self.ledger.where(place) or UNSEEN.told()

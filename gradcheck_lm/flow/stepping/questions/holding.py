@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from gradcheck_lm.flow.stepping.ledger.ledger import NOWHERE, Backward, Parameter
+from gradcheck_lm.flow.stepping.ledger.ledger import NOWHERE, Backward, Ledger, Parameter
 from gradcheck_lm.flow.stepping.questions.drafts import Draft, Reading, few
 
 
@@ -16,6 +16,11 @@ def ask(reading: Reading) -> list[Draft]:
     drafts, told = _stale(reading, unheld)
     left = [index for index in unheld if index not in told]
     return [*drafts, *_outdated(reading), *_anew(reading), *_not_held(reading, left)]
+
+
+def heirs(ledger: Ledger) -> frozenset[str]:
+    """The tensors that stand in the place of others which an optimizer still holds."""
+    return frozenset(name for draft in ask(Reading(ledger)) if draft.kind == "stale" for name in draft.tensors)
 
 
 def _unheld(reading: Reading) -> list[int]:
@@ -154,7 +159,7 @@ def _told(reading: Reading, members: list[int]) -> Draft | None:
     first = parameters[members[0]]
     names, severity, certainty = reading.names(members), "error", "certain"
     values = {"line": reading.at(reading.fed[members[0]][0].place), "parameters": few(names)}
-    title, place = reading.ledger.holders[holder], reading.made(holder)
+    title, place = reading.ledger.holders[holder], reading.chance(holder, members[0])
     if first.owner == "container":
         cause, place = "in_a_container", first.container if first.container != NOWHERE else place
     elif first.owner in ("attribute", "nowhere"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 
-from gradcheck_lm.flow.stepping.ledger.ledger import NOWHERE, Copying, Loading, Mode
+from gradcheck_lm.flow.stepping.ledger.ledger import NOWHERE, Copying, Discarding, Loading, Mode
 from gradcheck_lm.flow.stepping.questions.drafts import Draft, Reading, few
 
 _TURNS = ("flip", "train_then_eval")
@@ -15,6 +15,8 @@ def ask(reading: Reading) -> list[Draft]:
     return [
         *_loading(reading),
         *_copying(reading),
+        *_discarded(reading),
+        *_laid_aside(reading),
         *_undone(reading),
         *_pulled(reading),
         *_repelled(reading),
@@ -41,12 +43,11 @@ def _loading(reading: Reading) -> list[Draft]:
             severity = "error" if share > 0.5 else "warning"
             values = {"count": str(len(event.overwritten)), "total": str(len(event.tensors))}
             names, certainty = reading.names(event.overwritten), "certain" if severity == "error" else "likely"
-            drafts.append(
-                Draft(
-                    "overwritten", event.place, "initialised_after_loading", "load_state_dict", event.time, names,
-                    severity, certainty, values,
-                )
-            )  # fmt: skip
+            place, cause, op = event.place, "initialised_after_loading", "load_state_dict"
+            if (writer := reading.ledger.writers.get(event.time, NOWHERE)) != NOWHERE:
+                place, cause, op = writer, "written_over_loaded", ""
+                values["line"] = reading.at(event.place)
+            drafts.append(Draft("overwritten", place, cause, op, event.time, names, severity, certainty, values))
     return drafts
 
 
@@ -74,6 +75,30 @@ def _copying(reading: Reading) -> list[Draft]:
             )
             drafts.setdefault(at, draft)
     return list(drafts.values())
+
+
+def _laid_aside(reading: Reading) -> list[Draft]:
+    """Averages that run in the place of the trained weights, which nobody puts back."""
+    found = [event for event in reading.ledger.events if isinstance(event, Copying) and event.what == "laid aside"]
+    return [
+        Draft(
+            "average_reversed", event.place, "not_put_back", event.into, event.time, (), "warning", "likely",
+            {"writes": event.into, "method": event.source},
+        )
+        for event in found
+    ]  # fmt: skip
+
+
+def _discarded(reading: Reading) -> list[Draft]:
+    """Modules that were loaded, and of which another one, made anew, took the place before they ran."""
+    found = {event.place: event for event in reading.ledger.events if isinstance(event, Discarding)}
+    return [
+        Draft(
+            "overwritten", event.place, "loaded_and_replaced", "=", event.time, (), "warning", "likely",
+            {"module": event.who, "line": reading.at(event.loaded)},
+        )
+        for event in found.values()
+    ]  # fmt: skip
 
 
 def _undone(reading: Reading) -> list[Draft]:

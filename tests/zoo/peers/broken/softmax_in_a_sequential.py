@@ -7,12 +7,12 @@ from torch import nn
 
 torch.manual_seed(0)
 x, y = torch.randn(16, 20), torch.randint(0, 4, (16,))
-model = nn.Sequential(nn.Linear(20, 32), nn.ReLU(), nn.Linear(32, 4), nn.Softmax(dim=1))
+model = nn.Sequential(nn.Linear(20, 32), nn.ReLU(), nn.Linear(32, 4), nn.Softmax(dim=1))  # <- suspicious_shape
 criterion = nn.CrossEntropyLoss()
 optimizer = torch.optim.SGD(model.parameters(), lr=1e-2)
 for _ in range(3):
     optimizer.zero_grad()
     out = model(x)
-    loss = criterion(out, y)  # <- suspicious_shape
+    loss = criterion(out, y)
     loss.backward()
     optimizer.step()

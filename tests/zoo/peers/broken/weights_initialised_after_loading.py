@@ -16,8 +16,8 @@ torch.manual_seed(0)
 x, y = torch.randn(8, 6), torch.randint(0, 3, (8,))
 pretrained = nn.Sequential(nn.Linear(6, 12), nn.Tanh(), nn.Linear(12, 3)).state_dict()
 model = nn.Sequential(nn.Linear(6, 12), nn.Tanh(), nn.Linear(12, 3))
-model.load_state_dict(pretrained)  # <- overwritten
-model.apply(post_init)
+model.load_state_dict(pretrained)
+model.apply(post_init)  # <- overwritten
 criterion = nn.CrossEntropyLoss()
 optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
 for _ in range(3):

@@ -11,8 +11,8 @@ def initialise(module):
 
 
 model = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 1))
-model.load_state_dict({name: value + 0.5 for name, value in model.state_dict().items()})  # <- overwritten
-model.apply(initialise)
+model.load_state_dict({name: value + 0.5 for name, value in model.state_dict().items()})
+model.apply(initialise)  # <- overwritten
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
 for _ in range(2):
     optimizer.zero_grad()

@@ -1,12 +1,12 @@
 # expected: not_held
-# The comprehension's variable is overwritten: the optimizer gets the last member of the ensemble.
+# The list is written over in each turn: the optimizer gets the last member of the ensemble.
 import torch
 from torch import nn
 
 ensemble = nn.ModuleList(nn.Linear(4, 1) for _ in range(3))
 for member in ensemble:
-    parameters = list(member.parameters())
-optimizer = torch.optim.SGD(parameters, lr=0.1)  # <- not_held
+    parameters = list(member.parameters())  # <- not_held
+optimizer = torch.optim.SGD(parameters, lr=0.1)
 for _ in range(2):
     x = torch.randn(6, 4)
     optimizer.zero_grad()

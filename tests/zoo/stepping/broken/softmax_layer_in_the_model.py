@@ -7,7 +7,7 @@ from torch import nn
 class Trainer:
     def __init__(self):
         torch.manual_seed(0)
-        self.model = nn.Sequential(nn.Linear(10, 16), nn.ReLU(), nn.Linear(16, 4), nn.Softmax(dim=1))
+        self.model = nn.Sequential(nn.Linear(10, 16), nn.ReLU(), nn.Linear(16, 4), nn.Softmax(1))  # <- suspicious_shape
         self.criterion = nn.CrossEntropyLoss(label_smoothing=0.1)
         self.optimizer = torch.optim.SGD(self.model.parameters(), lr=0.1, momentum=0.9)
 
@@ -15,7 +15,7 @@ class Trainer:
         for _ in range(steps):
             x, y = torch.randn(8, 10), torch.randint(4, (8,))
             self.optimizer.zero_grad()
-            loss = self.criterion(self.model(x), y)  # <- suspicious_shape
+            loss = self.criterion(self.model(x), y)
             loss.backward()
             self.optimizer.step()
 

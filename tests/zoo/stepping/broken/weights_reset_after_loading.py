@@ -17,8 +17,8 @@ class Network(nn.Module):
         super().__init__()
         self.net = nn.Sequential(nn.Conv1d(2, 5, 3), nn.ReLU(), nn.Flatten(), nn.Linear(30, 2))
         if state is not None:
-            self.load_state_dict(state)  # <- overwritten
-        self.apply(initialise)
+            self.load_state_dict(state)
+        self.apply(initialise)  # <- overwritten
 
     def forward(self, x):
         return self.net(x)

@@ -1,0 +1,175 @@
+"""Models that are to predict the next token and can read it: attention over the whole text, without a causal mask."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+
+from gradcheck_lm.flow.asking.cuts.drafts import Chain, Draft
+from gradcheck_lm.flow.asking.evidence.evidence import Evidence
+from gradcheck_lm.flow.asking.evidence.scene import where
+from gradcheck_lm.flow.gradients.nodes import walk_nodes
+from gradcheck_lm.flow.operations.names import words
+from gradcheck_lm.flow.watching.recorder import Recorder
+from gradcheck_lm.flow.watching.sites import line_of
+from gradcheck_lm.flow.watching.tape import Call, Recording
+
+_ATTENTION = words("multi_head_attention_forward scaled_dot_product_attention")
+_RECURRENT = words("lstm gru rnn_tanh rnn_relu")
+_SCORES = words("mul div __rmul__ __mul__ __truediv__ float to softmax dropout half bfloat16")
+_PRODUCTS = words("matmul __matmul__ bmm baddbmm einsum")
+_LEAST = 3  # tokens: fewer are equal by chance
+
+
+def warn_of_looking_ahead(evidence: Evidence, chain: Chain) -> None:
+    """A warning for the first operation by which a position reads what it is to predict."""
+    recording = evidence.recording
+    roots = [strand.root for strand in evidence.strands if strand.root is not None]
+    found = looks_ahead(recording, roots) if recording.ahead is None else recording.ahead
+    for index in found:
+        call = recording.calls[index]
+        if any(token in evidence.ways.tokens for token in call.outputs):
+            values = {"function": call.operation.title, "line": where(call.site)}
+            draft = Draft("answer_in_sight", index, "likely", "warning", cause="next_token", values=values)
+            chain.put(draft, key=("ahead", None if call.site is None else line_of(call.site)))
+
+
+def may_look_ahead(recorder: Recorder) -> bool:
+    """Whether tokens are read in both directions at all, and a loss over classes comes behind."""
+    names = {call.operation.name for call in recorder.recording.calls}
+    reads = not names.isdisjoint(_ATTENTION | _RECURRENT | {"softmax"})
+    return reads and "embedding" in names and not names.isdisjoint(("cross_entropy", "nll_loss"))
+
+
+def looks_ahead(recording: Recording, roots: Sequence[torch.Tensor]) -> list[int]:
+    """The calls by which each token reads those behind it, where the targets are the inputs moved on by one.
+
+    Asked before the graph is freed: the tokens and the targets are those that it saves.
+    """
+    if not any(call.operation.name == "embedding" for call in recording.calls):
+        return []
+    nodes = dict.fromkeys(node for root in roots for node in walk_nodes(root.grad_fn))
+    causal = dict(_causal(recording, nodes))
+    for index, call in enumerate(recording.calls):
+        if call.operation.name != "embedding" or len(call.inputs) < 2 or call.inputs[0] < 0:
+            continue
+        shape = recording.tokens[call.inputs[0]].shape
+        if len(shape) != 2 or shape[1] < _LEAST:
+            continue
+        readers = _readers(recording, index, shape[1], causal)
+        found = [reader for reader in readers if _stays_in_place(recording, reader, (shape[1], shape.numel()))]
+        if found and _is_moved_on(recording, nodes, index):
+            return found[:1]
+    return []
+
+
+# ---------------------------------------------------------------------- what reads in both directions
+
+
+def _readers(recording: Recording, start: int, times: int, causal: dict[int | None, bool]) -> Iterator[int]:
+    """Calls behind an embedding by which each of its positions reads all the others."""
+    calls = recording.calls
+    reached = set(calls[start].outputs)
+    for index in range(start + 1, len(calls)):
+        call = calls[index]
+        if reached.isdisjoint(call.inputs):
+            continue
+        reached.update(token for token in call.outputs if recording.tokens[token].is_float)
+        name = call.operation.name
+        if name in _ATTENTION and len(call.inputs) >= 3 and reached.issuperset(call.inputs[:2]):
+            query, key = call.inputs[:2]
+            own = query == key or name == "scaled_dot_product_attention"
+            long = all(times in recording.tokens[token].shape for token in (query, key))
+            open_ = name == "multi_head_attention_forward" or causal.get(index) is False
+            if own and long and open_ and not _has_mask(recording, call, times):
+                yield index
+        elif name == "softmax" and _is_open(recording, call, times, reached):
+            yield index
+        elif name in _RECURRENT and call.module >= 0:
+            module = recording.modules[call.module][0]()
+            if getattr(module, "bidirectional", False) and times in recording.tokens[call.inputs[0]].shape:
+                yield index
+
+
+def _stays_in_place(recording: Recording, start: int, sizes: tuple[int, int]) -> bool:
+    """Whether what a call gives for each position leads to the loss of that position, and is not one code of them all.
+
+    Args:
+        sizes: the positions of one text, and of the batch: an axis as long is kept all along.
+    """
+
+    def keeps(token: int) -> bool:
+        return not set(sizes).isdisjoint(recording.tokens[token].shape)
+
+    reached = {token for token in recording.calls[start].outputs if keeps(token)}
+    for call in recording.calls[start + 1 :]:
+        entering = call.inputs[:1] if call.operation.name in _ATTENTION else call.inputs  # by its query alone
+        if reached.isdisjoint(entering):
+            continue
+        if call.operation.name in ("cross_entropy", "nll_loss"):
+            return True
+        reached.update(token for token in call.outputs if keeps(token))
+    return False
+
+
+def _causal(recording: Recording, nodes: dict[Any, None]) -> Iterator[tuple[int | None, bool]]:
+    """(call, whether it was told to look back alone) of scaled_dot_product_attention, as its nodes have it."""
+    for node in nodes:
+        if hasattr(node, "_saved_is_causal"):
+            yield recording.call_of(node), bool(node._saved_is_causal)
+        elif _is(
+            node, "SafeSoftmax"
+        ):  # done step by step: a mask, or what is_causal makes of it, is added to the scores
+            before = node.next_functions[0][0]
+            yield recording.call_of(node), before is not None and _is(before, "Add")
+
+
+def _has_mask(recording: Recording, call: Call, times: int) -> bool:
+    """Whether an argument is a square of all positions that learns nothing."""
+    tokens = (recording.tokens[token] for token in call.inputs if token >= 0)
+    return any(tuple(one.shape[-2:]) == (times, times) and not one.requires_grad for one in tokens)
+
+
+def _is_open(recording: Recording, call: Call, times: int, reached: set[int]) -> bool:
+    """A softmax over square scores that are a product of two values of the text, with nothing laid over them."""
+    token = call.inputs[0] if call.inputs else -1
+    if token < 0 or tuple(recording.tokens[token].shape[-2:]) != (times, times):
+        return False
+    while (producer := recording.tokens[token].producer) >= 0:
+        made = recording.calls[producer]
+        if made.operation.name in _PRODUCTS:
+            return len(made.inputs) == 2 and reached.issuperset(made.inputs)
+        if made.operation.name not in _SCORES or len(made.inputs) != 1:
+            return False
+        token = made.inputs[0]
+    return False
+
+
+# ---------------------------------------------------------------------- what is to be predicted
+
+
+def _is_moved_on(recording: Recording, nodes: dict[Any, None], embedding: int) -> bool:
+    """Whether what a loss is to find at each position is the token that stands at the next one."""
+    try:
+        tokens = next(
+            node._saved_indices for node in nodes if _is(node, "Embedding") and recording.call_of(node) == embedding
+        )
+        wanted = [node._saved_target for node in nodes if _is(node, "NllLoss")]
+    except (StopIteration, RuntimeError):  # made without a gradient, or freed
+        return False
+    with torch._C.DisableTorchFunction(), torch.no_grad():
+        targets = (one.reshape(tokens.shape) for one in wanted if one.numel() == tokens.numel())
+        return any(_agree(one[:, :-1], tokens[:, 1:]) for one in targets)
+
+
+def _agree(targets: torch.Tensor, following: torch.Tensor) -> bool:
+    """The same wherever a target is given; padding is left out by a negative one."""
+    given = targets >= 0
+    alike = bool((targets == following)[given].all()) and int(given.sum()) > _LEAST
+    return alike and bool((following != following[:, :1]).any())
+
+
+def _is(node: Any, name: str) -> bool:
+    return str(node.name()).startswith(name)

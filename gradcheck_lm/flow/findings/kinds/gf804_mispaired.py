@@ -1,0 +1,122 @@
+"""GF804 mispaired: a loss holds predictions of some samples against targets of others."""
+
+from __future__ import annotations
+
+from gradcheck_lm.flow.findings.kind import Bridge, Cause, Kind, about
+from gradcheck_lm.flow.findings.messages import Text
+
+EXAMPLE = """\
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+
+torch.manual_seed(0)
+inputs = torch.randn(32, 4)
+model = nn.Linear(4, 3)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+inputs_in_turn = iter(DataLoader(inputs, batch_size=8, shuffle=True))
+labels_in_turn = iter(DataLoader(inputs.argmax(1) % 3, batch_size=8, shuffle=True))
+
+
+def step():
+    optimizer.zero_grad()
+    nn.functional.cross_entropy(model(next(inputs_in_turn)), next(labels_in_turn)).backward()
+    optimizer.step()
+"""
+INSTEAD = """\
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+torch.manual_seed(0)
+inputs = torch.randn(32, 4)
+model = nn.Linear(4, 3)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+pairs = iter(DataLoader(TensorDataset(inputs, inputs.argmax(1) % 3), batch_size=8, shuffle=True))
+
+
+def step():
+    features, labels = next(pairs)
+    optimizer.zero_grad()
+    nn.functional.cross_entropy(model(features), labels).backward()
+    optimizer.step()
+"""
+
+KIND = Kind(
+    code="GF804",
+    name="mispaired",
+    since="0.2.0",
+    lesson="l12_your_own_code",
+    heading=Text(
+        "targets of other samples",
+        "別のサンプルの目標値",
+    ),
+    about=about(
+        Text(
+            "The loss holds predictions of some samples against targets of others.",
+            "損失が、あるサンプルの予測を別のサンプルの目標値と比べています。",
+        ),
+        Text(
+            "draw what belongs together in one batch: one data set that gives (input, target), one loader",
+            "対になるものは 1 つのバッチで取り出す: (入力, 目標値) を返す 1 つのデータセットと 1 つのローダー",
+        ),
+        Text(
+            "what is computed once and kept for later is found again by the sample's number, not by the batch's",
+            "一度計算して取っておくものは、バッチの番号ではなくサンプルの番号で引く",
+        ),
+    ),
+    causes=(
+        Cause(
+            "two_loaders",
+            Text(
+                "This loader and the one that gives the inputs are shuffled each in its own way: what {loss} at {line} "
+                "takes as targets belongs to other samples than its predictions.",
+                "このローダーと入力を返すローダーは別々にシャッフルされています。{line} の {loss} が受け取る目標値は、"
+                "予測とは別のサンプルのものです。",
+            ),
+            (
+                Text(
+                    "one loader for both: DataLoader(TensorDataset(inputs, targets), shuffle=True)",
+                    "両方を 1 つのローダーにする: DataLoader(TensorDataset(inputs, targets), shuffle=True)",
+                ),
+                Text(
+                    "where they have to be two: shuffle=False, or a generator of the same seed for each",
+                    "2 つに分けるなら shuffle=False とするか、それぞれに同じシードの generator を渡す",
+                ),
+            ),
+        ),
+        Cause(
+            "two_passes",
+            Text(
+                "This loader was gone through twice and gave its samples in another order: at {line} {loss} holds "
+                "predictions of one pass against what was computed in the other.",
+                "このローダーは 2 回たどられ、サンプルの順序が違います。{line} の {loss} は、一方の回の予測を、"
+                "もう一方の回で計算したものと比べています。",
+            ),
+            (
+                Text(
+                    "compute both for the same batch, inside the loop",
+                    "ループの中で、同じバッチに対して両方を計算する",
+                ),
+                Text(
+                    "or keep what is computed by the sample's number: a data set that gives (number, input, target)",
+                    "または、計算したものをサンプルの番号で保存する: (番号, 入力, 目標値) を返すデータセット",
+                ),
+                Text(
+                    "shuffle=False where the order has to be the same",
+                    "同じ順序が必要なら shuffle=False",
+                ),
+            ),
+        ),
+    ),
+    bridge=Bridge(
+        cannot=Text(
+            "no gradient is cut here: it teaches the answers of other samples",
+            "ここで勾配は切れていません。別のサンプルの答えを学習させています",
+        )
+    ),
+    severity="warning",
+    asked_by="run",
+    example=EXAMPLE,
+    instead=INSTEAD,
+)
