@@ -8,8 +8,6 @@ from types import CodeType
 
 import torch
 
-from gradcheck_lm.flow.stepping.callers import nearest
-from gradcheck_lm.flow.stepping.gathering import gathering_place
 from gradcheck_lm.flow.stepping.ledger.ledger import NOWHERE, Backward, Event, Holder, Ledger, Parameter
 from gradcheck_lm.flow.stepping.ledger.table import Table
 from gradcheck_lm.flow.stepping.modules.freezing import Freezing
@@ -25,9 +23,11 @@ from gradcheck_lm.flow.stepping.modules.owners import (
 from gradcheck_lm.flow.stepping.optimizers.turns import Held, Turns, rates_of
 from gradcheck_lm.flow.stepping.recording.accounts import Account
 from gradcheck_lm.flow.stepping.recording.births import Births
+from gradcheck_lm.flow.stepping.recording.callers import nearest
 from gradcheck_lm.flow.stepping.recording.log import Log
 from gradcheck_lm.flow.stepping.recording.moves import alike, is_uniform
 from gradcheck_lm.flow.stepping.source.conditions import condition_of_step
+from gradcheck_lm.flow.stepping.source.gathering import gathering_place
 from gradcheck_lm.flow.watching.sites import Place, place_of
 
 

@@ -15,11 +15,11 @@ from gradcheck_lm.flow.stepping.backward.edits import Edits
 from gradcheck_lm.flow.stepping.backward.losses import Losses, without_gradient_in
 from gradcheck_lm.flow.stepping.backward.outdated import Outdated
 from gradcheck_lm.flow.stepping.backward.passes import OnBackward, Passes
+from gradcheck_lm.flow.stepping.distributed.loaders import Loaders
 from gradcheck_lm.flow.stepping.distributed.ranks import Ranks
 from gradcheck_lm.flow.stepping.distributed.workers import Workers
 from gradcheck_lm.flow.stepping.ledger.ledger import NOWHERE, Event, Ledger
 from gradcheck_lm.flow.stepping.left_statistics import left_statistics
-from gradcheck_lm.flow.stepping.loaders import Loaders
 from gradcheck_lm.flow.stepping.modules.by_hand import ByHand
 from gradcheck_lm.flow.stepping.modules.freezing import Thawing
 from gradcheck_lm.flow.stepping.modules.modules import Modules

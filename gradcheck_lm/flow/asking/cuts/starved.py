@@ -7,9 +7,9 @@ import itertools
 from gradcheck_lm.flow.asking.cuts.drafts import Chain, Draft, line_key
 from gradcheck_lm.flow.asking.cuts.dropped_values import taken_out, written_over
 from gradcheck_lm.flow.asking.cuts.left_early import loop_left_early
+from gradcheck_lm.flow.asking.cuts.straight_through import straight_lines, taught_in_vain
 from gradcheck_lm.flow.asking.evidence.evidence import Evidence
 from gradcheck_lm.flow.asking.evidence.terms import Strand
-from gradcheck_lm.flow.asking.straight_through import straight_lines, taught_in_vain
 from gradcheck_lm.flow.findings.notes import OPAQUE, OUT_OF_SIGHT
 from gradcheck_lm.flow.operations.names import words
 from gradcheck_lm.flow.tracing.graph import Cut, Distances

@@ -12,10 +12,10 @@ from typing import Any
 import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
-from gradcheck_lm.flow.stepping.callers import Caller, callers
 from gradcheck_lm.flow.stepping.distributed.ranks import Ranks
 from gradcheck_lm.flow.stepping.ledger.ledger import NOWHERE, Change, Loading, Step
 from gradcheck_lm.flow.stepping.recording.accounts import gradient_of
+from gradcheck_lm.flow.stepping.recording.callers import Caller, callers
 from gradcheck_lm.flow.stepping.recording.given import inner_optimizer
 from gradcheck_lm.flow.stepping.recording.log import Log
 from gradcheck_lm.flow.stepping.recording.moves import Copies, fingerprint, norms, share_of, unchanged
