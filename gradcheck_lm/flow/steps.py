@@ -87,7 +87,7 @@ class StepRun:
         ledger = self._ledger
         if ledger is None:
             raise TraceError(
-                "the steps are still being watched: call .diagnose() after the `with record_steps()` block."
+                "the steps are still being watched: call .diagnose() after the `with record_steps()` block"
             )
         failures = self.watcher.log.failures
         if not any(True for _ in ledger.backwards()) and not ledger.steps():

@@ -18,7 +18,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "operations", "watching", "gradients", "findings", "tracing", "rerunning", "stepping", "asking", "bridging",
         "scripts",
     ),
-    "flow/watching": ("source", "sites", "arguments", "modules", "tape", "modes"),
+    "flow/watching": ("source", "sites", "randomness", "arguments", "modules", "tape", "modes"),
     "flow/gradients": ("nodes", "subjects", "structural", "autograd", "deaths", "engine", "passes", "attribution"),
     "flow/findings": ("kind", "messages", "kinds"),
     "flow/stepping": (

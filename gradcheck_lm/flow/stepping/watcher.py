@@ -19,9 +19,9 @@ from gradcheck_lm.flow.stepping.distributed.loaders import Loaders
 from gradcheck_lm.flow.stepping.distributed.ranks import Ranks
 from gradcheck_lm.flow.stepping.distributed.workers import Workers
 from gradcheck_lm.flow.stepping.ledger.ledger import NOWHERE, Event, Ledger
-from gradcheck_lm.flow.stepping.left_statistics import left_statistics
 from gradcheck_lm.flow.stepping.modules.by_hand import ByHand
 from gradcheck_lm.flow.stepping.modules.freezing import Thawing
+from gradcheck_lm.flow.stepping.modules.left_statistics import left_statistics
 from gradcheck_lm.flow.stepping.modules.modules import Modules
 from gradcheck_lm.flow.stepping.optimizers.scaling import Scaling
 from gradcheck_lm.flow.stepping.optimizers.schedules import Schedules

@@ -12,12 +12,12 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from gradcheck_lm.flow.operations.names import RANDOM, Operation, describe, is_lasting, with_arguments
-from gradcheck_lm.flow.watching.checkpoints import drawn_again
 from gradcheck_lm.flow.watching.intervention import Intervention
 from gradcheck_lm.flow.watching.modes.compiled import EagerCompiler
 from gradcheck_lm.flow.watching.modes.switches import APPLY, Switches
 from gradcheck_lm.flow.watching.modules import ModuleStack
 from gradcheck_lm.flow.watching.numbers import numbers, numbers_in
+from gradcheck_lm.flow.watching.randomness.checkpoints import drawn_again
 from gradcheck_lm.flow.watching.sites import end_at_the_program, find_outer_site, find_site, find_site_in_module
 from gradcheck_lm.flow.watching.tape import IN_FUNCTION, OPEN, SEQUENCE, Call, Recording, named_operation
 from gradcheck_lm.flow.watching.tensors import TensorBook, collect

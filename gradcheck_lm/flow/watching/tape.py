@@ -14,8 +14,8 @@ import torch
 
 from gradcheck_lm.flow.operations.names import Operation
 from gradcheck_lm.flow.watching.arguments import Arguments
-from gradcheck_lm.flow.watching.draws import Draw
 from gradcheck_lm.flow.watching.modules import Made, ModuleCall
+from gradcheck_lm.flow.watching.randomness.draws import Draw
 from gradcheck_lm.flow.watching.sites import Site
 
 FLOATS = frozenset(

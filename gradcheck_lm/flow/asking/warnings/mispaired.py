@@ -8,7 +8,7 @@ from gradcheck_lm.flow.asking.cuts.drafts import Chain, Draft
 from gradcheck_lm.flow.asking.evidence.evidence import Evidence
 from gradcheck_lm.flow.asking.evidence.scene import where
 from gradcheck_lm.flow.operations.names import LOSSES, words
-from gradcheck_lm.flow.watching.draws import Draw
+from gradcheck_lm.flow.watching.randomness.draws import Draw
 from gradcheck_lm.flow.watching.sites import line_of
 from gradcheck_lm.flow.watching.tape import Recording
 

@@ -15,7 +15,7 @@ from gradcheck_lm.flow.asking.evidence.scene import Passed, Written
 from gradcheck_lm.flow.asking.failures.not_finite import first_not_finite
 from gradcheck_lm.flow.asking.failures.wrong_values import wrong_values
 from gradcheck_lm.flow.asking.inquiry import Inquiry
-from gradcheck_lm.flow.asking.looking_ahead import looks_ahead
+from gradcheck_lm.flow.asking.warnings.looking_ahead import looks_ahead
 from gradcheck_lm.flow.findings.model import Diagnosis
 from gradcheck_lm.flow.findings.notes import AS_GRAD_ASKED, NO_NORMS, NO_NORMS_OF_ONE_PASS, NOT_THE_FIRST
 from gradcheck_lm.flow.gradients.passes.own_pass import OwnPass

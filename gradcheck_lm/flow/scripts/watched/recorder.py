@@ -13,7 +13,7 @@ from torch.nn.parameter import UninitializedTensorMixin  # type: ignore[attr-def
 from torch.overrides import _len_torch_function_stack, _pop_mode, _push_mode
 
 from gradcheck_lm.flow.stepping.watcher import TOLD, Watcher
-from gradcheck_lm.flow.watching.draws import Draw
+from gradcheck_lm.flow.watching.randomness.draws import Draw
 from gradcheck_lm.flow.watching.recorder import Recorder
 from gradcheck_lm.flow.watching.tape import Recording
 

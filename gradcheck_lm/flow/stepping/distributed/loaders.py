@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, RandomSampler, dataloader
 from gradcheck_lm.flow.stepping.distributed.workers import tensors_of
 from gradcheck_lm.flow.stepping.recording.log import Log
 from gradcheck_lm.flow.stepping.recording.wraps import Wraps
-from gradcheck_lm.flow.watching.draws import Draw, Drawn
+from gradcheck_lm.flow.watching.randomness.draws import Draw, Drawn
 from gradcheck_lm.flow.watching.sites import Site, find_site
 
 _MOST = 200  # batches that are told of: the first steps are what is asked about

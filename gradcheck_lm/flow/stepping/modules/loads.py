@@ -14,8 +14,8 @@ import torch
 
 from gradcheck_lm.flow.findings.paths import at
 from gradcheck_lm.flow.stepping.ledger.ledger import Copying
-from gradcheck_lm.flow.stepping.put_back import never_put_back
 from gradcheck_lm.flow.stepping.recording.log import Log, ran_lines
+from gradcheck_lm.flow.stepping.source.put_back import never_put_back
 from gradcheck_lm.flow.stepping.source.text import bodies, line_in, reached, walk
 from gradcheck_lm.flow.watching.sites import Place, is_users
 from gradcheck_lm.flow.watching.source import Function, called, tree_of, value_of
