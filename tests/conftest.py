@@ -45,6 +45,7 @@ def is_here(package: str) -> bool:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     import torch
 
+    _seed_no_accelerator_that_is_missing()
     here = functools.cache(is_here)
     for item in items:
         wanted = {name for mark in item.iter_markers("needs") for name in mark.args}
@@ -57,6 +58,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("gpu"):
             item.add_marker(pytest.mark.skip(reason="needs a CUDA device, and torch sees none here"))
+
+
+def _seed_no_accelerator_that_is_missing() -> None:
+    """torch keeps every seed for an accelerator that may come yet, each with the whole stack as text: in a short test
+    that takes longer than the test. Where there is none, none is kept."""
+    import torch
+
+    for accelerator in (torch.cuda, torch.xpu, torch.mtia):
+        if not accelerator.is_available():
+            accelerator.manual_seed_all = lambda seed: None
 
 
 @pytest.fixture

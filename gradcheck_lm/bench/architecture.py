@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
 import re
 import textwrap
@@ -117,6 +118,11 @@ def stamp(dot_text: str) -> str:
 
 def houses(package: Path = PACKAGE) -> dict[str, House]:
     """The picture's name -> what is in it: the parts, and for each part with rooms of its own its rooms."""
+    return dict(_houses(package))
+
+
+@functools.cache  # no file is read twice: page and pictures are made of the same
+def _houses(package: Path) -> dict[str, House]:
     imports = list(imports_of(package))
     found = {"parts": _house(imports, package, ())}
     for part in sorted(path for path in package.iterdir() if len(_rooms(path)) > 1):
