@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import gc
 import importlib.util
 import os
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -44,9 +46,24 @@ def is_here(package: str) -> bool:
     return importlib.util.find_spec(package) is not None
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, Any, Any]:
+    """What is imported for the tests stays to the end: looking through it for garbage again and again, while it comes
+    and at every later collection, takes seconds."""
+    gc.disable()
+    try:
+        found = yield
+    finally:
+        gc.enable()
+    gc.collect()
+    gc.freeze()
+    return found
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     import torch
 
+    _seed_no_accelerator_that_is_missing()
     here = functools.cache(is_here)
     for item in items:
         wanted = {name for mark in item.iter_markers("needs") for name in mark.args}
@@ -73,6 +90,16 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
         mock.patch.dict(os.environ, CUDA_VISIBLE_DEVICES=""),
     ):
         return (yield)
+
+
+def _seed_no_accelerator_that_is_missing() -> None:
+    """torch keeps every seed for an accelerator that may come yet, each with the whole stack as text: in a short test
+    that takes longer than the test. Where there is none, none is kept."""
+    import torch
+
+    for accelerator in (torch.cuda, torch.xpu, torch.mtia):
+        if not accelerator.is_available():
+            accelerator.manual_seed_all = lambda seed: None
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ def one_hot(logits: Tensor) -> Tensor:
 
 def logits_and_weights() -> tuple[Tensor, Tensor]:
     """Logits of 4 letters of 3 classes, and a weight for each entry."""
-    torch.manual_seed(51)
+    torch.random.default_generator.manual_seed(51)
     return torch.randn(4, 3, dtype=torch.float64), torch.randn(4, 3, dtype=torch.float64)
 
 

@@ -119,7 +119,7 @@ def story(*, dtype: torch.dtype = torch.float32) -> tuple[Recogniser, TinyLM, Te
     The same at every call, whatever the random state; the random state stays as it is.
     """
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
-        torch.manual_seed(7)
+        torch.random.default_generator.manual_seed(7)
         frames = torch.randn(len(MISREADING), 1, 16)
         recogniser = Recogniser()
         target = text_ids(MISREADING)
@@ -134,7 +134,7 @@ def story(*, dtype: torch.dtype = torch.float32) -> tuple[Recogniser, TinyLM, Te
 def taught_lm(*, dtype: torch.dtype = torch.float32) -> NeuralLM:
     """A NeuralLM that has learned TinyLM's pairs of letters: frozen, without dropout, the same at every call."""
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
-        torch.manual_seed(7)
+        torch.random.default_generator.manual_seed(7)
         model = NeuralLM().eval()
         target = TinyLM().table.detach().softmax(1)
         vectors = torch.eye(len(ALPHABET))

@@ -86,7 +86,9 @@ class StepRun:
         """
         ledger = self._ledger
         if ledger is None:
-            raise TraceError("the steps are still being watched: call .diagnose() after the block of record_steps().")
+            raise TraceError(
+                "the steps are still being watched: call .diagnose() after the `with record_steps()` block"
+            )
         failures = self.watcher.log.failures
         if not any(True for _ in ledger.backwards()) and not ledger.steps():
             if failures:

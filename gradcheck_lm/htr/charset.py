@@ -103,7 +103,7 @@ class Charset:
 
     def covers(self, text: str) -> bool:
         """Whether every character of `text` is in the charset."""
-        return all(character in self._classes for character in text)
+        return self._classes.keys() >= set(text)
 
     def missing(self, text: str) -> str:
         """The characters of `text` that the charset lacks: each once, in their first order."""

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from child_processes import run_process
 from command_line import call
+from forked_python import run_python
 
 from gradcheck_lm.commands.common import StepProgress
 
@@ -48,8 +49,7 @@ def test_python_dash_m_is_the_same_program() -> None:
 
 
 def test_json_is_all_there_is_on_standard_output(folder: Path) -> None:
-    command = [sys.executable, "-m", "gradcheck_lm", "evaluate", str(folder), "--lm", "char", "--json"]
-    done = run_process(command, capture_output=True, text=True)
+    done = run_python("-m", "gradcheck_lm", "evaluate", str(folder), "--lm", "char", "--json")
     assert done.returncode == 0
     assert json.loads(done.stdout)["lines"] == 6
     assert done.stderr == "loading the language model char\n"  # no library says anything

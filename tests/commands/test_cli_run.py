@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from command_line import run
+from forked_python import run_python
 from script_files import HEALTHY, write
 
 STORY = """
@@ -177,14 +176,13 @@ def test_what_standard_output_is_holds_json_alone(tmp_path: Path, same: str) -> 
     """A reader of /dev/stdout, or of the file that standard output goes to, gets no report in between."""
     script = write(tmp_path / "healthy.py", HEALTHY)
     target = "flow.json" if same == "redirected" else same
-    command = [sys.executable, "-m", "gradcheck_lm", "run", "--json", target, str(script)]
-    with (tmp_path / "flow.json").open("wb") as stream:
-        done = subprocess.run(command, stdout=stream, stderr=subprocess.PIPE, cwd=tmp_path, check=False)
+    command = ["-m", "gradcheck_lm", "run", "--json", target, str(script)]
+    done = run_python(*command, cwd=tmp_path, stdout=tmp_path / "flow.json")
     written = (tmp_path / "flow.json").read_text(encoding="utf-8")
     assert done.returncode == 0
     assert json.loads(written.removeprefix("after the step\n"))["ok"] is True
-    assert b"The gradient flows" in done.stderr
-    assert b"wrote" not in done.stderr
+    assert "The gradient flows" in done.stderr
+    assert "wrote" not in done.stderr
 
 
 def test_a_loss_that_is_not_finite_is_told_by_its_line(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from child_processes import run_process
 from draw_samples import broken, fixed, unreached
+from forked_python import run_python
 from rich.cells import cell_len
 from rich.console import Console
 
@@ -92,10 +93,8 @@ def test_in_a_pipe_with_an_old_encoding(encoding: str) -> None:
         "from draw_samples import broken; from gradcheck_lm.draw import print_diagnosis; "
         "print_diagnosis(broken('訓練✓'))"
     )
-    done = run_process(
-        [sys.executable, "-c", program], capture_output=True, check=False, cwd=Path(__file__).parents[1] / "support",
-        env={"PYTHONIOENCODING": encoding, "PYTHONPATH": str(Path(__file__).parents[2]), "PATH": ""},
-    )  # fmt: skip
+    env = {"PYTHONIOENCODING": encoding, "PYTHONPATH": str(Path(__file__).parents[2]), "PATH": ""}
+    done = run_python("-c", program, cwd=Path(__file__).parents[1] / "support", env=env, encoding=None)
     assert done.returncode == 0, done.stderr.decode()
     assert "argmax" in done.stdout.decode(encoding)
     assert b"\x1b" not in done.stdout

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import functools
 import linecache
-import sys
 from collections.abc import Callable, Iterator
 
 import pytest
 import torch
-from child_processes import run_process
+from forked_python import run_python
 from marked_lines import DATA, LAYER, first, is_at, marked_text
 from torch import Tensor
 
@@ -177,7 +176,7 @@ def test_python_dash_c() -> None:
         "    return layer(torch.ones(1, 3)).argmax().float()\n"
         "print(gradcheck_lm.diagnose(loss, layer))\n"
     )
-    done = run_process([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    done = run_python("-c", program, check=True)
     assert "<string>:4 in loss  torch.Tensor.argmax" in done.stdout
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from forked_python import run_python
 
 from gradcheck_lm.flow.findings.registry import kind_of
 
@@ -126,10 +125,8 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(copy: Path, *arguments: str) -> str:
-    done = subprocess.run(
-        [sys.executable, *arguments], cwd=copy, capture_output=True, text=True, encoding="utf-8",
-        env={**os.environ, "PYTHONPATH": str(copy), "PYTHONIOENCODING": "utf-8", "COLUMNS": "80"},
-    )  # fmt: skip
+    env = {**os.environ, "PYTHONPATH": str(copy), "PYTHONIOENCODING": "utf-8", "COLUMNS": "80"}
+    done = run_python(*arguments, cwd=copy, env=env)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -151,10 +148,18 @@ def test_explain_knows_it(copy: Path) -> None:
     assert content["causes"][0]["why"] == "<parameter> への手紙に切手がありません。"
 
 
+WAYS_TO_WRITE = [
+    # what write_docs puts into this file: tests/flow/test_findings_page.py
+    "from pathlib import Path; from gradcheck_lm.bench.pages.docs import findings_page; "
+    "Path('docs/findings.md').write_text(findings_page(), encoding='utf-8')",
+    pytest.param("from gradcheck_lm.bench.pages.docs import write_docs; write_docs('docs')", marks=pytest.mark.slow),
+]
+
+
 @pytest.mark.needs("numpy")
 @pytest.mark.needs("layout")
-def test_the_documentation_is_generated_with_it(copy: Path) -> None:
-    write = "from gradcheck_lm.bench.pages.docs import write_docs; write_docs('docs')"
+@pytest.mark.parametrize("write", WAYS_TO_WRITE, ids=["the page", "all pages"])
+def test_the_documentation_is_generated_with_it(copy: Path, write: str) -> None:
     (copy / "docs").mkdir(exist_ok=True)
     run(copy, "-c", write)
     page = (copy / "docs" / "findings.md").read_text(encoding="utf-8")

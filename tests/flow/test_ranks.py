@@ -6,13 +6,13 @@ import json
 import os
 import re
 import socket
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch.distributed as dist
+from forked_python import run_pythons
 
 ZOO = Path(__file__).parents[1] / "zoo" / "ranks"
 SUPPORT = Path(__file__).parents[1] / "support" / "two_ranks.py"
@@ -30,17 +30,17 @@ def free_port() -> int:
 
 def said(paths: list[Path], folder: Path) -> list[dict[str, Any]]:
     """What each of two ranks says of some scripts, by their names."""
-    port, processes = free_port(), []
-    for rank in range(2):
-        environment = dict(
+    port = free_port()
+    environments = [
+        dict(
             os.environ, RANK=str(rank), WORLD_SIZE="2", MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port),
             OMP_NUM_THREADS="1", PYTHONPATH=os.pathsep.join([str(Path.cwd()), *sys.path]),
-        )  # fmt: skip
-        command = [sys.executable, "-W", "ignore", str(SUPPORT), str(folder / "said"), *map(str, paths)]
-        processes.append(subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE))
-    for process in processes:
-        _, error = process.communicate(timeout=280)
-        assert process.returncode == 0, error.decode()[-2000:]
+        )
+        for rank in range(2)
+    ]  # fmt: skip
+    command = ["-W", "ignore", str(SUPPORT), str(folder / "said"), *map(str, paths)]
+    for done in run_pythons([command, command], environments=environments):
+        assert done.returncode == 0, done.stderr[-2000:]
     return [json.loads((folder / f"said.{rank}").read_text()) for rank in range(2)]
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import gc
-import sys
 import textwrap
 import threading
 import weakref
 
 import pytest
 import torch
-from child_processes import run_process
+from forked_python import run_python
 from torch import nn
 
 from gradcheck_lm.flow import diagnose, record
@@ -163,7 +162,7 @@ def test_python_dash_c() -> None:
     finding = diagnose(loss, model).findings[0]
     print(finding.kind, finding.file, finding.line)
     """
-    done = run_process([sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True)
+    done = run_python("-c", textwrap.dedent(program))
     assert done.stdout.split() == ["discrete_op", "<string>", "6"], done.stderr
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from child_processes import run_process
+from forked_python import run_python
 from torch import nn
 
 from gradcheck_lm.flow import diagnose, record
@@ -121,8 +121,7 @@ def test_an_operation_takes_less_than_a_kilobyte(kind: str) -> None:
 
 def run(program: str, *, seconds: int = 500) -> str:
     """A program in a process of its own: a stack that overflows kills the process."""
-    command = [sys.executable, "-c", textwrap.dedent(program)]
-    done = run_process(command, capture_output=True, text=True, seconds=seconds)
+    done = run_python("-c", textwrap.dedent(program), seconds=seconds)
     assert done.returncode == 0, (done.returncode, done.stderr[-2000:])
     return done.stdout
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 import torch
+from forked_python import run_python
 
 from gradcheck_lm.errors import TraceError
 from gradcheck_lm.flow.scripts.program.loading import as_main, load
@@ -138,8 +139,7 @@ def test_the_zoo_trained_for_three_steps(path: Path, tmp_path: Path) -> None:
 
 def forking(*before: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(HERE.parent), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, *before, str(HERE / "scripts" / "forks.py")]
-    return subprocess.run(command, capture_output=True, text=True, env=environment)
+    return run_python(*before, str(HERE / "scripts" / "forks.py"), env=environment)
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from stepping_zoo import BROKEN, HEALTHY, report, run, watched
+from stepping_zoo import BROKEN, HEALTHY, diagnosed, run, watched
 from zoo_programs import beside, expected, unannounced
 
 from gradcheck_lm.flow import StepReport
@@ -20,10 +20,35 @@ def show(found: StepReport) -> str:
     return "\n".join(f"{f.severity} {f.kind} {Path(f.file).name}:{f.line} {f.tensors} {f.why}" for f in found.findings)
 
 
+def weights(module: types.ModuleType) -> list[torch.Tensor]:
+    found: list[torch.Tensor] = []
+    for value in vars(module).values():
+        if isinstance(value, torch.nn.Module):
+            found.extend(value.state_dict().values())
+        elif isinstance(value, torch.Tensor):
+            found.append(value.detach())
+    return found
+
+
+def looked_at(path: Path) -> StepReport:
+    """What is said of a program; that watching it changes no bit is asked of each of them on the way."""
+    plain, _ = run(path)
+    before = torch.random.get_rng_state()
+    seen, steps = run(path, watched)
+    assert torch.equal(before, torch.random.get_rng_state())
+    one, two = weights(plain), weights(seen)
+    assert one
+    assert len(one) == len(two)
+    assert all(torch.equal(a.nan_to_num(7.0), b.nan_to_num(7.0)) for a, b in zip(one, two, strict=True))
+    return diagnosed(steps)
+
+
 @pytest.mark.parametrize("path", BROKEN, ids=lambda path: path.stem)
-def test_the_fault_is_named_first(path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_fault_is_named_first_and_watching_changes_no_bit(
+    path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(path.parent)
-    found = report(path)
+    found = looked_at(path)
     kind, line = expected(path)[0]
     assert found.findings, "no finding at all"
     first = found.findings[0]
@@ -41,37 +66,15 @@ def test_the_fault_is_named_first(path: Path, request: pytest.FixtureRequest, mo
 
 
 @pytest.mark.parametrize("path", HEALTHY, ids=lambda path: path.stem)
-def test_healthy_program_is_left_alone(
+def test_healthy_program_is_left_alone_and_watching_changes_no_bit(
     path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(path.parent)
-    found = report(path)
+    found = looked_at(path)
     assert found.ok, show(found)
     assert not found.errors
     assert not found.warnings, show(found)
     beside(path, found, overwrite=request.config.getoption("--overwrite"))
-
-
-def weights(module: types.ModuleType) -> list[torch.Tensor]:
-    found: list[torch.Tensor] = []
-    for value in vars(module).values():
-        if isinstance(value, torch.nn.Module):
-            found.extend(value.state_dict().values())
-        elif isinstance(value, torch.Tensor):
-            found.append(value.detach())
-    return found
-
-
-@pytest.mark.parametrize("path", [*BROKEN, *HEALTHY], ids=lambda path: path.stem)
-def test_watching_changes_no_bit(path: Path) -> None:
-    plain, _ = run(path)
-    before = torch.random.get_rng_state()
-    seen, _ = run(path, watched)
-    assert torch.equal(before, torch.random.get_rng_state())
-    one, two = weights(plain), weights(seen)
-    assert one
-    assert len(one) == len(two)
-    assert all(torch.equal(a.nan_to_num(7.0), b.nan_to_num(7.0)) for a, b in zip(one, two, strict=True))
 
 
 def test_there_are_enough_of_them() -> None:

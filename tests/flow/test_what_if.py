@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 import torch.nn.functional as F
-from child_processes import run_process
 from flow_story import Trainer, marked
+from forked_python import run_python
 from torch import Tensor, nn
 from what_if_programs import (
     CASES,
@@ -209,9 +208,7 @@ def test_the_example_of_the_documentation_is_real(tmp_path: Path) -> None:
     section = page.split("## What if this cut let the gradient through?")[1].split("\n## ")[0]
     code, told = re.findall(r"```(?:python|text)\n(.*?)```", section, re.DOTALL)
     (tmp_path / "train_step.py").write_text(code)
-    done = run_process(
-        [sys.executable, "train_step.py"], cwd=tmp_path, capture_output=True, text=True, check=True,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
-    )  # fmt: skip
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    done = run_python("train_step.py", cwd=tmp_path, check=True, env=env)
     number = re.compile(r"\d\.\d+")
     assert number.sub("#", done.stdout) == number.sub("#", told)

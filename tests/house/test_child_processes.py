@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from child_processes import alive, run_process, start_process
+from forked_python import run_python
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="process groups are POSIX")
 
@@ -60,3 +62,34 @@ def test_it_runs_as_subprocess_does() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (3, "YES\n", "no\n")
     with pytest.raises(subprocess.CalledProcessError, match="exit status 3"):
         run_process([sys.executable, "-S", "-c", program], check=True, stdin=subprocess.DEVNULL, capture_output=True)
+
+
+PROGRAM = """
+import atexit, os, sys
+atexit.register(print, "bye")
+print(sys.argv, os.getcwd(), os.environ.get("GIVEN"), __name__, "gradcheck_lm" in sys.modules)
+print("told", file=sys.stderr)
+{end}
+"""
+
+
+@pytest.mark.parametrize(
+    ("end", "code", "said", "last"),
+    [
+        ("", 0, "bye\n", "told"),
+        ("sys.exit(3)", 3, "bye\n", "told"),
+        ("sys.exit('no')", 1, "bye\n", "no"),
+        ("{}['x']", 1, "bye\n", "KeyError: 'x'"),
+        ("os.kill(os.getpid(), 15)", -15, "", "told"),
+        ("import warnings; warnings.warn('so')", 1, "bye\n", "UserWarning: so"),
+    ],
+)
+def test_a_forked_python_ends_as_a_real_one(end: str, code: int, said: str, last: str, tmp_path: Path) -> None:
+    text = PROGRAM.replace("{end}", end)
+    (tmp_path / "program.py").write_text(text, encoding="utf-8")
+    for arguments in (("-c", text), ("program.py",), ("-m", "program")):
+        done = run_python("-W", "error", *arguments, "one", cwd=tmp_path, env={**os.environ, "GIVEN": "here"})
+        assert (done.returncode, done.stderr.splitlines()[-1]) == (code, last)
+        first = "-c" if arguments[0] == "-c" else str(tmp_path / "program.py") if len(arguments) > 1 else "program.py"
+        begun = f"{[first, 'one']} {tmp_path} here __main__ False\n"
+        assert done.stdout == (begun + said if code >= 0 else ""), "what is not flushed is lost with the process"

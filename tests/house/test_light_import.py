@@ -2,37 +2,32 @@
 
 from __future__ import annotations
 
-import functools
+import importlib.util
 import sys
 
-import pytest
 from child_processes import run_process
 
 HEAVY = ["transformers", "rich", "torchviz", "matplotlib", "accelerate", "PIL", "jinja2", "jiwer", "numpy.testing"]
 
 
-@functools.cache
-def loaded(statement: str) -> frozenset[str]:
-    code = f"import sys\n{statement}\nprint(*[name for name in {HEAVY!r} if name in sys.modules])"
+STATEMENTS = ["import gradcheck_lm", "gradcheck_lm.diagnose", "import gradcheck_lm.flow"]
+if importlib.util.find_spec("numpy"):
+    STATEMENTS += ["import gradcheck_lm.htr, gradcheck_lm.lm, gradcheck_lm.penalties"]
+
+
+def loaded(*statements: str) -> list[set[str]]:
+    """What is loaded after each of some statements, one after the other in one new process."""
+    look = f"print(*[name for name in {HEAVY!r} if name in sys.modules])"
+    code = "\n".join(["import sys", *(line for statement in statements for line in (statement, look))])
     done = run_process([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    return frozenset(done.stdout.split())
+    return [set(line.split()) for line in done.stdout.split("\n")[:-1]]
 
 
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "import gradcheck_lm",
-        "import gradcheck_lm; gradcheck_lm.diagnose",
-        "import gradcheck_lm.flow",
-        pytest.param(
-            "import gradcheck_lm.htr; import gradcheck_lm.lm; import gradcheck_lm.penalties",
-            marks=pytest.mark.needs("numpy"),
-        ),
-    ],
-)
-def test_no_heavy_package_is_loaded(statement: str) -> None:
-    torch_itself = loaded("import torch")
-    assert loaded(statement) - torch_itself == set()
+def test_no_heavy_package_is_loaded() -> None:
+    # in one process, as what is loaded stays: where the last brings nothing, none before it did
+    torch_itself, *after = loaded("import torch", *STATEMENTS)
+    assert len(after) == len(STATEMENTS)
+    assert [now - torch_itself for now in after] == [set() for _ in STATEMENTS]
 
 
 def test_importing_does_not_even_load_torch() -> None:
@@ -41,4 +36,4 @@ def test_importing_does_not_even_load_torch() -> None:
 
 
 def test_this_test_can_fail() -> None:
-    assert loaded("import gradcheck_lm, rich") == {"rich"}
+    assert loaded("import gradcheck_lm, rich", "pass") == [{"rich"}, {"rich"}]

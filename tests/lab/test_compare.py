@@ -191,10 +191,10 @@ def test_other_settings_in_the_same_folder_are_refused(run: tuple[Path, str]) ->
 
 
 def test_other_texts_are_other_lines_and_refused_too(run: tuple[Path, str]) -> None:
-    changed = ("--texts", "bible", "--arms", "ctc", "--device", "cpu")
+    changed = ("--texts", "docstrings", "--arms", "ctc", "--device", "cpu")
     result = CliRunner().invoke(app, ["compare", "--out", str(run[0]), *SMALL, *changed])
     assert result.exit_code == 2
-    assert "texts was 'stdlib', is 'bible'" in result.stderr
+    assert "texts was 'stdlib', is 'docstrings'" in result.stderr
 
 
 @pytest.mark.slow

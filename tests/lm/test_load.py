@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import torch
-from child_processes import run_process
+from forked_python import run_python
 from lm_models import save_model, tokenizer
 
 from gradcheck_lm.errors import ArgumentError, LanguageModelError, MissingPackageError
@@ -26,7 +26,7 @@ def gpt2_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_importing_the_layer_is_light() -> None:
     code = "import sys, gradcheck_lm.lm; sys.exit(any(name in sys.modules for name in ('transformers', 'gguf')))"
-    assert run_process([sys.executable, "-c", code], check=False).returncode == 0
+    assert run_python("-c", code).returncode == 0
 
 
 def test_a_folder_gives_a_frozen_model_and_disturbs_nothing(

@@ -39,7 +39,11 @@ def watched(module: types.ModuleType) -> StepRun:
 
 
 def report(path: Path) -> StepReport:
-    _, steps = run(path, watched)
+    return diagnosed(run(path, watched)[1])
+
+
+def diagnosed(steps: StepRun) -> StepReport:
+    """What is said of a program that has run inside a watch."""
     assert not steps.watcher.log.failures
     found = steps.diagnose()
     assert not any("missed" in note or "could not" in note for note in found.notes), found.notes

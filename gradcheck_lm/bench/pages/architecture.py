@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
 import re
 import textwrap
@@ -117,6 +118,11 @@ def stamp(dot_text: str) -> str:
 
 def houses(package: Path = PACKAGE) -> dict[str, House]:
     """The picture's name -> what is in it: the parts, and the rooms of each folder that has rooms, at any depth."""
+    return dict(_houses(package))
+
+
+@functools.cache  # no file is read twice: page and pictures are made of the same
+def _houses(package: Path) -> dict[str, House]:
     imports = list(imports_of(package))
     found = {"parts": _house(imports, package, ())}
     for folder in sorted(path.parent for path in package.rglob("*/__init__.py") if len(_rooms(path.parent)) > 1):

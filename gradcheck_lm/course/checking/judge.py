@@ -145,7 +145,7 @@ def _fresh_state() -> Iterator[None]:
     python, recursion, dtype = random.getstate(), sys.getrecursionlimit(), torch.get_default_dtype()
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
         random.seed(0)
-        torch.manual_seed(0)
+        torch.random.default_generator.manual_seed(0)
         try:
             yield
         finally:

@@ -73,14 +73,15 @@ def _inside(hole: Hole, node: ast.AST) -> bool:
 
 
 def _by_syntax(source: str, tree: ast.AST, hole: Hole) -> Iterator[tuple[str, str, bool]]:
+    lines = source.splitlines(keepends=True)
     for function, node in _nodes(tree, hole):
         if not _inside(hole, node):
             continue
+        before, old, after = _cut_out(lines, node)
+        short = " ".join(old.split())
         for new, what, by_effect in _changes(node, function):
-            old = ast.get_source_segment(source, node) or ""
-            short = " ".join(old.split())
             name = f"{what}  `{short if len(short) < 60 else short[:57] + '...'}`"
-            yield name, _spliced(source, node, new), by_effect
+            yield name, before + new + after, by_effect
 
 
 def _nodes(tree: ast.AST, hole: Hole) -> Iterator[tuple[ast.FunctionDef | None, ast.AST]]:
@@ -107,12 +108,14 @@ def _kind_alone(parent: ast.AST, child: ast.AST) -> bool:
     return isinstance(parent, ast.Attribute) and parent.attr in _KIND and isinstance(child, ast.Name)
 
 
-def _spliced(source: str, node: ast.AST, new: str) -> str:
-    lines = source.splitlines(keepends=True)
+def _cut_out(lines: list[str], node: ast.AST) -> tuple[str, str, str]:
+    """The source before a node, the node's own and what comes after it."""
     first, last = node.lineno - 1, node.end_lineno - 1  # type: ignore[attr-defined]
     start = len(lines[first].encode()[: node.col_offset].decode())  # type: ignore[attr-defined]
     end = len(lines[last].encode()[: node.end_col_offset].decode())  # type: ignore[attr-defined]
-    return "".join([*lines[:first], lines[first][:start], new, lines[last][end:], *lines[last + 1 :]])
+    before, after = "".join([*lines[:first], lines[first][:start]]), "".join([lines[last][end:], *lines[last + 1 :]])
+    inside = "".join(lines[first : last + 1])
+    return before, inside[start : len(inside) - len(lines[last]) + end], after
 
 
 def _effect(name: str, node: ast.AST, *more: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import heapq
 from collections.abc import Iterable
 from dataclasses import replace
@@ -132,6 +133,7 @@ def _rank(first: Group, second: Group) -> tuple[int, int]:
     return (3, 4, 5)[2 - min(2, _shared(first.module, second.module))], size
 
 
+@functools.lru_cache(maxsize=4096)  # every pair is asked about again after each joining
 def _shared(one: str, other: str) -> int:
     """How many levels two dotted paths have in common."""
     if not one or not other:

@@ -109,8 +109,9 @@ def partly_labelled(
         }
         if penalty is None:
             return StepTerms(found)
-        out = penalty(logits[:, [i for i, text in enumerate(texts) if text is None]], None)
+        others = logits[:, [i for i, text in enumerate(texts) if text is None]]
+        out = penalty(others, None)
         found["lm"] = weight * out.loss
-        return StepTerms(found, out)
+        return StepTerms(found, out, logits=others)
 
     return terms

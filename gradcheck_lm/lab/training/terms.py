@@ -23,12 +23,14 @@ from gradcheck_lm.penalties.listed.nbest_ctc import NbestCtc
 
 @dataclass(frozen=True)
 class StepTerms:
-    """The weighted terms of one step; the loss is their sum. `penalty` is what the penalty gave, and `is_mean` whether
-    its value is the mean over the lines of the batch. Nothing is read yet: a number that is read waits for a GPU."""
+    """The weighted terms of one step; the loss is their sum. `penalty` is what the penalty gave, `is_mean` whether its
+    value is the mean over the lines of the batch, and `logits` what it was given. Nothing is read yet: a number that is
+    read waits for a GPU."""
 
     terms: dict[str, Tensor]
     penalty: PenaltyOutput | None = None
     is_mean: bool = False
+    logits: Tensor | None = None
 
     @property
     def total(self) -> Tensor:
@@ -105,7 +107,7 @@ def labelled(charset: Charset, penalty: Teacher | None, weight: float, *, shortc
             return StepTerms(found)
         out = penalty(logits, texts)
         found["lm"] = weight * out.loss
-        return StepTerms(found, out, penalty.reduction == "mean")
+        return StepTerms(found, out, penalty.reduction == "mean", logits)
 
     return terms
 
@@ -134,6 +136,6 @@ def unlabelled(
             penalty.taught_by(start_logits)
         out = penalty(logits, None)
         found["lm"] = weight * out.loss
-        return StepTerms(found, out, penalty.reduction == "mean")
+        return StepTerms(found, out, penalty.reduction == "mean", logits)
 
     return terms

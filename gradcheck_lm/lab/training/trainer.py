@@ -35,6 +35,7 @@ from gradcheck_lm.lab.machine.processes import agree, gathered
 from gradcheck_lm.lab.training.step_record import StepNumbers, describe, gradient_norm, measure_gradients, read_numbers
 from gradcheck_lm.lab.training.terms import TermFunction
 from gradcheck_lm.lab.training.training_result import TrainingResult
+from gradcheck_lm.lab.training.worked_out import worked_out
 from gradcheck_lm.options import identity_of
 
 __all__ = ["METRICS", "STATE", "Trainer", "TrainingResult", "make_accelerator"]
@@ -208,6 +209,8 @@ class Trainer:
         total = found.total
         if measured:
             self._check_loss(step, batch, read_numbers(found, total), before)
+            found = worked_out(found, scaled=accelerator.scaler is not None)
+            total = found.total
             gradients = measure_gradients(found, self.bare)
         self.optimizer.zero_grad(set_to_none=True)
         if total.requires_grad:
