@@ -86,9 +86,7 @@ class StepRun:
         """
         ledger = self._ledger
         if ledger is None:
-            raise TraceError(
-                "the steps are still being watched: call .diagnose() after the `with record_steps()` block"
-            )
+            raise TraceError("the steps are still being watched: call .diagnose() after the block of record_steps().")
         failures = self.watcher.log.failures
         if not any(True for _ in ledger.backwards()) and not ledger.steps():
             if failures:
