@@ -8,6 +8,7 @@ import pytest
 
 from gradcheck_lm.bench.pages import architecture
 from gradcheck_lm.bench.pages.architecture import (
+    PACKAGE,
     House,
     architecture_page,
     dot,
@@ -50,8 +51,10 @@ def test_the_page_is_up_to_date() -> None:
 
 def test_the_pictures_are_up_to_date() -> None:
     found = {path.stem: path.read_text(encoding="utf-8") for path in (DOCS / "architecture").iterdir()}
-    assert set(found) == set(houses()), ANEW
-    assert [name for name, house in houses().items() if not found[name].endswith(stamp(dot(house)) + "\n")] == [], ANEW
+    assert set(found) == set(houses(PACKAGE)), ANEW
+    assert [
+        name for name, house in houses(PACKAGE).items() if not found[name].endswith(stamp(dot(house)) + "\n")
+    ] == [], ANEW
 
 
 def test_parts_and_their_arrows(package: Path) -> None:
@@ -120,4 +123,4 @@ def test_a_step_that_names_what_is_gone_is_refused(monkeypatch: pytest.MonkeyPat
 def test_what_is_written_is_what_is_checked(tmp_path: Path) -> None:
     page, picture = write_architecture(tmp_path)[:2]
     assert page.read_text(encoding="utf-8") == architecture_page()
-    assert picture.read_text(encoding="utf-8").endswith(stamp(dot(houses()["parts"])) + "\n")
+    assert picture.read_text(encoding="utf-8").endswith(stamp(dot(houses(PACKAGE)["parts"])) + "\n")

@@ -104,7 +104,7 @@ def write_architecture(out: str | Path) -> list[Path]:
     """Write the page and its pictures into docs/; gives their paths."""
     out = Path(out)
     written = [write_text_atomic(out / PAGE, architecture_page())]
-    for name, house in houses().items():
+    for name, house in houses(PACKAGE).items():
         text = dot(house)
         drawn = picture(text, "svg", same_everywhere=True).decode("utf-8")
         written.append(write_text_atomic(out / FIGURES / f"{name}.svg", f"{drawn.rstrip()}\n{stamp(text)}\n"))
@@ -116,13 +116,9 @@ def stamp(dot_text: str) -> str:
     return f"<!-- drawn from {hashlib.sha256(dot_text.encode('utf-8')).hexdigest()} -->"
 
 
-def houses(package: Path = PACKAGE) -> dict[str, House]:
-    """The picture's name -> what is in it: the parts, and the rooms of each folder that has rooms, at any depth."""
-    return dict(_houses(package))
-
-
 @functools.cache  # no file is read twice: page and pictures are made of the same
-def _houses(package: Path) -> dict[str, House]:
+def houses(package: Path) -> Mapping[str, House]:
+    """The picture's name -> what is in it: the parts, and the rooms of each folder that has rooms, at any depth."""
     imports = list(imports_of(package))
     found = {"parts": _house(imports, package, ())}
     for folder in sorted(path.parent for path in package.rglob("*/__init__.py") if len(_rooms(path.parent)) > 1):
@@ -276,8 +272,7 @@ def _life(package: Path) -> list[str]:
     homes = definitions(package / "flow")
     lines = ["", "## The life of one `diagnose` call", ""]
     for number, step in enumerate(STEPS, 1):
-        names = [name for name in re.findall(r"`(\w+)`", step)]
-        places = dict.fromkeys(f"`{_home(name, homes)}`" for name in names)
+        places = dict.fromkeys(f"`{_home(name, homes)}`" for name in re.findall(r"`(\w+)`", step))
         lines += _wrapped(f"{number}. {step} ({', '.join(places)})", indent="   ")
     return lines
 

@@ -13,12 +13,12 @@ from gradcheck_lm.flow.asking.cuts.starved import explain_dead_terms, explain_un
 from gradcheck_lm.flow.asking.cuts.vanishing import explain_deaths, explain_shifts, explain_underflow, harmless_zeros
 from gradcheck_lm.flow.asking.evidence.evidence import Evidence, gather
 from gradcheck_lm.flow.asking.evidence.terms import MakeExperiment, Strand
-from gradcheck_lm.flow.asking.redrawn import warn_of_redrawn
 from gradcheck_lm.flow.asking.warnings.idle_terms import warn_of_idle_terms
 from gradcheck_lm.flow.asking.warnings.ignored_gradient import warn_of_ignored_gradient
 from gradcheck_lm.flow.asking.warnings.looking_ahead import warn_of_looking_ahead
 from gradcheck_lm.flow.asking.warnings.mispaired import warn_of_mispairs
 from gradcheck_lm.flow.asking.warnings.mixing import warn_of_mixing
+from gradcheck_lm.flow.asking.warnings.redrawn import warn_of_redrawn
 from gradcheck_lm.flow.asking.warnings.score_function import warn_of_trained_critic
 from gradcheck_lm.flow.asking.warnings.shared_modules import warn_of_shared_modules
 from gradcheck_lm.flow.asking.warnings.spread_sums import warn_of_spread_sums

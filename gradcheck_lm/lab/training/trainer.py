@@ -27,7 +27,7 @@ from gradcheck_lm.lab.lines.prefetch import Prefetch, workers_for
 from gradcheck_lm.lab.machine.accelerators import make_accelerator
 from gradcheck_lm.lab.machine.compiled import check_compile, compiled_convolutions
 from gradcheck_lm.lab.machine.deterministic import deterministic
-from gradcheck_lm.lab.machine.fault import bad_gradient, find_fault
+from gradcheck_lm.lab.machine.fault import bad_gradient, few, find_fault
 from gradcheck_lm.lab.machine.graphs import Graphs, check_graphs, graphed
 from gradcheck_lm.lab.machine.memory import peak_memory_mb, reset_peak_memory
 from gradcheck_lm.lab.machine.optimizers import make_optimizer
@@ -272,10 +272,10 @@ class Trainer:
         if found is None:
             return None
         lines = [self.data.names[batch.indices[i]] for i in found.lines]
-        return f"first bad: {found.where}, for {len(lines)} of {len(batch.indices)} lines ({_few(lines)})"
+        return f"first bad: {found.where}, for {len(lines)} of {len(batch.indices)} lines ({few(lines)})"
 
     def _not_a_number(self, step: int, batch: Batch, what: str, terms: str = "", where: str = "") -> RunError:
-        inside = f"terms: {terms}; " * bool(terms) + f"lines {_few([self.data.names[i] for i in batch.indices])}"
+        inside = f"terms: {terms}; " * bool(terms) + f"lines {few([self.data.names[i] for i in batch.indices])}"
         kept = f" {self.folder.kept}." if self.folder else ""
         return RunError(
             f"step {step + 1}: {what} ({inside}){'; ' if where else ''}{where}.{kept} Lower the learning rate "
@@ -297,7 +297,3 @@ class Trainer:
             settings.pop("deterministic", None)  # on a processor the bits are the same without
         buckets = {"buckets": self.data.buckets} if self.data.buckets else {}
         return {**settings, **buckets, "lines": len(self.data), **self.identity}
-
-
-def _few(names: list[str]) -> str:
-    return ", ".join(names[:4]) + (" ..." if len(names) > 4 else "")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from gradcheck_lm.flow.asking.evidence.unread_arguments import unread_arguments
-from gradcheck_lm.flow.asking.redrawn import may_redraw
 from gradcheck_lm.flow.asking.warnings.idle_terms import may_be_idle
 from gradcheck_lm.flow.asking.warnings.looking_ahead import may_look_ahead
 from gradcheck_lm.flow.asking.warnings.mispaired import may_be_mispaired
 from gradcheck_lm.flow.asking.warnings.mixing import may_mix
+from gradcheck_lm.flow.asking.warnings.redrawn import may_redraw
 from gradcheck_lm.flow.asking.warnings.score_function import may_train_the_critic
 from gradcheck_lm.flow.asking.warnings.shared_modules import may_share
 from gradcheck_lm.flow.asking.warnings.spread_sums import may_spread
