@@ -129,3 +129,45 @@ def test_a_loss_that_is_all_weighed_zero_is_dead(tmp_path: Path, capsys: pytest.
     seen, _ = watched(written(tmp_path, body), capsys)
     found = [one for _, diagnosis in seen.losses for one in diagnosis.findings]
     assert [(one.severity, one.cause) for one in found][:1] == [("error", "weight_zero")]
+
+
+LAZY = """
+import types
+
+
+class Lazy(types.ModuleType):
+    def __init__(self):
+        self._modules = {"models"}
+        self.Model = nn.Linear
+
+
+lazy = Lazy()
+model = lazy.Model(3, 1)
+train(model, optim.SGD(model.parameters(), lr=0.1), 3)
+"""
+
+
+def test_an_object_whose_parts_are_no_modules_is_no_module(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    seen = watch_script(written(tmp_path, _STEP + LAZY))
+    assert seen.error is None
+    assert seen.troubles == []
+    assert capsys.readouterr().out.count("step") == 1  # it was stopped in the second step
+
+
+def test_what_cannot_be_read_of_a_script_does_not_stop_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import gradcheck_lm.flow.scripts.watched.players as players
+
+    def fails(*_: object) -> bool:
+        raise AttributeError("'set' object has no attribute 'get'")
+
+    monkeypatch.setattr(players, "is_optimizer_to_come", fails)
+    seen = watch_script(
+        written(tmp_path, _STEP + "model = nn.Linear(3, 1)\ntrain(model, optim.SGD(model.parameters(), lr=0.1), 4)\n")
+    )
+    assert seen.error is None
+    assert ["'set' object has no attribute 'get': this is a fault of gradcheck_lm" in one for one in seen.troubles] == [
+        True
+    ]
+    assert seen.losses

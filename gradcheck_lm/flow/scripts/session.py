@@ -248,7 +248,10 @@ class Session:
         self._guarded(lambda: self._stepped_by(optimizer))
         if self.steps is not None:
             self._guarded(self.steps.after_step)
-        if self.until in ("two-steps", "end") and self.players.have_stepped(2, variables=self.main):
+        if self.until in ("two-steps", "end"):
+            enough = self._guarded(lambda: self.players.have_stepped(2, variables=self.main))
+            if enough is False:  # None: what the text says of a training to come could not be made out
+                return
             self._guarded(self._close_turn)
             self._leave()
 
