@@ -25,6 +25,7 @@ from gradcheck_lm.flow.tracing.self_subtraction import subtracts_itself
 from gradcheck_lm.flow.watching.sites import Site, find_site
 
 UNTIL = ("two-steps", "backward", "end", "refused")
+_ON = ("two-steps", "end")  # beyond the first backward pass
 _LOOKS = 20  # so many backward passes are diagnosed at most
 _PER_TURN = 2  # of one line with backward(), between two steps: micro-batches are alike
 _LONG = 50_000  # calls, after which a recording starts again though not all optimizers have stepped
@@ -48,7 +49,7 @@ class Session:
         self.until = until
         self.recorder = ScriptRecorder()
         self.steps: StepWatch | None = None
-        if until in ("two-steps", "end"):
+        if until in _ON:
             self.steps = StepWatch(self.recorder, lambda: self.main)
             self.recorder.follow(self.steps.watcher)
         self.engine = Engine(self._around, self._packed, self.steps.aside if self.steps is not None else None)
@@ -149,7 +150,7 @@ class Session:
             if any(look.steppers for look in self._turn):
                 self._close_turn()
                 self._stop_at_first()
-            if self.until in ("two-steps", "end") and self._passes > 2 and not self.players.alive():
+            if self.until in _ON and self._passes > 2 and not self.players.alive():
                 self._bare = True
                 self._leave()
                 return None
@@ -248,10 +249,9 @@ class Session:
         self._guarded(lambda: self._stepped_by(optimizer))
         if self.steps is not None:
             self._guarded(self.steps.after_step)
-        if self.until in ("two-steps", "end"):
-            enough = self._guarded(lambda: self.players.have_stepped(2, variables=self.main))
-            if enough is False:  # None: what the text says of a training to come could not be made out
-                return
+        # None where the text cannot be read for a training to come
+        enough = self.until in _ON and self._guarded(lambda: self.players.have_stepped(2, variables=self.main))
+        if enough is not False:
             self._guarded(self._close_turn)
             self._leave()
 
@@ -262,10 +262,8 @@ class Session:
             if all(one is not optimizer for one in look.steppers):
                 look.steppers.append(optimizer)
         self._stepped.add(id(optimizer))
-        if (
-            self._stepped >= {id(one) for one in self.players.waited_for()}
-            or len(self.recorder.recording.calls) > _LONG
-        ):
+        all_have = self._stepped >= {id(one) for one in self.players.waited_for()}
+        if all_have or len(self.recorder.recording.calls) > _LONG:
             self._close_turn()
             self._start_again()
 
