@@ -68,8 +68,7 @@ class Session:
         self._looks: Counter[tuple[str, int]] = Counter()  # in this turn, by line
         self._seen: set[tuple[str, int]] = set()
         self._total = self._passes = 0
-        self._packing = False
-        self._bare = False  # it runs at full speed and had no optimizer so far
+        self._packing = self._bare = False  # bare: it runs at full speed and had no optimizer so far
         self._step_site: Site | None = None
 
     @property
