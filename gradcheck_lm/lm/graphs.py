@@ -60,7 +60,7 @@ class Graphs:
             and _on_a_gpu(mask)
             and _filled(mask.shape[0]) * _filled(mask.shape[1]) <= LARGEST
             and not torch.is_grad_enabled()
-            and not (torch._C._len_torch_function_stack() or torch._C._len_torch_dispatch_stack())
+            and not is_watched()
         )
 
     def _replay(self, ids: Tensor, mask: Tensor) -> Replay | None:
@@ -103,6 +103,11 @@ class Graphs:
 
 def _on_a_gpu(tensor: Tensor) -> bool:
     return tensor.is_cuda
+
+
+def is_watched() -> bool:
+    """Whether somebody looks at each operation: a graph would show none."""
+    return bool(torch._C._len_torch_function_stack() or torch._C._len_torch_dispatch_stack())
 
 
 def _filled(count: int) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -15,12 +14,11 @@ import pytest
 from child_processes import run_process
 from course_commands import call
 from course_folder import FIRST, LESSONS, NAMES, SECOND, environment, solve
-from rich.cells import cell_len
 
 from gradcheck_lm.course.folder.catalogue import find_lesson, lessons_in
 from gradcheck_lm.course.folder.generator import exercise_text
 from gradcheck_lm.course.folder.progress import Progress, reset
-from gradcheck_lm.errors import ArgumentError, DataError
+from gradcheck_lm.errors import ArgumentError
 
 pytestmark = pytest.mark.usefixtures("judged_here")
 
@@ -102,38 +100,6 @@ def test_hints_grow_stronger(course: Path) -> None:
     assert "1/3" in call("hint", FIRST, "--tier", "1", course=course)[1]
     assert call("hint", "--tier", "4", course=course)[0] == 2
     assert call("hint", "--tier", "0", course=course)[0] == 2
-
-
-def test_what_was_typed_wrong_is_told_in_the_learners_language(course: Path, tmp_path: Path) -> None:
-    for words, ja, en in (
-        (
-            ("hint", "--tier", "9"),
-            "--tier が 9 です。1 から 3 の数を指定してください",
-            "--tier is 9; it must be from 1 to 3",
-        ),
-        (("report", str(tmp_path)), "に課がありません。", "holds no lessons; give folders that"),
-        (("check", "--lang", "fr"), "--lang が 'fr' です。", "--lang is 'fr'; the course speaks ja"),
-        (("check", "l99"), "'l99' という課はありません。", "'l99'"),
-    ):
-        for language, said in (("ja", ja), ("en", en)):
-            code, _, err = call(*words, course=course, lang=language)
-            assert code == 2
-            assert said in " ".join(err.split()), (words, language)
-    code, _, err = call("hint", course=course, lang="fr")  # then it cannot be known which one
-    assert code == 2
-    assert "GRADCHECK_LM_LANG is 'fr'; the course speaks ja" in err
-
-
-def test_help_is_in_the_learners_language_and_fits_its_columns(course: Path) -> None:
-    japanese, english = (call("--help", course=course, lang=one, width="80")[1] for one in ("ja", "en"))
-    assert "Check an exercise; stops at the first thing" in english
-    assert "Check an exercise" not in japanese
-    for name in ("check", "hint", "reset", "watch", "list", "init", "museum", "report"):
-        line = next(line for line in japanese.splitlines() if line.startswith(f"  {name} "))
-        assert re.search("[ぁ-ん]", line), line
-        for text in (japanese, english, call(name, "--help", course=course, lang="ja", width="80")[1]):
-            assert max(cell_len(line) for line in text.splitlines()) < 80, name
-    assert call("--help", course=course, lang="fr", width="80")[1] == english
 
 
 def test_a_hint_that_was_meant_for_the_current_lesson(course: Path) -> None:
@@ -286,22 +252,3 @@ def test_the_built_wheel_lays_the_course_out(tmp_path: Path) -> None:
     )  # fmt: skip
     assert script.returncode == 0, script.stderr
     assert "not one bit" in script.stdout
-
-
-@pytest.mark.parametrize(("lang", "says"), [("en", "there is no lesson 'l99'"), ("ja", "'l99' という課はありません")])
-def test_an_error_is_told_in_the_learners_language(course: Path, lang: str, says: str) -> None:
-    code, _, err = call("check", "l99", course=course, lang=lang)
-    assert (code, says in err) == (2, True), err
-    assert FIRST in err
-    (course / FIRST / "exercise.py").unlink()
-    code, _, err = call("check", FIRST, "--lang", lang, course=course, lang="en" if lang == "ja" else "ja")
-    assert code == 2
-    assert ("がありません。元に戻すには" in err) == (lang == "ja"), err
-    assert f"lessons reset {FIRST}" in err
-
-
-def test_every_text_of_an_error_is_there_in_both_languages() -> None:
-    from gradcheck_lm.course.language import in_both
-
-    error = in_both(DataError, ja="{name} がありません", en="{name} is missing", name="x")
-    assert (type(error), str(error), error.words.ja) == (DataError, "x is missing", "x がありません")

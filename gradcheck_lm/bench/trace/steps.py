@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import gc
 import json
-import random
 import statistics
 import sys
-import time
 from collections.abc import Callable
 from typing import Any
 
 import torch
 
-from gradcheck_lm.bench.trace.trace import SIZES, Workload
+from gradcheck_lm.bench.trace.trace import SIZES, Workload, in_turns
 from gradcheck_lm.flow.gradients.nodes import reachable_leaves
 from gradcheck_lm.flow.stepping.watcher import Watcher
 from gradcheck_lm.flow.steps import record_steps
@@ -50,21 +47,10 @@ def healthy(work: Workload) -> Workload:
 
 def measure(rounds: int = 7) -> list[dict[str, Any]]:
     """Ratios of process time within a round, so that drift cancels; one row for each size."""
-    order, rows = random.Random(0), []
+    rows = []
     for size in SIZES:
         work = healthy(Workload(size))
-        steps = conditions(work)
-        times: dict[str, list[float]] = {name: [] for name in steps}
-        for step in steps.values():
-            step()
-        for _ in range(rounds):
-            names = list(steps)
-            order.shuffle(names)
-            for name in names:
-                gc.collect()
-                began = time.process_time()
-                steps[name]()
-                times[name].append(time.process_time() - began)
+        times = in_turns(conditions(work), rounds)
         plain = times["plain"]
         rows.append(
             {

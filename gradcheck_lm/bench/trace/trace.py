@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import math
 import os
 import random
 import statistics
@@ -11,7 +12,7 @@ import subprocess
 import sys
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -187,6 +188,11 @@ def conditions(work: Workload) -> dict[str, Step]:
 
 def measure(steps: dict[str, Step], rounds: int, seconds: float) -> dict[str, dict[str, Any]]:
     """Run all conditions once a round in random order; ratios are taken within a round, so that drift cancels."""
+    return summarise(in_turns(steps, rounds, seconds))
+
+
+def in_turns(steps: Mapping[str, Callable[[], Any]], rounds: int, seconds: float = math.inf) -> dict[str, list[float]]:
+    """Process time of each condition in each round, after one that is not counted; no round begins after `seconds`."""
     order = random.Random(0)
     times: dict[str, list[float]] = {name: [] for name in steps}
     for step in steps.values():
@@ -202,7 +208,7 @@ def measure(steps: dict[str, Step], rounds: int, seconds: float) -> dict[str, di
             times[name].append(time.process_time() - began)
         if time.monotonic() > deadline:
             break
-    return summarise(times)
+    return times
 
 
 def summarise(times: dict[str, list[float]], base: str = "plain") -> dict[str, dict[str, Any]]:

@@ -29,12 +29,21 @@ def _parsed(text: str) -> ast.Module:
         return ast.Module([], [])
 
 
+def stands_on(node: ast.stmt | ast.expr, line: int) -> bool:
+    """Whether a line is one of those that a statement or an expression takes."""
+    return node.lineno <= line <= (node.end_lineno or node.lineno)
+
+
+def function_around(tree: ast.AST, line: int) -> Function | None:
+    """The innermost function around a line."""
+    around = [node for node in ast.walk(tree) if isinstance(node, Function) and stands_on(node, line)]
+    return max(around, key=lambda node: node.lineno, default=None)
+
+
 def function_at(tree: ast.AST, line: int) -> str:
     """The name of the innermost function around a line; "" where there is none."""
-    around = [
-        node for node in ast.walk(tree) if isinstance(node, Function) and node.lineno <= line <= (node.end_lineno or 0)
-    ]
-    return max(around, key=lambda node: node.lineno).name if around else ""
+    found = function_around(tree, line)
+    return "" if found is None else found.name
 
 
 def first_line(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:

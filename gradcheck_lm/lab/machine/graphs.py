@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from gradcheck_lm.errors import ArgumentError, RunError
+from gradcheck_lm.lm.graphs import is_watched
 
 # a graph holds the nodes of the stream that it was captured on, and torch says that this costs a wait
 _STREAMS = "The AccumulateGrad node's stream does not match"
@@ -58,7 +59,7 @@ class Graphs:
         self._open = not measured
 
     def __call__(self, images: Tensor, *, with_shortcut: bool = False) -> Any:
-        if not self._open or not torch.is_grad_enabled() or _is_watched():
+        if not self._open or not torch.is_grad_enabled() or is_watched():
             return self._plain(images, with_shortcut=with_shortcut)
         self._open = False
         size = (tuple(images.shape), images.dtype, with_shortcut, self.model.training)
@@ -150,8 +151,3 @@ def graphed(model: nn.Module, wanted: bool) -> Iterator[Graphs | None]:
             del model.forward
         else:
             model.forward = own  # type: ignore[assignment]
-
-
-def _is_watched() -> bool:
-    """Whether somebody looks at each operation: a graph would show none."""
-    return bool(torch._C._len_torch_function_stack() or torch._C._len_torch_dispatch_stack())

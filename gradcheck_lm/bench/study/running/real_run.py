@@ -5,21 +5,18 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-import torch
 from torch import nn
 
 from gradcheck_lm.bench.study.running.fit import fit
 from gradcheck_lm.bench.study.running.plan import Run
 from gradcheck_lm.bench.study.running.real import ADAPTED_LINES, LEARNING_RATE, NORM, START_RATE, STUDENT_SHARE, Hand
+from gradcheck_lm.bench.study.running.record import record_of
 from gradcheck_lm.flow import attribute
 from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.htr.crnn import CRNN
-from gradcheck_lm.lab.comparing.compare import device_name, versions
 from gradcheck_lm.lab.config import TrainingConfig
 from gradcheck_lm.lab.lines.data import LineData
-from gradcheck_lm.lab.measuring.decoding import Decoding, edits, lengths, read_both
-from gradcheck_lm.lab.measuring.metrics import length_ratio
-from gradcheck_lm.lab.measuring.reading import nats_per_character
+from gradcheck_lm.lab.measuring.decoding import Decoding, read_both
 from gradcheck_lm.lab.training.controls import CONTROLS, ScrambledLanguageModel, Teacher, make_control
 from gradcheck_lm.lab.training.partly_labelled import PartlyLabelled, partly_labelled
 from gradcheck_lm.lab.training.terms import labelled
@@ -46,35 +43,10 @@ class RealRun:
         model, result, weight = self._train(item, start, charset, known, others)
         data = {"adapted": adapted, "held_out": held_out}
         readings = {name: read_both(model, lines, charset, decoding) for name, lines in data.items()}
-        greedy = readings["held_out"]["greedy"]
-        return {
-            "key": item.key,
-            "study": item.study,
-            "group": item.group,
-            "arm": item.arm,
-            "reference": item.reference,
-            "control": item.control,
-            "kind": item.kind,
-            "against": item.against,
-            "seed": item.seed,
-            "settings": {
-                **item.settings(),
-                "weight": weight,
-                "labelled_lines": len(known),
-                "unlabelled_lines": len(others),
-            },
-            "edits": {name: edits(lines.texts, readings[name]) for name, lines in data.items()},
-            "lengths": {name: lengths(lines.texts) for name, lines in data.items()},
-            "lm": nats_per_character(self.hand.ngram(share), greedy),
-            "length_ratio": length_ratio(held_out.texts, greedy),
-            "gradient_norm": result.median("lm", "gradient_norm"),
-            "cosine": result.median("lm", "cosine"),
-            "seconds_per_step": result.seconds_per_step or None,
-            "peak_memory_mb": result.peak_memory_mb or None,
-            "stopped": result.stopped,
-            "device": device_name(torch.device("cpu")),
-            "versions": versions(),
-        }
+        return record_of(
+            item, result, data, readings, self.hand.ngram(share), weight=weight, labelled_lines=len(known),
+            unlabelled_lines=len(others),
+        )  # fmt: skip
 
     def _lines(self, share: float) -> tuple[LineData, LineData, LineData]:
         """Labelled lines, lines without labels, lines to evaluate on; no line is in two of them."""

@@ -6,10 +6,9 @@ import copy
 import functools
 from typing import Any
 
-import torch
-
 from gradcheck_lm.bench.study.running.fit import fit
 from gradcheck_lm.bench.study.running.plan import Run
+from gradcheck_lm.bench.study.running.record import record_of
 from gradcheck_lm.flow import attribute
 from gradcheck_lm.htr.checkpoint import load_recogniser
 from gradcheck_lm.htr.crnn import CRNN
@@ -17,12 +16,9 @@ from gradcheck_lm.htr.synthetic.hand import TRAINING_HANDS
 from gradcheck_lm.htr.synthetic.synthetic import SyntheticLines
 from gradcheck_lm.htr.synthetic.text import load_sentences
 from gradcheck_lm.lab.adapting.adapt import adapt, adaptation_config
-from gradcheck_lm.lab.comparing.compare import device_name, versions
 from gradcheck_lm.lab.config import Arm, TrainingConfig
 from gradcheck_lm.lab.lines.data import LineData
-from gradcheck_lm.lab.measuring.decoding import Decoding, edits, lengths, read_both
-from gradcheck_lm.lab.measuring.metrics import length_ratio
-from gradcheck_lm.lab.measuring.reading import nats_per_character
+from gradcheck_lm.lab.measuring.decoding import Decoding, read_both
 from gradcheck_lm.lab.training.controls import CONTROLS, ScrambledLanguageModel, Teacher, make_control
 from gradcheck_lm.lab.training.partly_labelled import PartlyLabelled, partly_labelled
 from gradcheck_lm.lab.training.terms import labelled
@@ -48,31 +44,7 @@ def run(item: Run) -> dict[str, Any]:
     model, result, weight = _train(item, recogniser, data["adapted"])
     charset, decoding = _charset(), _decoding()
     readings = {name: read_both(model, lines, charset, decoding) for name, lines in data.items()}
-    greedy = readings["held_out"]["greedy"]
-    lm = _language_model(item.language_model)
-    return {
-        "key": item.key,
-        "study": item.study,
-        "group": item.group,
-        "arm": item.arm,
-        "reference": item.reference,
-        "control": item.control,
-        "kind": item.kind,
-        "against": item.against,
-        "seed": item.seed,
-        "settings": {**item.settings(), "weight": weight},
-        "edits": {name: edits(lines.texts, readings[name]) for name, lines in data.items()},
-        "lengths": {name: lengths(lines.texts) for name, lines in data.items()},
-        "lm": nats_per_character(lm, greedy),
-        "length_ratio": length_ratio(data["held_out"].texts, greedy),
-        "gradient_norm": result.median("lm", "gradient_norm"),
-        "cosine": result.median("lm", "cosine"),
-        "seconds_per_step": result.seconds_per_step or None,
-        "peak_memory_mb": result.peak_memory_mb or None,
-        "stopped": result.stopped,
-        "device": device_name(torch.device("cpu")),
-        "versions": versions(),
-    }
+    return record_of(item, result, data, readings, _language_model(item.language_model), weight=weight)
 
 
 def _train(item: Run, recogniser: CRNN, lines: LineData) -> tuple[CRNN, TrainingResult, float]:

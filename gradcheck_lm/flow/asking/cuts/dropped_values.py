@@ -11,7 +11,7 @@ from typing import Any
 from gradcheck_lm.flow.asking.evidence.evidence import Evidence
 from gradcheck_lm.flow.tracing.graph import Cut
 from gradcheck_lm.flow.watching.sites import Site, line_of, site_at
-from gradcheck_lm.flow.watching.source import Function, first_line, tree_of
+from gradcheck_lm.flow.watching.source import Function, first_line, stands_on, tree_of
 
 Body = list[ast.stmt]
 
@@ -79,7 +79,7 @@ def _around(code: CodeType, line: int) -> Iterator[tuple[Body, int]]:
             for part in ("body", "orelse", "finalbody"):
                 body: Any = getattr(node, part, None)  # of a lambda an expression
                 for place, statement in enumerate(body if isinstance(body, list) else ()):
-                    if statement.lineno <= line <= (statement.end_lineno or statement.lineno):
+                    if stands_on(statement, line):
                         found.append((statement.lineno, body, place))
     return ((body, place) for _, body, place in sorted(found, key=lambda one: -one[0]))
 

@@ -11,7 +11,7 @@ from gradcheck_lm.flow.asking.evidence.evidence import Evidence
 from gradcheck_lm.flow.asking.evidence.scene import where
 from gradcheck_lm.flow.operations.names import LOSSES, words
 from gradcheck_lm.flow.watching.sites import Site, line_of
-from gradcheck_lm.flow.watching.source import Function, tree_of
+from gradcheck_lm.flow.watching.source import function_around, stands_on, tree_of
 from gradcheck_lm.flow.watching.tape import Recording
 
 _SUMS = words("add __radd__ __add__")
@@ -63,17 +63,13 @@ def taught_in_vain(evidence: Evidence, place: int, lines: Sequence[StraightLine]
 def _is_returned_beside(site: Site) -> bool:
     """Whether the function of a straight-through line returns the value z of (z - x) itself as well, by its name."""
     file, line = line_of(site)
-    tree = tree_of(file, "return")
-    around = [
-        one for one in ast.walk(tree) if isinstance(one, Function) and one.lineno <= line <= (one.end_lineno or 0)
-    ]
-    function = max(around, key=lambda one: one.lineno, default=None)
+    function = function_around(tree_of(file, "return"), line)
     nodes = [] if function is None else list(ast.walk(function))
     chosen = {
         node.left.id
         for node in nodes
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub) and isinstance(node.left, ast.Name)
-        if node.lineno <= line <= (node.end_lineno or 0)
+        if stands_on(node, line)
     }
     returned = [part for node in nodes if isinstance(node, ast.Return) and node.value for part in _parts(node.value)]
     return any(isinstance(part, ast.Name) and part.id in chosen for part in returned)

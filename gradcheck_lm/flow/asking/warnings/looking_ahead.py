@@ -119,9 +119,8 @@ def _causal(recording: Recording, nodes: dict[Any, None]) -> Iterator[tuple[int 
     for node in nodes:
         if hasattr(node, "_saved_is_causal"):
             yield recording.call_of(node), bool(node._saved_is_causal)
-        elif _is(
-            node, "SafeSoftmax"
-        ):  # done step by step: a mask, or what is_causal makes of it, is added to the scores
+        elif _is(node, "SafeSoftmax"):
+            # done step by step: a mask, or what is_causal makes of it, is added to the scores
             before = node.next_functions[0][0]
             yield recording.call_of(node), before is not None and _is(before, "Add")
 

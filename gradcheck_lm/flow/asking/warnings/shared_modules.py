@@ -49,7 +49,7 @@ def _shared(recording: Recording) -> Iterator[tuple[Site, str, int, str]]:
 def _in_turn(recording: Recording, place: int) -> bool:
     """Whether what the module gave at one call leads into the next: the depth of a network that shares its layers."""
     starts = [call.at for call in recording.called[place]]
-    own = [index for index in range(len(recording.calls)) if _is_inside(recording, index, place)]
+    own = {index for index in range(len(recording.calls)) if _is_inside(recording, index, place)}
     for start, end in itertools.pairwise(starts):
         reached: set[int] = set()
         for index in range(start, len(recording.calls)):

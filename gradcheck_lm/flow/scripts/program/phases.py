@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from gradcheck_lm.flow.watching.source import Function, called, tree_of, value_of
+from gradcheck_lm.flow.watching.source import Function, called, stands_on, tree_of, value_of
 
 _CHOICES = ast.If | ast.IfExp | ast.Match | ast.Try  # of their parts one runs
 _LOOPS = ast.For | ast.AsyncFor | ast.While
@@ -71,14 +71,14 @@ def is_optimizer_to_come(file: str, made: Collection[int], variables: Mapping[st
 
 def _scope(tree: ast.Module, line: int) -> list[ast.AST]:
     """The innermost function around a line, or the module."""
-    around = [node for node in ast.walk(tree) if isinstance(node, Function) and _holds(node, line)]
+    around = [node for node in ast.walk(tree) if isinstance(node, Function) and stands_on(node, line)]
     return [max(around, key=lambda node: node.lineno)] if around else [tree]
 
 
 def _outermost(scope: Any, line: int) -> Any:
     """The outermost loop around a line in a function, or in the module; where there is none, the statement."""
     around = sorted(
-        (node for node in _own(scope) if isinstance(node, ast.stmt) and _holds(node, line)),
+        (node for node in _own(scope) if isinstance(node, ast.stmt) and stands_on(node, line)),
         key=lambda node: node.lineno,
     )
     loops = [node for node in around if isinstance(node, _LOOPS)]
@@ -95,15 +95,11 @@ def _own(scope: ast.AST) -> Iterator[ast.AST]:
             nodes += ast.iter_child_nodes(node)
 
 
-def _holds(node: Any, line: int) -> bool:
-    return bool(node.lineno <= line <= (node.end_lineno or node.lineno))
-
-
 def _other_branches(scope: ast.AST, line: int) -> set[int]:
     """What does not run because an `if` went the way of this line."""
     found: set[int] = set()
     for node in _own(scope):
-        if isinstance(node, ast.If) and any(_holds(one, line) for one in node.body):
+        if isinstance(node, ast.If) and any(stands_on(one, line) for one in node.body):
             found |= {id(inner) for one in node.orelse for inner in ast.walk(one)}
     return found
 
@@ -135,7 +131,7 @@ def _is_optimizer(function: ast.expr, variables: Mapping[str, Any]) -> bool:
 
 
 def _ran(node: ast.Call, made: Collection[int]) -> bool:
-    return any(_holds(node, line) for line in made)
+    return any(stands_on(node, line) for line in made)
 
 
 def _ends_with_one_of(node: ast.AST, makers: list[ast.Call]) -> bool:
@@ -172,7 +168,7 @@ def _is_called_again(tree: ast.Module, made: Collection[int]) -> bool:
             and node.func.id == function.name
             and id(node) not in own
         }
-        lines = Counter(line for line in made if _holds(function, line))
+        lines = Counter(line for line in made if stands_on(function, line))
         if lines and len(calls) > max(lines.values()):
             return True
     return False

@@ -17,7 +17,7 @@ from gradcheck_lm.flow.stepping.ledger.ledger import NOWHERE, Change, Mode
 from gradcheck_lm.flow.stepping.recording.accounts import gradient_of
 from gradcheck_lm.flow.stepping.recording.log import Log
 from gradcheck_lm.flow.watching.sites import line_of
-from gradcheck_lm.flow.watching.source import called, tree_of
+from gradcheck_lm.flow.watching.source import called, stands_on, tree_of
 
 _ALIKE = 0.99  # cosine between what is added to a weight and its gradient
 _SIGNS = {"add_": 1.0, "__iadd__": 1.0, "sub_": -1.0, "__isub__": -1.0}
@@ -109,7 +109,7 @@ def _module_of(frame: FrameType | None) -> torch.nn.Module | None:
 def _says_mode(file: str, line: int, name: str) -> str:
     """Is the call at a line given a mode: "meant" (a constant), "yes", "no", or "" where that is open."""
     for node in ast.walk(tree_of(file)):
-        if not isinstance(node, ast.Call) or not node.lineno <= line <= (node.end_lineno or node.lineno):
+        if not isinstance(node, ast.Call) or not stands_on(node, line):
             continue
         if called(node) != name:
             continue

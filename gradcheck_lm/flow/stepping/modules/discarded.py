@@ -15,7 +15,7 @@ from gradcheck_lm.flow.stepping.ledger.ledger import NOWHERE, Discarding
 from gradcheck_lm.flow.stepping.recording.log import Log
 from gradcheck_lm.flow.stepping.recording.moves import alike, fingerprint, is_uniform
 from gradcheck_lm.flow.watching.sites import line_of
-from gradcheck_lm.flow.watching.source import tree_of
+from gradcheck_lm.flow.watching.source import stands_on, tree_of
 
 Shapes = tuple[torch.Size, ...]
 
@@ -103,6 +103,6 @@ def _shapes(module: torch.nn.Module) -> Shapes:
 def _assigns_a_call(file: str, line: int) -> bool:
     """Whether a line is `x = f(...)` or `x.y = f(...)`."""
     for node in ast.walk(tree_of(file, "=")):
-        if isinstance(node, ast.Assign) and node.lineno <= line <= (node.end_lineno or node.lineno):
+        if isinstance(node, ast.Assign) and stands_on(node, line):
             return isinstance(node.value, ast.Call)
     return False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from types import CodeType, FrameType
 from typing import Any
@@ -11,9 +11,9 @@ import torch
 
 from gradcheck_lm.flow.stepping.ledger.ledger import Loading
 from gradcheck_lm.flow.stepping.recording.accounts import version_of
+from gradcheck_lm.flow.stepping.recording.callers import frames
 from gradcheck_lm.flow.stepping.recording.log import Log
 from gradcheck_lm.flow.stepping.recording.moves import fingerprint, unchanged
-from gradcheck_lm.flow.watching.sites import is_users
 
 
 @dataclass
@@ -65,14 +65,6 @@ class FreshLoads:
             event = self.log.events[number]
             assert isinstance(event, Loading)
             self.log.events[number] = replace(event, overwritten=tuple(indices))
-
-
-def frames(frame: FrameType | None) -> Iterator[FrameType]:
-    """The program's own, the innermost first."""
-    while frame is not None:
-        if is_users(frame.f_code):
-            yield frame
-        frame = frame.f_back
 
 
 def _written_unseen(tensor: torch.Tensor, values: torch.Tensor | None) -> bool:

@@ -13,12 +13,12 @@ import torch
 from gradcheck_lm.flow.stepping.distributed.ranks import Ranks
 from gradcheck_lm.flow.stepping.ledger.ledger import NOWHERE, Loading, Step
 from gradcheck_lm.flow.stepping.modules.discarded import Discarded
-from gradcheck_lm.flow.stepping.modules.fresh_loads import FreshLoads, frames
+from gradcheck_lm.flow.stepping.modules.fresh_loads import FreshLoads
 from gradcheck_lm.flow.stepping.modules.functional import Functional
 from gradcheck_lm.flow.stepping.modules.loads import Aliases
 from gradcheck_lm.flow.stepping.modules.modes import Modes
 from gradcheck_lm.flow.stepping.recording.accounts import version_of
-from gradcheck_lm.flow.stepping.recording.callers import Caller, callers
+from gradcheck_lm.flow.stepping.recording.callers import Caller, callers, frames
 from gradcheck_lm.flow.stepping.recording.log import Log
 from gradcheck_lm.flow.stepping.recording.moves import is_uniform
 from gradcheck_lm.flow.stepping.recording.wraps import Wraps

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from types import FrameType
@@ -27,12 +28,16 @@ class Caller:
 
 def callers(log: Log, frame: FrameType | None) -> tuple[Caller, ...]:
     """The program's own functions around a frame, the innermost first."""
-    found: list[Caller] = []
-    while frame is not None and len(found) < _DEEPEST:
+    own = itertools.islice(frames(frame), _DEEPEST)
+    return tuple(Caller(log.place(one), frozenset(map(id, _at_hand(one)))) for one in own)
+
+
+def frames(frame: FrameType | None) -> Iterator[FrameType]:
+    """The program's own, the innermost first."""
+    while frame is not None:
         if is_users(frame.f_code):
-            found.append(Caller(log.place(frame), frozenset(map(id, _at_hand(frame)))))
+            yield frame
         frame = frame.f_back
-    return tuple(found)
 
 
 def nearest(found: Iterable[Caller], wanted: Iterable[Any]) -> int | None:

@@ -6,7 +6,7 @@ import ast
 
 from gradcheck_lm.flow.stepping.source.text import line_in, walk
 from gradcheck_lm.flow.watching.sites import Place, Site, line_of
-from gradcheck_lm.flow.watching.source import Function, called, function_at, tree_of
+from gradcheck_lm.flow.watching.source import called, function_around, function_at, stands_on, tree_of
 
 _GATHERS = ("parameters", "named_parameters")
 _INTO = ("append", "extend", "insert", "update", "add")
@@ -20,10 +20,8 @@ def gathering_place(site: Site) -> Place | None:
     """
     file, line = line_of(site)
     tree = tree_of(file, *_GATHERS)
-    nodes = list(walk(_around(tree, line).body))
-    call = next(
-        (one for one in nodes if isinstance(one, ast.Call) and one.lineno <= line <= (one.end_lineno or 0)), None
-    )
+    nodes = list(walk((function_around(tree, line) or tree).body))
+    call = next((one for one in nodes if isinstance(one, ast.Call) and stands_on(one, line)), None)
     if call is None or _gathers(call):
         return None
     names = {node.id for one in _given(call) for node in _names(one)}
@@ -34,11 +32,6 @@ def gathering_place(site: Site) -> Place | None:
             names |= {one.id for one in _names(node.value)}
             found += [node] if _gathers(node) else []
     return line_in(file, found[0], function_at(tree, found[0].lineno)) if len(found) == 1 else None
-
-
-def _around(tree: ast.Module, line: int) -> ast.Module | Function:
-    found = [one for one in ast.walk(tree) if isinstance(one, Function) and one.lineno <= line <= (one.end_lineno or 0)]
-    return max(found, key=lambda one: one.lineno, default=tree)
 
 
 def _gathers(node: ast.AST) -> bool:

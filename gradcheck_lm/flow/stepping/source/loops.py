@@ -8,7 +8,7 @@ from types import FrameType
 from typing import Any
 
 from gradcheck_lm.flow.watching.sites import is_users
-from gradcheck_lm.flow.watching.source import Function, tree_of, value_of
+from gradcheck_lm.flow.watching.source import Function, stands_on, tree_of, value_of
 
 Loop = ast.For | ast.While
 _DEEPEST = 20  # frames
@@ -30,7 +30,7 @@ def epochs_around(frame: FrameType | None, made: tuple[str, int]) -> int | None:
     ):
         return None
     for outer, file, variables in loops[1:]:
-        if file == made[0] and outer.lineno <= made[1] <= (outer.end_lineno or outer.lineno):
+        if file == made[0] and stands_on(outer, made[1]):
             return None
         if (turns := _turns(outer, variables)) is not None:
             return turns
@@ -45,11 +45,7 @@ def _loops(frame: FrameType | None) -> Iterator[tuple[Loop, str, Mapping[str, An
         if is_users(frame.f_code):
             file, line = frame.f_code.co_filename, frame.f_lineno
             tree = tree_of(file, "for", "while")
-            around = [
-                node
-                for node in ast.walk(tree)
-                if isinstance(node, Loop | Function) and node.lineno <= line <= (node.end_lineno or 0)
-            ]
+            around = [node for node in ast.walk(tree) if isinstance(node, Loop | Function) and stands_on(node, line)]
             for node in sorted(around, key=lambda node: -node.lineno):
                 if isinstance(node, Function):
                     break
