@@ -88,8 +88,3 @@ def _rows(tensor: Tensor, axis: int) -> tuple[int, ...]:
     others = [i for i in range(tensor.dim()) if i != axis]
     rows = bad.any(dim=others) if others else bad
     return tuple(rows.nonzero().flatten().tolist())
-
-
-def few(names: list[str]) -> str:
-    """The first of some names."""
-    return ", ".join(names[:4]) + (" ..." if len(names) > 4 else "")

@@ -15,6 +15,7 @@ import torch
 from accelerate import Accelerator
 from torch import nn
 
+from gradcheck_lm.draw.words import few
 from gradcheck_lm.errors import ArgumentError, GradcheckLMError, RunError, RunStopped
 from gradcheck_lm.lab.config import TrainingConfig
 from gradcheck_lm.lab.folder.metrics_file import METRICS
@@ -27,7 +28,7 @@ from gradcheck_lm.lab.lines.prefetch import Prefetch, workers_for
 from gradcheck_lm.lab.machine.accelerators import make_accelerator
 from gradcheck_lm.lab.machine.compiled import check_compile, compiled_convolutions
 from gradcheck_lm.lab.machine.deterministic import deterministic
-from gradcheck_lm.lab.machine.fault import bad_gradient, few, find_fault
+from gradcheck_lm.lab.machine.fault import bad_gradient, find_fault
 from gradcheck_lm.lab.machine.graphs import Graphs, check_graphs, graphed
 from gradcheck_lm.lab.machine.memory import peak_memory_mb, reset_peak_memory
 from gradcheck_lm.lab.machine.optimizers import make_optimizer
