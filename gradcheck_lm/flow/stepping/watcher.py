@@ -153,9 +153,9 @@ class Watcher:
         left = left_statistics(self.log, self.modules.alive(), self.turns.all_indices())
         return [*self.losses.events(), *(event for part in aside for event in part.events()), *discarded, *left]
 
-    def _before_step(self) -> None:
+    def _before_step(self, indices: list[int]) -> None:
         self.shadows.settle()
-        self.outdated.stepped()
+        self.outdated.stepped(indices)
         self.modules.aliases.look(sys._getframe(1))
 
     def told(self, func: Any, args: tuple[Any, ...], frame: FrameType, kwargs: Mapping[str, Any] | None = None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -14,58 +14,56 @@ from gradcheck_lm.flow.watching.recorder import Recorder
 
 
 class Outdated:
-    """Compares by which operation a loss leads to a weight with that of the last loss, and with when it was stepped on.
+    """Compares by which operations a loss leads to a weight with those of the last loss, and with its last step.
 
     autograd counts the nodes that it makes. An operation on a weight that is older than the weight's last step, in the
-    graph of a loss that is younger, was given the values before that step.
+    graph of a loss that is younger, was given the values before that step. Where its line runs in each step, as that of
+    a state that is carried along, it is no such operation.
     """
 
     def __init__(self, log: Log) -> None:
         self.log = log
-        self._steps = 0  # autograd's count at the last step
-        self._seen: dict[int, tuple[int, int]] = {}  # weight -> count of the last operation on it, and its line
-        self._found: dict[int, tuple[int, int]] = {}  # weight -> time, and that line
+        self._steps: dict[int, int] = {}  # weight -> autograd's count at its last step
+        self._seen: dict[int, dict[int, int]] = {}  # weight -> of each operation on it autograd's count, and its line
+        self._found: dict[tuple[int, int], int] = {}  # (line, weight) -> time
 
-    def stepped(self) -> None:
-        """An optimizer is about to step."""
-        self._steps = _count()
+    def stepped(self, indices: Iterable[int]) -> None:
+        """An optimizer is about to step on these."""
+        self._steps.update(dict.fromkeys(indices, _count()))
 
     def look(self, recorder: Recorder, roots: Sequence[torch.Tensor]) -> None:
         """Before a backward() on these roots."""
-        newest: dict[int, tuple[torch.Tensor, int]] = {}
-        top = -1
-        for root in roots:
-            if root.grad_fn is not None:
-                top = max(top, root.grad_fn._sequence_nr())
-                for node in walk_nodes(root.grad_fn):
-                    for leaf in _leaves(node):
-                        count = max(node._sequence_nr(), newest.get(id(leaf), (leaf, -1))[1])
-                        newest[id(leaf)] = leaf, count
-        for leaf, count in newest.values():
+        nodes: dict[int, tuple[torch.Tensor, list[Any]]] = {}
+        top = max((root.grad_fn._sequence_nr() for root in roots if root.grad_fn is not None), default=-1)
+        for node in dict.fromkeys(node for root in roots for node in walk_nodes(root.grad_fn)):
+            for leaf in _leaves(node):
+                nodes.setdefault(id(leaf), (leaf, []))[1].append(node)
+        for leaf, users in nodes.values():
             index = self.log.accounts.of(leaf).index
-            before = self._seen.get(index)
-            if before is None or before[0] != count:
-                self._seen[index] = count, self._line(recorder, leaf)
-            elif count < self._steps <= top and before[1] != NOWHERE:
-                self._found.setdefault(index, (self.log.tick(), before[1]))
+            step, before = self._steps.get(index, -1), self._seen.get(index, {})
+            counts = {node._sequence_nr(): node for node in users}
+            lines = {
+                count: before[count] if count in before else self._line(recorder, node)
+                for count, node in counts.items()
+            }
+            anew = {line for count, line in lines.items() if count >= step}
+            for count, line in lines.items():
+                if count in before and count < step <= top and line != NOWHERE and line not in anew:
+                    self._found.setdefault((line, index), self.log.tick())
+            self._seen[index] = lines
 
-    def _line(self, recorder: Recorder, leaf: torch.Tensor) -> int:
-        """Where the last operation on a weight stands."""
-        token, recording = recorder.token_of(leaf), recorder.recording
-        if token is None:
-            return NOWHERE
-        for call in reversed(recording.calls):
-            if token in call.inputs:
-                return self.log.intern(call.site)
-        return NOWHERE
+    def _line(self, recorder: Recorder, node: Any) -> int:
+        """Where the operation stands that made a node."""
+        call = recorder.recording.call_of(node)
+        return NOWHERE if call is None else self.log.intern(recorder.recording.calls[call].site)
 
     def events(self) -> Iterator[Change]:
         """One for each line."""
         lines: dict[int, list[int]] = {}
-        for index, (_, place) in self._found.items():
+        for place, index in self._found:
             lines.setdefault(place, []).append(index)
         for place, indices in lines.items():
-            time = min(self._found[index][0] for index in indices)
+            time = min(self._found[place, index] for index in indices)
             contents: dict[int, tuple[int, ...]] = dict.fromkeys(indices, ())
             yield Change(time, place, what="outdated", count=len(indices), contents=contents)
 

@@ -66,7 +66,7 @@ class Turns:
         self.on_step: OnStep | None = None
         self.others: Callable[[], list[torch.Tensor]] = list  # all parameters of the modules that ran
         self.before_first_step: Callable[[], None] = lambda: None
-        self.before_step: Callable[[], None] = lambda: None
+        self.before_step: Callable[[list[int]], None] = lambda indices: None
         self.ranks: Ranks | None = None
         self._hooks: list[Any] = []
 
@@ -152,8 +152,8 @@ class Turns:
         if held.steps == 0:
             held.empty_state = not any(optimizer.state.values())
             self.before_first_step()
-        self.before_step()
         indices = self.indices(optimizer)
+        self.before_step(indices)
         tensors = [tensor for one in indices if (tensor := log.accounts[one].tensor) is not None]
         gradients = [tensor.grad for tensor in tensors]
         there = [(one, gradient) for one, gradient in zip(indices, gradients, strict=True) if gradient is not None]
