@@ -14,7 +14,6 @@ from gradcheck_lm.flow.asking.cuts.vanishing import explain_deaths, explain_shif
 from gradcheck_lm.flow.asking.evidence.evidence import Evidence, gather
 from gradcheck_lm.flow.asking.evidence.terms import MakeExperiment, Strand
 from gradcheck_lm.flow.asking.warnings.idle_terms import warn_of_idle_terms
-from gradcheck_lm.flow.asking.warnings.ignored_gradient import warn_of_ignored_gradient
 from gradcheck_lm.flow.asking.warnings.looking_ahead import warn_of_looking_ahead
 from gradcheck_lm.flow.asking.warnings.mispaired import warn_of_mispairs
 from gradcheck_lm.flow.asking.warnings.mixing import warn_of_mixing
@@ -24,6 +23,7 @@ from gradcheck_lm.flow.asking.warnings.shared_modules import warn_of_shared_modu
 from gradcheck_lm.flow.asking.warnings.spread_sums import warn_of_spread_sums
 from gradcheck_lm.flow.asking.warnings.suspicious import warn_of_suspicious
 from gradcheck_lm.flow.asking.warnings.unread import warn_of_unread
+from gradcheck_lm.flow.asking.warnings.written_backward import warn_of_ignored_gradient, warn_of_module_backward
 from gradcheck_lm.flow.findings.model import Diagnosis, Term
 from gradcheck_lm.flow.findings.notes import BY_CONSTRUCTION
 from gradcheck_lm.flow.gradients.engine import Autograd, Engine
@@ -48,6 +48,7 @@ STEPS: tuple[Callable[[Evidence, Chain], None], ...] = (
     warn_of_idle_terms,
     warn_of_trained_critic,
     warn_of_ignored_gradient,
+    warn_of_module_backward,
     warn_of_redrawn,
     warn_of_looking_ahead,
     explain_rest,

@@ -76,7 +76,9 @@ def _recorded(recording: Recording) -> dict[int, bool]:
 
 def _saved(recorder: Recorder, root: torch.Tensor, known: dict[int, bool], ranges: dict[int, str]) -> None:
     """The same for the values that autograd has kept: each belongs to the call that made it."""
-    for node in reversed(topological(walk_nodes(root.grad_fn))):
+    nodes = topological(walk_nodes(root.grad_fn))
+    inner = _inner(recorder.recording, nodes)
+    for node in reversed(nodes):
         leaf = getattr(node, "variable", None)
         if leaf is not None and (token := recorder.token_of(leaf)) is not None:
             _note(leaf, token, known, ranges)
@@ -88,12 +90,27 @@ def _saved(recorder: Recorder, root: torch.Tensor, known: dict[int, bool], range
             except RuntimeError:  # overwritten in place, or freed
                 continue
             for tensor in value if isinstance(value, list | tuple) else (value,):
-                if isinstance(tensor, torch.Tensor) and (token := _token(recorder, node, name, tensor)) is not None:
+                if (
+                    isinstance(tensor, torch.Tensor)
+                    and (token := _token(recorder, inner, node, name, tensor)) is not None
+                ):
                     _note(tensor, token, known, ranges)
 
 
-def _token(recorder: Recorder, node: Any, name: str, tensor: torch.Tensor) -> int | None:
+def _inner(recording: Recording, nodes: Sequence[Any]) -> set[Any]:
+    """Nodes whose value another node of the same call reads: what they made is no output of it, whatever its shape."""
+    found = set()
+    for node in nodes:
+        call = recording.call_of(node)
+        if call is not None:
+            found |= {before for before, _ in node.next_functions if before and recording.call_of(before) == call}
+    return found
+
+
+def _token(recorder: Recorder, inner: set[Any], node: Any, name: str, tensor: torch.Tensor) -> int | None:
     maker = node if name in ("_saved_result", "_saved_output") else tensor.grad_fn
+    if maker in inner:
+        return None
     if maker is not None and (call := recorder.recording.call_of(maker)) is not None:
         outputs = recorder.recording.calls[call].outputs
         return next((token for token in outputs if recorder.recording.tokens[token].shape == tensor.shape), None)

@@ -14,8 +14,10 @@ _POLES = words(
     __rpow__ exp exp_ exp2 expm1 acos asin acosh atanh erfinv logit tan cosh sinh lgamma digamma polygamma norm
     vector_norm std var normalize cosine_similarity cross_entropy nll_loss ctc_loss binary_cross_entropy kl_div mean
     nanmean inv det logdet slogdet cholesky solve float_power float_power_ half to xlogy logsumexp softmax log_softmax
+    scaled_dot_product_attention multi_head_attention_forward
     """
 )
+_DIVISIONS = words("div div_ __truediv__ true_divide")
 
 
 def origin(recording: Any, tokens: Iterable[int], known: Mapping[int, bool]) -> tuple[int | None, bool]:
@@ -38,10 +40,16 @@ def origin(recording: Any, tokens: Iterable[int], known: Mapping[int, bool]) -> 
         return None, False
     stretch = _unknown_stretch(recording, current, known)
     poles = [call for call in stretch if recording.calls[call].operation.name in _POLES]
+    poles = [call for call in poles if not _is_by_a_number(recording.calls[call])] or poles
     entered = [call for call in stretch if any(known.get(token) is False for token in recording.calls[call].inputs)]
     found = min(entered or poles, default=current)  # a weight that is so already needs no pole
     inputs = [token for token in recording.calls[found].inputs if token >= 0]
     return found, bool(inputs) and all(known.get(token, False) for token in inputs)
+
+
+def _is_by_a_number(call: Any) -> bool:
+    """A division by a number, which is seldom 0."""
+    return call.operation.name in _DIVISIONS and sum(token >= 0 for token in call.inputs) < 2
 
 
 def _bad_before(recording: Any, call: int, known: Mapping[int, bool]) -> int | None:

@@ -12,6 +12,7 @@ from gradcheck_lm.flow.asking.warnings.score_function import may_train_the_criti
 from gradcheck_lm.flow.asking.warnings.shared_modules import may_share
 from gradcheck_lm.flow.asking.warnings.spread_sums import may_spread
 from gradcheck_lm.flow.asking.warnings.suspicious import is_suspicious
+from gradcheck_lm.flow.asking.warnings.written_backward import may_write_backward
 from gradcheck_lm.flow.watching.recorder import Recorder
 
 
@@ -23,6 +24,7 @@ def may_warn(recorder: Recorder) -> bool:
         or may_mix(recorder.recording)
         or may_be_mispaired(recorder.recording)
         or may_share(recorder.recording)
+        or may_write_backward(recorder.recording)
         or bool(unread_arguments(recorder))
         or may_be_idle(recorder)
         or may_redraw(recorder)

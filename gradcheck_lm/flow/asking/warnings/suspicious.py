@@ -14,6 +14,7 @@ from gradcheck_lm.flow.watching.sites import line_of
 from gradcheck_lm.flow.watching.tape import Call, Recording
 
 _BY_PAIRS = words("mse_loss l1_loss smooth_l1_loss huber_loss kl_div poisson_nll_loss soft_margin_loss")
+_LIKENESSES = words("cosine_similarity pairwise_distance dist")
 _SUBTRACTIONS = words("sub sub_ subtract __rsub__ rsub __sub__ __isub__")
 # from a difference to a number: what a loss by hand does with it, element by element, until it sums up
 _DISTANCES = words(
@@ -72,7 +73,8 @@ def warn_of_suspicious(evidence: Evidence, chain: Chain) -> None:
     for index, call in enumerate(recording.calls):
         if not any(token in leading for token in call.outputs):
             continue
-        for draft in (_all_pairs(recording, readers, index, call), _twice(recording, index, call)):
+        asked = _all_pairs(recording, readers, index, call), _twice(recording, index, call), _itself(index, call)
+        for draft in asked:
             if draft is not None:
                 site = draft.site or call.site
                 key = (draft.kind, draft.cause, None if site is None else line_of(site))
@@ -83,7 +85,9 @@ def is_suspicious(recording: Recording) -> bool:
     """Whether any call, on the way to a loss or not, is one that `warn_of_suspicious` would tell of."""
     readers = _readers(recording)
     return any(
-        _all_pairs(recording, readers, index, call) is not None or _twice(recording, index, call) is not None
+        _all_pairs(recording, readers, index, call) is not None
+        or _twice(recording, index, call) is not None
+        or _itself(index, call) is not None
         for index, call in enumerate(recording.calls)
     )
 
@@ -250,6 +254,20 @@ def _mixed_by(recording: Recording, made: Call | None) -> Call | None:
         return made
     learnt = [token for token in made.inputs if token >= 0 and recording.tokens[token].requires_grad]
     return _made_by(recording, learnt[0]) if len(learnt) == 1 else made
+
+
+# ---------------------------------------------------------------------- with itself
+
+
+def _itself(index: int, call: Call) -> Draft | None:
+    """A tensor that is held against itself: the difference is 0 whatever it is, and so is its gradient."""
+    if call.operation.name not in _SUBTRACTIONS | _BY_PAIRS | _LIKENESSES:
+        return None
+    operands = [token for token in call.inputs[:2] if token >= 0]
+    if len(operands) < 2 or operands[0] != operands[1]:
+        return None
+    values = {"function": call.operation.title}
+    return Draft("suspicious_shape", index, "certain", "warning", cause="with_itself", values=values)
 
 
 def _readers(recording: Recording) -> dict[int, list[int]]:

@@ -82,6 +82,27 @@ KIND = Kind(
     ),
     causes=(
         Cause(
+            "of_a_module",
+            Text(
+                "{module} is an nn.Module, and autograd never calls the backward of a module: the gradient goes "
+                "through what its forward computes, as if this method were not there.",
+                "{module} は nn.Module で、autograd がモジュールの backward を呼ぶことはありません。勾配は forward の"
+                "計算をそのままたどり、このメソッドはないのと同じです。",
+            ),
+            (
+                Text(
+                    "write a torch.autograd.Function with static forward(ctx, ...) and backward(ctx, grad_output), and "
+                    "call its apply in the module's forward",
+                    "torch.autograd.Function を作って static な forward(ctx, ...) と backward(ctx, grad_output) を"
+                    "書き、モジュールの forward から apply を呼ぶ",
+                ),
+                Text(
+                    "to change the gradient alone, in forward: output.register_hook(lambda grad: -factor * grad)",
+                    "勾配を変えるだけなら、forward の中で output.register_hook(lambda grad: -factor * grad)",
+                ),
+            ),
+        ),
+        Cause(
             "does_not_fit",
             Text(
                 "Its backward does not fit its forward: {error}.",

@@ -128,6 +128,23 @@ KIND = Kind(
             ),
             words("acos asin acosh atanh arccos arcsin arccosh arctanh erfinv"),
         ),
+        Cause(
+            "masked",
+            _WHY,
+            (
+                Text(
+                    "a softmax over scores that are all -inf is NaN: leave one key unmasked in every row, or drop such "
+                    "rows",
+                    "すべて -inf のスコアに対する softmax は NaN になる: どの行にもマスクしないキーを 1 つ残すか、"
+                    "その行を除く",
+                ),
+                Text(
+                    "a finite fill: scores.masked_fill(mask, torch.finfo(scores.dtype).min)",
+                    "有限の値で埋める: scores.masked_fill(mask, torch.finfo(scores.dtype).min)",
+                ),
+            ),
+            words("softmax log_softmax scaled_dot_product_attention multi_head_attention_forward"),
+        ),
         Cause("ctc", _WHY, (_CTC, _MASK), words("ctc_loss _ctc_loss")),
         Cause(
             "stepped_on",

@@ -86,6 +86,25 @@ KIND = Kind(
             ),
         ),
         Cause(
+            "stepped_again",
+            Text(
+                "{optimizer} steps here on the gradient that it has already used at {line}: no backward() lies between "
+                "the two, so that every update is made twice.",
+                "{optimizer} は、{line} の step() ですでに使った勾配で、ここでもう一度 step しています。"
+                "間に backward() はなく、同じ更新が 2 回行われます。",
+            ),
+            (
+                Text(
+                    "one step() for one backward(): leave one of the two out",
+                    "1 回の backward() には step() を 1 回。どちらかを消す",
+                ),
+                Text(
+                    "with a GradScaler scaler.step(optimizer) is the step: no optimizer.step() beside it",
+                    "GradScaler を使うなら scaler.step(optimizer) が step なので、optimizer.step() は書かない",
+                ),
+            ),
+        ),
+        Cause(
             "another_module",
             Text(
                 "zero_grad() at {line} clears other tensors than those that {optimizer} steps.",

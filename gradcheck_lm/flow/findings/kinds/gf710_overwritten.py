@@ -199,6 +199,26 @@ KIND = Kind(
             ),
         ),
         Cause(
+            "partly_shared",
+            Text(
+                "{module} is loaded from another module with which it shares {parameters}: these are the same tensors "
+                "in both, so that in {module} too they move with every step.",
+                "{module} は別のモジュールから読み込まれますが、{parameters} は両方が共有する同じテンソルです。"
+                "{module} の側でも step のたびに動きます。",
+            ),
+            (
+                Text(
+                    "give each its own: copy.deepcopy(part) where the second is built, or build the whole module twice",
+                    "それぞれに専用の部分を持たせる: 2 つ目を作るときに copy.deepcopy(part) とするか、"
+                    "モジュール全体を 2 回作る",
+                ),
+                Text(
+                    "where the part is meant to be shared and still, freeze it: part.requires_grad_(False)",
+                    "共有したまま動かさないつもりなら凍結する: part.requires_grad_(False)",
+                ),
+            ),
+        ),
+        Cause(
             "aliased",
             Text(
                 "{module} is loaded from {source} at {line}, and this line makes the two one module, which moves with "

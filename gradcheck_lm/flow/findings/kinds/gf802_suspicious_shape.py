@@ -72,6 +72,25 @@ KIND = Kind(
             ),
         ),
         Cause(
+            "with_itself",
+            Text(
+                "{function} holds a tensor against itself: what comes out is the same whatever the tensor is, and "
+                "teaches nothing.",
+                "{function} は同じテンソルどうしを比べています。テンソルが何であっても結果は変わらず、"
+                "何も学習されません。",
+            ),
+            (
+                Text(
+                    "keep a copy of what it is to be held against: tensor.detach().clone(), copy.deepcopy(module)",
+                    "比べる相手はコピーして取っておく: tensor.detach().clone()、copy.deepcopy(module)",
+                ),
+                Text(
+                    "list(model.parameters()) holds the parameters themselves, and moves with them",
+                    "list(model.parameters()) はパラメータそのもので、学習とともに動く",
+                ),
+            ),
+        ),
+        Cause(
             "softmax_twice",
             Text(
                 "{loss} takes logits and applies a softmax itself, and what enters has gone through {function} at "

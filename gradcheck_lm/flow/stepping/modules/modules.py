@@ -187,8 +187,9 @@ class Modules:
         since = asked is not None and asked == (weakref.ref(module), _versions(module))
         own = module.state_dict() if isinstance(state, Mapping) else {}
         given = state if isinstance(state, Mapping) else {}
-        same, codes = since and _are_the_same(own, given), frozenset(one.f_code for one in frames(frame))
-        return module, self.log.place(frame), set(own), set(given), same, codes
+        shared, count = _shared(own, given)
+        codes = frozenset(one.f_code for one in frames(frame))
+        return module, self.log.place(frame), set(own), set(given), (since, shared, count), codes
 
     def _asked(self, arguments: list[Any], keywords: dict[str, Any], frame: FrameType) -> None:
         """Somebody asks for a module's state: whether it is changed afterwards, in place, is seen by its versions."""
@@ -199,11 +200,12 @@ class Modules:
     def _loaded(self, token: Any, result: Any) -> None:
         if token is None or result is None:
             return
-        module, place, expected, given, itself, codes = token
+        module, place, expected, given, (since, shared, count), codes = token
         accounts = self.log.accounts
         accounts.look()
         self.loaded.update((id(part), weakref.ref(part)) for part in module.modules())
-        tensors = [parameter for name, parameter in module.named_parameters() if name in given]
+        named = {name: parameter for name, parameter in module.named_parameters() if name in given}
+        tensors = list(named.values())
         indices = tuple(accounts.of(tensor).index for tensor in tensors)
         event = Loading(
             self.log.tick(),
@@ -212,7 +214,10 @@ class Modules:
             tensors=indices,
             matched=len(expected & given),
             expected=len(expected),
-            itself=itself,
+            itself=bool(since and shared and len(shared) == count),
+            shared=()
+            if len(shared) == count
+            else tuple(index for index, name in zip(indices, named, strict=True) if name in shared),
         )
         self.log.add(event)
         self.fresh.add(event, tensors, codes)
@@ -243,14 +248,20 @@ def _versions(module: torch.nn.Module) -> tuple[int, ...]:
     return tuple(map(version_of, (*module.parameters(), *module.buffers())))
 
 
-def _are_the_same(own: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
-    """Whether all that is to be loaded lies in the very memory that it is to be loaded into."""
-    pairs = [(own[name], value) for name, value in given.items() if name in own]
-    tensors = [(one, two) for one, two in pairs if isinstance(one, torch.Tensor) and isinstance(two, torch.Tensor)]
-    return any(one.numel() for one, _ in tensors) and all(
-        one is two or (one.layout is two.layout is torch.strided and one.data_ptr() == two.data_ptr())
-        for one, two in tensors
-    )
+def _shared(own: Mapping[str, Any], given: Mapping[str, Any]) -> tuple[list[str], int]:
+    """Names of what lies in the very memory that it is to be loaded into, and how many tensors there are to load."""
+    pairs = {name: (own[name], value) for name, value in given.items() if name in own}
+    tensors = {
+        name: (one, two)
+        for name, (one, two) in pairs.items()
+        if isinstance(one, torch.Tensor) and isinstance(two, torch.Tensor) and one.numel()
+    }
+    same = [
+        name
+        for name, (one, two) in tensors.items()
+        if one is two or (one.layout is two.layout is torch.strided and one.data_ptr() == two.data_ptr())
+    ]
+    return same, len(tensors)
 
 
 def _own_weight(module: torch.nn.Module) -> torch.Tensor | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 
 from gradcheck_lm.flow.stepping.ledger.ledger import NOWHERE, Backward, Clearing, Step
 from gradcheck_lm.flow.stepping.questions import anothers_loss
@@ -12,14 +13,42 @@ from gradcheck_lm.flow.stepping.questions.drafts import Draft, Reading, few
 
 def ask(reading: Reading) -> list[Draft]:
     """not_cleared and cleared_early."""
-    return [*_not_cleared(reading), *anothers_loss.ask(reading), *_in_a_closure(reading), *_cleared_early(reading)]
+    again = _stepped_again(reading)
+    mixed = _not_cleared(reading)
+    if again:  # the step too many comes on top of another player's loss, too, which is no other fault
+        mixed = [draft for draft, holder in mixed if len({step.place for step in reading.stepped(holder)}) < 2]
+    else:
+        mixed = [draft for draft, _ in mixed]
+    return [*again, *mixed, *anothers_loss.ask(reading), *_in_a_closure(reading), *_cleared_early(reading)]
 
 
 # ---------------------------------------------------------------------- not cleared
 
 
-def _not_cleared(reading: Reading) -> list[Draft]:
-    """At each step: what of its gradient was used before, and is there something new on top of it?"""
+def _stepped_again(reading: Reading) -> list[Draft]:
+    """Two steps of one optimizer on two lines, each time with nothing new between them."""
+    drafts = []
+    for number, holder in enumerate(reading.ledger.holders):
+        steps = reading.stepped(number)
+        again = [
+            (first, second)
+            for first, second in pairwise(steps)
+            if first.place != second.place
+            and not (first.closure or second.closure or second.undone)
+            and any(second.used.values())
+            and {index: first.used.get(index) for index in second.used} == dict(second.used)
+        ]
+        if len(again) < 2 and 2 * len(again) < len(steps):
+            continue  # once is a last step that somebody adds
+        for first, second in again[:1]:
+            values = {"optimizer": holder.name, "line": reading.at(first.place)}
+            op, names = f"{holder.kind}.step", reading.names(second.used)
+            drafts.append(Draft("not_cleared", second.place, "stepped_again", op, second.time, names, values=values))
+    return drafts
+
+
+def _not_cleared(reading: Reading) -> list[tuple[Draft, int]]:
+    """At each step: what of its gradient was used before, and is there something new on top of it? With its holder."""
     own: dict[int, list[tuple[Step, int, int, int]]] = {}  # holder -> (step, parameter, old, new)
     for step, index, contents in _uses(reading.steps):
         if len(contents) < 2:
@@ -36,7 +65,9 @@ def _not_cleared(reading: Reading) -> list[Draft]:
                 own.setdefault(step.holder, []).append((step, index, old, new[0]))
                 break
     return [
-        _twice(reading, holder, found) for holder, found in own.items() if not _is_left_over(reading, holder, found)
+        (_twice(reading, holder, found), holder)
+        for holder, found in own.items()
+        if not _is_left_over(reading, holder, found)
     ]
 
 

@@ -15,6 +15,7 @@ def ask(reading: Reading) -> list[Draft]:
     return [
         *_loading(reading),
         *_copying(reading),
+        *_partly_shared(reading),
         *_discarded(reading),
         *_laid_aside(reading),
         *_undone(reading),
@@ -74,6 +75,24 @@ def _copying(reading: Reading) -> list[Draft]:
                 "overwritten", place, "from_itself", "load_state_dict", time, (), "warning", "certain", values
             )
             drafts.setdefault(at, draft)
+    return list(drafts.values())
+
+
+def _partly_shared(reading: Reading) -> list[Draft]:
+    """Modules that only copies are loaded into, a part of which is the very part that trains."""
+    moved = {index for step in reading.steps for index, far in step.moved.items() if far}
+    drafts: dict[tuple[int, str], Draft] = {}
+    for event in _loads(reading, "module"):
+        held = [one for one in event.tensors if reading.ledger.parameters[one].held_by and one not in event.shared]
+        both = moved & set(event.shared)
+        if both and not held:
+            names = reading.names(both)
+            values = {"module": event.who, "parameters": few(names)}
+            draft = Draft(
+                "overwritten", event.place, "partly_shared", "load_state_dict", event.time, names, "warning", "likely",
+                values,
+            )  # fmt: skip
+            drafts.setdefault((event.place, event.who), draft)
     return list(drafts.values())
 
 

@@ -1,11 +1,12 @@
-"""Custom Functions whose backward() does not look at the gradient that comes in, told from its code alone."""
+"""backward() as a program writes it: one that does not look at the gradient that comes in, one that nobody calls."""
 
 from __future__ import annotations
 
 import dis
 import inspect
+from collections.abc import Iterator
 from itertools import pairwise
-from types import CodeType
+from types import CodeType, FunctionType
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from gradcheck_lm.flow.asking.evidence.evidence import Evidence
 from gradcheck_lm.flow.asking.evidence.unread_arguments import looks_at
 from gradcheck_lm.flow.gradients.nodes import walk_nodes
 from gradcheck_lm.flow.watching.sites import Site, is_users
+from gradcheck_lm.flow.watching.tape import Recording
 
 
 def warn_of_ignored_gradient(evidence: Evidence, chain: Chain) -> None:
@@ -62,3 +64,35 @@ def _is_nothing(value: object) -> bool:
 
 def _last_return(code: CodeType) -> int:
     return max((one.offset for one in dis.get_instructions(code) if _returns(one)), default=0)
+
+
+# ---------------------------------------------------------------------- a module's
+
+
+def warn_of_module_backward(evidence: Evidence, chain: Chain) -> None:
+    """A warning for each class whose module ran and whose backward() takes gradients: autograd hands it none."""
+    for code, kind in _written(evidence.recording):
+        draft = Draft(
+            "custom_function", None, "likely", "warning", cause="of_a_module", op=f"{kind}.backward",
+            values={"module": kind}, site=Site(code, 0, None, 0),
+        )  # fmt: skip
+        chain.put(draft, key=("of_a_module", code))
+
+
+def may_write_backward(recording: Recording) -> bool:
+    """Whether a module that ran is of such a class."""
+    return any(True for _ in _written(recording))
+
+
+def _written(recording: Recording) -> Iterator[tuple[CodeType, str]]:
+    for place in recording.called:
+        module: Any = recording.modules[place][0]()
+        written = None if module is None else getattr(type(module), "backward", None)
+        if isinstance(written, FunctionType) and is_users(written.__code__) and _takes_gradients(written):
+            yield written.__code__, type(module).__name__
+
+
+def _takes_gradients(function: FunctionType) -> bool:
+    """As backward(self, grad_output) does, and not an engine's backward(self, loss), which is called by hand."""
+    names = list(inspect.signature(function).parameters)
+    return len(names) > 1 and all("grad" in name.lower() for name in names[1:])
