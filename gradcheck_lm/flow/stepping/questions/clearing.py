@@ -14,11 +14,12 @@ from gradcheck_lm.flow.stepping.questions.drafts import Draft, Reading, few
 def ask(reading: Reading) -> list[Draft]:
     """not_cleared and cleared_early."""
     again = _stepped_again(reading)
-    mixed = _not_cleared(reading)
-    if again:  # the step too many comes on top of another player's loss, too, which is no other fault
-        mixed = [draft for draft, holder in mixed if len({step.place for step in reading.stepped(holder)}) < 2]
-    else:
-        mixed = [draft for draft, _ in mixed]
+    mixed = [
+        draft
+        for draft, holder in _not_cleared(reading)
+        # the step too many comes on top of another player's loss, too, which is no other fault
+        if not again or len({step.place for step in reading.stepped(holder)}) < 2
+    ]
     return [*again, *mixed, *anothers_loss.ask(reading), *_in_a_closure(reading), *_cleared_early(reading)]
 
 
