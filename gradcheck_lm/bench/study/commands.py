@@ -23,10 +23,13 @@ def run(
     jobs: Annotated[int, typer.Option(help="Runs at a time, each on one thread.", min=1)] = 1,
     lines: Annotated[Path | None, typer.Option(help="Of 'real': folder with labelled lines of one hand.")] = None,
     others: Annotated[Path | None, typer.Option(help="Of 'real': lines of other pages, to evaluate on.")] = None,
+    arms: Annotated[
+        list[str] | None, typer.Option("--arm", help="Only this arm, control or oracle. Repeatable.", show_default=False)
+    ] = None,
 ) -> None:
     """All runs of a study that have no record yet."""
     quiet_libraries()
-    from gradcheck_lm.bench.study.running.plan import plan
+    from gradcheck_lm.bench.study.running.plan import of_arms, plan
     from gradcheck_lm.bench.study.running.real import Hand, plan_real
     from gradcheck_lm.bench.study.running.real_run import RealRun
     from gradcheck_lm.bench.study.running.synthetic import run as run_one
@@ -35,9 +38,9 @@ def run(
     if name == "real":
         hand = Hand(str(lines or ""), str(others or ""), str(out))
         hand.prepare(progress=note)
-        failed = work(plan_real(seeds or 1), out, RealRun(hand), jobs=jobs, progress=note)
+        failed = work(of_arms(plan_real(seeds or 1), arms), out, RealRun(hand), jobs=jobs, progress=note)
     else:
-        failed = work(plan(name, seeds), out, run_one, jobs=jobs, progress=note)
+        failed = work(of_arms(plan(name, seeds), arms), out, run_one, jobs=jobs, progress=note)
     if failed:
         raise typer.Exit(1)
 
