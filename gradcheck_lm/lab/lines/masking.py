@@ -46,7 +46,7 @@ class Masks:
         bent = self._bent(images)
         _, _, height, width = bent.shape
         device = bent.device
-        inked = sent(inked_columns(bent.cpu() if device.type != "cpu" else bent), device).float()[:, None, None]
+        inked = inked_columns(bent).float()[:, None, None]
         strips, blots = sent(self.strips, device), sent(self.blots, device)
         columns = torch.arange(width, device=device, dtype=torch.float32)
         rows = torch.arange(height, device=device, dtype=torch.float32)
