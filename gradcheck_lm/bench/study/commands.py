@@ -91,10 +91,10 @@ def report(
     quiet_libraries()
     from gradcheck_lm.bench.study.page.notes import NOTES
     from gradcheck_lm.bench.study.page.page import write_study
-    from gradcheck_lm.bench.study.running.order import in_order
+    from gradcheck_lm.bench.study.running.order import everything, in_order
     from gradcheck_lm.bench.study.running.work import pack, read_records
 
     if keep:
         for path in pack(records, out / "experiments"):
             typer.echo(str(path))
-    typer.echo(str(write_study(in_order(read_records(records)), out, notes=NOTES)))
+    typer.echo(str(write_study(in_order(read_records(records)), out, notes=NOTES, planned=everything())))
