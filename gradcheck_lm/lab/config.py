@@ -47,6 +47,10 @@ class TrainingConfig:
     seed: int = option(0, "Seed of weights, order and augmentation.", least=0)
     train_mode: bool = True  # False: BatchNorm statistics and dropout stay frozen
     augment: bool = option(False, "Slant, scale and shift the lines at random.", panel=_LEARNING)
+    masking: bool = option(
+        False, "Bend the lines, paint strips and blots over them, at random.", switch=True, panel=_LEARNING,
+        identity=GIVEN,
+    )  # fmt: skip
     checkpoint_every: int = option(
         0, "Steps between saved states; 0: only at the end.", least=0, counts="steps", panel=_RECORD, metavar="STEPS",
         identity=NEVER,

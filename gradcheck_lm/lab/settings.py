@@ -133,12 +133,9 @@ class AdaptSettings:
         panel=_PENALTY,
         identity=ELSEWHERE,
     )
-    weight: float = option(
-        1.0,
-        "Weight of the penalty; the anchor to the old reading has 1.",
-        least=0,
-        panel=_PENALTY,
-        identity=ELSEWHERE,
+    weight: float = option(1.0, "Weight of the penalty.", least=0, panel=_PENALTY, identity=ELSEWHERE)
+    anchor: float = option(
+        1.0, "Weight of the anchor, which holds the old reading.", least=0, panel=_PENALTY, identity=ELSEWHERE
     )
     steps: int = option(40, "Training steps.", least=1, identity=ELSEWHERE)
     batch_size: int = option(16, "Lines in a step.", least=1, metavar="LINES", identity=ELSEWHERE)

@@ -14,6 +14,7 @@ from study_records import records
 
 from gradcheck_lm.bench.study.page.figures import _limits, group_text
 from gradcheck_lm.bench.study.page.page import write_study
+from gradcheck_lm.bench.study.running.plan import Run
 from gradcheck_lm.bench.study.statistics.statistics import Error, Table, make_tables
 from gradcheck_lm.bench.study.statistics.verdict import FUSED, GREEDY, Verdict, judge, p_text
 from gradcheck_lm.draw.plots.forest import Effect, Forest, ForestRow, save_forest
@@ -263,3 +264,19 @@ def test_words_for_groups_and_p() -> None:
     assert group_text({}) == "all runs"
     assert [p_text(p) for p in (0.00001, 0.0312, 1.0, 0.99996)] == ["<.0001", ".0312", "1", "1"]
     assert p_text(0.0312, equals=True) == "= .0312"
+
+
+def test_what_is_planned_and_has_not_run_is_named(tmp_path: Path) -> None:
+    found = records(effects={"relax": (0.0, 0.0), "argmax": (0.0, 0.0)}, controls={}, seeds=[0, 1])
+    found = [record for record in found if record["arm"] != "argmax" or record["seed"] == 0]
+    planned = [
+        Run("new_hand", {"hand": "zeyada"}, arm, seed, "start")
+        for arm in ("start", "relax", "argmax", "scrambled LM")
+        for seed in range(3)
+    ]
+    page = text_of(found, tmp_path, planned=planned)
+    assert "\n**Planned and not run**: *scrambled LM*; seeds 1, 2 of *argmax*; seed 2 of *start*, *relax*.\n" in page
+    done = [run for run in planned if (run.arm, run.seed) in {(one["arm"], one["seed"]) for one in found}]
+    assert "Planned and not run" not in text_of(found, tmp_path, planned=done)
+    later = [dataclasses.replace(run, seed=run.seed + 5) for run in done]
+    assert "**Planned and not run**: all arms." in text_of(found, tmp_path, planned=later)

@@ -12,15 +12,15 @@ import pytest
 from counted_runs import count
 from PIL import Image
 
-from gradcheck_lm.bench.study.running.order import in_order
-from gradcheck_lm.bench.study.running.plan import STUDIES, Run, plan
+from gradcheck_lm.bench.study.running.order import everything, in_order
+from gradcheck_lm.bench.study.running.plan import Run, plan
 from gradcheck_lm.bench.study.running.real import STEPS, Hand, plan_real
 from gradcheck_lm.bench.study.running.work import pack, read_records, record_path, work
 from gradcheck_lm.errors import ArgumentError, DataError
 from gradcheck_lm.lab.training.controls import CONTROLS
 from gradcheck_lm.penalties import PENALTIES
 
-EVERYTHING = [item for study in STUDIES for item in plan(study)] + plan_real()
+EVERYTHING = everything()
 
 
 def test_every_run_has_a_record_of_its_own_and_every_arm_a_reference() -> None:
@@ -91,6 +91,17 @@ def test_records_are_kept_by_study_and_come_back_the_same(worked: tuple[Path, li
         return sorted(records, key=lambda record: record["key"])
 
     assert by_key(read_records(tmp_path / "b")) == by_key(read_records(worked[0]))
+
+
+def test_kept_records_are_gone_on_from(worked: tuple[Path, list[str], int], tmp_path: Path) -> None:
+    pack(worked[0], tmp_path)
+    (tmp_path / "weights.jsonl").unlink()
+    items = [dataclasses.replace(item, penalty=None) for item in some() + plan("weights", 1)[:2]]
+    said: list[str] = []
+    assert work(items, tmp_path, count, progress=said.append) == 0
+    assert said[0] == f"{len(some()) - 1} of {len(items)} runs are done, 3 to do"
+    assert {record["key"] for record in read_records(tmp_path)} == {item.key for item in items}
+    assert len(read_records(tmp_path)) == len(items)
 
 
 def test_records_stand_in_the_order_of_the_plan() -> None:

@@ -188,6 +188,27 @@ def test_the_command_warns_of_a_score_that_hardly_fell(tmp_path: Path, monkeypat
     assert told in " ".join(result.output.split())
 
 
+def test_the_anchor_has_the_weight_that_was_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = save_checkpoint(tiny_model(), CHARSET, tmp_path / "source.safetensors")
+    arguments = ["adapt", str(write_pictures(tmp_path / "lines")), "--recogniser", str(source), "--lm", "char",
+                 "--device", "cpu", "--steps", "1", "--no-stop"]  # fmt: skip
+    seen: list[tuple[float, float]] = []
+
+    def watched(*args: Any, **options: Any) -> Any:
+        seen.append((args[4].weight, args[4].anchor))
+        return adapt(*args, **options)
+
+    monkeypatch.setattr(adapt_folder, "adapt", watched)
+    for more in ([], ["--anchor", "0.1", "--weight", "2"]):
+        result = CliRunner().invoke(app, [*arguments, *more, "--out", str(tmp_path / f"out{len(more)}")])
+        assert result.exit_code == 0, result.output
+    assert seen == [(1.0, 1.0), (2.0, 0.1)]
+    # a run that goes on does so with its own anchor alone
+    again = CliRunner().invoke(app, [*arguments, "--anchor", "0.3", "--out", str(tmp_path / "out0")])
+    assert again.exit_code == 2
+    assert "anchor" in again.stderr
+
+
 def test_the_source_is_never_overwritten(tmp_path: Path) -> None:
     source = save_checkpoint(tiny_model(), CHARSET, tmp_path / "recogniser.safetensors")
     before = source.read_bytes()

@@ -15,29 +15,45 @@ app = typer.Typer(no_args_is_help=True, help="The experiments: their runs, and t
 @app.command()
 @friendly
 def run(
-    name: Annotated[str, typer.Argument(help="'new_hand', 'labels', 'weights', 'language_models' or 'real'.")],
+    name: Annotated[
+        str, typer.Argument(help="'new_hand', 'labels', 'weights', 'language_models', 'real' or 'pupils'.")
+    ],
     out: Annotated[Path, typer.Option(help="Folder for the records; call again to go on.")],
     seeds: Annotated[
         int | None, typer.Option(help="How many seeds, from 0; by default the study's own.", min=1)
     ] = None,
     jobs: Annotated[int, typer.Option(help="Runs at a time, each on one thread.", min=1)] = 1,
-    lines: Annotated[Path | None, typer.Option(help="Of 'real': folder with labelled lines of one hand.")] = None,
-    others: Annotated[Path | None, typer.Option(help="Of 'real': lines of other pages, to evaluate on.")] = None,
+    lines: Annotated[
+        Path | None, typer.Option(help="Of 'real' and 'pupils': folder with labelled lines of one hand.")
+    ] = None,
+    others: Annotated[
+        Path | None, typer.Option(help="Of 'real' and 'pupils': lines of other pages, to evaluate on.")
+    ] = None,
+    arms: Annotated[
+        list[str] | None,
+        typer.Option("--arm", help="Only this arm, control or oracle. Repeatable.", show_default=False),
+    ] = None,
 ) -> None:
     """All runs of a study that have no record yet."""
     quiet_libraries()
-    from gradcheck_lm.bench.study.running.plan import plan
+    from gradcheck_lm.bench.study.running.plan import of_arms, plan
+    from gradcheck_lm.bench.study.running.pupils import Writer, plan_pupils
+    from gradcheck_lm.bench.study.running.pupils_run import PupilsRun
     from gradcheck_lm.bench.study.running.real import Hand, plan_real
     from gradcheck_lm.bench.study.running.real_run import RealRun
     from gradcheck_lm.bench.study.running.synthetic import run as run_one
     from gradcheck_lm.bench.study.running.work import work
 
-    if name == "real":
+    if name == "pupils":
+        writer = Writer(str(lines or ""), str(others or ""), str(out))
+        writer.check()
+        failed = work(of_arms(plan_pupils(seeds or 3), arms), out, PupilsRun(writer), jobs=jobs, progress=note)
+    elif name == "real":
         hand = Hand(str(lines or ""), str(others or ""), str(out))
         hand.prepare(progress=note)
-        failed = work(plan_real(seeds or 1), out, RealRun(hand), jobs=jobs, progress=note)
+        failed = work(of_arms(plan_real(seeds or 1), arms), out, RealRun(hand), jobs=jobs, progress=note)
     else:
-        failed = work(plan(name, seeds), out, run_one, jobs=jobs, progress=note)
+        failed = work(of_arms(plan(name, seeds), arms), out, run_one, jobs=jobs, progress=note)
     if failed:
         raise typer.Exit(1)
 
@@ -75,10 +91,10 @@ def report(
     quiet_libraries()
     from gradcheck_lm.bench.study.page.notes import NOTES
     from gradcheck_lm.bench.study.page.page import write_study
-    from gradcheck_lm.bench.study.running.order import in_order
+    from gradcheck_lm.bench.study.running.order import everything, in_order
     from gradcheck_lm.bench.study.running.work import pack, read_records
 
     if keep:
         for path in pack(records, out / "experiments"):
             typer.echo(str(path))
-    typer.echo(str(write_study(in_order(read_records(records)), out, notes=NOTES)))
+    typer.echo(str(write_study(in_order(read_records(records)), out, notes=NOTES, planned=everything())))

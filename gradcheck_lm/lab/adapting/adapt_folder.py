@@ -90,7 +90,7 @@ def adapt_folder(
     progress(f"loading the language model {lm}")
     language_model = load_language_model(lm, device=place)
     chosen: dict[str, Any] = {"objective": "ratio"} | ({"samples": 8} if penalty == "policy_gradient" else {})
-    arm = Arm(penalty, penalty, settings.weight, chosen | options)
+    arm = Arm(penalty, penalty, settings.weight, chosen | options, anchor=settings.anchor)
     if "fusion" not in options:  # options that this penalty does not have are told before the lines are read
         make_penalty(penalty, language_model, charset, **arm.options)
     data = LineData(lines, model.config, charset, clean=True, progress=progress)

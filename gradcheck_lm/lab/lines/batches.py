@@ -8,6 +8,7 @@ from gradcheck_lm.lab.config import TrainingConfig
 from gradcheck_lm.lab.lines.augment import Changes, draw_changes
 from gradcheck_lm.lab.lines.buckets import batch_width
 from gradcheck_lm.lab.lines.data import Batch, LineData
+from gradcheck_lm.lab.lines.masking import Masks, draw_masks
 from gradcheck_lm.lab.machine.devices import with_index
 
 
@@ -37,20 +38,27 @@ class BatchMaker:
         config = self.config
         rank, world = self.process
         batch = self.data.batch(step, config.batch_size, seed=config.seed, rank=rank, world=world, device=self.device)
-        images, changes = batch.images, None
+        images, changes, masks = batch.images, None, None
+        # the changes draw first, so that they are the same with masks and without
+        generator = torch.Generator().manual_seed(config.seed * 7_919 + step)
+        count = min(config.batch_size, len(self.data))
         if config.augment:
-            generator = torch.Generator().manual_seed(config.seed * 7_919 + step)
-            changes = draw_changes(min(config.batch_size, len(self.data)), generator)
+            changes = draw_changes(count, generator)
             images = changes.share(rank, world).apply(images)
+        if config.masking:
+            masks = draw_masks(count, self.data.config.height, self.data.config.width, generator)
+            images = masks.share(rank, world).apply(images)
         if self.data.buckets:
-            images = images[..., : self._width(step, changes)].contiguous()
+            images = images[..., : self._width(step, changes, masks)].contiguous()
         return Batch(images, batch.texts, batch.indices)
 
-    def _width(self, step: int, changes: Changes | None) -> int:
+    def _width(self, step: int, changes: Changes | None, masks: Masks | None) -> int:
         """One width for the lines of all processes: their frames are gathered into one tensor."""
         data, config = self.data, self.config
         picked = data.picked(step, config.batch_size, seed=config.seed)
         inked = data.inked[torch.tensor(picked)]
         if changes is not None:
             inked = changes.reach(inked, data.config.height)
+        if masks is not None:
+            inked = inked + masks.reach
         return batch_width(inked, [data.texts[i] for i in picked], data.config)

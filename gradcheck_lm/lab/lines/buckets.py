@@ -25,7 +25,7 @@ def inked_columns(pixels: Tensor) -> Tensor:
     Returns:
         (N,) whole numbers, 0 to W.
     """
-    columns = torch.arange(1, pixels.shape[-1] + 1)
+    columns = torch.arange(1, pixels.shape[-1] + 1, device=pixels.device)
     return torch.where(pixels.amax((1, 2)) > 0, columns, 0).amax(1)
 
 

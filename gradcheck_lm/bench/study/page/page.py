@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gradcheck_lm.bench.study.page.figures import draw_study, group_text
+from gradcheck_lm.bench.study.page.planned import Planned, not_run
 from gradcheck_lm.bench.study.page.settings import settings_text
 from gradcheck_lm.bench.study.page.table_text import error_table, footnotes, other_table, percent
 from gradcheck_lm.bench.study.page.words import HOW_TO_READ, NOT_TO_CONCLUDE, ORDER, description, title
@@ -21,7 +22,11 @@ PAGE, PICTURE, SUMMARY = "experiments.md", "experiments.png", "experiments.json"
 
 
 def write_study(
-    records: Sequence[Mapping[str, Any]], out: str | Path, *, notes: Mapping[str, str] | None = None
+    records: Sequence[Mapping[str, Any]],
+    out: str | Path,
+    *,
+    notes: Mapping[str, str] | None = None,
+    planned: Sequence[Planned] = (),
 ) -> Path:
     """Write experiments.md, experiments.png and experiments.json; gives the path of the page.
 
@@ -31,6 +36,7 @@ def write_study(
         records: one mapping a run; arms stand in the tables in their order of first appearance.
         out: the folder to write into.
         notes: a paragraph by hand for a study, by the study's name.
+        planned: all runs of the plans; what of them has no record is named.
     Raises:
         ArgumentError: a note for a study that there is not.
         DataError: no records, or records that contradict one another.
@@ -61,6 +67,8 @@ def write_study(
             lines += ["", notes[study].strip()]
         for table, verdict in mine:
             lines += _section(table, verdict)
+            lacking = not_run(table, planned)
+            lines += ["", lacking] if lacking else []
     return write_text_atomic(out / PAGE, "\n".join(lines).rstrip() + "\n")
 
 

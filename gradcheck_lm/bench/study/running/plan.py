@@ -202,3 +202,16 @@ def plan(study: str, seeds: int | None = None) -> list[Run]:
     if study not in STUDIES:
         raise ArgumentError(f"there is no study {study!r}; there are {', '.join(STUDIES)}, and real")
     return STUDIES[study](SEEDS[study] if seeds is None else seeds)
+
+
+def of_arms(runs: list[Run], names: list[str] | None) -> list[Run]:
+    """Those of the named arms, controls and oracles, in the order of the plan; all where none is named.
+
+    Raises:
+        ArgumentError: a name that no run has.
+    """
+    there = dict.fromkeys(run.arm for run in runs)
+    for name in names or ():
+        if name not in there:
+            raise ArgumentError(f"the study has no arm {name!r}; it has {', '.join(map(repr, there))}")
+    return [run for run in runs if not names or run.arm in names]

@@ -33,6 +33,8 @@ def work(
 ) -> int:
     """Do all runs that have no record yet; call it again to go on after an interruption.
 
+    A record counts wherever `read_records` finds it: begin with a folder of kept ones, and the rest is run.
+
     Args:
         items: runs, each with a `key` of its own.
         function: from a run to its record; a function of a module, because other processes have to find it.
@@ -42,7 +44,8 @@ def work(
     """
     out = Path(out)
     (out / RUNS).mkdir(parents=True, exist_ok=True)
-    todo = [(item, str(record_path(out, item.key)), function) for item in items]
+    kept = {record["key"] for path in sorted(out.glob("*.jsonl")) for record in _records_in(path)}
+    todo = [(item, str(record_path(out, item.key)), function) for item in items if item.key not in kept]
     todo = [task for task in todo if not Path(task[1]).exists()]
     progress(f"{len(items) - len(todo)} of {len(items)} runs are done, {len(todo)} to do")
     failed = done = 0
@@ -78,13 +81,17 @@ def read_records(out: str | Path) -> list[dict[str, Any]]:
     out = Path(out)
     found: list[dict[str, Any]] = []
     for path in [*sorted((out / RUNS).glob("*.json")), *sorted(out.glob("*.jsonl"))]:
-        try:
-            found += [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
-        except (ValueError, OSError) as error:
-            raise DataError(f"{path} is no record of a run ({error}): remove it and run the study again") from error
+        found += _records_in(path)
     if not found:
         raise DataError(f"{out} holds no records of runs: give the folder that `bench study run` wrote to")
     return found
+
+
+def _records_in(path: Path) -> list[dict[str, Any]]:
+    try:
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
+    except (ValueError, OSError) as error:
+        raise DataError(f"{path} is no record of a run ({error}): remove it and run the study again") from error
 
 
 def pack(out: str | Path, to: str | Path) -> list[Path]:
