@@ -26,7 +26,7 @@ FIGURES = {
     "cer_before", "cer_after", "cer_interval", "lm_before", "lm_after", "length_ratio", "lm_gradient_norm",
     "lm_ctc_cosine", "seconds_per_step", "peak_memory_mb",
 }  # fmt: skip
-SMALL = ("--lm", "char", "--steps", "2", "--batch-size", "4", "--adapt-lines", "8", "--evaluation-lines", "9")
+SMALL = ("--lm", "char", "--steps", "2", "--batch-size", "2", "--adapt-lines", "4", "--evaluation-lines", "6")
 
 
 MEASURED: list[bytes] = []
@@ -183,8 +183,8 @@ def test_called_again_it_goes_on_and_finds_the_same(run: tuple[Path, str], summa
 
 
 def test_other_settings_in_the_same_folder_are_refused(run: tuple[Path, str]) -> None:
-    arguments = ["compare", "--out", str(run[0]), "--lm", "char", "--steps", "4", "--adapt-lines", "8", "--arms", "ctc",
-                 "--evaluation-lines", "9", "--batch-size", "4", "--device", "cpu"]  # fmt: skip
+    arguments = ["compare", "--out", str(run[0]), "--lm", "char", "--steps", "4", "--adapt-lines", "4", "--arms", "ctc",
+                 "--evaluation-lines", "6", "--batch-size", "2", "--device", "cpu"]  # fmt: skip
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 2
     assert "steps was 2, is 4" in result.stderr
