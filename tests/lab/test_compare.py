@@ -140,6 +140,9 @@ def test_everything_is_written_and_the_last_line_is_the_report(run: tuple[Path, 
         for picture in ("flow", "autograd"):
             svg = out / "graphs" / f"{name}-{picture}.svg"
             assert "<svg" in svg.read_text(), svg
+        # drawn after the debugger's questions, of the graph that they were asked of
+        graph = (out / "graphs" / f"{name}-autograd.svg").read_text()
+        assert (">stem.weight<" in graph, "no grad_fn" in graph) == (name != "argmax", name == "argmax"), name
         assert (out / "metrics" / f"with_labels-{name}.jsonl").stat().st_size > 0
         assert (out / "metrics" / f"new_hand-{name}.jsonl").stat().st_size > 0
         assert (out / "checkpoints" / "new_hand" / f"{name}.safetensors").exists()
