@@ -15,6 +15,7 @@ from gradcheck_lm.htr.crnn import CRNN
 from gradcheck_lm.lab.comparing import experiments
 from gradcheck_lm.lab.comparing.experiments import Bench, run_new_hand
 from gradcheck_lm.lab.config import Arm, ComparisonConfig, new_hand_arms
+from gradcheck_lm.lab.training.terms import StepTerms
 from gradcheck_lm.lm import load_language_model
 
 STEPS = 8  # a look at the gradients every second step
@@ -132,3 +133,13 @@ def test_a_loss_that_is_no_number_is_told_by_the_trainer(tmp_path: Path) -> None
     with pytest.raises(RunError, match="step 1: the loss"):
         experiments._train_new_hand(found, GRADIENT, before, first)
     assert not first.looked
+
+
+def test_a_penalty_that_is_no_number_is_not_looked_at() -> None:
+    model, batch = tiny_model().eval(), tiny_data().take(range(2))
+    logits = model(batch.images)
+    first = experiments.FirstStep(CHARSET)
+    first(model, batch, StepTerms({"lm": logits.sum() * torch.nan}, logits=logits))
+    assert not first.looked
+    first(model, batch, StepTerms({"lm": logits.square().sum()}, logits=logits))
+    assert first.looked
