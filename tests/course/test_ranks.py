@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 import torch.distributed as dist
-from child_processes import run_process
 from course_folder import LESSONS, environment
+from forked_python import run_python
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
@@ -151,9 +150,8 @@ def test_where_no_ranks_can_be_started_the_lesson_goes_on(tmp_path: Path) -> Non
         f"sys.argv = [{script!r}, '--lang', 'en', '--out', {str(tmp_path)!r}]\n"
         f"runpy.run_path({script!r}, run_name='__main__')\n"
     )
-    done = run_process([sys.executable, "-W", "error", "-c", without], stdin=subprocess.DEVNULL, capture_output=True,
-                       env=environment(PYTHONIOENCODING="utf-8"))  # fmt: skip
-    assert done.returncode == 0, done.stderr.decode()
-    text = done.stdout.decode()
+    done = run_python("-W", "error", "-c", without, env=environment(PYTHONIOENCODING="utf-8"))
+    assert done.returncode == 0, done.stderr
+    text = done.stdout
     assert text.count("could not train together on this machine: no network") == 2
     assert "# Next" in text

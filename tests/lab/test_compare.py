@@ -26,7 +26,7 @@ FIGURES = {
     "cer_before", "cer_after", "cer_interval", "lm_before", "lm_after", "length_ratio", "lm_gradient_norm",
     "lm_ctc_cosine", "seconds_per_step", "peak_memory_mb",
 }  # fmt: skip
-SMALL = ("--lm", "char", "--steps", "2", "--batch-size", "4", "--adapt-lines", "8", "--evaluation-lines", "9")
+SMALL = ("--lm", "char", "--steps", "2", "--batch-size", "2", "--adapt-lines", "4", "--evaluation-lines", "6")
 
 
 MEASURED: list[bytes] = []
@@ -140,6 +140,9 @@ def test_everything_is_written_and_the_last_line_is_the_report(run: tuple[Path, 
         for picture in ("flow", "autograd"):
             svg = out / "graphs" / f"{name}-{picture}.svg"
             assert "<svg" in svg.read_text(), svg
+        # drawn after the debugger's questions, of the graph that they were asked of
+        graph = (out / "graphs" / f"{name}-autograd.svg").read_text()
+        assert (">stem.weight<" in graph, "no grad_fn" in graph) == (name != "argmax", name == "argmax"), name
         assert (out / "metrics" / f"with_labels-{name}.jsonl").stat().st_size > 0
         assert (out / "metrics" / f"new_hand-{name}.jsonl").stat().st_size > 0
         assert (out / "checkpoints" / "new_hand" / f"{name}.safetensors").exists()
@@ -183,8 +186,8 @@ def test_called_again_it_goes_on_and_finds_the_same(run: tuple[Path, str], summa
 
 
 def test_other_settings_in_the_same_folder_are_refused(run: tuple[Path, str]) -> None:
-    arguments = ["compare", "--out", str(run[0]), "--lm", "char", "--steps", "4", "--adapt-lines", "8", "--arms", "ctc",
-                 "--evaluation-lines", "9", "--batch-size", "4", "--device", "cpu"]  # fmt: skip
+    arguments = ["compare", "--out", str(run[0]), "--lm", "char", "--steps", "4", "--adapt-lines", "4", "--arms", "ctc",
+                 "--evaluation-lines", "6", "--batch-size", "2", "--device", "cpu"]  # fmt: skip
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 2
     assert "steps was 2, is 4" in result.stderr

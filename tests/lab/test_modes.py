@@ -14,7 +14,7 @@ from torch.nn.modules.module import register_module_forward_pre_hook
 import gradcheck_lm
 from gradcheck_lm.htr.crnn import CRNN
 from gradcheck_lm.lab.adapting.adapt import adapt, adaptation_config
-from gradcheck_lm.lab.comparing.experiments import Bench, _oracle_cosine
+from gradcheck_lm.lab.comparing.experiments import Bench, _cosine_at_the_start
 from gradcheck_lm.lab.config import Arm, ComparisonConfig
 from gradcheck_lm.lab.measuring.reading import measure
 from gradcheck_lm.lab.training.terms import ctc_term
@@ -78,7 +78,7 @@ def test_the_look_at_the_start_is_taken_in_the_same_mode(model: CRNN, modes: Mod
     bench = Bench(
         model, CHARSET, Vowels(), data, data, ComparisonConfig(batch_size=4), None, None  # type: ignore[arg-type]
     )  # fmt: skip
-    assert _oracle_cosine(bench, ARM) is not None
+    assert _cosine_at_the_start(bench, ARM) is not None
     assert modes.frozen, (modes.lstm, modes.others)
 
 

@@ -83,18 +83,19 @@ def ways(recorder: Recorder, sources: list[torch.Tensor], result: Any) -> list[l
     return table
 
 
-def truth(function: Callable[..., Any], sample: Any, *, on_copy: bool) -> list[list[str]]:
-    """Per output and input: what autograd does. Where it refuses all inputs together, each is asked alone."""
-    table = _truth(function, sample, None, on_copy=on_copy)
+def truth(function: Callable[..., Any], sample: Any, *, on_copy: bool) -> tuple[list[list[str]], Any]:
+    """Per output and input: what autograd does; and the outputs, where it takes all inputs together. Where it refuses
+    that, each is asked alone."""
+    table, outputs = _truth(function, sample, None, on_copy=on_copy)
     if table is not None and not any(REFUSED in row for row in table):
-        return table
+        return table, outputs
     sources, program = prepare(function, sample, set(), on_copy=on_copy)
-    outputs = len(tensors_in(program()))
+    count = len(tensors_in(program()))
     columns = []
     for number in range(len(sources)):
-        alone = _truth(function, sample, {number}, on_copy=on_copy)
-        columns.append([REFUSED] * outputs if alone is None else [row[number] for row in alone])
-    return [list(row) for row in zip(*columns, strict=True)]
+        alone, _ = _truth(function, sample, {number}, on_copy=on_copy)
+        columns.append([REFUSED] * count if alone is None else [row[number] for row in alone])
+    return [list(row) for row in zip(*columns, strict=True)], None
 
 
 def _refuses(error: RuntimeError) -> bool:
@@ -108,7 +109,7 @@ def _refuses(error: RuntimeError) -> bool:
 
 
 def _truth(function: Callable[..., Any], sample: Any, grad: set[int] | None, *, on_copy: bool) -> Any:
-    """The table with these inputs requiring grad; None where torch does not take them so."""
+    """The table with these inputs requiring grad, and the outputs; None twice where torch does not take them so."""
     sources, program = prepare(function, sample, grad, on_copy=on_copy)
     asked = [tensor for tensor in sources if tensor.requires_grad]
     try:
@@ -116,7 +117,7 @@ def _truth(function: Callable[..., Any], sample: Any, grad: set[int] | None, *, 
     except RuntimeError as error:
         if not _refuses(error):
             raise
-        return None
+        return None, None
     table = []
     for output in outputs:
         output = output if output.layout is torch.strided else output.to_dense()
@@ -132,7 +133,7 @@ def _truth(function: Callable[..., Any], sample: Any, grad: set[int] | None, *, 
             states = [REFUSED] * len(asked)
         rest = iter(states)
         table.append([next(rest) if tensor.requires_grad else NONE for tensor in sources])
-    return table
+    return table, outputs
 
 
 def _state(gradient: torch.Tensor | None) -> str:
@@ -187,27 +188,37 @@ class Sweep:
 
     def sample(self, op: Any, variant: str, function: Callable[..., Any], sample: Any, on_copy: bool) -> list[bool]:
         """Hold one call against autograd; per output with a predicted gradient: whether autograd's was zero."""
+        sources, program = prepare(function, sample, set(), on_copy=on_copy)
+        seen: tuple[Recorder, Any] | RuntimeError
         try:
-            prepare(function, sample, set(), on_copy=on_copy)[1]()
-        except Exception as error:  # in place into a tensor too small, jiterator without CUDA
-            self.skipped[f"torch refuses the call itself: {type(error).__name__}"] += 1
-            return []
+            seen = watched(program)
+        except Exception as watching:
+            try:
+                prepare(function, sample, set(), on_copy=on_copy)[1]()
+            except Exception as error:  # in place into a tensor too small, jiterator without CUDA
+                self.skipped[f"torch refuses the call itself: {type(error).__name__}"] += 1
+                return []
+            if not isinstance(watching, RuntimeError):
+                raise
+            seen = watching
         self.operations.add(op.full_name)
         self.variants.add((op.full_name, variant))
         self.samples += 1
         try:
-            return self._compare(op, variant, function, sample, on_copy)
+            if isinstance(seen, RuntimeError):
+                raise seen
+            return self._compare((op.full_name, variant), function, sample, on_copy, sources, *seen)
         except RuntimeError as error:
             self.faults[op.full_name, variant, "no answer from autograd", str(error)[:60]] += 1
             return []
 
-    def _compare(self, op: Any, variant: str, function: Callable[..., Any], sample: Any, on_copy: bool) -> list[bool]:
-        name = (op.full_name, variant)
-        sources, program = prepare(function, sample, set(), on_copy=on_copy)
-        recorder, result = watched(program)
+    def _compare(
+        self, name: tuple[str, str], function: Callable[..., Any], sample: Any, on_copy: bool,
+        sources: list[torch.Tensor], recorder: Recorder, result: Any,
+    ) -> list[bool]:  # fmt: skip
         predicted = ways(recorder, sources, result)
-        actual = truth(function, sample, on_copy=on_copy)
-        self._unchanged(name, function, sample, on_copy, actual)
+        actual, outputs = truth(function, sample, on_copy=on_copy)
+        self._unchanged(name, function, sample, on_copy, actual, outputs)
         zeros = []
         for kinds, states, output in zip(predicted, actual, tensors_in(result), strict=True):
             if output.numel() == 0 or all(source.numel() == 0 for source in sources):
@@ -237,12 +248,15 @@ class Sweep:
                 self.pairs[(*name, f"predicted {way}", state)] += 1
 
     def _unchanged(
-        self, name: tuple[str, str], function: Callable[..., Any], sample: Any, on_copy: bool, actual: list[list[str]]
-    ) -> None:
-        """With inputs that require grad: the same values to the bit, and a way wherever autograd has one."""
+        self, name: tuple[str, str], function: Callable[..., Any], sample: Any, on_copy: bool, actual: list[list[str]],
+        plain: list[torch.Tensor] | None,
+    ) -> None:  # fmt: skip
+        """With inputs that require grad: the same values to the bit, and a way wherever autograd has one; `plain`: the
+        values where all inputs did, as autograd gave them."""
         refused = {number for row in actual for number, state in enumerate(row) if state == REFUSED}
         grad = set(range(len(actual[0]) if actual else 0)) - refused
-        plain = tensors_in(prepare(function, sample, grad, on_copy=on_copy)[1]())
+        if plain is None:
+            plain = tensors_in(prepare(function, sample, grad, on_copy=on_copy)[1]())
         sources, program = prepare(function, sample, grad, on_copy=on_copy)
         recorder, result = watched(program)
         for before, after in zip(plain, tensors_in(result), strict=True):

@@ -15,15 +15,16 @@ from torch import nn
 from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.htr.crnn import CRNN
 from gradcheck_lm.lab.config import Arm, TrainingConfig
-from gradcheck_lm.lab.lines.data import LineData
+from gradcheck_lm.lab.lines.data import Batch, LineData
 from gradcheck_lm.lab.machine.accelerators import make_accelerator
 from gradcheck_lm.lab.machine.devices import launched
 from gradcheck_lm.lab.machine.processes import shared_language_model
 from gradcheck_lm.lab.measuring.decoding import with_fusion
 from gradcheck_lm.lab.training.controls import Teacher, make_control
 from gradcheck_lm.lab.training.starting import KnownLogits
-from gradcheck_lm.lab.training.terms import unlabelled
+from gradcheck_lm.lab.training.terms import StepTerms, unlabelled
 from gradcheck_lm.lab.training.trainer import Trainer, TrainingResult
+from gradcheck_lm.lab.training.worked_out import looked_at
 from gradcheck_lm.lm import AnyLanguageModel
 from gradcheck_lm.penalties import make_penalty
 
@@ -70,6 +71,7 @@ def adapt(
     stop: Callable[[list[dict[str, Any]]], str | None] | None = None,
     on_step: Callable[[dict[str, Any]], None] | None = None,
     started: KnownLogits | None = None,
+    first: Callable[[nn.Module, Batch, StepTerms], object] | None = None,
 ) -> Adapted:
     """Train a copy of `recogniser` on lines without labels; the recogniser given stays as it is.
 
@@ -78,6 +80,7 @@ def adapt(
         arm: which penalty or control, its weight and options; objective "ratio" needs no labels.
         identity, probe, probe_every, stop, on_step: as in Trainer.
         started: one dict for all arms that start from this recogniser, which keeps what it reads.
+        first: looks at the model, the lines and the terms of the first step that is trained; draws no random numbers.
     """
     if device is None and launched() == 1:  # of several processes each takes the GPU of its rank
         device = next(recogniser.parameters()).device
@@ -96,6 +99,8 @@ def adapt(
         options = with_fusion(arm.options, charset, place)
         penalty = make_penalty(arm.penalty, language_model, charset, seed=config.seed, **options)
     terms = unlabelled(start, charset, penalty, arm.weight, anchor_weight=arm.anchor, started=started)
+    if first is not None:
+        terms = looked_at(terms, first)
     generators = {"penalty": penalty.generator} if penalty is not None else {}
     trainer = Trainer(
         model,

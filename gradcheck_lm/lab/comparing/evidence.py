@@ -18,8 +18,8 @@ LINES = 2  # enough to see every operation; the language model is asked again fo
 
 
 def diagnose_arm(bench: Bench, arm: Arm) -> tuple[Diagnosis, dict[str, Tensor], nn.Module]:
-    """The diagnosis of one training step of an arm with respect to the whole recogniser, the step's terms, and the
-    copy of the recogniser that they were computed with.
+    """The diagnosis of one training step of an arm with respect to the whole recogniser, the terms of the step that it
+    watched, and the copy of the recogniser that they were computed with.
 
     The penalty is made anew for each run of the step, so that its draws are the same in all of them.
     """
@@ -27,14 +27,19 @@ def diagnose_arm(bench: Bench, arm: Arm) -> tuple[Diagnosis, dict[str, Tensor], 
     device = next(model.parameters()).device
     batch = bench.train.take(range(min(LINES, len(bench.train))), device)
 
-    def step() -> dict[str, Tensor]:
-        terms = labelled(bench.charset, bench.penalty(arm), arm.weight)(model, batch).terms
-        if "lm" in terms:
-            # the shortcut head belongs to CTC: two terms are easier to read than three
-            return {"ctc": terms["ctc"] + terms["shortcut"], "lm": terms["lm"]}
-        return {"ctc": terms["ctc"] + terms["shortcut"]}
+    watched: dict[str, Tensor] = {}
 
-    return diagnose(step, wrt=model), step(), model
+    def step() -> dict[str, Tensor]:
+        found = labelled(bench.charset, bench.penalty(arm), arm.weight)(model, batch).terms
+        # the shortcut head belongs to CTC: two terms are easier to read than three
+        terms = {"ctc": found["ctc"] + found["shortcut"]}
+        if "lm" in found:
+            terms["lm"] = found["lm"]
+        if not watched:  # the others are counterfactuals
+            watched.update(terms)
+        return terms
+
+    return diagnose(step, wrt=model), watched, model
 
 
 def draw_arm(diagnosis: Diagnosis, terms: dict[str, Tensor], model: nn.Module, folder: Path, name: str) -> list[Path]:

@@ -10,20 +10,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
-from gradcheck_lm.flow import attribute
 from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.htr.crnn import CRNN
 from gradcheck_lm.lab.adapting.adapt import Adapted, adapt, adaptation_config, largest_difference, same_weights
+from gradcheck_lm.lab.comparing.true_labels import FirstStep, cosine_at_the_start
 from gradcheck_lm.lab.config import Arm, ComparisonConfig, TrainingConfig
 from gradcheck_lm.lab.lines.data import LineData
 from gradcheck_lm.lab.measuring.metrics import LineErrors, bootstrap_interval
 from gradcheck_lm.lab.measuring.reading import Quality, measure
 from gradcheck_lm.lab.measuring.remembering import Remembering
 from gradcheck_lm.lab.training.starting import KnownLogits
-from gradcheck_lm.lab.training.terms import ctc_term, labelled
+from gradcheck_lm.lab.training.terms import labelled
 from gradcheck_lm.lab.training.trainer import Trainer, TrainingResult, make_accelerator
 from gradcheck_lm.lm import AnyLanguageModel
 from gradcheck_lm.options import identity_of
@@ -133,7 +132,8 @@ def run_new_hand(bench: Bench, arms: dict[str, Arm]) -> dict[str, ArmOutcome]:
     lines_before = measure(bench.recogniser, bench.train, bench.charset)
     outcomes: dict[str, ArmOutcome] = {}
     for name, arm in arms.items():
-        adapted = _train_new_hand(bench, arm, bench.before.characters)
+        first = FirstStep(bench.charset) if _looks_at_its_first_step(bench.config, arm) else None
+        adapted = _train_new_hand(bench, arm, bench.before.characters, first)
         known = bench.before if adapted.weights_unchanged else None
         outcomes[name] = _outcome(bench, arm, adapted.model, adapted.result, known)
         figures = outcomes[name].figures
@@ -142,7 +142,10 @@ def run_new_hand(bench: Bench, arms: dict[str, Arm]) -> dict[str, ArmOutcome]:
             lines_after = measure(adapted.model, bench.train, bench.charset)
         figures["adapted_lines"] = {"cer_before": lines_before.cer, "cer_after": lines_after.cer}
         figures["weights_unchanged"] = adapted.weights_unchanged
-        figures["lm_ctc_cosine"] = _oracle_cosine(bench, arm)
+        if first is not None and first.looked and not adapted.result.resumed_from:
+            figures["lm_ctc_cosine"] = first.cosine
+        else:
+            figures["lm_ctc_cosine"] = _cosine_at_the_start(bench, arm)
     return outcomes
 
 
@@ -190,8 +193,8 @@ def _train_with_labels(bench: Bench, arm: Arm) -> tuple[CRNN, TrainingResult]:
     return trainer.accelerator.unwrap_model(trainer.model).eval(), result
 
 
-def _train_new_hand(bench: Bench, arm: Arm, before: LineErrors) -> Adapted:
-    config, every = bench.config, max(1, bench.config.steps // 4)
+def _train_new_hand(bench: Bench, arm: Arm, before: LineErrors, first: FirstStep | None = None) -> Adapted:
+    config, every = bench.config, _between_looks(bench.config)
     training = dataclasses.replace(
         adaptation_config(config.steps, config.batch_size, seed=config.seed, attribute_every=every),
         checkpoint_every=max(1, config.steps // 10),
@@ -212,6 +215,27 @@ def _train_new_hand(bench: Bench, arm: Arm, before: LineErrors) -> Adapted:
         probe_every=every,
         on_step=functools.partial(bench.progress, "new_hand", arm.name),
         started=bench.started,
+        first=first,
+    )
+
+
+def _between_looks(config: ComparisonConfig) -> int:
+    """Steps on the new hand between looks at each term's gradient, and at the curve."""
+    return max(1, config.steps // 4)
+
+
+def _looks_at_its_first_step(config: ComparisonConfig, arm: Arm) -> bool:
+    """Whether an arm's first step holds the figure of `cosine_at_the_start`, and is no step whose seconds count."""
+    same = arm.weight == 1 and config.mixed_precision == "no"
+    return arm.penalty is not None and same and _between_looks(config) > 1
+
+
+def _cosine_at_the_start(bench: Bench, arm: Arm) -> float | None:
+    penalty, config = bench.penalty(arm), bench.config
+    if penalty is None:
+        return None
+    return cosine_at_the_start(
+        bench.recogniser, bench.charset, bench.train, penalty, batch_size=config.batch_size, seed=config.seed
     )
 
 
@@ -239,23 +263,3 @@ def _outcome(bench: Bench, arm: Arm, model: CRNN, result: TrainingResult, known:
         "peak_memory_mb": result.peak_memory_mb,
     }
     return ArmOutcome(figures, result, before, after, model)
-
-
-def _oracle_cosine(bench: Bench, arm: Arm) -> float | None:
-    """Cosine of the penalty's gradient to that of CTC on the true labels, at the start, on one batch.
-
-    The labels are used for this figure alone, never in training.
-    """
-    penalty = bench.penalty(arm)
-    if penalty is None:
-        return None
-    model = copy.deepcopy(bench.recogniser).eval().requires_grad_(True)
-    device = next(model.parameters()).device
-    batch = bench.train.batch(0, bench.config.batch_size, seed=bench.config.seed, device=device)
-    if batch.texts is None:
-        return None
-    logits = model(batch.images)
-    lm = penalty(logits, None).loss
-    with torch.enable_grad():
-        terms = {"ctc": ctc_term(logits, batch.texts, bench.charset), "lm": lm}
-    return attribute(terms, wrt=model).cosine("lm", "ctc")

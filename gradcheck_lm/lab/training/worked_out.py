@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from gradcheck_lm.lab.training.terms import StepTerms
+from gradcheck_lm.lab.lines.data import Batch
+from gradcheck_lm.lab.training.terms import StepTerms, TermFunction
 
 
 class _WorkedOut(torch.autograd.Function):
@@ -43,3 +45,23 @@ def worked_out(found: StepTerms, *, scaled: bool = False) -> StepTerms:
         return found
     known: Any = _WorkedOut.apply(logits, gradient, lm.detach())
     return dataclasses.replace(found, terms={**found.terms, "lm": known})
+
+
+def looked_at(terms: TermFunction, look: Callable[[nn.Module, Batch, StepTerms], object]) -> TermFunction:
+    """The same terms, to the bit, and the first step's shown to `look`, with the penalty's gradient worked out: it may
+    take backward passes of its own through them, which do not go through the language model.
+
+    The loss must not be scaled: see `worked_out`.
+    """
+    shown = False
+
+    def looking(model: nn.Module, batch: Batch) -> StepTerms:
+        nonlocal shown
+        found = terms(model, batch)
+        if not shown:
+            shown = True
+            found = worked_out(found)
+            look(model, batch, found)
+        return found
+
+    return looking
