@@ -117,6 +117,14 @@ def test_an_arm_that_went_on_says_what_it_said_at_its_start(tmp_path: Path, apar
     assert cosine(found, GRADIENT) == first  # nothing is left to train
 
 
+def test_of_several_processes_each_works_it_out(
+    tmp_path: Path, apart: list[float | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(experiments, "launched", lambda: 2)  # the trainer itself is one process here
+    taken = cosine(bench(tmp_path), GRADIENT)
+    assert apart == [taken]
+
+
 def test_lines_without_labels_have_none(tmp_path: Path, apart: list[float | None]) -> None:
     found = bench(tmp_path)
     found.train.labelled = False

@@ -18,6 +18,7 @@ from gradcheck_lm.lab.adapting.adapt import Adapted, adapt, adaptation_config, l
 from gradcheck_lm.lab.comparing.true_labels import FirstStep, cosine_at_the_start
 from gradcheck_lm.lab.config import Arm, ComparisonConfig, TrainingConfig
 from gradcheck_lm.lab.lines.data import LineData
+from gradcheck_lm.lab.machine.devices import launched
 from gradcheck_lm.lab.measuring.metrics import LineErrors, bootstrap_interval
 from gradcheck_lm.lab.measuring.reading import Quality, measure
 from gradcheck_lm.lab.measuring.remembering import Remembering
@@ -226,7 +227,8 @@ def _between_looks(config: ComparisonConfig) -> int:
 
 def _looks_at_its_first_step(config: ComparisonConfig, arm: Arm) -> bool:
     """Whether an arm's first step holds the figure of `cosine_at_the_start`, and is no step whose seconds count."""
-    same = arm.weight == 1 and config.mixed_precision == "no"
+    # of several processes each has a share of the lines, and the logits of all
+    same = arm.weight == 1 and config.mixed_precision == "no" and launched() == 1
     return arm.penalty is not None and same and _between_looks(config) > 1
 
 
