@@ -68,7 +68,8 @@ def write_study(
         for table, verdict in mine:
             lines += _section(table, verdict)
             lacking = not_run(table, planned)
-            lines += ["", lacking] if lacking else []
+            if lacking:
+                lines += [*([""] if lines[-1] else []), lacking]
     return write_text_atomic(out / PAGE, "\n".join(lines).rstrip() + "\n")
 
 
