@@ -202,6 +202,22 @@ KIND = Kind(
             ),
         ),
         Cause(
+            "axis_of_one",
+            Text(
+                "{function} runs over axis {axis} of {shape}, which has one entry: each result is 1 whatever the "
+                "scores are, and their gradient is exactly 0. At {line} the results are read along an axis of {count}.",
+                "{function} は {shape} の軸 {axis} に沿って計算しますが、その軸には要素が 1 つしかありません。スコア"
+                "が何であれ結果はすべて 1 になり、スコアの勾配は厳密に 0 です。{line} では結果を長さ {count} の軸に"
+                "沿って読んでいます。",
+            ),
+            (
+                Text(
+                    "the axis along which the results are to add up to 1, most often dim=-1",
+                    "合計を 1 にしたい軸を指定する(多くの場合 dim=-1)",
+                ),
+            ),
+        ),
+        Cause(
             "all_ignored",
             Text(
                 "{count} of {total} labels are the ignored one ({ignored}): next to nothing is learnt from this batch.",
