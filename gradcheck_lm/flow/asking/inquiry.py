@@ -14,6 +14,7 @@ from gradcheck_lm.flow.asking.cuts.vanishing import explain_deaths, explain_shif
 from gradcheck_lm.flow.asking.evidence.evidence import Evidence, gather
 from gradcheck_lm.flow.asking.evidence.terms import MakeExperiment, Strand
 from gradcheck_lm.flow.asking.warnings.axis_of_one import warn_of_axes_of_one
+from gradcheck_lm.flow.asking.warnings.held_probabilities import warn_of_held_probabilities
 from gradcheck_lm.flow.asking.warnings.idle_terms import warn_of_idle_terms
 from gradcheck_lm.flow.asking.warnings.ignored_gradient import warn_of_ignored_gradient
 from gradcheck_lm.flow.asking.warnings.looking_ahead import warn_of_looking_ahead
@@ -44,6 +45,7 @@ STEPS: tuple[Callable[[Evidence, Chain], None], ...] = (
     warn_of_spread_sums,
     warn_of_mixing,
     warn_of_axes_of_one,
+    warn_of_held_probabilities,
     warn_of_mispairs,
     warn_of_shared_modules,
     warn_of_unread,

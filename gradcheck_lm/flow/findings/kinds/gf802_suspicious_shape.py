@@ -218,6 +218,27 @@ KIND = Kind(
             ),
         ),
         Cause(
+            "held_probabilities",
+            Text(
+                "{function} holds each of {count} probabilities, of the softmax at {line}, at {least} or above: "
+                "that is {sum} together, of the 1 that they share. What lies below gets no gradient from the "
+                "logarithm: a class that is to become likely is not pushed up.",
+                "{function} は {line} の softmax が出した {count} 個の確率をそれぞれ {least} 以上に抑えています。"
+                "合計すると {sum} になり、確率全体の 1 に対して大きすぎます。それより小さい確率には対数からの勾配が"
+                "届かず、本来上がるべきクラスも上がりません。",
+            ),
+            (
+                Text(
+                    "log_softmax(logits, dim=-1) in place of softmax, clamp and log",
+                    "softmax、clamp、log の代わりに log_softmax(logits, dim=-1) を使う",
+                ),
+                Text(
+                    "or a bound that only keeps log(0) away: clamp(min=1e-8)",
+                    "または log(0) を避けるだけの小さな下限にする: clamp(min=1e-8)",
+                ),
+            ),
+        ),
+        Cause(
             "all_ignored",
             Text(
                 "{count} of {total} labels are the ignored one ({ignored}): next to nothing is learnt from this batch.",
