@@ -13,8 +13,6 @@ from gradcheck_lm.flow.asking.cuts.starved import explain_dead_terms, explain_un
 from gradcheck_lm.flow.asking.cuts.vanishing import explain_deaths, explain_shifts, explain_underflow, harmless_zeros
 from gradcheck_lm.flow.asking.evidence.evidence import Evidence, gather
 from gradcheck_lm.flow.asking.evidence.terms import MakeExperiment, Strand
-from gradcheck_lm.flow.asking.warnings.axis_of_one import warn_of_axes_of_one
-from gradcheck_lm.flow.asking.warnings.held_probabilities import warn_of_held_probabilities
 from gradcheck_lm.flow.asking.warnings.idle_terms import warn_of_idle_terms
 from gradcheck_lm.flow.asking.warnings.ignored_gradient import warn_of_ignored_gradient
 from gradcheck_lm.flow.asking.warnings.looking_ahead import warn_of_looking_ahead
@@ -23,6 +21,8 @@ from gradcheck_lm.flow.asking.warnings.mixing import warn_of_mixing
 from gradcheck_lm.flow.asking.warnings.redrawn import warn_of_redrawn
 from gradcheck_lm.flow.asking.warnings.score_function import warn_of_trained_critic
 from gradcheck_lm.flow.asking.warnings.shared_modules import warn_of_shared_modules
+from gradcheck_lm.flow.asking.warnings.softmaxes.axis_of_one import warn_of_axes_of_one
+from gradcheck_lm.flow.asking.warnings.softmaxes.held_probabilities import warn_of_held_probabilities
 from gradcheck_lm.flow.asking.warnings.spread_sums import warn_of_spread_sums
 from gradcheck_lm.flow.asking.warnings.suspicious import warn_of_suspicious
 from gradcheck_lm.flow.asking.warnings.unread import warn_of_unread

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from gradcheck_lm.flow.asking.evidence.unread_arguments import unread_arguments
-from gradcheck_lm.flow.asking.warnings.axis_of_one import may_have_axes_of_one
-from gradcheck_lm.flow.asking.warnings.held_probabilities import may_hold_probabilities
 from gradcheck_lm.flow.asking.warnings.idle_terms import may_be_idle
 from gradcheck_lm.flow.asking.warnings.looking_ahead import may_look_ahead
 from gradcheck_lm.flow.asking.warnings.mispaired import may_be_mispaired
@@ -12,6 +10,8 @@ from gradcheck_lm.flow.asking.warnings.mixing import may_mix
 from gradcheck_lm.flow.asking.warnings.redrawn import may_redraw
 from gradcheck_lm.flow.asking.warnings.score_function import may_train_the_critic
 from gradcheck_lm.flow.asking.warnings.shared_modules import may_share
+from gradcheck_lm.flow.asking.warnings.softmaxes.axis_of_one import may_have_axes_of_one
+from gradcheck_lm.flow.asking.warnings.softmaxes.held_probabilities import may_hold_probabilities
 from gradcheck_lm.flow.asking.warnings.spread_sums import may_spread
 from gradcheck_lm.flow.asking.warnings.suspicious import is_suspicious
 from gradcheck_lm.flow.watching.recorder import Recorder
