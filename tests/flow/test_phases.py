@@ -10,6 +10,7 @@ import torch
 
 from gradcheck_lm.flow.scripts.program.phases import is_optimizer_to_come
 from gradcheck_lm.flow.scripts.runner import Seen, watch_script
+from gradcheck_lm.flow.scripts.watched import players
 
 _HEAD = "import torch\nfrom torch import nn, optim\n\n"
 _STEP = """\
@@ -91,7 +92,31 @@ def test_the_second_training_is_answered(tmp_path: Path, capsys: pytest.CaptureF
     assert [(one.kind, one.line) for one in found] == [("not_held", line_of(path, "Adam"))]
 
 
-def test_a_long_first_training_is_not_waited_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_first_training_of_quick_steps_is_waited_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    body = _STEP + (
+        "m, head = nn.Linear(3, 3), nn.Linear(3, 1)\ntrain(m, optim.SGD(m.parameters(), lr=0.1), 120)\n"
+        "train(nn.Sequential(m, head), optim.Adam(m.parameters()), 7)  # head is not held\n"
+    )
+    path = written(tmp_path, body)
+    seen, steps = watched(path, capsys)
+    assert steps == 120 + 1
+    found = [one for _, diagnosis in seen.losses for one in diagnosis.findings if one.severity != "note"]
+    assert [(one.kind, one.line) for one in found] == [("not_held", line_of(path, "head is not"))]
+
+
+def test_a_first_training_of_many_steps_is_not_waited_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    body = _STEP + (
+        "m = nn.Linear(3, 1)\ntrain(m, optim.SGD(m.parameters(), lr=0.1), 10_000)\n"
+        "train(m, optim.Adam(m.parameters()), 2)\n"
+    )
+    _, steps = watched(written(tmp_path, body), capsys)
+    assert 50 <= steps <= 510
+
+
+def test_a_long_first_training_is_not_waited_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(players, "_PATIENCE", 0.0)
     body = _STEP + (
         "m = nn.Linear(3, 1)\ntrain(m, optim.SGD(m.parameters(), lr=0.1), 10_000)\n"
         "train(m, optim.Adam(m.parameters()), 2)\n"

@@ -202,3 +202,47 @@ def test_a_player_with_a_gradient_is_waited_for(tmp_path: Path) -> None:
     )
     watch_script(script)
     assert (tmp_path / "script.py.steps").read_text() == "23"
+
+
+ROUTED = """
+    import torch
+    from torch import nn
+
+    torch.manual_seed(0)
+
+
+    class Routed(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.experts = nn.ModuleList(nn.Linear(4, 4) for _ in range(4))
+            self.opened = nn.Parameter(torch.zeros(()))  # nothing of the experts gets through yet
+
+        def forward(self, x, route):
+            out = torch.zeros_like(x)
+            for number, expert in enumerate(self.experts):
+                rows = (route == number).nonzero().flatten()
+                if rows.numel():
+                    out = out.index_add(0, rows, expert(x[rows]))
+            return x + self.opened * out
+
+
+    model = Routed()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    warmup = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: step / 10)  # the first step moves nothing
+    for route in [{routes}]:
+        optimizer.zero_grad()
+        model(torch.randn(6, 4), torch.tensor(route)).square().mean().backward()
+        optimizer.step()
+        warmup.step()
+"""
+
+
+def test_an_expert_that_no_row_was_routed_to_where_others_change(script: Path) -> None:
+    diagnosis = run_script(write(script, ROUTED, routes="[0, 0, 1, 1, 0, 1], [0, 2, 2, 2, 0, 2]"))
+    assert diagnosis.ok, str(diagnosis)
+    assert any("get nothing in any step looked at" in note for note in diagnosis.notes)
+
+
+def test_experts_that_no_row_is_ever_routed_to(script: Path) -> None:
+    diagnosis = run_script(write(script, ROUTED, routes="[0, 0, 1, 1, 0, 1], [0, 1, 1, 1, 0, 1]"))
+    assert diagnosis.unreached == tuple(f"experts.{one}.{kind}" for one in (2, 3) for kind in ("weight", "bias"))

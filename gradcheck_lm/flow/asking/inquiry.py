@@ -20,6 +20,8 @@ from gradcheck_lm.flow.asking.warnings.mixing import warn_of_mixing
 from gradcheck_lm.flow.asking.warnings.redrawn import warn_of_redrawn
 from gradcheck_lm.flow.asking.warnings.score_function import warn_of_trained_critic
 from gradcheck_lm.flow.asking.warnings.shared_modules import warn_of_shared_modules
+from gradcheck_lm.flow.asking.warnings.softmaxes.axis_of_one import warn_of_axes_of_one
+from gradcheck_lm.flow.asking.warnings.softmaxes.held_probabilities import warn_of_held_probabilities
 from gradcheck_lm.flow.asking.warnings.spread_sums import warn_of_spread_sums
 from gradcheck_lm.flow.asking.warnings.suspicious import warn_of_suspicious
 from gradcheck_lm.flow.asking.warnings.unread import warn_of_unread
@@ -42,6 +44,8 @@ STEPS: tuple[Callable[[Evidence, Chain], None], ...] = (
     warn_of_suspicious,
     warn_of_spread_sums,
     warn_of_mixing,
+    warn_of_axes_of_one,
+    warn_of_held_probabilities,
     warn_of_mispairs,
     warn_of_shared_modules,
     warn_of_unread,

@@ -129,7 +129,7 @@ class Chain:
     def _finding(self, draft: Draft) -> Finding:
         kind = KINDS[draft.kind]
         call = self.recording.calls[draft.call] if draft.call is not None else None
-        site = draft.site or (_cut_site(call, draft.kind) if call is not None else None)
+        site = draft.site or self._site(draft)
         place = place_of(site)
         cause = draft.cause or (kind.cause_at(call.operation.name) if call is not None else "")
         op = draft.op or (call.operation.title if call is not None else "")
@@ -164,6 +164,18 @@ class Chain:
             cause=cause,
             values=tuple(draft.values.items()),
         )
+
+    def _site(self, draft: Draft) -> Site | None:
+        """The line of a cut: of what runs in modules with gradient off, the call of them where it is switched off."""
+        if draft.call is None:
+            return None
+        call = self.recording.calls[draft.call]
+        if draft.kind == "grad_disabled" and call.scope >= 0:
+            switch = self.recording.switches[call.scope]
+            off = switch.decorated or (switch.site.code if switch.site is not None else None)
+            sites = [call.site, *(site for _, site in self.recording.around(draft.call))]
+            return next((site for site in sites if site is not None and site.code is off), call.site)
+        return _cut_site(call, draft.kind)
 
 
 def _cut_site(call: Call, kind: str) -> Site | None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import torch
 
 from gradcheck_lm.flow.asking.cuts.drafts import Chain, Draft
+from gradcheck_lm.flow.asking.cuts.own_backward import computed_again
 from gradcheck_lm.flow.asking.evidence.evidence import Evidence
 from gradcheck_lm.flow.asking.evidence.scene import where
 from gradcheck_lm.flow.gradients.deaths import Death
@@ -44,6 +45,10 @@ def explain_deaths(evidence: Evidence, chain: Chain) -> None:
             if (short := _too_short(evidence, death)) is not None:
                 name = evidence.subjects.names[place]
                 chain.put(short, key=("too short", short.call), term=strand.name if told_of else None, tensor=name)
+                continue
+            if (again := computed_again(evidence, death)) is not None:
+                name = evidence.subjects.names[place]
+                chain.put(again, key=("computed again", again.call), term=strand.name if told_of else None, tensor=name)
                 continue
             chain.death(
                 death if made_zero is None else replace(death, call=made_zero),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
+from gradcheck_lm.flow.asking.evidence.chosen import is_chosen
 from gradcheck_lm.flow.watching.memory import address_of
 from gradcheck_lm.flow.watching.recorder import Recorder
 
@@ -20,7 +21,7 @@ class Subjects:
     roots: tuple[int, ...]  # tokens
     wanted: tuple[int, ...]  # places of those that should get a gradient
     frozen: tuple[int, ...]  # places of those that ask for none
-    resting: tuple[int, ...]  # of those that a module in eval mode reads, with gradient switched off
+    resting: tuple[int, ...]  # of those that are read with gradient switched off: in eval mode, or by choice
     detached: frozenset[int]  # places of those that are the .data of a parameter which the run has met
 
     @classmethod
@@ -48,30 +49,32 @@ class Subjects:
 
 
 def _resting(recorder: Recorder, tensors: Sequence[torch.Tensor], roots: Sequence[int]) -> set[int]:
-    """Places of what only modules in eval mode use, and only with gradient switched off: a network for its features.
+    """Places of what is used with gradient switched off alone: by modules in eval mode, a network for its features.
 
-    In train mode the same is a mistake, and so it is where all is in eval mode.
+    In train mode the same is a mistake, but where the program chooses so by an `if` whose other side has gradient; and
+    so it is where all is in eval mode.
     """
     modules = [module for reference, _ in recorder.recording.modules if (module := reference()) is not None]
-    if all(module.training for module in modules) or not any(module.training for module in modules):
+    if not any(module.training for module in modules):
         return set()
     training: dict[int, bool] = {}
     for module in modules:
         for tensor in module._parameters.values():
             if tensor is not None:
                 training[id(tensor)] = training.get(id(tensor), False) or module.training
-    quiet = {place for place, tensor in enumerate(tensors) if training.get(id(tensor)) is False}
-    places = {roots[place]: place for place in quiet}
-    used: set[int] = set()
+    places = {roots[place]: place for place, tensor in enumerate(tensors) if id(tensor) in training}
+    scopes: dict[int, set[int]] = {}  # of each place the stretches that it is used in
     for call in recorder.recording.calls:
         met = [(token, places[token]) for token in call.inputs if token in places]
         if met and call.operation.in_place:  # it is filled: that is no use of it
             places.update((token, met[0][1]) for token in call.outputs)
             continue
-        used.update(place for _, place in met)
-        if call.scope < 0:  # on, or inside what is computed again with gradient
-            quiet.difference_update(place for _, place in met)
-    return quiet & used
+        for _, place in met:
+            scopes.setdefault(place, set()).add(call.scope)
+    off = {scope for found in scopes.values() for scope in found if scope >= 0}
+    chosen = {scope for scope in off if is_chosen(recorder.recording.switches[scope])}
+    # below 0 it is on, or inside what is computed again with gradient
+    return {place for place, found in scopes.items() if found <= (chosen if training[id(tensors[place])] else off)}
 
 
 def _first_token(recorder: Recorder, tensor: torch.Tensor) -> int:

@@ -10,6 +10,8 @@ from gradcheck_lm.flow.asking.warnings.mixing import may_mix
 from gradcheck_lm.flow.asking.warnings.redrawn import may_redraw
 from gradcheck_lm.flow.asking.warnings.score_function import may_train_the_critic
 from gradcheck_lm.flow.asking.warnings.shared_modules import may_share
+from gradcheck_lm.flow.asking.warnings.softmaxes.axis_of_one import may_have_axes_of_one
+from gradcheck_lm.flow.asking.warnings.softmaxes.held_probabilities import may_hold_probabilities
 from gradcheck_lm.flow.asking.warnings.spread_sums import may_spread
 from gradcheck_lm.flow.asking.warnings.suspicious import is_suspicious
 from gradcheck_lm.flow.asking.warnings.written_backward import may_write_backward
@@ -22,6 +24,8 @@ def may_warn(recorder: Recorder) -> bool:
         is_suspicious(recorder.recording)
         or may_spread(recorder.recording)
         or may_mix(recorder.recording)
+        or may_have_axes_of_one(recorder.recording)
+        or may_hold_probabilities(recorder.recording)
         or may_be_mispaired(recorder.recording)
         or may_share(recorder.recording)
         or may_write_backward(recorder.recording)

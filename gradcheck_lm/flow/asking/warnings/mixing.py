@@ -28,7 +28,7 @@ def warn_of_mixing(evidence: Evidence, chain: Chain) -> None:
     """A softmax over the batch, a layer that takes the batch for time, a view that puts the batch elsewhere."""
     recording, leading = evidence.recording, evidence.ways.tokens
     rows = _Rows(recording)
-    axes = _softmax_axes(evidence)
+    axes = softmax_axes(evidence)
     for index, call in enumerate(recording.calls):
         if not call.live or not any(token in leading for token in call.outputs):
             continue
@@ -100,7 +100,7 @@ class _Rows:
 # ---------------------------------------------------------------------- softmax
 
 
-def _softmax_axes(evidence: Evidence) -> dict[int, int]:
+def softmax_axes(evidence: Evidence) -> dict[int, int]:
     """Call -> axis, of every softmax on the way to a term: the recording does not keep it, autograd's node does."""
     found: dict[int, int] = {}
     for strand in evidence.strands:

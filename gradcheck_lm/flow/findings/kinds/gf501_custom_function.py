@@ -103,6 +103,27 @@ KIND = Kind(
             ),
         ),
         Cause(
+            "computed_without_gradient",
+            Text(
+                "backward() runs with gradient switched off: what it computes again here has no graph, so {function} "
+                "at {line} finds no way from it to the inputs.",
+                "backward() の中では勾配の記録が切れています。ここで計算し直した値には計算グラフがないので、{line} の "
+                "{function} は入力への道を見つけられません。",
+            ),
+            (
+                Text(
+                    "with torch.enable_grad(): around what backward() computes again",
+                    "backward() で計算し直す部分を with torch.enable_grad(): で囲む",
+                ),
+                Text(
+                    "or torch.utils.checkpoint.checkpoint(fn, *inputs, use_reentrant=False), which computes again by "
+                    "itself",
+                    "または、自動で計算し直す torch.utils.checkpoint.checkpoint(fn, *inputs, use_reentrant=False) を"
+                    "使う",
+                ),
+            ),
+        ),
+        Cause(
             "does_not_fit",
             Text(
                 "Its backward does not fit its forward: {error}.",

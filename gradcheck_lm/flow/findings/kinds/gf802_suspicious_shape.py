@@ -221,6 +221,43 @@ KIND = Kind(
             ),
         ),
         Cause(
+            "axis_of_one",
+            Text(
+                "{function} runs over axis {axis} of {shape}, which has one entry: each result is 1 whatever the "
+                "scores are, and their gradient is exactly 0. At {line} the results are read along an axis of {count}.",
+                "{function} は {shape} の軸 {axis} に沿って計算しますが、その軸には要素が 1 つしかありません。スコア"
+                "が何であれ結果はすべて 1 になり、スコアの勾配は厳密に 0 です。{line} では結果を長さ {count} の軸に"
+                "沿って読んでいます。",
+            ),
+            (
+                Text(
+                    "the axis along which the results are to add up to 1, most often dim=-1",
+                    "合計を 1 にしたい軸を指定する(多くの場合 dim=-1)",
+                ),
+            ),
+        ),
+        Cause(
+            "held_probabilities",
+            Text(
+                "{function} holds each of {count} probabilities, of the softmax at {line}, at {least} or above: "
+                "that is {sum} together, of the 1 that they share. What lies below gets no gradient from the "
+                "logarithm: a class that is to become likely is not pushed up.",
+                "{function} は {line} の softmax が出した {count} 個の確率をそれぞれ {least} 以上に抑えています。"
+                "合計すると {sum} になり、確率全体の 1 に対して大きすぎます。それより小さい確率には対数からの勾配が"
+                "届かず、本来上がるべきクラスも上がりません。",
+            ),
+            (
+                Text(
+                    "log_softmax(logits, dim=-1) in place of softmax, clamp and log",
+                    "softmax、clamp、log の代わりに log_softmax(logits, dim=-1) を使う",
+                ),
+                Text(
+                    "or a bound that only keeps log(0) away: clamp(min=1e-8)",
+                    "または log(0) を避けるだけの小さな下限にする: clamp(min=1e-8)",
+                ),
+            ),
+        ),
+        Cause(
             "all_ignored",
             Text(
                 "{count} of {total} labels are the ignored one ({ignored}): next to nothing is learnt from this batch.",

@@ -78,7 +78,7 @@ class Elsewhere:
 
     live: set[int]  # some loss feeds them: a player waits for its turn
     idle: set[int]  # an optimizer holds them and no module has them any more: told with its steps
-    families: set[str]  # names, without their numbers, of which one was fed in one step and not in another
+    families: set[str]  # names, without their numbers, of which one was read or fed in one step and not in another
 
     def waiting(self, answer: Answer) -> set[str]:
         """Names that are fed by another loss or in another step."""
@@ -138,9 +138,16 @@ class Book:
         for answers in self._answers.values():
             fed = {key for answer in answers for key in answer.live}  # by this very loss
             changing = {name for answer in answers for name in answer.starved if answer.ids.get(name) in fed}
+            changing |= _sometimes_read(answers)
             elsewhere = Elsewhere(live, set(idle), {_family(name) for name in changing if _family(name) != name})
             found.append((answers[0].place, accountable(settled(answers, elsewhere))))
         return found
+
+
+def _sometimes_read(answers: Sequence[Answer]) -> set[str]:
+    """Names that one step's graph leads to, if only by a factor that is zero still, and another step's does not."""
+    left_out = [set(answer.diagnosis.unreached) for answer in answers if answer.ids]
+    return {name for names in left_out for name in names if any(name not in others for others in left_out)}
 
 
 def settled(answers: Sequence[Answer], elsewhere: Elsewhere) -> Diagnosis:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
+import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +20,8 @@ from gradcheck_lm.flow.watching.capture import capturing
 
 Optimizer = torch.optim.Optimizer
 _ENOUGH = 50  # steps of one optimizer, while another has not stepped twice, or is to come
+_PATIENCE = 20.0  # seconds: a training before the one that is to come may take more steps, if they are quick
+_MOST = 500  # steps, however quick
 _ENOUGH_WITHOUT = 10  # steps of one optimizer, while another has not been given any gradient
 
 
@@ -46,6 +49,8 @@ class Players:
         self._players: list[Player] = []
         self.file = ""  # the script's
         self._waited = 0  # steps, for another training to begin
+        self._since = 0.0  # when the first of them was
+        self._known: dict[tuple[tuple[int, ...], ...], bool] = {}  # for lines that run: whether another is to come
         self._where: tuple[int, ...] = ()  # the training that is over but for that
         self._last: Player | None = None  # that stepped
 
@@ -93,10 +98,20 @@ class Players:
             return False
         for player in self._players:
             player.seen = True
+        if not self._waited:
+            self._since = time.monotonic()
         self._waited, self._where = self._waited + 1, where(self.file, lines)
-        made = [line for one in self._players for line in one.lines]
-        to_come = is_optimizer_to_come(self.file, made, variables) or is_training_to_come(self.file, lines)
-        return self._waited > _ENOUGH or not to_come
+        return not self._is_one_to_come(lines, variables) or self._has_waited_enough()
+
+    def _is_one_to_come(self, lines: tuple[int, ...], variables: Mapping[str, Any]) -> bool:
+        made = tuple(line for one in self._players for line in one.lines)
+        if (lines, made) not in self._known:  # a long training asks at each of its steps
+            optimizer = is_optimizer_to_come(self.file, made, variables)
+            self._known[lines, made] = optimizer or is_training_to_come(self.file, lines)
+        return self._known[lines, made]
+
+    def _has_waited_enough(self) -> bool:
+        return self._waited > _ENOUGH and (self._waited > _MOST or time.monotonic() - self._since > _PATIENCE)
 
     def waits_for_one_to_come(self) -> bool:
         """Whether all that there are were seen, and the script's text has another one."""

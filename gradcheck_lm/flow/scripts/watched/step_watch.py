@@ -21,6 +21,7 @@ from gradcheck_lm.flow.watching.recorder import Recorder
 
 _GONE = "a tensor that is gone"
 _MOST = 400  # variables of a function in which models and optimizers are looked for
+_EACH = 50  # steps that are read one by one; of a longer training, before one that is to come, now and then one
 
 
 class StepWatch:
@@ -37,7 +38,8 @@ class StepWatch:
         self._variables = variables
         self._names: dict[int, str] = {}
         self._open = False
-        self._stepped, self._passes = False, 0
+        self._steps, self._passes = 0, 0
+        self._read_at = 0  # tensors that were known when it was read last
         self._sites = 0  # in the log when `_last` was read off
         self._last: Ledger | None = None  # while the script's own objects were all there
         self.found: tuple[Finding, ...] = ()  # what is wrong, once it is concluded
@@ -81,7 +83,7 @@ class StepWatch:
 
     def after_backward(self) -> None:
         """Before any step: what a function holds that trains in vain is gone once it has returned."""
-        if self._open and not self._stepped:
+        if self._open and not self._steps:
             self._passes += 1
             if self._passes & (self._passes - 1) == 0:  # the 1st, 2nd, 4th ...: it costs as a look at all tensors
                 self._read()
@@ -99,10 +101,12 @@ class StepWatch:
     def after_step(self) -> None:
         """An optimizer has stepped: read what is gone once the function that trains has returned."""
         if self._open:
-            self._stepped = True
-            self._read()
+            self._steps += 1
+            if self._steps <= _EACH or self._steps % _EACH == 0 or len(self.watcher.log.accounts.all) != self._read_at:
+                self._read()
 
     def _read(self) -> None:
+        self._read_at = len(self.watcher.log.accounts.all)
         self._learn(sys._getframe(2))
         self._sites = len(self.watcher.log.sites)
         self._last = self.watcher.ledger(self._names)

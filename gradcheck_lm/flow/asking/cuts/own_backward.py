@@ -1,0 +1,92 @@
+"""A custom backward() that computes its forward again, with gradient off as it runs, and asks autograd about that."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from typing import Any
+
+import torch
+
+from gradcheck_lm.flow.asking.cuts.drafts import Draft
+from gradcheck_lm.flow.asking.evidence.evidence import Evidence
+from gradcheck_lm.flow.asking.evidence.scene import where
+from gradcheck_lm.flow.gradients.deaths import Death
+from gradcheck_lm.flow.gradients.nodes import walk_nodes
+from gradcheck_lm.flow.watching.sites import is_users, site_of
+from gradcheck_lm.flow.watching.source import Function, called, first_line, tree_of
+
+_ON = ("enable_grad", "set_grad_enabled(True)")
+
+
+def computed_again(evidence: Evidence, death: Death) -> Draft | None:
+    """The line inside a backward() that gave nothing, where it recomputes what it then differentiates."""
+    function = _function(evidence, death) if death.python else None
+    code = getattr(inspect.unwrap(function.backward), "__code__", None) if function is not None else None
+    if code is None or not is_users(code):
+        return None
+    tree = tree_of(code.co_filename, "grad", "backward")
+    own = [one for one in ast.walk(tree) if isinstance(one, Function) and first_line(one) == code.co_firstlineno]
+    for asked in _questions(own[0]) if own else ():
+        made = _made_without_gradient(own[0], asked)
+        if made is None or (site := site_of(code, made)) is None:
+            continue
+        name = "autograd.grad" if called(asked) == "grad" else "backward()"
+        values = {"function": name, "line": where(site_of(code, asked))}
+        op = f"autograd.{death.name.removesuffix('Backward')}"
+        return Draft(
+            "custom_function", death.call, "certain", cause="computed_without_gradient", op=op, site=site, values=values
+        )
+    return None
+
+
+def _function(evidence: Evidence, death: Death) -> Any:
+    for strand in evidence.strands:
+        for node in walk_nodes(strand.root.grad_fn) if strand.root is not None and strand.root.requires_grad else ():
+            if node.name() == death.name and isinstance(node, torch.autograd.function.BackwardCFunction):
+                return getattr(type(node), "_forward_cls", None)
+    return None
+
+
+def _questions(function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[ast.Call]:
+    """Calls of autograd.grad, autograd.backward and loss.backward."""
+    if any(switch in ast.unparse(one) for one in function.decorator_list for switch in _ON):
+        return []
+    return [one for one in ast.walk(function) if isinstance(one, ast.Call) and called(one) in ("grad", "backward")]
+
+
+def _made_without_gradient(function: ast.FunctionDef | ast.AsyncFunctionDef, asked: ast.Call) -> ast.expr | None:
+    """What was computed for it last, if that stands in no block that switches gradient on."""
+    subject = _subject(asked)
+    made = [
+        one
+        for one in ast.walk(function)
+        if isinstance(one, ast.Assign)
+        and one.lineno < asked.lineno
+        and any(isinstance(name, ast.Name) and name.id == subject for name in one.targets)
+    ]
+    last = max(made, key=lambda one: one.lineno, default=None)
+    if last is None or not isinstance(last.value, ast.Call | ast.BinOp) or _is_on(function, last):
+        return None
+    return last.value
+
+
+def _subject(asked: ast.Call) -> str:
+    """The name of what is differentiated; "" where it has none."""
+    subject = asked.args[0] if asked.args else next((one.value for one in asked.keywords if one.arg == "outputs"), None)
+    if called(asked) == "backward" and isinstance(asked.func, ast.Attribute):
+        subject = subject if "autograd" in ast.unparse(asked.func) else asked.func.value
+    if isinstance(subject, ast.Tuple | ast.List) and len(subject.elts) == 1:
+        subject = subject.elts[0]
+    return subject.id if isinstance(subject, ast.Name) else ""
+
+
+def _is_on(function: ast.AST, statement: ast.stmt) -> bool:
+    """Whether a statement stands in a block that switches gradient on, or behind a call that does."""
+    for node in ast.walk(function):
+        if isinstance(node, ast.With) and any(switch in ast.unparse(one) for one in node.items for switch in _ON):
+            if any(one is statement for one in ast.walk(node)):
+                return True
+        elif isinstance(node, ast.Expr) and node.lineno < statement.lineno and _ON[1] in ast.unparse(node):
+            return True
+    return False
