@@ -275,7 +275,7 @@ def test_what_is_planned_and_has_not_run_is_named(tmp_path: Path) -> None:
         for seed in range(3)
     ]
     page = text_of(found, tmp_path, planned=planned)
-    assert "\n**Planned and not run**: *scrambled LM*; seeds 1, 2 of *argmax*; seed 2 of *start*, *relax*.\n" in page
+    assert "\n**Planned and not run**: *scrambled LM*; seed 2 of *start*, *relax*; seeds 1, 2 of *argmax*.\n" in page
     done = [run for run in planned if (run.arm, run.seed) in {(one["arm"], one["seed"]) for one in found}]
     assert "Planned and not run" not in text_of(found, tmp_path, planned=done)
     later = [dataclasses.replace(run, seed=run.seed + 5) for run in done]

@@ -39,18 +39,24 @@ class BatchMaker:
         rank, world = self.process
         batch = self.data.batch(step, config.batch_size, seed=config.seed, rank=rank, world=world, device=self.device)
         images, changes, masks = batch.images, None, None
-        # the changes draw first, so that they are the same with masks and without
-        generator = torch.Generator().manual_seed(config.seed * 7_919 + step)
-        count = min(config.batch_size, len(self.data))
-        if config.augment:
-            changes = draw_changes(count, generator)
+        if config.augment or config.masking:
+            changes, masks = self._drawn(step)
+        if changes is not None:
             images = changes.share(rank, world).apply(images)
-        if config.masking:
-            masks = draw_masks(count, self.data.config.height, self.data.config.width, generator)
+        if masks is not None:
             images = masks.share(rank, world).apply(images)
         if self.data.buckets:
             images = images[..., : self._width(step, changes, masks)].contiguous()
         return Batch(images, batch.texts, batch.indices)
+
+    def _drawn(self, step: int) -> tuple[Changes | None, Masks | None]:
+        """What is done to the lines of a step, of all processes; the changes are the same with masks and without."""
+        config, size = self.config, self.data.config
+        generator = torch.Generator().manual_seed(config.seed * 7_919 + step)
+        count = min(config.batch_size, len(self.data))
+        changes = draw_changes(count, generator) if config.augment else None
+        masks = draw_masks(count, size.height, size.width, generator) if config.masking else None
+        return changes, masks
 
     def _width(self, step: int, changes: Changes | None, masks: Masks | None) -> int:
         """One width for the lines of all processes: their frames are gathered into one tensor."""
