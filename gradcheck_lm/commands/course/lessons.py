@@ -173,9 +173,9 @@ def reset(
     name: Annotated[str, argument("l03, 3 or the whole name.", metavar="NAME")],
     lang: Language = None,
 ) -> None:
-    """Begin an exercise anew. What you had is kept in .gradcheck_lm/backups beside the lessons.
+    """Begin an exercise anew. What you had is kept, and the command says where.
 
-    演習を最初の状態に戻します。それまでのファイルは .gradcheck_lm/backups に残ります。
+    演習を最初の状態に戻します。それまでのファイルは残し、その場所を表示します。
     """
     from gradcheck_lm.course.folder.progress import reset as write_anew
     from gradcheck_lm.course.language import Words
