@@ -42,10 +42,13 @@ def course_and_progress() -> tuple[list[Lesson], Progress]:
     return lessons_in(course), Progress(course)
 
 
+_of_the_group = [""]  # what --lang was in front of the command: `lessons --lang ja hint`
+
+
 def voice_of(language: str | None) -> Voice:
     from gradcheck_lm.course.say import use_voice
 
-    return use_voice(language or "")
+    return use_voice(language or _of_the_group[0])
 
 
 def _pick(lessons: list[Lesson], progress: Progress, name: str) -> Lesson:
@@ -76,6 +79,7 @@ def board(context: typer.Context, lang: Language = None) -> None:
 
     日本語と英語の講座です。課の一覧と進み具合、次に打つコマンドを一つ表示します。
     """
+    _of_the_group[0] = lang or ""
     if context.invoked_subcommand is None:
         from gradcheck_lm.course.screen.board import show_board
 

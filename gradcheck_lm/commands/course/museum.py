@@ -22,7 +22,7 @@ def museum(
     name: Annotated[
         str, argument("m03, 3 or the whole name; all of them by default. / 番号か名前", metavar="[NAME]")
     ] = "",
-    line: Annotated[int | None, Option("The line that is to blame. / 原因の行", least=1)] = None,
+    line: Annotated[int | None, Option("The line that is to blame. / 原因の行")] = None,
     healthy: Annotated[bool, Option("Nothing is wrong with it. / どこも悪くない", switch=True)] = False,
     lang: Language = None,
 ) -> None:
@@ -46,6 +46,13 @@ def museum(
             ArgumentError,
             ja="--line と --healthy は別々の答えです。どちらか一つを指定してください",
             en="--line and --healthy are two different answers: give one",
+        )
+    if line is not None and line < 1:
+        raise in_both(
+            ArgumentError,
+            ja="--line が {line} です。1 以上の数を指定してください",
+            en="--line is {line}; it must be at least 1",
+            line=line,
         )
     if line is None and not healthy:
         _show_question(spoken, piece)
