@@ -22,6 +22,7 @@ from gradcheck_lm.flow.findings.model import KINDS
 
 every_lesson = pytest.mark.parametrize("folder", FOLDERS, ids=NAMES)
 SAMPLE = 2  # mutants of each lesson in the default suite
+ENGLISH = re.compile(r"(?<![\w.])[a-z]{2,}( (?!for |in |if |else |is |not |or |and )[a-z]{2,}){2,}")
 MUTANTS = [(folder, name) for folder in FOLDERS for name in mutants_of(folder)]
 
 
@@ -94,6 +95,8 @@ def test_a_mutant_is_rejected_for_its_own_mistake(folder: Path, name: str, tmp_p
     verdict = judge(folder, file)
     assert verdict.check == mutant.rejected_by, verdict
     assert verdict.kind == ("crash" if mutant.crash else "wrong"), verdict
+    if not mutant.crash:
+        assert not ENGLISH.search(verdict.message.ja), "a sentence, or the name of a case, in English"
 
 
 @every_lesson

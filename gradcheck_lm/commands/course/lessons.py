@@ -77,7 +77,7 @@ def _editable(lesson: Lesson) -> None:
 def board(context: typer.Context, lang: Language = None) -> None:
     """The course, in English and Japanese: all lessons, how far you are, and the one command to type next.
 
-    日本語と英語の講座です。課の一覧と進み具合、次に打つコマンドを一つ表示します。
+    日本語と英語の講座です。課の一覧と進み具合、次に実行するコマンドを表示します。
     """
     _of_the_group[0] = lang or ""
     if context.invoked_subcommand is None:
@@ -294,7 +294,7 @@ def init(folder: Annotated[Path, argument("A new folder, or one laid out before.
             "{count} lessons brought up to date; exercises that you have changed stay as they are.",
         )
     spoken.tell(done.filled(count=len(written)))
-    spoken.tell(Words("次に打つコマンド:", "Type next:"))
+    spoken.tell(Words("次に実行するコマンド:", "Type next:"))
     if folder.resolve() != Path.cwd().resolve():
         spoken.put(f"    cd {short(folder)}", style="bold")
     spoken.put(f"    {COMMAND}", style="bold")

@@ -109,7 +109,7 @@ def _show_pieces(spoken: Voice, pieces: list[Piece], progress: Progress) -> None
         length = len(piece.path.read_text(encoding="utf-8").splitlines())
         rows.append([piece.name, length, tries, states[0] if found else states[1]])
     spoken.draw(table("", heads, rows, encoding=spoken.console.encoding))
-    spoken.tell(Words("次に打つコマンド:", "Type next:"))
+    spoken.tell(Words("次に実行するコマンド:", "Type next:"))
     spoken.put(f"    {COMMAND} museum m01", style="bold")
 
 

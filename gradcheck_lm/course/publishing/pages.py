@@ -87,7 +87,7 @@ def index_page(lessons: Sequence[Lesson], language: str) -> str:
     heads = Words("| 課 | 題 |", "| lesson | title |").in_language(language)
     title = Words("課の一覧", "The lessons").in_language(language)
     start = Words(
-        "番号順に進みます。次に何をすればよいかは、このコマンドが教えます。",
+        "番号順に進みます。次に何をすればよいかは、このコマンドで分かります。",
         "They build on one another. This command always names the one thing to do next.",
     ).in_language(language)
     rows = [

@@ -90,7 +90,7 @@ def show_next(voice: Voice, lessons: list[Lesson], progress: Progress) -> None:
     if progress.state(lesson.name) in ("read", "red"):
         voice.tell(Words("このファイルを直してから: ", "Fix this file first: "))
         voice.put(f"    {short(lesson.exercise)}")
-    voice.tell(Words("次に打つコマンド:", "Type next:"))
+    voice.tell(Words("次に実行するコマンド:", "Type next:"))
     voice.put(f"    {next_command(lessons, progress)}", style="bold")
 
 
