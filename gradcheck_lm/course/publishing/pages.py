@@ -126,7 +126,7 @@ def _part(event: Mapping[str, Any], name: str, language: str) -> list[str]:
     if kind == "answer":
         return [f"**{_escaped(event[language])}**"]
     if kind == "code":
-        return [_fence(event["text"], "python")]
+        return [_fence(_shown(event, language), "python")]
     if kind == "table":
         suffix = "_ja" if language == "ja" and "rows_ja" in event else ""
         return [_table(event["columns" + suffix], event["rows" + suffix])]

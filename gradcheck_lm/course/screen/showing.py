@@ -53,11 +53,15 @@ def table(columns: list[str], rows: list[list[Any]]) -> None:
 
 
 def code(function: Callable[..., Any]) -> None:
-    """Print the source of a function of the lesson, as it stands in the file; long lines go on below their start."""
+    """Print the source of a function of the lesson, with comments in the learner's language; long lines go on below
+    their start.
+    """
+    from gradcheck_lm.course.screen.comments import in_japanese
+
     text = textwrap.dedent(inspect.getsource(function)).rstrip()
     spoken = voice()
-    spoken.events.append({"kind": "code", "text": text})
-    for line in text.splitlines():
+    spoken.events.append({"kind": "code", "text": text, "text_ja": in_japanese(text)})
+    for line in (in_japanese(text) if spoken.language == "ja" else text).splitlines():
         if spoken.language == "en" and _JAPANESE.search(line):
             continue  # an exercise says what is asked for in both languages
         for part in wrapped_code(line, spoken.console.width - 6):
