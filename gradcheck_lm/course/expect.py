@@ -30,7 +30,9 @@ def wrong(*, ja: str, en: str, **values: object) -> NoReturn:
 
 def case(en: str, ja: str = "") -> Words:
     """What messages call one of the cases that a check tries: words, or code, which is the same in both languages."""
-    return Words(f"「{ja}」" if ja else f" `{en}` ", f"`{en}`")  # ja sets code off by blanks
+    if ja:
+        return Words("「{case}」", "`{case}`").filled(case=Words(ja, en))
+    return Words(" `{code}` ", "`{code}`").filled(code=en)  # ja sets code off by blanks
 
 
 def _showable(value: object) -> object:

@@ -127,8 +127,7 @@ def check_hessian(answer):
                     for x, y in zip(found, right, strict=True)
                 ),
                 ja="{name}で、ヘッセ行列とベクトルの積が違います。パラメータどうしの交差項も入っていますか。",
-                en="For the loss {name} the product with the Hessian is not right. Are the terms between two "
-                "parameters in it?",
+                en="With {name} the product with the Hessian is not right. Are the terms between two parameters in it?",
                 name=name,
             )
 

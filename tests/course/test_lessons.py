@@ -96,7 +96,9 @@ def test_a_mutant_is_rejected_for_its_own_mistake(folder: Path, name: str, tmp_p
     assert verdict.check == mutant.rejected_by, verdict
     assert verdict.kind == ("crash" if mutant.crash else "wrong"), verdict
     if not mutant.crash:
-        assert not ENGLISH.search(verdict.message.ja), "a sentence, or the name of a case, in English"
+        assert not ENGLISH.search(re.sub("'[^']*'", "", verdict.message.ja)), (
+            "a sentence, or the name of a case, in English"
+        )
 
 
 @every_lesson
