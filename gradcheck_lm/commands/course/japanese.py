@@ -6,8 +6,10 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from typer.core import TyperCommand, TyperGroup
+
 from gradcheck_lm.commands.course.refusals import TYPED, is_japanese, note_language, refusing
-from gradcheck_lm.commands.help import KANA, CommandHelp, GroupHelp, help_text
+from gradcheck_lm.commands.help import KANA, help_text
 
 # by the English, up to the " / " that sets off a short Japanese word in it
 _TEXTS = {
@@ -38,7 +40,7 @@ _TEXTS = {
 }
 
 
-class CourseCommand(CommandHelp):
+class CourseCommand(TyperCommand):
     """A command of the course: its help, and what it refuses, in the learner's language."""
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
@@ -52,7 +54,7 @@ class CourseCommand(CommandHelp):
             return super().parse_args(ctx, args)
 
 
-class CourseGroup(GroupHelp):
+class CourseGroup(TyperGroup):
     """The group of these commands."""
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
