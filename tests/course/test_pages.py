@@ -140,8 +140,8 @@ def test_the_japanese_page_has_its_own_words() -> None:
     events = [
         {"kind": "beat", "name": "look"},
         {"kind": "code", "text": "x = 1  # one", "text_ja": "x = 1  # 一"},
-        {"kind": "show", "text": "a = 1"},
-        {"kind": "show", "text": "b = 2"},
+        {"kind": "show", "text": "a = 1", "text_ja": "あ = 1"},
+        {"kind": "show", "text": "b = 2", "text_ja": "い = 2"},
         {"kind": "picture", "text": "1. cut: why", "text_ja": "1. 切断: 理由", "file": "p.svg"},
         {"kind": "told", "text": "BROKEN", "text_ja": "異常"},
         {"kind": "say", "ja": "勾配です。", "en": "A gradient."},
@@ -149,7 +149,7 @@ def test_the_japanese_page_has_its_own_words() -> None:
     lessons = lessons_in(LESSONS)
     page = Page(lessons[0], events, [Words("正しい", "right")], lessons[1]).markdown("ja")
     assert page.startswith(f"# 第 1 課 {lessons[0].title.ja}\n")
-    assert "```text\na = 1\nb = 2\n```" in page
+    assert "```text\nあ = 1\nい = 2\n```" in page
     assert "1. 切断: 理由" in page
     assert "```text\n異常\n```" in page
     assert "```python\nx = 1  # 一\n```" in page

@@ -103,7 +103,7 @@ def body(events: Sequence[Mapping[str, Any]], name: str, language: str) -> list[
     shown: list[str] = []
     for event in events:
         if event["kind"] == "show":
-            shown.append(str(event["text"]))
+            shown.append(str(event["text_ja" if language == "ja" else "text"]))
             continue
         if shown:
             parts.append(_fence("\n".join(shown)))

@@ -26,14 +26,17 @@ def draw_into(folder: Path) -> None:
 
 def show(label: str, value: object = ...) -> None:
     """Print `label = value`, as measured now; with one argument, print that text or result as it is."""
+    from gradcheck_lm.course.screen.labels import in_japanese
+
     spoken = voice()
     if value is ...:
-        text = str(label)
+        words = Words(str(label), str(label))
     else:
         value = plain_number(value)
-        text = f"{label} = {value:.6g}" if isinstance(value, float) else f"{label} = {value}"
-    spoken.events.append({"kind": "show", "text": text})
-    spoken.put(textwrap.indent(text, "    "))
+        said = f"{value:.6g}" if isinstance(value, float) else str(value)
+        words = Words(in_japanese(label, said), f"{label} = {said}")
+    spoken.events.append({"kind": "show", "text": words.en, "text_ja": words.ja})
+    spoken.put(textwrap.indent(words.in_language(spoken.language), "    "))
 
 
 def table(columns: list[str], rows: list[list[Any]]) -> None:
