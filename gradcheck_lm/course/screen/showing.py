@@ -30,13 +30,13 @@ def show(label: str, value: object = ...) -> None:
 
     spoken = voice()
     if value is ...:
-        words = Words(str(label), str(label))
+        ja = en = str(label)
     else:
         value = plain_number(value)
         said = f"{value:.6g}" if isinstance(value, float) else str(value)
-        words = Words(in_japanese(label, said), f"{label} = {said}")
-    spoken.events.append({"kind": "show", "text": words.en, "text_ja": words.ja})
-    spoken.put(textwrap.indent(words.in_language(spoken.language), "    "))
+        ja, en = in_japanese(label, said), f"{label} = {said}"
+    spoken.events.append({"kind": "show", "text": en, "text_ja": ja})
+    spoken.put(textwrap.indent(ja if spoken.language == "ja" else en, "    "))
 
 
 def table(columns: list[str], rows: list[list[Any]]) -> None:
