@@ -13,6 +13,7 @@ import gradcheck_lm
 from gradcheck_lm.course import glossary
 from gradcheck_lm.course.beats import NAMES as BEATS
 from gradcheck_lm.course.publishing.narration import Pair, faults, pairs_in, placeholders, typed_numbers
+from gradcheck_lm.course.screen.heads import japanese
 from gradcheck_lm.course.screen.labels import in_japanese
 
 COURSE = Path(gradcheck_lm.__file__).parent / "course"
@@ -62,6 +63,11 @@ def test_a_label_and_a_word_beside_it_are_told_in_japanese() -> None:
     assert in_japanese("entries of the gradient that are NaN", "5 of 20") == "勾配のうち NaN の要素 = 20 個中 5 個"
     assert in_japanese("findings", "none") == "診断 = なし"
     assert in_japanese("broken.grad_fn", "None") == "broken.grad_fn = None"
+    assert (japanese("-0.05 to 0.22"), japanese("no error"), japanese("to 3")) == (
+        "-0.05 から 0.22",
+        "エラーなし",
+        "to 3",
+    )
     assert in_japanese("score_of_string", "cut") == "score_of_string = cut", "a verdict is a word of the program"
 
 
