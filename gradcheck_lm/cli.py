@@ -14,6 +14,8 @@ from gradcheck_lm import __version__
 from gradcheck_lm.commands.common import friendly
 from gradcheck_lm.commands.course import lessons as course
 from gradcheck_lm.commands.course import museum
+from gradcheck_lm.commands.course.japanese import CourseCommand, CourseGroup
+from gradcheck_lm.commands.course.refusals import course_errors
 from gradcheck_lm.commands.debugger.explain import explain
 from gradcheck_lm.commands.debugger.run import run
 from gradcheck_lm.commands.doctor import doctor
@@ -51,7 +53,7 @@ def add(
 ) -> None:
     """Make a function a command: its docstring is the help, and the examples stand below it."""
     shown = _help(command, examples)
-    to.command(name or command.__name__, cls=CommandHelp, rich_help_panel=panel, **shown, **settings)(
+    to.command(name or command.__name__, rich_help_panel=panel, **{"cls": CommandHelp, **shown, **settings})(
         friendly(takes_settings(command))
     )
 
@@ -94,18 +96,23 @@ add(
 add(doctor, SETUP, "doctor", "doctor --fix")
 
 lessons = typer.Typer(
-    cls=GroupHelp, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]}
+    cls=CourseGroup, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]}
 )
-lessons.callback(**_help(course.board, ["lessons", "lessons --lang ja"]))(friendly(takes_settings(course.board)))
+lessons.callback(**_help(course.board, ["lessons", "lessons --lang ja"]))(
+    friendly(takes_settings(course_errors(course.board)))
+)
 app.add_typer(lessons, name="lessons", rich_help_panel=COURSE)
-add(course.check, COURSE, "lessons check", "lessons check l03", to=lessons)
-add(course.hint, COURSE, "lessons hint", "lessons hint l03 --lang ja", to=lessons)
-add(course.reset, COURSE, "lessons reset l03", to=lessons)
-add(course.watch, COURSE, "lessons watch l03", to=lessons)
-add(course.listing, COURSE, "lessons list", "lessons list --json", name="list", to=lessons)
-add(course.init, COURSE, "lessons init my-lessons", to=lessons)
-add(museum.museum, COURSE, "lessons museum", "lessons museum m03 --line 54", to=lessons)
-add(museum.report, COURSE, "lessons report", "lessons report class/* --json", to=lessons)
+for command, name, *examples in (
+    (course.check, "check", "lessons check", "lessons check l03"),
+    (course.hint, "hint", "lessons hint", "lessons hint l03 --lang ja"),
+    (course.reset, "reset", "lessons reset l03"),
+    (course.watch, "watch", "lessons watch l03"),
+    (course.listing, "list", "lessons list", "lessons list --json"),
+    (course.init, "init", "lessons init my-lessons"),
+    (museum.museum, "museum", "lessons museum", "lessons museum m03 --line 54"),
+    (museum.report, "report", "lessons report", "lessons report class/* --json"),
+):
+    add(course_errors(command), COURSE, *examples, name=name, to=lessons, cls=CourseCommand)
 
 
 def _version(wanted: bool) -> None:

@@ -25,6 +25,17 @@ def user_cache() -> Path:
     return base / "gradcheck_lm"
 
 
+def user_state() -> Path:
+    """The folder for what cannot be made again: this package's part of the user's state; it may not exist yet."""
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Application Support"
+    else:
+        base = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+    return base / "gradcheck_lm"
+
+
 def write_bytes_atomic(path: str | Path, data: bytes) -> Path:
     """Write `data` to `path` in one step: the old content stays until the new one is complete on disk.
 

@@ -7,7 +7,7 @@ import re
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import typer
@@ -16,7 +16,7 @@ from typer.core import TyperCommand, TyperGroup
 _WIDEST = 96
 _LEFT = 26  # columns of what is typed; longer ones stand on a line of their own
 _ALWAYS = "Always there"  # --help and its like
-_KANA = re.compile("[\u3040-\u30ff]")
+KANA = re.compile("[\u3040-\u30ff]")
 
 
 class CommandHelp(TyperCommand):
@@ -35,39 +35,50 @@ class GroupHelp(TyperGroup):
         formatter.write(help_text(self, ctx))
 
 
-def help_text(command: Any, context: Any) -> str:
-    """Usage, the sentences, commands and options under their headings, examples: for the terminal's width."""
+def help_text(command: Any, context: Any, say: Callable[[str], str] = str) -> str:
+    """Usage, the sentences, commands and options under their headings, examples: for the terminal's width.
+
+    Args:
+        command, context: click's.
+        say: from an English text to that of the reader's language.
+    """
     width = min(shutil.get_terminal_size().columns, _WIDEST) - 1
-    lines = [f"{_strong('Usage:')} {command.get_usage(context).removeprefix('Usage: ').strip()}", ""]
-    lines += _paragraphs(command.help or "", width)
-    for heading, rows in _sections(command, context).items():
+    lines = [f"{_strong(say('Usage:'))} {usage_line(context, say)}", ""]
+    lines += _paragraphs(say(command.help or ""), width)
+    for heading, rows in _sections(command, context, say).items():
         lines += [_strong(heading), *(line for typed, told in rows for line in _row(typed, told, width)), ""]
-    lines += _paragraphs(command.epilog or "", width, joined=True)
+    lines += _paragraphs(say(command.epilog or ""), width, joined=True)
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _sections(command: Any, context: Any) -> dict[str, list[tuple[str, str]]]:
+def usage_line(context: Any, say: Callable[[str], str] = str) -> str:
+    """How a command is called: as typer has it, but for the words that stand for what is typed."""
+    line = str(context.command.get_usage(context)).removeprefix("Usage: ").strip()
+    for words in ("[OPTIONS] COMMAND [ARGS]...", "[OPTIONS]"):
+        line = line.replace(words, say(words))
+    return line
+
+
+def _sections(command: Any, context: Any, say: Callable[[str], str]) -> dict[str, list[tuple[str, str]]]:
     """Heading -> rows of what is typed and what is said of it; options without a heading first."""
     found: dict[str, list[tuple[str, str]]] = {"What it takes": [], "Options": []}
     last: list[tuple[str, str]] = []
     for parameter in command.get_params(context):
         if getattr(parameter, "hidden", False):
             continue
-        row = _typed(parameter), _told(parameter)
+        row = _typed(parameter), _told(parameter, say)
         if parameter.param_type_name == "argument":
             found["What it takes"].append(row)
         elif parameter.name in ("help", "install_completion", "show_completion", "version"):
             last.append(row)
         else:
             found.setdefault(getattr(parameter, "rich_help_panel", None) or "Options", []).append(row)
-    japanese = bool(_KANA.search(command.help or "")) and _japanese_is_spoken()  # of a group that has both languages
     for name, one in getattr(command, "commands", {}).items():
         if not one.hidden:
-            paragraphs = (one.help or "").split("\n\n")
-            first = next((text for text in paragraphs if japanese and _KANA.search(text)), paragraphs[0])
+            first = say(one.help or "").split("\n\n")[0]
             found.setdefault(getattr(one, "rich_help_panel", None) or "Commands", []).append((name, first))
     found[_ALWAYS] = last
-    return {heading: rows for heading, rows in found.items() if rows}
+    return {say(heading): rows for heading, rows in found.items() if rows}
 
 
 def _typed(parameter: Any) -> str:
@@ -83,18 +94,18 @@ def _typed(parameter: Any) -> str:
     return names if flag or not parameter.metavar else f"{names} {parameter.metavar}"
 
 
-def _told(parameter: Any) -> str:
-    words = [getattr(parameter, "help", None) or ""]
+def _told(parameter: Any, say: Callable[[str], str]) -> str:
+    words = [say(getattr(parameter, "help", None) or "")]
     default = getattr(parameter.default, "value", parameter.default)
     if parameter.required:
-        words.append("[required]")
+        words.append(say("[required]"))
     elif getattr(parameter, "show_default", False) and default not in (None, "", [], ()):
         if isinstance(default, bool):
             on = parameter.secondary_opts and (parameter.opts if default else parameter.secondary_opts)[0]
-            words += [f"[default: {on}]"] if on else []
+            words += [say("[default: {}]").format(on)] if on else []
         else:
             several = isinstance(default, list | tuple)
-            words.append(f"[default: {' '.join(map(str, default)) if several else default}]")
+            words.append(say("[default: {}]").format(" ".join(map(str, default)) if several else default))
     return " ".join(filter(None, words))
 
 
@@ -110,27 +121,17 @@ def _row(typed: str, told: str, width: int) -> Iterator[str]:
 
 def _lines(text: str, width: int) -> list[str]:
     """Of at most so many columns; in Japanese a character takes two, and a line may end without a blank."""
-    if _KANA.search(text):
+    if KANA.search(text):
         from gradcheck_lm.draw.wrapping import wrap
 
         return wrap(text, width)
     return textwrap.wrap(text, width, break_on_hyphens=False)
 
 
-def _japanese_is_spoken() -> bool:
-    from gradcheck_lm.course.language import language_for
-    from gradcheck_lm.errors import ArgumentError
-
-    try:
-        return language_for(None, sys.stdout.encoding or "utf-8")[0] == "ja"
-    except ArgumentError:  # an environment that asks for another language: whoever runs the command is told
-        return False
-
-
 def _paragraphs(text: str, width: int, *, joined: bool = False) -> list[str]:
     found: list[str] = []
     for place, paragraph in enumerate(filter(None, text.split("\n\n"))):
-        if _KANA.search(paragraph):
+        if KANA.search(paragraph):
             found += [*_lines(" ".join(paragraph.split()), width), *([] if joined else [""])]
             continue
         indent = "  " if joined and place else ""

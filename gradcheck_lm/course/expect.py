@@ -28,6 +28,13 @@ def wrong(*, ja: str, en: str, **values: object) -> NoReturn:
     raise Wrong(Words(ja, en).filled(**{name: _showable(value) for name, value in values.items()}))
 
 
+def case(en: str, ja: str = "") -> Words:
+    """What messages call one of the cases that a check tries: words, or code, which is the same in both languages."""
+    if ja:
+        return Words("「{case}」", "`{case}`").filled(case=Words(ja, en))
+    return Words(" `{code}` ", "`{code}`").filled(code=en)  # ja sets code off by blanks
+
+
 def _showable(value: object) -> object:
     return value if isinstance(value, Words) else _Shown(plain_number(value))
 

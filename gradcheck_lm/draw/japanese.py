@@ -62,4 +62,5 @@ HEADINGS_JA = {
     "differ": "異なる",
     "moved": "動いた",
     "unmoved": "動かない",
+    "an operation in place": "in-place の書き込み",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gradcheck_lm.draw.japanese import heading_ja
 from gradcheck_lm.flow.findings.model import KINDS, Diagnosis, Finding
 from gradcheck_lm.flow.findings.paths import brief
 from gradcheck_lm.flow.stepping.report import StepReport
@@ -117,7 +118,7 @@ def _verdict_ja(diagnosis: Diagnosis) -> str:
     dead = [term.name for term in diagnosis.terms.values() if term.dead]
     alive = [term.name for term in diagnosis.terms.values() if not term.dead]
     first = _first_cut(diagnosis)
-    cause = f" 最初の切断は {_brief_ja(first)} の {first.op or first.kind} です。" if first else ""
+    cause = f"最初の切断は {_brief_ja(first)} の {heading_ja(first.op or first.kind)} です。" if first else ""
     if dead:
         rest = f"(学習に効いているのは {'、'.join(alive)} だけです)" if alive else ""
         return f"{'、'.join(dead)} は死んでいます: 対象の {total} 個のテンソルのどれにも勾配が届きません{rest}。{cause}"

@@ -18,7 +18,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from gradcheck_lm.draw.japanese import sentence_ja, wording_ja
+from gradcheck_lm.draw.japanese import heading_ja, sentence_ja, wording_ja
 from gradcheck_lm.draw.numbers import number
 from gradcheck_lm.draw.verdicts import asked_count, is_of_the_step, step_verdict, title_of, verdict
 from gradcheck_lm.draw.words import WORDS, say
@@ -226,7 +226,7 @@ def cut_of(finding: Finding, index: int, language: str = "en") -> CutView:
         severity=finding.severity,
         certainty=finding.certainty,
         certainty_said=say(finding.certainty, language) if finding.certainty in WORDS else finding.certainty,
-        op=finding.op,
+        op=heading_ja(finding.op) if language == "ja" else finding.op,
         term=finding.term,
         place=at(finding.file, finding.line) if finding.line else say("no line", language),
         file=finding.file,

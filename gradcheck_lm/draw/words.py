@@ -16,7 +16,7 @@ WORDS = {
     "cut": Text("The cut", "切断箇所"),
     "cuts": Text("The cuts, in the order in which the data flows", "切断の連鎖(データの流れる順)"),
     "step": Text("Between backward() and the next step", "backward() から次のステップまで"),
-    "warning": Text("Very likely not meant", "意図しないと思われるもの"),
+    "warning": Text("Very likely not meant", "意図しないと思われる箇所"),
     "note": Text("Also seen, and harmless here: another path carries the gradient", "無害な切断(別の経路が勾配を通す)"),
     "idle": Text("Also seen, and no error by itself", "参考(それ自体は誤りではない)"),
     "unreached": Text("No gradient", "勾配のないテンソル"),
@@ -26,7 +26,7 @@ WORDS = {
     "notes": Text("Notes", "注記"),
     "why": Text("why", "理由"),
     "cure": Text("cure", "対処"),
-    "loses": Text("loses", "失う"),
+    "loses": Text("loses", "影響"),
     "of": Text("of", "対象"),
     "as": Text("as for {number}", "{number} と同じ"),
     "in": Text("in {function}", "(関数 {function})"),
@@ -59,11 +59,11 @@ WORDS = {
     "live": Text("carries gradient", "勾配を通す"),
     "stops": Text("the gradient stops here", "勾配はここで止まる"),
     "aside": Text("stops on a side path, harmless", "脇道で止まる(無害)"),
-    "beyond": Text("could never carry one", "勾配は決して通らない"),
+    "beyond": Text("could never carry one", "勾配は通らない"),
     "loss": Text("Loss {number} of {count}", "損失 {number}/{count}"),
     "backward": Text(": backward() at {place}", ": backward() の行は {place}"),
     "lesson": Text(
-        "The lesson on this: {lesson} (gradcheck-lm lessons)", "対応するレッスン: {lesson} (gradcheck-lm lessons)"
+        "The lesson on this: {lesson} (gradcheck-lm lessons)", "対応する課: {lesson} (gradcheck-lm lessons)"
     ),
     "about term": Text("Term {term}: {text}", "損失項 {term}: {text}"),
     "more": Text("{names} and {count} more", "{names} ほか {count} 個"),

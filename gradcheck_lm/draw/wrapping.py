@@ -59,9 +59,13 @@ def _head(text: str, width: int) -> str:
 def wrapped_code(line: str, width: int) -> list[str]:
     """A line of Python as lines of at most `width` columns, broken at spaces; what follows is indented further.
 
-    A piece without a space that is longer than a line stays whole.
+    A piece without a space that is longer than a line stays whole. A comment that does not fit stands above its line.
     """
     indent = len(line) - len(line.lstrip())
+    code, mark, comment = line.partition("  # ") if line.strip()[:2] != "# " else ("", "# ", line.strip()[2:])
+    if mark and cell_len(line) > width:
+        above = [f"{' ' * indent}# {part}" for part in wrap(comment, max(16, width - indent - 2))]
+        return above + (wrapped_code(code, width) if code.strip() else [])
     head, found = line, []
     while cell_len(head) > width:
         end = max(width, indent + 9)

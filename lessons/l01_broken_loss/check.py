@@ -2,7 +2,7 @@
 
 import torch
 
-from gradcheck_lm.course.expect import expect, expect_type, gradient_by_differences
+from gradcheck_lm.course.expect import case, expect, expect_type, gradient_by_differences
 from gradcheck_lm.course.toys import ctc, story
 
 
@@ -120,12 +120,17 @@ def check_nan_teaches_nothing(answer):
     x = torch.tensor([0.0, 1.0, 4.0], dtype=torch.float64, requires_grad=True)
     other = torch.ones(2, dtype=torch.float64, requires_grad=True)
     hidden = torch.where(x > 0, x.sqrt() / x.sqrt(), torch.zeros_like(x)).sum()
-    for name, term in {"where": hidden, "sqrt": x.sqrt().sum()}.items():
+    for name, term in {
+        case("torch.where(x > 0, x.sqrt() / x.sqrt(), 0)"): hidden,
+        case("x.sqrt()"): x.sqrt().sum(),
+    }.items():
         for order in ([x, other], [other, x]):
             expect(
                 answer.teaches(term + (other * 3).sum(), order) is False,
-                ja="`{name}` の勾配には NaN か無限大が含まれます。一度の更新で、重みは NaN になります。",
-                en="The gradient of `{name}` holds NaN or infinity: after one update the weights are NaN.",
+                ja="`x` に 0 があるとき、{name}の勾配には NaN か無限大が含まれます。"
+                "一度の更新で、重みは NaN になります。",
+                en="Where `x` is 0, the gradient of {name} holds NaN or infinity: after one update the weights "
+                "are NaN.",
                 name=name,
             )
 
@@ -199,22 +204,22 @@ def check_every_weight_and_every_parameter_counts(answer):
     last_row = torch.zeros(2, 3, dtype=torch.float64)
     last_row[1, 2] = 1e-9
     changes = {
-        "the first parameter": lambda w: (ONES + w, PAIR),
-        "the last parameter": lambda w: (ONES, PAIR + w),
-        "the sign of the first": lambda w: (ONES if w == 0 else -ONES, PAIR),
-        "the sign of the last": lambda w: (ONES, PAIR if w == 0 else -PAIR),
-        "the order of the entries": lambda w: (ONES if w == 0 else ONES.flip(1), PAIR),
-        "the last entry": lambda w: (ONES + w * last_row, PAIR),
-        "the first weight": lambda w: (ONES + (w == 0), PAIR),
-        "the middle weight": lambda w: (ONES, PAIR + (w == 1)),
-        "the last weight": lambda w: (ONES, PAIR + (w == 100)),
+        case("the first parameter", "最初のパラメータ"): lambda w: (ONES + w, PAIR),
+        case("the last parameter", "最後のパラメータ"): lambda w: (ONES, PAIR + w),
+        case("the sign of the first", "最初のパラメータの符号"): lambda w: (ONES if w == 0 else -ONES, PAIR),
+        case("the sign of the last", "最後のパラメータの符号"): lambda w: (ONES, PAIR if w == 0 else -PAIR),
+        case("the order of the entries", "要素の順番"): lambda w: (ONES if w == 0 else ONES.flip(1), PAIR),
+        case("the last entry", "最後の要素"): lambda w: (ONES + w * last_row, PAIR),
+        case("the first weight", "最初の重み"): lambda w: (ONES + (w == 0), PAIR),
+        case("the middle weight", "真ん中の重み"): lambda w: (ONES, PAIR + (w == 1)),
+        case("the last weight", "最後の重み"): lambda w: (ONES, PAIR + (w == 100)),
     }
     for name, change in changes.items():
         expect(
             ignored(answer, change) is False,
-            ja="勾配は変わるのに(`{name}`)、「無視されている」と答えました。"
+            ja="勾配が変わるのに(違うのは{name})、「無視されている」と答えました。"
             "ノルムや絶対値ではなく、すべての重み、パラメータ、要素を比べます。",
-            en="The gradient does change (`{name}`), and the weight was called ignored. Compare every weight, "
+            en="The gradient does change ({name}), and the weight was called ignored. Compare every weight, "
             "parameter and entry, not norms or absolute values.",
             name=name,
         )

@@ -2,7 +2,7 @@
 
 import torch
 
-from gradcheck_lm.course.expect import expect, expect_type
+from gradcheck_lm.course.expect import case, expect, expect_type
 from gradcheck_lm.course.toys import collapse, story
 
 
@@ -168,18 +168,18 @@ def check_deceivers(answer):
     point.requires_grad_()
     other = torch.ones(3, dtype=torch.float64, requires_grad=True)
     deceivers = {
-        "argmax": lambda x: x.argmax(-1).double().sum(),
-        "detach": lambda x: (x.detach() ** 2).sum(),
-        "round + x - x": lambda x: (x.round() + x - x).sum(),
-        "x * 0": lambda x: (x * 0).sum(),
-        "another leaf": lambda x: (other * x.detach()).sum(),
-        "NaN": lambda x: torch.where(x > 9, (x - 9).sqrt(), x * 0).sum() + (x**2).sum(),
+        case("x.argmax(-1)"): lambda x: x.argmax(-1).double().sum(),
+        case("x.detach() ** 2"): lambda x: (x.detach() ** 2).sum(),
+        case("x.round() + x - x"): lambda x: (x.round() + x - x).sum(),
+        case("x * 0"): lambda x: (x * 0).sum(),
+        case("another leaf", "勾配が届くのは別の葉テンソル"): lambda x: (other * x.detach()).sum(),
+        case("NaN", "値は正しいが勾配は NaN"): lambda x: torch.where(x > 9, (x - 9).sqrt(), x * 0).sum() + (x**2).sum(),
     }
     for name, function in deceivers.items():
         expect(
             answer.honest_gradcheck(function, point) is False,
-            ja="`{name}` の損失に合格を出しました。値を比べる前に、経路があるか、勾配が 0 でないかを調べてください。",
-            en="You let the loss `{name}` pass. Before values are compared, "
+            ja="損失{name}に合格を出しました。値を比べる前に、経路があるか、勾配が 0 でないかを調べてください。",
+            en="You let the loss {name} pass. Before values are compared, "
             "ask for the path, and whether the gradient is zero.",
             name=name,
         )
@@ -191,16 +191,16 @@ def check_right_and_wrong_gradients(answer):
     point, _ = start()
     point.requires_grad_()
     healthy = {
-        "cubes": cubes,
-        "softmax": lambda x: (x.softmax(-1) ** 2).sum(),
-        "one entry alone": lambda x: x[1, 2] ** 3,
-        "small": lambda x: (x**2).sum() * 1e-4,
+        case("(x ** 3).sum()"): cubes,
+        case("x.softmax(-1) ** 2"): lambda x: (x.softmax(-1) ** 2).sum(),
+        case("one entry alone", "一つの要素だけの三乗"): lambda x: x[1, 2] ** 3,
+        case("a small gradient", "小さい勾配"): lambda x: (x**2).sum() * 1e-4,
     }
     for name, function in healthy.items():
         expect(
             answer.honest_gradcheck(function, point) is True,
-            ja="正しい勾配を持つ `{name}` が不合格になりました。",
-            en="`{name}` has the right gradient, and was refused.",
+            ja="正しい勾配を持つ損失{name}が不合格になりました。",
+            en="The loss {name} has the right gradient, and was refused.",
             name=name,
         )
     corner = torch.tensor([-1.0, -2.0, -0.5], dtype=torch.float64, requires_grad=True)

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import nn
 
-from gradcheck_lm.course.expect import expect, expect_gradient, gradient_by_differences
+from gradcheck_lm.course.expect import case, expect, expect_gradient, gradient_by_differences
 from gradcheck_lm.course.language import Words
 
 JAPANESE = {
@@ -34,37 +34,57 @@ def losses():
         return x[0].square().sum() + x[1:].detach().square().sum()
 
     found = {
-        "item": (lambda: torch.tensor(math.exp(out().mean().item())), "cut"),
-        "data": (lambda: (inputs @ weight.data).square().mean(), "cut"),
-        "numpy": (lambda: torch.from_numpy(out().detach().numpy()).mean(), "cut"),
-        "no_grad": (unrecorded, "cut"),
-        "argmax": (lambda: out().argmax(-1).double().mean(), "cut"),
-        "early return": (lambda: torch.tensor(0.0), "cut"),
-        "torch.tensor of losses": (
-            lambda: torch.tensor([row.mean().item() for row in out()], requires_grad=True), "false leaf"),
-        "requires_grad_(True)": (lambda: out().detach().square().requires_grad_(True), "false leaf"),
-        "another model": (lambda: (out().detach() * other).square(), "false leaf"),
-        "round() + x - x": (lambda: (out().round() + out() - out()).square(), "zero"),
-        "saturated clamp": (lambda: (out() * 0.01 + 7).clamp(max=1.0), "zero"),
-        "sqrt at 0": (lambda: (weight * torch.tensor([0.0, 1.0, 2.0])).square().sqrt(), "not finite"),
-        "where": (lambda: torch.where(weight > 0, weight.sqrt(), weight), "not finite"),
-        "infinite": (lambda: (weight - weight.detach()).abs().pow(0.5), "not finite"),
-        "half of it detached": (lambda: out() * out().detach(), "wrong"),
-        "one row alone": (lambda: first_alone(weight), "wrong"),
-        "one column alone": (lambda: first_alone(weight.T), "wrong"),
-        "twice": (lambda: out().square() + (out().square() - out().square().detach()), "wrong"),
-        "opposite": (lambda: 2 * out().detach().square() - out().square(), "wrong"),
-        "five per cent": (lambda: out().square() * 0.95 + 0.05 * out().detach().square(), "wrong"),
-        "one per cent": (lambda: out().square() * 0.99 + 0.01 * out().detach().square(), "wrong"),
-        "half of little": (lambda: out() * out().detach() * 1e-6, "wrong"),
-        "one part in 10,000": (lambda: out().square() * 0.9999 + 0.0001 * out().detach().square(), "healthy"),
-        "eval()": (lambda: judge(out()).square(), "healthy"),
-        "frozen layer": (lambda: judge[0](out()).sigmoid(), "healthy"),
-        "frozen embedding": (lambda: (out().softmax(-1) @ embedding.weight).square(), "healthy"),
-        "multiplied by 1e-20": (lambda: out().square() * 1e-20, "healthy"),
-        "one entry alone": (lambda: weight[2, 1] ** 3, "healthy"),
-        "negative slope": (lambda: -out().exp(), "healthy"),
-    }  # fmt: skip
+        case("torch.tensor(math.exp(mean.item()))"): (lambda: torch.tensor(math.exp(out().mean().item())), "cut"),
+        case("weight.data"): (lambda: (inputs @ weight.data).square().mean(), "cut"),
+        case("torch.from_numpy(out.detach().numpy())"): (
+            lambda: torch.from_numpy(out().detach().numpy()).mean(),
+            "cut",
+        ),
+        case("torch.no_grad()"): (unrecorded, "cut"),
+        case("argmax(-1)"): (lambda: out().argmax(-1).double().mean(), "cut"),
+        case("early return", "途中で定数を返す"): (lambda: torch.tensor(0.0), "cut"),
+        case("torch.tensor of losses", "損失を torch.tensor に詰める"): (
+            lambda: torch.tensor([row.mean().item() for row in out()], requires_grad=True),
+            "false leaf",
+        ),
+        case("requires_grad_(True)"): (lambda: out().detach().square().requires_grad_(True), "false leaf"),
+        case("another model", "別のモデルだけにつながる"): (lambda: (out().detach() * other).square(), "false leaf"),
+        case("x.round() + x - x"): (lambda: (out().round() + out() - out()).square(), "zero"),
+        case("saturated clamp", "clamp の範囲の外"): (lambda: (out() * 0.01 + 7).clamp(max=1.0), "zero"),
+        case("sqrt at 0", "0 での sqrt"): (
+            lambda: (weight * torch.tensor([0.0, 1.0, 2.0])).square().sqrt(),
+            "not finite",
+        ),
+        case("torch.where(x > 0, x.sqrt(), x)"): (lambda: torch.where(weight > 0, weight.sqrt(), weight), "not finite"),
+        case("infinite", "勾配が無限大"): (lambda: (weight - weight.detach()).abs().pow(0.5), "not finite"),
+        case("half of it detached", "積の片方だけを detach"): (lambda: out() * out().detach(), "wrong"),
+        case("one row alone", "一行だけに届く"): (lambda: first_alone(weight), "wrong"),
+        case("one column alone", "一列だけに届く"): (lambda: first_alone(weight.T), "wrong"),
+        case("twice", "勾配が二倍"): (lambda: out().square() + (out().square() - out().square().detach()), "wrong"),
+        case("opposite", "勾配の符号が逆"): (lambda: 2 * out().detach().square() - out().square(), "wrong"),
+        case("five per cent", "勾配が 5 % 足りない"): (
+            lambda: out().square() * 0.95 + 0.05 * out().detach().square(),
+            "wrong",
+        ),
+        case("one per cent", "勾配が 1 % 足りない"): (
+            lambda: out().square() * 0.99 + 0.01 * out().detach().square(),
+            "wrong",
+        ),
+        case("half of little", "小さい勾配の半分"): (lambda: out() * out().detach() * 1e-6, "wrong"),
+        case("one part in 10,000", "誤差が一万分の一"): (
+            lambda: out().square() * 0.9999 + 0.0001 * out().detach().square(),
+            "healthy",
+        ),
+        case("eval()"): (lambda: judge(out()).square(), "healthy"),
+        case("frozen layer", "凍結された層を通る"): (lambda: judge[0](out()).sigmoid(), "healthy"),
+        case("frozen embedding", "凍結された埋め込みを通る"): (
+            lambda: (out().softmax(-1) @ embedding.weight).square(),
+            "healthy",
+        ),
+        case("multiplied by 1e-20", "1e-20 倍"): (lambda: out().square() * 1e-20, "healthy"),
+        case("one entry alone", "一つの要素だけの関数"): (lambda: weight[2, 1] ** 3, "healthy"),
+        case("negative slope", "傾きが負"): (lambda: -out().exp(), "healthy"),
+    }
 
     def scalar(function):
         def loss():
@@ -85,15 +105,15 @@ def diagnose(answer, names):
         said = answer.illness(loss, weight)
         expect(
             said in JAPANESE,
-            ja="`{name}` に「{said}」と答えました。答えは六つの言葉のどれかです。",
-            en="The answer to `{name}` was `{said}`; it must be one of the six words.",
+            ja="損失{name}に「{said}」と答えました。答えは六つの言葉のどれかです。",
+            en="The answer to the loss {name} was `{said}`; it must be one of the six words.",
             name=name,
             said=said,
         )
         expect(
             said == word,
-            ja="損失 `{name}` は「{right}」ですが、「{said}」と答えました。",
-            en='The loss `{name}` is "{right}", and the answer was "{said}".',
+            ja="損失{name}は「{right}」ですが、「{said}」と答えました。",
+            en='The loss {name} is "{right}", and the answer was "{said}".',
             name=name,
             right=Words(JAPANESE[word], word),
             said=Words(JAPANESE[said], said),

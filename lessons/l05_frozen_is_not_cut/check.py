@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from gradcheck_lm.course.expect import all_equal, expect, expect_gradient, expect_type, gradient_by_differences
+from gradcheck_lm.course.expect import all_equal, case, expect, expect_gradient, expect_type, gradient_by_differences
 from gradcheck_lm.course.toys import NeuralLM
 
 MAY_CHANGE = {"freeze": {"requires_grad", "mode"}, "movement_from_loss": {"grad"}}
@@ -116,16 +116,16 @@ def check_decay_is_not_learning(answer):
     model = nn.Linear(3, 2).double()
     inputs = torch.randn(4, 3, dtype=torch.float64)
     losses = {
-        "round() + x - x": lambda m: (m(inputs).round() + m(inputs) - m(inputs)).square().sum() * 0,
-        "argmax": lambda m: m(inputs).argmax(-1).double().sum(),
+        case("x.round() + x - x"): lambda m: (m(inputs).round() + m(inputs) - m(inputs)).square().sum() * 0,
+        case("argmax(-1)"): lambda m: m(inputs).argmax(-1).double().sum(),
     }
     for name, loss in losses.items():
         moved = answer.movement_from_loss(model, loss, adamw)
         expect_type("movement_from_loss", float, moved)
         expect(
             moved == 0.0,
-            ja="`{name}` の損失は何も教えないのに、{moved:.2g} 動いたと答えました。それは重み減衰の分です。",
-            en="The loss `{name}` teaches nothing, and "
+            ja="損失{name}は何も教えないのに、{moved:.2g} 動いたと答えました。それは重み減衰の分です。",
+            en="The loss {name} teaches nothing, and "
             "was said to move the weights by {moved:.2g}: that is weight decay.",
             name=name,
             moved=moved,

@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-from gradcheck_lm.course.expect import expect, expect_gradient, expect_type, gradient_by_differences
+from gradcheck_lm.course.expect import case, expect, expect_gradient, expect_type, gradient_by_differences
 
 
 def uncertain_logits():
@@ -209,28 +209,48 @@ def check_each_stage_is_asked_where_it_stands(answer):
     value = torch.tensor([[1.0, -2.0, 0.5], [-3.0, 4.0, -1.0]], dtype=torch.float64)
     other = torch.ones(2, 3, dtype=torch.float64, requires_grad=True)
     chains = {
-        "first": ([("floor", lambda x: x.floor()), ("sum", lambda x: x.sum(-1))], ["floor"]),
-        "last": ([("square", lambda x: x**2), ("sum", lambda x: x.sum(-1)), ("sign", lambda x: x.sign())], ["sign"]),
-        "another leaf": ([("another", lambda x: other * x.detach()), ("mean", lambda x: x.mean())], ["another"]),
-        "one entry": ([("entry", lambda x: x[1, 1] ** 2)], []),
-        "even softmax": ([("softmax", lambda x: (x * 0.0).detach().add(x - x.detach()).softmax(-1))], []),
-        "first row": ([("first", lambda x: x * torch.tensor([[1.0], [0.0]]).double())], []),
-        "last row": ([("last", lambda x: x * torch.tensor([[0.0], [1.0]]).double())], []),
-        "small": ([("small", lambda x: x * 1e-12), ("exp", lambda x: x.exp())], []),
-        "negative side": ([("relu of minus", lambda x: (-x[0, 1:2]).relu())], []),
-        "dead": ([("pick", lambda x: x[:, 0]), ("dead relu", lambda x: (x - 9).relu())], ["dead relu"]),
-        "alive beyond": ([("shift", lambda x: x + 7.0), ("relu", lambda x: (x - 3).relu())], []),
-        "dead below": ([("mirror", lambda x: -x[1:, :1]), ("low", lambda x: (-x).relu()), ("to zero", lambda x: x * 0)],
-                       ["low", "to zero"]),
-        "single precision": ([("float", lambda x: x.float()), ("argmax", lambda x: x.argmax(-1).float())], ["argmax"]),
-    }  # fmt: skip
+        case("first", "最初の段"): ([("floor", lambda x: x.floor()), ("sum", lambda x: x.sum(-1))], ["floor"]),
+        case("last", "最後の段"): (
+            [("square", lambda x: x**2), ("sum", lambda x: x.sum(-1)), ("sign", lambda x: x.sign())],
+            ["sign"],
+        ),
+        case("another leaf", "別の葉テンソル"): (
+            [("another", lambda x: other * x.detach()), ("mean", lambda x: x.mean())],
+            ["another"],
+        ),
+        case("one entry", "一つの要素だけ"): ([("entry", lambda x: x[1, 1] ** 2)], []),
+        case("even softmax", "一様な softmax"): (
+            [("softmax", lambda x: (x * 0.0).detach().add(x - x.detach()).softmax(-1))],
+            [],
+        ),
+        case("first row", "最初の行だけ"): ([("first", lambda x: x * torch.tensor([[1.0], [0.0]]).double())], []),
+        case("last row", "最後の行だけ"): ([("last", lambda x: x * torch.tensor([[0.0], [1.0]]).double())], []),
+        case("small", "小さい勾配"): ([("small", lambda x: x * 1e-12), ("exp", lambda x: x.exp())], []),
+        case("negative side", "負の側"): ([("relu of minus", lambda x: (-x[0, 1:2]).relu())], []),
+        case("dead", "働かない ReLU"): (
+            [("pick", lambda x: x[:, 0]), ("dead relu", lambda x: (x - 9).relu())],
+            ["dead relu"],
+        ),
+        case("alive beyond", "ずらすと働く ReLU"): (
+            [("shift", lambda x: x + 7.0), ("relu", lambda x: (x - 3).relu())],
+            [],
+        ),
+        case("dead below", "途中からずっと 0"): (
+            [("mirror", lambda x: -x[1:, :1]), ("low", lambda x: (-x).relu()), ("to zero", lambda x: x * 0)],
+            ["low", "to zero"],
+        ),
+        case("single precision", "単精度"): (
+            [("float", lambda x: x.float()), ("argmax", lambda x: x.argmax(-1).float())],
+            ["argmax"],
+        ),
+    }
     for name, (stages, right) in chains.items():
         found = list(answer.cutting_stages(stages, value))
         expect(
             found == right,
-            ja="段の列 `{name}`(`{stages}`)の答えが `{found}` です。正しくは `{right}` です。"
+            ja="段の列{name}(`{stages}`)の答えが `{found}` です。正しくは `{right}` です。"
             "どの段も、その前の段が作った値そのもので調べます。",
-            en="For the stages `{name}` (`{stages}`) the answer was `{found}`; it should be `{right}`. Ask each stage "
+            en="For the stages {name} (`{stages}`) the answer was `{found}`; it should be `{right}`. Ask each stage "
             "at the very value that the one before it made.",
             name=name,
             stages=[one for one, _ in stages],

@@ -2,7 +2,7 @@
 
 import torch
 
-from gradcheck_lm.course.expect import expect, expect_gradient, expect_type, numerical_gradient
+from gradcheck_lm.course.expect import case, expect, expect_gradient, expect_type, numerical_gradient
 from gradcheck_lm.course.hard_letters import (
     HalfBelow,
     first_row,
@@ -186,26 +186,32 @@ def check_deceivers_are_rejected(answer):
     """cut, exactly zero, wrong gradient, wrong bits: none is right
     切断、ちょうど 0、勾配の間違い、ビットの違い。どれも正しくない"""
     deceivers = {
-        "hard": lambda hard, soft: hard,
-        "hard + soft - soft": lambda hard, soft: hard + (soft - soft),
-        "soft": lambda hard, soft: soft,
-        "hard + soft": lambda hard, soft: hard + soft,
-        "hard + 2 * (soft - soft.detach())": lambda hard, soft: hard + 2 * (soft - soft.detach()),
-        "hard + (soft - soft.detach()) + 1e-12": lambda hard, soft: hard + (soft - soft.detach()) + 1e-12,
-        "hard - (soft - soft.detach())": lambda hard, soft: hard - (soft - soft.detach()),
-        "hard + 1.01 * (soft - soft.detach())": lambda hard, soft: hard + 1.01 * (soft - soft.detach()),
-        "first row alone": lambda hard, soft: hard + first_row(soft - soft.detach()),
-        "other rows alone": lambda hard, soft: hard + ((soft - soft.detach()) - first_row(soft - soft.detach())),
-        "NaN": lambda hard, soft: hard + (soft - soft.detach()) + (soft.detach() - soft).abs().sqrt() * 0,
-        "another leaf": lambda hard, soft: hard + 0 * torch.ones(3, dtype=hard.dtype, requires_grad=True),
+        case("hard"): lambda hard, soft: hard,
+        case("hard + soft - soft"): lambda hard, soft: hard + (soft - soft),
+        case("soft"): lambda hard, soft: soft,
+        case("hard + soft"): lambda hard, soft: hard + soft,
+        case("hard + 2 * (soft - soft.detach())"): lambda hard, soft: hard + 2 * (soft - soft.detach()),
+        case("hard + (soft - soft.detach()) + 1e-12"): lambda hard, soft: hard + (soft - soft.detach()) + 1e-12,
+        case("hard - (soft - soft.detach())"): lambda hard, soft: hard - (soft - soft.detach()),
+        case("hard + 1.01 * (soft - soft.detach())"): lambda hard, soft: hard + 1.01 * (soft - soft.detach()),
+        case("first row alone", "最初の行だけに勾配が届く"): lambda hard, soft: hard + first_row(soft - soft.detach()),
+        case("other rows alone", "最初の行にだけ勾配が届かない"): lambda hard, soft: (
+            hard + ((soft - soft.detach()) - first_row(soft - soft.detach()))
+        ),
+        case("NaN", "勾配が NaN"): lambda hard, soft: (
+            hard + (soft - soft.detach()) + (soft.detach() - soft).abs().sqrt() * 0
+        ),
+        case("another leaf", "勾配が届くのは別の葉テンソル"): lambda hard, soft: (
+            hard + 0 * torch.ones(3, dtype=hard.dtype, requires_grad=True)
+        ),
     }
     for name, letters in deceivers.items():
         expect(
             examine(answer, through(letters)) is False,
-            ja="`{name}` に合格を出しました。"
+            ja="推定量{name}に合格を出しました。"
             "値(1 ビットまで)、経路、0 でないこと、代理の勾配との一致、の全部が必要です。",
-            en="`{name}` was passed. It takes all of these: the value to the bit, a path, a gradient that is not zero, "
-            "and that of the surrogate.",
+            en="The estimator {name} was passed. It takes all of these: the value to the bit, a path, a gradient "
+            "that is not zero, and that of the surrogate.",
             name=name,
         )
 
@@ -242,47 +248,47 @@ def check_where_it_is_asked(answer):
     def relu(x):
         return x.relu()
 
+    def square(x):
+        return x**2
+
+    def half(x):
+        return HalfBelow.apply(x)[0].sum()
+
     one_side = {
-        "positive entries alone": (through(relu), floor(relu), lambda x: x.relu().sum()),
-        "one entry alone": (lambda x: through(lambda y: y[1, 1:2] ** 2)(x), floor(lambda y: y[1, 1:2] ** 2),
-                            lambda x: x[1, 1] ** 2),
-        "a small gradient": (through(lambda y: y**2, 1e-5), floor(lambda y: y**2, 1e-5), lambda x: 1e-5 * (x**2).sum()),
-        "rounding": (through(lambda y: y**2), floor(lambda y: y**2), lambda x: (x**2 * (1 + 1e-12)).sum()),
-        "hard with a graph": (through(lambda y: y**2), lambda x: (x**2).floor().sum(), lambda x: (x**2).sum()),
+        case("positive entries alone", "正の要素だけに勾配がある"): (
+            through(relu), floor(relu), lambda x: x.relu().sum()),
+        case("one entry alone", "一つの要素だけに勾配がある"): (
+            lambda x: through(lambda y: y[1, 1:2] ** 2)(x), floor(lambda y: y[1, 1:2] ** 2), lambda x: x[1, 1] ** 2),
+        case("a small gradient", "小さい勾配"): (
+            through(square, 1e-5), floor(square, 1e-5), lambda x: 1e-5 * (x**2).sum()),
+        case("rounding", "丸め誤差だけの違い"): (through(square), floor(square), lambda x: (x**2 * (1 + 1e-12)).sum()),
+        case("hard with a graph", "hard にも計算グラフがある"): (
+            through(square), lambda x: (x**2).floor().sum(), lambda x: (x**2).sum()),
     }  # fmt: skip
     for name, (estimator, hard, surrogate) in one_side.items():
         expect(
             accepted(answer, estimator, hard, surrogate, logits) is True,
-            ja="正しい推定量(`{name}`)を不合格にしました。0 の要素があっても、勾配が小さくても、"
-            "正しいものは正しいのです。",
-            en="A right estimator (`{name}`) was refused: right is right with zeros among the entries, or a small "
+            ja="正しい推定量{name}を不合格にしました。0 の要素があっても、勾配が小さくても、正しいものは正しいのです。",
+            en="A right estimator ({name}) was refused: right is right with zeros among the entries, or a small "
             "gradient, too.",
             name=name,
         )
     wrong_side = {
-        "another function below 0": (through(relu), floor(relu), lambda x: torch.where(x < 0, x * 0.3, x).sum()),
-        "the sign": (
-            lambda x: -through(lambda y: y**2)(x),
-            lambda x: -floor(lambda y: y**2)(x),
-            lambda x: (x**2).sum(),
-        ),
-        "the opposite value": (
-            lambda x: (x**2).sum() - 2 * (x.detach() ** 2).sum(),
-            lambda x: (x**2).sum(),
-            lambda x: (x**2).sum(),
-        ),
-        "a surrogate that is wrong here": (
-            lambda x: HalfBelow.apply(x)[0].sum(),
-            lambda x: (x[0] ** 2).sum(),
-            lambda x: HalfBelow.apply(x)[0].sum(),
-        ),
-        "rows changed": (through(lambda y: y**2), floor(lambda y: y**2), lambda x: (x.flip(0).detach() * x * 2).sum()),
-    }
+        case("another function below 0", "0 より下だけ別の関数"): (
+            through(relu), floor(relu), lambda x: torch.where(x < 0, x * 0.3, x).sum()),
+        case("the sign", "符号が逆"): (
+            lambda x: -through(square)(x), lambda x: -floor(square)(x), lambda x: (x**2).sum()),
+        case("the opposite value", "値だけが同じで勾配は逆"): (
+            lambda x: (x**2).sum() - 2 * (x.detach() ** 2).sum(), lambda x: (x**2).sum(), lambda x: (x**2).sum()),
+        case("a surrogate that is wrong here", "代理の関数自身が誤り"): (half, lambda x: (x[0] ** 2).sum(), half),
+        case("rows changed", "行の入れ替わり"): (
+            through(square), floor(square), lambda x: (x.flip(0).detach() * x * 2).sum()),
+    }  # fmt: skip
     for name, (estimator, hard, surrogate) in wrong_side.items():
         expect(
             accepted(answer, estimator, hard, surrogate, logits) is False,
-            ja="代理の関数の勾配と違うのに(`{name}`)、合格にしました。要素ごとに、符号も比べます。",
-            en="Its gradient is not the surrogate's (`{name}`), and it was passed: compare entry by entry, with "
+            ja="代理の関数の勾配と違うのに(違うのは{name})、合格にしました。要素ごとに、符号も比べます。",
+            en="Its gradient is not the surrogate's ({name}), and it was passed: compare entry by entry, with "
             "the sign.",
             name=name,
         )

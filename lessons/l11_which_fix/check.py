@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from gradcheck_lm.course.expect import expect, expect_type, standard_errors
+from gradcheck_lm.course.expect import case, expect, expect_type, standard_errors
 
 
 def problem():
@@ -53,16 +53,16 @@ def check_squared_bias(answer):
     squared_bias は、サンプルが少なくノイズが大きくても、平均して正しい"""
     _, _, truth = problem()
     shift = torch.tensor([0.3, -0.1, 0.0, -0.2], dtype=torch.float64)
-    for name, offset in (("unbiased", torch.zeros_like(shift)), ("biased", shift)):
+    for name, offset in ((case("unbiased", "不偏な"), torch.zeros_like(shift)), (case("biased", "偏った"), shift)):
         found = [answer.squared_bias(group + offset, truth) for group in policy_gradients(800, 4)]
         expect_type("squared_bias", (float, torch.Tensor), found[0])
         found, right = torch.as_tensor(found, dtype=torch.float64), offset.square().sum()
         far = standard_errors(found[:, None], right[None])
         expect(
             far < 4,
-            ja="`{name}` の推定量で、偏りの二乗が平均して {mean:.4g} になりました。正しくは {right:.4g} です。"
+            ja="{name}推定量で、偏りの二乗が平均して {mean:.4g} になりました。正しくは {right:.4g} です。"
             "ノイズを偏りに数えていませんか。",
-            en="For the `{name}` estimator the squared bias is {mean:.4g} on average, and should be {right:.4g}. "
+            en="For the {name} estimator the squared bias is {mean:.4g} on average, and should be {right:.4g}. "
             "Is noise counted as bias?",
             name=name,
             mean=found.mean(),

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 import gradcheck_lm as gc
-from gradcheck_lm.course.expect import Wrong, expect, expect_gradient, expect_type, gradient_by_differences
+from gradcheck_lm.course.expect import Wrong, case, expect, expect_gradient, expect_type, gradient_by_differences
 from gradcheck_lm.course.language import Words
 from gradcheck_lm.course.toys import story
 from gradcheck_lm.errors import GradientFlowError
@@ -144,15 +144,21 @@ def check_the_test_fails_on_a_dead_term(answer):
     model = nn.Linear(3, 2)
     inputs = torch.randn(5, 3)
     dead = {
-        "argmax": lambda: {"fit": model(inputs).square().mean(), "words": model(inputs).argmax(-1).float().mean()},
-        "detach": lambda: {"fit": model(inputs).square().mean(), "words": model(inputs).detach().exp().mean()},
-        "zero": lambda: {"fit": model(inputs).square().mean(), "words": (model(inputs) - 99).relu().mean()},
+        case("argmax(-1)"): lambda: {
+            "fit": model(inputs).square().mean(),
+            "words": model(inputs).argmax(-1).float().mean(),
+        },
+        case("detach()"): lambda: {"fit": model(inputs).square().mean(), "words": model(inputs).detach().exp().mean()},
+        case("zero", "relu の 0 の側"): lambda: {
+            "fit": model(inputs).square().mean(),
+            "words": (model(inputs) - 99).relu().mean(),
+        },
     }
     for name, terms in dead.items():
         expect(
             says(answer, terms, model) == "fails",
-            ja="項の一つが死んでいるのに(`{name}`)、テストは通りました。",
-            en="One of the terms is dead (`{name}`), and the test passed all the same.",
+            ja="項の一つが死んでいるのに(原因は{name})、テストは通りました。",
+            en="One of the terms is dead ({name}), and the test passed all the same.",
             name=name,
         )
 

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from gradcheck_lm.course.expect import expect, expect_type
+from gradcheck_lm.course.expect import case, expect, expect_type
 from gradcheck_lm.course.language import Words
 
 MAY_CHANGE = {"never_moved": {"value", "grad", "random", "requires_grad"}}  # what the step does, it may
@@ -105,23 +105,35 @@ def check_stale(answer):
     old.load_state_dict(model.head.state_dict())
     extra = torch.ones(3, requires_grad=True)
     cases = {
-        "all its own": ([torch.optim.SGD(model.parameters(), lr=0.1)], 0),
-        "some of its own": ([torch.optim.SGD(model.head.parameters(), lr=0.1)], 0),
-        "an old head with equal numbers": (
+        case("all its own", "モデルのパラメータすべて"): ([torch.optim.SGD(model.parameters(), lr=0.1)], 0),
+        case("some of its own", "モデルのパラメータの一部"): ([torch.optim.SGD(model.head.parameters(), lr=0.1)], 0),
+        case("an old head with equal numbers", "値の等しい古いヘッド"): (
             [torch.optim.SGD([*model.unused.parameters(), *old.parameters()], lr=0.1)],
             2,
         ),
-        "first optimizer alone": ([torch.optim.Adam([extra]), torch.optim.SGD(model.parameters(), lr=0.1)], 1),
-        "second group": ([torch.optim.SGD([{"params": [*model.parameters()]}, {"params": [extra]}], lr=0.1)], 1),
-        "second optimizer": ([torch.optim.SGD(model.parameters(), lr=0.1), torch.optim.Adam([extra])], 1),
-        "first optimizer, twice": ([torch.optim.Adam([extra]), torch.optim.SGD([extra, old.bias], lr=0.1)], 2),
-    }  # fmt: skip
+        case("first optimizer alone", "古いものが最初のオプティマイザだけにある"): (
+            [torch.optim.Adam([extra]), torch.optim.SGD(model.parameters(), lr=0.1)],
+            1,
+        ),
+        case("second group", "古いものが二番目のグループにある"): (
+            [torch.optim.SGD([{"params": [*model.parameters()]}, {"params": [extra]}], lr=0.1)],
+            1,
+        ),
+        case("second optimizer", "古いものが二番目のオプティマイザにある"): (
+            [torch.optim.SGD(model.parameters(), lr=0.1), torch.optim.Adam([extra])],
+            1,
+        ),
+        case("first optimizer, twice", "古いものが両方のオプティマイザにある"): (
+            [torch.optim.Adam([extra]), torch.optim.SGD([extra, old.bias], lr=0.1)],
+            2,
+        ),
+    }
     for name, (optimizers, right) in cases.items():
         found = answer.stale(model, optimizers)
         expect(
             found == right,
-            ja="`{name}`: {found} 個と答えましたが、正しくは {right} 個です。",
-            en="`{name}`: the answer was {found}; it should be {right}.",
+            ja="{name}の場合: {found} 個と答えましたが、正しくは {right} 個です。",
+            en="{name}: the answer was {found}; it should be {right}.",
             name=name,
             found=found,
             right=right,

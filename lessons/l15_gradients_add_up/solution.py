@@ -1,7 +1,7 @@
 """Exercise 15: gradients add up. / 演習 15: 勾配は足される
 
 backward() adds to .grad and frees the graph; zero_grad() decides what one step is made of.
-backward() は .grad に足し込み、計算グラフを解放します。1 ステップが何の勾配で作られるかは、zero_grad() で決まります。
+backward() は .grad に足し込み、計算グラフを解放します。1 回の更新にどの勾配が使われるかは、zero_grad() で決まります。
 """
 
 import torch
@@ -13,9 +13,8 @@ def accumulate(model, loss_of, micro_batches, optimizer):
     loss_of(model, batch) gives the mean over one batch of len(batch) samples. One backward() for each micro-batch, so
     that memory is needed for one at a time. Old gradients play no part. Returns the mean loss over all samples.
     すべてのマイクロバッチの全サンプルについての平均損失の勾配で、オプティマイザを 1 ステップ進め、その平均損失を返す。
-    loss_of(model, batch) は、len(batch) 個のサンプルの平均を返す。メモリを節約するため、backward()
-    はマイクロバッチごとに
-    呼ぶ。前から残っている勾配は使わない。
+    loss_of(model, batch) は、len(batch) 個のサンプルの平均を返す。メモリを節約するため、backward() は
+    マイクロバッチごとに呼ぶ。前から残っている勾配は使わない。
     """
     # >>> hole: accumulate
     # en: clear once before all, step once after all; a mean of means is no mean where sizes differ

@@ -2,7 +2,7 @@
 
 import torch
 
-from gradcheck_lm.course.expect import expect, expect_gradient, expect_type, gradient_by_differences
+from gradcheck_lm.course.expect import case, expect, expect_gradient, expect_type, gradient_by_differences
 
 MAY_CHANGE = {"who_writes": {"value", "grad", "requires_grad"}, "moving_average": {"value"}}
 
@@ -18,15 +18,15 @@ def check_who_writes(answer):
         t["last"].data *= -1
 
     actions = {
-        "nothing": (lambda: t["b"] + 1, []),
-        "add_ to the first": (lambda: t["first"].add_(1), ["first"]),
-        "a view of the last": (lambda: t["last"][1].mul_(2), ["last"]),
-        "one entry": (lambda: t["c"].__setitem__((0, 0), 7.0), ["c"]),
-        "the same numbers": (lambda: t["b"].copy_(t["b"].clone()), ["b"]),
-        "once and back": (lambda: t["first"].add_(1).sub_(1), ["first"]),
-        ".data": (through_data, ["b", "last"]),
-        "a new name alone": (lambda: t["c"].clone().zero_(), []),
-        "two of them": (lambda: (t["last"].zero_(), t["first"].neg_()), ["first", "last"]),
+        case("nothing", "何も書き換えない"): (lambda: t["b"] + 1, []),
+        case("add_ to the first", "最初のテンソルに add_"): (lambda: t["first"].add_(1), ["first"]),
+        case("a view of the last", "最後のテンソルのビュー"): (lambda: t["last"][1].mul_(2), ["last"]),
+        case("one entry", "要素一つだけ"): (lambda: t["c"].__setitem__((0, 0), 7.0), ["c"]),
+        case("the same numbers", "同じ値で上書き"): (lambda: t["b"].copy_(t["b"].clone()), ["b"]),
+        case("once and back", "足してから元に戻す"): (lambda: t["first"].add_(1).sub_(1), ["first"]),
+        case(".data"): (through_data, ["b", "last"]),
+        case("a new name alone", "コピーだけを書き換える"): (lambda: t["c"].clone().zero_(), []),
+        case("two of them", "二つのテンソル"): (lambda: (t["last"].zero_(), t["first"].neg_()), ["first", "last"]),
     }
     for name, (action, right) in actions.items():
         found = answer.who_writes(tensors, action)
@@ -39,9 +39,9 @@ def check_who_writes(answer):
         expect_type("who_writes", list, found)
         expect(
             found == right,
-            ja="`{name}`: `{found}` と答えましたが、正しくは `{right}` です。"
+            ja="{name}の場合: `{found}` と答えましたが、正しくは `{right}` です。"
             "バージョンと値の両方を、呼ぶ前のものと比べます。",
-            en="`{name}`: the answer was `{found}`; it should be `{right}`. Compare both the version and the "
+            en="{name}: the answer was `{found}`; it should be `{right}`. Compare both the version and the "
             "numbers with "
             "those before the call.",
             name=name,

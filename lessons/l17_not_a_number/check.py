@@ -2,7 +2,7 @@
 
 import torch
 
-from gradcheck_lm.course.expect import expect, expect_type
+from gradcheck_lm.course.expect import case, expect, expect_type
 
 
 def check_distance(answer):
@@ -100,27 +100,39 @@ def check_first_not_finite(answer):
     value = torch.tensor([[4.0, 0.0], [1.0, -9.0]], dtype=torch.float64)
     root = ("root", lambda x: x.abs().sqrt())
     chains = {
-        "healthy": ([("square", lambda x: x**2), ("exp", lambda x: (-x).exp())], None),
-        "root at 0": ([("double", lambda x: 2 * x), root, ("sum", lambda x: x.sum(-1))], "root"),
-        "first of all": ([root, ("sum", lambda x: x.sum(-1))], "root"),
-        "last of all": ([("shift", lambda x: x + 9.0), ("last root", lambda x: x.sqrt())], "last root"),
-        "one entry of the second row": ([("shifted", lambda x: (x - 1.0).abs().sqrt())], "shifted"),
-        "two roots": ([root, ("again", lambda x: x.sqrt()), ("sum", lambda x: x.sum())], "again"),
-        "masked behind it": ([("negative", lambda x: x.sqrt()), ("where", lambda x: torch.nan_to_num(x))], "negative"),
-        "not reached": ([root, ("pick", lambda x: x[1, :1] ** 2)], "root"),
-        "overflow on the way": (
+        case("healthy", "健康"): ([("square", lambda x: x**2), ("exp", lambda x: (-x).exp())], None),
+        case("root at 0", "0 での平方根"): ([("double", lambda x: 2 * x), root, ("sum", lambda x: x.sum(-1))], "root"),
+        case("first of all", "最初の段"): ([root, ("sum", lambda x: x.sum(-1))], "root"),
+        case("last of all", "最後の段"): (
+            [("shift", lambda x: x + 9.0), ("last root", lambda x: x.sqrt())],
+            "last root",
+        ),
+        case("one entry of the second row", "二行目の要素一つ"): (
+            [("shifted", lambda x: (x - 1.0).abs().sqrt())],
+            "shifted",
+        ),
+        case("two roots", "平方根が二つ"): ([root, ("again", lambda x: x.sqrt()), ("sum", lambda x: x.sum())], "again"),
+        case("masked behind it", "あとの段で隠される"): (
+            [("negative", lambda x: x.sqrt()), ("where", lambda x: torch.nan_to_num(x))],
+            "negative",
+        ),
+        case("not reached", "勾配が 0 の要素"): ([root, ("pick", lambda x: x[1, :1] ** 2)], "root"),
+        case("overflow on the way", "順伝播でのオーバーフロー"): (
             [("large", lambda x: x * 1e200), ("larger", lambda x: (x * 1e200).tanh().mul(0.0))],
             None,
         ),
-        "two large factors": ([("first", lambda x: x * 1e200), ("second", lambda x: x * 1e200)], "first"),
+        case("two large factors", "大きな係数が二つ"): (
+            [("first", lambda x: x * 1e200), ("second", lambda x: x * 1e200)],
+            "first",
+        ),
     }
     for name, (stages, right) in chains.items():
         found = answer.first_not_finite(stages, value)
         expect(
             found == right,
-            ja="段の列 `{name}` で `{found}` と答えました。正しくは `{right}` です。"
+            ja="段の列{name}で `{found}` と答えました。正しくは `{right}` です。"
             "段ごとの勾配ではなく、後ろの段から実際に流れてくる勾配で調べます。",
-            en="For the stages `{name}` the answer was `{found}`; it should be `{right}`. Ask with the gradient that "
+            en="For the stages {name} the answer was `{found}`; it should be `{right}`. Ask with the gradient that "
             "really comes from the stages behind, not each stage by itself.",
             name=name,
             found=found,

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from gradcheck_lm.course.expect import expect, expect_type
+from gradcheck_lm.course.expect import case, expect, expect_type
 from gradcheck_lm.course.language import Words
 
 MAY_CHANGE = {"recomputed": {"random"}}
@@ -142,8 +142,11 @@ def blocks():
     one, other = nn.Linear(4, 4).double(), nn.Linear(4, 4).double()
     weight = torch.randn(4, dtype=torch.float64, requires_grad=True)
     return {
-        "no randomness": (lambda x: torch.tanh(other(torch.tanh(one(x)))), [*one.parameters(), *other.parameters()]),
-        "used twice": (lambda x: (x * weight).sin() * weight, [weight]),
+        case("no randomness", "乱数なし"): (
+            lambda x: torch.tanh(other(torch.tanh(one(x)))),
+            [*one.parameters(), *other.parameters()],
+        ),
+        case("used twice", "パラメータを二度使う"): (lambda x: (x * weight).sin() * weight, [weight]),
         "dropout": (lambda x: F.dropout(torch.tanh(one(x)), 0.5), list(one.parameters())),
     }
 
@@ -170,9 +173,8 @@ def check_recomputed(answer):
             for place, (a, b) in enumerate(zip(found, right, strict=True)):
                 expect(
                     a is not None and torch.allclose(a, b),
-                    ja="関数 `{name}`(入力の requires_grad は `{asks}`)で、`{place}` 番目の勾配が届かないか、"
-                    "違います。",
-                    en="For the function `{name}` (requires_grad of its input: `{asks}`) the gradient number "
+                    ja="関数{name}(入力の requires_grad は `{asks}`)で、`{place}` 番目の勾配が届かないか、違います。",
+                    en="For the function {name} (requires_grad of its input: `{asks}`) the gradient number "
                     "`{place}` is missing or not right.",
                     name=name,
                     asks=asks,

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from gradcheck_lm.course.expect import expect, expect_type
+from gradcheck_lm.course.expect import case, expect, expect_type
 from gradcheck_lm.course.language import Words
 
 TENSOR = Words("テンソル", "a tensor")
@@ -107,9 +107,12 @@ def check_hessian(answer):
     torch.manual_seed(224)
     a, b, c = (torch.randn(shape, dtype=torch.float64, requires_grad=True) for shape in ((2, 3), (3,), (2,)))
     losses = {
-        "coupled": ((a @ b).tanh().square().sum() + (b**3).sum() * c[0], [a, b, c]),
-        "one linear": ((a.exp()).sum() + (2.0 * c).sum(), [a, c]),
-        "all linear": ((3.0 * a).sum() - b.sum(), [a, b]),
+        case("coupled", "パラメータどうしの積がある損失"): (
+            (a @ b).tanh().square().sum() + (b**3).sum() * c[0],
+            [a, b, c],
+        ),
+        case("one linear", "片方が線形の損失"): ((a.exp()).sum() + (2.0 * c).sum(), [a, c]),
+        case("all linear", "すべて線形の損失"): ((3.0 * a).sum() - b.sum(), [a, b]),
     }
     for name, (loss, parameters) in losses.items():
         for sign in (1.0, -2.0):
@@ -123,8 +126,8 @@ def check_hessian(answer):
                     torch.is_tensor(x) and x.shape == y.shape and torch.allclose(x, y, rtol=1e-9, atol=1e-12)
                     for x, y in zip(found, right, strict=True)
                 ),
-                ja="`{name}` で、ヘッセ行列とベクトルの積が違います。パラメータどうしの交差項も入っていますか。",
-                en="In `{name}` the product with the Hessian is not right. Are the terms between two parameters in it?",
+                ja="{name}で、ヘッセ行列とベクトルの積が違います。パラメータどうしの交差項も入っていますか。",
+                en="With {name} the product with the Hessian is not right. Are the terms between two parameters in it?",
                 name=name,
             )
 
@@ -177,30 +180,45 @@ def check_test(answer):
         return found
 
     functions = {
-        "sin": (torch.sin, True),
-        "tanh of a sum": (lambda x: x.tanh().sum(), True),
-        "outer product": (lambda x: x.flatten()[:, None] * x.flatten(), True),
-        "row sums": (lambda x: (x**3).sum(-1), True),
-        "right": (custom(torch.sin, lambda x, gradient: gradient * x.cos()), True),
-        "large": (lambda x: 1e6 * x.sin(), True),
-        "ignores what comes in": (custom(torch.sin, lambda x, gradient: x.cos()), False),
-        "wrong sign": (custom(torch.sin, lambda x, gradient: -gradient * x.cos()), False),
-        "off by a hundredth": (custom(torch.sin, lambda x, gradient: 1.01 * gradient * x.cos()), False),
-        "mean of what comes in": (custom(torch.sin, lambda x, gradient: gradient.mean() * x.cos()), False),
-        "wrong at the last entry": (custom(torch.sin, last_entry), False),
-        "wrong at the first entry": (custom(torch.sin, first_entry), False),
-        "half detached": (lambda x: x * x.detach(), False),
-        "small": (custom(lambda x: 1e-6 * x.sin(), lambda x, gradient: 1.5e-6 * gradient * x.cos()), False),
-        "rows reversed": (custom(torch.sin, lambda x, gradient: (gradient * x.cos()).flip(0)), False),
+        case("torch.sin"): (torch.sin, True),
+        case("tanh of a sum", "tanh の和"): (lambda x: x.tanh().sum(), True),
+        case("outer product", "外積"): (lambda x: x.flatten()[:, None] * x.flatten(), True),
+        case("row sums", "行ごとの和"): (lambda x: (x**3).sum(-1), True),
+        case("right", "正しい backward"): (custom(torch.sin, lambda x, gradient: gradient * x.cos()), True),
+        case("large", "大きな勾配"): (lambda x: 1e6 * x.sin(), True),
+        case("ignores what comes in", "入ってくる勾配を無視する"): (
+            custom(torch.sin, lambda x, gradient: x.cos()),
+            False,
+        ),
+        case("wrong sign", "符号が逆"): (custom(torch.sin, lambda x, gradient: -gradient * x.cos()), False),
+        case("off by a hundredth", "1 % ずれる"): (
+            custom(torch.sin, lambda x, gradient: 1.01 * gradient * x.cos()),
+            False,
+        ),
+        case("mean of what comes in", "入ってくる勾配を平均してしまう"): (
+            custom(torch.sin, lambda x, gradient: gradient.mean() * x.cos()),
+            False,
+        ),
+        case("wrong at the last entry", "最後の成分だけ誤り"): (custom(torch.sin, last_entry), False),
+        case("wrong at the first entry", "最初の成分だけ誤り"): (custom(torch.sin, first_entry), False),
+        case("x * x.detach()"): (lambda x: x * x.detach(), False),
+        case("small", "小さな勾配"): (
+            custom(lambda x: 1e-6 * x.sin(), lambda x, gradient: 1.5e-6 * gradient * x.cos()),
+            False,
+        ),
+        case("rows reversed", "行の順番が逆"): (
+            custom(torch.sin, lambda x, gradient: (gradient * x.cos()).flip(0)),
+            False,
+        ),
     }
     for x in (torch.randn(2, 3).double(), torch.randn(4).double().requires_grad_()):
         for name, (function, right) in functions.items():
             found = answer.is_right(function, x)
             expect(
                 isinstance(found, bool) and found == right,
-                ja="関数 `{name}` に `{found}` と答えました(正しくは `{right}`)。出力ごとに違う勾配を送り込み、"
+                ja="関数{name}に `{found}` と答えました(正しくは `{right}`)。出力ごとに違う勾配を送り込み、"
                 "すべての成分を比べます。",
-                en="Of the function `{name}` the answer was `{found}` (should be `{right}`). Send another gradient "
+                en="Of the function {name} the answer was `{found}` (should be `{right}`). Send another gradient "
                 "into each output, and compare every entry.",
                 name=name,
                 found=found,

@@ -2,7 +2,7 @@
 
 import torch
 
-from gradcheck_lm.course.expect import expect, expect_type
+from gradcheck_lm.course.expect import case, expect, expect_type
 from gradcheck_lm.course.language import Words
 
 TENSOR = Words("テンソル", "a tensor")
@@ -66,23 +66,23 @@ def check_score(answer):
     """the value is the mean cost, and the gradient that of the score function, for smooth costs and for stairs
     値はコストの平均で、勾配はスコア関数によるもの(滑らかなコストでも階段でも)"""
     for samples, width in ((5, 3), (2, 2), (3, 3)):
-        for name, cost in (("smooth", smooth), ("stairs", stairs)):
+        for name, cost in ((case("smooth", "滑らかなコスト"), smooth), (case("stairs", "階段のコスト"), stairs)):
             mean, scale, noise = given(samples, width)
             found = answer.score_loss(mean, scale, cost, noise)
             expect_type("score_loss", torch.Tensor, found, kind=TENSOR)
             costs = cost((mean + scale * noise).detach())
             expect(
                 found.ndim == 0 and torch.allclose(found.detach(), costs.mean()),
-                ja="`{name}` のコストの平均が `{found}` です(正しくは `{right}`)。",
-                en="The mean cost of `{name}` is `{found}` (should be `{right}`).",
+                ja="{name}で、コストの平均が `{found}` です(正しくは `{right}`)。",
+                en="The mean cost {name} is `{found}` (should be `{right}`).",
                 name=name,
                 found=found.tolist(),
                 right=costs.mean().item(),
             )
             expect(
                 found.requires_grad,
-                ja="`{name}` のコストで、mean と scale に勾配が届きません。",
-                en="With the cost `{name}` no gradient reaches mean and scale.",
+                ja="{name}で、mean と scale に勾配が届きません。",
+                en="With the cost {name} no gradient reaches mean and scale.",
                 name=name,
             )
             gradients = torch.autograd.grad(found, [mean, scale], allow_unused=True)
@@ -90,9 +90,9 @@ def check_score(answer):
             for what, one, other in zip(("mean", "scale"), gradients, right, strict=True):
                 expect(
                     one is not None and torch.allclose(one, other, rtol=1e-6, atol=1e-9),
-                    ja="`{name}` のコストで、`{what}` に届く勾配が違います。`z` は定数ですか。"
+                    ja="{name}で、`{what}` に届く勾配が違います。`z` は定数ですか。"
                     "ベースラインに、そのサンプル自身のコストが混ざっていませんか。",
-                    en="With the cost `{name}` the gradient at `{what}` is not right. Is `z` a constant? Is a "
+                    en="With the cost {name} the gradient at `{what}` is not right. Is `z` a constant? Is a "
                     "sample's own cost in its baseline?",
                     name=name,
                     what=what,

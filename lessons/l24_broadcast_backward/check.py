@@ -30,8 +30,10 @@ def check_actor(answer):
             expect_type("actor_loss", torch.Tensor, found, kind=TENSOR)
             expect(
                 found.shape == () and abs(found.item() - right) < 1e-9,
-                ja="形 `{shapes}` のとき、{found:.4g} になりました。正しくは {right:.4g} です。",
-                en="For the shapes `{shapes}` it is {found:.4g}; it should be {right:.4g}.",
+                ja="形 `{shapes}` のとき、損失が {found:.4g} になりました。正しくは {right:.4g} です。"
+                "引いたり掛けたりするときに、`(N,)` と `(N, 1)` が混ざっていませんか。",
+                en="For the shapes `{shapes}` the loss is {found:.4g}; it should be {right:.4g}. Does an `(N,)` meet "
+                "an `(N, 1)` where you subtract or multiply?",
                 shapes=[tuple(each.shape) for each in sides],
                 found=found.tolist(),
                 right=right,
@@ -102,8 +104,10 @@ def check_masked(answer):
             expect_type("masked_mean", torch.Tensor, found, kind=TENSOR)
             expect(
                 found.shape == () and torch.allclose(found.detach(), right(values.detach())),
-                ja="形 `{values}` の値と形 `{mask}` のマスクで、{found:.4g} になりました。正しくは {right:.4g} です。",
-                en="For values `{values}` and a mask `{mask}` it is {found:.4g}; it should be {right:.4g}.",
+                ja="形 `{values}` の値と形 `{mask}` のマスクで、平均が {found:.4g} になりました。"
+                "正しくは {right:.4g} です。マスクを値の形に広げ、足した個数で割っていますか。",
+                en="For values `{values}` and a mask `{mask}` the mean is {found:.4g}; it should be {right:.4g}. Has "
+                "the mask the shape of the values, and is the sum divided by as many as were added?",
                 values=tuple(values.shape),
                 mask=tuple(mask.shape),
                 found=found.tolist(),

@@ -267,7 +267,7 @@ say(
     ratio=ratio,
 )
 say(
-    ja="積の形は、わざと広げることが多いので、デバッガはこの二つについて何も言いません。"
+    ja="積の形は、わざと広げることが多いので、デバッガはこの二つについて何も報告しません。"
     "パディングの場所での勾配がちょうど 0 かどうかを、テストに書きます。",
     en="Products are often spread on purpose, so the debugger says nothing about these two. What to put into a test is "
     "that the gradient at the padding is exactly 0.",

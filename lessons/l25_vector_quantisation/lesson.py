@@ -248,7 +248,7 @@ table(
 holds(abs(ratios[0] - 4) < 1e-6 and abs(ratios[1] - 0.25) < 1e-6 and silent.ok, "beta on the wrong term is silent")
 say(
     ja="`beta` は、コミットメント損失に掛けるものです。取り違えると、エンコーダは {encoder:.0f} 倍の強さで、"
-    "コードブックは {codebook:.2f} 倍の強さで引き寄せられます。勾配はすべて届くので、デバッガは何も言いません。"
+    "コードブックは {codebook:.2f} 倍の強さで引き寄せられます。勾配はすべて届くので、デバッガは何も報告しません。"
     "どの項が何を学習させるのかを、表で確かめます。",
     en="`beta` belongs to the commitment term. On the other one the encoder is pulled {encoder:.0f} times as hard and "
     "the codebook {codebook:.2f} times. Every gradient arrives, so the debugger finds nothing: what helps is the table "

@@ -1,4 +1,4 @@
-"""Exercise 25: a quantiser that teaches everybody what is theirs. / 演習 25: 誰にも正しい勾配が届く量子化
+"""Exercise 25: a quantiser that teaches everybody what is theirs. / 演習 25: それぞれに正しい勾配が届く量子化
 
 z (..., D) is what the encoder gave; a codebook is (K, D), and rows (..., D) are rows of it, one for each z.
 z (..., D) はエンコーダの出力。コードブックは (K, D)。

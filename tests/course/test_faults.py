@@ -106,9 +106,13 @@ def test_code_is_broken_at_blanks_alone() -> None:
             for width in (74, 60):
                 parts = wrapped_code(line, width)
                 assert all(cell_len(part) <= width for part in parts) or max(map(cell_len, line.split() or [""])) > 40
-                assert "".join("".join(parts).split()) == "".join(line.split())
+                above = [part.strip() for part in parts if part.strip().startswith("# ")]
+                below = [part for part in parts if not part.strip().startswith("# ")]
+                code, _, comment = line.partition("# ") if above else (line, "", "")
+                assert "".join("".join(below).split()) == "".join(code.split())
+                assert "".join(one.removeprefix("# ") for one in above).replace(" ", "") == comment.replace(" ", "")
                 words = {word for part in parts for word in part.split()}
-                assert words <= set(line.split()) or max(map(cell_len, line.split())) > 40
+                assert words <= {*line.split(), "#"} or max(map(cell_len, line.split())) > 40
 
 
 def test_curves_are_drawn_where_there_are_curves_to_see() -> None:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 from course_commands import call
-from course_folder import FIRST, FOLDERS, LESSONS, NAMES, SECOND
+from course_folder import FIRST, FOLDERS, LESSONS, NAMES, SECOND, copy_course
 
 from gradcheck_lm.course.folder.catalogue import LEARNERS, find_course
 from gradcheck_lm.course.folder.generator import exercise_text
-from gradcheck_lm.course.folder.progress import Progress
+from gradcheck_lm.course.folder.progress import Progress, kept_in
 from gradcheck_lm.errors import DataError
 
 pytestmark = pytest.mark.usefixtures("judged_here")
@@ -111,3 +111,59 @@ def test_damaged_progress_is_no_traceback(course: Path) -> None:
         code, _, err = call(course=course)
         assert code == 2
         assert "delete it, and the course begins anew" in err
+
+
+@pytest.fixture
+def source_tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The lessons of a source tree that someone works in, and a home of their own."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setattr("gradcheck_lm.files.sys.platform", "linux")
+    monkeypatch.delenv("GRADCHECK_LM_LESSONS", raising=False)
+    (tmp_path / "clone" / "gradcheck_lm" / "course").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "clone")
+    return copy_course(tmp_path / "clone" / "lessons", FIRST, SECOND)
+
+
+def test_progress_in_a_source_tree_lies_in_the_users_state(source_tree: Path, tmp_path: Path) -> None:
+    before = set(source_tree.parent.rglob("*"))
+    assert call("hint", FIRST)[0] == 0
+    assert call("check", FIRST)[0] == 1
+    (source_tree / FIRST / "exercise.py").write_text("mine = 1\n", encoding="utf-8")
+    code, out, _ = call("reset", FIRST, width="400")
+    assert code == 0
+    assert set(source_tree.parent.rglob("*")) == before, "nothing of the learner's lies in the tree"
+    (kept,) = (tmp_path / "state" / "gradcheck_lm" / "lessons").rglob("exercise-*.py")
+    assert kept.read_text(encoding="utf-8") == "mine = 1\n"
+    assert kept.name in out
+    call("hint", SECOND)
+    assert Progress(source_tree).hints_seen(SECOND) == 1
+    another = tmp_path / "other" / "lessons"
+    (another.parent / "gradcheck_lm" / "course").mkdir(parents=True)
+    assert kept_in(another) != kept_in(source_tree), "two trees have a progress each"
+
+
+def test_progress_lies_beside_the_lessons_where_the_learner_chose_the_place(
+    source_tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRADCHECK_LM_LESSONS", str(source_tree))
+    call("hint", FIRST)
+    assert (source_tree / ".gradcheck_lm" / "progress.json").is_file()
+    monkeypatch.delenv("GRADCHECK_LM_LESSONS")
+    assert Progress(source_tree).hints_seen(FIRST) == 1, "what an earlier version kept there is not lost"
+    call("hint", FIRST)
+    assert Progress(source_tree).hints_seen(FIRST) == 2
+    Progress(source_tree).forget(FIRST)
+    assert Progress(source_tree).hints_seen(FIRST) == 0, "and does not come back"
+    mine = source_tree.parent / "my-lessons"  # a folder of one's own may lie in a source tree
+    assert call("init", str(mine))[0] == 0
+    assert Progress(mine).path == mine / ".gradcheck_lm" / "progress.json"
+
+
+def test_progress_in_the_installed_course_lies_in_the_users_state(
+    course: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setattr("gradcheck_lm.files.sys.platform", "linux")
+    assert kept_in(course) == course / ".gradcheck_lm"
+    monkeypatch.setattr("gradcheck_lm.course.folder.progress.installed_course", lambda: course)
+    assert kept_in(course).is_relative_to(tmp_path / "state")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from gradcheck_lm.flow.findings.model import KINDS
 
 every_lesson = pytest.mark.parametrize("folder", FOLDERS, ids=NAMES)
 SAMPLE = 2  # mutants of each lesson in the default suite
+ENGLISH = re.compile(r"(?<![\w.])[a-z]{2,}( (?!for |in |if |else |is |not |or |and )[a-z]{2,}){2,}")
 MUTANTS = [(folder, name) for folder in FOLDERS for name in mutants_of(folder)]
 
 
@@ -93,6 +95,10 @@ def test_a_mutant_is_rejected_for_its_own_mistake(folder: Path, name: str, tmp_p
     verdict = judge(folder, file)
     assert verdict.check == mutant.rejected_by, verdict
     assert verdict.kind == ("crash" if mutant.crash else "wrong"), verdict
+    if not mutant.crash:
+        assert not ENGLISH.search(re.sub("'[^']*'", "", verdict.message.ja)), (
+            "a sentence, or the name of a case, in English"
+        )
 
 
 @every_lesson
@@ -144,6 +150,23 @@ def test_the_first_hint_never_holds_the_answer(folder: Path) -> None:
     for text in (lesson.hints[0].ja, lesson.hints[0].en):
         assert not [call for call in calls if f"{call}(" in text or f".{call}" in text]
     assert any(call in lesson.hints[2].en for call in calls), "the third hint should name what to use"
+
+
+@every_lesson
+def test_code_in_the_last_hint_is_that_of_an_answer_that_passes(folder: Path) -> None:
+    """The checks grow, and a hint that stayed behind leads into one of them. `...` stands for anything."""
+    answers = (code for answer in answers_of(folder) for code in answer.values())
+    files = ((folder / name).read_text(encoding="utf-8") for name in ("solution.py", "exercise.py"))
+    known = [_bare(text) for text in (*files, *answers)]
+    last = read_lesson(folder).hints[2]
+    for text in (last.ja, last.en):
+        for code in re.findall(r"`([^`]+)`", text):
+            parts = _bare(code.removeprefix("return ")).split("...")
+            assert all(any(part in one for one in known) for part in parts), code
+
+
+def _bare(code: str) -> str:
+    return re.sub(r"\s|#.*", "", code).replace('"', "'")
 
 
 def _calls(lines: tuple[str, ...]) -> set[str]:

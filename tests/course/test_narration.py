@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -12,6 +13,8 @@ import gradcheck_lm
 from gradcheck_lm.course import glossary
 from gradcheck_lm.course.beats import NAMES as BEATS
 from gradcheck_lm.course.publishing.narration import Pair, faults, pairs_in, placeholders, typed_numbers
+from gradcheck_lm.course.screen.heads import japanese
+from gradcheck_lm.course.screen.labels import in_japanese
 
 COURSE = Path(gradcheck_lm.__file__).parent / "course"
 TEXTS = [
@@ -43,6 +46,29 @@ def test_what_a_lesson_claims_of_its_run_is_held_against_the_run(folder: Path) -
     parts = re.split(r'^beat\("(\w+)"\)', (folder / "lesson.py").read_text(encoding="utf-8"), flags=re.MULTILINE)
     beats = dict(zip(parts[1::2], parts[2::2], strict=True))
     assert [name for name in ("look", "why", "fix") if "holds(" not in beats[name]] == []
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=NAMES)
+def test_what_is_shown_has_a_japanese_label(folder: Path) -> None:
+    """Unless the label is code: then it is the same in both languages."""
+    for node in ast.walk(ast.parse((folder / "lesson.py").read_text(encoding="utf-8"))):
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "show"):
+            continue
+        label = node.args[0].value if len(node.args) == 2 and isinstance(node.args[0], ast.Constant) else ""
+        if " " in re.sub(r"\(.*?\)", "", label) and " - " not in label:
+            assert re.search("[ぁ-んァ-ヶ一-鿿]", in_japanese(label, "1")), label
+
+
+def test_a_label_and_a_word_beside_it_are_told_in_japanese() -> None:
+    assert in_japanese("entries of the gradient that are NaN", "5 of 20") == "勾配のうち NaN の要素 = 20 個中 5 個"
+    assert in_japanese("findings", "none") == "診断 = なし"
+    assert in_japanese("broken.grad_fn", "None") == "broken.grad_fn = None"
+    assert (japanese("-0.05 to 0.22"), japanese("no error"), japanese("to 3")) == (
+        "-0.05 から 0.22",
+        "エラーなし",
+        "to 3",
+    )
+    assert in_japanese("score_of_string", "cut") == "score_of_string = cut", "a verdict is a word of the program"
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from gradcheck_lm.course.folder.catalogue import read_lesson
 from gradcheck_lm.course.language import LANGUAGES
 from gradcheck_lm.course.publishing.narration import pairs_in
 from gradcheck_lm.course.publishing.notebooks import notebook_of, notebook_text
+from gradcheck_lm.course.screen.comments import in_japanese
 
 every_lesson = pytest.mark.parametrize("folder", FOLDERS, ids=NAMES)
 every_language = pytest.mark.parametrize("language", LANGUAGES)
@@ -50,7 +51,8 @@ def test_a_notebook_says_and_holds_what_the_script_does(folder: Path, language: 
     source = (folder / "lesson.py").read_text(encoding="utf-8")
     for node in ast.parse(source).body:  # nothing is lost of what computes
         if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Assign | ast.For):
-            assert str(ast.get_source_segment(source, node)) in code
+            segment = str(ast.get_source_segment(source, node))
+            assert (in_japanese(segment) if language == "ja" else segment) in code
     ast.parse(code)
 
 

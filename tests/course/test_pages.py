@@ -16,6 +16,8 @@ from gradcheck_lm.course.folder.catalogue import lessons_in, read_lesson
 from gradcheck_lm.course.language import LANGUAGES, Words
 from gradcheck_lm.course.publishing.narration import pairs_in
 from gradcheck_lm.course.publishing.pages import Page, body, index_page
+from gradcheck_lm.course.screen import comments
+from gradcheck_lm.course.screen.comments import english_left, in_japanese
 from gradcheck_lm.errors import GradcheckLMError
 
 DOCS = LESSONS.parent / "docs"
@@ -62,7 +64,9 @@ def test_a_page_shows_the_code_and_the_pictures(folder: Path, language: str) -> 
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "code":
             name = getattr(node.args[0], "id", "")
-            assert str(functions.get(name, "")) in page, f"{name}: {STALE}"
+            shown = str(functions.get(name, ""))
+            assert (in_japanese(shown) if language == "ja" else shown) in page, f"{name}: {STALE}"
+            assert not english_left(shown), f"{name}: a comment that {comments.__file__} has no Japanese for"
     drawn = re.findall(r"\]\((\.\./figures/[^)]*)\)", page)
     assert drawn
     for address in drawn:
@@ -115,11 +119,29 @@ def test_what_is_said_and_shown_becomes_markdown(event: dict, markdown: str) -> 
     assert "\n\n".join(body([event], "l", "en")) == markdown
 
 
+def test_comments_are_told_in_japanese_and_code_stays_as_it_is() -> None:
+    source = '''def f(x):
+    """The same penalty without create_graph."""
+    return x  # without the blank
+    # of shape ()
+    y = "  # not known"  # not known  # fmt: skip'''
+    assert (
+        in_japanese(source)
+        == '''def f(x):
+    """同じペナルティで、create_graph がないもの。"""
+    return x  # ブランクを除く
+    # 形は ()
+    y = "  # not known"  # not known  # fmt: skip'''
+    )
+    assert english_left(source) == ['not known"  # not known  # fmt: skip']
+
+
 def test_the_japanese_page_has_its_own_words() -> None:
     events = [
         {"kind": "beat", "name": "look"},
-        {"kind": "show", "text": "a = 1"},
-        {"kind": "show", "text": "b = 2"},
+        {"kind": "code", "text": "x = 1  # one", "text_ja": "x = 1  # 一"},
+        {"kind": "show", "text": "a = 1", "text_ja": "あ = 1"},
+        {"kind": "show", "text": "b = 2", "text_ja": "い = 2"},
         {"kind": "picture", "text": "1. cut: why", "text_ja": "1. 切断: 理由", "file": "p.svg"},
         {"kind": "told", "text": "BROKEN", "text_ja": "異常"},
         {"kind": "say", "ja": "勾配です。", "en": "A gradient."},
@@ -127,10 +149,11 @@ def test_the_japanese_page_has_its_own_words() -> None:
     lessons = lessons_in(LESSONS)
     page = Page(lessons[0], events, [Words("正しい", "right")], lessons[1]).markdown("ja")
     assert page.startswith(f"# 第 1 課 {lessons[0].title.ja}\n")
-    assert "```text\na = 1\nb = 2\n```" in page
+    assert "```text\nあ = 1\nい = 2\n```" in page
     assert "1. 切断: 理由" in page
     assert "```text\n異常\n```" in page
-    assert not re.search("cut: why|BROKEN", page)
+    assert "```python\nx = 1  # 一\n```" in page
+    assert not re.search("cut: why|BROKEN|# one", page)
     assert "勾配です。" in page
     assert "A gradient." not in page
     assert f"[English](../en/{lessons[0].name}.md)" in page

@@ -23,7 +23,7 @@ ALL = entries()
 
 def pattern(entry: Entry) -> str:
     """The message, with `...` for what differs from program to program; or what older versions of torch say."""
-    older = re.findall(r"in older torch `([^`]+)`", entry.also)
+    older = re.findall(r"in older torch `([^`]+)`", entry.also.en)
     return "|".join(".*".join(re.escape(part) for part in text.split("...")) for text in (entry.error, *older))
 
 

@@ -21,9 +21,9 @@ _INTRODUCTION = Text(
     "prints of the first (of a warning, without `--explain`). On a script of your own it is the same command; the "
     "script is not changed ([how to install](index.md#install)).",
     "出たメッセージを探してください。プログラムはどれもそのまま動きます。`train.py` に貼り付けて実行すると、その"
-    "メッセージが出ます。二つ目では出ません。間にあるのは、一つ目を `python -m gradcheck_lm run --explain train.py` で"
-    "実行したときの表示です(警告では `--explain` なし)。自分のスクリプトでも同じコマンドを使います。スクリプトは"
-    "書き換えません([導入のしかた](index.md#install))。",
+    "メッセージが出ます。直した二つ目では出ません。その間に、一つ目を"
+    " `python -m gradcheck_lm run --explain train.py` で実行したときの表示を載せています(警告では `--explain` なし)。"
+    "自分のスクリプトでも同じコマンドを使います。スクリプトは書き換えません([インストール](index.md#install))。",
 )
 _ERRORS = Text("Errors", "エラー")
 _WARNINGS = Text("Warnings, and advice that cuts", "警告と、勾配を切る助言")
@@ -46,9 +46,9 @@ _CUDNN = Text(
     "`cudnn RNN backward can only be called in training mode` comes on a GPU alone, so no program stands here: the "
     "recurrent module is in eval mode while its loss goes backward (GF713). Call `.train()` on it, and freeze its "
     "weights if they should stay.",
-    "`cudnn RNN backward can only be called in training mode` は GPU でしか出ないので、プログラムはありません"
-    "。損失が逆伝播"
-    "するとき、再帰モジュールが eval モードになっています(GF713)。`.train()` を呼び、重みを固定したいなら凍結"
+    "`cudnn RNN backward can only be called in training mode` は GPU でしか出ないので、プログラムは載せていません"
+    "。損失の逆伝播の"
+    "とき、再帰モジュールが eval モードになっています(GF713)。`.train()` を呼び、重みを固定したいなら凍結"
     "してください。",
 )
 
@@ -65,16 +65,16 @@ class Entry:
     error: str
     kind: str
     raised: str
-    also: str
+    also: Text
     about: Text
     broken: str
     instead: str
 
-    @property
-    def title(self) -> str:
+    def title(self, language: str) -> str:
         """The message, and in which case of it."""
         quoted = f"`` {self.error} ``" if "`" in self.error else f"`{self.error}`"
-        return quoted + (f", {self.also}" if self.also else "")
+        also = self.also.say(language)
+        return quoted + (f"({also})" if language == "ja" else f", {also}") if also else quoted
 
 
 def entries(folder: Path = PROGRAMS) -> list[Entry]:
@@ -91,13 +91,11 @@ def entries(folder: Path = PROGRAMS) -> list[Entry]:
 
 def _read(path: Path) -> Entry:
     text = path.read_text(encoding="utf-8")
-    head = dict(re.findall(r"^# (error|kind|raised|also|en|ja): (.*)$", text, re.MULTILINE))
+    head = dict(re.findall(r"^# (error|kind|raised|also|also_ja|en|ja): (.*)$", text, re.MULTILINE))
     broken, _, instead = text.partition(_INSTEAD)
     broken = re.sub(r"\A(?:# \w+: .*\n)+", "", broken)
-    about = Text(head["en"], head["ja"])
-    return Entry(
-        path.stem, head["error"], head["kind"], head["raised"], head.get("also", ""), about, broken, instead
-    )  # fmt: skip
+    about, also = Text(head["en"], head["ja"]), Text(head.get("also", ""), head.get("also_ja", ""))
+    return Entry(path.stem, head["error"], head["kind"], head["raised"], also, about, broken, instead)
 
 
 def errors_page(language: str = "en") -> str:
@@ -108,14 +106,14 @@ def errors_page(language: str = "en") -> str:
         "",
         f"## {_ERRORS.say(language)}",
         "",
-        *(f"- [{one.title}](#{_anchor(one)})" for one in found if one.raised == "error"),
+        *(f"- [{one.title(language)}](#{_anchor(one)})" for one in found if one.raised == "error"),
     ]
     lines += ["", _CUDNN.say(language)]
     lines += [
         "",
         f"## {_WARNINGS.say(language)}",
         "",
-        *(f"- [{one.title}](#{_anchor(one)})" for one in found if one.raised != "error"),
+        *(f"- [{one.title(language)}](#{_anchor(one)})" for one in found if one.raised != "error"),
     ]
     lines += ["", f"## {_SILENT.say(language)}", "", _QUIET.say(language)]
     for one in found:
@@ -129,7 +127,7 @@ def _anchor(entry: Entry) -> str:
 
 def _section(entry: Entry, language: str) -> list[str]:
     kind = KINDS[entry.kind]
-    lines = ["", f'<a id="{_anchor(entry)}"></a>', "", f"## {entry.title}", "", entry.about.say(language)]
+    lines = ["", f'<a id="{_anchor(entry)}"></a>', "", f"## {entry.title(language)}", "", entry.about.say(language)]
     lines += ["", _KIND.say(language).format(f"[{kind.code} {kind.name}](findings.md#{kind.code})")]
     if entry.raised == "advice":
         lines += ["", _FOLLOWED.say(language)]

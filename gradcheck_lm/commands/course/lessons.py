@@ -42,10 +42,13 @@ def course_and_progress() -> tuple[list[Lesson], Progress]:
     return lessons_in(course), Progress(course)
 
 
+_of_the_group = [""]  # what --lang was in front of the command: `lessons --lang ja hint`
+
+
 def voice_of(language: str | None) -> Voice:
     from gradcheck_lm.course.say import use_voice
 
-    return use_voice(language or "")
+    return use_voice(language or _of_the_group[0])
 
 
 def _pick(lessons: list[Lesson], progress: Progress, name: str) -> Lesson:
@@ -74,8 +77,9 @@ def _editable(lesson: Lesson) -> None:
 def board(context: typer.Context, lang: Language = None) -> None:
     """The course, in English and Japanese: all lessons, how far you are, and the one command to type next.
 
-    日本語と英語の講座です。課の一覧と進み具合、次に打つコマンドを一つ表示します。
+    日本語と英語の講座です。課の一覧と進み具合、次に実行するコマンドを表示します。
     """
+    _of_the_group[0] = lang or ""
     if context.invoked_subcommand is None:
         from gradcheck_lm.course.screen.board import show_board
 
@@ -173,9 +177,9 @@ def reset(
     name: Annotated[str, argument("l03, 3 or the whole name.", metavar="NAME")],
     lang: Language = None,
 ) -> None:
-    """Begin an exercise anew. What you had is kept in .gradcheck_lm/backups beside the lessons.
+    """Begin an exercise anew. What you had is kept, and the command says where.
 
-    演習を最初の状態に戻します。それまでのファイルは .gradcheck_lm/backups に残ります。
+    演習を最初の状態に戻します。それまでのファイルは残し、その場所を表示します。
     """
     from gradcheck_lm.course.folder.progress import reset as write_anew
     from gradcheck_lm.course.language import Words
@@ -290,7 +294,7 @@ def init(folder: Annotated[Path, argument("A new folder, or one laid out before.
             "{count} lessons brought up to date; exercises that you have changed stay as they are.",
         )
     spoken.tell(done.filled(count=len(written)))
-    spoken.tell(Words("次に打つコマンド:", "Type next:"))
+    spoken.tell(Words("次に実行するコマンド:", "Type next:"))
     if folder.resolve() != Path.cwd().resolve():
         spoken.put(f"    cd {short(folder)}", style="bold")
     spoken.put(f"    {COMMAND}", style="bold")

@@ -22,7 +22,7 @@ def museum(
     name: Annotated[
         str, argument("m03, 3 or the whole name; all of them by default. / 番号か名前", metavar="[NAME]")
     ] = "",
-    line: Annotated[int | None, Option("The line that is to blame. / 原因の行", least=1)] = None,
+    line: Annotated[int | None, Option("The line that is to blame. / 原因の行")] = None,
     healthy: Annotated[bool, Option("Nothing is wrong with it. / どこも悪くない", switch=True)] = False,
     lang: Language = None,
 ) -> None:
@@ -46,6 +46,13 @@ def museum(
             ArgumentError,
             ja="--line と --healthy は別々の答えです。どちらか一つを指定してください",
             en="--line and --healthy are two different answers: give one",
+        )
+    if line is not None and line < 1:
+        raise in_both(
+            ArgumentError,
+            ja="--line が {line} です。1 以上の数を指定してください",
+            en="--line is {line}; it must be at least 1",
+            line=line,
         )
     if line is None and not healthy:
         _show_question(spoken, piece)
@@ -102,7 +109,7 @@ def _show_pieces(spoken: Voice, pieces: list[Piece], progress: Progress) -> None
         length = len(piece.path.read_text(encoding="utf-8").splitlines())
         rows.append([piece.name, length, tries, states[0] if found else states[1]])
     spoken.draw(table("", heads, rows, encoding=spoken.console.encoding))
-    spoken.tell(Words("次に打つコマンド:", "Type next:"))
+    spoken.tell(Words("次に実行するコマンド:", "Type next:"))
     spoken.put(f"    {COMMAND} museum m01", style="bold")
 
 

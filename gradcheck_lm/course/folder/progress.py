@@ -1,16 +1,20 @@
-"""What the learner has done so far: one small file beside the lessons, keyed by the lessons' names."""
+"""What the learner has done so far: one small file, keyed by the lessons' names."""
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from gradcheck_lm import bounds
+from gradcheck_lm.course.folder.catalogue import VARIABLE, installed_course
 from gradcheck_lm.course.folder.generator import exercise_text
+from gradcheck_lm.course.language import in_both
 from gradcheck_lm.errors import DataError
-from gradcheck_lm.files import write_bytes_atomic, write_text_atomic
+from gradcheck_lm.files import user_state, write_bytes_atomic, write_text_atomic
 from gradcheck_lm.foreign import parse_json, read_bytes
 
 SCHEMA = 1
@@ -25,7 +29,8 @@ class Progress:
     """
 
     def __init__(self, course: Path) -> None:
-        self.path = course / ".gradcheck_lm" / "progress.json"
+        self.path = kept_in(course) / "progress.json"
+        self._before = course / ".gradcheck_lm" / "progress.json"  # where earlier versions kept that of a source tree
 
     def state(self, name: str) -> str:
         """One of STATES: untouched, its lesson.py has run, its last check failed, or it has passed."""
@@ -84,8 +89,9 @@ class Progress:
             self._write({**content, name: entry})
 
     def _read(self) -> dict[str, dict[str, Any]]:
+        path = self.path if self.path.exists() else self._before
         try:
-            content = parse_json(read_bytes(self.path, bounds.TEXT))
+            content = parse_json(read_bytes(path, bounds.TEXT))
             lessons = content["lessons"]
             if content["schema"] != SCHEMA or not all(isinstance(entry, dict) for entry in lessons.values()):
                 raise ValueError(f"schema {content['schema']!r}")
@@ -95,12 +101,36 @@ class Progress:
         except FileNotFoundError:
             return {}
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise DataError(f"{self.path} is damaged ({error}); delete it, and the course begins anew") from None
+            raise in_both(
+                DataError,
+                ja="{path} が壊れています({error})。削除すると、講座は最初からになります",
+                en="{path} is damaged ({error}); delete it, and the course begins anew",
+                path=path, error=error,
+            ) from None  # fmt: skip
         return lessons
 
     def _write(self, lessons: dict[str, dict[str, Any]]) -> None:
         content = {"schema": SCHEMA, "lessons": lessons}
         write_text_atomic(self.path, json.dumps(content, indent=2, sort_keys=True) + "\n")
+
+
+def kept_in(course: Path) -> Path:
+    """Where a learner's progress in a course lies, and the answers that `reset` took away.
+
+    Beside the lessons in a folder of the learner's own, and in one that GRADCHECK_LM_LESSONS names. The lessons of a
+    source tree, and those inside the installed package, are nobody's notebook: what belongs to them lies in the user's
+    state, apart for each of these places.
+    """
+    here = course.resolve()
+    beside = course / ".gradcheck_lm"
+    chosen = os.environ.get(VARIABLE)
+    if chosen and Path(chosen).expanduser().resolve() == here:
+        return beside
+    of_a_source_tree = here.name == "lessons" and (here.parent / "gradcheck_lm" / "course").is_dir()
+    if not of_a_source_tree and here != installed_course().resolve():
+        return beside
+    mark = hashlib.sha256(str(here).encode("utf-8", "surrogateescape")).hexdigest()[:8]
+    return user_state() / "lessons" / f"{here.parent.name}-{mark}"
 
 
 def reset(lesson_folder: Path) -> Path | None:
@@ -121,7 +151,7 @@ def reset(lesson_folder: Path) -> Path | None:
 
 
 def _backup_place(lesson_folder: Path) -> Path:
-    folder = lesson_folder.parent / ".gradcheck_lm" / "backups" / lesson_folder.name
+    folder = kept_in(lesson_folder.parent) / "backups" / lesson_folder.name
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
     number = 0
     while True:

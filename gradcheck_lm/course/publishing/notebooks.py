@@ -13,6 +13,7 @@ from gradcheck_lm.course.beats import BEATS
 from gradcheck_lm.course.choices import LETTERS
 from gradcheck_lm.course.folder.catalogue import COMMAND, Lesson
 from gradcheck_lm.course.language import Words
+from gradcheck_lm.course.screen.comments import in_japanese
 
 _SHOWN = ("code", "holds", "picture", "plot", "show", "table", "tell", "told")
 _STAGE = "gradcheck_lm.course.stage"
@@ -73,7 +74,7 @@ class _Cells:
         self.text(words.in_language(self.language))
 
     def code(self, source: str) -> None:
-        self._cells.append(("code", source))
+        self._cells.append(("code", in_japanese(source) if self.language == "ja" else source))
 
     def finished(self) -> list[dict[str, Any]]:
         merged: list[tuple[str, str]] = []

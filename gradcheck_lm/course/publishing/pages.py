@@ -87,7 +87,7 @@ def index_page(lessons: Sequence[Lesson], language: str) -> str:
     heads = Words("| 課 | 題 |", "| lesson | title |").in_language(language)
     title = Words("課の一覧", "The lessons").in_language(language)
     start = Words(
-        "番号順に進みます。次に何をすればよいかは、このコマンドが教えます。",
+        "番号順に進みます。次に何をすればよいかは、このコマンドで分かります。",
         "They build on one another. This command always names the one thing to do next.",
     ).in_language(language)
     rows = [
@@ -103,7 +103,7 @@ def body(events: Sequence[Mapping[str, Any]], name: str, language: str) -> list[
     shown: list[str] = []
     for event in events:
         if event["kind"] == "show":
-            shown.append(str(event["text"]))
+            shown.append(str(event["text_ja" if language == "ja" else "text"]))
             continue
         if shown:
             parts.append(_fence("\n".join(shown)))
@@ -126,7 +126,7 @@ def _part(event: Mapping[str, Any], name: str, language: str) -> list[str]:
     if kind == "answer":
         return [f"**{_escaped(event[language])}**"]
     if kind == "code":
-        return [_fence(event["text"], "python")]
+        return [_fence(_shown(event, language), "python")]
     if kind == "table":
         suffix = "_ja" if language == "ja" and "rows_ja" in event else ""
         return [_table(event["columns" + suffix], event["rows" + suffix])]

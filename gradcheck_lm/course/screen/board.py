@@ -63,13 +63,16 @@ def show_board(voice: Voice, lessons: list[Lesson], progress: Progress) -> None:
     room = (
         voice.console.width - sum(max(map(cell_len, texts)) for texts in ([heads[0], "l01"], [heads[2], *states])) - 9
     )
+    clicks = [
+        lesson.aha.in_language(voice.language) if progress.state(lesson.name) == "passed" else "?" for lesson in lessons
+    ]
+    left = max(room * 2 // 5, room - max(map(cell_len, [heads[3], *clicks])))  # what is not needed there, titles have
     rows = []
-    for lesson in lessons:
+    for lesson, click in zip(lessons, clicks, strict=True):
         words, style = _STATES[progress.state(lesson.name)]
         state = Text(shown(words.in_language(voice.language), voice.console.encoding), style=style)
-        title = _cell(lesson.title.in_language(voice.language), room * 2 // 5)
-        clicks = lesson.aha.in_language(voice.language) if progress.state(lesson.name) == "passed" else "?"
-        rows.append([lesson.name[:3], title, state, _cell(clicks, room - room * 2 // 5)])
+        title = _cell(lesson.title.in_language(voice.language), left)
+        rows.append([lesson.name[:3], title, state, _cell(click, room - left)])
     voice.draw(table("", heads, rows, encoding=voice.console.encoding))
     voice.console.print()
     voice.tell(_RED)  # below the table: its head has scrolled away on most terminals
@@ -90,7 +93,7 @@ def show_next(voice: Voice, lessons: list[Lesson], progress: Progress) -> None:
     if progress.state(lesson.name) in ("read", "red"):
         voice.tell(Words("このファイルを直してから: ", "Fix this file first: "))
         voice.put(f"    {short(lesson.exercise)}")
-    voice.tell(Words("次に打つコマンド:", "Type next:"))
+    voice.tell(Words("次に実行するコマンド:", "Type next:"))
     voice.put(f"    {next_command(lessons, progress)}", style="bold")
 
 

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 _MEASURED = re.compile(r"(?P<word>.+) (?P<number>-?\d[\d.e+-]*|nan|inf)")
+_RANGE = re.compile(r"(?P<low>[-+]?\d[\d.]*) to (?P<high>[-+]?\d[\d.]*)")
 _JAPANESE = {
     "95 %": "95 % 区間",
     "CTC + penalty": "CTC + ペナルティ",
@@ -15,6 +16,7 @@ _JAPANESE = {
     "all frames, soft": "全フレーム、ソフト",
     "autograd along a unit direction": "単位ベクトル方向の勾配(autograd)",
     "baseline": "ベースライン",
+    "biased": "偏りあり",
     "blank raised to": "ブランクを上げた割合",
     "boxes": "箱の数",
     "bridged": "橋を架けた切断",
@@ -241,6 +243,9 @@ _JAPANESE = {
     "distance between the weights": "重みの距離",
     "second forward pass": "二回目の順伝播",
     "gradient norm at rare_head, this rank alone": "rare_head の勾配のノルム(そのランクだけ)",
+    "no error": "エラーなし",
+    "unbiased": "不偏",
+    "undecided: the intervals overlap": "決まらない(区間が重なる)",
 }
 
 
@@ -248,6 +253,8 @@ def japanese(cell: Any) -> Any:
     """A word of a table in Japanese, also one with a number behind it; numbers, code and names stay as they are."""
     if not isinstance(cell, str):
         return cell
+    if between := _RANGE.fullmatch(cell):
+        return f"{between['low']} から {between['high']}"
     measured = _MEASURED.fullmatch(cell)
     if measured and measured["word"] in _JAPANESE:
         return f"{_JAPANESE[measured['word']]} {measured['number']}"

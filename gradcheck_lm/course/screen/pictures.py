@@ -36,7 +36,7 @@ def draw(subject: Any, stem: Path, *, params: Mapping[str, Any] | None, console:
         from gradcheck_lm.draw.autograd.tree import autograd_tree_text
 
         text = autograd_tree_text(subject, params=params, encoding=console.encoding)
-        words = Words(text, text)
+        words = Words(text.replace("(see above)", "(上と同じ)"), text)
     try:
         return words, _save(subject, stem.with_suffix(".svg"), params)
     except (MissingPackageError, LayoutError):

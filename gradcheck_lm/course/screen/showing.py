@@ -26,14 +26,17 @@ def draw_into(folder: Path) -> None:
 
 def show(label: str, value: object = ...) -> None:
     """Print `label = value`, as measured now; with one argument, print that text or result as it is."""
+    from gradcheck_lm.course.screen.labels import in_japanese
+
     spoken = voice()
     if value is ...:
-        text = str(label)
+        ja = en = str(label)
     else:
         value = plain_number(value)
-        text = f"{label} = {value:.6g}" if isinstance(value, float) else f"{label} = {value}"
-    spoken.events.append({"kind": "show", "text": text})
-    spoken.put(textwrap.indent(text, "    "))
+        said = f"{value:.6g}" if isinstance(value, float) else str(value)
+        ja, en = in_japanese(label, said), f"{label} = {said}"
+    spoken.events.append({"kind": "show", "text": en, "text_ja": ja})
+    spoken.put(textwrap.indent(ja if spoken.language == "ja" else en, "    "))
 
 
 def table(columns: list[str], rows: list[list[Any]]) -> None:
@@ -53,11 +56,15 @@ def table(columns: list[str], rows: list[list[Any]]) -> None:
 
 
 def code(function: Callable[..., Any]) -> None:
-    """Print the source of a function of the lesson, as it stands in the file; long lines go on below their start."""
+    """Print the source of a function of the lesson, with comments in the learner's language; long lines go on below
+    their start.
+    """
+    from gradcheck_lm.course.screen.comments import in_japanese
+
     text = textwrap.dedent(inspect.getsource(function)).rstrip()
     spoken = voice()
-    spoken.events.append({"kind": "code", "text": text})
-    for line in text.splitlines():
+    spoken.events.append({"kind": "code", "text": text, "text_ja": in_japanese(text)})
+    for line in (in_japanese(text) if spoken.language == "ja" else text).splitlines():
         if spoken.language == "en" and _JAPANESE.search(line):
             continue  # an exercise says what is asked for in both languages
         for part in wrapped_code(line, spoken.console.width - 6):

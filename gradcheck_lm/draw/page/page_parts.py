@@ -35,7 +35,7 @@ _MEMBERS = 12  # operations listed for one folded node
 _STATES = {
     "live": ("carries gradient", "勾配を通す"),
     "cut": ("the gradient stops here", "勾配はここで止まる"),
-    "beyond": ("behind a cut: could never carry a gradient", "切断の先: 勾配は決して通らない"),
+    "beyond": ("behind a cut: could never carry a gradient", "切断の先: 勾配は通らない"),
 }
 _ASIDE = (
     "a side path stops here, harmless: another one carries the gradient",

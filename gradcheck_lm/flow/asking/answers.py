@@ -17,6 +17,7 @@ from gradcheck_lm.flow.asking.failures.refusals import refusal
 from gradcheck_lm.flow.asking.failures.wrong_values import wrong_values
 from gradcheck_lm.flow.asking.inquiry import Inquiry
 from gradcheck_lm.flow.findings.model import Diagnosis, Finding, Term
+from gradcheck_lm.flow.findings.notes import STOPS
 from gradcheck_lm.flow.gradients.engine import Engine
 from gradcheck_lm.flow.gradients.nodes import walk_nodes
 from gradcheck_lm.flow.gradients.subjects import number_of
@@ -129,7 +130,7 @@ def refused_diagnosis(
     findings = tuple(finding for _, finding in chain.findings())
     if not findings:
         return None
-    note = f"backward() stops with an error: {str(scene.error).split(' Hint:')[0]}"
+    note = STOPS.told(error=str(scene.error).split(" Hint:")[0])
     return Diagnosis(
         ok=False, findings=findings, terms={name: _dead(name, term) for name, term in terms.items()}, unreached=(),
         zero=(), notes=(note,), wrt=tuple(names),

@@ -2,7 +2,7 @@
 # kind: discrete_op
 # raised: error
 # en: The value that `backward()` was called on has no graph: somewhere before, it was cut off from the model. The line of `backward()` is innocent.
-# ja: `backward()` を呼んだ値に計算グラフがありません。それより前のどこかで、モデルから切り離されています。`backward()` の行に罪はありません。
+# ja: `backward()` を呼んだ値に計算グラフがありません。それより前のどこかで、モデルから切り離されています。`backward()` の行が悪いのではありません。
 import torch
 
 torch.manual_seed(0)

@@ -2,7 +2,7 @@
 # kind: changed_in_place
 # raised: error
 # en: A value that the backward pass needs was overwritten after it was computed: by `+=`, `x[...] =`, `relu(inplace=True)`, or an optimizer's step.
-# ja: 逆伝播に要る値が、計算のあとで上書きされました。`+=`、`x[...] =`、`relu(inplace=True)`、最適化器の step などがそうします。
+# ja: 逆伝播に必要な値が、計算のあとで上書きされています。`+=`、`x[...] =`、`relu(inplace=True)`、オプティマイザの step などで起こります。
 import torch
 
 torch.manual_seed(0)

@@ -2,8 +2,9 @@
 # kind: changed_in_place
 # raised: error
 # also: when an optimizer did it, as with GANs
+# also_ja: GAN などで、オプティマイザが原因のとき
 # en: The same sentence, and nothing in the forward pass is in place: one optimizer has stepped before the second `backward()` went through its weights.
-# ja: 同じ文ですが、順伝播に上書きはありません。二つ目の `backward()` が通る前に、一方の最適化器が重みを更新しています。
+# ja: 同じ文ですが、順伝播に上書きはありません。二つ目の `backward()` が通る前に、一方のオプティマイザが重みを更新しています。
 import torch
 
 torch.manual_seed(0)

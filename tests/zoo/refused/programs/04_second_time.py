@@ -2,7 +2,7 @@
 # kind: graph_used_up
 # raised: error
 # en: A state, an average or a buffer of the step before still hangs on that step's graph, which its `backward()` has freed. `retain_graph=True` hides it, slower at every step.
-# ja: 前のステップの状態や平均が、そのステップのグラフにまだつながっています。グラフは `backward()` が解放しました。`retain_graph=True` は隠すだけで、ステップごとに遅くなります。
+# ja: 前のステップの状態や平均が、そのステップのグラフにまだつながっています。そのグラフは、前の `backward()` で解放されています。`retain_graph=True` はエラーを隠すだけで、ステップごとに遅くなります。
 import torch
 
 torch.manual_seed(0)

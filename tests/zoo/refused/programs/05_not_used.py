@@ -2,8 +2,9 @@
 # kind: constant
 # raised: error
 # also: in older torch `One of the differentiated Tensors appears to not have been used in the graph`
+# also_ja: 古い torch では `One of the differentiated Tensors appears to not have been used in the graph`
 # en: `torch.autograd.grad` was asked about a tensor that the loss does not depend on. `allow_unused=True` gives None and the dependence is still missing.
-# ja: `torch.autograd.grad` に、損失が依存していないテンソルを渡しました。`allow_unused=True` なら None になりますが、依存がないことは同じです。
+# ja: `torch.autograd.grad` に、損失が依存していないテンソルを渡しました。`allow_unused=True` なら None になりますが、依存していないことに変わりはありません。
 import torch
 
 torch.manual_seed(0)

@@ -2,7 +2,7 @@
 # kind: suspicious_shape
 # raised: error
 # en: The loss is several numbers: a `reduction="none"`, a forgotten `.mean()`.
-# ja: 損失が一つの数になっていません。`reduction="none"` か、`.mean()` の忘れです。
+# ja: 損失がスカラーになっていません。`reduction="none"` を使っているか、`.mean()` を付け忘れています。
 import torch
 
 torch.manual_seed(0)

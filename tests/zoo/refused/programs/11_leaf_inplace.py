@@ -2,7 +2,7 @@
 # kind: changed_in_place
 # raised: error
 # en: A parameter is written to while autograd looks on: an initialisation, a clamp or an average of weights outside `no_grad`.
-# ja: autograd が見ている中で、パラメータに書き込んでいます。初期化、clamp、重みの平均などを `no_grad` の外で行うとこうなります。
+# ja: autograd が記録している間に、パラメータへ書き込んでいます。初期化、clamp、重みの平均などを `no_grad` の外で行うとこうなります。
 import torch
 
 torch.manual_seed(0)

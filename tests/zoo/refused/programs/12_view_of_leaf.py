@@ -2,7 +2,7 @@
 # kind: changed_in_place
 # raised: error
 # en: The same through a slice: `weight[0] = ...`, `weight[mask] *= ...`.
-# ja: 同じことを、一部分を通じて行っています。`weight[0] = ...`、`weight[mask] *= ...` などです。
+# ja: 同じことを、パラメータの一部分に対して行っています。`weight[0] = ...`、`weight[mask] *= ...` などです。
 import torch
 
 torch.manual_seed(0)

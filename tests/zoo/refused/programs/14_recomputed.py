@@ -2,7 +2,7 @@
 # kind: changed_in_place
 # raised: error
 # en: A checkpointed part is run a second time for the backward pass, and did something else then: it depends on a counter, a cache or a random choice of its own.
-# ja: チェックポイントした部分は逆伝播のために二度実行されますが、二度目に違うことをしています。カウンタ、キャッシュ、独自の乱数などに依存しています。
+# ja: チェックポイントした部分は逆伝播のときにもう一度実行されますが、二度目の動作が一度目と違います。カウンタ、キャッシュ、独自の乱数などに依存しています。
 import torch
 from torch.utils.checkpoint import checkpoint
 

@@ -2,7 +2,7 @@
 # kind: left_torch
 # raised: advice
 # en: torch's own advice silences the error and cuts the gradient: what comes back from NumPy is a new beginning. Below is the program with the advice followed.
-# ja: torch の助言どおりにするとエラーは消えますが、勾配は切れます。NumPy から戻った値は、新しい始まりだからです。下は、助言に従ったプログラムです。
+# ja: torch の助言どおりにするとエラーは消えますが、勾配は切れます。NumPy から戻した値は新しい葉テンソルになり、計算グラフがつながらないからです。下は、助言に従ったプログラムです。
 import numpy as np
 import torch
 

@@ -2,7 +2,7 @@
 # kind: suspicious_shape
 # raised: warning
 # en: A warning, and the training goes on: (N, 1) predictions against (N,) targets compare every prediction with every target, and the mean is learnt.
-# ja: 警告だけで、学習は続きます。(N, 1) の予測と (N,) の正解は総当たりで比べられ、学ばれるのは平均です。
+# ja: 警告だけで、学習は続きます。(N, 1) の予測と (N,) の正解は総当たりで比べられ、モデルは平均を予測するようになります。
 import torch
 
 torch.manual_seed(0)

@@ -2,7 +2,7 @@
 # kind: never_stepped
 # raised: warning
 # en: Harmless where the two are only in the wrong order. Here `optimizer.step()` is never called at all, and the warning is the only sign.
-# ja: 順序が逆なだけなら害はありません。ここでは `optimizer.step()` が一度も呼ばれておらず、この警告が唯一のしるしです。
+# ja: 順序が逆なだけなら害はありません。ここでは `optimizer.step()` が一度も呼ばれておらず、この警告が唯一の手がかりです。
 import torch
 
 torch.manual_seed(0)

@@ -2,7 +2,7 @@
 # kind: grad_disabled
 # raised: warning
 # en: A warning of the older, reentrant checkpoint: where no tensor handed in wants a gradient, the whole part inside gets none, its weights included.
-# ja: 古い(再入型の)チェックポイントの警告です。渡したテンソルのどれも勾配を求めないと、中の重みも含めて全体に勾配が来ません。
+# ja: 古い(再入型の)チェックポイントの警告です。渡したテンソルの `requires_grad` がどれも `False` だと、中の重みも含めて、どこにも勾配が届きません。
 import torch
 from torch.utils.checkpoint import checkpoint
 
