@@ -13,7 +13,7 @@ from gradcheck_lm.draw.plots.plotting import label, new_figure, one_legend, plai
 
 _MARKERS = "os^Dv"
 _GREY = "#606060"
-TITLE = 44  # characters: longer titles are broken into lines
+TITLE = 36  # characters: longer titles are broken into lines
 WIDTH = 12.0  # inches: 1200 pixels at 100 dots per inch
 
 
