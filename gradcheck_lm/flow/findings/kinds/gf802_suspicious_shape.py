@@ -76,17 +76,12 @@ KIND = Kind(
             Text(
                 "{function} holds a tensor against itself: what comes out is the same whatever the tensor is, and "
                 "teaches nothing.",
-                "{function} は同じテンソルどうしを比べています。テンソルが何であっても結果は変わらず、"
-                "何も学習されません。",
+                "{function} は同じテンソルどうしを比べています。値が何でも結果は変わらず、何も学習されません。",
             ),
             (
                 Text(
-                    "keep a copy of what it is to be held against: tensor.detach().clone(), copy.deepcopy(module)",
-                    "比べる相手はコピーして取っておく: tensor.detach().clone()、copy.deepcopy(module)",
-                ),
-                Text(
-                    "list(model.parameters()) holds the parameters themselves, and moves with them",
-                    "list(model.parameters()) はパラメータそのもので、学習とともに動く",
+                    "keep a copy to hold it against, as list(model.parameters()) is none: tensor.detach().clone()",
+                    "比べる相手はコピーして取っておく: tensor.detach().clone()(list(model.parameters()) は違う)",
                 ),
             ),
         ),
