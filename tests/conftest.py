@@ -46,6 +46,14 @@ def is_here(package: str) -> bool:
     return importlib.util.find_spec(package) is not None
 
 
+@pytest.fixture(scope="session", autouse=True)
+def state_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Generator[None, None, None]:
+    """A course's progress in a checkout lies in the user's state, and the tests' is none of the user's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, Any, Any]:
     """What is imported for the tests stays to the end: looking through it for garbage again and again, while it comes
