@@ -40,8 +40,8 @@ _TEXTS = {
 }
 
 
-class CourseCommand(TyperCommand):
-    """A command of the course: its help, and what it refuses, in the learner's language."""
+class _InTheLearnersLanguage:
+    """Help, and what typer refuses, in Japanese where it is asked for; stands before one of typer's own classes."""
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help to click's formatter, which prints it."""
@@ -51,21 +51,15 @@ class CourseCommand(TyperCommand):
         """What was typed, taken apart."""
         note_language(ctx, args)
         with refusing(ctx):
-            return super().parse_args(ctx, args)
+            return super().parse_args(ctx, args)  # type: ignore[misc]
 
 
-class CourseGroup(TyperGroup):
+class CourseCommand(_InTheLearnersLanguage, TyperCommand):
+    """A command of the course."""
+
+
+class CourseGroup(_InTheLearnersLanguage, TyperGroup):
     """The group of these commands."""
-
-    def format_help(self, ctx: Any, formatter: Any) -> None:
-        """Write the help to click's formatter, which prints it."""
-        formatter.write(help_text(self, ctx, told_in(ctx)))
-
-    def parse_args(self, ctx: Any, args: list[str]) -> Any:
-        """What was typed, taken apart."""
-        note_language(ctx, args)
-        with refusing(ctx):
-            return super().parse_args(ctx, args)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The command that the first word names."""

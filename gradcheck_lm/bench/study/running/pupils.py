@@ -15,13 +15,13 @@ from typing import Any
 import torch
 
 from gradcheck_lm.bench.study.running.plan import Row, Run
+from gradcheck_lm.bench.study.running.prose import PROSE, kept_ngram, prose
 from gradcheck_lm.bench.study.running.real import FUSION_WEIGHT, LENGTH_BONUS, WIDTH
 from gradcheck_lm.errors import ArgumentError
 from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.htr.checkpoint import load_recogniser
 from gradcheck_lm.htr.crnn import CRNN
 from gradcheck_lm.htr.lines import LABELS
-from gradcheck_lm.htr.synthetic.text import clean_text, read_paragraphs
 from gradcheck_lm.lab.config import TrainingConfig
 from gradcheck_lm.lab.lines.data import LineData
 from gradcheck_lm.lab.measuring.decoding import Decoding
@@ -31,7 +31,7 @@ from gradcheck_lm.lab.training.train import widen
 from gradcheck_lm.lm import NgramModel
 from gradcheck_lm.lm.ngrams.interpolate import train_interpolated
 from gradcheck_lm.lm.ngrams.ngram import NgramConfig, train_ngram
-from gradcheck_lm.lm.ngrams.ngram_file import load_ngram, save_ngram
+from gradcheck_lm.lm.ngrams.ngram_file import save_ngram
 
 SHARE = 0.1  # of the lines, whose labels are given
 STEPS, BATCH = 2400, 16  # half of a batch is labelled; "labels alone" has that half
@@ -128,9 +128,8 @@ class Writer:
 
     def ngram(self, seed: int) -> NgramModel:
         """The 6-gram of built-in prose and the labelled lines, each text once."""
-        return self._kept(
-            f"ngram-{seed}", lambda lines: train_ngram([*_prose("stdlib"), *_prose("bible"), *lines]), seed
-        )
+        built_in = (part for name in PROSE for part in prose(name))
+        return self._kept(f"ngram-{seed}", lambda lines: train_ngram([*built_in, *lines]), seed)
 
     def better_ngram(self, seed: int) -> NgramModel:
         """The same texts as a mixture, with weights under which each fifth of the labelled lines costs least."""
@@ -153,7 +152,7 @@ class Writer:
         folder = Path(self.out) / name
         if not folder.exists():
             save_ngram(make(self.parts(seed)[0].texts), folder)
-        return _ngram(str(folder))
+        return kept_ngram(str(folder))
 
 
 @functools.cache
@@ -169,16 +168,6 @@ def _data(folder: str) -> LineData:
     return LineData(labelled_lines(folder, charset, drop_unknown=True), model.config, charset)
 
 
-@functools.cache
-def _prose(name: str) -> tuple[str, ...]:
-    return tuple(clean_text(part, Charset.standard()) for part in read_paragraphs(name))
-
-
-@functools.cache
-def _ngram(folder: str) -> NgramModel:
-    return load_ngram(Path(folder), name=folder)
-
-
 def _mixture(lines: list[str]) -> NgramModel:
-    sources = [train_ngram(_prose(name), name=name) for name in ("stdlib", "bible")]
+    sources = [train_ngram(prose(name), name=name) for name in PROSE]
     return train_interpolated(sources, lines, NgramConfig())[0]

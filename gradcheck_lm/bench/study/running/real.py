@@ -12,13 +12,13 @@ from typing import Any
 import torch
 
 from gradcheck_lm.bench.study.running.plan import RATIO, Row, Run
+from gradcheck_lm.bench.study.running.prose import PROSE, kept_ngram, prose
 from gradcheck_lm.errors import ArgumentError
 from gradcheck_lm.files import write_text_atomic
 from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.htr.checkpoint import load_checkpoint, load_recogniser
 from gradcheck_lm.htr.crnn import CRNN
 from gradcheck_lm.htr.lines import LABELS
-from gradcheck_lm.htr.synthetic.text import clean_text, read_paragraphs
 from gradcheck_lm.lab.config import TrainingConfig
 from gradcheck_lm.lab.lines.data import LineData
 from gradcheck_lm.lab.measuring.decoding import Decoding
@@ -26,7 +26,7 @@ from gradcheck_lm.lab.measuring.reading import labelled_lines
 from gradcheck_lm.lab.training.train import TrainSettings, train, widen
 from gradcheck_lm.lm import NgramModel
 from gradcheck_lm.lm.ngrams.ngram import train_ngram
-from gradcheck_lm.lm.ngrams.ngram_file import load_ngram, save_ngram
+from gradcheck_lm.lm.ngrams.ngram_file import save_ngram
 
 WIDTH = 640  # pixels; the longest lines of this hand need more than the 512 of the recogniser that ships
 FUSION_WEIGHT, LENGTH_BONUS = 0.3, 0.6  # the penalties' defaults; best of five on other lines of this hand
@@ -124,7 +124,7 @@ class Hand:
 
     def ngram(self, share: float) -> NgramModel:
         """The character 6-gram of built-in prose and the share of labels."""
-        return _ngram(str(Path(self.out) / f"ngram-{_percent(share)}"))
+        return kept_ngram(str(Path(self.out) / f"ngram-{_percent(share)}"))
 
     def decoding(self, share: float) -> Decoding:
         """How readings are fused."""
@@ -164,8 +164,8 @@ class Hand:
                 train(settings, config, self._start(share), progress=progress)
             if not (Path(self.out) / f"ngram-{_percent(share)}").exists():
                 texts = [line.text or "" for line in labelled_lines(folder, Charset.standard(), drop_unknown=True)]
-                prose = [clean_text(part, Charset.standard()) for name in ("stdlib", "bible") for part in _prose(name)]
-                save_ngram(train_ngram([*prose, *texts]), Path(self.out) / f"ngram-{_percent(share)}")
+                built_in = [part for name in PROSE for part in prose(name)]
+                save_ngram(train_ngram([*built_in, *texts]), Path(self.out) / f"ngram-{_percent(share)}")
 
     def _subset(self, share: float) -> Path:
         """A folder with the lines whose labels are given: the beginning of the permutation."""
@@ -186,10 +186,6 @@ def _percent(share: float) -> str:
     return f"{100 * share:g}"
 
 
-def _prose(name: str) -> list[str]:
-    return list(read_paragraphs(name))
-
-
 @functools.cache
 def _recogniser(path: str) -> tuple[CRNN, Charset]:
     model, charset, _ = load_checkpoint(path)
@@ -203,10 +199,5 @@ def _data(folder: str, recogniser: str) -> LineData:
 
 
 @functools.cache
-def _ngram(folder: str) -> NgramModel:
-    return load_ngram(Path(folder), name=folder)
-
-
-@functools.cache
 def _automaton(folder: str, charset: Charset) -> Any:
-    return _ngram(folder).automaton(charset)
+    return kept_ngram(folder).automaton(charset)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+from types import CodeType
 from typing import Any
 
 import torch
@@ -21,9 +22,8 @@ _ON = ("enable_grad", "set_grad_enabled(True)")
 
 def computed_again(evidence: Evidence, death: Death) -> Draft | None:
     """The line inside a backward() that gave nothing, where it recomputes what it then differentiates."""
-    function = _function(evidence, death) if death.python else None
-    code = getattr(inspect.unwrap(function.backward), "__code__", None) if function is not None else None
-    if code is None or not is_users(code):
+    code = _code(evidence, death) if death.python else None
+    if code is None:
         return None
     tree = tree_of(code.co_filename, "grad", "backward")
     own = [one for one in ast.walk(tree) if isinstance(one, Function) and first_line(one) == code.co_firstlineno]
@@ -40,11 +40,18 @@ def computed_again(evidence: Evidence, death: Death) -> Draft | None:
     return None
 
 
-def _function(evidence: Evidence, death: Death) -> Any:
+def backward_code(node: Any) -> CodeType | None:
+    """The code of a program's own backward(), by the node that a custom Function left in the graph."""
+    function: Any = getattr(type(node), "_forward_cls", None)
+    code = None if function is None else getattr(inspect.unwrap(function.backward), "__code__", None)
+    return code if code is not None and is_users(code) else None
+
+
+def _code(evidence: Evidence, death: Death) -> CodeType | None:
     for strand in evidence.strands:
         for node in walk_nodes(strand.root.grad_fn) if strand.root is not None and strand.root.requires_grad else ():
             if node.name() == death.name and isinstance(node, torch.autograd.function.BackwardCFunction):
-                return getattr(type(node), "_forward_cls", None)
+                return backward_code(node)
     return None
 
 

@@ -42,18 +42,15 @@ def explain_deaths(evidence: Evidence, chain: Chain) -> None:
             ):
                 continue
             made_zero = _made_zero(evidence, death, place)
-            if (short := _too_short(evidence, death)) is not None:
-                name = evidence.subjects.names[place]
-                chain.put(short, key=("too short", short.call), term=strand.name if told_of else None, tensor=name)
-                continue
-            if (again := computed_again(evidence, death)) is not None:
-                name = evidence.subjects.names[place]
-                chain.put(again, key=("computed again", again.call), term=strand.name if told_of else None, tensor=name)
+            own = _too_short(evidence, death) or computed_again(evidence, death)
+            term, name = strand.name if told_of else None, evidence.subjects.names[place]
+            if own is not None:
+                chain.put(own, key=("own reason", own.kind, own.cause, own.call), term=term, tensor=name)
                 continue
             chain.death(
                 death if made_zero is None else replace(death, call=made_zero),
-                term=strand.name if told_of else None,
-                tensor=evidence.subjects.names[place],
+                term=term,
+                tensor=name,
                 severity="note" if _is_gentle(evidence, death, place) and not strand.is_dead else "error",
                 cause=_why_zero(evidence, death, place, made_zero),
             )

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from gradcheck_lm.flow.asking.cuts.drafts import Chain, Draft
+from gradcheck_lm.flow.asking.cuts.own_backward import backward_code
 from gradcheck_lm.flow.asking.evidence.evidence import Evidence
 from gradcheck_lm.flow.asking.evidence.unread_arguments import looks_at
 from gradcheck_lm.flow.gradients.nodes import walk_nodes
@@ -27,9 +28,9 @@ def warn_of_ignored_gradient(evidence: Evidence, chain: Chain) -> None:
         for node in walk_nodes(strand.root.grad_fn):
             if not isinstance(node, torch.autograd.function.BackwardCFunction) or _is_number(node):
                 continue
-            function: Any = getattr(type(node), "_forward_cls", None)
-            code = getattr(inspect.unwrap(function.backward), "__code__", None) if function is not None else None
-            if code is not None and is_users(code) and _ignores(code):
+            code = backward_code(node)
+            if code is not None and _ignores(code):
+                function: Any = type(node)._forward_cls  # type: ignore[attr-defined]
                 name = f"autograd.{function.__name__}"
                 site = Site(code, _last_return(code), None, 0)
                 values = {"function": function.__name__, "gradient": code.co_varnames[1]}
