@@ -108,8 +108,8 @@ class PupilsRun:
         for batch in others.chunks(CHUNK):
             views = [(teacher, batch.images), (second, batch.images), (teacher, augment(batch.images, generator))]
             first, *rest = [_fused(model, images, decoding, charset) for model, images in views]
-            errors = sum(character_errors(first, found).edits for found in rest)
-            apart += (errors / torch.tensor([max(1, len(text)) for text in first])).tolist()
+            errors = [character_errors(first, found).edits.tolist() for found in rest]
+            apart += [sum(edits) / max(1, len(text)) for text, *edits in zip(first, *errors, strict=True)]
         order = sorted(range(len(apart)), key=lambda i: (apart[i], i))
         return sorted(order[: max(1, round(len(order) * KEPT))])
 
