@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from gradcheck_lm.flow.scripts.passes import vigil
 from gradcheck_lm.flow.scripts.program.phases import is_optimizer_to_come
 from gradcheck_lm.flow.scripts.runner import Seen, watch_script
 from gradcheck_lm.flow.scripts.watched import players
@@ -23,6 +24,12 @@ def train(model, optimizer, steps):
 
 
 """
+
+
+@pytest.fixture(autouse=True)
+def no_vigil(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What comes after the steps that are waited for is another matter: tests/flow/test_scripts_numbers.py."""
+    monkeypatch.setattr(vigil, "PASSES", 0)
 
 
 def written(folder: Path, body: str) -> Path:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import runpy
 from pathlib import Path
 
 import pytest
 
+from gradcheck_lm.flow.scripts.passes import vigil
 from gradcheck_lm.flow.scripts.runner import run_script, watch_script
 
 LATER = """\
@@ -64,3 +66,87 @@ def test_a_script_in_half_precision_without_a_scaler_underflows(tmp_path: Path, 
     seen = watch_script(script(tmp_path, HALF.replace("DTYPE", dtype)))
     kinds = [finding.kind for _, diagnosis in seen.losses for finding in diagnosis.errors]
     assert ("underflow" in kinds) == (dtype == "float16")
+
+
+CLEARING = "    optimizer.zero_grad()\n"
+
+
+def much_later(step: str = "optimizer.step()", *, clears: str = "number >= 0", steps: int = 40) -> str:
+    """In the 30th step only: two inputs are the same, and the square root of 0 has no slope."""
+    text = LATER.replace("range(3)", f"range({steps})").replace("number == 1", "number == 30").replace("STEP", step)
+    return text.replace(CLEARING, f"    if {clears}:\n    {CLEARING}", 1)
+
+
+@pytest.mark.parametrize("until", ["two-steps", "nan"])
+def test_a_nan_in_a_later_step_is_named_by_its_operation(tmp_path: Path, until: str) -> None:
+    found = run_script(script(tmp_path, much_later()), until=until)
+    (cut,) = found.errors
+    assert (cut.kind, cut.line, cut.op) == ("non_finite", 12, "torch.Tensor.sqrt")
+
+
+def test_without_a_nan_a_script_is_let_be_after_some_steps(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vigil, "PASSES", 20)
+    text = much_later("optimizer.step()\n    print(number, flush=True)")
+    assert run_script(script(tmp_path, text)).ok
+    assert capsys.readouterr().out.split()[-1] == "21"  # two steps, and twenty more
+    assert not run_script(script(tmp_path, text), until="nan").ok
+
+
+def test_what_takes_long_is_watched_for_some_seconds_only(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vigil, "SECONDS", 0.0)
+    text = much_later("optimizer.step()\n    print(number, flush=True)")
+    assert run_script(script(tmp_path, text)).ok
+    assert capsys.readouterr().out.split()[-1] == "1"
+
+
+@pytest.mark.parametrize("severity", ["error", "warning"])
+def test_a_script_with_a_finding_is_not_watched_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], severity: str
+) -> None:
+    if severity == "warning":  # the last layer gets gradients, and no optimizer moves it
+        text = much_later("optimizer.step()\n    print(number)").replace("model.parameters()", "model[0].parameters()")
+        diagnosis = run_script(script(tmp_path, text))
+        assert [one.severity for one in diagnosis.findings] == ["warning"]
+        assert capsys.readouterr().out.split()[-1:] == ["0"]
+        return
+    text = much_later("optimizer.step()\n    print(number)").replace("right)).", "right)).detach().")
+    text = text.replace(".mean().backward()", ".mean().requires_grad_().backward()")
+    assert not run_script(script(tmp_path, text)).ok
+    assert capsys.readouterr().out.split()[-1:] == ["0"]
+
+
+def test_a_step_left_out_whose_gradients_are_cleared_is_a_note(tmp_path: Path) -> None:
+    careful = "if nn.utils.clip_grad_norm_(model.parameters(), 1.0).isfinite():\n        optimizer.step()"
+    found = run_script(script(tmp_path, much_later(careful)))
+    assert found.ok, str(found)
+    assert any("not finite" in note for note in found.notes)
+
+
+def test_a_nan_that_stays_in_grad_and_stops_all_steps_is_an_error(tmp_path: Path) -> None:
+    careful = (
+        "if nn.utils.clip_grad_norm_(model.parameters(), 1.0).isfinite():\n"
+        "        optimizer.step()\n        optimizer.zero_grad()"
+    )
+    found = run_script(script(tmp_path, much_later(careful, clears="number < 2")))
+    (cut,) = found.errors
+    assert (cut.kind, cut.line) == ("non_finite", 12)
+    assert any("has stayed in .grad for" in note for note in found.notes), found.notes
+
+
+def test_weights_that_are_nan_at_the_end_are_told_with_the_way_to_the_operation(tmp_path: Path) -> None:
+    found = run_script(script(tmp_path, much_later()), until="end")
+    assert found.ok
+    assert any("--until nan" in note for note in found.notes)
+    assert run_script(script(tmp_path, much_later(steps=20)), until="end").notes == ()
+
+
+def test_the_steps_watched_for_a_nan_change_no_bit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = script(tmp_path, much_later(steps=25) + "print(sum(p.sum() for p in model.parameters()))\n")
+    runpy.run_path(str(path))
+    plain = capsys.readouterr().out
+    assert run_script(path).ok
+    assert capsys.readouterr().out == plain != ""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from gradcheck_lm.flow.findings.model import Diagnosis
     from gradcheck_lm.flow.scripts.runner import Seen
 
-_UNTIL = ("two-steps", "backward", "end", "first-backward")  # the last is the second's former name
+_UNTIL = ("two-steps", "nan", "backward", "end", "first-backward")  # the last is a former name of "backward"
 _FILES = "Files to write"
 _OR_STANDARD = "'-': to standard output, and the report to standard error."
 _STANDARD_OUTPUT = Path("-")
@@ -36,8 +36,9 @@ def run(
     until: Annotated[
         str,
         Option(
-            "When to stop: two-steps when each optimizer has stepped twice, backward at the first backward(), end when "
-            "the script does.",
+            "When to stop: two-steps when each optimizer has stepped twice (and, if all is well so far, no NaN came in "
+            "5 seconds more), nan at the first NaN or infinity however late, backward at the first backward(), end "
+            "when the script does.",
             choices=_UNTIL,
         ),
     ] = "two-steps",

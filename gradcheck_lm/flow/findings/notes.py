@@ -75,6 +75,20 @@ BY_CONSTRUCTION = Message(
     "{tensor} の勾配は構成上ゼロです。正規化がこのずれを取り除くためで、欠陥ではありません",
     id="by_construction",
 )
+NOT_FINITE_AT_THE_END = Message(
+    "at the script's end weights are NaN or infinite, later than the steps that were watched: `run --until nan` names "
+    "the operation",
+    "スクリプトの終わりで重みが NaN または無限大になっています。観察したステップより後のことなので、"
+    "`run --until nan` で演算を特定してください",
+    id="not_finite_at_the_end",
+)
+STAYS_IN_GRAD = Message(
+    "what is not finite has stayed in .grad for {passes} backward passes, and no optimizer has stepped since: "
+    "gradients add up, so clear them also where a step is skipped",
+    "有限でない値が、その後 {passes} 回の逆伝播のあいだ .grad に残り、オプティマイザは一度も step していません。"
+    "勾配は加算されるので、step を飛ばすときも勾配をクリアしてください",
+    id="stays_in_grad",
+)
 NOT_FINITE_ONCE = Message(
     "in one of the {steps} steps looked at a gradient was not finite; with a GradScaler the first steps may be "
     "so, and it skips them",

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from gradcheck_lm.errors import TraceError
 from gradcheck_lm.flow.findings.model import Diagnosis
+from gradcheck_lm.flow.findings.notes import NOT_FINITE_AT_THE_END
 from gradcheck_lm.flow.scripts.program.frames import without_ours
 from gradcheck_lm.flow.scripts.program.loading import as_main, load
 from gradcheck_lm.flow.scripts.program.warned import at_own_lines
@@ -35,7 +36,8 @@ def run_script(
     Args:
         path_or_module: the script's path, or with module=True a module's name, as after `python -m`.
         argv: the script's own arguments.
-        until: "two-steps": until each of its optimizers has stepped twice, or its end; "backward": up to its first
+        until: "two-steps": until each of its optimizers has stepped twice, or its end, and where all is well for some
+            seconds more, in case a NaN comes; "nan": until one comes, or its end; "backward": up to its first
             backward(); "end": to its end, looking at the first two steps.
         check_values: run the backward of each custom autograd.Function twice more: does it use what comes in?
     Returns:
@@ -91,7 +93,7 @@ def watch_script(
     """
     until = _FORMERLY.get(until, until)
     if until not in UNTIL:
-        raise TraceError(f"until is {until!r}; it is 'two-steps', 'backward' or 'end'.")
+        raise TraceError(f"until is {until!r}; it is 'two-steps', 'nan', 'backward' or 'end'.")
     session = Session(until, check_values=check_values)
     loaded, process = load(path_or_module, module=module), os.getpid()
     failure: BaseException | None = None
@@ -119,6 +121,9 @@ def watch_script(
             session.raised.caught()
     failure = failure and without_ours(failure)
     losses = session.diagnoses() or _without_a_loss(session)
+    if session.over and losses and session.questions.weights_are_bad():
+        place, first = losses[0]
+        losses = [(place, replace(first, notes=(*first.notes, NOT_FINITE_AT_THE_END.told()))), *losses[1:]]
     seen = Seen(losses, failure, explained, session.troubles, excepthook=excepthook)
     if not seen.losses and failure is None and until != "refused":
         raise TraceError(_nothing(str(path_or_module), session))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
@@ -16,6 +15,8 @@ from gradcheck_lm.flow.scripts.passes.engine import Engine, Started
 from gradcheck_lm.flow.scripts.passes.looks import Answer, Book, Look, with_steps
 from gradcheck_lm.flow.scripts.passes.questions import Questions
 from gradcheck_lm.flow.scripts.passes.raised import Raised
+from gradcheck_lm.flow.scripts.passes.turn import Turn
+from gradcheck_lm.flow.scripts.passes.vigil import Vigil
 from gradcheck_lm.flow.scripts.program.guard import Guard
 from gradcheck_lm.flow.scripts.watched.naming import parameters_of
 from gradcheck_lm.flow.scripts.watched.players import Players
@@ -24,10 +25,9 @@ from gradcheck_lm.flow.scripts.watched.step_watch import StepWatch
 from gradcheck_lm.flow.tracing.self_subtraction import subtracts_itself
 from gradcheck_lm.flow.watching.sites import Site, find_site
 
-UNTIL = ("two-steps", "backward", "end", "refused")
-_ON = ("two-steps", "end")  # beyond the first backward pass
+UNTIL = ("two-steps", "backward", "end", "nan", "refused")
+_ON = ("two-steps", "end", "nan")  # beyond the first backward pass
 _LOOKS = 20  # so many backward passes are diagnosed at most
-_PER_TURN = 2  # of one line with backward(), between two steps: micro-batches are alike
 _LONG = 50_000  # calls, after which a recording starts again though not all optimizers have stepped
 
 
@@ -39,9 +39,9 @@ class Session:
     """One script's run: its optimizers, its backward passes and their diagnoses.
 
     Args:
-        until: "two-steps": until each optimizer has stepped twice; "backward": until the first loss is diagnosed;
-            "end": to the script's end, at full speed once the first two steps are seen; "refused": to its end, and
-            only what autograd refuses is diagnosed.
+        until: "two-steps": until each optimizer has stepped twice, and where all is well some steps more, for a NaN;
+            "nan": until a loss or gradient is NaN or infinite; "backward": until the first loss is diagnosed; "end": to
+            the script's end, at full speed once two steps are seen; "refused": to its end, for what autograd refuses.
         check_values: ask custom Functions whether their gradients are right.
     """
 
@@ -55,6 +55,7 @@ class Session:
         self.engine = Engine(self._around, self._packed, self.steps.aside if self.steps is not None else None)
         self.players = Players(self._before_step, self._after_step)
         self.questions = Questions(self.recorder, self.players, self.engine, check_values=check_values)
+        self.vigil = Vigil(self.questions, patient=until == "nan")
         self.book = Book()
         self.aside = Book()  # of autograd.grad, which counts where no backward() is called
         self._guarded = Guard()
@@ -62,10 +63,9 @@ class Session:
         self.enough = False
         self.failed = False  # the script has ended by an error
         self.over = False  # the first steps were seen: the script runs at full speed
+        self._turn = Turn(self.questions, self.book, self._guarded)
         self.raised = Raised(self.questions, self.book, self._guarded)
-        self._turn: list[Look] = []  # backward passes since the last steps
         self._stepped: set[int] = set()  # optimizers, since the recording began
-        self._looks: Counter[tuple[str, int]] = Counter()  # in this turn, by line
         self._seen: set[tuple[str, int]] = set()
         self._total = self._passes = 0
         self._packing = self._bare = False  # bare: it runs at full speed and had no optimizer so far
@@ -90,7 +90,7 @@ class Session:
                 yield
         finally:
             if self.engine.is_home():
-                self._guarded(self._close_turn)
+                self._guarded(self._turn.close)
                 self._guarded(lambda: self._stop_steps(complete=not self.failed))
             if self.steps is not None:
                 self.steps.close()
@@ -144,10 +144,14 @@ class Session:
         """Decide whether to look at a pass, and prepare to."""
         if self.until == "refused":
             return None
+        if self.vigil.on:
+            if self.vigil.is_over(self._turn):
+                self._leave()
+            return self.vigil.look(started, self.kept)
         if started.accumulates:
             self._passes += 1
             if any(look.steppers for look in self._turn):
-                self._close_turn()
+                self._turn.close()
                 self._stop_at_first()
             if self.until in _ON and self._passes > 2 and not self.players.alive():
                 self._bare = True
@@ -156,14 +160,14 @@ class Session:
         elif len(self.book) or self._turn or len(self.aside) >= 2 or not all(one.is_leaf for one in started.inputs):
             return None
         known = started.place in self._seen and self.players.waits_for_one_to_come()
-        if known or self._total >= _LOOKS or self._looks[started.place] >= _PER_TURN:
+        if known or self._total >= _LOOKS or self._turn.is_full(started.place):
             return None
         self._total += 1
-        self._looks[started.place] += 1
+        self._turn.count(started.place)
         self._seen.add(started.place)
         look = self.questions.look(started, self.kept())
         if not any(root.requires_grad for root in started.roots):  # autograd will refuse it
-            self._answer(look)
+            self._turn.answer(look)
             self._stop_at_first()
             return None
         if (
@@ -190,6 +194,8 @@ class Session:
     def _end(self, started: Started, look: Look | None, result: Any) -> None:
         """After a pass that came to its end."""
         players = self.players.alive()
+        if look is not None and self.vigil.on and not self.vigil.is_bad(look):
+            return
         if look is not None:
             if not started.accumulates:
                 assert look.own is not None
@@ -200,33 +206,15 @@ class Session:
         if started.accumulates and self.steps is not None:
             self.steps.after_backward()
         if not players and started.accumulates:
-            self._close_turn()
+            self._turn.close()
             self._start_again()
-        if self.until == "backward" and self._turn and not self.questions.missed(self._turn[-1]):
-            self._close_turn()
+        if self.until == "backward" and self._turn and not self.questions.missed(self._turn.newest):
+            self._turn.close()
         self._stop_at_first()
 
     def _stop_at_first(self) -> None:
         if self.until == "backward" and len(self.book):
             self._leave()
-
-    def _close_turn(self) -> None:
-        """The steps after some losses are over: now it is known for whom those were."""
-        looks, self._turn = self._turn, []
-        self._looks.clear()
-        for look in looks:
-            self._guarded(lambda look=look: self._answer(look))  # type: ignore[misc]
-
-    def _answer(self, look: Look) -> None:
-        if not look.steppers and self.players.waits_for_one_to_come():
-            return  # between two trainings, or after them: it is for none of the optimizers
-        if not look.steppers and (before := self.book.stepped_at(look.place)) is not None:
-            look.steppers = before.alive()  # the script ends between backward() and step(): for whom it is, is known
-            if not look.steppers:
-                return  # and they are gone
-        answer = self.questions.concluded(look)
-        key = (look.place, tuple(sorted(self.players.number(one) for one in look.steppers)))
-        self.book.add(key, answer)
 
     def kept(self) -> str:
         """What of the script's own would run in another backward pass, as far as the recorder saw; "" for nothing."""
@@ -249,21 +237,23 @@ class Session:
         if self.steps is not None:
             self._guarded(self.steps.after_step)
         # None where the text cannot be read for a training to come
-        enough = self.until in _ON and self._guarded(lambda: self.players.have_stepped(2, variables=self.main))
+        enough = self.until in _ON and (
+            self.vigil.on or self._guarded(lambda: self.players.have_stepped(2, variables=self.main))
+        )
         if enough is not False:
-            self._guarded(self._close_turn)
-            self._leave()
+            self._guarded(self._turn.close)
+            if not self._guarded(self._watches_on):
+                self._leave()
 
     def _stepped_by(self, optimizer: torch.optim.Optimizer) -> None:
         self.raised.has_written(optimizer, self.recorder, self._step_site)
         self.recorder.renew(parameters_of(optimizer))
-        for look in self._turn:
-            if all(one is not optimizer for one in look.steppers):
-                look.steppers.append(optimizer)
+        self._turn.stepped_by(optimizer)
+        self.vigil.has_stepped()
         self._stepped.add(id(optimizer))
         all_have = self._stepped >= {id(one) for one in self.players.waited_for()}
         if all_have or len(self.recorder.recording.calls) > _LONG:
-            self._close_turn()
+            self._turn.close()
             self._start_again()
 
     def _start_again(self) -> None:
@@ -277,6 +267,15 @@ class Session:
         if self.steps is not None and self.recorder.watcher is not None:
             self.recorder.watcher = None
             self.troubles += self.steps.conclude(complete=complete)
+
+    def _watches_on(self) -> bool:
+        """Whether the script is watched for a NaN that comes later; a step has just ended."""
+        if self.vigil.on:
+            return not self.book.is_poisoned()
+        if self.until in ("two-steps", "nan"):
+            self._stop_steps(complete=False)
+            self.vigil.begin(self._passes, [diagnosis for _, diagnosis in self.diagnoses()])
+        return self.vigil.on
 
     def _leave(self) -> None:
         """What was asked has been seen: stop the script, or let it run on at full speed."""

@@ -17,7 +17,7 @@ _POLES = words(
     scaled_dot_product_attention multi_head_attention_forward
     """
 )
-_DIVISIONS = words("div div_ __truediv__ true_divide")
+_SELDOM = words("div div_ __truediv__ true_divide pow __pow__ float_power")
 
 
 def origin(recording: Any, tokens: Iterable[int], known: Mapping[int, bool]) -> tuple[int | None, bool]:
@@ -48,8 +48,8 @@ def origin(recording: Any, tokens: Iterable[int], known: Mapping[int, bool]) -> 
 
 
 def _is_by_a_number(call: Any) -> bool:
-    """A division by a number, which is seldom 0."""
-    return call.operation.name in _DIVISIONS and sum(token >= 0 for token in call.inputs) < 2
+    """A division by a number, which is seldom 0, or a power, which is mostly a square."""
+    return call.operation.name in _SELDOM and sum(token >= 0 for token in call.inputs) < 2
 
 
 def _bad_before(recording: Any, call: int, known: Mapping[int, bool]) -> int | None:

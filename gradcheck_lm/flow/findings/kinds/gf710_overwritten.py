@@ -199,6 +199,31 @@ KIND = Kind(
             ),
         ),
         Cause(
+            "kept_by_reference",
+            Text(
+                "state_dict() gives the weights themselves and no copy: {name} goes on with every step of {module}, "
+                "and {line} takes the last weights for those of this moment.",
+                "state_dict() が返すのは重みそのもので、コピーではありません。{name} は {module} の step のたびに"
+                "変わり、{line} では、この時点の重みのつもりで最後の重みを使うことになります。",
+            ),
+            (
+                Text(
+                    "keep a copy: {name} = copy.deepcopy({module}.state_dict())",
+                    "コピーを取っておく: {name} = copy.deepcopy({module}.state_dict())",
+                ),
+                Text(
+                    "or tensor by tensor, on the CPU if memory is short: {k: v.cpu().clone() for k, v in "
+                    "{module}.state_dict().items()}",
+                    "またはテンソルごとに(メモリが足りなければ CPU に): {k: v.cpu().clone() for k, v in "
+                    "{module}.state_dict().items()}",
+                ),
+                Text(
+                    "or write it to a file at once: torch.save({module}.state_dict(), path)",
+                    "またはその場でファイルに書く: torch.save({module}.state_dict(), path)",
+                ),
+            ),
+        ),
+        Cause(
             "partly_shared",
             Text(
                 "{module} is loaded from another module with which it shares {parameters}: these are the same tensors "

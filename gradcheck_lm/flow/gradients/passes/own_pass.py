@@ -159,6 +159,10 @@ class OwnPass:
         """The ids of the leaves at which anything arrived."""
         return set(self._arrived)
 
+    def brought_bad(self) -> bool:
+        """Whether NaN or infinity arrived at a leaf."""
+        return any(norm - norm != 0.0 for norms in self._arrived.values() for norm in map(float, norms))
+
     def _norm_at(self, tensor: torch.Tensor) -> float | None:
         """The norm of what arrived at a leaf in this pass alone; several arrivals are a checkpoint's, apart."""
         norms = [float(norm) for norm in self._arrived.get(id(tensor), ())]

@@ -37,6 +37,7 @@ class Look:
     steppers: list[torch.optim.Optimizer] = field(default_factory=list)  # the optimizers that stepped after it
     exact: Answer | None = None  # asked by passes of our own before the script's ran
     not_finite: Draft | None = None
+    stuck: int = 0  # passes since, without a step, where what it brought was not finite and is in .grad still
     wrong: list[Draft] = field(default_factory=list)  # gradients of a wrong value, where they are asked about
 
     @property
@@ -110,6 +111,10 @@ class Book:
 
     def __len__(self) -> int:
         return len(self._answers)
+
+    def is_poisoned(self) -> bool:
+        """Whether weights are NaN or infinite by one of these losses."""
+        return any(answer.poisoned for answers in self._answers.values() for answer in answers)
 
     def last_at(self, place: tuple[str, int]) -> Answer | None:
         """The newest answer for a loss whose backward() is called at a line."""

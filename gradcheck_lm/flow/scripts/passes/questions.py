@@ -17,7 +17,7 @@ from gradcheck_lm.flow.asking.failures.wrong_values import wrong_values
 from gradcheck_lm.flow.asking.inquiry import Inquiry
 from gradcheck_lm.flow.asking.warnings.looking_ahead import looks_ahead
 from gradcheck_lm.flow.findings.model import Diagnosis
-from gradcheck_lm.flow.findings.notes import AS_GRAD_ASKED, NO_NORMS, NO_NORMS_OF_ONE_PASS, NOT_THE_FIRST
+from gradcheck_lm.flow.findings.notes import AS_GRAD_ASKED, NO_NORMS, NO_NORMS_OF_ONE_PASS, NOT_THE_FIRST, STAYS_IN_GRAD
 from gradcheck_lm.flow.gradients.passes.own_pass import OwnPass
 from gradcheck_lm.flow.gradients.passes.safety import own_code
 from gradcheck_lm.flow.gradients.passes.underflow import underflows
@@ -39,8 +39,13 @@ class Questions:
         self.check_values = check_values
         self.variables: dict[str, Any] = {}
 
-    def look(self, started: Started, kept: str) -> Look:
-        """Prepare to read a backward pass; `kept` says what of the script's own is known to be in its graph."""
+    def look(self, started: Started, kept: str, *, only_finite: bool = False) -> Look:
+        """Prepare to read a backward pass.
+
+        Args:
+            kept: what of the script's own is known to be in its graph.
+            only_finite: of all questions only whether the loss and the gradients are finite.
+        """
         several = len(started.roots) > 1
         terms = {f"loss[{place}]" if several else "loss": root for place, root in enumerate(started.roots)}
         own = OwnPass(started.roots, wanted := self._wanted(started), hooked=bool(kept))
@@ -51,6 +56,8 @@ class Questions:
             if not several and started.roots[0].numel() != 1 and started.weights[0] is not None:
                 root, weight = started.roots[0].detach(), started.weights[0].detach()
                 look.value = float((root * weight).sum().abs() if root.is_complex() else (root * weight).sum())
+        if only_finite:
+            return look
         if not several and not kept and started.accumulates and self._may_underflow(started):
             with self.engine.quiet(), _random_state(runs=True):
                 larger = underflows(started.roots[0], wanted)
@@ -113,7 +120,20 @@ class Questions:
         """The answer once its turn is over: for whom it was is known, and what it made of their weights."""
         answer = look.exact or self.answer(look, look.steppers or self.meant(look))
         bad = any(finding.kind == "non_finite" for finding in answer.diagnosis.errors)
+        if bad and look.stuck:
+            diagnosis = answer.diagnosis
+            notes = (STAYS_IN_GRAD.told(passes=look.stuck), *diagnosis.notes)
+            return replace(answer, poisoned=True, diagnosis=replace(diagnosis, notes=notes))
         return replace(answer, poisoned=True) if bad and _ruined(look.steppers) else answer
+
+    def stays_bad(self) -> bool:
+        """Whether what lies in .grad is NaN or infinite."""
+        held = [tensor.grad for one in self.players.alive() for tensor in parameters_of(one)]
+        return any(_is_bad(grad.detach()) for grad in held if grad is not None)
+
+    def weights_are_bad(self) -> bool:
+        """Whether weights that an optimizer holds are NaN or infinite now."""
+        return _ruined(self.players.alive())
 
     def _named(self, started: Started, optimizers: Sequence[Optimizer]) -> tuple[dict[str, torch.Tensor], list[str]]:
         if not started.accumulates:
@@ -167,8 +187,11 @@ class Questions:
 
 def _ruined(optimizers: Sequence[Optimizer]) -> bool:
     """Whether weights are NaN or infinite after a step: a scaler skips it, and a program may mend the gradients."""
-    held = [tensor.detach() for one in optimizers for tensor in parameters_of(one) if not tensor.is_sparse]
-    return any(not bool(torch.isfinite(tensor).all()) for tensor in held)
+    return any(_is_bad(tensor.detach()) for one in optimizers for tensor in parameters_of(one))
+
+
+def _is_bad(tensor: torch.Tensor) -> bool:
+    return not tensor.is_sparse and not bool(torch.isfinite(tensor).all())
 
 
 @contextmanager

@@ -164,13 +164,14 @@ class Copying(Event):
 
     what: "itself" (by the text, both are the same) | "aliased" (the other was put in its place) | "left behind" (copies
         of its parameters are trained by torch.func, and it runs with its own) | "laid aside" (other weights are put
-        in the place of those that train, by `into`, and the method `source`, which takes them back, is never called)
+        in the place of those that train, by `into`, and the method `source`, which takes them back, is never called) |
+        "kept" (the state of `source` is kept as `into`, without a copy, and used at `where`)
     """
 
     what: str = "itself"
     into: str = ""  # as it is written, or its class
     source: str = ""
-    where: str = ""  # file:line that loads, or asks for the gradients
+    where: str = ""  # file:line that loads, saves, or asks for the gradients
 
 
 @dataclass(frozen=True)

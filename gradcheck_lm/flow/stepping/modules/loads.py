@@ -15,6 +15,7 @@ import torch
 from gradcheck_lm.flow.findings.paths import at
 from gradcheck_lm.flow.stepping.ledger.ledger import Copying
 from gradcheck_lm.flow.stepping.recording.log import Log, ran_lines
+from gradcheck_lm.flow.stepping.source.kept_by_reference import kept_by_reference
 from gradcheck_lm.flow.stepping.source.put_back import never_put_back
 from gradcheck_lm.flow.stepping.source.text import bodies, line_in, reached, walk
 from gradcheck_lm.flow.watching.sites import Place, is_users
@@ -92,6 +93,9 @@ def copyings(log: Log, found: Aliases, add: Callable[[Place], int]) -> Iterator[
     for file, lines in ran_lines(log).items():
         for one in never_put_back(file, lines):
             yield Copying(log.time, add(one.place), "laid aside", one.writes, one.puts_back)
+        for kept in kept_by_reference(file, lines):
+            used = at(file, kept.used)
+            yield Copying(log.time, add(kept.place), "kept", kept.name, kept.module, used)
         for place, module in loaded_from_itself(file, lines):
             yield Copying(log.time, add(place), "itself", module, module)
 

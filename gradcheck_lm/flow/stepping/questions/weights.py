@@ -18,6 +18,7 @@ def ask(reading: Reading) -> list[Draft]:
         *_partly_shared(reading),
         *_discarded(reading),
         *_laid_aside(reading),
+        *_kept(reading),
         *_undone(reading),
         *_pulled(reading),
         *_repelled(reading),
@@ -63,7 +64,8 @@ def _copying(reading: Reading) -> list[Draft]:
         )
         for event in aliased
     }  # fmt: skip
-    told = {event.where for event in aliased}  # where the two are one, this is what comes of it
+    kept = [event for event in copied if event.what == "kept"]
+    told = {event.where for event in (*aliased, *kept)}  # where the two are one, this is what comes of it
     itself = [(event.place, event.time, event.who) for event in _loads(reading, "module") if event.itself]
     written = {reading.at(event.place): event.into for event in copied if event.what == "itself"}
     itself += [(event.place, event.time, event.into) for event in copied if event.what == "itself"]
@@ -103,6 +105,18 @@ def _laid_aside(reading: Reading) -> list[Draft]:
         Draft(
             "average_reversed", event.place, "not_put_back", event.into, event.time, (), "warning", "likely",
             {"writes": event.into, "method": event.source},
+        )
+        for event in found
+    ]  # fmt: skip
+
+
+def _kept(reading: Reading) -> list[Draft]:
+    """What state_dict() gave, kept for later as if it were a copy."""
+    found = [event for event in reading.ledger.events if isinstance(event, Copying) and event.what == "kept"]
+    return [
+        Draft(
+            "overwritten", event.place, "kept_by_reference", "state_dict", event.time, (), "warning", "likely",
+            {"name": event.into, "module": event.source, "line": event.where},
         )
         for event in found
     ]  # fmt: skip

@@ -1,0 +1,76 @@
+"""The steps after those that are looked at whole: watched for NaN and infinity, and for nothing else."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+
+from gradcheck_lm.flow.findings.model import Diagnosis
+from gradcheck_lm.flow.scripts.passes.engine import Started
+from gradcheck_lm.flow.scripts.passes.looks import Look
+from gradcheck_lm.flow.scripts.passes.questions import Questions
+
+SECONDS = 5.0  # a reader waits for the answer
+PASSES = 200
+_STUCK = 6  # passes without a step, at the least, after which a program that skips what is not finite seems stuck
+_BAD_ONES = 3  # a GradScaler skips a step or two while it looks for its scale; after these it is let be
+
+
+class Vigil:
+    """Watches until a loss or a gradient is not finite, its patience is over, or the script ends.
+
+    Args:
+        questions: how a backward pass is read.
+        patient: to the end, however long it takes.
+    """
+
+    def __init__(self, questions: Questions, *, patient: bool) -> None:
+        self.on = False
+        self._questions = questions
+        self._patient = patient
+        self._end = 0.0
+        self._passes = self._bad = self._without_step = 0
+        self._most = _STUCK
+
+    def begin(self, passes: int, diagnoses: Iterable[Diagnosis]) -> None:
+        """From the next step on, unless something was found already, which is answer enough.
+
+        Args:
+            passes: that led to the steps so far.
+            diagnoses: what was found in them.
+        """
+        told = any(finding.severity != "note" for one in diagnoses for finding in one.findings)
+        self.on, self._end = not told and (self._patient or PASSES > 0), time.monotonic() + SECONDS
+        self._most = max(_STUCK, 2 * passes)
+
+    def look(self, started: Started, kept: Callable[[], str]) -> Look | None:
+        """Prepare to read a backward pass; None where it is no loss's, or where enough was read."""
+        if not started.accumulates or self._bad >= _BAD_ONES or not any(root.requires_grad for root in started.roots):
+            return None
+        return self._questions.look(started, kept(), only_finite=True)
+
+    def is_bad(self, look: Look) -> bool:
+        """Whether what a pass began with or brought is not finite."""
+        assert look.own is not None
+        bad = look.not_finite is not None or look.own.brought_bad()
+        self._bad += bad
+        return bad
+
+    def is_over(self, turn: Iterable[Look]) -> bool:
+        """Asked before each pass: whether enough was watched, or what is not finite stays and nothing steps.
+
+        Args:
+            turn: the passes since the last step that were not finite.
+        """
+        self._passes += 1
+        self._without_step += 1
+        held = list(turn) if self._without_step > self._most else []
+        if held and self._questions.stays_bad():
+            for look in held:
+                look.stuck = self._without_step - 1
+            return True
+        return not self._patient and (self._passes > PASSES or time.monotonic() > self._end)
+
+    def has_stepped(self) -> None:
+        """An optimizer has stepped."""
+        self._without_step = 0
