@@ -112,6 +112,8 @@ def test_a_script_with_a_finding_is_not_watched_on(
         diagnosis = run_script(script(tmp_path, text))
         assert [one.severity for one in diagnosis.findings] == ["warning"]
         assert capsys.readouterr().out.split()[-1:] == ["0"]
+        kinds = [one.kind for one in run_script(script(tmp_path, text), until="nan").findings]
+        assert kinds[0] == "non_finite"  # asked for, it is waited for all the same
         return
     text = much_later("optimizer.step()\n    print(number)").replace("right)).", "right)).detach().")
     text = text.replace(".mean().backward()", ".mean().requires_grad_().backward()")

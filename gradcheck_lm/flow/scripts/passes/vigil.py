@@ -13,7 +13,7 @@ from gradcheck_lm.flow.scripts.passes.questions import Questions
 SECONDS = 5.0  # a reader waits for the answer
 PASSES = 200
 _STUCK = 6  # passes without a step, at the least, after which a program that skips what is not finite seems stuck
-_BAD_ONES = 3  # a GradScaler skips a step or two while it looks for its scale; after these it is let be
+_BAD_ONES = 3  # read of those that no step follows; a GradScaler may skip many while it looks for its scale
 
 
 class Vigil:
@@ -33,14 +33,15 @@ class Vigil:
         self._most = _STUCK
 
     def begin(self, passes: int, diagnoses: Iterable[Diagnosis]) -> None:
-        """From the next step on, unless something was found already, which is answer enough.
+        """From the next step on, unless something was found already: answer enough where no NaN is asked for.
 
         Args:
             passes: that led to the steps so far.
             diagnoses: what was found in them.
         """
-        told = any(finding.severity != "note" for one in diagnoses for finding in one.findings)
-        self.on, self._end = not told and (self._patient or PASSES > 0), time.monotonic() + SECONDS
+        told = {finding.kind for one in diagnoses for finding in one.findings if finding.severity != "note"}
+        enough = "non_finite" in told if self._patient else told or not PASSES
+        self.on, self._end = not enough, time.monotonic() + SECONDS
         self._most = max(_STUCK, 2 * passes)
 
     def look(self, started: Started, kept: Callable[[], str]) -> Look | None:
@@ -73,4 +74,4 @@ class Vigil:
 
     def has_stepped(self) -> None:
         """An optimizer has stepped."""
-        self._without_step = 0
+        self._without_step = self._bad = 0
