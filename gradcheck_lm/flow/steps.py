@@ -193,7 +193,7 @@ class StepRun:
         wrt = self._wrt(loss, holders)
         reached = {id(leaf) for leaf in reachable_leaves(loss)}
         missing = any(tensor.requires_grad and id(tensor) not in reached for tensor in wrt.values())
-        doubtful = self.always or missing or loses_gradient(self.recorder, loss) or may_warn(self.recorder)
+        doubtful = self.always or missing or loses_gradient(self.recorder, loss) or may_warn(self.recorder, loss)
         if again and not holders and not (key not in self._losses and self._was_zero(key)):
             return  # the answer of the first time stands
         if doubtful or (again and self._was_zero(key)):

@@ -14,7 +14,6 @@ from gradcheck_lm.flow.asking.cuts.vanishing import explain_deaths, explain_shif
 from gradcheck_lm.flow.asking.evidence.evidence import Evidence, gather
 from gradcheck_lm.flow.asking.evidence.terms import MakeExperiment, Strand
 from gradcheck_lm.flow.asking.warnings.idle_terms import warn_of_idle_terms
-from gradcheck_lm.flow.asking.warnings.looking_ahead import warn_of_looking_ahead
 from gradcheck_lm.flow.asking.warnings.mispaired import warn_of_mispairs
 from gradcheck_lm.flow.asking.warnings.mixing import warn_of_mixing
 from gradcheck_lm.flow.asking.warnings.redrawn import warn_of_redrawn
@@ -24,6 +23,8 @@ from gradcheck_lm.flow.asking.warnings.softmaxes.axis_of_one import warn_of_axes
 from gradcheck_lm.flow.asking.warnings.softmaxes.held_probabilities import warn_of_held_probabilities
 from gradcheck_lm.flow.asking.warnings.spread_sums import warn_of_spread_sums
 from gradcheck_lm.flow.asking.warnings.suspicious import warn_of_suspicious
+from gradcheck_lm.flow.asking.warnings.tokens.looking_ahead import warn_of_looking_ahead
+from gradcheck_lm.flow.asking.warnings.tokens.targets import ask_about_targets, warn_of_targets
 from gradcheck_lm.flow.asking.warnings.unread import warn_of_unread
 from gradcheck_lm.flow.asking.warnings.written_backward import warn_of_ignored_gradient, warn_of_module_backward
 from gradcheck_lm.flow.findings.model import Diagnosis, Term
@@ -55,6 +56,7 @@ STEPS: tuple[Callable[[Evidence, Chain], None], ...] = (
     warn_of_module_backward,
     warn_of_redrawn,
     warn_of_looking_ahead,
+    warn_of_targets,
     explain_rest,
 )
 
@@ -85,6 +87,7 @@ class Inquiry:
 
     def answer(self) -> Diagnosis:
         """All questions in order."""
+        ask_about_targets(self.recorder, list(self.terms.values()))
         evidence = gather(
             self.recorder, self.wrt, self.terms, given=self.given, explicit=self.explicit, experiment=self.experiment,
             others=self.others, autograd=self.autograd,

@@ -11,8 +11,9 @@ from typing import Any
 import torch
 
 from gradcheck_lm.flow.findings.model import Diagnosis
+from gradcheck_lm.flow.scripts.passes.book import Book, with_steps
 from gradcheck_lm.flow.scripts.passes.engine import Engine, Started
-from gradcheck_lm.flow.scripts.passes.looks import Answer, Book, Look, with_steps
+from gradcheck_lm.flow.scripts.passes.looks import Answer, Look
 from gradcheck_lm.flow.scripts.passes.questions import Questions
 from gradcheck_lm.flow.scripts.passes.raised import Raised
 from gradcheck_lm.flow.scripts.passes.turn import Turn
@@ -273,8 +274,8 @@ class Session:
         if self.vigil.on:
             return not self.book.is_poisoned()
         if self.until in ("two-steps", "nan"):
-            self._stop_steps(complete=False)
-            self.vigil.begin(self._passes, [diagnosis for _, diagnosis in self.diagnoses()])
+            told = self.steps.findings(complete=False) if self.steps is not None else ()
+            self.vigil.begin(self._passes, [*told, *(one for _, found in self.diagnoses() for one in found.findings)])
         return self.vigil.on
 
     def _leave(self) -> None:

@@ -79,6 +79,16 @@ class Call:
         self.memory = NO_ARRAY  # the export call whose NumPy memory this value still shares
 
 
+@dataclass(frozen=True)
+class TargetDoubt:
+    """Something that is doubtful in the targets of a loss over classes."""
+
+    cause: str
+    call: int  # the loss
+    values: dict[str, str]
+    written: int | None = None  # the call that made the targets what they are
+
+
 @dataclass
 class Switch:
     """A stretch of the run with gradient switched off."""
@@ -116,6 +126,7 @@ class Recording:
         self.hooks: dict[int, Site] = {}  # tokens of tensors that the program put a hook on, and where
         self.redrawn: dict[int, Site] = {}  # calls that draw in a checkpoint which draws anew, and who calls that
         self.ahead: list[int] | None = None  # calls by which tokens read what follows, where that was asked in time
+        self.target_doubts: list[TargetDoubt] | None = None  # None: not asked; the graph has to be there
         self.arguments = Arguments()
         self.draws: dict[int, Draw] = {}  # tokens of batches that loaders gave
 

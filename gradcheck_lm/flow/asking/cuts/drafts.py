@@ -114,12 +114,16 @@ class Chain:
         return {draft.call for draft in self.drafts.values() if draft.call is not None}
 
     def findings(self) -> list[tuple[int | None, Finding]]:
-        """(call, finding), errors first, then warnings, each group as the data flows."""
+        """(call, finding), errors first, then warnings, each group as the data flows.
+
+        An error by which no tensor is lost stands behind those that starve one: it closes a side path of a dead term.
+        """
         last = len(self.recording.calls)
         ordered = sorted(
             self.drafts.values(),
             key=lambda draft: (
                 _SEVERITIES.index(draft.severity),
+                draft.severity == "error" and not draft.tensors,
                 last if draft.call is None else draft.call,
                 _ORDER[draft.kind],
             ),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import torch
+
 from gradcheck_lm.flow.asking.evidence.unread_arguments import unread_arguments
 from gradcheck_lm.flow.asking.warnings.idle_terms import may_be_idle
-from gradcheck_lm.flow.asking.warnings.looking_ahead import may_look_ahead
 from gradcheck_lm.flow.asking.warnings.mispaired import may_be_mispaired
 from gradcheck_lm.flow.asking.warnings.mixing import may_mix
 from gradcheck_lm.flow.asking.warnings.redrawn import may_redraw
@@ -14,11 +15,13 @@ from gradcheck_lm.flow.asking.warnings.softmaxes.axis_of_one import may_have_axe
 from gradcheck_lm.flow.asking.warnings.softmaxes.held_probabilities import may_hold_probabilities
 from gradcheck_lm.flow.asking.warnings.spread_sums import may_spread
 from gradcheck_lm.flow.asking.warnings.suspicious import is_suspicious
+from gradcheck_lm.flow.asking.warnings.tokens.looking_ahead import may_look_ahead
+from gradcheck_lm.flow.asking.warnings.tokens.targets import ask_about_targets
 from gradcheck_lm.flow.asking.warnings.written_backward import may_write_backward
 from gradcheck_lm.flow.watching.recorder import Recorder
 
 
-def may_warn(recorder: Recorder) -> bool:
+def may_warn(recorder: Recorder, loss: torch.Tensor) -> bool:
     """Read off the recording alone: shapes and names that hint at another loss than was meant, arguments unread."""
     return (
         is_suspicious(recorder.recording)
@@ -33,5 +36,6 @@ def may_warn(recorder: Recorder) -> bool:
         or may_be_idle(recorder)
         or may_redraw(recorder)
         or may_look_ahead(recorder)
+        or ask_about_targets(recorder, [loss])
         or may_train_the_critic(recorder)
     )

@@ -101,6 +101,25 @@ KIND = Kind(
             ),
         ),
         Cause(
+            "end_of_text",
+            Text(
+                "Token {token} fills the texts up, and it is also the last of a text; where it stands {loss} at {line} "
+                "is given no target, at the end of a text neither: nothing teaches where to stop.",
+                "トークン {token} は余白を埋めるためにも、文の終わりにも使われていますが、{line} の {loss} には"
+                "その位置の目標値が、文の終わりでも渡されていません。どこで止まるかは学習されません。",
+            ),
+            (
+                Text(
+                    "leave out by the attention mask: labels[attention_mask == 0] = -100",
+                    "アテンションマスクで除く: labels[attention_mask == 0] = -100",
+                ),
+                Text(
+                    "or give the padding a token of its own, not the end's",
+                    "または、パディングには終端トークンとは別の専用トークンを使う",
+                ),
+            ),
+        ),
+        Cause(
             "labels",
             Text(
                 "The labels {name} are read by no operation: the loss is about something else.",

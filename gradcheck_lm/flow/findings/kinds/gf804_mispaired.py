@@ -1,4 +1,4 @@
-"""GF804 mispaired: a loss holds predictions of some samples against targets of others."""
+"""GF804 mispaired: a loss holds predictions against targets of other samples, or of other positions."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ KIND = Kind(
     since="0.2.0",
     lesson="l12_your_own_code",
     heading=Text(
-        "targets of other samples",
-        "別のサンプルの目標値",
+        "targets that belong elsewhere",
+        "別のものの目標値",
     ),
     about=about(
         Text(
-            "The loss holds predictions of some samples against targets of others.",
-            "損失が、あるサンプルの予測を別のサンプルの目標値と比べています。",
+            "The loss holds predictions against targets of other samples, or of other positions.",
+            "損失が、予測を別のサンプルや別の位置の目標値と比べています。",
         ),
         Text(
             "draw what belongs together in one batch: one data set that gives (input, target), one loader",
@@ -105,6 +105,28 @@ KIND = Kind(
                 Text(
                     "shuffle=False where the order has to be the same",
                     "同じ順序が必要なら shuffle=False",
+                ),
+            ),
+        ),
+        Cause(
+            "shifted_twice",
+            Text(
+                "The targets are the input tokens moved on by two places: they were moved on before, and {loss} is "
+                "given them moved on again. Each position learns the token after the next, and the first token is "
+                "learnt nowhere.",
+                "目標値は入力トークンを 2 つずらしたものです。すでにずらしてあるものを、{loss} に渡すときにもう一度"
+                "ずらしています。各位置は次の次のトークンを学習し、最初のトークンはどこでも学習されません。",
+            ),
+            (
+                Text(
+                    "shift once: where the inputs are the labels moved to the right, cross_entropy(logits, labels) as "
+                    "they are",
+                    "ずらすのは 1 回だけ: 入力がラベルを右にずらしたものなら、cross_entropy(logits, labels) を"
+                    "そのまま使う",
+                ),
+                Text(
+                    "models of transformers shift by themselves: give them labels that are the input_ids, unshifted",
+                    "transformers のモデルは自分でずらす: labels には input_ids をずらさずに渡す",
                 ),
             ),
         ),

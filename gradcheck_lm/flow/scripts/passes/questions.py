@@ -15,7 +15,8 @@ from gradcheck_lm.flow.asking.evidence.scene import Passed, Written
 from gradcheck_lm.flow.asking.failures.not_finite import first_not_finite
 from gradcheck_lm.flow.asking.failures.wrong_values import wrong_values
 from gradcheck_lm.flow.asking.inquiry import Inquiry
-from gradcheck_lm.flow.asking.warnings.looking_ahead import looks_ahead
+from gradcheck_lm.flow.asking.warnings.tokens.looking_ahead import looks_ahead
+from gradcheck_lm.flow.asking.warnings.tokens.targets import ask_about_targets
 from gradcheck_lm.flow.findings.model import Diagnosis
 from gradcheck_lm.flow.findings.notes import AS_GRAD_ASKED, NO_NORMS, NO_NORMS_OF_ONE_PASS, NOT_THE_FIRST, STAYS_IN_GRAD
 from gradcheck_lm.flow.gradients.passes.own_pass import OwnPass
@@ -64,6 +65,7 @@ class Questions:
             own.larger = {id(wanted[place]): underflow for place, underflow in larger.items()}
         roots = [] if kept else [root for root in started.roots if root.requires_grad]
         self.recorder.recording.ahead = looks_ahead(self.recorder.recording, roots)
+        ask_about_targets(self.recorder, roots)
         if self.check_values:
             with self.engine.quiet():
                 look.wrong = wrong_values(self.recorder.recording, started.roots)
@@ -124,7 +126,7 @@ class Questions:
             diagnosis = answer.diagnosis
             notes = (STAYS_IN_GRAD.told(passes=look.stuck), *diagnosis.notes)
             return replace(answer, poisoned=True, diagnosis=replace(diagnosis, notes=notes))
-        return replace(answer, poisoned=True) if bad and _ruined(look.steppers) else answer
+        return replace(answer, poisoned=True) if bad and (look.lasts or _ruined(look.steppers)) else answer
 
     def stays_bad(self) -> bool:
         """Whether what lies in .grad is NaN or infinite."""

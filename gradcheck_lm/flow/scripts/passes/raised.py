@@ -9,8 +9,9 @@ from typing import Any
 from gradcheck_lm.flow.asking.evidence.scene import Passed, Written
 from gradcheck_lm.flow.findings.model import Diagnosis
 from gradcheck_lm.flow.gradients.passes.own_pass import OwnPass
+from gradcheck_lm.flow.scripts.passes.book import Book
 from gradcheck_lm.flow.scripts.passes.engine import Started
-from gradcheck_lm.flow.scripts.passes.looks import Answer, Book
+from gradcheck_lm.flow.scripts.passes.looks import Answer
 from gradcheck_lm.flow.scripts.passes.questions import Questions
 from gradcheck_lm.flow.scripts.passes.refused import NO_GRAPH, Refused, can_be_told, roots_of
 from gradcheck_lm.flow.scripts.watched.naming import parameters_of

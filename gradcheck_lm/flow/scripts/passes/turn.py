@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import torch
 
-from gradcheck_lm.flow.scripts.passes.looks import Book, Look
+from gradcheck_lm.flow.scripts.passes.book import Book
+from gradcheck_lm.flow.scripts.passes.looks import Look
 from gradcheck_lm.flow.scripts.passes.questions import Questions
 from gradcheck_lm.flow.scripts.program.guard import Guard
 

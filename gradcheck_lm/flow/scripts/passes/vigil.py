@@ -1,11 +1,11 @@
-"""The steps after those that are looked at whole: watched for NaN and infinity, and for nothing else."""
+"""The steps after those that are looked at whole: their losses and gradients are watched for NaN and infinity alone."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
 
-from gradcheck_lm.flow.findings.model import Diagnosis
+from gradcheck_lm.flow.findings.model import Finding
 from gradcheck_lm.flow.scripts.passes.engine import Started
 from gradcheck_lm.flow.scripts.passes.looks import Look
 from gradcheck_lm.flow.scripts.passes.questions import Questions
@@ -14,6 +14,8 @@ SECONDS = 5.0  # a reader waits for the answer
 PASSES = 200
 _STUCK = 6  # passes without a step, at the least, after which a program that skips what is not finite seems stuck
 _BAD_ONES = 3  # read of those that no step follows; a GradScaler may skip many while it looks for its scale
+
+_LASTING = 3  # losses in a row that are not finite, each with its step, though no weight is NaN yet
 
 
 class Vigil:
@@ -29,17 +31,17 @@ class Vigil:
         self._questions = questions
         self._patient = patient
         self._end = 0.0
-        self._passes = self._bad = self._without_step = 0
+        self._passes = self._bad = self._without_step = self._losses = 0
         self._most = _STUCK
 
-    def begin(self, passes: int, diagnoses: Iterable[Diagnosis]) -> None:
+    def begin(self, passes: int, findings: Iterable[Finding]) -> None:
         """From the next step on, unless something was found already: answer enough where no NaN is asked for.
 
         Args:
             passes: that led to the steps so far.
-            diagnoses: what was found in them.
+            findings: of these steps.
         """
-        told = {finding.kind for one in diagnoses for finding in one.findings if finding.severity != "note"}
+        told = {finding.kind for finding in findings if finding.severity != "note"}
         enough = "non_finite" in told if self._patient else told or not PASSES
         self.on, self._end = not enough, time.monotonic() + SECONDS
         self._most = max(_STUCK, 2 * passes)
@@ -55,6 +57,8 @@ class Vigil:
         assert look.own is not None
         bad = look.not_finite is not None or look.own.brought_bad()
         self._bad += bad
+        self._losses = self._losses + 1 if look.not_finite is not None else 0
+        look.lasts = self._losses >= _LASTING
         return bad
 
     def is_over(self, turn: Iterable[Look]) -> bool:

@@ -59,10 +59,14 @@ class StepWatch:
             What went wrong in the watching itself.
         """
         self.stop()
-        self.found = report_of(self.ledger(complete=complete)).findings
+        self.found = self.findings(complete=complete)
         self.idle = self._idle()
         missing = self.watcher.ranks.notes() if self.watcher.ranks is not None else []
         return [*(f"a step was not seen whole: {failure}" for failure in self.watcher.log.failures), *missing]
+
+    def findings(self, *, complete: bool) -> tuple[Finding, ...]:
+        """What is wrong as far as was seen."""
+        return report_of(self.ledger(complete=complete)).findings
 
     def stop(self) -> None:
         """See nothing more; the script may run on at full speed."""

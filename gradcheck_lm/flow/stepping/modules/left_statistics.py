@@ -16,14 +16,14 @@ def left_statistics(log: Log, modules: Sequence[torch.nn.Module], held: set[int]
     """For each line that writes the parameters of a copy, and not the statistics of its norms, which it reads in eval.
 
     Args:
-        modules: those that ran.
+        modules: those that ran: one whose norms are as they were made has run in eval mode alone.
         held: the accounts of what optimizers hold.
     """
     trained = [module for module in modules if any(_is_held(log, one, held) for one in module.parameters())]
     told: set[int] = set()
     for copy in modules:  # the outermost ran first
         norms = [norm for norm in copy.modules() if isinstance(norm, _NORMS) and norm.track_running_stats]
-        if not norms or not all(not norm.training and _is_as_made(norm) for norm in norms):
+        if not norms or not all(map(_is_as_made, norms)):
             continue
         accounts = [log.accounts.known(one) for one in copy.parameters()]
         places = [log.writes.get(one.index) if one is not None and one.index not in held else None for one in accounts]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 
-from gradcheck_lm.flow.stepping.ledger.ledger import NOWHERE, Backward, Copying, Schedule, Step
+from gradcheck_lm.flow.stepping.ledger.ledger import NOWHERE, Backward, Clearing, Copying, Schedule, Step
 from gradcheck_lm.flow.stepping.questions.drafts import Draft, Reading, few
+
+_OFTEN = 10  # steps of another optimizer, and as many times that this one was cleared for a step of its own
 
 
 def ask(reading: Reading) -> list[Draft]:
@@ -58,18 +60,26 @@ def _waits(reading: Reading, number: int) -> Draft | None:
         severity, certainty = "error", "certain"
     elif alone and (ledger.complete or most >= 2):
         severity, certainty = "error", "certain"
-    elif ledger.complete and len(losses) >= 2:
+    elif len(losses) >= 2 and (ledger.complete or min(most, _cleared(reading, number)) >= _OFTEN):
         severity, certainty = "warning", "likely"  # a discriminator that waits gets the generator's gradient too
     else:
         return None
     names = reading.names(given)
     loss = (alone or losses)[0]
+    after = next((step for step in reversed(reading.steps) if not alone and loss.time < step.time), None)
     values = {"line": reading.at(loss.place), "parameters": few(names), "optimizer": holder.name}
-    cause, place = "no_step", reading.made(number)
+    # where another optimizer steps on that very loss, it is there that this one is missing
+    cause, place = "no_step", reading.made(number) if after is None else after.place
     if holder.condition != NOWHERE:
         cause, place = "condition_unmet", holder.condition
         values |= {"count": str(len(losses)), "condition": holder.unmet}
     return Draft("never_stepped", place, cause, holder.kind, holder.made, names, severity, certainty, values)
+
+
+def _cleared(reading: Reading, number: int) -> int:
+    """How often an optimizer has cleared gradients: one that waits for its turn has no need to."""
+    clearings = (event for event in reading.ledger.events if isinstance(event, Clearing))
+    return sum(event.holder == number and bool(event.erased) for event in clearings)
 
 
 def _skipped(reading: Reading, number: int, turns: list[Step]) -> Draft | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 from gradcheck_lm.flow.stepping.ledger.ledger import NOWHERE, Copying, Discarding, Loading, Mode
 from gradcheck_lm.flow.stepping.questions.drafts import Draft, Reading, few
@@ -139,7 +140,7 @@ def _undone(reading: Reading) -> list[Draft]:
     for number, holder in enumerate(reading.ledger.holders):
         steps = reading.stepped(number)
         pairs = list(itertools.pairwise(steps))
-        if not pairs or not all(step.undone and any(before.moved.values()) for before, step in pairs):
+        if not pairs or not all(step.undone and any(map(_moves, before.moved.values())) for before, step in pairs):
             continue  # once is a step that somebody takes back
         for before, step in pairs[:1]:
             between = [
@@ -152,6 +153,11 @@ def _undone(reading: Reading) -> list[Draft]:
             values = {"optimizer": holder.name, "first": str(before.number + 1), "second": str(step.number + 1)}
             drafts.append(Draft("overwritten", place, "loaded_each_step", op, step.time, names, values=values))
     return drafts
+
+
+def _moves(distance: float | None) -> bool:
+    """None: only a sample was compared, and it stayed; NaN: from infinity to infinity."""
+    return distance is not None and math.isfinite(distance) and distance > 0
 
 
 def _pulled(reading: Reading) -> list[Draft]:
@@ -208,13 +214,15 @@ def _modes(reading: Reading) -> list[Draft]:
     modes = [event for event in reading.ledger.events if isinstance(event, Mode)]
     flips = [event for event in modes if event.what in _TURNS]
     for flip in flips:
-        if flip.training or any(later.training and later.time > flip.time for later in flips):
-            continue
+        back = next((later.time for later in flips if later.training and later.time > flip.time), None)
+        steps = [step for step in reading.steps if back is not None and flip.time < step.time < back]
+        if flip.training or (back is not None and len(steps) < 2):
+            continue  # a gradient asked for in between, as for an adversarial example
         before = {loss.place for loss in reading.backwards.values() if loss.time < flip.time}
         again = [
             loss
             for loss in reading.backwards.values()
-            if loss.time > flip.time and (loss.place in before or flip.what == "train_then_eval")
+            if flip.time < loss.time < (back or math.inf) and (loss.place in before or flip.what == "train_then_eval")
         ]
         if again:
             values = {"module": flip.module, "line": reading.at(again[0].place)}

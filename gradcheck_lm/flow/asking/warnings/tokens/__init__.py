@@ -1,0 +1,1 @@
+"""Language models: what each position reads, and which token it is to predict."""

@@ -1,0 +1,20 @@
+# The critic's optimizer begins after a warm-up: until then nobody clears for it, and its gradients are the other's.
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+features, labels, critic = nn.Linear(6, 8), nn.Linear(8, 3), nn.Linear(8, 2)
+model = nn.ModuleList([features, labels, critic])
+slow = torch.optim.SGD([*features.parameters(), *labels.parameters()], lr=0.1)
+fast = torch.optim.SGD(critic.parameters(), lr=0.1)
+for step in range(14):
+    x, y, domain = torch.randn(8, 6), torch.randint(3, (8,)), torch.randint(2, (8,))
+    code = features(x).relu()
+    loss = nn.functional.cross_entropy(labels(code), y) - 0.1 * nn.functional.cross_entropy(critic(code), domain)
+    slow.zero_grad()
+    loss.backward()
+    slow.step()
+    if step >= 11:
+        fast.zero_grad()
+        nn.functional.cross_entropy(critic(features(x).relu().detach()), domain).backward()
+        fast.step()
