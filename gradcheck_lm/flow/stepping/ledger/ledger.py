@@ -147,6 +147,7 @@ class Loading(Event):
     has_state: bool = False  # of a file: an optimizer's state lies in it
     overwritten: tuple[int, ...] = ()  # changed between loading and their first use, by something else than a step
     itself: bool = False  # what was loaded are the module's own tensors, as they are
+    taken: int = NOWHERE  # where state_dict() gave them, if that was elsewhere or before a step
     shared: tuple[int, ...] = ()  # those of `tensors` that were loaded from themselves, where others were not
 
 

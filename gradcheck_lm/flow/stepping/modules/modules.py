@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import weakref
+from collections import OrderedDict
 from collections.abc import Mapping
 from types import FrameType
 from typing import Any
@@ -52,6 +53,7 @@ class Modules:
         self.discarded = Discarded(log)
         self.functional = Functional(log)
         self._states: dict[int, tuple[weakref.ref[torch.nn.Module], tuple[int, ...]]] = {}  # when it was last asked for
+        self._given_out: dict[int, tuple[weakref.ref[Any], int, int]] = {}  # what state_dict() gave, where and when
         self.refused: dict[tuple[int, str], int] = {}  # (module, attribute that looks like requires_grad) -> where
 
     def install(self, wraps: Wraps) -> None:
@@ -64,7 +66,7 @@ class Modules:
         wraps.attribute(module, "__setattr__", self._setting, nothing)
         wraps.attribute(module, "register_parameter", self._setting, nothing)
         wraps.attribute(module, "train", guarded(self.modes.switching), nothing)
-        wraps.attribute(module, "state_dict", guarded(self._asked), nothing)
+        wraps.attribute(module, "state_dict", guarded(self._asked), guarded(self._gave))
         wraps.attribute(module, "load_state_dict", guarded(self._loading), guarded(self._loaded))
         for name in ("_load", "_legacy_load"):
             wraps.attribute(torch.serialization, name, guarded(self._reading), guarded(self._read))
@@ -189,18 +191,26 @@ class Modules:
         given = state if isinstance(state, Mapping) else {}
         shared, count = _shared(own, given)
         codes = frozenset(one.f_code for one in frames(frame))
-        return module, self.log.place(frame), set(own), set(given), (since, shared, count), codes
+        place = self.log.place(frame)
+        return module, place, set(own), set(given), (since, self._taken(state, place), shared, count), codes
 
-    def _asked(self, arguments: list[Any], keywords: dict[str, Any], frame: FrameType) -> None:
+    def _asked(self, arguments: list[Any], keywords: dict[str, Any], frame: FrameType) -> int | None:
         """Somebody asks for a module's state: whether it is changed afterwards, in place, is seen by its versions."""
         self.discarded.used(arguments[0])
         if len(arguments) == 1 and keywords.get("destination") is None:
             self._states[id(arguments[0])] = weakref.ref(arguments[0]), _versions(arguments[0])
+            return self.log.place(frame)
+        return None  # a part's, for the state of the whole
+
+    def _gave(self, place: int | None, state: Any) -> None:
+        if place is not None and isinstance(state, OrderedDict):  # a plain dict can not be told from a later one
+            self._given_out[id(state)] = weakref.ref(state), place, self.log.tick()
 
     def _loaded(self, token: Any, result: Any) -> None:
         if token is None or result is None:
             return
-        module, place, expected, given, (since, shared, count), codes = token
+        module, place, expected, given, (since, taken, shared, count), codes = token
+        whole = bool(shared) and len(shared) == count
         accounts = self.log.accounts
         accounts.look()
         self.loaded.update((id(part), weakref.ref(part)) for part in module.modules())
@@ -214,7 +224,8 @@ class Modules:
             tensors=indices,
             matched=len(expected & given),
             expected=len(expected),
-            itself=bool(since and shared and len(shared) == count),
+            itself=whole and (since or taken != NOWHERE),
+            taken=taken if whole else NOWHERE,
             shared=()
             if len(shared) == count
             else tuple(index for index, name in zip(indices, named, strict=True) if name in shared),
@@ -222,6 +233,15 @@ class Modules:
         self.log.add(event)
         self.fresh.add(event, tensors, codes)
         self.discarded.loaded(module, place)
+
+    def _taken(self, state: Any, place: int) -> int:
+        """Where state_dict() gave what is loaded here, if steps or another function lie between: not at one glance."""
+        reference, taken, time = self._given_out.get(id(state), (None, NOWHERE, 0))
+        if reference is None or reference() is not state or NOWHERE in (taken, place):
+            return NOWHERE
+        stepped = any(isinstance(event, Step) and event.time > time for event in reversed(self.log.events))
+        sites = self.log.sites
+        return taken if stepped or sites[taken].code is not sites[place].code else NOWHERE
 
     def _reading(self, arguments: list[Any], keywords: dict[str, Any], frame: FrameType) -> int:
         return self.log.place(frame)

@@ -67,7 +67,8 @@ def _copying(reading: Reading) -> list[Draft]:
     }  # fmt: skip
     kept = [event for event in copied if event.what == "kept"]
     told = {event.where for event in (*aliased, *kept)}  # where the two are one, this is what comes of it
-    itself = [(event.place, event.time, event.who) for event in _loads(reading, "module") if event.itself]
+    loads = [event for event in _loads(reading, "module") if event.itself]
+    itself = [(event.place, event.time, event.who) for event in loads if event.taken == NOWHERE]
     written = {reading.at(event.place): event.into for event in copied if event.what == "itself"}
     itself += [(event.place, event.time, event.into) for event in copied if event.what == "itself"]
     for place, time, module in itself:
@@ -113,13 +114,21 @@ def _laid_aside(reading: Reading) -> list[Draft]:
 
 def _kept(reading: Reading) -> list[Draft]:
     """What state_dict() gave, kept for later as if it were a copy."""
-    found = [event for event in reading.ledger.events if isinstance(event, Copying) and event.what == "kept"]
+    found = {
+        event.place: (event.time, event.into, event.source, event.where)
+        for event in reading.ledger.events
+        if isinstance(event, Copying) and event.what == "kept"
+    }
+    for event in _loads(reading, "module"):
+        if event.itself and event.taken != NOWHERE:
+            name = reading.ledger.places[event.taken].source.partition("=")[0].strip()
+            found.setdefault(event.taken, (event.time, name, event.who, reading.at(event.place)))
     return [
         Draft(
-            "overwritten", event.place, "kept_by_reference", "state_dict", event.time, (), "warning", "likely",
-            {"name": event.into, "module": event.source, "line": event.where},
+            "overwritten", place, "kept_by_reference", "state_dict", time, (), "warning", "likely",
+            {"name": name, "module": module, "line": line},
         )
-        for event in found
+        for place, (time, name, module, line) in found.items()
     ]  # fmt: skip
 
 
