@@ -21,6 +21,7 @@ from gradcheck_lm.flow.stepping.distributed.workers import Workers
 from gradcheck_lm.flow.stepping.ledger.ledger import NOWHERE, Event, Ledger
 from gradcheck_lm.flow.stepping.modules.by_hand import ByHand
 from gradcheck_lm.flow.stepping.modules.freezing import Thawing
+from gradcheck_lm.flow.stepping.modules.frozen_zeros import frozen_zeros
 from gradcheck_lm.flow.stepping.modules.left_statistics import left_statistics
 from gradcheck_lm.flow.stepping.modules.modules import Modules
 from gradcheck_lm.flow.stepping.optimizers.scaling import Scaling
@@ -151,7 +152,8 @@ class Watcher:
         aside = (self.thawing, self.shadows, self.modules.functional, self.outdated)
         discarded = self.modules.discarded.events(self.modules.alive())
         left = left_statistics(self.log, self.modules.alive(), self.turns.all_indices())
-        return [*self.losses.events(), *(event for part in aside for event in part.events()), *discarded, *left]
+        zeros = frozen_zeros(self.log, self.modules.alive(), self.thawing.frozen())
+        return [*self.losses.events(), *(event for part in aside for event in part.events()), *discarded, *left, *zeros]
 
     def _before_step(self, indices: list[int]) -> None:
         self.shadows.settle()

@@ -132,6 +132,27 @@ KIND = Kind(
             ),
         ),
         Cause(
+            "zero_and_frozen",
+            Text(
+                "{parameters} are 0 and frozen by this line, and no later one thaws them: what goes through them stays "
+                "0, as an adapter's does whose training was meant.",
+                "{parameters} は 0 のまま、この行で凍結され、後で解除されません。ここを通る値はずっと 0 です"
+                "(学習するはずのアダプタなら、何も学習しません)。",
+            ),
+            (
+                Text(
+                    "switch the adapters on after everything is frozen: p.requires_grad_('lora_' in name) for all, not "
+                    "only off for the rest",
+                    "全体を凍結した後でアダプタを有効にする: 残りを無効にするだけでなく、すべてに "
+                    "p.requires_grad_('lora_' in name) を適用する",
+                ),
+                Text(
+                    "look at sum(p.numel() for p in model.parameters() if p.requires_grad) before training",
+                    "学習の前に sum(p.numel() for p in model.parameters() if p.requires_grad) を確かめる",
+                ),
+            ),
+        ),
+        Cause(
             "thawed_again",
             Text(
                 "{line} freezes {parameters}, and here requires_grad is switched on again for all of them: nothing "

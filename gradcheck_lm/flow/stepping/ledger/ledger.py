@@ -200,9 +200,13 @@ class Misset(Event):
 
 @dataclass(frozen=True)
 class FrozenFresh(Event):
-    """A module that was put in the place of another: initialised at random, never loaded, and frozen."""
+    """A module that was put in the place of another: initialised at random, never loaded, and frozen.
+
+    zero: matrices that are 0, frozen by this line.
+    """
 
     tensors: tuple[int, ...] = ()
+    zero: bool = False
 
 
 @dataclass(frozen=True)

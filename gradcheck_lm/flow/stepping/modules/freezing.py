@@ -118,6 +118,11 @@ class Thawing:
         elif known is not None and known[0]() is tensor:
             self._thawed[id(tensor)] = place
 
+    def frozen(self) -> dict[int, int]:
+        """id -> where it was frozen, of those that are so still."""
+        held = ((key, reference(), place) for key, (reference, place) in self._frozen.items())
+        return {key: place for key, one, place in held if one is not None and not one.requires_grad}
+
     def events(self) -> Iterator[Event]:
         """One for each line of which nothing has remained; to freeze all and thaw the head is as it should be."""
         by_line: dict[int, list[int]] = {}

@@ -50,10 +50,11 @@ def _fresh(reading: Reading) -> list[Draft]:
     for event in reading.ledger.events:
         if isinstance(event, FrozenFresh):
             names = reading.names(event.tensors)
-            values = {"parameter": names[0]}
+            cause = "zero_and_frozen" if event.zero else "fresh_and_frozen"
+            values = {"parameters": few(names)} if event.zero else {"parameter": names[0]}
             drafts.append(
                 Draft(
-                    KIND, event.place, "fresh_and_frozen", "requires_grad", event.time, names, "warning", "likely",
+                    KIND, event.place, cause, "requires_grad", event.time, names, "warning", "likely",
                     values,
                 )
             )  # fmt: skip
