@@ -63,6 +63,59 @@ def test_the_operation_and_the_line_that_switched_gradient_off(fn: Callable[[Ten
     assert f"gradient was switched off at tests/flow/{Path(__file__).name}:{finding.scope[1]}" in text
 
 
+def test_a_call_that_switches_it_off_is_no_block() -> None:
+    def left_off(value: Tensor) -> Tensor:
+        torch.set_grad_enabled(False)
+        return value.tanh().sum()
+
+    def as_a_block(value: Tensor) -> Tensor:
+        with torch.set_grad_enabled(False):
+            return value.tanh().sum()
+
+    class Frozen:
+        def __enter__(self) -> None:
+            torch.set_grad_enabled(False)
+
+        def __exit__(self, *_: object) -> None:
+            torch.set_grad_enabled(True)
+
+    def by_a_block_of_its_own(value: Tensor) -> Tensor:
+        with Frozen():
+            return value.tanh().sum()
+
+    @torch.set_grad_enabled(False)
+    def decorated(value: Tensor) -> Tensor:
+        return value.tanh().sum()
+
+    causes = {}
+    for fn in (by_call, left_off, as_a_block, by_a_block_of_its_own, by_context, by_decorator, decorated):
+        (finding,) = diagnose(lambda fn=fn: fn(LAYER(DATA)), LAYER).errors
+        causes[fn] = finding.cause
+    assert causes == {
+        by_call: "by_call", left_off: "by_call", as_a_block: "", by_a_block_of_its_own: "", by_context: "",
+        by_decorator: "", decorated: "",
+    }  # fmt: skip
+
+
+def test_gradient_is_on_again_after_the_question() -> None:
+    def left_off() -> Tensor:
+        value = LAYER(DATA).sum()
+        torch.set_grad_enabled(False)
+        return torch.tensor(value.item())  # a value that leaves torch: the function is run again
+
+    try:
+        for _ in range(2):
+            diagnosis = diagnose(left_off, LAYER)
+            assert [finding.kind for finding in diagnosis.errors][:1] == ["left_torch"]
+            assert diagnosis.errors[0].certainty == "confirmed"
+            assert torch.is_grad_enabled()
+        with torch.no_grad():
+            diagnose(lambda: LAYER(DATA).sum(), LAYER)
+            assert not torch.is_grad_enabled()
+    finally:
+        torch.set_grad_enabled(True)
+
+
 def test_off_before_the_run_began() -> None:
     with torch.no_grad():
         diagnosis = diagnose(lambda: LAYER(DATA).sum(), LAYER)

@@ -143,6 +143,8 @@ class Chain:
             scope = switch_place(self.recording.switches[call.scope], call.site)
             if scope is None and not draft.cause:
                 cause = "off_already"
+            elif self.recording.switches[call.scope].lasting and not cause:
+                cause = "by_call"
         wording = kind.say(cause, draft.values)
         return Finding(
             kind=kind.name,

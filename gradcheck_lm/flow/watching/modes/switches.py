@@ -42,6 +42,10 @@ class Switches:
             if self._now != OPEN:
                 self._closed.append(self._now)
             self._now = OPEN
+        elif not before and not after and self._now != OPEN and _enters(frame):
+            self.seen[
+                self._now
+            ].lasting = False  # with torch.set_grad_enabled(False): made, which switches, then entered
         return result
 
     def scope(self, frame: FrameType) -> int:
@@ -74,5 +78,12 @@ class Switches:
                 decorated = getattr(walker.f_locals.get("func"), "__code__", None)
             sampling = sampling or "torch/distributions" in code.co_filename.replace("\\", "/")
             walker = walker.f_back
-        self.seen.append(Switch(find_site(frame), decorated, inference, sampling, tuple(stack)))
+        lasting = not inference and decorated is None and not _enters(frame)
+        self.seen.append(Switch(find_site(frame), decorated, inference, sampling, tuple(stack), lasting))
         self._now = len(self.seen) - 1
+
+
+def _enters(frame: FrameType) -> bool:
+    """Whether gradient is switched by a block: by torch's own `__enter__`, or by what one of the program's calls."""
+    before = frame.f_back
+    return frame.f_code.co_name == "__enter__" or (before is not None and before.f_code.co_name == "__enter__")
