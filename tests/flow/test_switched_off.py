@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 import torch
 from marked_lines import DATA, LAYER, is_at, marked_line, marked_text
+from script_files import write
 from torch import Tensor
 
 from gradcheck_lm.flow import diagnose
+from gradcheck_lm.flow.scripts.runner import run_script
 
 
 def by_context(value: Tensor) -> Tensor:
@@ -95,6 +97,33 @@ def test_a_call_that_switches_it_off_is_no_block() -> None:
         by_call: "by_call", left_off: "by_call", as_a_block: "", by_a_block_of_its_own: "", by_context: "",
         by_decorator: "", decorated: "",
     }  # fmt: skip
+
+
+def test_blocks_under_a_script_are_blocks_too(tmp_path: Path) -> None:
+    """A script's recorder is built on the other and stands between it and what switches gradient."""
+    script = write(
+        tmp_path / "train.py",
+        """
+        import torch
+        model = torch.nn.Linear(3, 2)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        for _ in range(2):
+            with torch.no_grad():
+                with torch.enable_grad():
+                    output = model(torch.ones(1, 3))
+                score = output.tanh()
+            torch.set_grad_enabled(True)
+            optimizer.zero_grad()
+            score.sum().requires_grad_().backward()
+            optimizer.step()
+        """,
+    )
+    finding = next(one for one in run_script(script, until="end").findings if one.kind == "grad_disabled")
+    assert (finding.line, finding.scope, finding.cause) == (8, (str(script), 5), "")
+    text = script.read_text().replace("with torch.no_grad():", "torch.set_grad_enabled(False)\n    if True:")
+    script.write_text(text, encoding="utf-8")
+    finding = next(one for one in run_script(script, until="end").findings if one.kind == "grad_disabled")
+    assert (finding.scope, finding.cause) == ((str(script), 5), "by_call")
 
 
 def test_gradient_is_on_again_after_the_question() -> None:
