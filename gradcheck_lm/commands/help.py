@@ -13,6 +13,8 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from gradcheck_lm.commands.scripts import script_named
+
 _WIDEST = 96
 _LEFT = 26  # columns of what is typed; longer ones stand on a line of their own
 _ALWAYS = "Always there"  # --help and its like
@@ -28,7 +30,13 @@ class CommandHelp(TyperCommand):
 
 
 class GroupHelp(TyperGroup):
-    """A group of commands that shows its help so."""
+    """A group of commands that shows its help so, and knows a script where a command is wanted."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command of this name; a script is no command, and has one."""
+        if args and args[0] not in self.commands and (script := script_named(args[0])) is not None:
+            ctx.fail(f"{args[0]!r} is no command. A script is run with: gradcheck-lm run {script}")
+        return super().resolve_command(ctx, args)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help to click's formatter, which prints it."""

@@ -155,8 +155,11 @@ def _first_of_the_step(diagnosis: Diagnosis) -> Finding | None:
 
 
 def _first_cut(diagnosis: Diagnosis) -> Finding | None:
-    """The first finding that starves something, as the data flows."""
-    return next((one for one in diagnosis.findings if one.severity == "error" and not is_of_the_step(one)), None)
+    """The first finding that starves something, as the data flows; where a term is dead, the first on its own way."""
+    cuts = [one for one in diagnosis.findings if one.severity == "error" and not is_of_the_step(one)]
+    dead = [term.name for term in diagnosis.terms.values() if term.dead]
+    own = [one for one in cuts if one.term in dead or not one.tensors]
+    return next(iter(own if dead and own else cuts), None)
 
 
 def _first_warning(diagnosis: Diagnosis) -> Finding | None:

@@ -95,7 +95,7 @@ def diagnose(
         Diagnosis: findings[0] is the first cut after wrt.
     Raises:
         TraceError: fn gives no number, or wrt holds no tensor. Errors of fn itself pass as they are.
-    Gradient: none is left behind but what fn's own backward() leaves.
+    Gradient: none is left behind but what fn's own backward() leaves, and it is on or off as before.
     """
     __tracebackhide__ = True
     if not callable(fn):

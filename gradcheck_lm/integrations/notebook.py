@@ -23,7 +23,7 @@ Run the cell under the recorder and show why gradients arrive at MODEL, or why n
 
   MODEL   an expression: the model, tensors, or a dict of them
   LOSS    an expression for the loss or a dict of its terms, evaluated after the cell. Without it the loss is the cell's
-          last expression, or the tensor that the cell calls backward() on, or the variable `loss`.
+          last expression, or the tensor that the cell calls backward() on, or the variable `loss` that it sets.
 
 A cell that takes whole steps, backward() and optimizer.step() included, is told what becomes of its gradients, too.
 """
@@ -57,20 +57,20 @@ def _run(ipython: Any, line: str, cell: str) -> Diagnosis | StepReport:
             asked.append(answered(steps.recorder, named, terms, given=given, explicit=explicit))
 
     steps.on_loss = ask
-    value = None
+    value, former = None, _named_loss(space)
     with steps:
         exec(body, space)
         if last is not None:
             value = eval(last, space)
         steps.learn_names({name: value for name, value in space.items() if not name.startswith("_")})
-    loss = _loss(ipython, loss_text, value, found=bool(asked))
+    loss = _loss(ipython, loss_text, value, former, found=bool(asked))
     if loss is not None and not (asked and loss_text is None):
         terms, given = loss_terms(loss, finite=False)
         return answered(steps.recorder, named, terms, given=given, explicit=explicit)
     if not asked:
         raise UsageError(
-            "this cell leaves no loss to ask about: end it with the loss, or with a dict of its terms; call "
-            "backward(); or name it: %%gradflow model --loss LOSS"
+            "this cell leaves no loss to ask about: end it with the loss, or with a dict of its terms; set the "
+            "variable loss; call backward(); or name it: %%gradflow model --loss LOSS"
         )
     worst = next((one for one in asked if not one.ok), asked[0])
     stepped = steps.turns()[1] > 0
@@ -94,12 +94,20 @@ def _evaluated(ipython: Any, text: str, what: str) -> Any:
         raise UsageError(f"{what} is given as {text!r}, and that fails: {type(error).__name__}: {error}") from None
 
 
-def _loss(ipython: Any, text: str | None, value: Any, *, found: bool) -> Any:
+def _loss(ipython: Any, text: str | None, value: Any, former: tuple[Any, Any], *, found: bool) -> Any:
     if text is not None:
         return _evaluated(ipython, text, "the loss")
     if isinstance(value, torch.Tensor | Mapping):
         return value
-    return None if found else ipython.user_ns.get("loss")
+    loss = _named_loss(ipython.user_ns)
+    of_this_cell = loss[0] is not former[0] or loss[1] != former[1]  # nothing was seen of an earlier cell's
+    return loss[0] if of_this_cell and not found else None
+
+
+def _named_loss(space: Mapping[str, Any]) -> tuple[Any, Any]:
+    """The variable `loss`, and how often it was written over: `loss += term` leaves the same object."""
+    loss = space.get("loss")
+    return loss, getattr(loss, "_version", None)
 
 
 def _number(ipython: Any) -> int:

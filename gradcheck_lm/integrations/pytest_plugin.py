@@ -78,9 +78,7 @@ class GradientFlow:
         __tracebackhide__ = True
         diagnosis = _diagnosis(loss_or_fn, wrt, counterfactual)
         if not diagnosis.ok:
-            from gradcheck_lm.flow.findings.headline import headline  # the plugin's own start is light
-
-            raise GradientFlowError(f"{headline(diagnosis.findings)}\n{_text(diagnosis, self._language)}", diagnosis)
+            raise GradientFlowError(_told(diagnosis, self._language), diagnosis)
         return diagnosis
 
     def broken(
@@ -121,7 +119,7 @@ class GradientFlow:
         diagnosis = _diagnosis(loss_or_fn, wrt, counterfactual)
         fault = _unexpected(diagnosis, described, self._language)
         if fault:
-            raise GradientFlowError(f"\n{fault}", diagnosis)
+            raise GradientFlowError(fault, diagnosis)
         return diagnosis
 
 
@@ -142,6 +140,13 @@ def _text(diagnosis: Diagnosis, language: str) -> str:
     from gradcheck_lm.draw.terminal import text
 
     return text.render(view.of(diagnosis, language))
+
+
+def _told(diagnosis: Diagnosis, language: str) -> str:
+    """The diagnosis with what and where in its first line: pytest's summary shows no more."""
+    from gradcheck_lm.flow.findings.headline import headline  # the plugin's own start is light
+
+    return f"{headline(diagnosis.findings)}\n{_text(diagnosis, language)}"
 
 
 def _unexpected(diagnosis: Diagnosis, expected: dict[str, Any], language: str) -> str:
@@ -201,7 +206,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
             "loss.backward() in it, or use the fixture: gradient_flow(lambda: loss(batch), model)."
         )
     elif expected is None:
-        fault = "" if diagnosis.ok else _text(diagnosis, pyfuncitem.config.getini(_LANGUAGE))
+        fault = "" if diagnosis.ok else _told(diagnosis, pyfuncitem.config.getini(_LANGUAGE))
     else:
         fault = _unexpected(diagnosis, expected, pyfuncitem.config.getini(_LANGUAGE))
     if fault:  # no frame of the test is left by now: the diagnosis is all there is to show
@@ -227,9 +232,22 @@ def _expectation(marker: pytest.Mark) -> dict[str, Any] | None:
 # ---------------------------------------------------------------------- failures
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
-    """Leave the report of a failure, and show the test's and the program's frames without the debugger's own."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Leave the report of a failure, and say in pytest's summary what and where: at 80 columns no class's name fits."""
+    _prepared(item, call)
+    report = yield
+    error = None if call.excinfo is None else call.excinfo.value
+    crash = getattr(report.longrepr, "reprcrash", None)
+    if isinstance(error, GradientFlowError) and crash is not None:
+        crash.message = str(error).strip().partition("\n")[0]
+    return report
+
+
+def _prepared(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+    """The report of a failure is left, and the debugger's own frames are taken out of what is shown."""
     if call.excinfo is None:
         return
     folder = item.config.getoption("gradient_report")

@@ -242,3 +242,19 @@ def test_the_values_way_is_told_before_its_lengths(model: nn.Module) -> None:
         diagnosis = diagnose(loss, model, counterfactual=counterfactual)
         assert kinds(diagnosis) == ["discrete_op", "left_torch", "new_leaf", "grad_disabled"], str(diagnosis)
         assert diagnosis.findings[2].source.endswith("# ids")
+
+
+@pytest.mark.needs("numpy")
+@pytest.mark.parametrize("target", [(0, 1), (2, 2)])
+def test_what_is_made_of_an_argmax_outside_torch(target: tuple[int, int]) -> None:
+    """A value that is made a little larger keeps its order: the accuracy of it moves only where the order does."""
+    model = nn.Linear(2, 3, bias=False)
+    with torch.no_grad():
+        model.weight.copy_(torch.tensor([[0.1, 0.2], [0.2, 0.1], [0.5, 0.9]]))
+
+    def wrong() -> torch.Tensor:
+        scores = model(torch.eye(2)).detach().numpy()
+        return torch.tensor((scores.argmax(-1) != numpy.array(target)).mean())
+
+    kinds = [(finding.kind, finding.certainty) for finding in diagnose(wrong, model).errors]
+    assert kinds == [("detach", "certain"), ("left_torch", "confirmed"), ("new_leaf", "confirmed")]

@@ -236,3 +236,13 @@ def test_a_recorder_is_let_go_at_once(model: nn.Module) -> None:
         assert held() is None
     finally:
         gc.enable()
+
+
+def test_asking_for_a_gradient_changes_no_value(model: nn.Module) -> None:
+    """requires_grad_() on what shares a tensor's memory is no change of that tensor: no operation stands for it."""
+    with record() as run:
+        output = model(torch.ones(1, 4))
+        output.detach().requires_grad_().square().sum().backward()
+        loss = output.sum()
+    assert [call.operation.title for call in run.recorder.recording.calls if call.operation.title == "view"] == []
+    assert run.diagnose(loss, model).ok

@@ -45,7 +45,28 @@ def test_the_two_players_of_a_gan_are_asked_about_apart(script: Path, until: str
 def test_a_starved_player_is_found(script: Path) -> None:
     diagnosis = run_script(write(script, GAN, cut=".data"), until="end")
     assert diagnosis.unreached == ("generator.weight", "generator.bias")
-    assert any("before the last one is out of sight" in note for note in diagnosis.notes)
+    assert [finding.kind for finding in diagnosis.errors] == ["detach"]
+    assert not any("out of sight" in note for note in diagnosis.notes)  # the line is known
+
+
+def test_a_cut_before_the_last_backward_is_told_as_one_that_may_be(script: Path) -> None:
+    write(
+        script,
+        """
+        import torch
+        model, head = torch.nn.Linear(4, 3), torch.nn.Linear(3, 1)
+        optimizer = torch.optim.SGD([*model.parameters(), *head.parameters()], lr=0.1)
+        kept = model(torch.randn(5, 4)).detach()
+        head(torch.randn(5, 3)).sum().backward()
+        for _ in range(2):
+            optimizer.zero_grad()
+            head(kept).square().mean().backward()
+            optimizer.step()
+        """,
+    )
+    told = [diagnosis for _, diagnosis in watch_script(script, until="end").losses]
+    assert "constant" in [finding.kind for finding in told[-1].errors]
+    assert any("before the last one is out of sight" in note for note in told[-1].notes)
 
 
 def test_two_optimizers_that_step_after_one_loss(script: Path) -> None:

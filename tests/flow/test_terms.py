@@ -188,3 +188,21 @@ def test_an_intermediate_tensor_can_be_asked_about(model: nn.Module) -> None:
         dead = hidden.detach().sum()
     assert run.diagnose(loss, {"hidden": hidden}).ok
     assert run.diagnose(dead, {"hidden": hidden}).unreached == ("hidden",)
+
+
+def test_a_dead_term_is_told_with_its_own_cut() -> None:
+    """What another part of the model loses may stand before it, and is another fault."""
+    trunk, unused, head = nn.Linear(3, 3), nn.Linear(3, 2), nn.Linear(3, 2)
+    model = nn.ModuleList([trunk, unused, head])
+
+    def terms() -> dict[str, torch.Tensor]:
+        hidden = trunk(torch.ones(2, 3))
+        unused(hidden).tanh()
+        output = head(hidden)
+        return {"fit": output.square().mean(), "words": output.argmax(-1).float().mean()}
+
+    diagnosis = diagnose(terms, model)
+    assert [finding.kind for finding in diagnosis.errors] == ["constant", "discrete_op"]
+    text = " ".join(str(diagnosis).split())
+    assert "words is dead: no gradient from there reaches any of the 6 tensors asked about" in text
+    assert "The first cut is torch.Tensor.argmax at test_terms.py:" in text

@@ -46,7 +46,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "scoring", "objective", "base", "log_probs", "soft_embedding", "gumbel_softmax", "listed", "sampled", "exact",
     ),
     "lab": ("config", "settings", "machine", "lines", "folder", "measuring", "training", "adapting", "comparing"),
-    "commands": ("common", "checks", "options", "help", "data", "course", "debugger", "lab"),
+    "commands": ("common", "checks", "options", "scripts", "help", "data", "course", "debugger", "lab"),
     "bench": (
         "flops", "peak", "timing", "reference", "train_page", "train_plan", "train_waiting", "train",
         "penalties", "scale", "trace", "peers", "mutants", "study", "pages", "gpu",

@@ -166,6 +166,18 @@ def test_whole_steps_are_told_what_becomes_of_their_gradients(shell: Shell) -> N
     assert "optimizer stepped 3 times" in printed
 
 
+def test_the_loss_of_an_earlier_cell_is_not_asked_about(shell: Shell) -> None:
+    shell.run("loss = model(x).argmax(-1).float().mean() * model.bias.sum()")
+    capture = importlib.import_module("IPython.utils.capture").capture_output
+    with capture(display=False) as captured:
+        shell.shell.run_cell("%%gradflow model\nprint(model(x).shape)", store_history=True)
+    assert "this cell leaves no loss to ask about" in captured.stdout + captured.stderr
+    shell.run("loss = torch.zeros(())")
+    answer, _ = shell.run("%%gradflow model\nloss += model(x).square().mean()")
+    assert answer.ok
+    shell.run("del loss")
+
+
 @pytest.mark.parametrize(
     ("cell", "text"),
     [

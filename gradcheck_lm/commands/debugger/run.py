@@ -15,6 +15,7 @@ import typer
 from gradcheck_lm.commands.common import note
 from gradcheck_lm.commands.course.lessons import Language
 from gradcheck_lm.commands.options import argument
+from gradcheck_lm.commands.scripts import no_script
 from gradcheck_lm.errors import ArgumentError
 from gradcheck_lm.options import Option
 
@@ -90,7 +91,8 @@ def run(
     from gradcheck_lm.flow.scripts.runner import watch_script
 
     json_file, sarif = _output(json_file), _output(sarif)
-    _check(script, module, graph, json_file, sarif)
+    own = [name for one in context.command.params for name in one.opts if name.startswith("--")]
+    _check(script, module, graph, json_file, sarif, own)
     to_error = _STANDARD_OUTPUT in (json_file, sarif)
     language = _language(lang, to_error=to_error)
     until = "refused" if explain else until
@@ -245,13 +247,18 @@ def _output(path: Path | None) -> Path | None:
     return _STANDARD_OUTPUT if same else path
 
 
-def _check(script: str, module: bool, graph: Path | None, json_file: Path | None, sarif: Path | None) -> None:
+def _check(
+    script: str,
+    module: bool,
+    graph: Path | None,
+    json_file: Path | None,
+    sarif: Path | None,
+    options: Sequence[str],
+) -> None:
     """What cannot work is said before the script has run, which may take long."""
     if json_file == sarif == _STANDARD_OUTPUT:
         raise ArgumentError("--json and --sarif cannot both go to standard output: give one of them a file")
     if graph is not None and graph.suffix.lower() not in (".svg", ".png", ".pdf", ".dot", ".html"):
         raise ArgumentError(f"--graph is {str(graph)!r}; its ending must be .svg, .png, .pdf, .dot or .html")
-    if not module and not Path(script).is_file():
-        raise ArgumentError(
-            f"there is no script {script!r}: check the path; a module is run with: gradcheck-lm run -m NAME"
-        )
+    if script.startswith("-") or not (module or Path(script).is_file()):
+        raise ArgumentError(no_script(script, options))

@@ -36,12 +36,16 @@ class Program:
         return State(list(self.wrt.values()), self.modules)
 
     def run(self, recorder: Recorder) -> Any:
-        """Run the function under a recorder; returns what it returned."""
+        """Run the function under a recorder; returns what it returned, and gradient is on or off as before."""
         __tracebackhide__ = True
         code = getattr(self.fn, "__code__", None)
         recorder.recording.program = Site(code, 0, None, 0) if code is not None else None
-        with recorder:
-            return self.fn()
+        enabled = torch.is_grad_enabled()
+        try:
+            with recorder:
+                return self.fn()
+        finally:  # where the function switches it off and leaves it so, whoever asks why still trains afterwards
+            torch.set_grad_enabled(enabled)
 
     def diagnosis(self, recorder: Recorder | None = None) -> Diagnosis:
         """Run once under the recorder (a plain one by default) and answer all questions."""

@@ -48,15 +48,15 @@ OUT_OF_TIME = Message(
     id="out_of_time",
 )
 NO_OPTIMIZER = Message(
-    "no optimizer was made before backward(): asked about all parameters of the modules that ran",
-    "backward() の前にオプティマイザが作られていないため、実行されたモジュールの全パラメータを対象にしました",
+    "no optimizer is in use (none was made before backward(), or it is gone by now): asked about all parameters of the "
+    "modules that ran",
+    "使われているオプティマイザがない(backward() の前に作られていないか、すでに破棄された)ため、"
+    "実行されたモジュールの全パラメータを対象にしました",
     id="no_optimizer",
 )
 NO_MODULE = Message(
-    "no optimizer was made before backward() and no module ran: asked about the tensors with requires_grad=True that "
-    "were used",
-    "backward() の前にオプティマイザもモジュールの実行もないため、使われた requires_grad=True "
-    "のテンソルを対象にしました",
+    "no optimizer is in use and no module ran: asked about the tensors with requires_grad=True that were used",
+    "使われているオプティマイザもモジュールの実行もないため、使われた requires_grad=True のテンソルを対象にしました",
     id="no_module",
 )
 NOT_THE_FIRST = Message(

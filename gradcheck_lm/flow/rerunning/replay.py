@@ -78,7 +78,20 @@ def nudged(tensor: torch.Tensor, strength: int, branch: bool) -> torch.Tensor:
         if strength == 0:
             return (value + 1) % (largest + 1) if largest > 0 else value + 1
         return value.flip(tuple(range(value.dim()))) if value.dim() else value + 1
-    return value + 0.01 * (1 + value.abs()) if strength == 0 else 2 * value + 1
+    if strength < 2:
+        return value + 0.01 * (1 + value.abs()) if strength == 0 else 2 * value + 1
+    # both leave the largest the largest, and what is made of an argmax or a comparison is the same as before
+    return -value if strength == 2 else value.roll(1 if strength == 3 else -1, dims=-1)
+
+
+def strengths(recording: Recording, export: int) -> range:
+    """How hard a value that left is changed, the mildest first, until something moves."""
+    call = recording.calls[export]
+    if call.branch_value:
+        return range(1)
+    if not any(token >= 0 and recording.tokens[token].is_float for token in call.inputs):
+        return range(2)
+    return range(3 if isinstance(call.host, tuple) and len(call.host) == 1 else 5)
 
 
 class Experiment:
@@ -116,7 +129,7 @@ class Experiment:
         self.control = control.recording
         found: list[HostLink] = []
         for place, export in places.items():
-            for strength in (0,) if self.first.calls[export].branch_value else (0, 1):
+            for strength in strengths(self.first, export):
                 if time.monotonic() > self.deadline:
                     self.note(OUT_OF_TIME.told())
                     return found

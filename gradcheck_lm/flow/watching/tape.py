@@ -98,6 +98,7 @@ class Switch:
     inference: bool
     sampling: bool  # opened inside torch.distributions
     stack: tuple[tuple[CodeType, int], ...] = ()
+    lasting: bool = False  # a call, no block or decorator: off until another call switches it on
 
 
 class Recording:

@@ -198,7 +198,8 @@ class TensorBook:
                     recording.scalars[token] = tensor.detach().clone()
             if SEQUENCE is None and kept.requires_grad and (node := tensor.grad_fn) is not None:
                 node.metadata[recording.stamp] = index  # type: ignore[index]
-            if position < changed and tensor.dtype in FLOATS and (address := storage_address(tensor)):
+            written = position < changed and not call.operation.marks_leaf  # requires_grad_() writes no value
+            if written and tensor.dtype in FLOATS and (address := storage_address(tensor)):
                 self.mutated[address] = token
         call.outputs = tuple(outputs)
         recording.calls.append(call)

@@ -56,7 +56,17 @@ class Chain:
                     sure = max(certainty, _way_back(distances, index), key=_SURENESS.__getitem__)
                 self.add(Cut(index, kind), certainty=sure, term=term, tensor=tensor)
                 count += 1
+            if source is None:
+                self._others_that_left(distances, index, term, tensor)
         return count
+
+    def _others_that_left(self, distances: Distances, index: int, term: str | None, tensor: str | None) -> None:
+        """The other values that a number was computed from: who mends one `.item()` alone has mended nothing."""
+        for link in distances.flow.into.get(index, ()):
+            call = self.recording.calls[link.source]
+            value = any(token >= 0 and self.recording.tokens[token].requires_grad for token in call.inputs)
+            if link.certainty != "likely" and value and not call.branch_value:
+                self.add(Cut(link.source, "left_torch"), certainty=link.certainty, term=term, tensor=tensor)
 
     def add(
         self, cut: Cut, *, certainty: str, severity: str = "error", term: str | None = None, tensor: str | None = None
@@ -147,6 +157,8 @@ class Chain:
             scope = switch_place(self.recording.switches[call.scope], call.site)
             if scope is None and not draft.cause:
                 cause = "off_already"
+            elif self.recording.switches[call.scope].lasting and not cause:
+                cause = "by_call"
         wording = kind.say(cause, draft.values)
         return Finding(
             kind=kind.name,

@@ -68,6 +68,29 @@ KIND = Kind(
             (_LEAVE, *_CURES),
         ),
         Cause(
+            "by_call",
+            Text(
+                "It was switched off by a call, not by a block: from there on nothing is recorded until another call "
+                "switches it on, so no gradient passes through, not even to the inputs.",
+                "ブロックではなく呼び出しで無効にされています。別の呼び出しで有効に戻すまで何も記録されないため、"
+                "入力へ向かう勾配も通りません。",
+            ),
+            (
+                Text(
+                    "a block, which puts back what was before: with torch.no_grad(): ..., or with torch.enable_grad(): "
+                    "... around what needs a gradient of its own",
+                    "終わると元に戻るブロックにする: with torch.no_grad(): ...、"
+                    "自前の勾配が要るところは with torch.enable_grad(): ...",
+                ),
+                Text(
+                    "or put it back by hand: before = torch.is_grad_enabled(), and at the end "
+                    "torch.set_grad_enabled(before)",
+                    "または自分で戻す: before = torch.is_grad_enabled()、最後に torch.set_grad_enabled(before)",
+                ),
+                *_CURES[:1],
+            ),
+        ),
+        Cause(
             "reentrant_checkpoint",
             Text(
                 "Reentrant checkpointing runs this stretch with gradient off and ties its result to its inputs alone: "

@@ -103,7 +103,7 @@ class Questions:
                 others=0 < len(optimizers) < len(self.players.alive()),
             )  # fmt: skip
             found = inquiry.answer()
-        if self.recorder.before is not None and found.unreached:
+        if self.recorder.before is not None and found.unreached and _may_lie_before(found):
             notes.append(NOT_THE_FIRST.told())
         if any(term.gradient_norm != term.gradient_norm for term in found.terms.values()) and look.not_finite is None:
             notes.append(NO_NORMS.told(reason=look.kept) if look.kept else NO_NORMS_OF_ONE_PASS.told())
@@ -185,6 +185,11 @@ class Questions:
         except Exception:
             names = []
         return refused_diagnosis(self.recorder, refused, names, passed=passed, written=written)
+
+
+def _may_lie_before(found: Diagnosis) -> bool:
+    """Whether the cut may have happened before what was recorded: where its line is known, no doubt need be told."""
+    return not found.errors or any(finding.kind == "constant" for finding in found.findings)
 
 
 def _ruined(optimizers: Sequence[Optimizer]) -> bool:

@@ -56,6 +56,11 @@ def _load_script(path: Path) -> Loaded:
         raise TraceError(
             f"there is no script {str(path)!r}; give the path of a Python file, or module=True and a module's name."
         )
+    if path.suffix == ".ipynb":  # its JSON may well be Python, of a program that does nothing
+        raise TraceError(
+            f"{path} is a notebook, no script. In the notebook: %load_ext gradcheck_lm, then %%gradflow model on top "
+            f"of the cell that trains. Or make a script of it: jupyter nbconvert --to script {path}"
+        )
     full = str(path.resolve())
     try:
         code = compile(path.read_bytes(), full, "exec", dont_inherit=True)

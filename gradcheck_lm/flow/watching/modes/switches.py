@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from gradcheck_lm.flow.watching.sites import find_site
+from gradcheck_lm.flow.watching.sites import find_site, frame_kind
 from gradcheck_lm.flow.watching.tape import IN_CHECKPOINT, IN_FUNCTION, OPEN, Switch
 
 APPLY = torch.autograd.function.Function.apply.__func__.__code__  # type: ignore[attr-defined]  # the frame of a custom Function's call
@@ -30,11 +30,12 @@ class Switches:
 
     def turn(self, func: Callable[..., Any], args: tuple[Any, ...], frame: FrameType) -> Any:
         """Do a call that switches gradient on or off, and note it."""
+        frame = _switching(frame)
         before = torch.is_grad_enabled()
         result = func(*args)
         after = torch.is_grad_enabled()
         if before and not after:
-            if frame.f_back is not None and frame.f_back.f_code.co_name == "__exit__" and self._closed:
+            if _is_by(frame, "__exit__") and self._closed:
                 self._now = self._closed.pop()  # an enable_grad() inside a no_grad() ends
             else:
                 self._note(frame, inference=False)
@@ -42,6 +43,10 @@ class Switches:
             if self._now != OPEN:
                 self._closed.append(self._now)
             self._now = OPEN
+        elif not before and not after and self._now != OPEN and _is_by(frame, "__enter__"):
+            self.seen[
+                self._now
+            ].lasting = False  # with torch.set_grad_enabled(False): made, which switches, then entered
         return result
 
     def scope(self, frame: FrameType) -> int:
@@ -74,5 +79,24 @@ class Switches:
                 decorated = getattr(walker.f_locals.get("func"), "__code__", None)
             sampling = sampling or "torch/distributions" in code.co_filename.replace("\\", "/")
             walker = walker.f_back
-        self.seen.append(Switch(find_site(frame), decorated, inference, sampling, tuple(stack)))
+        lasting = not inference and decorated is None and not _is_by(frame, "__enter__") and not _is_torchs(frame)
+        self.seen.append(Switch(find_site(frame), decorated, inference, sampling, tuple(stack), lasting))
         self._now = len(self.seen) - 1
+
+
+def _switching(frame: FrameType) -> FrameType:
+    """The frame that switches gradient: a recorder built on this one hands its calls on."""
+    while frame.f_code.co_name == "__torch_function__" and frame.f_back is not None:
+        frame = frame.f_back
+    return frame
+
+
+def _is_by(frame: FrameType, name: str) -> bool:
+    """Whether gradient is switched by a block's `__enter__` or `__exit__`: torch's own, or one of the program's."""
+    return name in (frame.f_code.co_name, frame.f_back.f_code.co_name if frame.f_back is not None else "")
+
+
+def _is_torchs(frame: FrameType) -> bool:
+    """Whether torch itself calls what switches gradient, as its optimizers do, which put it back."""
+    caller = frame.f_back if frame.f_code.co_name == "__init__" else frame
+    return caller is not None and frame_kind(caller.f_code) == 0
