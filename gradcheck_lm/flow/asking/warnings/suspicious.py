@@ -20,10 +20,11 @@ _SUBTRACTIONS = words("sub sub_ subtract __rsub__ rsub __sub__ __isub__")
 _DISTANCES = words(
     """
     pow __pow__ square abs mul __mul__ __rmul__ multiply div __truediv__ neg float double half to clamp clamp_min
-    clamp_max sqrt detach add __add__ __radd__ add_ sub __sub__ __rsub__ log log1p logcosh cosh maximum where softplus
-    relu
+    clamp_max clip sqrt detach add __add__ __radd__ add_ sub __sub__ __rsub__ log log1p logcosh cosh maximum minimum fmax
+    fmin where softplus relu
     """
 )
+_OF_TWO = words("max min")  # element by element where two tensors are given, else along an axis
 _SUMS = words("mean sum nanmean nansum")
 _NEW_AXIS = words("unsqueeze unsqueeze_ __getitem__")
 _NEW_SHAPE = _NEW_AXIS | words("view reshape unflatten expand expand_as t transpose permute T.__get__ mT.__get__")
@@ -138,7 +139,7 @@ def _becomes_a_number(recording: Recording, readers: dict[int, list[int]], outpu
         for index in readers.get(token, ()):
             call = recording.calls[index]
             name = call.operation.name
-            if index in seen or name not in _DISTANCES | _SUMS:
+            if index in seen or not (name in _DISTANCES | _SUMS or (name in _OF_TWO and len(call.inputs) == 2)):
                 continue
             seen.add(index)
             if name in _SUMS and any(not recording.tokens[output].shape for output in call.outputs):
