@@ -20,8 +20,8 @@ _SUBTRACTIONS = words("sub sub_ subtract __rsub__ rsub __sub__ __isub__")
 _DISTANCES = words(
     """
     pow __pow__ square abs mul __mul__ __rmul__ multiply div __truediv__ neg float double half to clamp clamp_min
-    clamp_max clip sqrt detach add __add__ __radd__ add_ sub __sub__ __rsub__ log log1p logcosh cosh maximum minimum fmax
-    fmin where softplus relu
+    clamp_max clip sqrt detach add __add__ __radd__ add_ sub __sub__ __rsub__ log log1p logcosh cosh maximum minimum
+    fmax fmin where softplus relu
     """
 )
 _OF_TWO = words("max min")  # element by element where two tensors are given, else along an axis
