@@ -13,6 +13,7 @@ from gradcheck_lm.flow.asking.cuts.starved import explain_dead_terms, explain_un
 from gradcheck_lm.flow.asking.cuts.vanishing import explain_deaths, explain_shifts, explain_underflow, harmless_zeros
 from gradcheck_lm.flow.asking.evidence.evidence import Evidence, gather
 from gradcheck_lm.flow.asking.evidence.terms import MakeExperiment, Strand
+from gradcheck_lm.flow.asking.warnings.axes.reduced_axis import warn_of_reduced_axis
 from gradcheck_lm.flow.asking.warnings.idle_terms import warn_of_idle_terms
 from gradcheck_lm.flow.asking.warnings.looking_ahead import warn_of_looking_ahead
 from gradcheck_lm.flow.asking.warnings.mispaired import warn_of_mispairs
@@ -43,6 +44,7 @@ STEPS: tuple[Callable[[Evidence, Chain], None], ...] = (
     note_other_cuts,
     warn_of_suspicious,
     warn_of_spread_sums,
+    warn_of_reduced_axis,
     warn_of_mixing,
     warn_of_axes_of_one,
     warn_of_held_probabilities,

@@ -206,6 +206,16 @@ KIND = Kind(
             ),
         ),
         Cause(
+            "reduced_axis",
+            Text(
+                "{function} at {line} gives one number for each row of a square matrix, and a vector of {size} is laid "
+                "along its columns: each row meets the numbers of all rows, in place of its own.",
+                "{line} の {function} は正方行列の行ごとに 1 つの数を出しますが、長さ {size} のベクトルは列に沿って"
+                "並べられます。各行は自分の数ではなく、すべての行の数と組み合わされます。",
+            ),
+            (Text("keepdim=True there, or vector[:, None] here", "そこで keepdim=True か、ここで vector[:, None]"),),
+        ),
+        Cause(
             "axis_of_one",
             Text(
                 "{function} runs over axis {axis} of {shape}, which has one entry: each result is 1 whatever the "
