@@ -14,6 +14,7 @@ from gradcheck_lm.flow.asking.cuts.vanishing import explain_deaths, explain_shif
 from gradcheck_lm.flow.asking.evidence.evidence import Evidence, gather
 from gradcheck_lm.flow.asking.evidence.terms import MakeExperiment, Strand
 from gradcheck_lm.flow.asking.warnings.axes.reduced_axis import warn_of_reduced_axis
+from gradcheck_lm.flow.asking.warnings.axes.same_part import warn_of_same_parts
 from gradcheck_lm.flow.asking.warnings.idle_terms import warn_of_idle_terms
 from gradcheck_lm.flow.asking.warnings.looking_ahead import warn_of_looking_ahead
 from gradcheck_lm.flow.asking.warnings.mispaired import warn_of_mispairs
@@ -51,6 +52,7 @@ STEPS: tuple[Callable[[Evidence, Chain], None], ...] = (
     warn_of_mispairs,
     warn_of_shared_modules,
     warn_of_unread,
+    warn_of_same_parts,
     warn_of_idle_terms,
     warn_of_trained_critic,
     warn_of_ignored_gradient,

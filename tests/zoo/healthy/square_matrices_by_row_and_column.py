@@ -1,3 +1,4 @@
+# expected: ok
 # What a square matrix is reduced to, laid over it the right way: by column, as a column, from both sides, of another.
 import torch
 from torch import nn

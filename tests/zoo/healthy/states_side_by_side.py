@@ -1,3 +1,4 @@
+# expected: ok
 # The states of a recurrent layer made one row a sentence in ways that keep each sentence's together.
 import torch
 from torch import nn

@@ -1,3 +1,4 @@
+# expected: ok
 # One number beside a value for each sample, as it is meant: what leaves one out, an advantage, a mean, a learnt total.
 import torch
 from torch import nn

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gradcheck_lm.flow.asking.evidence.unread_arguments import unread_arguments
 from gradcheck_lm.flow.asking.warnings.axes.reduced_axis import may_misplace
+from gradcheck_lm.flow.asking.warnings.axes.same_part import may_share_parts
 from gradcheck_lm.flow.asking.warnings.idle_terms import may_be_idle
 from gradcheck_lm.flow.asking.warnings.looking_ahead import may_look_ahead
 from gradcheck_lm.flow.asking.warnings.mispaired import may_be_mispaired
@@ -25,6 +26,7 @@ def may_warn(recorder: Recorder) -> bool:
         is_suspicious(recorder.recording)
         or may_spread(recorder.recording)
         or may_misplace(recorder.recording)
+        or may_share_parts(recorder.recording)
         or may_mix(recorder.recording)
         or may_have_axes_of_one(recorder.recording)
         or may_hold_probabilities(recorder.recording)

@@ -1,4 +1,4 @@
-"""GF403 unread: an argument, a mask or labels that nothing reads."""
+"""GF403 unread: an argument, a mask, labels or a part of what a layer gives that nothing reads."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ KIND = Kind(
     since="0.2.0",
     lesson="l12_your_own_code",
     heading=Text(
-        "an input that nothing reads",
-        "どこからも読まれない入力",
+        "a value that nothing reads",
+        "どこからも読まれない値",
     ),
     about=about(
         Text(
@@ -114,6 +114,22 @@ KIND = Kind(
                 Text(
                     "check that the prediction is not compared with itself or with the input",
                     "予測を自分自身や入力と比べていないか確かめる",
+                ),
+            ),
+        ),
+        Cause(
+            "same_part",
+            Text(
+                "This line takes {part} along axis {axis} of what {function} gives at {made}, as {line} does: one part "
+                "stands for two values, and the rest, of {size} in all, is read by nothing and never learns.",
+                "この行は {made} の {function} の出力から軸 {axis} の {part} を取り出しますが、{line} も同じ部分を"
+                "取り出しています。1 つの部分が 2 つの値を兼ね、残り(全体の長さは {size})はどこからも読まれず、"
+                "学習しません。",
+            ),
+            (
+                Text(
+                    "take the other part here, or both at once: mean, log_variance = h.chunk(2, dim=-1)",
+                    "ここでは別の部分を取り出すか、まとめて分ける: mean, log_variance = h.chunk(2, dim=-1)",
                 ),
             ),
         ),
