@@ -10,6 +10,7 @@ from gradcheck_lm.flow.asking.cuts.drafts import Chain, mark
 from gradcheck_lm.flow.asking.cuts.other_cuts import note_other_cuts
 from gradcheck_lm.flow.asking.cuts.rest import explain_rest
 from gradcheck_lm.flow.asking.cuts.starved import explain_dead_terms, explain_unreached, note_frozen
+from gradcheck_lm.flow.asking.cuts.thrown_away import warn_of_thrown_away
 from gradcheck_lm.flow.asking.cuts.vanishing import explain_deaths, explain_shifts, explain_underflow, harmless_zeros
 from gradcheck_lm.flow.asking.evidence.evidence import Evidence, gather
 from gradcheck_lm.flow.asking.evidence.terms import MakeExperiment, Strand
@@ -53,6 +54,7 @@ STEPS: tuple[Callable[[Evidence, Chain], None], ...] = (
     warn_of_shared_modules,
     warn_of_unread,
     warn_of_same_parts,
+    warn_of_thrown_away,
     warn_of_idle_terms,
     warn_of_trained_critic,
     warn_of_ignored_gradient,

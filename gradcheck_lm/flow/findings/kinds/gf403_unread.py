@@ -1,4 +1,4 @@
-"""GF403 unread: an argument, a mask, labels or a part of what a layer gives that nothing reads."""
+"""GF403 unread: an argument, a mask, labels or a result that nothing reads."""
 
 from __future__ import annotations
 
@@ -132,6 +132,26 @@ KIND = Kind(
                     "ここでは別の部分を取り出すか、まとめて分ける: mean, log_variance = h.chunk(2, dim=-1)",
                 ),
             ),
+        ),
+        Cause(
+            "function_thrown_away",
+            Text(
+                "What {function} gives is thrown away on this line: its node is in no graph, its backward() never "
+                "runs, and what was given to it gets no gradient from there.",
+                "{function} の結果はこの行で捨てられています。そのノードはどの計算グラフにも入らず、backward() は実行"
+                "されず、渡した値にはそこから勾配が届きません。",
+            ),
+            (Text("give the result a name and go on with it: {mended}", "結果に名前を付けて使う: {mended}"),),
+        ),
+        Cause(
+            "result_thrown_away",
+            Text(
+                "{function} changes nothing in place: it gives a new tensor, which is thrown away on this line, and "
+                "what follows goes on with the old one.",
+                "{function} は元のテンソルを書き換えません。新しいテンソルはこの行で捨てられ、後の計算には元の値が"
+                "使われます。",
+            ),
+            (Text("give the result a name and go on with it: {mended}", "結果に名前を付けて使う: {mended}"),),
         ),
         Cause(
             "multiplied_by_zero",
