@@ -24,6 +24,7 @@ class Net(nn.Module):
     def forward(self, x):
         h = self.linear(x)
         self.relu(h)
+        self.relu.apply(lambda module: module.train())
         h.sum()
         h.masked_fill_(x > 2, 0.0)
         if self.export:
