@@ -46,6 +46,7 @@ _WANTS_LOGITS = {
     "logsigmoid": ("sigmoid_twice", words("sigmoid")),
 }
 _LAYERS = {"softmax_twice": "softmax_layer", "sigmoid_twice": "sigmoid_layer", "relu_before": "relu_layer"}
+_DISTRIBUTIONS = words("softmax log_softmax exp log sigmoid logsigmoid")
 _CLIPS = words("relu relu_ relu6 hardtanh softplus")
 # what a layer or an activation gives is no log-probability
 _NO_LOGS = (
@@ -74,7 +75,11 @@ def warn_of_suspicious(evidence: Evidence, chain: Chain) -> None:
     for index, call in enumerate(recording.calls):
         if not any(token in leading for token in call.outputs):
             continue
-        asked = _all_pairs(recording, readers, index, call), _twice(recording, index, call), _itself(index, call)
+        asked = (
+            _all_pairs(recording, readers, index, call),
+            _twice(recording, index, call),
+            _itself(recording, index, call),
+        )
         for draft in asked:
             if draft is not None:
                 site = draft.site or call.site
@@ -88,7 +93,7 @@ def is_suspicious(recording: Recording) -> bool:
     return any(
         _all_pairs(recording, readers, index, call) is not None
         or _twice(recording, index, call) is not None
-        or _itself(index, call) is not None
+        or _itself(recording, index, call) is not None
         for index, call in enumerate(recording.calls)
     )
 
@@ -260,15 +265,28 @@ def _mixed_by(recording: Recording, made: Call | None) -> Call | None:
 # ---------------------------------------------------------------------- with itself
 
 
-def _itself(index: int, call: Call) -> Draft | None:
+def _itself(recording: Recording, index: int, call: Call) -> Draft | None:
     """A tensor that is held against itself: the difference is 0 whatever it is, and so is its gradient."""
     if call.operation.name not in _SUBTRACTIONS | _BY_PAIRS | _LIKENESSES:
         return None
     operands = [token for token in call.inputs[:2] if token >= 0]
+    if call.operation.name == "kl_div" and all(recording.tokens[token].requires_grad for token in operands):
+        operands = [_distribution(recording, token) for token in operands]
     if len(operands) < 2 or operands[0] != operands[1]:
         return None
     values = {"function": call.operation.title}
-    return Draft("suspicious_shape", index, "certain", "warning", cause="with_itself", values=values)
+    sure = "certain" if call.inputs[0] == call.inputs[1] else "likely"  # else along one axis, as far as is recorded
+    return Draft("suspicious_shape", index, sure, "warning", cause="with_itself", values=values)
+
+
+def _distribution(recording: Recording, token: int) -> int:
+    """The scores that probabilities, or their logarithms, are made of."""
+    while (index := recording.tokens[token].producer) >= 0:
+        call = recording.calls[index]
+        if call.operation.name not in _DISTRIBUTIONS or len(call.inputs) != 1:
+            break
+        token = call.inputs[0]
+    return token
 
 
 def _readers(recording: Recording) -> dict[int, list[int]]:
