@@ -10,9 +10,12 @@ from gradcheck_lm.flow.asking.cuts.drafts import Chain, mark
 from gradcheck_lm.flow.asking.cuts.other_cuts import note_other_cuts
 from gradcheck_lm.flow.asking.cuts.rest import explain_rest
 from gradcheck_lm.flow.asking.cuts.starved import explain_dead_terms, explain_unreached, note_frozen
+from gradcheck_lm.flow.asking.cuts.thrown_away import warn_of_thrown_away
 from gradcheck_lm.flow.asking.cuts.vanishing import explain_deaths, explain_shifts, explain_underflow, harmless_zeros
 from gradcheck_lm.flow.asking.evidence.evidence import Evidence, gather
 from gradcheck_lm.flow.asking.evidence.terms import MakeExperiment, Strand
+from gradcheck_lm.flow.asking.warnings.axes.reduced_axis import warn_of_reduced_axis
+from gradcheck_lm.flow.asking.warnings.axes.same_part import warn_of_same_parts
 from gradcheck_lm.flow.asking.warnings.idle_terms import warn_of_idle_terms
 from gradcheck_lm.flow.asking.warnings.mispaired import warn_of_mispairs
 from gradcheck_lm.flow.asking.warnings.mixing import warn_of_mixing
@@ -44,12 +47,15 @@ STEPS: tuple[Callable[[Evidence, Chain], None], ...] = (
     note_other_cuts,
     warn_of_suspicious,
     warn_of_spread_sums,
+    warn_of_reduced_axis,
     warn_of_mixing,
     warn_of_axes_of_one,
     warn_of_held_probabilities,
     warn_of_mispairs,
     warn_of_shared_modules,
     warn_of_unread,
+    warn_of_same_parts,
+    warn_of_thrown_away,
     warn_of_idle_terms,
     warn_of_trained_critic,
     warn_of_ignored_gradient,

@@ -30,6 +30,7 @@ class Draft:
     values: dict[str, str] = field(default_factory=dict)  # for the fields of the cause's sentences
     op: str | None = None
     site: Site | None = None
+    ahead: bool = False  # others of its severity follow from it, wherever the data meets them
 
 
 _SEVERITIES = ("error", "warning", "note")
@@ -133,6 +134,7 @@ class Chain:
             self.drafts.values(),
             key=lambda draft: (
                 _SEVERITIES.index(draft.severity),
+                not draft.ahead,
                 draft.severity == "error" and not draft.tensors,
                 last if draft.call is None else draft.call,
                 _ORDER[draft.kind],

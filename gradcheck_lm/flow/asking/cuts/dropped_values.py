@@ -74,7 +74,7 @@ def _goes_on(code: CodeType, line: int) -> bool:
 def _around(code: CodeType, line: int) -> Iterator[tuple[Body, int]]:
     """The statement on a line and its place in its body, the innermost first."""
     found: list[tuple[int, Body, int]] = []
-    for scope in _scopes(code):
+    for scope in scopes(code):
         for node in ast.walk(scope):
             for part in ("body", "orelse", "finalbody"):
                 body: Any = getattr(node, part, None)  # of a lambda an expression
@@ -84,7 +84,8 @@ def _around(code: CodeType, line: int) -> Iterator[tuple[Body, int]]:
     return ((body, place) for _, body, place in sorted(found, key=lambda one: -one[0]))
 
 
-def _scopes(code: CodeType) -> list[ast.AST]:
+def scopes(code: CodeType) -> list[ast.AST]:
+    """The text of a function, or of the whole file, as a tree; nothing where there is none."""
     tree = tree_of(code.co_filename)
     if code.co_name == "<module>":
         return [tree]

@@ -1,9 +1,10 @@
-"""A custom backward() that computes its forward again, with gradient off as it runs, and asks autograd about that."""
+"""A custom backward() whose own text says why it gives nothing: None for a parameter, a forward without a graph."""
 
 from __future__ import annotations
 
 import ast
 import inspect
+from collections.abc import Iterator
 from types import CodeType
 from typing import Any
 
@@ -14,7 +15,7 @@ from gradcheck_lm.flow.asking.evidence.evidence import Evidence
 from gradcheck_lm.flow.asking.evidence.scene import where
 from gradcheck_lm.flow.gradients.deaths import Death
 from gradcheck_lm.flow.gradients.nodes import walk_nodes
-from gradcheck_lm.flow.watching.sites import is_users, site_of
+from gradcheck_lm.flow.watching.sites import is_users, site_at, site_of
 from gradcheck_lm.flow.watching.source import Function, called, first_line, tree_of
 
 _ON = ("enable_grad", "set_grad_enabled(True)")
@@ -40,6 +41,46 @@ def computed_again(evidence: Evidence, death: Death) -> Draft | None:
     return None
 
 
+def returns_none(evidence: Evidence, death: Death, place: int) -> Draft | None:
+    """The `return` of a backward() that has a literal None in the place of a parameter: that is what wants mending."""
+    if not death.python or death.state != "none":
+        return None
+    tensor = evidence.subjects.tensors[place]
+    node, edge = next(
+        ((one, at) for one in _nodes(evidence, death) for at, (leaf, _) in enumerate(one.next_functions)
+         if leaf is not None and getattr(leaf, "variable", None) is tensor),
+        (None, 0),
+    )  # fmt: skip
+    code = None if node is None else backward_code(node)
+    if node is None or code is None:
+        return None
+    wanted = [at for at, wants in enumerate(node.needs_input_grad) if wants]  # of all arguments, tensors or not
+    before = sum(leaf is not None for leaf, _ in node.next_functions[:edge])
+    returned = _returned(code)
+    if before >= len(wanted) or not returned or not all(_is_none_at(one.value, wanted[before]) for one in returned):
+        return None
+    last = returned[-1]
+    site = site_at(code, last.lineno) if last.value is None else site_of(code, last.value)
+    call = None if death.call is None else evidence.recording.calls[death.call]
+    name = death.name.removesuffix("Backward")
+    values = {"function": name, "line": where(None if call is None else call.function_site or call.site)}
+    return Draft(
+        "custom_function", death.call, "certain", cause="returns_none", op=f"autograd.{name}", site=site, values=values
+    )
+
+
+def _returned(code: CodeType) -> list[ast.Return]:
+    tree = tree_of(code.co_filename, "backward")
+    own = [one for one in ast.walk(tree) if isinstance(one, Function) and first_line(one) == code.co_firstlineno]
+    return [one for function in own[:1] for one in ast.walk(function) if isinstance(one, ast.Return)]
+
+
+def _is_none_at(value: ast.expr | None, place: int) -> bool:
+    if isinstance(value, ast.Tuple):
+        value = value.elts[place] if len(value.elts) > place else ast.Constant(0)
+    return value is None or (isinstance(value, ast.Constant) and value.value is None)
+
+
 def backward_code(node: Any) -> CodeType | None:
     """The code of a program's own backward(), by the node that a custom Function left in the graph."""
     function: Any = getattr(type(node), "_forward_cls", None)
@@ -48,11 +89,15 @@ def backward_code(node: Any) -> CodeType | None:
 
 
 def _code(evidence: Evidence, death: Death) -> CodeType | None:
+    return next((backward_code(node) for node in _nodes(evidence, death)), None)
+
+
+def _nodes(evidence: Evidence, death: Death) -> Iterator[Any]:
+    """The custom Functions of that name in the graphs of the terms."""
     for strand in evidence.strands:
         for node in walk_nodes(strand.root.grad_fn) if strand.root is not None and strand.root.requires_grad else ():
             if node.name() == death.name and isinstance(node, torch.autograd.function.BackwardCFunction):
-                return backward_code(node)
-    return None
+                yield node
 
 
 def _questions(function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[ast.Call]:

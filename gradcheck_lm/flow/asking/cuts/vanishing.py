@@ -8,7 +8,7 @@ from dataclasses import replace
 import torch
 
 from gradcheck_lm.flow.asking.cuts.drafts import Chain, Draft
-from gradcheck_lm.flow.asking.cuts.own_backward import computed_again
+from gradcheck_lm.flow.asking.cuts.own_backward import computed_again, returns_none
 from gradcheck_lm.flow.asking.evidence.evidence import Evidence
 from gradcheck_lm.flow.asking.evidence.scene import where
 from gradcheck_lm.flow.gradients.deaths import Death
@@ -42,10 +42,11 @@ def explain_deaths(evidence: Evidence, chain: Chain) -> None:
             ):
                 continue
             made_zero = _made_zero(evidence, death, place)
-            own = _too_short(evidence, death) or computed_again(evidence, death)
+            own = _too_short(evidence, death) or computed_again(evidence, death) or returns_none(evidence, death, place)
             term, name = strand.name if told_of else None, evidence.subjects.names[place]
             if own is not None:
-                chain.put(own, key=("own reason", own.kind, own.cause, own.call), term=term, tensor=name)
+                at = own.call if own.site is None else line_of(own.site)
+                chain.put(own, key=("own reason", own.kind, own.cause, at), term=term, tensor=name)
                 continue
             chain.death(
                 death if made_zero is None else replace(death, call=made_zero),

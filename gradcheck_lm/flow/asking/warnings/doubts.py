@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import torch
 
+from gradcheck_lm.flow.asking.cuts.thrown_away import may_throw_away
 from gradcheck_lm.flow.asking.evidence.unread_arguments import unread_arguments
+from gradcheck_lm.flow.asking.warnings.axes.reduced_axis import may_misplace
+from gradcheck_lm.flow.asking.warnings.axes.same_part import may_share_parts
 from gradcheck_lm.flow.asking.warnings.idle_terms import may_be_idle
 from gradcheck_lm.flow.asking.warnings.mispaired import may_be_mispaired
 from gradcheck_lm.flow.asking.warnings.mixing import may_mix
@@ -26,6 +29,9 @@ def may_warn(recorder: Recorder, loss: torch.Tensor) -> bool:
     return (
         is_suspicious(recorder.recording)
         or may_spread(recorder.recording)
+        or may_misplace(recorder.recording)
+        or may_share_parts(recorder.recording)
+        or may_throw_away(recorder.recording)
         or may_mix(recorder.recording)
         or may_have_axes_of_one(recorder.recording)
         or may_hold_probabilities(recorder.recording)

@@ -20,6 +20,8 @@ _LAYERS = words("linear addmm matmul __matmul__ mm")
 _CUTS_ANEW = words("view reshape view_as reshape_as")
 _RECURRENT = words("lstm gru rnn_tanh rnn_relu")
 _SOFTMAXES = words("softmax log_softmax")
+# what leaves the states of a recurrent layer in their order: layers or directions first, then the batch
+_OF_STATES = words("__getitem__ index_select contiguous clone float to dropout relu tanh detach narrow")
 _ATTENTION = "multi_head_attention_forward"
 _WRAPPED = 1 << 63  # a negative axis, as an autograd node holds it
 
@@ -179,10 +181,27 @@ def _view(recording: Recording, index: int, call: Call, batches: set[int]) -> Dr
     if not call.inputs or call.inputs[0] < 0 or not call.outputs:
         return None
     before, after = recording.tokens[call.inputs[0]].shape, recording.tokens[call.outputs[0]].shape
+    if _is_of_states(recording, call.inputs[0]):  # whose batch is known, whatever the loss is computed on
+        batches = batches | {before[1]}
     if not any(_cuts_across(before, after, size) for size in batches):
         return None
     values = {"function": call.operation.title, "line": where(call.site)}
     return Draft("samples_mixed", index, "likely", "warning", cause="view", values=values)
+
+
+def _is_of_states(recording: Recording, token: int) -> bool:
+    """Whether these are a recurrent layer's last states, (layers * directions, batch, width), or some of them."""
+    while token >= 0 and len(recording.tokens[token].shape) == 3 and (index := recording.tokens[token].producer) >= 0:
+        call = recording.calls[index]
+        if call.operation.name in _RECURRENT:
+            return token in call.outputs[1:]
+        if call.operation.name not in _OF_STATES or not call.inputs:
+            return False
+        before = recording.tokens[call.inputs[0]].shape
+        if len(before) != 3 or before[1] != recording.tokens[token].shape[1]:
+            return False
+        token = call.inputs[0]
+    return False
 
 
 def _cuts_across(before: torch.Size, after: torch.Size, batch: int) -> bool:

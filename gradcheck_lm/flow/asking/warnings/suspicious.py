@@ -20,10 +20,11 @@ _SUBTRACTIONS = words("sub sub_ subtract __rsub__ rsub __sub__ __isub__")
 _DISTANCES = words(
     """
     pow __pow__ square abs mul __mul__ __rmul__ multiply div __truediv__ neg float double half to clamp clamp_min
-    clamp_max sqrt detach add __add__ __radd__ add_ sub __sub__ __rsub__ log log1p logcosh cosh maximum where softplus
-    relu
+    clamp_max clip sqrt detach add __add__ __radd__ add_ sub __sub__ __rsub__ log log1p logcosh cosh maximum minimum
+    fmax fmin where softplus relu
     """
 )
+_OF_TWO = words("max min")  # element by element where two tensors are given, else along an axis
 _SUMS = words("mean sum nanmean nansum")
 _NEW_AXIS = words("unsqueeze unsqueeze_ __getitem__")
 _NEW_SHAPE = _NEW_AXIS | words("view reshape unflatten expand expand_as t transpose permute T.__get__ mT.__get__")
@@ -45,6 +46,7 @@ _WANTS_LOGITS = {
     "logsigmoid": ("sigmoid_twice", words("sigmoid")),
 }
 _LAYERS = {"softmax_twice": "softmax_layer", "sigmoid_twice": "sigmoid_layer", "relu_before": "relu_layer"}
+_DISTRIBUTIONS = words("softmax log_softmax exp log sigmoid logsigmoid")
 _CLIPS = words("relu relu_ relu6 hardtanh softplus")
 # what a layer or an activation gives is no log-probability
 _NO_LOGS = (
@@ -73,7 +75,11 @@ def warn_of_suspicious(evidence: Evidence, chain: Chain) -> None:
     for index, call in enumerate(recording.calls):
         if not any(token in leading for token in call.outputs):
             continue
-        asked = _all_pairs(recording, readers, index, call), _twice(recording, index, call), _itself(index, call)
+        asked = (
+            _all_pairs(recording, readers, index, call),
+            _twice(recording, index, call),
+            _itself(recording, index, call),
+        )
         for draft in asked:
             if draft is not None:
                 site = draft.site or call.site
@@ -87,7 +93,7 @@ def is_suspicious(recording: Recording) -> bool:
     return any(
         _all_pairs(recording, readers, index, call) is not None
         or _twice(recording, index, call) is not None
-        or _itself(index, call) is not None
+        or _itself(recording, index, call) is not None
         for index, call in enumerate(recording.calls)
     )
 
@@ -138,7 +144,7 @@ def _becomes_a_number(recording: Recording, readers: dict[int, list[int]], outpu
         for index in readers.get(token, ()):
             call = recording.calls[index]
             name = call.operation.name
-            if index in seen or name not in _DISTANCES | _SUMS:
+            if index in seen or not (name in _DISTANCES | _SUMS or (name in _OF_TWO and len(call.inputs) == 2)):
                 continue
             seen.add(index)
             if name in _SUMS and any(not recording.tokens[output].shape for output in call.outputs):
@@ -259,15 +265,28 @@ def _mixed_by(recording: Recording, made: Call | None) -> Call | None:
 # ---------------------------------------------------------------------- with itself
 
 
-def _itself(index: int, call: Call) -> Draft | None:
+def _itself(recording: Recording, index: int, call: Call) -> Draft | None:
     """A tensor that is held against itself: the difference is 0 whatever it is, and so is its gradient."""
     if call.operation.name not in _SUBTRACTIONS | _BY_PAIRS | _LIKENESSES:
         return None
     operands = [token for token in call.inputs[:2] if token >= 0]
+    if call.operation.name == "kl_div" and all(recording.tokens[token].requires_grad for token in operands):
+        operands = [_distribution(recording, token) for token in operands]
     if len(operands) < 2 or operands[0] != operands[1]:
         return None
     values = {"function": call.operation.title}
-    return Draft("suspicious_shape", index, "certain", "warning", cause="with_itself", values=values)
+    sure = "certain" if call.inputs[0] == call.inputs[1] else "likely"  # else along one axis, as far as is recorded
+    return Draft("suspicious_shape", index, sure, "warning", cause="with_itself", values=values)
+
+
+def _distribution(recording: Recording, token: int) -> int:
+    """The scores that probabilities, or their logarithms, are made of."""
+    while (index := recording.tokens[token].producer) >= 0:
+        call = recording.calls[index]
+        if call.operation.name not in _DISTRIBUTIONS or len(call.inputs) != 1:
+            break
+        token = call.inputs[0]
+    return token
 
 
 def _readers(recording: Recording) -> dict[int, list[int]]:

@@ -1,4 +1,4 @@
-"""GF403 unread: an argument, a mask or labels that nothing reads."""
+"""GF403 unread: an argument, a mask, labels or a result that nothing reads."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ KIND = Kind(
     since="0.2.0",
     lesson="l12_your_own_code",
     heading=Text(
-        "an input that nothing reads",
-        "どこからも読まれない入力",
+        "a value that nothing reads",
+        "どこからも読まれない値",
     ),
     about=about(
         Text(
@@ -135,6 +135,42 @@ KIND = Kind(
                     "予測を自分自身や入力と比べていないか確かめる",
                 ),
             ),
+        ),
+        Cause(
+            "same_part",
+            Text(
+                "This line takes {part} along axis {axis} of what {function} gives at {made}, as {line} does: one part "
+                "stands for two values, and the rest, of {size} in all, is read by nothing and never learns.",
+                "この行は {made} の {function} の出力から軸 {axis} の {part} を取り出しますが、{line} も同じ部分を"
+                "取り出しています。1 つの部分が 2 つの値を兼ね、残り(全体の長さは {size})はどこからも読まれず、"
+                "学習しません。",
+            ),
+            (
+                Text(
+                    "take the other part here, or both at once: mean, log_variance = h.chunk(2, dim=-1)",
+                    "ここでは別の部分を取り出すか、まとめて分ける: mean, log_variance = h.chunk(2, dim=-1)",
+                ),
+            ),
+        ),
+        Cause(
+            "function_thrown_away",
+            Text(
+                "What {function} gives is thrown away on this line: its node is in no graph, its backward() never "
+                "runs, and what was given to it gets no gradient from there.",
+                "{function} の結果はこの行で捨てられています。そのノードはどの計算グラフにも入らず、backward() は実行"
+                "されず、渡した値にはそこから勾配が届きません。",
+            ),
+            (Text("give the result a name and go on with it: {mended}", "結果に名前を付けて使う: {mended}"),),
+        ),
+        Cause(
+            "result_thrown_away",
+            Text(
+                "{function} changes nothing in place: it gives a new tensor, which is thrown away on this line, and "
+                "what follows goes on with the old one.",
+                "{function} は元のテンソルを書き換えません。新しいテンソルはこの行で捨てられ、後の計算には元の値が"
+                "使われます。",
+            ),
+            (Text("give the result a name and go on with it: {mended}", "結果に名前を付けて使う: {mended}"),),
         ),
         Cause(
             "multiplied_by_zero",

@@ -103,6 +103,25 @@ KIND = Kind(
             ),
         ),
         Cause(
+            "returns_none",
+            Text(
+                "backward() returns None here in the place of a parameter that {function} is given at {line}: the "
+                "parameter never learns.",
+                "ここで backward() は、{line} で {function} に渡されるパラメータの位置に None を返しています。この"
+                "パラメータは学習しません。",
+            ),
+            (
+                Text(
+                    "return its gradient there: grad_output times the derivative by it, summed to its shape",
+                    "その位置に勾配を返す: grad_output に微分を掛け、パラメータの形に合わせて合計する",
+                ),
+                Text(
+                    "requires_grad=False for it, if it is not to learn",
+                    "学習させないつもりなら requires_grad=False にする",
+                ),
+            ),
+        ),
+        Cause(
             "computed_without_gradient",
             Text(
                 "backward() runs with gradient switched off: what it computes again here has no graph, so {function} "

@@ -37,20 +37,14 @@ KIND = Kind(
     name="suspicious_shape",
     since="0.2.0",
     lesson="l18_shapes_in_losses",
-    heading=Text(
-        "shapes or values that a loss hardly wants",
-        "損失に渡すには疑わしい形や値",
-    ),
+    heading=Text("shapes or values that a loss hardly wants", "損失に渡すには疑わしい形や値"),
     about=about(
         Text(
             "The loss is computed without an error, and very likely not of what was meant: its arguments do not fit "
             "each other.",
             "損失はエラーなく計算されますが、意図したものではない可能性がとても高いです。引数が互いに合っていません。",
         ),
-        Text(
-            "print the shapes of both arguments: they should be equal",
-            "両方の引数の形を表示する: 等しいはず",
-        ),
+        Text("print the shapes of both arguments: they should be equal", "両方の引数の形を表示する: 等しいはず"),
         Text(
             "give cross_entropy and the ..._with_logits losses the logits themselves",
             "cross_entropy や ..._with_logits の損失にはロジットをそのまま渡す",
@@ -97,10 +91,7 @@ KIND = Kind(
                     "drop the {function}, and use it for showing probabilities alone",
                     "{function} を外し、確率を表示するときだけ使う",
                 ),
-                Text(
-                    "or nll_loss after log_softmax",
-                    "または log_softmax の後に nll_loss を使う",
-                ),
+                Text("or nll_loss after log_softmax", "または log_softmax の後に nll_loss を使う"),
             ),
         ),
         Cause(
@@ -155,12 +146,7 @@ KIND = Kind(
                 "この層の出力は {line} の {loss} に渡されます。それは正負どちらのロジットも受け取りますが、負のものは"
                 "ここで切り落とされ、何も学習しません。",
             ),
-            (
-                Text(
-                    "no activation after the last layer",
-                    "最後の層の後に活性化関数を置かない",
-                ),
-            ),
+            (Text("no activation after the last layer", "最後の層の後に活性化関数を置かない"),),
         ),
         Cause(
             "no_log_probabilities",
@@ -171,14 +157,8 @@ KIND = Kind(
                 "損失に下限がなく、小さくなっても意味がありません。",
             ),
             (
-                Text(
-                    "log_softmax(logits, dim=-1) before it",
-                    "その前に log_softmax(logits, dim=-1) を入れる",
-                ),
-                Text(
-                    "or cross_entropy on the logits themselves",
-                    "またはロジットに cross_entropy を使う",
-                ),
+                Text("log_softmax(logits, dim=-1) before it", "その前に log_softmax(logits, dim=-1) を入れる"),
+                Text("or cross_entropy on the logits themselves", "またはロジットに cross_entropy を使う"),
             ),
         ),
         Cause(
@@ -189,12 +169,7 @@ KIND = Kind(
                 "{loss} は正負どちらのロジットも受け取りますが、入力は {line} の {function} を通っています。"
                 "負のものは切り落とされ、何も学習しません。",
             ),
-            (
-                Text(
-                    "no activation after the last layer",
-                    "最後の層の後に活性化関数を置かない",
-                ),
-            ),
+            (Text("no activation after the last layer", "最後の層の後に活性化関数を置かない"),),
         ),
         Cause(
             "sum_before_mask",
@@ -214,6 +189,31 @@ KIND = Kind(
                     "または、先にマスクを掛け、その後で全体を合計する",
                 ),
             ),
+        ),
+        Cause(
+            "sum_beside_each",
+            Text(
+                "{function} makes one number of a value for each sample, and at {line} that is added to another value "
+                "for each, of {shape}: every sample is given the total of all, and the total counts once for each.",
+                "{function} はサンプルごとの値を 1 つの数にまとめ、{line} ではそれがサンプルごとの別の値({shape})に加"
+                "えられています。どのサンプルにも全体の合計が加わり、合計がサンプルの数だけ重く数えられます。",
+            ),
+            (
+                Text(
+                    "leave the value for each sample as it is, and reduce once, at the end",
+                    "サンプルごとの値はそのままにし、最後に一度だけまとめる",
+                ),
+            ),
+        ),
+        Cause(
+            "reduced_axis",
+            Text(
+                "{function} at {line} gives one number for each row of a square matrix, and a vector of {size} is laid "
+                "along its columns: each row meets the numbers of all rows, in place of its own.",
+                "{line} の {function} は正方行列の行ごとに 1 つの数を出しますが、長さ {size} のベクトルは列に沿って"
+                "並べられます。各行は自分の数ではなく、すべての行の数と組み合わされます。",
+            ),
+            (Text("keepdim=True there, or vector[:, None] here", "そこで keepdim=True か、ここで vector[:, None]"),),
         ),
         Cause(
             "axis_of_one",
@@ -264,10 +264,7 @@ KIND = Kind(
                     "check how the labels are made: truncation often leaves the prompt alone",
                     "ラベルの作り方を確かめる: 切り詰めるとプロンプトだけが残ることが多い",
                 ),
-                Text(
-                    "leave out samples without a label",
-                    "ラベルのないサンプルは飛ばす",
-                ),
+                Text("leave out samples without a label", "ラベルのないサンプルは飛ばす"),
             ),
         ),
         Cause(
@@ -277,10 +274,7 @@ KIND = Kind(
                 "backward() は 1 つの数から始まります。複数の値を持つ損失では、それぞれの重みを渡す必要があります。",
             ),
             (
-                Text(
-                    "loss.mean() or loss.sum() before backward()",
-                    "backward() の前に loss.mean() または loss.sum()",
-                ),
+                Text("loss.mean() or loss.sum() before backward()", "backward() の前に loss.mean() または loss.sum()"),
                 Text(
                     "loss.backward(gradient=weights of the loss's own shape)",
                     "loss.backward(gradient=損失と同じ形の重み)",

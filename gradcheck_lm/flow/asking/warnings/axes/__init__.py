@@ -1,0 +1,1 @@
+"""Axes of a tensor that are taken for others, or left out."""
