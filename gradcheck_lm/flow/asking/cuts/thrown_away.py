@@ -98,8 +98,8 @@ def _statements(code: CodeType) -> tuple[Dropped, ...]:
     while waiting:
         node, own = waiting.pop()
         for part in ("body", "orelse", "finalbody", "handlers"):
-            body = getattr(node, part, None)
-            for place, statement in enumerate(body if isinstance(body, list) else ()):
+            body: list[ast.stmt] = getattr(node, part, None) or []
+            for place, statement in enumerate(body):
                 shown = isinstance(node, ast.Module) and statement is node.body[-1]  # at the end of a notebook's cell
                 if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call) and not shown:
                     found.append(Dropped(statement.value, body, place, own))
