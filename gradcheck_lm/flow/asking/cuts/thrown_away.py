@@ -98,7 +98,8 @@ def _statements(code: CodeType) -> tuple[Dropped, ...]:
     while waiting:
         node, own = waiting.pop()
         for part in ("body", "orelse", "finalbody", "handlers"):
-            body: list[ast.stmt] = getattr(node, part, None) or []
+            given = getattr(node, part, None)
+            body: list[ast.stmt] = given if isinstance(given, list) else []  # of a lambda an expression
             for place, statement in enumerate(body):
                 shown = isinstance(node, ast.Module) and statement is node.body[-1]  # at the end of a notebook's cell
                 if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call) and not shown:
