@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 wrt = nn.ModuleDict({name: nn.Linear(4, 8) for name in ("words", "tags", "scores")})
-wrt.update({name: nn.Linear(4, 6) for name in ("halves", "thirds")})
+wrt.update({name: nn.Linear(4, 6) for name in ("halves", "thirds", "classes")})
 x, steps = torch.randn(5, 4), torch.randn(5, 8, 4)
 
 
@@ -19,8 +19,10 @@ def loss():
     before, after = tags[:, :4], tags[:, :4]  # half of the steps: what the others give is not asked for
     scores = wrt["scores"](steps).logsumexp(-1)  # one number a step
     new, old = scores[:, :4].exp(), scores[:, :4].square()
+    classes, labels = wrt["classes"](x), torch.tensor([0, 1, 2, 0, 1])  # six classes, three of them seen so far
+    known = nn.functional.cross_entropy(classes[:, :3], labels) + classes[:, :3].logsumexp(-1).square().mean()
     attended = (key * value).mean() + query.square().mean()
     return (
-        (mean * log_variance.exp()).mean() + attended + (last * again).mean() + (before * after).mean()
+        (mean * log_variance.exp()).mean() + attended + known + (last * again).mean() + (before * after).mean()
         + (new * old).mean()
     )  # fmt: skip

@@ -42,7 +42,7 @@ def computed_again(evidence: Evidence, death: Death) -> Draft | None:
 
 
 def returns_none(evidence: Evidence, death: Death, place: int) -> Draft | None:
-    """The `return` of a backward() that has a literal None in the place of a parameter: that is what wants mending."""
+    """A backward() that has a literal None in the place of a parameter: the line that applies it, and the `return`."""
     if not death.python or death.state != "none":
         return None
     tensor = evidence.subjects.tensors[place]
@@ -59,13 +59,19 @@ def returns_none(evidence: Evidence, death: Death, place: int) -> Draft | None:
     returned = _returned(code)
     if before >= len(wanted) or not returned or not all(_is_none_at(one.value, wanted[before]) for one in returned):
         return None
-    last = returned[-1]
-    site = site_at(code, last.lineno) if last.value is None else site_of(code, last.value)
     call = None if death.call is None else evidence.recording.calls[death.call]
+    applied = None if call is None else call.function_site or call.site
+    last = returned[-1]
     name = death.name.removesuffix("Backward")
-    values = {"function": name, "line": where(None if call is None else call.function_site or call.site)}
+    values = {"line": where(site_at(code, last.lineno) if last.value is None else site_of(code, last.value))}
     return Draft(
-        "custom_function", death.call, "certain", cause="returns_none", op=f"autograd.{name}", site=site, values=values
+        "custom_function",
+        death.call,
+        "certain",
+        cause="returns_none",
+        op=f"autograd.{name}",
+        site=applied,
+        values=values,
     )
 
 

@@ -105,10 +105,10 @@ KIND = Kind(
         Cause(
             "returns_none",
             Text(
-                "backward() returns None here in the place of a parameter that {function} is given at {line}: the "
-                "parameter never learns.",
-                "ここで backward() は、{line} で {function} に渡されるパラメータの位置に None を返しています。この"
-                "パラメータは学習しません。",
+                "At {line} the backward() of this Function returns None in the place of a parameter that it is given "
+                "here: the parameter never learns.",
+                "この Function の backward() は、{line} で、ここで渡されるパラメータの位置に None を返しています。"
+                "このパラメータは学習しません。",
             ),
             (
                 Text(

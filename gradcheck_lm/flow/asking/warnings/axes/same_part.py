@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 
 from gradcheck_lm.flow.asking.cuts.drafts import Chain, Draft
@@ -9,7 +10,9 @@ from gradcheck_lm.flow.asking.evidence.evidence import Evidence
 from gradcheck_lm.flow.asking.evidence.scene import where
 from gradcheck_lm.flow.gradients.nodes import walk_nodes
 from gradcheck_lm.flow.operations.names import DROPOUTS, words
-from gradcheck_lm.flow.watching.tape import Recording
+from gradcheck_lm.flow.watching.sites import line_of
+from gradcheck_lm.flow.watching.source import called, stands_on, tree_of
+from gradcheck_lm.flow.watching.tape import Call, Recording
 
 _SLICES = words("__getitem__ narrow")
 _DENSE = words("linear addmm bilinear")
@@ -59,8 +62,26 @@ def _candidates(recording: Recording) -> Iterator[tuple[int, int, list[int]]]:
             continue
         axes = {_axis(recording, token, call.outputs[0]) for call in found}
         axis = axes.pop()
-        if not axes and axis is not None and _is_of_a_layer(recording, token, axis):
+        of_a_layer = not axes and axis is not None and _is_of_a_layer(recording, token, axis)
+        if of_a_layer and axis is not None and all(map(_is_named, found)):
             yield token, axis, calls
+
+
+def _is_named(call: Call) -> bool:
+    """Whether a part is given a name, or returned: the classes seen so far are cut out inside the losses."""
+    if call.site is None:
+        return False
+    file, line = line_of(call.site)
+    for node in ast.walk(tree_of(file)):
+        if isinstance(node, ast.Assign | ast.AnnAssign | ast.Return) and stands_on(node, line):
+            parts = node.value.elts if isinstance(node.value, ast.Tuple) else [node.value]
+            if any(isinstance(one, ast.Subscript) or _is_narrow(one) for one in parts):
+                return True
+    return False
+
+
+def _is_narrow(node: ast.expr | None) -> bool:
+    return isinstance(node, ast.Call) and called(node) == "narrow"
 
 
 def _axis(recording: Recording, whole: int, part: int) -> int | None:
