@@ -49,24 +49,30 @@ def test_a_starved_player_is_found(script: Path) -> None:
     assert not any("out of sight" in note for note in diagnosis.notes)  # the line is known
 
 
+CUT_BEFORE = """
+    import torch
+    model, head = torch.nn.Linear(4, 3), torch.nn.Linear(3, 1)
+    optimizer = torch.optim.SGD([*model.parameters(), *head.parameters()], lr=0.1)
+    kept = model(torch.randn(5, 4)).detach()
+    head(torch.randn(5, 3)).sum().backward(){step}
+    for _ in range(2):
+        optimizer.zero_grad()
+        head(kept).square().mean().backward()
+        optimizer.step()
+"""
+
+
 def test_a_cut_before_the_last_backward_is_told_as_one_that_may_be(script: Path) -> None:
-    write(
-        script,
-        """
-        import torch
-        model, head = torch.nn.Linear(4, 3), torch.nn.Linear(3, 1)
-        optimizer = torch.optim.SGD([*model.parameters(), *head.parameters()], lr=0.1)
-        kept = model(torch.randn(5, 4)).detach()
-        head(torch.randn(5, 3)).sum().backward()
-        for _ in range(2):
-            optimizer.zero_grad()
-            head(kept).square().mean().backward()
-            optimizer.step()
-        """,
-    )
+    write(script, CUT_BEFORE.replace("{step}", "; optimizer.step()"))
     told = [diagnosis for _, diagnosis in watch_script(script, until="end").losses]
     assert "constant" in [finding.kind for finding in told[-1].errors]
     assert any("before the last one is out of sight" in note for note in told[-1].notes)
+
+
+def test_a_cut_that_only_the_first_look_saw_is_named(script: Path) -> None:
+    write(script, CUT_BEFORE.replace("{step}", ""))
+    told = [diagnosis for _, diagnosis in watch_script(script, until="end").losses]
+    assert [(finding.kind, finding.line) for finding in told[-1].errors] == [("detach", 4)]
 
 
 def test_two_optimizers_that_step_after_one_loss(script: Path) -> None:

@@ -78,7 +78,8 @@ def with_steps(
         number = places.index((finding.file, finding.line)) if (finding.file, finding.line) in places else 0
         place, diagnosis = found[number]
         told = [*enumerate(diagnosis.findings), (None, finding)]
-        # stable: those of the loss itself come first, but for what a graph that is used up comes of
-        told.sort(key=lambda one: (_SEVERITIES.index(one[1].severity), one[1].cause != "outdated"))
+        used_up = any(one.kind == "graph_used_up" for one in diagnosis.findings)  # what it comes of is told before it
+        # stable: those of the loss itself come first
+        told.sort(key=lambda one: (_SEVERITIES.index(one[1].severity), not (used_up and one[1].cause == "outdated")))
         found[number] = place, with_findings(replace(diagnosis, ok=diagnosis.ok and finding.severity != "error"), told)
     return found
