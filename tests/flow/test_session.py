@@ -12,6 +12,9 @@ from torch.optim.optimizer import _global_optimizer_pre_hooks
 from gradcheck_lm.errors import TraceError
 from gradcheck_lm.flow.scripts.passes import vigil
 from gradcheck_lm.flow.scripts.runner import run_script, watch_script
+from gradcheck_lm.flow.scripts.watched.recorder import ScriptRecorder
+from gradcheck_lm.flow.scripts.watched.step_watch import StepWatch
+from gradcheck_lm.flow.stepping.ledger.ledger import Ledger, Parameter
 
 GAN = """
     import torch
@@ -275,3 +278,16 @@ def test_an_expert_that_no_row_was_routed_to_where_others_change(script: Path) -
 def test_experts_that_no_row_is_ever_routed_to(script: Path) -> None:
     diagnosis = run_script(write(script, ROUTED, routes="[0, 0, 1, 1, 0, 1], [0, 1, 1, 1, 0, 1]"))
     assert diagnosis.unreached == tuple(f"experts.{one}.{kind}" for one in (2, 3) for kind in ("weight", "bias"))
+
+
+def test_a_weight_that_outlives_its_model_is_told_as_it_was_after_the_last_step(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As where main() has returned, and a graph or a list still holds one of the tensors alone."""
+    watch = StepWatch(ScriptRecorder(), dict)
+    then = Parameter("0.weight", (2, 2), "float32", True, "module", held_by=(0,))
+    now = Parameter("a tensor of no module (2x2)", (2, 2), "float32", True, "nowhere")
+    free = Parameter("a tensor of no module (3)", (3,), "float32", True, "nowhere")
+    watch._last = Ledger((then, free))
+    monkeypatch.setattr(watch.watcher, "ledger", lambda names, complete: Ledger((now, free, now), complete=complete))
+    assert watch.ledger(complete=True).parameters == (then, free, now)  # the last was not known then

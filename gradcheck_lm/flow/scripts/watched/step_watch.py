@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from gradcheck_lm.flow.findings.model import Finding
-from gradcheck_lm.flow.stepping.ledger.ledger import Ledger
+from gradcheck_lm.flow.stepping.ledger.ledger import Ledger, Parameter
 from gradcheck_lm.flow.stepping.recording.log import Running
 from gradcheck_lm.flow.stepping.report import report_of
 from gradcheck_lm.flow.stepping.watcher import TOLD as TOLD
@@ -22,6 +22,11 @@ from gradcheck_lm.flow.watching.recorder import Recorder
 _GONE = "a tensor that is gone"
 _MOST = 400  # variables of a function in which models and optimizers are looked for
 _EACH = 50  # steps that are read one by one; of a longer training, before one that is to come, now and then one
+
+
+def _has_gone(now: Parameter, then: Parameter) -> bool:
+    """Whether a tensor, or the module that had it after the last step, is gone: a graph may hold the tensor alone."""
+    return now.name.startswith(_GONE) or (now.owner == "nowhere" and then.owner != "nowhere")
 
 
 class StepWatch:
@@ -125,7 +130,7 @@ class StepWatch:
         # places that were looked up in the source stand behind those of the log, and the log has grown since
         last, places = last.with_places_moved(self._sites, len(found.places)), last.places[self._sites :]
         parameters = [
-            last.parameters[index] if one.name.startswith(_GONE) and index < len(last.parameters) else one
+            last.parameters[index] if index < len(last.parameters) and _has_gone(one, last.parameters[index]) else one
             for index, one in enumerate(found.parameters)
         ]
         holders = [
