@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import runpy
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from gradcheck_lm.flow.scripts import runner
 from gradcheck_lm.flow.scripts.passes import vigil
 from gradcheck_lm.flow.scripts.runner import run_script, watch_script
+from gradcheck_lm.flow.scripts.session import Session
+from gradcheck_lm.flow.stepping.ledger.ledger import Step
 
 LATER = """\
 import torch
@@ -152,3 +156,20 @@ def test_the_steps_watched_for_a_nan_change_no_bit(tmp_path: Path, capsys: pytes
     plain = capsys.readouterr().out
     assert run_script(path).ok
     assert capsys.readouterr().out == plain != ""
+
+
+@pytest.mark.parametrize(("until", "steps"), [("two-steps", 25), ("nan", 2)])
+def test_the_ledger_is_kept_only_where_the_watching_has_a_bound(
+    tmp_path: Path, until: str, steps: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Session] = []
+
+    def session(*args: Any, **kwargs: Any) -> Session:
+        made.append(Session(*args, **kwargs))
+        return made[0]
+
+    monkeypatch.setattr(runner, "Session", session)
+    monkeypatch.setattr(vigil, "SECONDS", 600.0)
+    assert run_script(script(tmp_path, much_later(steps=25)), until=until).ok
+    assert made[0].steps is not None
+    assert len([event for event in made[0].steps.watcher.log.events if isinstance(event, Step)]) == steps

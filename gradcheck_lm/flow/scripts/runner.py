@@ -99,7 +99,7 @@ def watch_script(
     failure: BaseException | None = None
     explained = False
     with as_main(loaded, list(argv)) as running, at_own_lines(), session.optimizers():
-        session.main, session.players.file = running.__dict__, loaded.code.co_filename
+        session.questions.variables, session.players.file = running.__dict__, loaded.code.co_filename
         try:
             with session.recorder:
                 exec(loaded.code, running.__dict__)

@@ -51,7 +51,7 @@ class Session:
         self.recorder = ScriptRecorder()
         self.steps: StepWatch | None = None
         if until in _ON:
-            self.steps = StepWatch(self.recorder, lambda: self.main)
+            self.steps = StepWatch(self.recorder, lambda: self.questions.variables)
             self.recorder.follow(self.steps.watcher)
         self.engine = Engine(self._around, self._packed, self.steps.aside if self.steps is not None else None)
         self.players = Players(self._before_step, self._after_step)
@@ -71,15 +71,6 @@ class Session:
         self._total = self._passes = 0
         self._packing = self._bare = False  # bare: it runs at full speed and had no optimizer so far
         self._step_site: Site | None = None
-
-    @property
-    def main(self) -> dict[str, Any]:
-        """The script's own variables, by which its modules are called."""
-        return self.questions.variables
-
-    @main.setter
-    def main(self, variables: dict[str, Any]) -> None:
-        self.questions.variables = variables
 
     @contextmanager
     def optimizers(self) -> Iterator[None]:
@@ -239,7 +230,7 @@ class Session:
             self._guarded(self.steps.after_step)
         # None where the text cannot be read for a training to come
         enough = self.until in _ON and (
-            self.vigil.on or self._guarded(lambda: self.players.have_stepped(2, variables=self.main))
+            self.vigil.on or self._guarded(lambda: self.players.have_stepped(2, variables=self.questions.variables))
         )
         if enough is not False:
             self._guarded(self._turn.close)
@@ -274,6 +265,8 @@ class Session:
         if self.vigil.on:
             return not self.book.is_poisoned()
         if self.until in ("two-steps", "nan"):
+            if self.until == "nan":  # its ledger would grow for as long as that takes
+                self._stop_steps(complete=False)
             told = self.steps.findings(complete=False) if self.steps is not None else ()
             self.vigil.begin(self._passes, [*told, *(one for _, found in self.diagnoses() for one in found.findings)])
         return self.vigil.on
