@@ -35,8 +35,8 @@ def no_script(script: str, options: Sequence[str]) -> str:
         )
     if path.is_dir():
         return f"{script!r} is a folder: give the script in it, {_in_folder(path)}"
-    near = _near(path)
-    cure = f"do you mean {near!r}? A" if near else "check the path; a"
+    beside = _near(path)
+    cure = f"do you mean {beside!r}? A" if beside else "check the path; a"
     return f"there is no script {script!r}: {cure} module is run with: gradcheck-lm run -m NAME"
 
 
