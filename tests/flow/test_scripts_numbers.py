@@ -88,41 +88,38 @@ def test_a_nan_in_a_later_step_is_named_by_its_operation(tmp_path: Path, until: 
     assert (cut.kind, cut.line, cut.op) == ("non_finite", 12, "torch.Tensor.sqrt")
 
 
-def test_without_a_nan_a_script_is_let_be_after_some_steps(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("bound", "value", "last"), [("PASSES", 20, "21"), ("SECONDS", 0.0, "1")])
+def test_without_a_nan_a_script_is_let_be_after_two_steps_and_some_more(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    bound: str,
+    value: float,
+    last: str,
 ) -> None:
-    monkeypatch.setattr(vigil, "PASSES", 20)
-    text = much_later("optimizer.step()\n    print(number, flush=True)")
-    assert run_script(script(tmp_path, text)).ok
-    assert capsys.readouterr().out.split()[-1] == "21"  # two steps, and twenty more
-    assert not run_script(script(tmp_path, text), until="nan").ok
+    monkeypatch.setattr(vigil, bound, value)
+    path = script(tmp_path, much_later("optimizer.step()\n    print(number, flush=True)"))
+    assert run_script(path).ok
+    assert capsys.readouterr().out.split()[-1] == last
+    assert not run_script(path, until="nan").ok  # asked for, it is waited for without a bound
 
 
-def test_what_takes_long_is_watched_for_some_seconds_only(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(vigil, "SECONDS", 0.0)
-    text = much_later("optimizer.step()\n    print(number, flush=True)")
-    assert run_script(script(tmp_path, text)).ok
-    assert capsys.readouterr().out.split()[-1] == "1"
-
-
-@pytest.mark.parametrize("severity", ["error", "warning"])
-def test_a_script_with_a_finding_is_not_watched_on(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], severity: str
-) -> None:
-    if severity == "warning":  # the last layer gets gradients, and no optimizer moves it
-        text = much_later("optimizer.step()\n    print(number)").replace("model.parameters()", "model[0].parameters()")
-        diagnosis = run_script(script(tmp_path, text))
-        assert [one.severity for one in diagnosis.findings] == ["warning"]
-        assert capsys.readouterr().out.split()[-1:] == ["0"]
-        kinds = [one.kind for one in run_script(script(tmp_path, text), until="nan").findings]
-        assert kinds[0] == "non_finite"  # asked for, it is waited for all the same
-        return
+def test_a_script_with_an_error_is_not_watched_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = much_later("optimizer.step()\n    print(number)").replace("right)).", "right)).detach().")
     text = text.replace(".mean().backward()", ".mean().requires_grad_().backward()")
     assert not run_script(script(tmp_path, text)).ok
     assert capsys.readouterr().out.split()[-1:] == ["0"]
+
+
+def test_a_script_with_a_warning_is_not_watched_on_unless_that_is_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The last layer gets gradients, and no optimizer moves it."""
+    text = much_later("optimizer.step()\n    print(number)").replace("model.parameters()", "model[0].parameters()")
+    path = script(tmp_path, text)
+    assert [one.severity for one in run_script(path).findings] == ["warning"]
+    assert capsys.readouterr().out.split()[-1:] == ["0"]
+    assert run_script(path, until="nan").findings[0].kind == "non_finite"
 
 
 def test_a_step_left_out_whose_gradients_are_cleared_is_a_note(tmp_path: Path) -> None:

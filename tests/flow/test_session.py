@@ -291,3 +291,27 @@ def test_a_weight_that_outlives_its_model_is_told_as_it_was_after_the_last_step(
     watch._last = Ledger((then, free))
     monkeypatch.setattr(watch.watcher, "ledger", lambda names, complete: Ledger((now, free, now), complete=complete))
     assert watch.ledger(complete=True).parameters == (then, free, now)  # the last was not known then
+
+
+@pytest.mark.parametrize("texts_first", [True, False])
+def test_each_of_two_losses_before_one_step_is_asked_about_its_texts(script: Path, texts_first: bool) -> None:
+    """The labels are moved on once more in the loss; beside it stands one without texts."""
+    texts = (
+        "logits = write(read(embed(torch.cat([labels[:, :1] * 0, labels[:, :-1]], 1)))[0])[:, :-1]\n"
+        "    nn.functional.cross_entropy(logits.flatten(0, 1), labels[:, 1:].flatten()).backward()"
+    )
+    other = "plain(torch.randn(5, 4)).square().mean().backward()"
+    first, second = (texts, other) if texts_first else (other, texts)
+    script.write_text(
+        "import torch\nfrom torch import nn\n"
+        "embed, read, write = nn.Embedding(30, 8), nn.GRU(8, 8, batch_first=True), nn.Linear(8, 30)\n"
+        "plain = nn.Linear(4, 2)\n"
+        "model = nn.ModuleList([embed, read, write, plain])\n"
+        "optimizer = torch.optim.Adam(model.parameters())\n"
+        "for _ in range(2):\n"
+        "    labels = torch.randint(1, 30, (4, 12))\n"
+        "    optimizer.zero_grad()\n"
+        f"    {first}\n    {second}\n    optimizer.step()\n"
+    )
+    found = [one for _, diagnosis in watch_script(script).losses for one in diagnosis.findings]
+    assert [one.cause for one in found if one.severity == "warning"] == ["shifted_twice"]

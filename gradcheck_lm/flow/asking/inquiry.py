@@ -93,7 +93,8 @@ class Inquiry:
 
     def answer(self) -> Diagnosis:
         """All questions in order."""
-        ask_about_targets(self.recorder, list(self.terms.values()))
+        if self.recorder.recording.target_doubts is None:  # a script's were asked about in time, and without its hooks
+            ask_about_targets(self.recorder, list(self.terms.values()))
         evidence = gather(
             self.recorder, self.wrt, self.terms, given=self.given, explicit=self.explicit, experiment=self.experiment,
             others=self.others, autograd=self.autograd,

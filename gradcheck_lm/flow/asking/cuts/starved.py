@@ -170,11 +170,7 @@ def _thrown_away(evidence: Evidence, place: int) -> int | None:
 def _dropped_at(evidence: Evidence, index: int) -> Site | None:
     """Where a module was called of which nothing leads to the loss: its caller makes nothing of what it gives."""
     recording = evidence.recording
-    leading = {
-        call.module: place
-        for place, call in enumerate(recording.calls)
-        if any(token in evidence.ways.tokens for token in call.outputs)
-    }
+    leading = {call.module: place for place, call in enumerate(recording.calls) if evidence.leads_to_a_term(call)}
     used = {module for place in leading.values() for module, _ in recording.around(place)}
     dropped = itertools.takewhile(lambda one: one[0] not in used, recording.around(index))
     return next((site for _, site in reversed(list(dropped))), None)

@@ -48,7 +48,7 @@ def taught_in_vain(evidence: Evidence, place: int, lines: Sequence[StraightLine]
     for index, call in enumerate(recording.calls if results else ()):
         if call.operation.name not in LOSSES | _DIFFERENCES or len(call.inputs) < 2:
             continue
-        if not any(token in evidence.ways.tokens for token in call.outputs):
+        if not evidence.leads_to_a_term(call):
             continue
         for one, other in (call.inputs[:2], call.inputs[1::-1]):
             if one in results and _detached(recording, other) == results[one].passed:

@@ -21,7 +21,7 @@ from gradcheck_lm.flow.gradients.passes.underflow import Underflow, underflows
 from gradcheck_lm.flow.rerunning import links
 from gradcheck_lm.flow.tracing.graph import Dataflow, Distances
 from gradcheck_lm.flow.watching.recorder import Recorder
-from gradcheck_lm.flow.watching.tape import Recording
+from gradcheck_lm.flow.watching.tape import Call, Recording
 
 _SAME_DATA = frozenset(["data.__get__", "detach", "alias"])  # how an initialisation gets at a parameter's values
 
@@ -45,6 +45,10 @@ class Evidence:
     underflowed: Mapping[int, Underflow] = field(default_factory=dict)  # of `zero`, those that half precision rounds
     others: bool = False  # other optimizers hold other tensors, which are not asked about
     unread: tuple[Unread, ...] = ()  # tensors that functions were given, and that were not read
+
+    def leads_to_a_term(self, call: Call) -> bool:
+        """Whether what a call gives goes into one of the terms."""
+        return any(token in self.ways.tokens for token in call.outputs)
 
     @cached_property
     def dead(self) -> tuple[Strand, ...]:

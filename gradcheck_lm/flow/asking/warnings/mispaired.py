@@ -25,7 +25,7 @@ def warn_of_mispairs(evidence: Evidence, chain: Chain) -> None:
     """A warning for each loss whose two sides were made of different samples."""
     for index, cause, drawn in _mispairs(evidence.recording):
         call = evidence.recording.calls[index]
-        if any(token in evidence.ways.tokens for token in call.outputs):
+        if evidence.leads_to_a_term(call):
             values = {"loss": call.operation.title, "line": where(call.site)}
             draft = Draft("mispaired", index, "likely", "warning", cause=cause, values=values, site=drawn.site)
             draft.op = "torch.utils.data.DataLoader"

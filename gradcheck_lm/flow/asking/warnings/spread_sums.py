@@ -25,11 +25,11 @@ _OF_A_TOTAL = MULTIPLICATIONS | words("neg")  # divided by how many there are, i
 
 
 def warn_of_spread_sums(evidence: Evidence, chain: Chain) -> None:
-    """A warning for each product of one number and a mask whose axes that number was summed over."""
+    """A warning for each sum that meets a mask, or a value for each sample, whose axes it was made over."""
     recording = evidence.recording
     for index, reduction in _spread(recording):
         call, summed = recording.calls[index], recording.calls[reduction]
-        if not any(token in evidence.ways.tokens for token in call.outputs):
+        if not evidence.leads_to_a_term(call):
             continue
         mask = recording.tokens[call.outputs[0]].shape
         values = {
@@ -40,7 +40,7 @@ def warn_of_spread_sums(evidence: Evidence, chain: Chain) -> None:
         chain.put(draft, key=_key(draft, summed))
     for index, reduction in _added_to_each(recording):
         call, summed = recording.calls[index], recording.calls[reduction]
-        if not any(token in evidence.ways.tokens for token in call.outputs):
+        if not evidence.leads_to_a_term(call):
             continue
         by_hand = summed.operation.name in _ADDITIONS
         function = "sum" if by_hand else summed.operation.title

@@ -64,7 +64,8 @@ class Questions:
                 larger = underflows(started.roots[0], wanted)
             own.larger = {id(wanted[place]): underflow for place, underflow in larger.items()}
         roots = [] if kept else [root for root in started.roots if root.requires_grad]
-        self.recorder.recording.ahead = looks_ahead(self.recorder.recording, roots)
+        recording = self.recorder.recording  # of one loss or several
+        recording.ahead = [*(recording.ahead or ()), *looks_ahead(recording, roots)]
         ask_about_targets(self.recorder, roots)
         if self.check_values:
             with self.engine.quiet():

@@ -33,7 +33,7 @@ def warn_of_reduced_axis(evidence: Evidence, chain: Chain) -> None:
     recording = evidence.recording
     for index, reduction in _misplaced(recording):
         call, reduced = recording.calls[index], recording.calls[reduction]
-        if not any(token in evidence.ways.tokens for token in call.outputs):
+        if not evidence.leads_to_a_term(call):
             continue
         values = {
             "function": reduced.operation.title, "line": where(reduced.site),

@@ -10,6 +10,7 @@ import torch
 from gradcheck_lm.flow.asking.cuts.drafts import Chain, Draft
 from gradcheck_lm.flow.asking.evidence.evidence import Evidence
 from gradcheck_lm.flow.asking.evidence.scene import where
+from gradcheck_lm.flow.asking.warnings.tokens.pairs import pairs
 from gradcheck_lm.flow.gradients.nodes import walk_nodes
 from gradcheck_lm.flow.operations.names import words
 from gradcheck_lm.flow.watching.recorder import Recorder
@@ -30,7 +31,7 @@ def warn_of_looking_ahead(evidence: Evidence, chain: Chain) -> None:
     found = looks_ahead(recording, roots) if recording.ahead is None else recording.ahead
     for index in found:
         call = recording.calls[index]
-        if any(token in evidence.ways.tokens for token in call.outputs):
+        if evidence.leads_to_a_term(call):
             values = {"function": call.operation.title, "line": where(call.site)}
             draft = Draft("answer_in_sight", index, "likely", "warning", cause="next_token", values=values)
             chain.put(draft, key=("ahead", None if call.site is None else line_of(call.site)))
@@ -151,23 +152,11 @@ def _is_open(recording: Recording, call: Call, times: int, reached: set[int]) ->
 
 def _is_moved_on(recording: Recording, nodes: dict[Any, None], embedding: int) -> bool:
     """Whether what a loss is to find at each position is the token that stands at the next one."""
-    try:
-        tokens = next(
-            node._saved_indices for node in nodes if _is(node, "Embedding") and recording.call_of(node) == embedding
-        )
-        wanted = [node._saved_target for node in nodes if _is(node, "NllLoss")]
-    except (StopIteration, RuntimeError):  # made without a gradient, or freed
-        return False
     with torch._C.DisableTorchFunction(), torch.no_grad():
-        targets = (one.reshape(tokens.shape) for one in wanted if one.numel() == tokens.numel())
-        return any(_agree(one[:, :-1], tokens[:, 1:]) for one in targets)
-
-
-def _agree(targets: torch.Tensor, following: torch.Tensor) -> bool:
-    """The same wherever a target is given; padding is left out by a negative one."""
-    given = targets >= 0
-    alike = bool((targets == following)[given].all()) and int(given.sum()) > _LEAST
-    return alike and bool((following != following[:, :1]).any())
+        return any(
+            pair.embedding == embedding and pair.targets.shape == pair.tokens.shape and pair.agrees(1, least=_LEAST + 1)
+            for pair in pairs(recording, nodes)
+        )
 
 
 def _is(node: Any, name: str) -> bool:

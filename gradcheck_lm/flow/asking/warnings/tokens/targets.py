@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import torch
 
 from gradcheck_lm.flow.asking.cuts.drafts import Chain, Draft
 from gradcheck_lm.flow.asking.evidence.evidence import Evidence
 from gradcheck_lm.flow.asking.evidence.scene import where
+from gradcheck_lm.flow.asking.warnings.tokens.pairs import Pair, pairs
 from gradcheck_lm.flow.gradients.nodes import walk_nodes
 from gradcheck_lm.flow.operations.names import words
 from gradcheck_lm.flow.watching.recorder import Recorder
@@ -20,33 +19,17 @@ from gradcheck_lm.flow.watching.tape import Recording, TargetDoubt
 _LEAST = 8  # targets: fewer are equal by chance
 _COMPARISONS = words("eq __eq__ ne __ne__")
 _WRITES = words("__setitem__ masked_fill masked_fill_ where")
-_FLOWS = 4  # texts of a batch, at the least, that end in the doubtful token
-
-
-@dataclass(frozen=True)
-class _Pair:
-    """What an embedding read, and what a loss over classes wanted at the same positions."""
-
-    loss: int  # call
-    tokens: torch.Tensor  # (texts, positions)
-    targets: torch.Tensor  # (texts, positions or one less)
-
-    def agrees(self, shift: int) -> bool:
-        """Whether the target at each position, where one is given, is the token so many places on."""
-        length = min(self.targets.shape[1], self.tokens.shape[1] - shift)
-        wanted, read = self.targets[:, :length], self.tokens[:, shift : shift + length]
-        given = wanted >= 0
-        return int(given.sum()) >= _LEAST and bool((wanted == read)[given].all())
+_TEXTS = 4  # texts of a batch, at the least, that end in the doubtful token
 
 
 def ask_about_targets(recorder: Recorder, roots: Sequence[torch.Tensor | float]) -> bool:
-    """Note in the recording what is doubtful in the targets of a loss; whether anything is.
+    """Note in the recording what is doubtful in the targets of a loss; whether anything is, there or in one before.
 
     Asked before the graph is freed: the tokens and the targets are those that it saves.
     """
     recording = recorder.recording
-    if recording.target_doubts is None:
-        recording.target_doubts = _doubts(recorder, [root for root in roots if isinstance(root, torch.Tensor)])
+    found = _doubts(recorder, [root for root in roots if isinstance(root, torch.Tensor)])
+    recording.target_doubts = [*(recording.target_doubts or ()), *found]
     return bool(recording.target_doubts)
 
 
@@ -56,10 +39,10 @@ def _doubts(recorder: Recorder, roots: Sequence[torch.Tensor]) -> list[TargetDou
         return []
     nodes = list(dict.fromkeys(node for root in roots for node in walk_nodes(root.grad_fn)))
     with torch._C.DisableTorchFunction(), torch.no_grad():
-        pairs = list(_pairs(recorder.recording, nodes))
-        once = [pair for pair in pairs if pair.agrees(1)]
-        if pairs and not once:
-            return [TargetDoubt("shifted_twice", pair.loss, {}) for pair in pairs if pair.agrees(2)][:1]
+        found = list(pairs(recorder.recording, nodes))
+        once = [pair for pair in found if pair.agrees(1, least=_LEAST)]
+        if not once:
+            return [TargetDoubt("shifted_twice", pair.loss, {}) for pair in found if pair.agrees(2, least=_LEAST)][:1]
         return [doubt for pair in once[:1] for doubt in _ends(recorder, pair)]
 
 
@@ -68,6 +51,8 @@ def warn_of_targets(evidence: Evidence, chain: Chain) -> None:
     recording = evidence.recording
     for doubt in recording.target_doubts or ():
         call = recording.calls[doubt.call]
+        if not evidence.leads_to_a_term(call):
+            continue
         values = {**doubt.values, "loss": call.operation.title, "line": where(call.site)}
         kind = "mispaired" if doubt.cause == "shifted_twice" else "unread"
         site = call.site if doubt.written is None else recording.calls[doubt.written].site
@@ -75,31 +60,10 @@ def warn_of_targets(evidence: Evidence, chain: Chain) -> None:
         chain.put(draft, key=(doubt.cause, None if call.site is None else line_of(call.site)))
 
 
-# ---------------------------------------------------------------------- what is read and what is wanted
-
-
-def _pairs(recording: Recording, nodes: Sequence[Any]) -> Iterator[_Pair]:
-    read, wanted = [], []
-    for node in nodes:
-        try:
-            if str(node.name()).startswith("Embedding"):
-                read.append(node._saved_indices)
-            elif str(node.name()).startswith("NllLoss") and (call := recording.call_of(node)) is not None:
-                wanted.append((call, node._saved_target))
-        except (AttributeError, RuntimeError):  # another kind of node of that name, or freed
-            continue
-    for tokens in read:
-        for call, targets in wanted:
-            if tokens.ndim == 2 and tokens.shape[1] > 2 and bool((tokens != tokens[:, :1]).any()):
-                for length in (tokens.shape[1], tokens.shape[1] - 1):
-                    if targets.numel() == tokens.shape[0] * length:
-                        yield _Pair(call, tokens, targets.reshape(tokens.shape[0], length))
-
-
 # ---------------------------------------------------------------------- the end of a text
 
 
-def _ends(recorder: Recorder, pair: _Pair) -> Iterator[TargetDoubt]:
+def _ends(recorder: Recorder, pair: Pair) -> Iterator[TargetDoubt]:
     """The token that fills up the texts stands in them too, as their end, and no target is given for it there."""
     tokens, targets = pair.tokens, pair.targets
     length = min(targets.shape[1], tokens.shape[1] - 1)
@@ -111,7 +75,7 @@ def _ends(recorder: Recorder, pair: _Pair) -> Iterator[TargetDoubt]:
         real = mask[:, 1 : length + 1]
         ends = real & (read == filling)
         last = ends & ~torch.cat([real[:, 1:], torch.zeros_like(real[:, :1])], 1)
-        if int(last.any(1).sum()) >= _FLOWS and not bool((given & (read == filling)).any()):
+        if int(last.any(1).sum()) >= _TEXTS and not bool((given & (read == filling)).any()):
             yield TargetDoubt(
                 "end_of_text", pair.loss, {"token": str(int(filling))}, _written(recorder.recording, pair)
             )
@@ -134,7 +98,7 @@ def _masks(recorder: Recorder, tokens: torch.Tensor) -> Iterator[torch.Tensor]:
             yield mask
 
 
-def _written(recording: Recording, pair: _Pair) -> int | None:
+def _written(recording: Recording, pair: Pair) -> int | None:
     """The call that left out the targets by a comparison, as in `labels[labels == pad] = -100`."""
     waiting, seen = [recording.calls[pair.loss].inputs[1]], set()
     while waiting:
