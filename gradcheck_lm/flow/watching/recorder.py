@@ -231,6 +231,8 @@ class Recorder(TorchFunctionMode):
             self.recording.arguments.note(frame, call.site.code)
         if scope <= IN_FUNCTION:
             call.function_site = find_outer_site(frame, APPLY)
+        elif scope >= 0 and call.site is not None:
+            self.switches.lead(scope, call.site.code, frame)
         other = self.intervention
         deep = other is not None and other.deep
         if operation.name in RANDOM and (again := drawn_again(operation.name, args, kwargs, frame)) is not None:

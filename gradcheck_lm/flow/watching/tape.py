@@ -6,7 +6,7 @@ import bisect
 import itertools
 import weakref
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import CodeType
 from typing import Any
 
@@ -99,6 +99,12 @@ class Switch:
     sampling: bool  # opened inside torch.distributions
     stack: tuple[tuple[CodeType, int], ...] = ()
     lasting: bool = False  # a call, no block or decorator: off until another call switches it on
+    led: dict[CodeType, Site | None] = field(default_factory=dict)  # by what runs in it: the line inside that led there
+
+    @property
+    def off(self) -> CodeType | None:
+        """The code that runs without gradient, itself and all that it calls."""
+        return self.decorated or (self.site.code if self.site is not None else None)
 
 
 class Recording:

@@ -10,7 +10,16 @@ from gradcheck_lm.flow.findings.registry import KINDS
 from gradcheck_lm.flow.gradients.deaths import Death
 from gradcheck_lm.flow.operations.names import kind_of_cut
 from gradcheck_lm.flow.tracing.graph import Cut, Dataflow, Distances
-from gradcheck_lm.flow.watching.sites import Site, enclosing_switch, frame_kind, is_users, line_of, place_of, position
+from gradcheck_lm.flow.watching.sites import (
+    Site,
+    called_at,
+    enclosing_switch,
+    frame_kind,
+    is_users,
+    line_of,
+    place_of,
+    position,
+)
 from gradcheck_lm.flow.watching.tape import IN_CHECKPOINT, IN_FUNCTION, Call, Recording, Switch
 
 _ORDER = {kind: place for place, kind in enumerate(KINDS)}
@@ -161,6 +170,8 @@ class Chain:
                 cause = "off_already"
             elif self.recording.switches[call.scope].lasting and not cause:
                 cause = "by_call"
+            elif not cause and self.recording.switches[call.scope].decorated and (handed := _handed(site)):
+                cause, draft.values = "handed_in", {"function": handed}
         wording = kind.say(cause, draft.values)
         return Finding(
             kind=kind.name,
@@ -184,16 +195,23 @@ class Chain:
         )
 
     def _site(self, draft: Draft) -> Site | None:
-        """The line of a cut: of what runs in modules with gradient off, the call of them where it is switched off."""
+        """The line of a cut; of what runs in modules and functions with gradient off, their call where it is off."""
         if draft.call is None:
             return None
         call = self.recording.calls[draft.call]
         if draft.kind == "grad_disabled" and call.scope >= 0:
             switch = self.recording.switches[call.scope]
-            off = switch.decorated or (switch.site.code if switch.site is not None else None)
             sites = [call.site, *(site for _, site in self.recording.around(draft.call))]
-            return next((site for site in sites if site is not None and site.code is off), call.site)
+            here = next((site for site in sites if site is not None and site.code is switch.off), None)
+            led = None if call.site is None else switch.led.get(call.site.code)
+            return here or (led if led is not None and is_users(led.code) else call.site)
         return _cut_site(call, draft.kind)
+
+
+def _handed(site: Site | None) -> str:
+    """The argument that is called at a site, as an optimizer's step calls its closure; "" where none is."""
+    name = "" if site is None else called_at(site, bare=True)
+    return name if site is not None and name in site.code.co_varnames[: site.code.co_argcount] else ""
 
 
 def _cut_site(call: Call, kind: str) -> Site | None:

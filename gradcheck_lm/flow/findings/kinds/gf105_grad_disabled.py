@@ -91,6 +91,24 @@ KIND = Kind(
             ),
         ),
         Cause(
+            "handed_in",
+            Text(
+                "{function}() is handed in by the caller and called with gradient switched off: nothing of what it "
+                "computes is recorded, so no gradient passes through.",
+                "呼び出し元から渡された {function}() が、勾配を無効にしたまま呼ばれています。その計算は何も記録されず、"
+                "勾配は通りません。",
+            ),
+            (
+                Text(
+                    "with torch.enable_grad(): around this call, as the step() of torch's own optimizers does for its "
+                    "closure",
+                    "この呼び出しを with torch.enable_grad(): で囲む(torch のオプティマイザの step() も closure を"
+                    "そのように呼びます)",
+                ),
+                *_CURES[1:2],
+            ),
+        ),
+        Cause(
             "reentrant_checkpoint",
             Text(
                 "Reentrant checkpointing runs this stretch with gradient off and ties its result to its inputs alone: "

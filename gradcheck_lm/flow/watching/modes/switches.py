@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from gradcheck_lm.flow.watching.sites import find_site, frame_kind
+from gradcheck_lm.flow.watching.sites import Site, find_site, frame_kind
 from gradcheck_lm.flow.watching.tape import IN_CHECKPOINT, IN_FUNCTION, OPEN, Switch
 
 APPLY = torch.autograd.function.Function.apply.__func__.__code__  # type: ignore[attr-defined]  # the frame of a custom Function's call
@@ -67,6 +67,15 @@ class Switches:
                 return IN_CHECKPOINT
             walker = walker.f_back
         return IN_FUNCTION
+
+    def lead(self, scope: int, code: CodeType, frame: FrameType | None) -> None:
+        """Note, once for each code that runs without gradient, the line that led to it where that was switched off."""
+        switch = self.seen[scope]
+        if code in switch.led:
+            return
+        while frame is not None and frame.f_code is not switch.off:
+            frame = frame.f_back
+        switch.led[code] = None if frame is None else Site(frame.f_code, frame.f_lasti, None, 0)
 
     def _note(self, frame: FrameType, *, inference: bool) -> None:
         decorated, sampling = None, False
