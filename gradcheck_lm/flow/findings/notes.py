@@ -37,6 +37,11 @@ STOPS = Message(
     "backward() はエラーで止まります: {error}",
     id="stops",
 )
+SCRIPT_ENDS = Message(
+    "the script ends with {error}",
+    "スクリプトは次のエラーで終わります: {error}",
+    id="script_ends",
+)
 NOT_REPEATED = Message(
     "the program did not repeat itself when run again: values that left torch are matched by likeness",
     "もう一度実行すると結果が変わったため、torch の外へ出た値は値の一致で対応付けました",

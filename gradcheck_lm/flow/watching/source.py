@@ -68,9 +68,11 @@ def value_of(node: ast.expr, variables: Mapping[str, Any]) -> Any:
     if isinstance(node, ast.Attribute):
         owner = value_of(node.value, variables)
         fields = getattr(owner, "__dict__", {})
-        parts, inherited = fields.get("_modules"), vars(type(owner)).get(node.attr)
+        found = fields.get(node.attr, vars(type(owner)).get(node.attr))
         # a module's parts; other objects call other things so, as the lazy modules of transformers do
-        return fields.get(node.attr, parts.get(node.attr, inherited) if isinstance(parts, dict) else inherited)
+        for parts in (fields.get("_buffers"), fields.get("_parameters"), fields.get("_modules")):
+            found = parts.get(node.attr, found) if isinstance(parts, dict) and node.attr not in fields else found
+        return found
     if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
         owner = value_of(node.value, variables)
         return owner.get(node.slice.value) if type(owner) is dict else None

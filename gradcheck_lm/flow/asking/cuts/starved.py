@@ -97,7 +97,8 @@ def _frozen(evidence: Evidence, chain: Chain, place: int, severity: str, term: s
     site, call = _freezing(evidence, place)
     cause = "detached" if place in evidence.subjects.detached else ""
     draft = Draft("frozen", call, "certain", severity, site=site, op="requires_grad=False", cause=cause)
-    chain.put(draft, key=("frozen", *line_key(site), cause), term=term, tensor=evidence.subjects.names[place])
+    key = ("frozen", *line_key(site), *([cause] if cause else []))  # without a cause as of the call on the way
+    chain.put(draft, key=key, term=term, tensor=evidence.subjects.names[place])
 
 
 def _freezing(evidence: Evidence, place: int) -> tuple[Site | None, int | None]:

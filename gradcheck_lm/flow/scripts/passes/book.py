@@ -72,9 +72,10 @@ def with_steps(
     found = list(losses)
     places = [place for place, _ in found]
     operation = any(is_bad(diagnosis) for _, diagnosis in losses)  # told already, and which one it was
+    early = any(one.kind == "grad_is_none" for _, diagnosis in losses for one in diagnosis.findings)
     for finding in findings if found else ():
-        if operation and finding.kind == "non_finite":
-            continue
+        if (operation and finding.kind == "non_finite") or (early and finding.kind == "never_differentiated"):
+            continue  # of a script that ends before its backward() that is no fault of its own
         number = places.index((finding.file, finding.line)) if (finding.file, finding.line) in places else 0
         place, diagnosis = found[number]
         told = [*enumerate(diagnosis.findings), (None, finding)]

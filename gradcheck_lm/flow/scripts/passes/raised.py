@@ -6,18 +6,21 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from gradcheck_lm.flow.asking.cuts.drafts import Chain
 from gradcheck_lm.flow.asking.evidence.scene import Passed, Written
 from gradcheck_lm.flow.findings.model import Diagnosis
+from gradcheck_lm.flow.findings.notes import SCRIPT_ENDS
 from gradcheck_lm.flow.gradients.passes.own_pass import OwnPass
 from gradcheck_lm.flow.scripts.passes.book import Book
 from gradcheck_lm.flow.scripts.passes.engine import Started
-from gradcheck_lm.flow.scripts.passes.looks import Answer
+from gradcheck_lm.flow.scripts.passes.looks import Answer, plain
+from gradcheck_lm.flow.scripts.passes.none_gradients import is_about_none, read_without_gradient, why_none
 from gradcheck_lm.flow.scripts.passes.questions import Questions
 from gradcheck_lm.flow.scripts.passes.refused import NO_GRAPH, Refused, can_be_told, roots_of
 from gradcheck_lm.flow.scripts.watched.naming import parameters_of
 from gradcheck_lm.flow.scripts.watched.players import Optimizer
 from gradcheck_lm.flow.scripts.watched.recorder import ScriptRecorder
-from gradcheck_lm.flow.watching.sites import Site
+from gradcheck_lm.flow.watching.sites import Site, line_of
 from gradcheck_lm.flow.watching.tensors import SEQUENCE
 
 _TOLD = 3  # errors that the script catches itself are explained so often
@@ -70,17 +73,38 @@ class Raised:
 
     def explain(self, error: BaseException, kept: str) -> bool:
         """Diagnose an error that ended the script; whether it could be told by the script's lines."""
+        if is_about_none(error):
+            return self._explain_none(error)
         if not can_be_told(error):
             return False
         known = self._last if self._last is not None and self._last.error is error else None
-        if known is not None and NO_GRAPH in str(error) and self._book.last_at(known.place) is not None:
-            return True  # it was told before autograd refused it
+        before = self._book.last_at(known.place) if known is not None and NO_GRAPH in str(error) else None
+        if before is not None and not before.diagnosis.ok:
+            return True  # told before autograd refused it; one that is well is of an earlier training, by the same line
         refused = known or Refused(error, roots_of(error), None, kept=kept)
         found = self._told.pop()[1] if refused.told else self._ask(refused)
         if found is None:
             return False
         self._book.put_first(Answer(found, refused.place, {}, stepped=False))
         return True
+
+    def _explain_none(self, error: BaseException) -> bool:
+        """Of an error about None, where that was a gradient."""
+        found: Answer | None = self._guarded(lambda: self._none(error))
+        if found is not None:
+            self._book.put_first(found)
+        return found is not None
+
+    def _none(self, error: BaseException) -> Answer | None:
+        read = read_without_gradient(error)
+        if read is None:
+            return None
+        recorder = self._questions.recorder
+        chain = Chain(recorder.recording)
+        chain.put(why_none(read, recorder, recorder.watcher), key=("none",))
+        finding = chain.findings()[0][1]
+        note = SCRIPT_ENDS.told(error=f"{type(error).__name__}: {error}")
+        return Answer(plain([finding], {}, (), [note]), line_of(read.site), {}, stepped=False)
 
     def caught(self) -> None:
         """Errors that the script caught itself are told as warnings."""

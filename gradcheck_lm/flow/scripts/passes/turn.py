@@ -68,6 +68,8 @@ class Turn:
     def answer(self, look: Look) -> None:
         """Ask about one pass now, and note what is found."""
         players = self._questions.players
+        if not any(root.requires_grad for root in look.started.roots) and (fresh := players.unused()):
+            look.steppers = fresh  # a training that never began, by a line that has trained others
         before = self._book.stepped_at(look.place)
         if look.stuck and before is not None:
             look.steppers = before.alive()

@@ -34,6 +34,7 @@ class Player:
     lines: tuple[int, ...] = ()  # of the script, by which it was made, the innermost first
     steps: int = 0  # since the watching began, or began again
     seen: bool = False  # it has stepped as often as was asked
+    used: bool = False  # it has stepped at all
 
 
 class Players:
@@ -126,6 +127,12 @@ class Players:
         often = max((self._of(one).steps for one in alive), default=0) >= _ENOUGH_WITHOUT
         return [one for one in alive if not often or self._of(one).steps or _has_gradient(one)]
 
+    def unused(self) -> list[Optimizer]:
+        """Those that have not stepped, where others have."""
+        alive = self.alive()
+        unused = [one for one in alive if not self._of(one).used]
+        return unused if len(unused) < len(alive) else []
+
     def start_again(self) -> None:
         """Count steps from here."""
         for player in self._players:
@@ -147,7 +154,7 @@ class Players:
         if capturing():
             return  # written down, not taken
         self._last = self._of(optimizer)
-        self._last.steps += 1
+        self._last.steps, self._last.used = self._last.steps + 1, True
         self._after(optimizer)
 
 
