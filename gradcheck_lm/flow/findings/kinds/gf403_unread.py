@@ -120,6 +120,25 @@ KIND = Kind(
             ),
         ),
         Cause(
+            "padding_counted",
+            Text(
+                "Token {token} fills up the texts, and {loss} counts it like any other: {share} of what is to be "
+                "learnt is padding after the end of a text.",
+                "トークン {token} は文の長さをそろえるパディングですが、{loss} はほかのトークンと同じに数えています。"
+                "学習対象の {share} が文末より後のパディングです。",
+            ),
+            (
+                Text(
+                    "cross_entropy(..., ignore_index={token}), where that token is nothing but padding",
+                    "そのトークンがパディングだけなら cross_entropy(..., ignore_index={token})",
+                ),
+                Text(
+                    "or labels = labels.masked_fill(mask == 0, -100), by the attention mask",
+                    "または attention mask を使って labels = labels.masked_fill(mask == 0, -100)",
+                ),
+            ),
+        ),
+        Cause(
             "labels",
             Text(
                 "The labels {name} are read by no operation: the loss is about something else.",

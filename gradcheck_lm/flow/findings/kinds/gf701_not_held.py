@@ -136,6 +136,25 @@ KIND = Kind(
             ),
         ),
         Cause(
+            "beside_frozen",
+            Text(
+                "All {count} tensors that {optimizer} holds are frozen, so its step() moves nothing; backward() at "
+                "{line} gives a gradient to {parameters}, which no optimizer holds.",
+                "{optimizer} が持つ {count} 個のテンソルはすべて凍結されているため、step() は何も動かしません。"
+                "{line} の backward() は {parameters} に勾配を与えますが、どのオプティマイザもそれを持っていません。",
+            ),
+            (
+                Text(
+                    "put adapters, prompts and new heads into the model first, then make the optimizer",
+                    "アダプタ、プロンプト、新しいヘッドを先にモデルに組み込み、その後でオプティマイザを作る",
+                ),
+                Text(
+                    "from what learns alone: torch.optim.Adam(p for p in model.parameters() if p.requires_grad)",
+                    "学習するものだけを渡す: torch.optim.Adam(p for p in model.parameters() if p.requires_grad)",
+                ),
+            ),
+        ),
+        Cause(
             "left_out",
             Text(
                 "backward() at {line} gives a gradient to {parameters}, which no optimizer holds: "

@@ -137,6 +137,25 @@ KIND = Kind(
             ),
         ),
         Cause(
+            "train_in_evaluation",
+            Text(
+                "{module} is put into train mode here, under no_grad: what is evaluated after it drops values and "
+                "takes the statistics of its own batch, and the norms learn from it.",
+                "no_grad の中のこの行で {module} が学習モードになります。この後の評価ではドロップアウトが働き、"
+                "そのバッチ自身の統計が使われ、正規化層がそこから統計を学びます。",
+            ),
+            (
+                Text(
+                    "take it out: model.eval() before the evaluation, model.train() after it",
+                    "この行を除く: 評価の前に model.eval()、評価の後に model.train()",
+                ),
+                Text(
+                    "if the statistics are meant to be learnt there (update_bn), there is no fault",
+                    "そこで統計を学ぶつもりなら(update_bn)誤りではない",
+                ),
+            ),
+        ),
+        Cause(
             "statistics_left_behind",
             Text(
                 "This line moves the parameters of a {module} towards those of the model that trains, and not the "

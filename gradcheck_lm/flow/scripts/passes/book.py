@@ -81,6 +81,11 @@ def with_steps(
         told = [*enumerate(diagnosis.findings), (None, finding)]
         used_up = any(one.kind == "graph_used_up" for one in diagnosis.findings)  # what it comes of is told before it
         # stable: those of the loss itself come first
-        told.sort(key=lambda one: (_SEVERITIES.index(one[1].severity), not (used_up and one[1].cause == "outdated")))
+        told.sort(
+            key=lambda one: (
+                _SEVERITIES.index(one[1].severity),
+                not ((used_up and one[1].cause == "outdated") or one[1].cause == "beside_frozen"),
+            )
+        )
         found[number] = place, with_findings(replace(diagnosis, ok=diagnosis.ok and finding.severity != "error"), told)
     return found

@@ -182,7 +182,7 @@ class Mode(Event):
     module: str = ""
     training: bool = True
     # "flip" | "train_then_eval" (before it ran) | "dropout_in_eval" | "dropout_always" (as a function) |
-    # "statistics_without_gradient"
+    # "statistics_without_gradient" | "train_in_evaluation" (likewise, after a train() under no_grad)
     what: str = "flip"
     function: str = ""
 

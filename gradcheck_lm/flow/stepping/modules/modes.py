@@ -26,12 +26,14 @@ class Modes:
 
     def __init__(self, log: Log) -> None:
         self.log = log
-        self.aside: dict[int, tuple[int, str]] = {}  # places at which trained norms learnt without a gradient
+        # places at which trained norms learnt without a gradient: when, which, and where train() was called for it
+        self.aside: dict[int, tuple[int, str, int | None]] = {}
         self._told_aside: set[int] = set()
         self._last: dict[int, bool] = {}  # module -> whether it was in training mode when it ran with gradients
         self._trained: dict[int, weakref.ref[torch.nn.Module]] = {}  # those whose train() was called
         self._back_in_eval: set[int] = set()  # parts of those whose eval() was called after that
         self._switched: dict[int, int] = {}  # where a module's mode was set last
+        self._on_unseen: dict[int, int] = {}  # where train() was called with gradient off, and nothing after it
 
     def ran(self, module: torch.nn.Module) -> None:
         """A module is called."""
@@ -62,14 +64,16 @@ class Modes:
             if frame.f_code is _UPDATES:
                 return  # it is there for that
             frame = frame.f_back
-        self.aside.setdefault(self.log.place(outermost), (self.log.tick(), type(module).__name__))
+        place, line = self.log.place(outermost), self._on_unseen.get(id(module))
+        self.aside.setdefault(place, (self.log.tick(), type(module).__name__, line))
 
     def settle_aside(self, *, used: bool) -> None:
         """What ran aside so far came into no loss, or did: then its statistics may be meant."""
-        for place, (time, name) in self.aside.items() if not used else ():
+        for place, (time, name, line) in self.aside.items() if not used else ():
             if place not in self._told_aside:
                 self._told_aside.add(place)
-                self.log.add(Mode(time, place, module=name, what="statistics_without_gradient"))
+                what = "statistics_without_gradient" if line is None else "train_in_evaluation"
+                self.log.add(Mode(time, place if line is None else line, module=name, what=what))
         self.aside = {}
 
     def switching(self, arguments: list[Any], keywords: dict[str, Any], frame: FrameType) -> None:
@@ -86,3 +90,7 @@ class Modes:
                 (self._back_in_eval.add if back else self._back_in_eval.discard)(id(part))
                 place = self.log.place(frame) if place is None else place
                 self._switched[id(part)] = place
+                if mode and not torch.is_grad_enabled():
+                    self._on_unseen[id(part)] = place
+                else:
+                    self._on_unseen.pop(id(part), None)

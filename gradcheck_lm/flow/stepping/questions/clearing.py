@@ -51,6 +51,7 @@ def _stepped_again(reading: Reading) -> list[Draft]:
 def _not_cleared(reading: Reading) -> list[tuple[Draft, int]]:
     """At each step: what of its gradient was used before, and is there something new on top of it? With its holder."""
     own: dict[int, list[tuple[Step, int, int, int]]] = {}  # holder -> (step, parameter, old, new)
+    turns = {number: _first_turn(reading, number) for number in range(len(reading.ledger.holders))}
     for step, index, contents in _uses(reading.steps):
         if len(contents) < 2:
             continue
@@ -63,13 +64,20 @@ def _not_cleared(reading: Reading) -> list[tuple[Draft, int]]:
             ]
             new = [time for time in contents if any(time > one.time for one in earlier)]
             if new and not _changed_by_hand(reading, index, earlier[0].time, new[0]):
-                own.setdefault(step.holder, []).append((step, index, old, new[0]))
+                its_own = (time for time in new if reading.backwards[time].place in turns[step.holder])
+                own.setdefault(step.holder, []).append((step, index, old, next(its_own, new[0])))
                 break
     return [
         (_twice(reading, holder, found), holder)
         for holder, found in own.items()
         if not _is_left_over(reading, holder, found)
     ]
+
+
+def _first_turn(reading: Reading, holder: int) -> set[int]:
+    """The lines whose backward() fed an optimizer's first step: another player's loss feeds it later, by the way."""
+    first = next(iter(reading.stepped(holder)), None)
+    return {reading.backwards[time].place for times in (first.used.values() if first else ()) for time in times}
 
 
 def _is_left_over(reading: Reading, holder: int, found: list[tuple[Step, int, int, int]]) -> bool:

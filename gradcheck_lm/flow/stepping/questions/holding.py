@@ -153,6 +153,9 @@ def _group(parameter: Parameter) -> tuple[object, ...]:
 
 def _told(reading: Reading, members: list[int]) -> Draft | None:
     holder = _stepping_on(reading, members)
+    idle = _all_frozen(reading, members) if holder is None else None
+    if idle is not None:
+        return _beside_frozen(reading, members, idle)
     if holder is None:
         return None  # its loss is nobody's: no optimizer steps on it
     parameters = reading.ledger.parameters
@@ -179,6 +182,28 @@ def _stepping_on(reading: Reading, members: list[int]) -> int | None:
                 if not step.skipped:
                     return step.holder
     return None
+
+
+def _all_frozen(reading: Reading, members: list[int]) -> int | None:
+    """The optimizer that steps after their loss and holds nothing but frozen tensors of the same model."""
+    parameters = reading.ledger.parameters
+    first, roots = reading.fed[members[0]][0].time, {parameters[index].root for index in members}
+    for step in reading.steps:
+        held = [parameters[index] for index in reading.ledger.holders[step.holder].holds]
+        alike = any(one.owner == "module" and one.root in roots for one in held)
+        if step.time > first and alike and not any(one.requires_grad for one in held):
+            return step.holder
+    return None
+
+
+def _beside_frozen(reading: Reading, members: list[int], holder: int) -> Draft:
+    title, names = reading.ledger.holders[holder], reading.names(members)
+    values = {
+        "line": reading.at(reading.fed[members[0]][0].place), "parameters": few(names), "optimizer": title.name,
+        "count": str(len(title.holds)),
+    }  # fmt: skip
+    place = reading.chance(holder, members[0])
+    return Draft("not_held", place, "beside_frozen", title.kind, 0, names, values=values)
 
 
 def _severity(reading: Reading, members: list[int]) -> tuple[str, str, dict[str, str]]:

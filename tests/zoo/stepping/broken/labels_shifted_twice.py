@@ -14,7 +14,10 @@ def moved_right(labels):
 
 
 def causal_loss(logits, labels):
-    return nn.functional.cross_entropy(logits[:, :-1].flatten(0, 1), labels[:, 1:].flatten())  # <- mispaired
+    return nn.functional.cross_entropy(
+        logits[:, :-1].flatten(0, 1),
+        labels[:, 1:].flatten(),  # <- mispaired
+    )
 
 
 for _ in range(2):

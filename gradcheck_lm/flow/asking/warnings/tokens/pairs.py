@@ -19,6 +19,9 @@ class Pair:
     loss: int  # call
     tokens: torch.Tensor  # (texts, positions)
     targets: torch.Tensor  # (texts, positions or one less)
+    padding: int = -1  # the token that the embedding was told to be padding; -1 for none
+    ignored: int = -100  # the target that the loss leaves out
+    reduced: bool = False  # the loss is one number, and no target weighs more than another
 
     def agrees(self, shift: int, *, least: int) -> bool:
         """Whether the target at each position is the token so many places on.
@@ -42,13 +45,20 @@ def pairs(recording: Recording, nodes: Iterable[Any]) -> Iterator[Pair]:
     for node in nodes:
         try:
             if str(node.name()).startswith("Embedding"):
-                read.append((recording.call_of(node), node._saved_indices))
+                read.append((recording.call_of(node), node._saved_indices, _signed(node._saved_padding_idx)))
             elif str(node.name()).startswith("NllLoss") and (call := recording.call_of(node)) is not None:
-                wanted.append((call, node._saved_target))
+                alike = node._saved_reduction != 0 and node._saved_weight is None
+                wanted.append((call, node._saved_target, _signed(node._saved_ignore_index), alike))
         except (AttributeError, RuntimeError):  # another kind of node of that name, or freed
             continue
-    for embedding, tokens in read:
-        for loss, targets in wanted if tokens.ndim == 2 else ():
+    for embedding, tokens, padding in read:
+        for loss, targets, ignored, alike in wanted if tokens.ndim == 2 else ():
             for length in (tokens.shape[1], tokens.shape[1] - 1):
                 if length > 1 and targets.numel() == tokens.shape[0] * length:
-                    yield Pair(embedding, loss, tokens, targets.reshape(tokens.shape[0], length))
+                    ordered = targets.reshape(tokens.shape[0], length)
+                    yield Pair(embedding, loss, tokens, ordered, padding, ignored, alike)
+
+
+def _signed(number: int) -> int:
+    """A negative number that autograd gives as an unsigned one."""
+    return number - (1 << 64) if number >= 1 << 63 else number

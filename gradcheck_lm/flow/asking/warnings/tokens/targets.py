@@ -1,8 +1,8 @@
-"""Targets of language models: tokens moved on once too often, and ends of texts that no target is given for."""
+"""Targets of language models: tokens moved on once too often, ends of texts without a target, padding that has one."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 
@@ -13,11 +13,12 @@ from gradcheck_lm.flow.asking.warnings.tokens.pairs import Pair, pairs
 from gradcheck_lm.flow.gradients.nodes import walk_nodes
 from gradcheck_lm.flow.operations.names import words
 from gradcheck_lm.flow.watching.recorder import Recorder
-from gradcheck_lm.flow.watching.sites import line_of
-from gradcheck_lm.flow.watching.tape import Recording, TargetDoubt
+from gradcheck_lm.flow.watching.sites import Site, line_of
+from gradcheck_lm.flow.watching.tape import Call, Recording, TargetDoubt
 
 _LEAST = 8  # targets: fewer are equal by chance
 _COMPARISONS = words("eq __eq__ ne __ne__")
+_PARTS = words("__getitem__ narrow roll slice select split chunk")
 _WRITES = words("__setitem__ masked_fill masked_fill_ where")
 _TEXTS = 4  # texts of a batch, at the least, that end in the doubtful token
 
@@ -42,8 +43,9 @@ def _doubts(recorder: Recorder, roots: Sequence[torch.Tensor]) -> list[TargetDou
         found = list(pairs(recorder.recording, nodes))
         once = [pair for pair in found if pair.agrees(1, least=_LEAST)]
         if not once:
-            return [TargetDoubt("shifted_twice", pair.loss, {}) for pair in found if pair.agrees(2, least=_LEAST)][:1]
-        return [doubt for pair in once[:1] for doubt in _ends(recorder, pair)]
+            twice = [pair for pair in found if pair.agrees(2, least=_LEAST)][:1]
+            return [TargetDoubt("shifted_twice", one.loss, {}, _moved_on(recorder.recording, one)) for one in twice]
+        return [doubt for pair in once[:1] for doubt in (*_ends(recorder, pair), *_padding(recorder, pair))]
 
 
 def warn_of_targets(evidence: Evidence, chain: Chain) -> None:
@@ -56,8 +58,22 @@ def warn_of_targets(evidence: Evidence, chain: Chain) -> None:
         values = {**doubt.values, "loss": call.operation.title, "line": where(call.site)}
         kind = "mispaired" if doubt.cause == "shifted_twice" else "unread"
         site = call.site if doubt.written is None else recording.calls[doubt.written].site
+        if doubt.cause == "padding_counted":
+            site = _made(recording, call) or site
         draft = Draft(kind, doubt.call, "likely", "warning", cause=doubt.cause, values=values, site=site)
         chain.put(draft, key=(doubt.cause, None if call.site is None else line_of(call.site)))
+
+
+def _moved_on(recording: Recording, pair: Pair) -> int | None:
+    """The call that took a part of what the loss is given as targets, the last one before it."""
+    return _behind(recording, pair, lambda call: call.operation.name in _PARTS)
+
+
+def _made(recording: Recording, call: Call) -> Site | None:
+    """Where the loss, if it is a module, was made: what it leaves out is said there."""
+    module = recording.modules[call.module][0]() if call.module >= 0 else None
+    known = recording.made.get(id(module)) if isinstance(module, torch.nn.CrossEntropyLoss | torch.nn.NLLLoss) else None
+    return known[1] if known is not None and known[0]() is module else None
 
 
 # ---------------------------------------------------------------------- the end of a text
@@ -98,8 +114,36 @@ def _masks(recorder: Recorder, tokens: torch.Tensor) -> Iterator[torch.Tensor]:
             yield mask
 
 
+def _padding(recorder: Recorder, pair: Pair) -> Iterator[TargetDoubt]:
+    """What fills up the texts, and is known to, is what most of them are to learn at their ends."""
+    tokens, targets = pair.tokens, pair.targets
+    length = min(targets.shape[1], tokens.shape[1] - 1)
+    read, wanted = tokens[:, 1 : length + 1], targets[:, :length]
+    fillings = [pair.padding] if pair.padding >= 0 else []
+    fillings += [int(one[0]) for mask in _masks(recorder, tokens) if len(one := tokens[~mask].unique()) == 1]
+    for filling in fillings if pair.reduced else ():
+        alike = (read == filling) & (wanted == filling)
+        behind = alike.flip(1).cumprod(1).flip(1).bool()  # up to the end of the text
+        if filling != pair.ignored and int((behind.sum(1) >= 2).sum()) >= _TEXTS:
+            share = f"{int(behind.sum()) / max(1, int((wanted != pair.ignored).sum())):.0%}"
+            yield TargetDoubt("padding_counted", pair.loss, {"token": str(filling), "share": share})
+            return
+
+
 def _written(recording: Recording, pair: Pair) -> int | None:
     """The call that left out the targets by a comparison, as in `labels[labels == pad] = -100`."""
+
+    def by_comparison(call: Call) -> bool:
+        made = (recording.tokens[one].producer for one in call.inputs if one >= 0)
+        return call.operation.name in _WRITES and any(
+            one >= 0 and recording.calls[one].operation.name in _COMPARISONS for one in made
+        )
+
+    return _behind(recording, pair, by_comparison)
+
+
+def _behind(recording: Recording, pair: Pair, is_meant: Callable[[Call], bool]) -> int | None:
+    """Of the calls that led to the targets of a loss the last one of a sort."""
     waiting, seen = [recording.calls[pair.loss].inputs[1]], set()
     while waiting:
         token = waiting.pop()
@@ -108,10 +152,7 @@ def _written(recording: Recording, pair: Pair) -> int | None:
             continue
         seen.add(producer)
         call = recording.calls[producer]
-        made = (recording.tokens[one].producer for one in call.inputs if one >= 0)
-        if call.operation.name in _WRITES and any(
-            one >= 0 and recording.calls[one].operation.name in _COMPARISONS for one in made
-        ):
+        if is_meant(call):
             return producer
         waiting.extend(call.inputs)
     return None
