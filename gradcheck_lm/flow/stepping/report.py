@@ -124,9 +124,10 @@ def report_of(
     passed = [finding for diagnosis in diagnoses for finding in diagnosis.findings]
     if any(finding.kind == "non_finite" and finding.severity == "error" for finding in passed):
         made = [finding for finding in made if finding.kind != "non_finite"]  # told with its operation
-    findings = tuple(
-        finding for severity in _SEVERITIES for finding in (*passed, *made) if finding.severity == severity
-    )
+    # an optimizer of frozen tensors alone is told before these: that they are frozen may be meant
+    ahead = [finding for finding in made if finding.cause == "beside_frozen"]
+    told = [*ahead, *passed, *(finding for finding in made if finding not in ahead)]
+    findings = tuple(finding for severity in _SEVERITIES for finding in told if finding.severity == severity)
     findings = tuple(dict.fromkeys(findings))
     ok = not any(finding.severity == "error" for finding in findings)
     return StepReport(ok, findings, ledger, tuple(diagnoses), tuple(dict.fromkeys(notes)))

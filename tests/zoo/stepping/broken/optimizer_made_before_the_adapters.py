@@ -22,5 +22,5 @@ model[0] = Prompted(model[0])
 ids = torch.randint(0, 12, (5, 4))
 for _ in range(2):
     optimizer.zero_grad()
-    nn.functional.cross_entropy(model(ids)[:, -3:].flatten(0, 1), ids[:, 1:].flatten()).backward()
+    nn.functional.cross_entropy(model(ids).mean(1), ids[:, 0]).backward()
     optimizer.step()
