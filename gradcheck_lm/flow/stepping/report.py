@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -124,13 +124,17 @@ def report_of(
     passed = [finding for diagnosis in diagnoses for finding in diagnosis.findings]
     if any(finding.kind == "non_finite" and finding.severity == "error" for finding in passed):
         made = [finding for finding in made if finding.kind != "non_finite"]  # told with its operation
-    # an optimizer of frozen tensors alone is told before these: that they are frozen may be meant
-    ahead = [finding for finding in made if finding.cause == "beside_frozen"]
-    told = [*ahead, *passed, *(finding for finding in made if finding not in ahead)]
+    told = frozen_on_purpose([*passed, *made], made)
     findings = tuple(finding for severity in _SEVERITIES for finding in told if finding.severity == severity)
     findings = tuple(dict.fromkeys(findings))
     ok = not any(finding.severity == "error" for finding in findings)
     return StepReport(ok, findings, ledger, tuple(diagnoses), tuple(dict.fromkeys(notes)))
+
+
+def frozen_on_purpose(found: Sequence[Finding], of_the_steps: Sequence[Finding]) -> list[Finding]:
+    """Where an optimizer holds frozen tensors alone and others learn, these are what it should hold: no error."""
+    beside = any(finding.cause == "beside_frozen" for finding in of_the_steps)
+    return [replace(one, severity="note") if beside and one.kind == "frozen" else one for one in found]
 
 
 def finding_of(draft: Draft, ledger: Ledger) -> Finding:

@@ -10,6 +10,7 @@ from gradcheck_lm.flow.asking.answers import with_findings
 from gradcheck_lm.flow.findings.model import Diagnosis, Finding
 from gradcheck_lm.flow.scripts.passes.looks import Answer, accountable
 from gradcheck_lm.flow.scripts.passes.settling import Elsewhere, family, is_bad, settled, sometimes_read
+from gradcheck_lm.flow.stepping.report import frozen_on_purpose
 
 Key = tuple[Any, ...]
 _SEVERITIES = ("error", "warning", "note")
@@ -69,7 +70,10 @@ def with_steps(
     losses: Sequence[tuple[tuple[str, int], Diagnosis]], findings: Sequence[Finding]
 ) -> list[tuple[tuple[str, int], Diagnosis]]:
     """The diagnoses with what becomes of the gradients: at the loss on whose line it is told, else at the first."""
-    found = list(losses)
+    found = [
+        (place, replace(diagnosis, findings=tuple(frozen_on_purpose(diagnosis.findings, findings))))
+        for place, diagnosis in losses
+    ]
     places = [place for place, _ in found]
     operation = any(is_bad(diagnosis) for _, diagnosis in losses)  # told already, and which one it was
     early = any(one.kind == "grad_is_none" for _, diagnosis in losses for one in diagnosis.findings)
@@ -81,11 +85,6 @@ def with_steps(
         told = [*enumerate(diagnosis.findings), (None, finding)]
         used_up = any(one.kind == "graph_used_up" for one in diagnosis.findings)  # what it comes of is told before it
         # stable: those of the loss itself come first
-        told.sort(
-            key=lambda one: (
-                _SEVERITIES.index(one[1].severity),
-                not ((used_up and one[1].cause == "outdated") or one[1].cause == "beside_frozen"),
-            )
-        )
+        told.sort(key=lambda one: (_SEVERITIES.index(one[1].severity), not (used_up and one[1].cause == "outdated")))
         found[number] = place, with_findings(replace(diagnosis, ok=diagnosis.ok and finding.severity != "error"), told)
     return found
