@@ -14,6 +14,7 @@ from gradcheck_lm.flow.asking.cuts.thrown_away import warn_of_thrown_away
 from gradcheck_lm.flow.asking.cuts.vanishing import explain_deaths, explain_shifts, explain_underflow, harmless_zeros
 from gradcheck_lm.flow.asking.evidence.evidence import Evidence, gather
 from gradcheck_lm.flow.asking.evidence.terms import MakeExperiment, Strand
+from gradcheck_lm.flow.asking.warnings.axes.mean_beside_sum import warn_of_mean_beside_sum
 from gradcheck_lm.flow.asking.warnings.axes.reduced_axis import warn_of_reduced_axis
 from gradcheck_lm.flow.asking.warnings.axes.same_part import warn_of_same_parts
 from gradcheck_lm.flow.asking.warnings.idle_terms import warn_of_idle_terms
@@ -47,6 +48,7 @@ STEPS: tuple[Callable[[Evidence, Chain], None], ...] = (
     note_other_cuts,
     warn_of_suspicious,
     warn_of_spread_sums,
+    warn_of_mean_beside_sum,
     warn_of_reduced_axis,
     warn_of_mixing,
     warn_of_axes_of_one,

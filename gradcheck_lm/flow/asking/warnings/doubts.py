@@ -6,6 +6,7 @@ import torch
 
 from gradcheck_lm.flow.asking.cuts.thrown_away import may_throw_away
 from gradcheck_lm.flow.asking.evidence.unread_arguments import unread_arguments
+from gradcheck_lm.flow.asking.warnings.axes.mean_beside_sum import may_add_sums
 from gradcheck_lm.flow.asking.warnings.axes.reduced_axis import may_misplace
 from gradcheck_lm.flow.asking.warnings.axes.same_part import may_share_parts
 from gradcheck_lm.flow.asking.warnings.idle_terms import may_be_idle
@@ -29,6 +30,7 @@ def may_warn(recorder: Recorder, loss: torch.Tensor) -> bool:
     return (
         is_suspicious(recorder.recording)
         or may_spread(recorder.recording)
+        or may_add_sums(recorder.recording)
         or may_misplace(recorder.recording)
         or may_share_parts(recorder.recording)
         or may_throw_away(recorder.recording)

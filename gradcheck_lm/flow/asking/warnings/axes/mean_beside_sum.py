@@ -1,0 +1,110 @@
+"""A loss of two terms, one averaged over the batch and the other summed over it: the batch's size weighs them."""
+
+from __future__ import annotations
+
+from gradcheck_lm.flow.asking.cuts.drafts import Chain, Draft
+from gradcheck_lm.flow.asking.evidence.evidence import Evidence
+from gradcheck_lm.flow.asking.evidence.scene import where
+from gradcheck_lm.flow.gradients.nodes import walk_nodes
+from gradcheck_lm.flow.operations.names import MULTIPLICATIONS, words
+from gradcheck_lm.flow.watching.sites import line_of
+from gradcheck_lm.flow.watching.tape import Recording
+
+_SUMS = words("add __add__ __radd__ add_ __iadd__ sub __sub__ __rsub__")
+_FACTORS = MULTIPLICATIONS | words("neg __neg__ clone")
+_MEAN, _TOTAL = 1, 2  # as autograd's nodes of losses keep them
+_LEAST = 0.1  # of a factor that stands beside the sum: a smaller one may be there to make up for it
+_BATCH = 4  # samples; fewer are told apart from features by chance
+_FAR = 400  # calls, on the way from a term back to the batch
+
+
+def warn_of_mean_beside_sum(evidence: Evidence, chain: Chain) -> None:
+    """A warning at the sum over a batch whose mean, of something else, stands beside it in the loss."""
+    recording = evidence.recording
+    if not may_add_sums(recording):
+        return
+    reductions = _reductions(evidence)
+    for index, call in enumerate(recording.calls):
+        if not _adds_numbers(recording, index) or not evidence.leads_to_a_term(call):
+            continue
+        found = [reduced for token in call.inputs if (reduced := _reduced(recording, token, reductions)) is not None]
+        means = [one for one in found if reductions[one[0]] == _MEAN]
+        totals = [one for one in found if reductions[one[0]] == _TOTAL and _is_of_samples(recording, one[0])]
+        for (mean, weight), (total, factor) in ((one, two) for one in means for two in totals):
+            shape = recording.tokens[recording.calls[total].inputs[0]].shape
+            averaged = recording.tokens[recording.calls[mean].inputs[0]].shape
+            if averaged[:1] != shape[:1] or abs(factor) < _LEAST * abs(weight):
+                continue
+            one, two = recording.calls[mean], recording.calls[total]
+            values = {
+                "mean": one.operation.title, "averaged": str(tuple(averaged)), "there": where(one.site),
+                "sum": two.operation.title, "shape": str(tuple(shape)), "line": where(call.site),
+            }  # fmt: skip
+            draft = Draft("suspicious_shape", total, "likely", "warning", cause="mean_beside_sum", values=values)
+            chain.put(draft, key=("mean beside sum", None if two.site is None else line_of(two.site)))
+
+
+def may_add_sums(recording: Recording) -> bool:
+    """Whether two numbers that learn are added up."""
+    return any(_adds_numbers(recording, index) for index in range(len(recording.calls)))
+
+
+def _adds_numbers(recording: Recording, index: int) -> bool:
+    call = recording.calls[index]
+    return (
+        call.operation.name in _SUMS
+        and len(call.inputs) == 2
+        and all(token >= 0 and not recording.tokens[token].shape for token in call.inputs)
+        and all(recording.tokens[token].requires_grad for token in call.inputs)
+    )
+
+
+def _reductions(evidence: Evidence) -> dict[int, int]:
+    """Calls that make one number of all they are given: a mean, or a total."""
+    recording, found = evidence.recording, {}
+    for index, call in enumerate(recording.calls):
+        whole = len(call.inputs) == 1 and all(not recording.tokens[token].shape for token in call.outputs)
+        if whole and call.operation.name in ("mean", "sum"):
+            found[index] = _MEAN if call.operation.name == "mean" else _TOTAL
+    for strand in evidence.strands:
+        for node in walk_nodes(strand.root.grad_fn) if strand.root is not None and strand.root.requires_grad else ():
+            kept = getattr(node, "_saved_reduction", None)
+            if kept in (_MEAN, _TOTAL) and (made := recording.call_of(node)) is not None:
+                found[made] = kept
+    return found
+
+
+def _reduced(recording: Recording, token: int, reductions: dict[int, int]) -> tuple[int, float] | None:
+    """(the reduction that a number comes from, the factor since); None where it was divided, or is something else."""
+    last = token
+    while token >= 0 and (producer := recording.tokens[token].producer) >= 0:
+        if producer in reductions:
+            before, after = recording.scalars.get(token), recording.scalars.get(last)
+            if before is None or after is None or float(before) == 0:
+                return None
+            return producer, float(after) / float(before)
+        call = recording.calls[producer]
+        trained = [one for one in call.inputs if one >= 0 and recording.tokens[one].requires_grad]
+        if call.operation.name not in _FACTORS or len(trained) != 1:
+            return None
+        token = trained[0]
+    return None
+
+
+def _is_of_samples(recording: Recording, reduction: int) -> bool:
+    """Whether a matrix is summed that has a row for each sample: a batch that nothing trains leads to it."""
+    token = recording.calls[reduction].inputs[0]
+    shape = recording.tokens[token].shape
+    if len(shape) < 2 or shape[0] < _BATCH:
+        return False
+    waiting, seen = [token], set[int]()
+    while waiting and len(seen) < _FAR:
+        one = waiting.pop()
+        if one < 0 or one in seen:
+            continue
+        seen.add(one)
+        known = recording.tokens[one]
+        if not known.requires_grad and known.shape[:1] == shape[:1]:
+            return True
+        waiting.extend(recording.calls[known.producer].inputs if known.producer >= 0 else ())
+    return False
