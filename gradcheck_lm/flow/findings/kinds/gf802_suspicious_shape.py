@@ -206,25 +206,6 @@ KIND = Kind(
             ),
         ),
         Cause(
-            "mean_beside_sum",
-            Text(
-                "{sum} adds up {shape} over the whole batch, and at {line} that stands beside {mean} of {there}, which "
-                "averages {averaged}: the sum outweighs the mean, the more the larger the batch is.",
-                "{sum} は {shape} をバッチ全体で合計しますが、{line} では {averaged} を平均する {there} の {mean} "
-                "と足し合わされています。合計は平均よりもはるかに大きく、バッチが大きいほど差が広がります。",
-            ),
-            (
-                Text(
-                    "reduce both alike: a sum over the features of each sample, then a mean over the samples",
-                    "両方を同じようにまとめる: サンプルごとに特徴量で合計し、サンプルで平均する",
-                ),
-                Text(
-                    "or divide the sum by the batch's size, and choose a weight for it",
-                    "または合計をバッチの大きさで割り、重みを選ぶ",
-                ),
-            ),
-        ),
-        Cause(
             "reduced_axis",
             Text(
                 "{function} at {line} gives one number for each row of a square matrix, and a vector of {size} is laid "

@@ -40,7 +40,7 @@ def warn_of_mean_beside_sum(evidence: Evidence, chain: Chain) -> None:
                 "mean": one.operation.title, "averaged": str(tuple(averaged)), "there": where(one.site),
                 "sum": two.operation.title, "shape": str(tuple(shape)), "line": where(call.site),
             }  # fmt: skip
-            draft = Draft("suspicious_shape", total, "likely", "warning", cause="mean_beside_sum", values=values)
+            draft = Draft("mixed_reductions", total, "likely", "warning", cause="over_the_batch", values=values)
             chain.put(draft, key=("mean beside sum", None if two.site is None else line_of(two.site)))
 
 
@@ -95,7 +95,7 @@ def _is_of_samples(recording: Recording, reduction: int) -> bool:
     """Whether a matrix is summed that has a row for each sample: a batch that nothing trains leads to it."""
     token = recording.calls[reduction].inputs[0]
     shape = recording.tokens[token].shape
-    if len(shape) < 2 or shape[0] < _BATCH:
+    if len(shape) < 2 or shape[0] < _BATCH or shape.numel() == shape[0]:  # a column may be summed with weights
         return False
     waiting, seen = [token], set[int]()
     while waiting and len(seen) < _FAR:
