@@ -17,6 +17,7 @@ from gradcheck_lm.flow.asking.evidence.terms import MakeExperiment, Strand
 from gradcheck_lm.flow.asking.warnings.axes.mean_beside_sum import warn_of_mean_beside_sum
 from gradcheck_lm.flow.asking.warnings.axes.reduced_axis import warn_of_reduced_axis
 from gradcheck_lm.flow.asking.warnings.axes.same_part import warn_of_same_parts
+from gradcheck_lm.flow.asking.warnings.axes.summed_derivatives import warn_of_summed_derivatives
 from gradcheck_lm.flow.asking.warnings.idle_terms import warn_of_idle_terms
 from gradcheck_lm.flow.asking.warnings.mispaired import warn_of_mispairs
 from gradcheck_lm.flow.asking.warnings.mixing import warn_of_mixing
@@ -49,6 +50,7 @@ STEPS: tuple[Callable[[Evidence, Chain], None], ...] = (
     warn_of_suspicious,
     warn_of_spread_sums,
     warn_of_mean_beside_sum,
+    warn_of_summed_derivatives,
     warn_of_reduced_axis,
     warn_of_mixing,
     warn_of_axes_of_one,
