@@ -167,14 +167,20 @@ def position(code: CodeType, instruction: int) -> tuple[int, int, int | None, in
     return code.co_firstlineno, code.co_firstlineno, None, None
 
 
-def called_at(site: Site, *, bare: bool = False) -> str:
-    """The name of what is called at a site: `f` of `a.f(...)`, if `bare` of `f(...)` alone; "" where there is none."""
+def call_at(site: Site) -> ast.Call | None:
+    """The text of the call that stands at a site; None where the source does not say."""
     file = site.code.co_filename
     line, end_line, start, end = position(site.code, site.instruction)
     if start is None or end is None:
-        return ""
+        return None
     call = _parse(_segment(file, line, end_line, start, end))
-    return called(call) if isinstance(call, ast.Call) and (isinstance(call.func, ast.Name) or not bare) else ""
+    return call if isinstance(call, ast.Call) else None
+
+
+def called_at(site: Site, *, bare: bool = False) -> str:
+    """The name of what is called at a site: `f` of `a.f(...)`, if `bare` of `f(...)` alone; "" where there is none."""
+    call = call_at(site)
+    return called(call) if call is not None and (isinstance(call.func, ast.Name) or not bare) else ""
 
 
 def site_at(code: CodeType, line: int) -> Site | None:

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 
 from gradcheck_lm.flow.asking.cuts.drafts import Draft
+from gradcheck_lm.flow.asking.evidence.scene import where
+from gradcheck_lm.flow.asking.failures.filling import filled_with_infinity
 from gradcheck_lm.flow.asking.failures.origin import origin
 from gradcheck_lm.flow.findings.registry import KINDS
 from gradcheck_lm.flow.gradients.nodes import topological, walk_nodes
@@ -47,6 +49,8 @@ def first_not_finite(recorder: Recorder, roots: Sequence[torch.Tensor], *, may_u
         cause = "forward_of_bad"
     elif told := [ranges[token] for token in inputs if token in ranges]:
         cause, values = "forward_of_finite", {"inputs": "; ".join(told)}
+    if (filled := filled_with_infinity(recording, index)) is not None:
+        return Draft("non_finite", filled, "likely", cause="plus_infinity", values={"line": where(call.site)})
     if cures := KINDS["non_finite"].cause_at(call.operation.name):
         cause = f"{cause}/{cures}"
     return Draft("non_finite", index, "certain" if certain else "likely", cause=cause, values=values)

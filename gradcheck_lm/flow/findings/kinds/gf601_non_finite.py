@@ -145,6 +145,21 @@ KIND = Kind(
             ),
             words("softmax log_softmax scaled_dot_product_attention multi_head_attention_forward"),
         ),
+        Cause(
+            "plus_infinity",
+            Text(
+                "What is masked here is filled with +inf, and a softmax of +inf is NaN, at {line}: -inf takes a key "
+                "out, +inf does not.",
+                "ここではマスクした位置を +inf で埋めており、{line} の softmax で NaN になります。キーを除くのは +inf では"
+                "なく -inf です。",
+            ),
+            (
+                Text(
+                    'fill with float("-inf"), or with torch.finfo(scores.dtype).min',
+                    'float("-inf") または torch.finfo(scores.dtype).min で埋める',
+                ),
+            ),
+        ),
         Cause("ctc", _WHY, (_CTC, _MASK), words("ctc_loss _ctc_loss")),
         Cause(
             "stepped_on",
