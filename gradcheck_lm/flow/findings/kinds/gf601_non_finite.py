@@ -150,8 +150,8 @@ KIND = Kind(
             Text(
                 "What is masked here is filled with +inf, and a softmax of +inf is NaN, at {line}: -inf takes a key "
                 "out, +inf does not.",
-                "ここではマスクした位置を +inf で埋めており、{line} の softmax で NaN になります。キーを除くのは +inf では"
-                "なく -inf です。",
+                "ここではマスクした位置を +inf で埋めており、{line} の softmax で NaN になります。キーを除くのは"
+                " +inf ではなく -inf です。",
             ),
             (
                 Text(

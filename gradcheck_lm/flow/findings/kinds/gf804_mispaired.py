@@ -109,6 +109,28 @@ KIND = Kind(
             ),
         ),
         Cause(
+            "ratio_at_start",
+            Text(
+                "The weights are those by which the old log-probabilities were computed, at {old}, so this ratio is 1 "
+                "everywhere if both are of the same: it is {low} to {high}. The actions or observations that are kept "
+                "are others than those that were drawn and seen, or dropout and norms run in another mode.",
+                "{old} で古い対数確率を計算したときと重みは同じなので、両方が同じものについての値なら、この比はすべて "
+                "1 になります。実際は {low} から {high} です。保存した行動や観測が、実際の行動や観測と違うか、"
+                "ドロップアウトや正規化層のモードが違います。",
+            ),
+            (
+                Text(
+                    "keep the very action whose log-probability is kept, and clip or scale only what the environment "
+                    "is given",
+                    "対数確率を計算した行動そのものを保存し、範囲の制限や拡大縮小は環境に渡す値だけに行う",
+                ),
+                Text(
+                    "assert torch.allclose(ratio, torch.ones_like(ratio), atol=1e-4) in the first pass after a rollout",
+                    "ロールアウト直後の最初の更新で assert torch.allclose(ratio, torch.ones_like(ratio), atol=1e-4)",
+                ),
+            ),
+        ),
+        Cause(
             "shifted_twice",
             Text(
                 "The targets are the input tokens moved on by two places: they were moved on before, and {loss} is "

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from gradcheck_lm.flow.asking.answers import with_findings
+from gradcheck_lm.flow.asking.warnings.old_probabilities import CAUSE
 from gradcheck_lm.flow.findings.model import Diagnosis
 from gradcheck_lm.flow.findings.notes import BY_CHANCE, IN_NO_MODULE, NOT_FINITE_ONCE, NOT_THEIR_TURN
 from gradcheck_lm.flow.scripts.passes.looks import Answer
@@ -56,10 +57,20 @@ def settled(answers: Sequence[Answer], elsewhere: Elsewhere) -> Diagnosis:
     ranked = [(*_badness(answer, elsewhere), not answer.exact, -place) for place, answer in enumerate(answers)]
     answer = _with_what_came_before(answers[ranked.index(min(ranked))], answers)
     diagnosis = answer.diagnosis if answer.diagnosis.ok else _excused(answer, elsewhere)
+    diagnosis = _with_what_is_seen_once(diagnosis, answers)
     notes = list(diagnosis.notes)
     if any(is_bad(one.diagnosis) for one in answers) and not is_bad(diagnosis):
         notes.append(NOT_FINITE_ONCE.told(steps=len(answers)))
     return replace(diagnosis, notes=tuple(dict.fromkeys(notes)))
+
+
+def _with_what_is_seen_once(diagnosis: Diagnosis, answers: Sequence[Answer]) -> Diagnosis:
+    """With what only the first pass after a rollout can show: in the next one the weights have moved."""
+    own = {finding.cause for finding in diagnosis.findings}
+    once = [one for answer in answers for one in answer.diagnosis.findings if one.cause == CAUSE]
+    if not once or CAUSE in own:
+        return diagnosis
+    return with_findings(diagnosis, [*enumerate(diagnosis.findings), (None, once[0])])
 
 
 def _with_what_came_before(answer: Answer, answers: Sequence[Answer]) -> Answer:

@@ -9,6 +9,7 @@ import torch
 from gradcheck_lm.flow.asking.cuts.drafts import Chain, Draft
 from gradcheck_lm.flow.asking.evidence.evidence import Evidence
 from gradcheck_lm.flow.asking.evidence.scene import where
+from gradcheck_lm.flow.asking.warnings.old_probabilities import CAUSE, doubtful_ratios
 from gradcheck_lm.flow.asking.warnings.tokens.pairs import Pair, pairs
 from gradcheck_lm.flow.gradients.nodes import walk_nodes
 from gradcheck_lm.flow.operations.names import words
@@ -36,6 +37,11 @@ def ask_about_targets(recorder: Recorder, roots: Sequence[torch.Tensor | float])
 
 def _doubts(recorder: Recorder, roots: Sequence[torch.Tensor]) -> list[TargetDoubt]:
     names = {call.operation.name for call in recorder.recording.calls}
+    if "exp" in names:
+        nodes = list(dict.fromkeys(node for root in roots for node in walk_nodes(root.grad_fn)))
+        with torch._C.DisableTorchFunction(), torch.no_grad():
+            if ratios := list(doubtful_ratios(recorder.recording, nodes)):
+                return ratios
     if "embedding" not in names or names.isdisjoint(("cross_entropy", "nll_loss")):
         return []
     nodes = list(dict.fromkeys(node for root in roots for node in walk_nodes(root.grad_fn)))
@@ -56,7 +62,7 @@ def warn_of_targets(evidence: Evidence, chain: Chain) -> None:
         if not evidence.leads_to_a_term(call):
             continue
         values = {**doubt.values, "loss": call.operation.title, "line": where(call.site)}
-        kind = "mispaired" if doubt.cause == "shifted_twice" else "unread"
+        kind = "mispaired" if doubt.cause in ("shifted_twice", CAUSE) else "unread"
         site = call.site if doubt.written is None else recording.calls[doubt.written].site
         if doubt.cause == "padding_counted":
             site = _made(recording, call) or site
