@@ -30,6 +30,7 @@ CODES = {
     "non_finite": "GF601",
     "changed_in_place": "GF106",
     "graph_used_up": "GF107",
+    "grad_is_none": "GF108",
     "cancels": "GF302",
     "underflow": "GF303",
     "unread": "GF403",
@@ -55,6 +56,8 @@ CODES = {
     "mispaired": "GF804",
     "one_for_several": "GF805",
     "answer_in_sight": "GF806",
+    "mixed_reductions": "GF807",
+    "summed_derivatives": "GF808",
 }
 
 

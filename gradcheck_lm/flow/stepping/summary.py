@@ -115,24 +115,26 @@ class Summary:
             place = self._add(constructor_place(held.kind, self.code, name))
         holds: tuple[int, ...] = ()
         rates: tuple[float, ...] = ()
-        decay, maximize = 0.0, False
+        decay, maximize, momentum = 0.0, False, 0.0
         if optimizer is not None:
             holds, rates = tuple(self.turns.indices(optimizer)), rates_of(optimizer)
             groups = optimizer.param_groups
             decay = max((float(group.get("weight_decay") or 0.0) for group in groups), default=0.0)
             maximize = any(bool(group.get("maximize")) for group in groups)
+            momentum = max((float(group.get("momentum") or 0.0) for group in groups), default=0.0)
+        condition, unmet = self._unmet(name) if not held.steps else (NOWHERE, "")
         return Holder(
             name or held.kind, held.kind, place, held.made, holds, rates, decay, maximize, held.restored,
-            held.empty_state, *(self._unmet(name) if not held.steps else ()),
+            held.empty_state, condition, unmet, momentum,
         )  # fmt: skip
 
-    def _unmet(self, optimizer: str) -> tuple[int, str] | tuple[()]:
+    def _unmet(self, optimizer: str) -> tuple[int, str]:
         """Where, and under which condition, the program would have stepped."""
         backward = next((event for event in self.log.events if isinstance(event, Backward) and event.place >= 0), None)
         if backward is None or (not optimizer and len(self.turns.held) > 1):
-            return ()
+            return NOWHERE, ""
         found = condition_of_step(self.log.sites[backward.place].code.co_filename, optimizer)
-        return () if found is None else (self._add(found.place), found.text)
+        return (NOWHERE, "") if found is None else (self._add(found.place), found.text)
 
     @staticmethod
     def _told_apart(holders: list[Holder]) -> list[Holder]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from gradcheck_lm.flow.asking.answers import with_findings
-from gradcheck_lm.flow.asking.warnings.old_probabilities import CAUSE
+from gradcheck_lm.flow.asking.warnings.tokens.old_probabilities import CAUSE
 from gradcheck_lm.flow.findings.model import Diagnosis
 from gradcheck_lm.flow.findings.notes import BY_CHANCE, IN_NO_MODULE, NOT_FINITE_ONCE, NOT_THEIR_TURN
 from gradcheck_lm.flow.scripts.passes.looks import Answer

@@ -60,9 +60,10 @@ class Holder:
     weight_decay: float = 0.0
     maximize: bool = False
     restored: bool = False  # its state came from a checkpoint
-    empty_state: bool = True  # it keeps a state, and had none at its first step
+    empty_state: bool = True  # it had no state at its first step
     condition: int = NOWHERE  # of one that never stepped: the `if` around its step()
     unmet: str = ""  # and what stands in it
+    momentum: float = 0.0  # of SGD and its like: without it they keep no state
 
 
 @dataclass(frozen=True)

@@ -150,10 +150,7 @@ class Turns:
         log.settle()
         held = self.held[index]
         if held.steps == 0:
-            stateless = isinstance(optimizer, torch.optim.SGD) and not any(
-                group.get("momentum") for group in optimizer.param_groups
-            )
-            held.empty_state = not stateless and not any(optimizer.state.values())
+            held.empty_state = not any(optimizer.state.values())
             self.before_first_step()
         indices = self.indices(optimizer)
         self.before_step(indices)

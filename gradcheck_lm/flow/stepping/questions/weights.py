@@ -202,7 +202,8 @@ def _without_state(reading: Reading) -> list[Draft]:
     files = [event for event in _loads(reading, "file") if event.has_state]
     for number, holder in enumerate(reading.ledger.holders):
         steps = reading.stepped(number)
-        if holder.restored or not holder.empty_state or not steps:
+        stateless = holder.kind == "SGD" and not holder.momentum
+        if holder.restored or not holder.empty_state or not steps or stateless:
             continue
         for event in _loads(reading, "module"):
             read = [file for file in files if file.time < event.time < steps[0].time]

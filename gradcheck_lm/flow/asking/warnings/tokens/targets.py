@@ -9,7 +9,7 @@ import torch
 from gradcheck_lm.flow.asking.cuts.drafts import Chain, Draft
 from gradcheck_lm.flow.asking.evidence.evidence import Evidence
 from gradcheck_lm.flow.asking.evidence.scene import where
-from gradcheck_lm.flow.asking.warnings.old_probabilities import CAUSE, doubtful_ratios
+from gradcheck_lm.flow.asking.warnings.tokens.old_probabilities import CAUSE, doubtful_ratios
 from gradcheck_lm.flow.asking.warnings.tokens.pairs import Pair, pairs
 from gradcheck_lm.flow.gradients.nodes import walk_nodes
 from gradcheck_lm.flow.operations.names import words
