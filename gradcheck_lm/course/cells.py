@@ -31,6 +31,16 @@ def start(name: str, language: str) -> str:
     return script
 
 
+def option(name: str, default: str, **_: str) -> str:
+    """What a script is told on its command line is the default here, to be changed in the cell.
+
+    Args:
+        name: of the option.
+        default: what it is.
+    """
+    return default
+
+
 def tell(text: str, /, **values: object) -> None:
     """Say something of the numbers that were just measured.
 

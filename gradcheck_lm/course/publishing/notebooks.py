@@ -15,7 +15,7 @@ from gradcheck_lm.course.folder.catalogue import COMMAND, Lesson
 from gradcheck_lm.course.language import Words
 from gradcheck_lm.course.screen.comments import in_japanese
 
-_SHOWN = ("code", "holds", "picture", "plot", "show", "table", "tell", "told")
+_SHOWN = ("code", "holds", "option", "picture", "plot", "show", "table", "tell", "told")
 _STAGE = "gradcheck_lm.course.stage"
 _RULE = re.compile(r"^# -{20,}$\n?", re.MULTILINE)
 _RUN = Words(
