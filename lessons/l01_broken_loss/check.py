@@ -154,7 +154,7 @@ def check_weight_of_the_broken_penalty(answer):
 
 def check_weight_of_a_live_penalty(answer):
     """a live penalty is never called ignored, even where it changes only the last bits
-    生きているペナルティは、最後の数ビットしか変えなくても「無視されている」とは言わない"""
+    勾配の届くペナルティは、最後の数ビットしか変えなくても「無視されている」とは言わない"""
     recogniser, language_model, frames = story()
 
     def total(weight):

@@ -134,7 +134,7 @@ def check_decay_is_not_learning(answer):
 
 def check_learning_is_measured(answer):
     """a live loss moves the weights by learning rate times gradient, whatever the decay
-    生きている損失は、重み減衰の大きさによらず、学習率と勾配の積だけ重みを動かす"""
+    勾配の届く損失は、重み減衰の大きさによらず、学習率と勾配の積だけ重みを動かす"""
     torch.manual_seed(2)
     model = nn.Linear(3, 2).double()
     before = bits(model)

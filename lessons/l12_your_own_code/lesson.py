@@ -214,8 +214,8 @@ told_by_test = [[fixed, outcome_of_test(script(fixed).parent)] for fixed in (len
 table(["fixed", "test"], told_by_test)
 holds([row[1] for row in told_by_test] == ["failed", "passed"], "the test passes only where all is fixed")
 say(
-    ja="最後は、学習の途中で死ぬ項です。自分のループなら "
-    "`GradientWatch` が、どのステップの、どの行で死んだかを報告します。"
+    ja="最後は、学習の途中で勾配が届かなくなる項です。自分のループなら "
+    "`GradientWatch` が、どのステップの、どの行で途切れたかを報告します。"
     "ここでは、`30` ステップ目からペナルティを `clamp` で 0 に固定しました。",
     en="Last, a term that dies in the middle of a training. In a loop of your own `GradientWatch` says at which step, "
     "and on which line. Here a `clamp` closes the penalty from step `30` on.",

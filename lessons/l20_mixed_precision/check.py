@@ -147,7 +147,7 @@ def network():
 
 def check_step(answer):
     """the same step as in float32, clipped to the same norm, old gradients forgotten, whatever the scale
-    どのスケールでも float32 と同じだけ進み、同じノルムに制限し、前の勾配は使わない"""
+    どのスケールでも float32 と同じだけ進み、同じノルムにクリッピングし、前の勾配は使わない"""
     inputs = torch.randn(7, 5)
     for max_norm, scale in ((1.0, 2.0**8), (0.05, 2.0**12), (100.0, 2.0**4)):
         model, reference = network(), network()
@@ -171,7 +171,7 @@ def check_step(answer):
             optimizers[1].step()
             expect(
                 abs(found - norm) < 0.02 * norm or found > 2 * norm,
-                ja="制限する前のノルムが {found:.4g} です。正しくは {norm:.4g} です。"
+                ja="クリッピング前のノルムが {found:.4g} です。正しくは {norm:.4g} です。"
                 "この損失の勾配だけですか。前から残った勾配は消してから計算します。",
                 en="The norm before clipping is {found:.4g}; it should be {norm:.4g}. Is it the gradient of this loss "
                 "alone? Clear the old ones first.",
@@ -180,7 +180,7 @@ def check_step(answer):
             )
             expect(
                 abs(found - norm) < 0.02 * norm,
-                ja="制限する前のノルムが {found:.4g} です。正しくは {norm:.4g} です(スケールは `{scale:g}`)。"
+                ja="クリッピング前のノルムが {found:.4g} です。正しくは {norm:.4g} です(スケールは `{scale:g}`)。"
                 "まだスケールの掛かった勾配ではありませんか。",
                 en="The norm before clipping is {found:.4g}; it should be {norm:.4g} (the scale is `{scale:g}`). Is "
                 "the gradient still multiplied by it?",

@@ -152,11 +152,11 @@ def _meaning(error: BaseException) -> Words | None:
 def _named(error: BaseException) -> Words:
     text = str(error).strip().split("\n")[0]
     named = f"{type(error).__name__}: {text}" if text else type(error).__name__
-    return Words(named, named)
+    return Words("{named}", "{named}").filled(named=named)
 
 
 def _in_lines(first: Words, second: Words) -> Words:
-    return Words(f"{first.ja}\n{second.ja}", f"{first.en}\n{second.en}")
+    return Words("{first}\n{second}", "{first}\n{second}").filled(first=first, second=second)
 
 
 def _form(value: object) -> str:
