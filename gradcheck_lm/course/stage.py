@@ -86,6 +86,11 @@ def begin(script: str, arguments: list[str] | None = None) -> None:
     spoken.tell(title, style="bold")
 
 
+def lesson() -> Lesson:
+    """The lesson that was begun."""
+    return _run.lesson
+
+
 def option(name: str, default: str, *, ja: str, en: str) -> str:
     """An option of this lesson alone, before `begin`: what was typed behind it, or the default.
 

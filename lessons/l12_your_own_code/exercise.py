@@ -54,7 +54,7 @@ def penalty(judge, logits):
 
 
 def frozen_judge(dtype=torch.float32):
-    """The language model that only judges: the same at every call."""
+    """The language model that only judges: the same at every call. / 評価だけをする言語モデル。毎回同じもの。"""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(5)
         judge = NeuralLM().to(dtype)
@@ -65,7 +65,7 @@ def frozen_judge(dtype=torch.float32):
 
 
 def terms_of(recogniser, judge, frames):
-    """The terms of the loss by name; the loss is their sum."""
+    """The terms of the loss by name; the loss is their sum. / 損失の項を名前ごとに返す。損失はその和。"""
     logits = recogniser(frames)
     return {"ctc": ctc(logits), "penalty": 0.1 * penalty(judge, logits)}
 

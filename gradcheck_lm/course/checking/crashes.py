@@ -22,7 +22,7 @@ _KNOWN: tuple[tuple[type[BaseException], str, Words], ...] = (
         RecursionError,
         "",
         Words("再帰が深すぎます。長い計算グラフは Python の再帰の上限を超えます。"
-              "リストをスタックにして、ループで歩いてください。",
+              "リストをスタックにして、ループでたどってください。",
               "The recursion is too deep: a long graph exceeds Python's limit. "
               "Walk it in a loop, with a list as stack."),
     ),

@@ -85,14 +85,20 @@ def _one_side(lines: list[str], *, japanese: bool) -> list[str]:
 
 
 def _paragraphs(block: list[str], *, japanese: bool) -> list[str]:
+    """Of a docstring of several lines: English comes first, and the first line may have a title in both."""
     indent = block[0][: len(block[0]) - len(block[0].lstrip())]
     text = [line.strip() for line in "\n".join(block).replace('"""', "").split("\n")]
-    chosen = [line for line in text if line and bool(_JAPANESE_LETTER.search(line)) == japanese]
-    if not chosen or len(chosen) == len([line for line in text if line]):
+    title, _, other = text[0].partition(" / ")
+    in_both = bool(_JAPANESE_LETTER.search(other)) and not _JAPANESE_LETTER.search(title)
+    body = [line for line in (text[1:] if in_both else text) if line]
+    first = next((place for place, line in enumerate(body) if _JAPANESE_LETTER.search(line)), None)
+    if not in_both and not first:  # in one language alone
         return block
-    if len(chosen) == 1:
-        return [f'{indent}"""{chosen[0]}"""']
-    return [f'{indent}"""{chosen[0]}', *(f"{indent}{line}" for line in chosen[1:]), f'{indent}"""']
+    chosen = body[first:] if japanese else body[:first]
+    lines = [*([other if japanese else title, ""] if in_both else []), *chosen]
+    if len(lines) == 1:
+        return [f'{indent}"""{lines[0]}"""']
+    return [f'{indent}"""{lines[0]}', *(f"{indent}{line}".rstrip() for line in lines[1:]), f'{indent}"""']
 
 
 def english_left(source: str) -> list[str]:
