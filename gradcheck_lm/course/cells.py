@@ -70,7 +70,7 @@ def hint(tier: int) -> None:
     Args:
         tier: 1 to 3, from the faintest to the strongest.
     """
-    show_hint(voice(), stage.lesson(), tier, in_cell=True)
+    show_hint(voice(), stage.lesson(), tier, where="cell")
 
 
 def tell(text: str, /, **values: object) -> None:

@@ -36,9 +36,7 @@ _TERMINAL = Words(
     "同じ演習は、端末でも `{name}/exercise.py` を直して検査できます。",
     "In a terminal the same exercise is `{name}/exercise.py`.",
 )
-_HINTS = Words(
-    "ヒントは三段階です。数を変えて実行してください。", "There are three hints; change the number for more."
-)
+_HINTS = Words("ヒントは三段階です。数を変えて実行してください。", "There are three hints; change the number for more.")
 
 
 def notebook_of(lesson: Lesson, language: str) -> dict[str, Any]:

@@ -153,8 +153,9 @@ def cell_text(lesson: Lesson, language: str) -> str:
     return in_japanese(text) if language == "ja" else in_english(text)
 
 
-def show_hint(voice: Voice, lesson: Lesson, tier: int, *, in_cell: bool = False) -> None:
-    """The hint of a tier, from 1, and how to get the next, by a command or in a cell of a notebook.
+def show_hint(voice: Voice, lesson: Lesson, tier: int, *, where: str = "command") -> None:
+    """The hint of a tier, from 1, and how to get the next: by a "command", or while it is "watch"ed by a key; a "cell"
+    of a notebook stands above.
 
     Raises:
         ArgumentError: there is no such tier.
@@ -168,7 +169,9 @@ def show_hint(voice: Voice, lesson: Lesson, tier: int, *, in_cell: bool = False)
         )  # fmt: skip
     text = _CONTINUED.sub(_joined, lesson.hints[tier - 1].in_language(voice.language))
     _panel(voice, [text], title=f"{lesson.name}  {tier}/{len(lesson.hints)}", style="yellow")
-    if in_cell:
+    if where == "watch" and tier < len(lesson.hints):
+        voice.tell(Words("もっと詳しいヒント: もう一度 h を押します。", "A stronger hint: press h again."), style="dim")
+    if where != "command":
         return
     if tier < len(lesson.hints):
         voice.tell(Words("もっと詳しいヒント:", "A stronger hint:"), style="dim")

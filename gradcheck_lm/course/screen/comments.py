@@ -90,11 +90,11 @@ def _paragraphs(block: list[str], *, japanese: bool) -> list[str]:
     text = [line.strip() for line in "\n".join(block).replace('"""', "").split("\n")]
     title, _, other = text[0].partition(" / ")
     in_both = bool(_JAPANESE_LETTER.search(other)) and not _JAPANESE_LETTER.search(title)
-    body = [line for line in (text[1:] if in_both else text) if line]
+    body = text[1:] if in_both else text
     first = next((place for place, line in enumerate(body) if _JAPANESE_LETTER.search(line)), None)
     if not in_both and not first:  # in one language alone
         return block
-    chosen = body[first:] if japanese else body[:first]
+    chosen = "\n".join(body[first:] if japanese else body[:first]).strip().splitlines()
     lines = [*([other if japanese else title, ""] if in_both else []), *chosen]
     if len(lines) == 1:
         return [f'{indent}"""{lines[0]}"""']
