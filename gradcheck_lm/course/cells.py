@@ -20,6 +20,7 @@ from gradcheck_lm.course.stage import show as show
 from gradcheck_lm.course.stage import table as table
 from gradcheck_lm.course.stage import told as told
 from gradcheck_lm.errors import GradcheckLMError
+from gradcheck_lm.files import write_text_atomic
 
 
 def start(name: str, language: str) -> str:
@@ -57,7 +58,7 @@ def exercise(_: str, cell: str) -> None:
     lesson, spoken = stage.lesson(), voice()
     with tempfile.TemporaryDirectory(prefix="gradcheck_lm-") as folder:
         file = Path(folder, "exercise.py")
-        file.write_text(f"#\n{cell}", encoding="utf-8")  # its lines have the cell's numbers, of which %%exercise is 1
+        write_text_atomic(file, f"#\n{cell}")  # its lines have the cell's numbers, of which %%exercise is 1
         verdict = check_file(lesson.folder, file)
     with contextlib.suppress(OSError, GradcheckLMError):  # an installed course may lie where nothing can be written
         Progress(lesson.course).mark_checked(lesson.name, passed=verdict.passed)

@@ -69,6 +69,7 @@ TERMS = (
     Term(r"noise|noisy|noisier", ("ノイズ",), ("雑音",)),
     Term(r"cosines?", ("コサイン",), ("余弦",)),
     Term(r"clip(?:s|ped|ping)?", ("クリッピング",)),
+    Term(r"teaches the recogniser nothing", ("学習",), ("何も教えない", "何も教えません")),
     Term(r"dead terms?", ("勾配の届かない項",), ("死んだ項",)),
     Term(r"bridge[sd]?", ("つな",), ("橋",)),
     Term(r"paths?", ("経路", "パス")),

@@ -124,7 +124,7 @@ def check_decay_is_not_learning(answer):
         expect_type("movement_from_loss", float, moved)
         expect(
             moved == 0.0,
-            ja="損失{name}は何も教えないのに、{moved:.2g} 動いたと答えました。それは重み減衰の分です。",
+            ja="損失{name}は学習に効かないのに、{moved:.2g} 動いたと答えました。それは重み減衰の分です。",
             en="The loss {name} teaches nothing, and "
             "was said to move the weights by {moved:.2g}: that is weight decay.",
             name=name,

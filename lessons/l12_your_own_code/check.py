@@ -165,7 +165,7 @@ def check_the_test_fails_on_a_dead_term(answer):
 
 def check_the_test_passes_on_the_story(answer):
     """the test passes where all terms teach
-    すべての項が教えていれば、テストは通る"""
+    すべての項が学習に効いていれば、テストは通る"""
     recogniser, _, frames = story()
     judge = answer.frozen_judge()
     expect(

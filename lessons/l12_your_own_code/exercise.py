@@ -86,7 +86,7 @@ def check_training(gradient_flow, terms, model):
 
     It must fail where any term teaches the model nothing, and pass where all of them teach.
     pytest のテストの本体。`gradient_flow` はプラグインのフィクスチャ、`terms` は項の辞書を返す関数。
-    どれか一つの項でもモデルに何も教えなければ失敗し、すべての項が教えていれば成功すること。
+    どれか一つの項でもモデルの学習に効いていなければ失敗し、すべての項が効いていれば成功すること。
     """
     # TODO test: a test that believes requires_grad passes on the broken script too; hand both to the fixture
     #            requires_grad を信じるテストは、壊れたスクリプトでも通る。二つともフィクスチャに渡す

@@ -177,8 +177,8 @@ def test_a_lesson_as_a_script(course: Path, name: str, language: str, encoding: 
 def test_an_english_sentence_in_what_a_japanese_learner_is_shown_is_seen() -> None:
     texts = [
         "dead: term has no gradient at all",
-        "    | walk for x in the rest of that",
-        "勾配 no gradient at all here",
+        "one of the variables needed for gradient computation",
+        "勾配は no gradient at all です",
     ]
     record = [{"kind": "show", "text_ja": text} for text in texts]
     assert english_in_japanese(record) == texts[:1]

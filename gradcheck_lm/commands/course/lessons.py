@@ -163,9 +163,7 @@ def hint(
         spoken.put(f"    {COMMAND} hint {current.name} --tier {name}", style="dim")
 
 
-def _give_hint(
-    spoken: Voice, lesson: Lesson, progress: Progress, tier: int | None = None, *, where: str = "command"
-) -> None:
+def _give_hint(spoken: Voice, lesson: Lesson, progress: Progress, tier: int | None, where: str = "command") -> None:
     """Of the tier asked for, else the next one."""
     from gradcheck_lm.course.screen.board import show_hint
 
@@ -230,7 +228,7 @@ def watch(name: Name = "", lang: Language = None) -> None:
         wait()
 
     def next_hint() -> None:
-        _give_hint(spoken, lesson, progress, where="watch")
+        _give_hint(spoken, lesson, progress, None, "watch")
         wait()
 
     def all_lessons() -> None:
