@@ -25,7 +25,8 @@ class Wrong(AssertionError):
 
 def wrong(*, ja: str, en: str, **values: object) -> NoReturn:
     """Reject the answer, with placeholders filled as in `say`."""
-    raise Wrong(Words(ja, en).filled(**{name: _showable(value) for name, value in values.items()}))
+    words = Words(ja, en).filled(**{name: _showable(value) for name, value in values.items()})
+    raise Wrong(Words(words.ja.strip(), words.en.strip()))  # code is set off by blanks where a sentence begins too
 
 
 def case(en: str, ja: str = "") -> Words:
@@ -159,6 +160,7 @@ _CALLED: dict[type | tuple[type, ...], Words] = {
     list: Words("リスト", "a list"),
     (list, tuple): Words("リスト", "a list"),
 }
+_NO_RETURN = Words("`return` を忘れていませんか。", " Is a `return` missing?")
 
 
 def expect_type(name: str, kinds: type | tuple[type, ...], value: object, *, kind: Words | str | None = None) -> None:
@@ -173,9 +175,10 @@ def expect_type(name: str, kinds: type | tuple[type, ...], value: object, *, kin
     called = kind or _CALLED[kinds]
     if not isinstance(value, kinds):
         wrong(
-            ja="`{name}` は{kind}を返すはずですが、{got} が返りました。`return` を忘れていませんか。",
-            en="`{name}` should return {kind}, but it returned {got}. Is a `return` missing?",
+            ja="`{name}` は{kind}を返すはずですが、{got} が返りました。{nudge}",
+            en="`{name}` should return {kind}, but it returned {got}.{nudge}",
             name=name, kind=called, got="None" if value is None else f"`{type(value).__name__}`",
+            nudge=_NO_RETURN if value is None else Words("", ""),
         )  # fmt: skip
 
 

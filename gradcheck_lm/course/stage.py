@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import os
 import sys
@@ -21,6 +20,7 @@ from gradcheck_lm.course.say import Voice as Voice
 from gradcheck_lm.course.say import say as say
 from gradcheck_lm.course.say import use_voice, voice
 from gradcheck_lm.course.screen import pictures
+from gradcheck_lm.course.screen.options import Option, read_options
 from gradcheck_lm.course.screen.showing import code as code
 from gradcheck_lm.course.screen.showing import draw_into
 from gradcheck_lm.course.screen.showing import picture as picture
@@ -47,6 +47,7 @@ _SCORE = Words(
 class _Run:
     """The one lesson that this process runs."""
 
+    more: Sequence[Option] = ()  # of the lesson that is about to begin, besides those that all have
     lesson: Lesson
     beats: list[str]
     record: Path | None
@@ -65,7 +66,8 @@ def begin(script: str, arguments: list[str] | None = None) -> None:
         script: the lesson's own `__file__`.
         arguments: instead of the command line's.
     """
-    options = _options(arguments)
+    options = read_options(sys.argv[1:] if arguments is None else arguments, _run.more)
+    _run.more = ()
     try:
         spoken = use_voice(options.lang)
     except GradcheckLMError as error:
@@ -74,7 +76,7 @@ def begin(script: str, arguments: list[str] | None = None) -> None:
     draw_into(options.out or pictures.default_folder(_run.lesson.name))
     _run.beats, _run.record, _run.choices, _run.guess = [], options.record, (), ""
     _run.ask = not options.no_input and sys.stdin is not None and sys.stdin.isatty()
-    sys.excepthook = _quiet_interrupt
+    sys.excepthook = _in_a_sentence
     import torch
 
     torch.manual_seed(0)
@@ -84,19 +86,30 @@ def begin(script: str, arguments: list[str] | None = None) -> None:
     spoken.tell(title, style="bold")
 
 
-def _options(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="A lesson: runs from top to bottom, changes nothing.")
-    parser.add_argument("--lang", help="ja or en; by default GRADCHECK_LM_LANG, else the locale's")
-    parser.add_argument("--out", type=Path, help="folder for the pictures; by default one in the user's cache")
-    parser.add_argument("--no-input", action="store_true", help="do not wait for your guess")
-    parser.add_argument("--record", type=Path, help="write all that was said and shown, in both languages, as JSON")
-    return parser.parse_args(arguments)
+def lesson() -> Lesson:
+    """The lesson that was begun."""
+    return _run.lesson
 
 
-def _quiet_interrupt(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+def option(name: str, default: str, *, ja: str, en: str) -> str:
+    """An option of this lesson alone, before `begin`: what was typed behind it, or the default.
+
+    Args:
+        name: with its dashes.
+        default: where it was not typed.
+        ja, en: what the help says of it.
+    """
+    _run.more = (*_run.more, Option(name, name.strip("-").upper(), Words(ja, en)))
+    return getattr(read_options(sys.argv[1:], _run.more, others=True), name.strip("-")) or default
+
+
+def _in_a_sentence(kind: type[BaseException], error: BaseException, trace: Any) -> None:
     if issubclass(kind, KeyboardInterrupt):
         print()
         os._exit(130)
+    if isinstance(error, GradcheckLMError):  # of what was typed, e.g. a language model that is not there
+        print(f"lesson: {text_of(error, sys.stderr.encoding)}", file=sys.stderr)
+        return
     sys.__excepthook__(kind, error, trace)
 
 

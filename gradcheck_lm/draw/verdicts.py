@@ -121,7 +121,7 @@ def _verdict_ja(diagnosis: Diagnosis) -> str:
     cause = f"最初の切断は {_brief_ja(first)} の {heading_ja(first.op or first.kind)} です。" if first else ""
     if dead:
         rest = f"(学習に効いているのは {'、'.join(alive)} だけです)" if alive else ""
-        return f"{'、'.join(dead)} は死んでいます: 対象の {total} 個のテンソルのどれにも勾配が届きません{rest}。{cause}"
+        return f"{'、'.join(dead)} の勾配は、対象の {total} 個のテンソルのどれにも届きません{rest}。{cause}"
     parts = []
     if diagnosis.unreached:
         parts.append(f"{total} 個のうち {len(diagnosis.unreached)} 個のテンソルに勾配が届きません")
@@ -142,8 +142,8 @@ def _flows_ja(diagnosis: Diagnosis, total: int) -> str:
     warned = _first_warning(diagnosis)
     suspected = f"意図しないと思われる箇所があります: {title_of(warned, 'ja')}({_brief_ja(warned)})。" if warned else ""
     if not total and not diagnosis.terms:
-        return f"backward() は一度も呼ばれず、追うべき損失がありません。{suspected}"
-    return f"勾配は届いています: {every}、死んだ損失項はありません。{suspected}"
+        return f"backward() は一度も呼ばれず、調べる損失がありません。{suspected}"
+    return f"勾配は届いています: {every}、勾配の届かない損失項はありません。{suspected}"
 
 
 def _of_the_step_ja(step: Finding) -> str:

@@ -44,7 +44,7 @@ def check_value_of_the_gradients(answer):
 
 def check_term_without_a_graph(answer):
     """a term that is cut off teaches nothing, and is no reason to stop
-    切断された項は何も教えない。エラーで止まることもない"""
+    切断された項は学習に効かない。エラーで止まることもない"""
     used, unused = model()
     cut = torch.tensor(float(used.detach().max()))
     found = answer.term_gradients(cut, [used, unused])
@@ -56,7 +56,7 @@ def check_term_without_a_graph(answer):
     )
     expect(
         answer.teaches(cut, [used, unused]) is False,
-        ja="切断された項に「教えている」と答えました。",
+        ja="切断された項に「学習に効いている」と答えました。",
         en="A term that is cut off was said to teach.",
     )
 
@@ -80,18 +80,18 @@ def check_true_that_proves_nothing(answer):
     zero = (probabilities.round() + probabilities - probabilities).square().sum() * 0
     expect(
         answer.teaches(zero, recogniser.parameters()) is False,
-        ja="経路はありますが、勾配はちょうど 0 です。それでも「教えている」と答えました。",
+        ja="経路はありますが、勾配はちょうど 0 です。それでも「学習に効いている」と答えました。",
         en="There is a path, and its gradient is exactly 0. It was said to teach all the same.",
     )
 
 
 def check_alive_terms(answer):
     """terms that do teach are recognised, however small or balanced their gradient is
-    勾配が小さくても、足すと打ち消し合っても、教えている項はそうと分かる"""
+    勾配が小さくても、足すと打ち消し合っても、学習に効いている項はそうと分かる"""
     used, unused = model()
     expect(
         answer.teaches((used**2).sum(), [unused, used]) is True,
-        ja="教えている項に「教えていない」と答えました。勾配が一つのパラメータに届けば十分です。",
+        ja="学習に効いている項に「学習に効いていない」と答えました。勾配が一つのパラメータに届けば十分です。",
         en="A term that teaches was said to teach nothing. It is enough that one parameter gets a gradient.",
     )
     expect(
@@ -102,7 +102,7 @@ def check_alive_terms(answer):
     for place, right in (("first", [used, unused, unused]), ("middle", [unused, used, unused])):
         expect(
             answer.teaches((used[0, 1] * 2).sum(), right) is True,
-            ja="勾配が届くのは `{place}` のパラメータの一つの要素だけですが、教えています。全部を見てください。",
+            ja="勾配が届くのは `{place}` のパラメータの一つの要素だけですが、学習に効いています。全部を見てください。",
             en="A gradient arrives at one entry of the `{place}` parameter alone, and the term teaches: look at all.",
             place=place,
         )
@@ -116,7 +116,7 @@ def check_alive_terms(answer):
 
 def check_nan_teaches_nothing(answer):
     """a NaN or an infinite gradient teaches nothing, in whichever parameter it is
-    NaN や無限大の勾配は、どのパラメータにあっても、何も教えない"""
+    NaN や無限大の勾配は、どのパラメータにあっても、学習に効かない"""
     x = torch.tensor([0.0, 1.0, 4.0], dtype=torch.float64, requires_grad=True)
     other = torch.ones(2, dtype=torch.float64, requires_grad=True)
     hidden = torch.where(x > 0, x.sqrt() / x.sqrt(), torch.zeros_like(x)).sum()
@@ -154,7 +154,7 @@ def check_weight_of_the_broken_penalty(answer):
 
 def check_weight_of_a_live_penalty(answer):
     """a live penalty is never called ignored, even where it changes only the last bits
-    生きているペナルティは、最後の数ビットしか変えなくても「無視されている」とは言わない"""
+    勾配の届くペナルティは、最後の数ビットしか変えなくても「無視されている」とは言わない"""
     recogniser, language_model, frames = story()
 
     def total(weight):

@@ -1,4 +1,4 @@
-"""Exercise 1: does this term of the loss teach anything? / 演習 1: この項は何かを教えているか
+"""Exercise 1: does this term of the loss teach anything? / 演習 1: この項は学習に効いているか
 
 Three small functions that any training loop could use. At the moment they trust what proves nothing.
 どの学習ループでも使える三つの小さな関数です。いまは、信じてはいけないものを信じています。

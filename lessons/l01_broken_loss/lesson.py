@@ -97,7 +97,7 @@ table(["weight", "total", "gradient norm", "same bits as weight 0"], rows)
 holds(all(row[3] == "True" for row in rows) and rows[0][1] != rows[-1][1], "the weight changes the loss alone")
 say(
     ja="損失は {small:.3f} から {large:.3f} まで変わりました。勾配は 1 ビットも変わりません。"
-    "つまり、このペナルティは認識器に何も教えていません。ペナルティが下がったのは、CTC が正解を教えたからです。",
+    "つまり、このペナルティは認識器の学習に効いていません。ペナルティが下がったのは、CTC で正解を学習したからです。",
     en="The loss went from {small:.3f} to {large:.3f}. Of the gradient, not one bit changed: this penalty teaches "
     "the recogniser nothing. The penalty fell because CTC taught the right text.",
     small=rows[0][1],
@@ -173,7 +173,7 @@ say(
 # ---------------------------------------------------------------------------------------------------------------------
 beat("next")
 say(
-    ja="演習では、「この項は何かを教えているか」に正しく答える関数を直します。"
+    ja="演習では、「この項は学習に効いているか」に正しく答える関数を直します。"
     "いまのコードは `requires_grad` を信じています。",
     en="In the exercise you fix functions that answer: does this term teach anything? "
     "As they stand, they believe `requires_grad`.",

@@ -141,14 +141,14 @@ def check_diamonds(answer):
 
 def check_long_chain(answer):
     """a chain of 3,000 operations is walked to its end
-    演算が 3,000 個つながっていても、最後まで歩ける"""
+    演算が 3,000 個つながっていても、最後までたどれる"""
     a, b, _ = parameters()
     value = a
     for place in range(3000):
         value = value * 1.001 if place != 1500 else value + b
     expect(
         same(answer.reachable_leaves(value.sum()), [a, b]),
-        ja="長い計算グラフで葉テンソルを見失いました。歩く長さに上限を設けていませんか。",
+        ja="長い計算グラフで葉テンソルを見失いました。たどる長さに上限を設けていませんか。",
         en="In a long graph leaf tensors were lost. Is there a bound on the length of the walk?",
     )
 

@@ -76,7 +76,7 @@ say(
 beat("why")
 say(
     ja="テンソルは、自分を作った演算を `grad_fn` に覚えています。演算は、自分の入力を作った演算を "
-    "`next_functions` に覚えています。逆伝播はこの経路を歩くだけです。経路がなければ、勾配も届きません。",
+    "`next_functions` に覚えています。逆伝播はこの経路をたどるだけです。経路がなければ、勾配も届きません。",
     en="A tensor remembers the operation that made it as `grad_fn`; an operation remembers those that made "
     "its inputs as `next_functions`. The backward pass only walks that path. "
     "Where there is no path, no gradient arrives.",

@@ -1,7 +1,8 @@
 """Exercise 4: name the illness, and cure the losses that are ill. / 演習 4: 病名を言い当て、病気の損失を治す
 
-The words / 病名: "cut" 切断, "false leaf" 偽の葉テンソル, "zero" ちょうど 0, "not finite" NaN か無限大,
-"wrong" 値の誤り, "healthy" 健康
+The six words: "cut", "false leaf", "zero", "not finite", "wrong", and "healthy".
+六つの病名: "cut" 切断、"false leaf" 偽の葉テンソル、"zero" ちょうど 0、"not finite" NaN か無限大、
+"wrong" 値の誤り、"healthy" 健康。
 """
 
 import torch
@@ -149,4 +150,4 @@ if __name__ == "__main__":  # what the losses have at the moment; the check says
               "spread": lambda: spread(w), "through_a_frozen_layer": lambda: through_a_frozen_layer(w)}  # fmt: skip
     for name, loss in losses.items():
         print(f"{name:22} value / 値 {loss().item():8.4f}   illness / 病名 {illness(loss, w)}")
-    print("Right? / 正しいか: python -m gradcheck_lm lessons check l04")
+    print("python -m gradcheck_lm lessons check l04")

@@ -124,7 +124,7 @@ def check_decay_is_not_learning(answer):
         expect_type("movement_from_loss", float, moved)
         expect(
             moved == 0.0,
-            ja="損失{name}は何も教えないのに、{moved:.2g} 動いたと答えました。それは重み減衰の分です。",
+            ja="損失{name}は学習に効かないのに、{moved:.2g} 動いたと答えました。それは重み減衰の分です。",
             en="The loss {name} teaches nothing, and "
             "was said to move the weights by {moved:.2g}: that is weight decay.",
             name=name,
@@ -134,7 +134,7 @@ def check_decay_is_not_learning(answer):
 
 def check_learning_is_measured(answer):
     """a live loss moves the weights by learning rate times gradient, whatever the decay
-    生きている損失は、重み減衰の大きさによらず、学習率と勾配の積だけ重みを動かす"""
+    勾配の届く損失は、重み減衰の大きさによらず、学習率と勾配の積だけ重みを動かす"""
     torch.manual_seed(2)
     model = nn.Linear(3, 2).double()
     before = bits(model)

@@ -49,7 +49,10 @@ def movement_from_loss(model, loss_of, make_optimizer):
                 value.grad = None
 
     def weights_after_a_step(loss):
-        """The weights after one step with this loss, or with a gradient of zero where loss is None."""
+        """The weights after one step with this loss, or with a gradient of zero where loss is None.
+
+        この損失で 1 ステップ更新した後の重み。loss が None なら、勾配 0 で更新した後の重み。
+        """
         put_back()
         optimizer = make_optimizer(model.parameters())
         if loss is not None and (value := loss(model)).requires_grad:

@@ -108,7 +108,7 @@ holds(cold < 1e-6 and faint < 1e-3 * float(truth.norm()),
       "when cold the value is the string's and the gradient next to 0")  # fmt: skip
 say(
     ja="値は、温度とともに文字列のスコアに近づきます。勾配は、正しい勾配(ノルム {right:.3g})に近づくのではありません。"
-    "一番低い温度ではノルムが {last:.2g} になり、何も教えなくなりました。",
+    "一番低い温度ではノルムが {last:.2g} になり、学習に効かなくなりました。",
     en="With the temperature the value comes near to the score of the string. The gradient does not come near to "
     "the right one (norm {right:.3g}): at the lowest temperature its norm is {last:.2g}, and it teaches nothing.",
     right=truth.norm(),

@@ -104,7 +104,7 @@ rows = [
 table(["diagnosis.what_if", "value"], rows)
 holds(not probe.arrives and probe.next_cut.op == "torch.unique_consecutive", "the next cut is unique_consecutive")
 say(
-    ja="コードを書き換える前に、診断に問い合わせることができます。`what_if` は、その切れ目に仮の橋を架けて、"
+    ja="コードを書き換える前に、診断に問い合わせることができます。`what_if` は、その切れ目を仮につないで、"
     "もう一度実行します。"
     "`argmax` を直しても勾配は届かず、次は `{op}` で切れるという答えです。",
     en="Before any code is changed the diagnosis can be asked: `what_if` puts a bridge over that one cut, as a probe, "

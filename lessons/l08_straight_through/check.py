@@ -228,7 +228,7 @@ def check_surrogate_itself_is_examined(answer):
     zero = through(lambda hard, soft: hard + (soft - soft))
     expect(
         examine(answer, zero, surrogate=lambda x: (x * 0).sum()) is False,
-        ja="推定量も代理も勾配が 0 のとき、一致したので合格にしてしまいました。0 は何も教えません。",
+        ja="推定量も代理も勾配が 0 のとき、一致したので合格にしてしまいました。0 の勾配では何も学習されません。",
         en="The gradients of estimator and surrogate are both 0, so they agree, and it was passed. "
         "A gradient of 0 teaches nothing.",
     )

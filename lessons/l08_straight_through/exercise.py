@@ -28,7 +28,7 @@ class OneHot(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, grad):
-        """From the gradient at the output to that at the logits."""
+        """From the gradient at the output to that at the logits. / 出力での勾配から、ロジットでの勾配を求める。"""
         # TODO backward: the softmax sends back soft * (grad - what grad is on average under soft)
         #                softmax は soft * (grad - soft で重みをつけた grad の平均) を返す
         (soft,) = ctx.saved_tensors

@@ -101,7 +101,7 @@ for score in (hard_score, soft_score, straight_through):
 table(["score", "value", "gradient norm", "gradcheck", "compare_gradients"], rows)
 holds(rows[0][3] == "True" and rows[2][3] == "GradcheckError", "gradcheck passes the broken one and fails the other")
 say(
-    ja="逆です。何も教えない `hard_score` が合格し、勾配の届く STE は `{error}` になりました。"
+    ja="逆です。勾配の届かない `hard_score` が合格し、勾配の届く STE は `{error}` になりました。"
     "`compare_gradients` は STE に対して `{verdict}`(値が階段)を返します。",
     en="The wrong way round: `hard_score`, which teaches nothing, is passed; "
     "straight-through, from which a gradient arrives, ends in `{error}`. "

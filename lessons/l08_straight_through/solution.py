@@ -31,7 +31,7 @@ class OneHot(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, grad):
-        """From the gradient at the output to that at the logits."""
+        """From the gradient at the output to that at the logits. / 出力での勾配から、ロジットでの勾配を求める。"""
         # >>> hole: backward
         # en: the softmax sends back soft * (grad - what grad is on average under soft)
         # ja: softmax は soft * (grad - soft で重みをつけた grad の平均) を返す

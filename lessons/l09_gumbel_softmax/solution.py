@@ -1,7 +1,7 @@
 """Exercise 9: samples with a gradient. / 演習 9: 勾配のあるサンプリング
 
 The law: letter k is drawn with the probability softmax(logits)[k], at every temperature.
-分布の約束: どの温度でも、文字 k は確率 softmax(logits)[k] でサンプリングされる。
+分布の条件: どの温度でも、文字 k は確率 softmax(logits)[k] でサンプリングされる。
 """
 
 import torch

@@ -105,7 +105,7 @@ def check_costs_are_numbers(answer):
     found = torch.autograd.grad(value, costs, allow_unused=True)[0] if value.requires_grad else None
     expect(
         found is None or not found.any(),
-        ja="コストに勾配が流れます。この関数はコストをただの数として扱う約束です。`detach` してください。"
+        ja="コストに勾配が流れます。この関数はコストをただの数として扱う前提です。`detach` してください。"
         "(コスト自身がパラメータの関数なら、その勾配の期待値は別の項として加えます。)",
         en="A gradient goes to the costs. Here they count as plain numbers: detach them. (Where costs are themselves a "
         "function of the parameters, the mean of their own gradient is a term to be added apart.)",

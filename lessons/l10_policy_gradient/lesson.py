@@ -63,7 +63,7 @@ probes = [[finding.op, str(diagnosis.what_if(finding).arrives)] for finding in d
 table(["bridged cut", "gradient arrives"], probes)
 holds(all(row[1] == "False" for row in probes), "no single bridge lets a gradient through")
 say(
-    ja="切れ目は {count} か所あり、どれに仮の橋を架けても勾配は届きません。切れた経路を直すのではなく、"
+    ja="切れ目は {count} か所あり、どれを仮につないでも勾配は届きません。切れた経路を直すのではなく、"
     "別の経路を使います。",
     en="There are {count} cuts, and whichever is bridged, no gradient arrives. "
     "So the broken path is left as it is; another path is taken.",

@@ -5,7 +5,6 @@ Needs the laboratory, the extra `lab`. With SmolLM2 in place of the small model:
 Run it: python lessons/l11_which_fix/lesson.py --lang ja
 """
 
-import argparse
 import itertools
 import math
 import time
@@ -13,7 +12,21 @@ import time
 import torch
 import torch.nn.functional as F
 
-from gradcheck_lm.course.stage import ask, beat, begin, choice, code, finish, holds, picture, plot, say, show, table
+from gradcheck_lm.course.stage import (
+    ask,
+    beat,
+    begin,
+    choice,
+    code,
+    finish,
+    holds,
+    option,
+    picture,
+    plot,
+    say,
+    show,
+    table,
+)
 from gradcheck_lm.course.toys import ALPHABET, UNREAD, story, taught_lm
 from gradcheck_lm.draw.autograd.autograd import walk
 from gradcheck_lm.htr.checkpoint import load_recogniser
@@ -26,10 +39,13 @@ from gradcheck_lm.lab.measuring.reading import nats_per_character
 from gradcheck_lm.lm import load_language_model
 from gradcheck_lm.penalties import make_penalty
 
-options = argparse.ArgumentParser(add_help=False)
-options.add_argument("--lm", default="char")
-chosen, others = options.parse_known_args()
-begin(__file__, others)
+lm = option(
+    "--lm",
+    "char",
+    ja="言語モデルです(smollm2 など)。省略すると、付属の小さい文字モデル char を使います。",
+    en="The language model, e.g. smollm2; by default char, the small one that comes with the package.",
+)
+begin(__file__)
 
 FIXES = ("soft_embedding", "straight_through", "gumbel_softmax", "policy_gradient")
 recogniser, charset = load_recogniser("synthetic")
@@ -39,7 +55,7 @@ batch = lines.take(range(len(lines)))
 with torch.no_grad():  # everything below the last layer stays as it is in this lesson
     states, _ = recogniser.recurrent(recogniser.columns(batch.images))
 head = recogniser.head[1]
-language_model = load_language_model(chosen.lm)
+language_model = load_language_model(lm)
 
 RECORDED = {  # by `--lm smollm2`: the cosine with the reference, and its 95 % interval
     "soft_embedding": [0.07, "-0.05 to 0.22"],

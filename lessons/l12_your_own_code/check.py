@@ -140,7 +140,7 @@ def says(answer, terms, model):
 
 def check_the_test_fails_on_a_dead_term(answer):
     """the test fails where a term is dead, although the sum requires grad
-    合計に requires_grad があっても、死んだ項があればテストは失敗する"""
+    合計に requires_grad があっても、勾配の届かない項があればテストは失敗する"""
     model = nn.Linear(3, 2)
     inputs = torch.randn(5, 3)
     dead = {
@@ -157,7 +157,7 @@ def check_the_test_fails_on_a_dead_term(answer):
     for name, terms in dead.items():
         expect(
             says(answer, terms, model) == "fails",
-            ja="項の一つが死んでいるのに(原因は{name})、テストは通りました。",
+            ja="項の一つに勾配が届かないのに(原因は{name})、テストは通りました。",
             en="One of the terms is dead ({name}), and the test passed all the same.",
             name=name,
         )
@@ -165,7 +165,7 @@ def check_the_test_fails_on_a_dead_term(answer):
 
 def check_the_test_passes_on_the_story(answer):
     """the test passes where all terms teach
-    すべての項が教えていれば、テストは通る"""
+    すべての項が学習に効いていれば、テストは通る"""
     recogniser, _, frames = story()
     judge = answer.frozen_judge()
     expect(

@@ -54,7 +54,7 @@ def penalty(judge, logits):
 
 
 def frozen_judge(dtype=torch.float32):
-    """The language model that only judges: the same at every call."""
+    """The language model that only judges: the same at every call. / 評価だけをする言語モデル。毎回同じもの。"""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(5)
         judge = NeuralLM().to(dtype)
@@ -65,7 +65,7 @@ def frozen_judge(dtype=torch.float32):
 
 
 def terms_of(recogniser, judge, frames):
-    """The terms of the loss by name; the loss is their sum."""
+    """The terms of the loss by name; the loss is their sum. / 損失の項を名前ごとに返す。損失はその和。"""
     logits = recogniser(frames)
     return {"ctc": ctc(logits), "penalty": 0.1 * penalty(judge, logits)}
 
@@ -86,7 +86,7 @@ def check_training(gradient_flow, terms, model):
 
     It must fail where any term teaches the model nothing, and pass where all of them teach.
     pytest のテストの本体。`gradient_flow` はプラグインのフィクスチャ、`terms` は項の辞書を返す関数。
-    どれか一つの項でもモデルに何も教えなければ失敗し、すべての項が教えていれば成功すること。
+    どれか一つの項でもモデルの学習に効いていなければ失敗し、すべての項が効いていれば成功すること。
     """
     # TODO test: a test that believes requires_grad passes on the broken script too; hand both to the fixture
     #            requires_grad を信じるテストは、壊れたスクリプトでも通る。二つともフィクスチャに渡す

@@ -18,12 +18,22 @@ import gradcheck_lm as gc
 from gradcheck_lm.course.checking.judge import load
 from gradcheck_lm.course.folder.catalogue import solution_of
 from gradcheck_lm.course.folder.generator import answer_from, read_holes
-from gradcheck_lm.course.stage import ask, beat, begin, choice, code, finish, holds, picture, say, show, table
+from gradcheck_lm.course.stage import ask, beat, begin, choice, code, finish, holds, option, picture, say, show, table
 from gradcheck_lm.course.toys import story
 from gradcheck_lm.flow.scripts.runner import run_script
 
+trainer = option(
+    "--trainer",
+    "no",
+    ja="yes なら、transformers の Trainer も実際に動かします(読み込みに数秒かかります)。",
+    en="yes runs the Trainer of transformers as well, which takes seconds to load.",
+)
 begin(__file__)
 
+RECORDED = [
+    [0, "GF201 left_torch", "train.py:42"],
+    [0, "GF202 new_leaf", "train.py:42"],
+]  # by `--trainer yes`: the step, and what the callback finds there
 SOURCE = solution_of(Path(__file__).resolve().parent).read_text(encoding="utf-8")
 BROKEN = {hole.name: "\n".join(hole.broken) for hole in read_holes(SOURCE)}
 CUTS = ("letters", "nats", "mean")
@@ -82,7 +92,15 @@ say(
     en="Leave the script as it is and ask with `python -m gradcheck_lm run train.py`. "
     "It runs until the optimizer has stepped twice, and its diagnosis is about the parameters that it holds.",
 )
-seen = run_script(script(0))
+
+
+def run_quietly(file):
+    """What `run` says of a script; what the script itself prints is not shown again."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        return run_script(file)
+
+
+seen = run_quietly(script(0))
 picture(seen, "run")
 holds(not seen.ok and seen.errors, "the broken script is not ok")
 
@@ -94,10 +112,10 @@ say(
 )
 rows, names = [], ["-", *CUTS]
 for fixed, name in enumerate(names):
-    diagnosis = run_script(script(fixed))
+    diagnosis = run_quietly(script(fixed)) if fixed else seen
     cuts = diagnosis.errors
     first = cuts[0] if cuts else None
-    rows.append([name, len(cuts), f"{first.kind}, line {first.line}" if first else "none", str(diagnosis.ok)])
+    rows.append([name, len(cuts), f"{first.kind} train.py:{first.line}" if first else "none", str(diagnosis.ok)])
 table(["fixed last", "cuts", "first cut", "diagnosis.ok"], rows)
 holds(
     [row[3] for row in rows] == ["False"] * 3 + ["True"] and len({row[2] for row in rows}) == 4, "it moves downstream"
@@ -112,38 +130,27 @@ say(
 )
 
 
-recogniser_of = []
-
-
-def norms(file):
+def attributed(file):
     """The gradient norm of each term at the recogniser, and the values of the terms."""
     module = parts(file)
     recogniser, _, frames = story()
-    recogniser_of[:] = [recogniser]
     terms = module.terms_of(recogniser, module.frozen_judge(), frames)
     return gc.attribute(terms, wrt=recogniser), terms
 
 
-def share_of_penalty(terms):
-    """The gradient norm of the penalty over that of CTC."""
-    names = {name: torch.autograd.grad(term, list(recogniser_of[0].parameters()), retain_graph=True)
-             for name, term in terms.items()}  # fmt: skip
-    sizes = {name: torch.cat([one.flatten() for one in found]).norm() for name, found in names.items()}
-    return (sizes["penalty"] / sizes["ctc"]).item()
-
-
+norms = []
 for fixed in (len(CUTS) - 1, len(CUTS)):
-    show(norms(script(fixed))[0])
-attribution, terms = norms(script(len(CUTS)))
-value = terms["penalty"].item()
+    attribution, terms = attributed(script(fixed))
+    norms.append([fixed, attribution.norm("ctc"), attribution.norm("penalty"), f"{attribution.share('penalty'):.1%}"])
+table(["fixed", "gradient norm of ctc", "gradient norm of penalty", "share of penalty"], norms)
 say(
     ja="`run` の診断にあるペナルティの値は `0.1` を掛けた {value:.4f} です。直した後の勾配のノルムは CTC のおよそ "
     "{share:.1%} しかありません。届くことは学習の条件であって、効き目の保証ではありません。重みは別に決めます。",
     en="The value of the penalty in the diagnosis of `run` is {value:.4f}, with the factor `0.1`. After the fix its "
     "gradient norm is about {share:.1%} of that of CTC: that a gradient arrives is a condition of learning, not a "
     "promise of effect. The weight is a decision of its own.",
-    value=value,
-    share=share_of_penalty(terms),
+    value=terms["penalty"].item(),
+    share=norms[-1][2] / norms[-1][1],
 )
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -207,8 +214,8 @@ told_by_test = [[fixed, outcome_of_test(script(fixed).parent)] for fixed in (len
 table(["fixed", "test"], told_by_test)
 holds([row[1] for row in told_by_test] == ["failed", "passed"], "the test passes only where all is fixed")
 say(
-    ja="最後は、学習の途中で死ぬ項です。自分のループなら "
-    "`GradientWatch` が、どのステップの、どの行で死んだかを報告します。"
+    ja="最後は、学習の途中で勾配が届かなくなる項です。自分のループなら "
+    "`GradientWatch` が、どのステップの、どの行で途切れたかを報告します。"
     "ここでは、`30` ステップ目からペナルティを `clamp` で 0 に固定しました。",
     en="Last, a term that dies in the middle of a training. In a loop of your own `GradientWatch` says at which step, "
     "and on which line. Here a `clamp` closes the penalty from step `30` on.",
@@ -230,24 +237,30 @@ def training(watch, steps=60):
 
 
 code(training)
-told = []
-training(gc.GradientWatch(recogniser, every=10, write=told.append))
-show("\n".join(told))
+watch = gc.GradientWatch(recogniser, every=10, write=None)
+training(watch)
+table(
+    ["step", "term", "finding", "where"],
+    [[one["step"], one["what"].removeprefix("term "), f"{one['code']} {one['kind']}", f"lesson.py:{one['line']}"]
+     for one in watch.events if one["state"] == "dead"],
+)  # fmt: skip
 say(
     ja="transformers の `Trainer` と Lightning には、同じことをするコールバックがあります。"
-    "`callbacks=[GradientFlowCallback(every=100)]` と渡すだけです。",
+    "`callbacks=[GradientFlowCallback(every=100)]` と渡すだけです。三つ目の切断を残したスクリプトでは、次の行を挙げます"
+    "(記録した結果です。`--trainer yes` を付けると、実際に動かします)。",
     en="The `Trainer` of transformers and Lightning have a callback that does the same: "
-    "pass `callbacks=[GradientFlowCallback(every=100)]`, and that is all.",
+    "pass `callbacks=[GradientFlowCallback(every=100)]`, and that is all. For the script with its third cut left in it "
+    "names these lines (recorded; with `--trainer yes` it is run).",
 )
 
 
 def told_by_the_callback():
-    """What the callback of transformers' Trainer says of the script with its last cut left in."""
+    """What the callback of transformers' Trainer sees at the first step of the script with its last cut left in."""
     from transformers import Trainer, TrainingArguments
 
     from gradcheck_lm.integrations.transformers_callback import GradientFlowCallback
 
-    module, lines = parts(script(len(CUTS) - 1)), []
+    module = parts(script(len(CUTS) - 1))
 
     class Both(torch.nn.Module):
         def __init__(self):
@@ -264,15 +277,17 @@ def told_by_the_callback():
         )  # fmt: skip
         data = [{"frames": frames[:, 0]} for _ in range(2)]
         with contextlib.redirect_stdout(io.StringIO()):
-            callback = GradientFlowCallback(every=100, write=lines.append)
+            callback = GradientFlowCallback(every=100, write=None)
             Trainer(Both(), arguments, train_dataset=data, callbacks=[callback]).train()
-    return "\n".join(lines)
+    first = callback.diagnoses[0]
+    return [[first.step, f"{one.code} {one.kind}", f"train.py:{one.line}"] for one in first.diagnosis.errors]
 
 
-if all(importlib.util.find_spec(name) for name in ("transformers", "accelerate")):
-    show(told_by_the_callback())
-else:
-    show("transformers and accelerate are not installed; gradcheck-lm doctor says what to type")
+seen_in_trainer = RECORDED
+if trainer == "yes":
+    seen_in_trainer = told_by_the_callback()
+    holds(seen_in_trainer == RECORDED, "the callback says what was recorded")
+table(["step", "finding", "where"], seen_in_trainer)
 
 # ---------------------------------------------------------------------------------------------------------------------
 beat("next")

@@ -2,7 +2,7 @@
 
 import torch
 
-from gradcheck_lm.course.expect import expect, expect_type
+from gradcheck_lm.course.expect import case, expect, expect_type
 from gradcheck_lm.course.language import Words
 
 SHAPES = [((2, 3), (3,)), ((2, 3), (2, 1)), ((2, 3), ()), ((3,), (4, 2, 3)), ((2, 3), (2, 3)), ((1, 3), (2, 1)),
@@ -16,11 +16,11 @@ def numbers(shape, seed):
     return found * (torch.randint(0, 2, shape, generator=generator) * 2 - 1)
 
 
-def beside_torch(answer, formula, *arrays):
+def beside_torch(answer, name, formula, *arrays):
     """(ours, torch's): the value and all gradients of the sum of formula(*arrays), each entry with a weight."""
     ours = [answer.Array(one) for one in arrays]
     value = formula(*ours)
-    expect_type("Array", answer.Array, value, kind="`Array`")
+    expect_type(name, answer.Array, value, kind=case("Array"))
     weights = numbers(tuple(value.data.shape), 99)
     (value * answer.Array(weights)).backward()
     theirs = [one.clone().requires_grad_() for one in arrays]
@@ -33,30 +33,51 @@ def beside_torch(answer, formula, *arrays):
     ]
 
 
-def agree(name, shapes, found, right):
+COPIES = Words(
+    "増えた軸と、長さ 1 から伸びた軸だけについて、和を取ります。",
+    "Sum over the axes that came in front and those stretched from length 1, and over no other.",
+)
+FACTOR = Words(
+    "引数の勾配は、後ろの勾配ともう一方の因数の積で、形はその引数の形です。",
+    "The gradient of an argument is that behind it times the other factor, in the argument's own shape.",
+)
+PRODUCT = Words(
+    "どちらの勾配も行列積で、もう一方の因数を転置して使います。",
+    "Both gradients are matrix products, with the other factor transposed.",
+)
+ADDEND = Words("どの加数の傾きも 1 です。", "The slope of every addend is 1.")
+MEAN = Words(
+    "行ごとに softmax の確率で平均し、分母も `Array` として計算します。",
+    "It is a mean with the softmax probabilities of each row; what it is divided by is an `Array` too.",
+)
+
+
+def agree(name, shapes, found, right, *, nudge):
     """Reject where a value or a gradient has another shape or other numbers."""
     for place, (one, other) in enumerate(zip(found, right, strict=True)):
         gradient = Words("引数 {place} の勾配", "gradient of argument {place}").filled(place=place)
         what = gradient if place else Words("値", "value")
         expect(
             one.shape == other.shape,
-            ja="`{name}`、形 `{shapes}`: {what}の形が `{one}` です。`{other}` のはずです。",
-            en="`{name}`, shapes `{shapes}`: the {what} has the shape `{one}`; it should be `{other}`.",
+            ja="`{name}`、形 `{shapes}`: {what}の形が `{one}` です。`{other}` のはずです。{nudge}",
+            en="`{name}`, shapes `{shapes}`: the {what} has the shape `{one}`; it should be `{other}`. {nudge}",
             name=name,
             shapes=shapes,
             what=what,
             one=tuple(one.shape),
             other=tuple(other.shape),
+            nudge=nudge,
         )
         far = float((one - other).abs().max()) if one.numel() else 0.0
         expect(
             torch.allclose(one, other),
-            ja="`{name}`、形 `{shapes}`: {what}が PyTorch と最大 {far:.3g} 違います。",
-            en="`{name}`, shapes `{shapes}`: the {what} differs from that of torch by up to {far:.3g}.",
+            ja="`{name}`、形 `{shapes}`: {what}が PyTorch と最大 {far:.3g} 違います。{nudge}",
+            en="`{name}`, shapes `{shapes}`: the {what} differs from that of torch by up to {far:.3g}. {nudge}",
             name=name,
             shapes=shapes,
             what=what,
             far=far,
+            nudge=nudge,
         )
 
 
@@ -69,7 +90,7 @@ def check_unbroadcast(answer):
         (right,) = torch.autograd.grad((leaf.expand(large) * gradient).sum(), leaf)
         found = answer.unbroadcast(gradient, torch.Size(small))
         expect_type("unbroadcast", torch.Tensor, found)
-        agree("unbroadcast", f"{large} -> {small}", [found], [right])
+        agree("unbroadcast", f"{large} -> {small}", [found], [right], nudge=COPIES)
 
 
 def check_product(answer):
@@ -77,29 +98,33 @@ def check_product(answer):
     積は、それぞれの因数に、その因数の形の勾配を渡す"""
     for one, other in SHAPES:
         for a, b in ((one, other), (other, one)):
-            agree("x * y", f"{a} {b}", *beside_torch(answer, lambda x, y: x * y, numbers(a, 3), numbers(b, 4)))
+            found = beside_torch(answer, "x * y", lambda x, y: x * y, numbers(a, 3), numbers(b, 4))
+            agree("x * y", f"{a} {b}", *found, nudge=FACTOR)
 
     def reused(x, row):
         y = x * row
         return (y * y + y) * x + row
 
-    agree("(y * y + y) * x + row", "(2, 3) (3,)", *beside_torch(answer, reused, numbers((2, 3), 8), numbers((3,), 9)))
+    name = "(y * y + y) * x + row"
+    found = beside_torch(answer, name, reused, numbers((2, 3), 8), numbers((3,), 9))
+    agree(name, "(2, 3) (3,)", *found, nudge=FACTOR)
 
 
 def check_matmul(answer):
     """a matrix product gives both factors their gradient, alone and in a network of two layers
     行列積は、両方の因数に勾配を渡す(単独でも、二層のネットワークの中でも)"""
     for n, k, m in ((2, 3, 4), (1, 5, 2), (3, 2, 1)):
-        found = beside_torch(answer, lambda x, y: x @ y, numbers((n, k), 5), numbers((k, m), 6))
-        agree("x @ y", f"{(n, k)} {(k, m)}", *found)
+        found = beside_torch(answer, "x @ y", lambda x, y: x @ y, numbers((n, k), 5), numbers((k, m), 6))
+        agree("x @ y", f"{(n, k)} {(k, m)}", *found, nudge=PRODUCT)
 
     def formula(x, first, bias, second, last):
         third = 0.3 if isinstance(x, torch.Tensor) else answer.Array(0.3)
         return (((x @ first + bias) * third).exp() @ second + last).exp()
 
     shapes = [(5, 3), (3, 4), (4,), (4, 2), (1, 2)]
-    found = beside_torch(answer, formula, *(0.5 * numbers(shape, 10 + i) for i, shape in enumerate(shapes)))
-    agree("exp(exp(0.3 * (x @ a + b)) @ c + d)", shapes, *found)
+    name = "exp(exp(0.3 * (x @ a + b)) @ c + d)"
+    found = beside_torch(answer, name, formula, *(0.5 * numbers(shape, 10 + i) for i, shape in enumerate(shapes)))
+    agree(name, shapes, *found, nudge=PRODUCT)
 
 
 def check_total(answer):
@@ -111,7 +136,8 @@ def check_total(answer):
             def formula(x, axis=axis):
                 return x.sum(axis, keepdim=True) if isinstance(x, torch.Tensor) else x.total(axis)
 
-            agree(f"x.total({axis})", shape, *beside_torch(answer, formula, numbers(shape, 7)))
+            name = f"x.total({axis})"
+            agree(name, shape, *beside_torch(answer, name, formula, numbers(shape, 7)), nudge=ADDEND)
 
 
 def check_cost(answer):
@@ -124,10 +150,10 @@ def check_cost(answer):
         return answer.cost_of(logits, costs)
 
     for rows in (1, 3):
-        found, right = beside_torch(answer, formula, numbers((rows, 4), 20), numbers((4,), 21))
+        found, right = beside_torch(answer, "cost_of", formula, numbers((rows, 4), 20), numbers((4,), 21))
         expect(
             all(bool(one.ne(0).any()) for one in found[1:]),
             ja="勾配がすべて 0 です。番号や普通の数を経由すると、`made_of` には何も記録されません。",
             en="A gradient is 0 throughout. Where an index or a plain number is on the way, `made_of` records nothing.",
         )
-        agree("cost_of", f"({rows}, 4) (4,)", found, right)
+        agree("cost_of", f"({rows}, 4) (4,)", found, right, nudge=MEAN)

@@ -29,7 +29,10 @@ def unbroadcast(gradient, shape):
 
 
 class Array:
-    """An array that remembers what it was made of: pairs (array, back); back gives the gradient of that array."""
+    """An array that remembers what it was made of: pairs (array, back); back gives the gradient of that array.
+
+    何から計算されたかを (配列, back) の組で覚えている配列。back はその配列の勾配を返す。
+    """
 
     def __init__(self, data, made_of=()):
         self.data = torch.as_tensor(data, dtype=torch.float64)
@@ -99,7 +102,10 @@ class Array:
         # <<< hole
 
     def backward(self):
-        """Add the gradient of the sum of all entries to the .grad of every leaf, as the lesson's Value does."""
+        """Add the gradient of the sum of all entries to the .grad of every leaf, as the lesson's Value does.
+
+        全要素の和の勾配を、それぞれの葉の .grad に足す。課の Value と同じ。
+        """
         order = consumers_first(self)
         for array in order:
             if array.made_of:
@@ -111,7 +117,10 @@ class Array:
 
 
 def consumers_first(last):
-    """All that `last` was made of, itself included: an array comes after all that were made of it. As in the lesson."""
+    """All that `last` was made of, itself included: an array comes after all that were made of it. As in the lesson.
+
+    `last` の計算に使われたすべての配列(自身も含む)。それを使って計算されたものより後に並ぶ。課と同じ。
+    """
     order, seen, waiting = [], set(), [(last, False)]
     while waiting:
         array, inputs_done = waiting.pop()

@@ -9,6 +9,16 @@ from gradcheck_lm.course.language import Words
 MAY_CHANGE = {"never_moved": {"value", "grad", "random", "requires_grad"}}  # what the step does, it may
 
 
+ARRIVES = Words(
+    "挙げるのは、渡された `tensors` のうち、この損失から 0 でない勾配が実際に届くものだけです。",
+    "Name those of the `tensors` handed in that really get a gradient other than zero from this loss.",
+)
+IDENTITY = Words(
+    "値ではなくテンソルそのものを、すべてのオプティマイザのすべてのグループで探します。",
+    "Look for the tensor itself, not for its numbers, in every group of every optimizer.",
+)
+
+
 class Model(nn.Module):
     """Layers in a list that nobody registers, and a head."""
 
@@ -35,15 +45,16 @@ def setting():
     return model, tensors, model(torch.randn(5, 3)).square().mean()
 
 
-def asked(answer, loss, tensors, optimizers, right, situation):
+def asked(answer, loss, tensors, optimizers, right, situation, nudge):
     """Compare the answer of not_held with the right names."""
     found = answer.not_held(loss, tensors, optimizers)
     expect_type("not_held", list, found)
     expect(
         found == right,
-        ja="{situation}: `{found}` と答えましたが、正しくは `{right}` です。",
-        en="{situation}: the answer was `{found}`, and should be `{right}`.",
+        ja="{situation}、`{found}` と答えましたが、正しくは `{right}` です。{nudge}",
+        en="{situation} the answer was `{found}`, and should be `{right}`. {nudge}",
         situation=situation,
+        nudge=nudge,
         found=found,
         right=right,
     )
@@ -55,7 +66,7 @@ def check_layers_in_a_list(answer):
     model, tensors, loss = setting()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     right = [name for name in tensors if name.startswith("hidden")]
-    asked(answer, loss, tensors, [optimizer], right, Words("層がリストにあるとき", "with layers in a list"))
+    asked(answer, loss, tensors, [optimizer], right, Words("層がリストにあるとき", "With layers in a list"), ARRIVES)
 
 
 def check_who_wants_no_optimizer(answer):
@@ -65,22 +76,25 @@ def check_who_wants_no_optimizer(answer):
     model.head.requires_grad_(False)
     loss = model(torch.randn(5, 3)).square().mean()
     right = [name for name in tensors if name.startswith("hidden")]
-    asked(answer, loss, tensors, [], right, Words("ヘッドが凍結されているとき", "with a frozen head"))
-    asked(answer, loss.detach(), tensors, [], [], Words("計算グラフのない損失", "for a loss without a graph"))
-    frozen = {name: one for name, one in tensors.items() if name.startswith("head")}
-    asked(answer, loss, frozen, [], [], Words("すべて凍結されているとき", "where all is frozen"))
-    zero = {name: one for name, one in tensors.items() if name == "hidden0.bias"}
-    asked(answer, (zero["hidden0.bias"] * 0).sum(), zero, [], [], Words("勾配が 0 のとき", "with a gradient of 0"))
-    one = torch.zeros(3, requires_grad=True)
-    first = {"one": one}
+    asked(answer, loss, tensors, [], right, Words("ヘッドが凍結されているとき", "With a frozen head"), ARRIVES)
     asked(
         answer,
-        (one * torch.tensor([0.0, 0.0, 1e-9])).sum(),
-        first,
+        loss.detach(),
+        tensors,
         [],
-        ["one"],
-        Words("小さい勾配", "a small gradient"),
+        [],
+        Words("損失に計算グラフがないとき", "For a loss without a graph"),
+        ARRIVES,
     )
+    frozen = {name: one for name, one in tensors.items() if name.startswith("head")}
+    asked(answer, loss, frozen, [], [], Words("すべて凍結されているとき", "Where all is frozen"), ARRIVES)
+    zero = {name: one for name, one in tensors.items() if name == "hidden0.bias"}
+    situation = Words("勾配が 0 のとき", "With a gradient of 0")
+    asked(answer, (zero["hidden0.bias"] * 0).sum(), zero, [], [], situation, ARRIVES)
+    one = torch.zeros(3, requires_grad=True)
+    first = {"one": one}
+    situation = Words("勾配が小さいとき", "With a small gradient")
+    asked(answer, (one * torch.tensor([0.0, 0.0, 1e-9])).sum(), first, [], ["one"], situation, ARRIVES)
 
 
 def check_the_very_tensor(answer):
@@ -90,11 +104,11 @@ def check_the_very_tensor(answer):
     loss = sum((one * (place + 1)).sum() for place, one in enumerate(twins.values()))
     first = torch.optim.SGD([{"params": [twins["a"]]}, {"params": [twins["c"]], "lr": 0.5}], lr=0.1)
     second = torch.optim.Adam([twins["d"]])
-    situation = Words("値の等しいテンソルが四つあるとき", "with four tensors of equal numbers")
-    asked(answer, loss, twins, [first, second], ["b"], situation)
-    asked(answer, loss, twins, [second], ["a", "b", "c"], situation)
-    asked(answer, loss, twins, [second, first], ["b"], situation)
-    asked(answer, -loss, twins, [first], ["b", "d"], situation)
+    situation = Words("値の等しいテンソルが四つあるとき", "With four tensors of equal numbers")
+    asked(answer, loss, twins, [first, second], ["b"], situation, IDENTITY)
+    asked(answer, loss, twins, [second], ["a", "b", "c"], situation, IDENTITY)
+    asked(answer, loss, twins, [second, first], ["b"], situation, IDENTITY)
+    asked(answer, -loss, twins, [first], ["b", "d"], situation, IDENTITY)
 
 
 def check_stale(answer):
@@ -130,10 +144,12 @@ def check_stale(answer):
     }
     for name, (optimizers, right) in cases.items():
         found = answer.stale(model, optimizers)
+        expect_type("stale", int, found, kind=Words("整数", "an int"))
         expect(
             found == right,
-            ja="{name}の場合: {found} 個と答えましたが、正しくは {right} 個です。",
-            en="{name}: the answer was {found}; it should be {right}.",
+            ja="{name}の場合: {found} 個と答えましたが、正しくは {right} 個です。{nudge}",
+            en="{name}: the answer was {found}; it should be {right}. {nudge}",
+            nudge=IDENTITY,
             name=name,
             found=found,
             right=right,
@@ -160,7 +176,7 @@ def check_never_moved(answer):
     expect_type("never_moved", list, found)
     expect(
         len(calls) == 1,
-        ja="`step` が {count} 回呼ばれました。呼ぶのは一度だけです。",
+        ja="`step` の呼び出しが {count} 回です。呼ぶのは一度だけです。",
         en="`step` was called {count} times; it is one step.",
         count=len(calls),
     )
@@ -170,6 +186,12 @@ def check_never_moved(answer):
         and all(one.grad is None and one.requires_grad for one in tensors.values()),
         ja="`step` のほかに、何かがテンソルを変えました。",
         en="Something besides `step` has changed the tensors.",
+    )
+    expect(
+        "tiny" not in found or "all" in found,
+        ja="`{found}` と答えましたが、`tiny` はわずかに動きました。ビットまで比べてください。",
+        en="The answer was `{found}`, and `tiny` has moved a little: compare to the bit.",
+        found=found,
     )
     expect(
         found == ["still", "end"],

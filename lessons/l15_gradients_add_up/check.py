@@ -128,7 +128,7 @@ def check_carried_state(answer):
     expect_type("train_on_chunks", torch.Tensor, last)
     expect(
         optimizer.steps == len(chunks),
-        ja="`step()` が {count} 回呼ばれました。区間ごとに一度です。",
+        ja="`step()` の呼び出しが {count} 回です。区間ごとに一度です。",
         en="`step()` was called {count} times; it is once for each chunk.",
         count=optimizer.steps,
     )
@@ -136,15 +136,26 @@ def check_carried_state(answer):
         torch.allclose(a, b, rtol=1e-9, atol=1e-12) for a, b in zip(cell.parameters(), other.parameters(), strict=True)
     )
     expect(
-        same and torch.allclose(last, state),
-        ja="学習後の重みか状態が違います。区間ごとに勾配を消し、状態は 0 に戻さずに引き継ぎます。",
-        en="The weights or the state after training are not right: clear the gradients for each chunk, and carry the "
-        "state on, do not begin it anew.",
+        same,
+        ja="学習後の重みが違います。区間ごとに勾配を消し、状態は 0 に戻さずに引き継ぎます。",
+        en="The weights after training are not right: clear the gradients for each chunk, and carry the state on, do "
+        "not begin it anew.",
     )
     expect(
-        before.grad is None and not last.requires_grad,
-        ja="勾配が区間の外に漏れています。最初に渡された状態も、返す状態も、計算グラフから切り離します。",
-        en="A gradient goes beyond its chunk: the state passed in, and the one returned, are to be cut off the graph.",
+        torch.allclose(last, state),
+        ja="重みは正しいのに、返された状態が違います。最後の区間の最後の状態を返します。",
+        en="The weights are right, and the state returned is not: it is the last one of the last chunk.",
+    )
+    expect(
+        before.grad is None,
+        ja="最初の区間の勾配が、渡された状態まで届いています。使う前に計算グラフから切り離します。",
+        en="The gradient of the first chunk reaches the state that was passed in: cut it off the graph before it is "
+        "used.",
+    )
+    expect(
+        not last.requires_grad,
+        ja="返された状態に計算グラフが残っています。切り離して返します。",
+        en="The state returned still has a graph: cut it off.",
     )
 
 
@@ -172,7 +183,13 @@ def check_the_other_player(answer):
         answer.step_of_one_player(loss, own, other, optimizer)
         moved = [(before - one.detach()) / 0.1 for before, one in zip(start, own.parameters(), strict=True)]
         expect(
-            optimizer.steps == 1 and all(torch.allclose(a, b, atol=1e-9) for a, b in zip(moved, right, strict=True)),
+            optimizer.steps == 1,
+            ja="`step()` の呼び出しが {count} 回です。一度だけです。",
+            en="`step()` was called {count} times; it is once.",
+            count=optimizer.steps,
+        )
+        expect(
+            all(torch.allclose(a, b, atol=1e-9) for a, b in zip(moved, right, strict=True)),
             ja="自分のパラメータが、この損失の勾配どおりに動いていません。残っていた勾配が混ざっていませんか。",
             en="One's own parameters did not move along this loss's gradient. Did an old gradient get mixed in?",
         )
@@ -181,7 +198,12 @@ def check_the_other_player(answer):
             for one, (grad, value) in zip(other.parameters(), kept, strict=True)
         )
         expect(
-            clean and all(one.requires_grad for one in other.parameters()),
+            all(one.requires_grad for one in other.parameters()),
+            ja="相手のパラメータが凍結されたままです。`requires_grad` を元に戻してください。",
+            en="The other's parameters are left frozen: put `requires_grad` back.",
+        )
+        expect(
+            clean,
             ja="相手の `.grad` が変わりました。相手の次のステップに、この損失の勾配が混ざります。",
             en="The other's `.grad` has changed: this loss's gradient will be mixed into the other's next step.",
         )

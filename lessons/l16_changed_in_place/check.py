@@ -124,9 +124,14 @@ def check_average(answer):
             decay=decay,
         )
         expect(
-            not average.requires_grad and torch.equal(new.detach(), kept),
-            ja="`average` に計算グラフが残っているか、`new` が書き換えられました。",
-            en="`average` has a graph, or `new` was written to.",
+            not average.requires_grad,
+            ja="`average` に計算グラフが残っています。",
+            en="`average` has a graph.",
+        )
+        expect(
+            torch.equal(new.detach(), kept),
+            ja="`new` が書き換えられました。書き込む先は `average` だけです。",
+            en="`new` was written to; write to `average` alone.",
         )
         expect(
             torch.allclose(torch.autograd.grad(loss, weight)[0], 8.0 * weight.detach()),

@@ -76,8 +76,10 @@ def check_entropy(answer):
         right = torch.special.entr(p.detach()).sum(-1)
         expect(
             found.shape == right.shape and torch.allclose(found.detach(), right, rtol=1e-9, atol=1e-15),
-            ja="`{rows}` のエントロピーが `{found}` です(正しくは `{right}`)。",
-            en="The entropy of `{rows}` is `{found}` (should be `{right}`).",
+            ja="`{rows}` のエントロピーが `{found}` です(正しくは `{right}`)。"
+            "p が正の所では何も足さず、0 の所の項は 0 です。",
+            en="The entropy of `{rows}` is `{found}` (should be `{right}`). Where p > 0 nothing is added to it, and "
+            "where p is 0 the term is 0.",
             rows=rows,
             found=found.tolist(),
             right=right.tolist(),
@@ -86,8 +88,10 @@ def check_entropy(answer):
         slope = torch.where(p > 0, -p.clamp_min(1e-300).log() - 1, 0.0).detach()
         expect(
             torch.allclose(gradient, slope, rtol=1e-9, atol=1e-12),
-            ja="`{rows}` での勾配が `{gradient}` です(正しくは `{slope}`)。",
-            en="The gradient at `{rows}` is `{gradient}` (should be `{slope}`).",
+            ja="`{rows}` での勾配が `{gradient}` です(正しくは `{slope}`)。"
+            "対数の後で NaN を消しても、勾配の NaN は消えません。",
+            en="The gradient at `{rows}` is `{gradient}` (should be `{slope}`). A NaN that is removed behind the "
+            "logarithm stays in the gradient.",
             rows=rows,
             gradient=gradient.tolist(),
             slope=slope.tolist(),

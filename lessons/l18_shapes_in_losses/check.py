@@ -54,8 +54,10 @@ def check_square(answer):
                 expect_type("mean_square", torch.Tensor, found)
                 expect(
                     found.shape == () and abs(found.item() - right) < 1e-9,
-                    ja="形 `{a}` と `{b}` のとき、`{found}` になりました。正しくは {right:.4g} です。",
-                    en="For the shapes `{a}` and `{b}` it is `{found}`; it should be {right:.4g}.",
+                    ja="形 `{a}` と `{b}` のとき、{found:.4g} になりました。正しくは {right:.4g} です。"
+                    "引き算の前に形をそろえ、引き算の後で平均しましたか。",
+                    en="For the shapes `{a}` and `{b}` it is {found:.4g}; it should be {right:.4g}. Have both sides "
+                    "the same shape where they are subtracted, and is it the mean?",
                     a=tuple(leaf.shape),
                     b=tuple(aim.shape),
                     found=found,
@@ -106,9 +108,11 @@ def check_masked(answer):
         found = answer.masked_cross_entropy(logits, labels, **given)
         expect_type("masked_cross_entropy", torch.Tensor, found)
         expect(
-            torch.allclose(found, right(logits)),
-            ja="`ignore` が `{ignore}` のとき {found:.4g} になりました。正しくは {right:.4g} です。",
-            en="With `ignore` at `{ignore}` it is {found:.4g}; it should be {right:.4g}.",
+            found.shape == () and torch.allclose(found.double(), right(logits)),
+            ja="`ignore` が `{ignore}` のとき {found:.4g} になりました。正しくは {right:.4g} です。"
+            "softmax は最後の軸について取り、数える場所の数で割ります。",
+            en="With `ignore` at `{ignore}` it is {found:.4g}; it should be {right:.4g}. The softmax is over the last "
+            "axis, and the sum is divided by the number of places that count.",
             ignore=ignore,
             found=found,
             right=right(logits),

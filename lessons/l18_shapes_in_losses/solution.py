@@ -43,7 +43,7 @@ def masked_cross_entropy(logits, labels, ignore=-100):
 
     Where no label counts it is 0, with a gradient of 0 and not NaN: such a batch teaches nothing, and spoils nothing.
     ラベルが ignore でない場所についての、クロスエントロピーの平均 ()。
-    すべて ignore なら値は 0、勾配も NaN ではなく 0 とする。そのようなバッチは何も教えず、何も壊さない。
+    すべて ignore なら値は 0、勾配も NaN ではなく 0 とする。そのようなバッチからは何も学習せず、何も壊さない。
     """
     # >>> hole: masked
     # en: a mean over no places is 0 / 0; the classes are the last axis, and F.cross_entropy wants them second

@@ -66,9 +66,14 @@ def check_evaluation(answer):
             found=found,
         )
         expect(
-            not seen[-1].requires_grad and bool(torch.equal(kept, model[1][0].running_mean)),
-            ja="評価の出力に計算グラフがあるか、BatchNorm の統計が動きました。",
-            en="The output of the evaluation has a graph, or the statistics of BatchNorm have moved.",
+            not seen[-1].requires_grad,
+            ja="評価の出力に計算グラフがあります。`torch.no_grad()` の中で計算します。",
+            en="The output of the evaluation has a graph: compute it within `torch.no_grad()`.",
+        )
+        expect(
+            torch.equal(kept, model[1][0].running_mean),
+            ja="BatchNorm の統計が動きました。評価モードで計算します。",
+            en="The statistics of BatchNorm have moved: compute in evaluation mode.",
         )
 
 
@@ -126,7 +131,13 @@ def check_step(answer):
             found = answer.train_step(model, loss_of, optimizers[0], **given)
             expect_type("train_step", float, found)
             expect(
-                during[1] == during[0] and len(during) == 2 and modes_of(model) == during[0],
+                len(during) == 2,
+                ja="損失を計算した回数が {count} 回です。1 ステップでは一度だけ計算します。",
+                en="The loss was computed {count} times; for one step it is once.",
+                count=len(during) - 1,
+            )
+            expect(
+                during[1] == during[0] and modes_of(model) == during[0],
                 ja="損失を計算したときの部品のモードが `{found}` です。正しくは `{right}` です。",
                 en="While the loss was computed the modes of the parts were `{found}`; they should be `{right}`.",
                 found=during[-1],
@@ -135,10 +146,19 @@ def check_step(answer):
             same = all(torch.allclose(a, b) for a, b in zip(model.parameters(), reference.parameters(), strict=True))
             statistics = torch.allclose(model[1][0].running_mean, reference[1][0].running_mean)
             expect(
-                same and statistics and abs(found - right.item()) < 1e-6,
-                ja="1 ステップのあとの重み、統計、または損失({found:.4g}、正しくは {right:.4g})が違います。",
-                en="The weights, the statistics or the loss ({found:.4g}, should be {right:.4g}) after the step are "
-                "not right.",
+                statistics,
+                ja="1 ステップのあとの BatchNorm の統計が違います。損失の計算は一度だけ、学習モードで行います。",
+                en="The statistics of BatchNorm after the step are not right: compute the loss once, in training mode.",
+            )
+            expect(
+                same,
+                ja="1 ステップのあとの重みが違います。前から残った勾配を消し、一度だけ更新しましたか。",
+                en="The weights after the step are not right. Were old gradients cleared, and was there one step?",
+            )
+            expect(
+                abs(found - right.item()) < 1e-6,
+                ja="返された損失は {found:.4g} ですが、正しくは {right:.4g} です。",
+                en="The loss returned is {found:.4g}; it should be {right:.4g}.",
                 found=found,
                 right=right,
             )
@@ -163,9 +183,14 @@ def check_wavers(answer):
                 right=right,
             )
             expect(
-                modes_of(model) == before and bool(torch.equal(kept, model[1][0].running_mean)),
-                ja="調べただけなのに、モードか統計が変わりました。",
-                en="Looking has changed the modes, or the statistics.",
+                modes_of(model) == before,
+                ja="調べただけなのに、モードが変わりました。",
+                en="Looking has changed the modes.",
+            )
+            expect(
+                torch.equal(kept, model[1][0].running_mean),
+                ja="調べただけなのに、BatchNorm の統計が変わりました。",
+                en="Looking has changed the statistics of BatchNorm.",
             )
 
 
@@ -178,6 +203,7 @@ def check_block(answer):
         block, inputs = answer.Block(3, **given), torch.randn(400, 3) + 1
         plain = block.layer(inputs)
         block.eval()
+        expect_type("Block.forward", torch.Tensor, block(inputs))
         expect(
             torch.allclose(block(inputs), plain),
             ja="評価モードの出力が、線形層の出力と違います。",

@@ -128,9 +128,11 @@ def check_next_scale(answer):
             scale, good = found
             expect(
                 (scale, good) == (right, streak),
-                ja="interval が `{interval}` のとき、`{place}` ステップ目の後が `{found}` です(正しくは `{wanted}`)。",
+                ja="interval が `{interval}` のとき、`{place}` ステップ目の後が `{found}` です(正しくは `{wanted}`)。"
+                "有限なステップが interval 回続いたら倍、有限でなければ半分にし、どちらでも数え直します。",
                 en="With an interval of `{interval}` the answer after step `{place}` is `{found}` (should be "
-                "`{wanted}`).",
+                "`{wanted}`). After so many finite steps in a row it doubles, after one that is not finite it halves, "
+                "and both begin the count anew.",
                 interval=interval,
                 place=place + 1,
                 found=found,
@@ -145,7 +147,7 @@ def network():
 
 def check_step(answer):
     """the same step as in float32, clipped to the same norm, old gradients forgotten, whatever the scale
-    どのスケールでも float32 と同じだけ進み、同じノルムに制限し、前の勾配は使わない"""
+    どのスケールでも float32 と同じだけ進み、同じノルムにクリッピングし、前の勾配は使わない"""
     inputs = torch.randn(7, 5)
     for max_norm, scale in ((1.0, 2.0**8), (0.05, 2.0**12), (100.0, 2.0**4)):
         model, reference = network(), network()
@@ -168,8 +170,17 @@ def check_step(answer):
             norm = nn.utils.clip_grad_norm_(reference.parameters(), max_norm).item()
             optimizers[1].step()
             expect(
+                abs(found - norm) < 0.02 * norm or found > 2 * norm,
+                ja="クリッピング前のノルムが {found:.4g} です。正しくは {norm:.4g} です。"
+                "この損失の勾配だけですか。前から残った勾配は消してから計算します。",
+                en="The norm before clipping is {found:.4g}; it should be {norm:.4g}. Is it the gradient of this loss "
+                "alone? Clear the old ones first.",
+                found=found,
+                norm=norm,
+            )
+            expect(
                 abs(found - norm) < 0.02 * norm,
-                ja="制限する前のノルムが {found:.4g} です。正しくは {norm:.4g} です(スケールは `{scale:g}`)。"
+                ja="クリッピング前のノルムが {found:.4g} です。正しくは {norm:.4g} です(スケールは `{scale:g}`)。"
                 "まだスケールの掛かった勾配ではありませんか。",
                 en="The norm before clipping is {found:.4g}; it should be {norm:.4g} (the scale is `{scale:g}`). Is "
                 "the gradient still multiplied by it?",
@@ -214,10 +225,15 @@ def check_step_left_out(answer):
     norm = answer.train_step(loss_of, list(model.parameters()), optimizer, scaler)
     same = all(torch.equal(a, b) for a, b in zip(model.parameters(), before, strict=True))
     expect(
-        same and not math.isfinite(norm),
-        ja="勾配が有限でないのに、重みが動いたか、有限なノルムを返しました。オプティマイザを進めるのは scaler です。",
-        en="The gradients are not finite, and weights have moved or the norm is finite: let the scaler step the "
-        "optimizer.",
+        same,
+        ja="勾配が有限でないのに、重みが動きました。更新は `scaler.step(optimizer)` に任せます。",
+        en="The gradients are not finite, and weights have moved: leave the step to `scaler.step(optimizer)`.",
+    )
+    expect(
+        not math.isfinite(norm),
+        ja="勾配が有限でないのに、返されたノルムは {norm:.4g} です。",
+        en="The gradients are not finite, and the norm returned is {norm:.4g}.",
+        norm=norm,
     )
     expect(
         scaler.get_scale() == 2.0**23,

@@ -53,7 +53,7 @@ def train_step(loss_of, parameters, optimizer, scaler, max_norm=1.0):
 
     loss_of() computes the loss. Gradients that were there before play no part. Where a gradient is not finite no
     weight moves, and the scale becomes smaller.
-    混合精度で 1 ステップ学習する。勾配のノルムは max_norm 以下に制限し、制限する前のノルムを float で返す。
+    混合精度で 1 ステップ学習する。勾配のノルムは max_norm 以下にクリッピングし、クリッピング前のノルムを float で返す。
     loss_of() が損失を計算する。前から残っている勾配は使わない。
     有限でない勾配があれば、重みは動かさず、スケールを小さくする。
     """

@@ -48,8 +48,10 @@ def check_inside(answer):
         right = torch.autograd.grad((out2 - 1.0).square().sum(), [stages[name] for name in asked])
         expect(
             list(found) == asked,
-            ja="辞書の名前が `{found}` です(正しくは `{asked}`)。",
-            en="The names in the dict are `{found}` (should be `{asked}`).",
+            ja="辞書の名前が `{found}` です(正しくは `{asked}`)。ループの中で作った関数は、"
+            "呼ばれたときの変数の値を使います。",
+            en="The names in the dict are `{found}` (should be `{asked}`). A function made in a loop uses what the "
+            "variable is when it is called.",
             found=list(found),
             asked=asked,
         )
@@ -173,12 +175,16 @@ def check_recomputed(answer):
             for place, (a, b) in enumerate(zip(found, right, strict=True)):
                 expect(
                     a is not None and torch.allclose(a, b),
-                    ja="関数{name}(入力の requires_grad は `{asks}`)で、`{place}` 番目の勾配が届かないか、違います。",
-                    en="For the function {name} (requires_grad of its input: `{asks}`) the gradient number "
-                    "`{place}` is missing or not right.",
+                    ja="関数{name}(入力の requires_grad は `{asks}`)で、{what}に届く勾配が違います({found})。"
+                    "`backward` は、計算し直した出力に `grad_output` を送り込み、"
+                    "x とすべてのパラメータの勾配を返します。",
+                    en="For the function {name} (requires_grad of its input: `{asks}`) the gradient that reaches "
+                    "{what} is not right ({found}). `backward` sends `grad_output` into what it has computed again, "
+                    "and returns the gradients of x and of every parameter.",
                     name=name,
                     asks=asks,
-                    place=place,
+                    what=Words(" x ", "x") if asks and place == 0 else Words("パラメータ", "a parameter"),
+                    found="`None`" if a is None else Words("値が違う", "another value"),
                 )
 
 

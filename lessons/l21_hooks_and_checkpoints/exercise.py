@@ -42,7 +42,10 @@ def with_gradient_times(x, factor):
 
 
 class Recompute(torch.autograd.Function):
-    """function(x) without keeping what is computed inside: it is computed again in the backward pass."""
+    """function(x) without keeping what is computed inside: it is computed again in the backward pass.
+
+    function(x) を、途中の値を保存せずに計算する。途中の値は逆伝播で計算し直す。
+    """
 
     @staticmethod
     def forward(ctx, function, x, *parameters):

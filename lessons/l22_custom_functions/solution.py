@@ -5,7 +5,10 @@ import torch.nn.functional as F
 
 
 class RowLoss(torch.autograd.Function):
-    """Cross entropy of each row: logits (N, C) and labels (N,) give (N,)."""
+    """Cross entropy of each row: logits (N, C) and labels (N,) give (N,).
+
+    行ごとの交差エントロピー: ロジット (N, C) とラベル (N,) から (N,)。
+    """
 
     @staticmethod
     def forward(ctx, logits, labels):

@@ -33,8 +33,10 @@ def check_pathwise(answer):
         right = sum(smooth(mean + scale * one) for one in noise) / samples
         expect(
             found.ndim == 0 and torch.allclose(found, right),
-            ja="コストの平均が `{found}` です(正しくは `{right}`)。与えられたノイズを使っていますか。",
-            en="The mean cost is `{found}` (should be `{right}`). Is the noise used that was given?",
+            ja="コストの平均が `{found}` です(正しくは `{right}`)。サンプルは、与えられたノイズの "
+            "scale 倍を mean に足したものです。コストは全サンプルで平均します。",
+            en="The mean cost is `{found}` (should be `{right}`). A sample is mean plus scale times the noise that was "
+            "given, and the cost is the mean over all of them.",
             found=found.tolist(),
             right=right.item(),
         )
@@ -73,8 +75,10 @@ def check_score(answer):
             costs = cost((mean + scale * noise).detach())
             expect(
                 found.ndim == 0 and torch.allclose(found.detach(), costs.mean()),
-                ja="{name}で、コストの平均が `{found}` です(正しくは `{right}`)。",
-                en="The mean cost {name} is `{found}` (should be `{right}`).",
+                ja="{name}で、値が `{found}` です。返す値はコストの平均 `{right}` で、"
+                "log p の項が変えるのは勾配だけです。",
+                en="With the cost {name} the value is `{found}`. It should be the mean cost, `{right}`: the term with "
+                "log p is there for the gradient alone.",
                 name=name,
                 found=found.tolist(),
                 right=costs.mean().item(),

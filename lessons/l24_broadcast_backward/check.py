@@ -127,12 +127,21 @@ def check_masked_spoils_nothing(answer):
         right = values.detach()[mask].mean()
         (slope,) = torch.autograd.grad(found, values)
         expect(
-            torch.allclose(found.detach(), right) and torch.equal(slope, mask[:, :, None].expand(2, 3, 2) / 4.0),
-            ja="数えない要素が `{bad}` のとき、値が `{found}` になるか、勾配が壊れます。掛けて消すことはできません。",
-            en="Where what does not count is `{bad}` the value is `{found}`, or the gradient is spoiled: it cannot be "
-            "multiplied away.",
+            torch.allclose(found.detach(), right),
+            ja="数えない要素が `{bad}` のとき、値が `{found}` になります(正しくは {right:.4g})。"
+            "0 を掛けても消えません。",
+            en="Where what does not count is `{bad}` the value is `{found}` (should be {right:.4g}): a factor of 0 "
+            "does not take it away.",
             bad=bad,
             found=found.tolist(),
+            right=right,
+        )
+        expect(
+            torch.equal(slope, mask[:, :, None].expand(2, 3, 2) / 4.0),
+            ja="数えない要素が `{bad}` のとき、値は正しいのに、勾配が `{slope}` です。",
+            en="Where what does not count is `{bad}` the value is right, and the gradient is `{slope}`.",
+            bad=bad,
+            slope=slope,
         )
     values = given(2, 3, 2).requires_grad_()
     found = answer.masked_mean(values, torch.zeros(2, 3, dtype=torch.bool))

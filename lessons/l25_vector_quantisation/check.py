@@ -111,8 +111,10 @@ def check_terms(answer):
             right = (1 + beta) * difference.square().mean()
             expect(
                 found.shape == () and torch.allclose(found.detach(), right),
-                ja="`beta` が `{beta}` のとき、値が {found:.4g} です(正しくは {right:.4g})。",
-                en="With `beta` at `{beta}` the value is {found:.4g}; it should be {right:.4g}.",
+                ja="`beta` が `{beta}` のとき、値が {found:.4g} です(正しくは {right:.4g})。"
+                "どちらの項も、二乗の平均です。",
+                en="With `beta` at `{beta}` the value is {found:.4g}; it should be {right:.4g}. Both terms are means "
+                "of squares.",
                 beta=beta,
                 found=found.tolist(),
                 right=right,
@@ -172,8 +174,10 @@ def check_stages(answer):
         expect_type("residual_quantise()[1]", torch.Tensor, loss, kind=TENSOR)
         expect(
             passed.shape == total.shape and torch.allclose(passed.detach(), total),
-            ja="{count} 段のとき、passed の値が、選ばれるはずのコードベクトルの和と違います。",
-            en="With {count} stages the value of passed is not the sum of the rows that should be chosen.",
+            ja="{count} 段のとき、passed の値が、選ばれるはずのコードベクトルの和と違います。"
+            "どの段も前の段の残りを量子化し、passed はすべての段の和です。",
+            en="With {count} stages the value of passed is not the sum of the rows that should be chosen. Each stage "
+            "quantises what the one before has left over, and passed adds up all of them.",
             count=count,
         )
         weights = given(*z.shape, seed=262)
@@ -181,11 +185,15 @@ def check_stages(answer):
             (passed * weights).sum(), [z, *codebooks], allow_unused=True, retain_graph=True
         )
         expect(
-            at_z is not None
-            and torch.allclose(at_z, weights)
-            and all(one is None or not bool(one.any()) for one in at_books),
-            ja="{count} 段のとき、passed の勾配がそのまま z に届いていないか、コードブックにも届いています。",
-            en="With {count} stages the gradient of passed does not reach z as it is, or it reaches a codebook too.",
+            at_z is not None and torch.allclose(at_z, weights),
+            ja="{count} 段のとき、passed の勾配がそのまま z に届いていません。",
+            en="With {count} stages the gradient of passed does not reach z as it is.",
+            count=count,
+        )
+        expect(
+            all(one is None or not bool(one.any()) for one in at_books),
+            ja="{count} 段のとき、passed の勾配がコードブックにも届いています。行き先は z だけです。",
+            en="With {count} stages the gradient of passed reaches a codebook too; it belongs to z alone.",
             count=count,
         )
         expect(

@@ -113,8 +113,10 @@ def check_share(answer):
         mean, value = torch.stack(total).mean(0), sum(values) / len(values)
         expect(
             abs(value - loss.item()) < 1e-9,
-            ja="サンプル数が `{sizes}` のとき、ランクについて平均した値が {value:.4g} です(正しくは {loss:.4g})。",
-            en="With `{sizes}` samples the mean over the ranks is {value:.4g}; it should be {loss:.4g}.",
+            ja="サンプル数が `{sizes}` のとき、ランクについて平均した値が {value:.4g} です(正しくは {loss:.4g})。"
+            "自分のサンプルの和を取り、ランク数を掛け、全サンプル数で割ります。",
+            en="With `{sizes}` samples the mean over the ranks is {value:.4g}; it should be {loss:.4g}: the sum over "
+            "one's own samples, times the number of ranks, over the number of all samples.",
             sizes=sizes,
             value=value,
             loss=loss,
@@ -255,12 +257,19 @@ def check_together(answer):
             )
             for other, model in enumerate(models):
                 expect(
-                    all(torch.equal(one, before[name]) for name, one in model.state_dict().items())
-                    and all(one.grad is None for one in model.parameters()),
-                    ja="ランク {rank} に `{bad}` があるとき、ランク {other} の重みが変わったか、勾配が残りました。"
+                    all(torch.equal(one, before[name]) for name, one in model.state_dict().items()),
+                    ja="ランク {rank} に `{bad}` があるとき、ランク {other} の重みが変わりました。"
                     "どのランクも同じ判断をします。",
-                    en="Where rank {rank} has met `{bad}` the weights of rank {other} have changed, or a gradient is "
-                    "left: all ranks decide alike.",
+                    en="Where rank {rank} has met `{bad}` the weights of rank {other} have changed: all ranks decide "
+                    "alike.",
+                    rank=rank,
+                    bad=bad,
+                    other=other,
+                )
+                expect(
+                    all(one.grad is None for one in model.parameters()),
+                    ja="ランク {rank} に `{bad}` があって更新しなかったとき、ランク {other} に勾配が残りました。",
+                    en="Where rank {rank} has met `{bad}` and no step was taken, a gradient is left on rank {other}.",
                     rank=rank,
                     bad=bad,
                     other=other,

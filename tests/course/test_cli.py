@@ -15,9 +15,11 @@ from child_processes import run_process
 from course_commands import call
 from course_folder import FIRST, LESSONS, NAMES, SECOND, environment, solve
 
-from gradcheck_lm.course.folder.catalogue import find_lesson, lessons_in
+from gradcheck_lm.course.folder.catalogue import find_lesson, lessons_in, read_lesson
 from gradcheck_lm.course.folder.generator import exercise_text
 from gradcheck_lm.course.folder.progress import Progress, reset
+from gradcheck_lm.course.say import use_voice
+from gradcheck_lm.course.screen.board import show_hint
 from gradcheck_lm.errors import ArgumentError
 
 pytestmark = pytest.mark.usefixtures("judged_here")
@@ -86,6 +88,17 @@ def test_predictions_are_scored_once(course: Path) -> None:
     progress.mark_guess(SECOND, "a", right=False)
     assert progress.score() == (2, 1)
     assert progress.state(FIRST) == "new"
+
+
+def test_where_a_key_gives_the_next_hint_no_command_is_named(course: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lesson = read_lesson(course / FIRST)
+    for where, tier, key, command in (
+        ("watch", 1, True, False), ("watch", 3, False, False), ("cell", 1, False, False), ("command", 1, False, True),
+    ):  # fmt: skip
+        for language, says in (("en", "press h again"), ("ja", "もう一度 h を押します")):
+            show_hint(use_voice(language), lesson, tier, where=where)
+            out = capsys.readouterr().out
+            assert (says in out, "lessons hint" in out) == (key, command)
 
 
 def test_hints_grow_stronger(course: Path) -> None:

@@ -1,4 +1,4 @@
-"""Help and refusals of the course's commands: Japanese where a learner asks for it, typer's own words elsewhere."""
+"""Help and refusals of the course: Japanese where a learner asks for it, typer's own words elsewhere."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from rich.cells import cell_len
 from typer.testing import CliRunner
 
 from gradcheck_lm.cli import app
+from gradcheck_lm.course import stage
+from gradcheck_lm.course.language import Words
+from gradcheck_lm.course.screen.options import OPTIONS, Option, read_options
 
 pytestmark = pytest.mark.usefixtures("judged_here")
 
@@ -128,3 +131,64 @@ def test_an_interruption_is_told_in_the_learners_language(course, monkeypatch: p
         code, _, err = call("check", FIRST, course=course, lang=lang)
         assert code == 130
         assert said in err
+
+
+@pytest.mark.parametrize("more", [(), (Option("--lm", "LM", Words("言語モデルです。", "The language model.")),)])
+def test_help_of_a_lessons_script_is_in_one_language(more: tuple[Option, ...], capsys, monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr("sys.argv", ["lessons/l01_broken_loss/lesson.py"])
+    for typed in (["--help", "--lang", "ja"], ["--lang=ja", "-h"]):
+        with pytest.raises(SystemExit) as left:
+            read_options(typed, more)
+        text = capsys.readouterr().out
+        assert left.value.code == 0
+        assert text.startswith("使い方: python lesson.py [オプション]\n")
+        assert not re.search(r"usage|options|show|[a-z] [a-z]+ [a-z]", text, re.IGNORECASE), text
+        assert max(map(cell_len, text.splitlines())) < 80
+        assert all(option.name in text for option in (*OPTIONS, *more))
+    with pytest.raises(SystemExit):
+        read_options(["--help", "--lang", "en"], more)
+    assert not KANA.search(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(
+    ("typed", "ja", "en"),
+    [
+        (["--nosuch"], "余分な引数があります: --nosuch", "unknown arguments: --nosuch"),
+        (["l01", "--no-inp"], "余分な引数があります: l01 --no-inp", "unknown arguments: l01 --no-inp"),
+        (["--out"], "--out には値が必要です", "--out needs a value"),
+        (["--no-input=3"], "--no-input には値を付けられません", "--no-input takes no value"),
+    ],
+)
+def test_what_a_lessons_script_refuses_is_refused_in_the_learners_language(
+    typed: list[str], ja: str, en: str, capsys, monkeypatch
+) -> None:
+    for language, said in (("ja", ja), ("en", en)):
+        monkeypatch.setenv("GRADCHECK_LM_LANG", language)
+        with pytest.raises(SystemExit) as left:
+            read_options(typed)
+        assert left.value.code == 2
+        assert capsys.readouterr().err.splitlines()[1:] == [f"lesson: {said}"]
+    monkeypatch.setenv("GRADCHECK_LM_LANG", "en")
+    with pytest.raises(SystemExit):
+        read_options(["--lang=ja", *typed])
+    assert capsys.readouterr().err.splitlines()[1:] == [f"lesson: {ja}"]
+
+
+def test_an_option_of_one_lesson_alone_is_read_before_it_begins_and_stands_in_its_help(capsys, monkeypatch) -> None:
+    monkeypatch.setenv("GRADCHECK_LM_LANG", "ja")
+    for typed, value in (
+        (["--lm", "small", "--out", "x"], "small"),
+        (["--lang", "ja", "--help"], "char"),
+        ([], "char"),
+    ):
+        monkeypatch.setattr("sys.argv", ["lesson.py", *typed])
+        assert stage.option("--lm", "char", ja="言語モデルです。", en="The language model.") == value
+        assert capsys.readouterr().out == "", "the help comes when all options are known"
+        monkeypatch.setattr(stage._run, "more", ())
+    monkeypatch.setattr("sys.argv", ["lesson.py", "--help"])
+    stage.option("--lm", "char", ja="言語モデルです。", en="The language model.")
+    with pytest.raises(SystemExit):
+        stage.begin("lesson.py")
+    monkeypatch.setattr(stage._run, "more", ())
+    assert "--lm LM             言語モデルです。" in capsys.readouterr().out

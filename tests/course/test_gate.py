@@ -70,6 +70,7 @@ def test_it_stops_at_the_first_check_that_fails(lesson) -> None:
         ("return None.grad", 2, "`grad_fn` and `grad` are `None`"),
         ("import torch; torch.zeros(1).sum().backward()", 2, "has no graph"),
         ("return {}['x']", 2, "stopped with an error"),
+        ("import torch; x = torch.ones(1, requires_grad=True).exp(); x.exp_().sum().backward()", 2, "was overwritten"),
     ],
 )
 def test_a_crash_is_explained_with_the_learners_line(lesson, body: str, line: int, says: str) -> None:
@@ -80,6 +81,30 @@ def test_a_crash_is_explained_with_the_learners_line(lesson, body: str, line: in
     assert verdict.line == line
     assert verdict.source == body
     assert verdict.message.ja != verdict.message.en
+
+
+@pytest.mark.parametrize(
+    ("body", "en", "ja"),
+    [
+        ("return None", "`value` returned None. Is a `return` missing?", "`value` から None が返りました。"),
+        ("return 'x'", "What `value` returned: `str`", "`value` が返したもの: `str`"),
+        ("import torch; return torch.ones(2, 3).half()",
+         "What `value` returned: `Tensor(2, 3), float16, requires_grad=False`",
+         "`value` が返したもの: `Tensor(2, 3), float16, requires_grad=False`"),
+    ],
+)  # fmt: skip
+def test_where_a_check_stops_at_what_it_was_given_that_is_said_and_not_that_the_answer_crashed(
+    lesson, body: str, en: str, ja: str
+) -> None:
+    file = lesson(GOOD.replace("return 1", body))
+    check = CHECK.replace("answer.value() == 1", "answer.value() + [1] == 1")
+    assert check != CHECK
+    (file.parent / "check.py").write_text(check, encoding="utf-8")
+    verdict = judge(file.parent, file)
+    assert (verdict.kind, verdict.line) == ("crash", 0)
+    assert en in verdict.message.en
+    assert ja in verdict.message.ja
+    assert "Your code stopped" not in verdict.message.en
 
 
 def test_what_an_answer_switches_does_not_stay_switched(lesson) -> None:
@@ -160,7 +185,7 @@ def test_the_house_rule_names_what_is_missing() -> None:
 @pytest.mark.parametrize(
     ("kinds", "given", "says"),
     [
-        (torch.Tensor, 3.0, "`look` should return a tensor, but it returned `float`"),
+        (torch.Tensor, 3.0, "`look` should return a tensor, but it returned `float`."),
         (float, torch.ones(()), "`look` should return a `float`, but it returned `Tensor`"),
         ((float, torch.Tensor), "3", "should return a number"),
         (bool, torch.ones((), dtype=torch.bool), "should return `True` or `False`"),
@@ -171,6 +196,7 @@ def test_a_result_of_the_wrong_type_is_named_in_both_languages(kinds, given, say
     with pytest.raises(expect.Wrong) as caught:
         expect.expect_type("look", kinds, given)
     assert says in caught.value.words.en
+    assert ("`return`" in caught.value.words.en) == ("`return`" in caught.value.words.ja) == (given is None)
     assert re.fullmatch("`look` は.*を返すはずですが、.* が返りました。.*", caught.value.words.ja)
     with pytest.raises(KeyError):  # whoever writes a check says what to call other types, whatever the answer is
         expect.expect_type("look", dict, {})

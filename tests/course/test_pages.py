@@ -17,7 +17,7 @@ from gradcheck_lm.course.language import LANGUAGES, Words
 from gradcheck_lm.course.publishing.narration import pairs_in
 from gradcheck_lm.course.publishing.pages import Page, body, index_page
 from gradcheck_lm.course.screen import comments
-from gradcheck_lm.course.screen.comments import english_left, in_japanese
+from gradcheck_lm.course.screen.comments import english_left, in_english, in_japanese
 from gradcheck_lm.errors import GradcheckLMError
 
 DOCS = LESSONS.parent / "docs"
@@ -50,6 +50,8 @@ def test_a_page_holds_all_that_its_lesson_says(folder: Path, language: str) -> N
     for words in (lesson.title, lesson.aha, *titles):
         assert plain(words.in_language(language)) in text, STALE
     for pair in pairs_in(folder / "lesson.py"):
+        if pair.speaker == "option":
+            continue  # the help of a script's option
         assert re.search(pattern(pair.ja if language == "ja" else pair.en), text), f"{pair.line}: {STALE}"
     heads = re.findall(r"^## (.*)$", re.sub(r"^```.*?^```", "", page, flags=re.DOTALL | re.MULTILINE), re.MULTILINE)
     assert heads[:-1] == [f"{b.title.in_language(language)}: {b.purpose.in_language(language)}" for b in BEATS], STALE
@@ -103,6 +105,10 @@ def test_the_lists_of_lessons_are_up_to_date() -> None:
         ({"kind": "say", "ja": "*これ* は `a_b` です。", "en": "*This* is `a_b`, not a_b."},
          r"\*This\* is `a_b`, not a\_b."),
         ({"kind": "ask", "ja": "なぜですか。", "en": "Why?"}, "> **Your guess first.** Why?"),
+        ({"kind": "ask", "ja": "", "en": "Which?", "choices": [{"ja": "", "en": "one"}, {"ja": "", "en": "f(c)"},
+                                                              {"ja": "", "en": "`(c)`"}]},
+         "> **Your guess first.** Which?\n>\n> (a) one\n>\n> (b) f\\(c)\n>\n> \\(c) `(c)`"),  # no sign of copyright
+        ({"kind": "answer", "ja": "", "en": "The answer is (c): x"}, "**The answer is \\(c): x**"),
         ({"kind": "code", "text": "x = 1"}, "```python\nx = 1\n```"),
         ({"kind": "show", "text": "a ``` b"}, "````text\na ``` b\n````"),
         ({"kind": "table", "columns": ["a|b", "c"], "rows": [[0.123456, True], ["x", 7]]},
@@ -134,6 +140,57 @@ def test_comments_are_told_in_japanese_and_code_stays_as_it_is() -> None:
     y = "  # not known"  # not known  # fmt: skip'''
     )
     assert english_left(source) == ['not known"  # not known  # fmt: skip']
+
+
+def test_of_a_docstring_in_both_languages_a_learner_is_shown_one() -> None:
+    source = '''def f(x):
+    """What was read: (T, 1, C).
+
+    Its gradient is that of softmax.
+    読みを返す: (T, 1, C)。
+    勾配は softmax のもの。
+    """
+    # English stays in an English listing
+    # 日本語の注釈
+    return g(x)
+
+
+def g(x):
+    """The tensors. / テンソル。"""
+    return """not a docstring / 文字列"""
+
+
+def h(x):
+    """The sum.
+
+    和。
+    """'''
+    assert (
+        in_english(source)
+        == '''def f(x):
+    """What was read: (T, 1, C).
+
+    Its gradient is that of softmax.
+    """
+    # English stays in an English listing
+    return g(x)
+
+
+def g(x):
+    """The tensors."""
+    return """not a docstring / 文字列"""
+
+
+def h(x):
+    """The sum."""'''
+    )
+    japanese = in_japanese(source)
+    assert '"""読みを返す: (T, 1, C)。\n    勾配は softmax のもの。\n    """' in japanese
+    assert '    """テンソル。"""\n' in japanese
+    assert japanese.endswith('    """和。"""')
+    assert not re.search("What was read|The tensors|The sum", japanese)
+    plain = 'def f():\n    """One.\n\n    Two.\n    """'
+    assert in_japanese(plain) == in_english(plain) == plain
 
 
 def test_the_japanese_page_has_its_own_words() -> None:

@@ -129,12 +129,30 @@ def test_a_lesson_in_both_languages_on_plain_and_rich_consoles(
 def check_record(record: list[dict]) -> None:
     assert tuple(event["name"] for event in record if event["kind"] == "beat") == BEATS
     assert {"ask", "picture"} <= {event["kind"] for event in record}
+    assert english_in_japanese(record) == []
     for event in record:
         if event["kind"] in ("say", "ask"):
             assert KANA.search(event["ja"])
             assert not KANA.search(event["en"])
             for text, encoding in ((event["ja"], "cp932"), (event["en"], "ascii")):
                 assert "\\u" not in shown(text, encoding), "a character that this console lacks"
+
+
+# torch's own sentences, which a learner meets in English whatever language is spoken
+OF_TORCH = re.compile(
+    "backward through the graph a second time|one of the variables needed for|gradient computation has been|"
+    "which is output 0|None of the inputs have requires_grad|expected version|enable anomaly"
+)
+SENTENCE = re.compile(r"(?<![\w.`'])[a-z]{2,}( (?!(?:for|in|if|else|is|not|or|and|return) )[a-z]{2,}){3,}")
+
+
+def english_in_japanese(record: list[dict]) -> list[str]:
+    """Lines shown to a Japanese learner that are an English sentence, of ours and not of torch or of data."""
+    shown_lines = [
+        line for event in record for line in event.get("text_ja", "").splitlines() if event["kind"] != "code"
+    ]
+    found = [line for line in shown_lines if SENTENCE.search(line) and not OF_TORCH.search(line)]
+    return [line for line in found if not KANA.search(line)]
 
 
 def check_pictures(folder: Path, text: str) -> None:
@@ -154,6 +172,25 @@ def test_a_lesson_as_a_script(course: Path, name: str, language: str, encoding: 
     assert "\x1b" not in text
     check_output(text, name, language, encoding)
     check_pictures(tmp_path / "out", text)
+
+
+def test_an_english_sentence_in_what_a_japanese_learner_is_shown_is_seen() -> None:
+    texts = [
+        "dead: term has no gradient at all",
+        "one of the variables needed for gradient computation",
+        "勾配は no gradient at all です",
+    ]
+    record = [{"kind": "show", "text_ja": text} for text in texts]
+    assert english_in_japanese(record) == texts[:1]
+    assert english_in_japanese([{"kind": "code", "text_ja": texts[0]}, {"kind": "say", "en": texts[0]}]) == []
+
+
+@pytest.mark.slow
+@pytest.mark.needs("transformers", "accelerate")
+def test_what_a_lesson_has_recorded_of_the_trainer_is_what_its_callback_finds(course: Path, tmp_path: Path) -> None:
+    """Warnings are errors: a sentence that the run does not bear out is one."""
+    command = [str(course / "l12_your_own_code" / "lesson.py"), "--lang", "en", "--trainer", "yes"]
+    assert b"GF201 left_torch   train.py" in run([*command, "--out", str(tmp_path / "out")], tmp_path)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are POSIX")

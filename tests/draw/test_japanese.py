@@ -15,6 +15,7 @@ from draw_samples import broken, finding, large
 from draw_story import make
 from stepping_zoo import BROKEN, report
 
+import gradcheck_lm
 from gradcheck_lm import diagnose
 from gradcheck_lm.draw.graph import folding
 from gradcheck_lm.draw.japanese import heading_ja, sentence_ja, wording_ja
@@ -211,3 +212,19 @@ def test_the_pages_switch_covers_notes_folds_headings_and_cells() -> None:
 @pytest.mark.parametrize("name", ["argmax", "a name of the user's"])
 def test_names_stay_as_they_are(name: str) -> None:
     assert heading_ja(name) == name
+
+
+# words that nobody of the field uses in Japanese, though each is a fair translation of an English one
+NEVER = (
+    "直進推定", "ストレートスルー", "標本", "雑音", "余弦", "硬い文字", "記録器", "橋", "死んで", "死んだ", "生きて",
+    "プレイヤー", "批評器", "道を", "道が", "脇道", "逆伝搬", "損失を上る",
+)  # fmt: skip
+
+
+def test_japanese_sentences_have_no_words_that_nobody_uses() -> None:
+    """The course has a glossary; this is for all that the debugger, the laboratory and their pages say."""
+    package = Path(gradcheck_lm.__file__).parent
+    files = [path for path in package.rglob("*") if path.suffix in (".py", ".j2") and path.name != "glossary.py"]
+    assert len(files) > 400
+    found = [f"{path.name}: {word}" for path in files for word in NEVER if word in path.read_text(encoding="utf-8")]
+    assert found == []

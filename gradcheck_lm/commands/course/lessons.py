@@ -163,13 +163,13 @@ def hint(
         spoken.put(f"    {COMMAND} hint {current.name} --tier {name}", style="dim")
 
 
-def _give_hint(spoken: Voice, lesson: Lesson, progress: Progress, tier: int | None = None) -> None:
+def _give_hint(spoken: Voice, lesson: Lesson, progress: Progress, tier: int | None, where: str = "command") -> None:
     """Of the tier asked for, else the next one."""
     from gradcheck_lm.course.screen.board import show_hint
 
     if tier is None:
         tier = min(progress.hints_seen(lesson.name) + 1, len(lesson.hints))
-    show_hint(spoken, lesson, tier)
+    show_hint(spoken, lesson, tier, where=where)
     progress.mark_hints(lesson.name, tier)
 
 
@@ -228,7 +228,7 @@ def watch(name: Name = "", lang: Language = None) -> None:
         wait()
 
     def next_hint() -> None:
-        _give_hint(spoken, lesson, progress)
+        _give_hint(spoken, lesson, progress, None, "watch")
         wait()
 
     def all_lessons() -> None:

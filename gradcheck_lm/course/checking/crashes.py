@@ -22,7 +22,7 @@ _KNOWN: tuple[tuple[type[BaseException], str, Words], ...] = (
         RecursionError,
         "",
         Words("再帰が深すぎます。長い計算グラフは Python の再帰の上限を超えます。"
-              "リストをスタックにして、ループで歩いてください。",
+              "リストをスタックにして、ループでたどってください。",
               "The recursion is too deep: a long graph exceeds Python's limit. "
               "Walk it in a loop, with a list as stack."),
     ),
@@ -52,6 +52,28 @@ _KNOWN: tuple[tuple[type[BaseException], str, Words], ...] = (
         "leaf Variable that requires grad",
         Words("勾配を求める葉テンソルを、その場で書き換えようとしています。更新は `torch.no_grad()` の中で行います。",
               "A leaf tensor that requires grad is changed in place. Updates belong inside `torch.no_grad()`."),
+    ),
+    (
+        RuntimeError,
+        "modified by an inplace operation",
+        Words("逆伝播で使う値が、計算されたあとに書き換えられています。"
+              "その場で書き換える代わりに、新しいテンソルを作ってください。",
+              "A value that the backward pass needs was overwritten after it was computed. "
+              "Make a new tensor in place of writing into it."),
+    ),
+    (
+        RuntimeError,
+        "unscale_() ",
+        Words("スケーラーは、前のステップが終わっていないと考えています。"
+              "`scaler.step(optimizer)` のあとに、毎回 `scaler.update()` を呼びます。",
+              "The scaler takes the step before for unfinished: "
+              "call `scaler.update()` after every `scaler.step(optimizer)`."),
+    ),
+    (
+        RuntimeError,
+        "did not match Double",
+        Words("テンソルの型(dtype)がそろっていません。新しいテンソルは、渡されたテンソルと同じ型で作ってください。",
+              "The dtypes of two tensors differ: make new tensors with the dtype of those that are passed in."),
     ),
     (
         RuntimeError,
@@ -93,14 +115,57 @@ _KNOWN: tuple[tuple[type[BaseException], str, Words], ...] = (
     ),
 )  # fmt: skip
 
-_UNKNOWN = Words("あなたのコードがエラーで止まりました。\n{named}", "Your code stopped with an error.\n{named}")
+_UNKNOWN = Words("あなたのコードがエラーで止まりました。", "Your code stopped with an error.")
+_UNUSABLE = Words(
+    "検査が、あなたのコードの返した値を扱えませんでした。", "The check could not use what your code gave it."
+)
+_RETURNED = Words("`{name}` が返したもの: {what}", "What `{name}` returned: {what}")
+_NO_RETURN = Words(
+    "`{name}` から None が返りました。`return` を忘れていませんか。", "`{name}` returned None. Is a `return` missing?"
+)
 
 
 def explain_crash(error: BaseException) -> Words:
-    """The error with its own text, and what it most likely means."""
+    """An error of the learner's own code with its text, and what it most likely means."""
+    return _in_lines(_meaning(error) or _UNKNOWN, _named(error))
+
+
+def explain_unusable(error: BaseException, function: str, returned: object) -> Words:
+    """An error of a check that could go no further with what the learner's code gave it.
+
+    Args:
+        error: raised outside the learner's file.
+        function: of the learner, called last; "" where none was, as in a lesson whose exercise is a class.
+        returned: what that gave.
+    """
+    if function and returned is None:
+        return _in_lines(_NO_RETURN.filled(name=function), _named(error))
+    told = _in_lines(_meaning(error) or _UNUSABLE, _named(error))
+    what = _form(returned)
+    return _in_lines(told, _RETURNED.filled(name=function, what=what)) if function else told
+
+
+def _meaning(error: BaseException) -> Words | None:
+    return next((words for kind, part, words in _KNOWN if isinstance(error, kind) and part in str(error)), None)
+
+
+def _named(error: BaseException) -> Words:
     text = str(error).strip().split("\n")[0]
     named = f"{type(error).__name__}: {text}" if text else type(error).__name__
-    for kind, part, meaning in _KNOWN:
-        if isinstance(error, kind) and part in str(error):
-            return Words("{meaning}\n{named}", "{meaning}\n{named}").filled(meaning=meaning, named=named)
-    return _UNKNOWN.filled(named=named)
+    return Words("{named}", "{named}").filled(named=named)
+
+
+def _in_lines(first: Words, second: Words) -> Words:
+    return Words("{first}\n{second}", "{first}\n{second}").filled(first=first, second=second)
+
+
+def _form(value: object) -> str:
+    """A tensor by its shape and type, anything else by its type: the same in both languages."""
+    if (
+        type(value).__module__.partition(".")[0] == "torch"
+        and hasattr(value, "requires_grad")
+        and hasattr(value, "shape")
+    ):
+        kind = str(getattr(value, "dtype", "")).removeprefix("torch.")
+        return f"`Tensor{tuple(value.shape)}, {kind}, requires_grad={value.requires_grad}`"
+    return f"`{type(value).__name__}`"

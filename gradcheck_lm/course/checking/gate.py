@@ -18,7 +18,7 @@ LIMIT = 60.0  # seconds; a check takes about three, most of them for importing t
 _KEPT = 2000  # characters of output that are shown
 
 _TIME = Words(
-    "{seconds:.0f} 秒たっても終わりませんでした。終わらないループか、同じノードを何度も訪れる歩き方ではありませんか。",
+    "{seconds:.0f} 秒たっても終わりませんでした。終わらないループがあるか、同じノードを何度もたどっていませんか。",
     "It did not end within {seconds:.0f} seconds. "
     "Is there an endless loop, or a walk that visits nodes again and again?",
 )

@@ -52,19 +52,28 @@ class Guarded:
     Args:
         module: the learner's file.
         may_change: function -> words of WORLD that it is there to change.
+
+    Attributes:
+        last_call: name of the function called last, and what it returned; "" before the first.
     """
 
     def __init__(self, module: types.ModuleType, may_change: Mapping[str, set[str]]) -> None:
         self._module, self._may_change = module, may_change
+        self.last_call: tuple[str, Any] = ("", None)
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(self._module, name)
         if isinstance(value, types.FunctionType):
-            return _watched(value, name, set(self._may_change.get(name, ())))
+            return _watched(value, name, set(self._may_change.get(name, ())), self._note)
         return value
 
+    def _note(self, name: str, result: Any) -> None:
+        self.last_call = name, result
 
-def _watched(function: Callable[..., Any], name: str, allowed: set[str]) -> Callable[..., Any]:
+
+def _watched(
+    function: Callable[..., Any], name: str, allowed: set[str], note: Callable[[str, Any], None]
+) -> Callable[..., Any]:
     @functools.wraps(function)
     def call(*given: Any, **named: Any) -> Any:
         given = tuple(list(one) if isinstance(one, Iterator) else one for one in given)
@@ -74,6 +83,7 @@ def _watched(function: Callable[..., Any], name: str, allowed: set[str]) -> Call
             before.expect_same(name)
         finally:
             before.take_marks_back()
+        note(name, result)
         return result
 
     return call
@@ -169,7 +179,9 @@ def _expect_graphs(graphs: list[Tensor], name: str) -> None:
             if "second time" not in str(error):
                 continue
             wrong(
-                ja="`{name}` を呼んだあと、引数の計算グラフはもう使えません。`retain_graph=True` で残してください。",
-                en="After `{name}` was called, the graph of its argument is used up: keep it with `retain_graph=True`.",
+                ja="`{name}` を呼んだあと、引数の計算グラフはもう使えません。`retain_graph=True` で残すか、"
+                "引数の勾配が要らないなら、先に `detach()` で切り離してください。",
+                en="After `{name}` was called, the graph of its argument is used up. Keep it with `retain_graph=True`, "
+                "or cut the argument off with `detach()` first where its gradient is not wanted.",
                 name=name,
             )

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from gradcheck_lm.course.checking.crashes import explain_crash
+from gradcheck_lm.course.checking.crashes import explain_crash, explain_unusable
 from gradcheck_lm.course.language import Words
 from gradcheck_lm.errors import DataError
 
@@ -93,7 +93,7 @@ def judge(lesson_folder: Path, answer_file: Path) -> Verdict:
             try:
                 check(answer)
             except BaseException as error:
-                return _failure(error, answer_file, name, title_of(check), held, len(checks))
+                return _failure(error, answer_file, name, title_of(check), held, len(checks), answer.last_call)
     return Verdict(True, "passed", "", _NOTHING, _NOTHING, held=len(checks), total=len(checks))
 
 
@@ -154,7 +154,10 @@ def _fresh_state() -> Iterator[None]:
             torch.set_default_dtype(dtype)
 
 
-def _failure(error: BaseException, file: Path, check: str, title: Words, held: int, total: int) -> Verdict:
+def _failure(
+    error: BaseException, file: Path, check: str, title: Words, held: int, total: int,
+    last_call: tuple[str, Any] = ("", None),
+) -> Verdict:  # fmt: skip
     if isinstance(error, KeyboardInterrupt):
         raise error
     words = getattr(error, "words", None)
@@ -162,7 +165,9 @@ def _failure(error: BaseException, file: Path, check: str, title: Words, held: i
     source = linecache.getline(str(file), line).strip() if line else ""
     if isinstance(words, Words):
         return Verdict(False, "wrong", check, title, words, held=held, total=total)
-    return Verdict(False, "crash", check, title, explain_crash(error), line, source, held, total)
+    own = line > 0 or not check  # else it is the check that stopped, at what it was given
+    message = explain_crash(error) if own else explain_unusable(error, *last_call)
+    return Verdict(False, "crash", check, title, message, line, source, held, total)
 
 
 def _own_line(error: BaseException, file: Path) -> int:

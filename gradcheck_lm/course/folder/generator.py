@@ -100,10 +100,10 @@ def holes_of(lesson_folder: Path) -> list[Hole]:
     return read_holes(path.read_text(encoding="utf-8"), place=str(path))
 
 
-def exercise_text(lesson_folder: Path) -> str:
-    """What exercise.py must be, from the lesson's solution.py."""
+def exercise_text(lesson_folder: Path, language: str = "") -> str:
+    """What exercise.py must be, from the lesson's solution.py; with "ja" or "en", the tasks in that language alone."""
     path = solution_of(lesson_folder)
-    return exercise_from(path.read_text(encoding="utf-8"), place=str(path))
+    return exercise_from(path.read_text(encoding="utf-8"), language, place=str(path))
 
 
 def answer_text(lesson_folder: Path, codes: Mapping[str, str]) -> str:
@@ -112,14 +112,14 @@ def answer_text(lesson_folder: Path, codes: Mapping[str, str]) -> str:
     return answer_from(path.read_text(encoding="utf-8"), codes, place=str(path))
 
 
-def exercise_from(source: str, *, place: str = "solution.py") -> str:
-    """A solution with every hole broken, and the tasks in both languages above the broken code."""
+def exercise_from(source: str, language: str = "", *, place: str = "solution.py") -> str:
+    """A solution with every hole broken, and the tasks, in both languages or in one, above the broken code."""
     blocks = {}
     for hole in read_holes(source, place=place):
         pad = " " * len(f"TODO {hole.name}:")
-        blocks[hole.name] = [
-            f"# TODO {hole.name}: {hole.en}", f"# {pad} {hole.ja}", *hole.broken, f"# END {hole.name}",
-        ]  # fmt: skip
+        tasks = {"en": [hole.en], "ja": [hole.ja]}.get(language, [hole.en, hole.ja])
+        told = [f"# TODO {hole.name}: {tasks[0]}", *(f"# {pad} {task}" for task in tasks[1:])]
+        blocks[hole.name] = [*told, *hole.broken, f"# END {hole.name}"]
     return _replaced(source, blocks, place)
 
 

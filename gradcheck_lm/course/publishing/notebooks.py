@@ -6,6 +6,7 @@ import ast
 import hashlib
 import json
 import re
+import textwrap
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,9 +14,10 @@ from gradcheck_lm.course.beats import BEATS
 from gradcheck_lm.course.choices import LETTERS
 from gradcheck_lm.course.folder.catalogue import COMMAND, Lesson
 from gradcheck_lm.course.language import Words
+from gradcheck_lm.course.screen.board import cell_text
 from gradcheck_lm.course.screen.comments import in_japanese
 
-_SHOWN = ("code", "holds", "picture", "plot", "show", "table", "tell", "told")
+_SHOWN = ("code", "hint", "holds", "picture", "plot", "show", "table", "tell", "told")
 _STAGE = "gradcheck_lm.course.stage"
 _RULE = re.compile(r"^# -{20,}$\n?", re.MULTILINE)
 _RUN = Words(
@@ -25,9 +27,16 @@ _RUN = Words(
 _GUESS = Words("予想", "Your guess first")
 _ANSWER = Words("答え", "The answer")
 _EXERCISE = Words(
-    "演習は次のコマンドで用意し、`{name}/exercise.py` を直して検査します。",
-    "For the exercise lay the course out, fix `{name}/exercise.py`, and check it:",
+    "次のセルが演習です。`TODO` の下を直してセルを実行すると、その場で検査します"
+    "(先に最初のセルを実行しておいてください)。",
+    "The next cell is the exercise. Fix what stands below each `TODO` and run the cell: it is checked at once "
+    "(the first cell must have been run).",
 )
+_TERMINAL = Words(
+    "同じ演習は、端末でも `{name}/exercise.py` を直して検査できます。",
+    "In a terminal the same exercise is `{name}/exercise.py`.",
+)
+_HINTS = Words("ヒントは三段階です。数を変えて実行してください。", "There are three hints; change the number for more.")
 
 
 def notebook_of(lesson: Lesson, language: str) -> dict[str, Any]:
@@ -76,6 +85,10 @@ class _Cells:
     def code(self, source: str) -> None:
         self._cells.append(("code", in_japanese(source) if self.language == "ja" else source))
 
+    def whole(self, source: str) -> None:
+        """A cell of code that stays as it is."""
+        self._cells.append(("code", source))
+
     def finished(self) -> list[dict[str, Any]]:
         merged: list[tuple[str, str]] = []
         for kind, source in self._cells:
@@ -105,7 +118,9 @@ def _fill(cells: _Cells, source: str, lesson: Lesson) -> None:
         call = node.value if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) else None
         if name in ("begin", "code") or (isinstance(node, ast.ImportFrom) and node.module == _STAGE):
             continue  # the code of a function stands in the notebook anyway
-        if call is None or name not in ("say", "ask", "beat", "finish"):
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and _function(node.value) == "option":
+            cells.code(_option(node, node.value, cells.language))
+        elif call is None or name not in ("say", "ask", "beat", "finish"):
             cells.code(f"{before}\n{text}" if before.strip("\n") or before.count("\n") else text)
         elif name == "beat":
             beat = next(one for one in BEATS if one.name == ast.literal_eval(call.args[0]))
@@ -116,7 +131,11 @@ def _fill(cells: _Cells, source: str, lesson: Lesson) -> None:
         elif name == "ask":
             answer = _ask(cells, call)
         elif name == "finish":
-            cells.words(_EXERCISE.filled(name=lesson.name))
+            cells.words(_EXERCISE)
+            cells.whole(f"%%exercise\n{cell_text(lesson, cells.language)}")
+            cells.words(_HINTS)
+            cells.whole("hint(1)")
+            cells.words(_TERMINAL.filled(name=lesson.name))
             cells.text(f"```console\n{COMMAND} init my-lessons\ncd my-lessons\n{COMMAND} check {lesson.name}\n```")
         else:
             _say(cells, call)
@@ -129,8 +148,17 @@ def _first_line(node: ast.stmt) -> int:
 
 def _called(node: ast.stmt) -> str:
     """The name of the function that a statement calls and does nothing else; "" for any other statement."""
-    call = node.value if isinstance(node, ast.Expr) else None
-    return call.func.id if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) else ""
+    return _function(node.value) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) else ""
+
+
+def _function(call: ast.Call) -> str:
+    return call.func.id if isinstance(call.func, ast.Name) else ""
+
+
+def _option(node: ast.Assign, call: ast.Call, language: str) -> str:
+    """What a script is told on its command line is a variable here, with the words of the help above it."""
+    told = "\n".join(f"# {line}" for line in textwrap.wrap(_texts(call)[language], 100))
+    return f"{told}\n{ast.unparse(node.targets[0])} = {ast.unparse(call.args[1])}"
 
 
 def _texts(call: ast.Call) -> Mapping[str, str]:

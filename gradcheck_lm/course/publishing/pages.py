@@ -120,7 +120,7 @@ def _part(event: Mapping[str, Any], name: str, language: str) -> list[str]:
     if kind == "say":
         return [_escaped(event[language])]
     if kind == "ask":
-        choices = [f">\n> ({letter}) {_escaped(one[language])}" for letter, one in
+        choices = [f">\n> {_escaped(f'({letter}) {one[language]}')}" for letter, one in
                    zip(LETTERS, event.get("choices", ()), strict=False)]  # fmt: skip
         return ["\n".join([f"> **{_GUESS.in_language(language)}.** {_escaped(event[language])}", *choices])]
     if kind == "answer":
@@ -172,7 +172,11 @@ def _cell(value: object) -> str:
     return _escaped(text).replace("|", "\\|") or " "
 
 
+# what Markdown and HTML take for more than it is; the site makes a sign of copyright of a third choice
+_MEANT = re.compile(r"([\\*_<>\[\]#~]|\((?=(?:c|r|tm)\)))", re.IGNORECASE)
+
+
 def _escaped(text: str) -> str:
     """Prose in which Markdown and HTML mean nothing, except for code in backticks."""
     pieces = re.split(r"(`[^`]*`)", text)
-    return "".join(piece if piece.startswith("`") else re.sub(r"([\\*_<>\[\]#~])", r"\\\1", piece) for piece in pieces)
+    return "".join(piece if piece.startswith("`") else _MEANT.sub(r"\\\1", piece) for piece in pieces)

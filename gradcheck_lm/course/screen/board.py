@@ -35,6 +35,11 @@ _CONTINUED = re.compile(r"([^.。?？!:`）)\]\n])\n(?=.)")  # a line end inside
 _HELD = Words(
     "検査 {total} 個のうち {held} 個が通りました。次で止まっています:", "{held} of {total} checks hold. It stops at:"
 )
+_LINE = Words("セルの {line} 行目", "line {line} of the cell")
+_AGAIN = Words("このセルを直して、もう一度実行してください。ヒントは次のセルにあります。",
+               "Change this cell and run it again; the next cell has hints.")  # fmt: skip
+_UNCHANGED = Words("このセルはまだ変更されていません。直して、もう一度実行してください。ヒントは次のセルにあります。",
+                   "This cell is still unchanged. Fix it and run it again; the next cell has hints.")  # fmt: skip
 
 
 def next_lesson(lessons: list[Lesson], progress: Progress) -> Lesson | None:
@@ -97,8 +102,13 @@ def show_next(voice: Voice, lessons: list[Lesson], progress: Progress) -> None:
     voice.put(f"    {next_command(lessons, progress)}", style="bold")
 
 
-def show_verdict(voice: Voice, lesson: Lesson, verdict: Verdict) -> None:
-    """What a check said: green and the next step, or the one thing that is wrong."""
+def show_verdict(voice: Voice, lesson: Lesson, verdict: Verdict, *, cell: str = "") -> None:
+    """What a check said: green and the next step, or the one thing that is wrong.
+
+    Args:
+        voice, lesson, verdict: who speaks, of what, and what was found.
+        cell: of a notebook, what was in the cell that was checked in place of the file.
+    """
     if verdict.passed:
         text = Words("合格です。検査 {total} 個がすべて通りました。", "Passed: all {total} checks hold.")
         voice.tell(text.filled(total=verdict.total), style="bold green")
@@ -112,11 +122,17 @@ def show_verdict(voice: Voice, lesson: Lesson, verdict: Verdict) -> None:
         parts.append(_HELD.filled(held=verdict.held, total=verdict.total).in_language(voice.language))
     parts += [verdict.title.in_language(voice.language), "", verdict.message.in_language(voice.language)]
     if verdict.line:
-        parts += ["", f"{lesson.exercise.name}:{verdict.line}:  {verdict.source}"]
+        place = f"{lesson.exercise.name}:{verdict.line}"
+        if cell:
+            place = _LINE.filled(line=verdict.line).in_language(voice.language)
+        parts += ["", f"{place}:  {verdict.source}"]
     _panel(voice, parts, title=lesson.name, style="red")
     if verdict.output:
         voice.tell(Words("ファイルが表示したもの:", "What the file printed:"), style="dim")
         voice.put("\n".join(f"    {line}" for line in verdict.output.splitlines()[-12:]), style="dim")
+    if cell:
+        voice.tell(_UNCHANGED if cell.strip() == cell_text(lesson, voice.language).strip() else _AGAIN)
+        return
     voice.tell(Words("ファイル: {file}", "The file: {file}").filled(file=short(lesson.exercise)))
     if lesson.exercise.is_file() and lesson.exercise.read_bytes() == exercise_text(lesson.folder).encode("utf-8"):
         voice.tell(
@@ -129,8 +145,17 @@ def show_verdict(voice: Voice, lesson: Lesson, verdict: Verdict) -> None:
     voice.put(f"    {COMMAND} hint {lesson.name}", style="bold")
 
 
-def show_hint(voice: Voice, lesson: Lesson, tier: int) -> None:
-    """The hint of a tier, from 1, and how to get the next.
+def cell_text(lesson: Lesson, language: str) -> str:
+    """The exercise as it stands in a cell of a notebook, in one language."""
+    from gradcheck_lm.course.screen.comments import in_english, in_japanese
+
+    text = exercise_text(lesson.folder, language)
+    return in_japanese(text) if language == "ja" else in_english(text)
+
+
+def show_hint(voice: Voice, lesson: Lesson, tier: int, *, where: str = "command") -> None:
+    """The hint of a tier, from 1, and how to get the next: by a "command", or while it is "watch"ed by a key; a "cell"
+    of a notebook stands above.
 
     Raises:
         ArgumentError: there is no such tier.
@@ -144,6 +169,10 @@ def show_hint(voice: Voice, lesson: Lesson, tier: int) -> None:
         )  # fmt: skip
     text = _CONTINUED.sub(_joined, lesson.hints[tier - 1].in_language(voice.language))
     _panel(voice, [text], title=f"{lesson.name}  {tier}/{len(lesson.hints)}", style="yellow")
+    if where == "watch" and tier < len(lesson.hints):
+        voice.tell(Words("もっと詳しいヒント: もう一度 h を押します。", "A stronger hint: press h again."), style="dim")
+    if where != "command":
+        return
     if tier < len(lesson.hints):
         voice.tell(Words("もっと詳しいヒント:", "A stronger hint:"), style="dim")
         voice.put(f"    {COMMAND} hint {lesson.name} --tier {tier + 1}", style="dim")

@@ -6,6 +6,7 @@ import re
 
 _COMMENT = re.compile(r"(?P<before>(?:^|\s)# )(?P<words>.+)$")
 _DOCSTRING = re.compile(r'^(?P<before>\s*""")(?P<words>[^"]+)(?P<after>""")$')
+_JAPANESE_LETTER = re.compile("[\u3040-\u30ff\u4e00-\u9fff]")
 _JAPANESE = {
     "A language model behind a wall: strings in, numbers out, as from a service on the network.":
         "壁の向こうの言語モデル。ネットワーク上のサービスのように、文字列を受け取って数値を返す。",
@@ -52,8 +53,52 @@ _JAPANESE = {
 
 
 def in_japanese(source: str) -> str:
-    """Source with its comments and docstrings of one line in Japanese, where they are known; code stays as it is."""
-    return "\n".join(_line(line) for line in source.split("\n"))
+    """Source with its comments and docstrings in Japanese, where there is any; code stays as it is."""
+    return "\n".join(_line(line) for line in _one_side(source.split("\n"), japanese=True))
+
+
+def in_english(source: str) -> str:
+    """Source without the Japanese of docstrings and comments that have both languages, as those of exercises do."""
+    return "\n".join(_one_side(source.split("\n"), japanese=False))
+
+
+def _one_side(lines: list[str], *, japanese: bool) -> list[str]:
+    """Of docstrings that have both languages, one: "English. / 日本語" in a line, or paragraphs."""
+    kept: list[str] = []
+    block: list[str] = []  # of a docstring of several lines
+    for line in lines:
+        opens = line.lstrip().startswith('"""')
+        if block or (opens and line.count('"""') == 1):
+            block.append(line)
+            if len(block) > 1 and '"""' in line:
+                kept += _paragraphs(block, japanese=japanese)
+                block = []
+        elif opens and _JAPANESE_LETTER.search(line) and " / " in line:
+            english, _, other = line.partition(" / ")
+            indent = line[: len(line) - len(line.lstrip())]
+            kept.append(f'{indent}"""{other}' if japanese else f'{english}"""')
+        elif _JAPANESE_LETTER.search(line) and not japanese and line.lstrip().startswith("#"):
+            continue
+        else:
+            kept.append(line)
+    return kept + block
+
+
+def _paragraphs(block: list[str], *, japanese: bool) -> list[str]:
+    """Of a docstring of several lines: English comes first, and the first line may have a title in both."""
+    indent = block[0][: len(block[0]) - len(block[0].lstrip())]
+    text = [line.strip() for line in "\n".join(block).replace('"""', "").split("\n")]
+    title, _, other = text[0].partition(" / ")
+    in_both = bool(_JAPANESE_LETTER.search(other)) and not _JAPANESE_LETTER.search(title)
+    body = text[1:] if in_both else text
+    first = next((place for place, line in enumerate(body) if _JAPANESE_LETTER.search(line)), None)
+    if not in_both and not first:  # in one language alone
+        return block
+    chosen = "\n".join(body[first:] if japanese else body[:first]).strip().splitlines()
+    lines = [*([other if japanese else title, ""] if in_both else []), *chosen]
+    if len(lines) == 1:
+        return [f'{indent}"""{lines[0]}"""']
+    return [f'{indent}"""{lines[0]}', *(f"{indent}{line}".rstrip() for line in lines[1:]), f'{indent}"""']
 
 
 def english_left(source: str) -> list[str]:

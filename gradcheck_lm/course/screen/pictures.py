@@ -13,6 +13,13 @@ from gradcheck_lm.course.language import Words
 from gradcheck_lm.errors import LayoutError, MissingPackageError
 from gradcheck_lm.files import user_cache, write_text_atomic
 
+_TREE = {
+    "(see above)": "(上と同じ)",
+    "no grad_fn: backward has nowhere to go": "grad_fn がない: 逆伝播はここから先へ進めない",
+    "a leaf: requires_grad is True, but nothing leads from here to the model":
+        "葉テンソル: requires_grad は True だが、ここからモデルへの経路はない",
+}  # fmt: skip
+
 
 def default_folder(name: str) -> Path:
     """Where a lesson's pictures go unless --out says otherwise: the user's cache, never the course itself."""
@@ -36,11 +43,17 @@ def draw(subject: Any, stem: Path, *, params: Mapping[str, Any] | None, console:
         from gradcheck_lm.draw.autograd.tree import autograd_tree_text
 
         text = autograd_tree_text(subject, params=params, encoding=console.encoding)
-        words = Words(text.replace("(see above)", "(上と同じ)"), text)
+        words = Words(_tree_in_japanese(text), text)
     try:
         return words, _save(subject, stem.with_suffix(".svg"), params)
     except (MissingPackageError, LayoutError):
         return words, _save(subject, stem.with_suffix(".dot"), params)
+
+
+def _tree_in_japanese(text: str) -> str:
+    for english, japanese in _TREE.items():
+        text = text.replace(english, japanese)
+    return text
 
 
 def report_words(report: Any, *, width: int, encoding: str) -> Words:

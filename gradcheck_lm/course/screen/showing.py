@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import re
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -15,7 +14,6 @@ from gradcheck_lm.course.screen import pictures
 from gradcheck_lm.draw.wrapping import short, wrapped_code
 
 REPORT = 80  # columns of a report: as many as a terminal has, so it is not indented
-_JAPANESE = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")
 _folder: list[Path] = []  # for pictures, of the one lesson that this process runs
 
 
@@ -37,6 +35,8 @@ def show(label: str, value: object = ...) -> None:
         ja, en = in_japanese(label, said), f"{label} = {said}"
     spoken.events.append({"kind": "show", "text": en, "text_ja": ja})
     spoken.put(textwrap.indent(ja if spoken.language == "ja" else en, "    "))
+    if value is ... and "\n" in en:
+        spoken.console.print()  # a text of its own; numbers stand below each other
 
 
 def table(columns: list[str], rows: list[list[Any]]) -> None:
@@ -59,14 +59,13 @@ def code(function: Callable[..., Any]) -> None:
     """Print the source of a function of the lesson, with comments in the learner's language; long lines go on below
     their start.
     """
-    from gradcheck_lm.course.screen.comments import in_japanese
+    from gradcheck_lm.course.screen.comments import in_english, in_japanese
 
     text = textwrap.dedent(inspect.getsource(function)).rstrip()
+    words = Words(in_japanese(text), in_english(text))  # an exercise says what is asked for in both languages
     spoken = voice()
-    spoken.events.append({"kind": "code", "text": text, "text_ja": in_japanese(text)})
-    for line in (in_japanese(text) if spoken.language == "ja" else text).splitlines():
-        if spoken.language == "en" and _JAPANESE.search(line):
-            continue  # an exercise says what is asked for in both languages
+    spoken.events.append({"kind": "code", "text": words.en, "text_ja": words.ja})
+    for line in words.in_language(spoken.language).splitlines():
         for part in wrapped_code(line, spoken.console.width - 6):
             spoken.put(f"    | {part}", style="cyan")
     spoken.console.print()

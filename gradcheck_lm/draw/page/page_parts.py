@@ -39,7 +39,7 @@ _STATES = {
 }
 _ASIDE = (
     "a side path stops here, harmless: another one carries the gradient",
-    "脇道がここで止まる(無害: 別の経路が勾配を通す)",
+    "ここで止まる枝(無害: 別の経路が勾配を通す)",
 )
 _ROLES = {
     "wrt": ("tensor asked about", "対象のテンソル"),

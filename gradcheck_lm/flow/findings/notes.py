@@ -16,7 +16,7 @@ OPAQUE = Message(
     "term {term} descends from wrt and no cut was seen on the way: look at custom autograd.Functions, compiled regions "
     "and other threads, which the recorder cannot look into",
     "損失項 {term} は対象から計算されていますが、途中に切断は見つかりませんでした。"
-    "自作の autograd.Function、コンパイルされた区間、別のスレッドを調べてください(記録器は中を見られません)",
+    "自作の autograd.Function、コンパイルされた区間、別のスレッドを調べてください(その中は記録できません)",
     id="opaque",
 )
 FREED = Message(
@@ -111,7 +111,7 @@ NOT_THEIR_TURN = Message(
     "{count} of {total} tensors get nothing from this loss in this step, and something from another loss or in "
     "another step: it was not their turn",
     "{total} 個のテンソルのうち {count} 個は、このステップではこの損失から何も受け取りませんが、別の損失または別"
-    "のステップでは受け取ります。自分の番ではなかっただけです",
+    "のステップでは受け取ります。このステップの更新の対象ではないだけです",
     id="not_their_turn",
 )
 BY_CHANCE = Message(
@@ -126,7 +126,7 @@ NO_SINGLE_OPERATION = Message(
     "{count} tensors get a gradient of exactly 0, and no single operation makes it so: parts of it cancel, as "
     "for the last bias of a Wasserstein critic, or a factor is 0 at this step; whether they move in a later step "
     "would settle it",
-    "{count} 個のテンソルの勾配は厳密に 0 ですが、単独でそうする演算はありません。Wasserstein の批評器の最後のバ"
+    "{count} 個のテンソルの勾配は厳密に 0 ですが、単独でそうする演算はありません。WGAN のクリティックの最後のバ"
     "イアスのように部分が打ち消し合うか、このステップで因子が 0 です。後のステップで動くかどうかで確かめられます",
     id="no_single_operation",
 )

@@ -85,7 +85,7 @@ def verdict_ja(found: Comparison) -> str:
         return ""
     first = cut_of(diagnosis.findings[0], 1)
     return (
-        f"argmax 版の言語モデル損失は何も教えません。勾配は {first.place} の {first.op} "
+        f"argmax 版の言語モデル損失からは何も学習されません。勾配は {first.place} の {first.op} "
         f"({first.kind}) で切断されています。"
     )
 

@@ -162,7 +162,7 @@ KIND = Kind(
                 ),
                 Text(
                     "hard = one_hot(...).float(); hard + soft - soft.detach() (straight-through)",
-                    "hard = one_hot(...).float() として hard + soft - soft.detach() (straight-through)",
+                    "hard = one_hot(...).float() として hard + soft - soft.detach() (STE)",
                 ),
             ),
             words("one_hot"),

@@ -46,7 +46,7 @@ KIND = Kind(
         ),
         Text(
             "if whole numbers are needed forward: x + (x.round() - x).detach() (straight-through)",
-            "順伝播で整数が必要なら x + (x.round() - x).detach() (straight-through)",
+            "順伝播で整数が必要なら x + (x.round() - x).detach() (STE)",
         ),
         Text(
             "to look something up, weight all entries instead of indexing one",
@@ -56,7 +56,7 @@ KIND = Kind(
     bridge=Bridge(
         how=Text(
             "the cast's value forward, the gradient of its input backward (straight-through)",
-            "順伝播は型変換した値、逆伝播は入力の勾配 (straight-through)",
+            "順伝播は型変換した値、逆伝播は入力の勾配 (STE)",
         ),
         at_the_operation=True,
     ),

@@ -58,7 +58,7 @@ KIND = Kind(
     bridge=Bridge(
         how=Text(
             "the value drawn forward, the gradient of the distribution's parameters backward (straight-through)",
-            "順伝播はサンプリングした値、逆伝播は分布のパラメータの勾配 (straight-through)",
+            "順伝播はサンプリングした値、逆伝播は分布のパラメータの勾配 (STE)",
         ),
         at_the_operation=True,
     ),

@@ -52,7 +52,7 @@ KIND = Kind(
         ),
         Text(
             "for a stop-gradient target, detach the target alone, never the prediction",
-            "勾配を止めたい目標値は目標だけを detach し、予測は決して detach しない",
+            "勾配を止めたい目標値は目標だけを detach し、予測は detach しない",
         ),
     ),
     causes=(
@@ -113,18 +113,18 @@ KIND = Kind(
             Text(
                 "The value was detached on a straight-through line, and this term is taken of that line's result: "
                 "what it should teach lies before the line.",
-                "この項は straight-through の行の結果から計算されていますが、値はその行で detach されています。"
+                "この項は STE の行の結果から計算されていますが、値はその行で detach されています。"
                 "学習させたいものはその行より前にあります。",
             ),
             (
                 Text(
                     "take this term of the value before the straight-through line (a codebook loss: of the chosen "
                     "codes themselves)",
-                    "この項は straight-through の行より前の値から計算する(コードブック損失なら選ばれたコードそのもの)",
+                    "この項は STE の行より前の値から計算する(コードブック損失なら選ばれたコードそのもの)",
                 ),
                 Text(
                     "keep the straight-through result for the task's own loss alone",
-                    "straight-through の結果は本来の課題の損失だけに使う",
+                    "STE の結果は本来の課題の損失だけに使う",
                 ),
             ),
         ),
@@ -133,19 +133,18 @@ KIND = Kind(
             Text(
                 "The value goes on detached here, as a straight-through line wants it, and the term at {line} is taken "
                 "of this line's result: what it should teach lies before the line.",
-                "ここで値が detach されるのは straight-through として正しい形ですが、{line} の項はこの行の結果から"
+                "ここで値が detach されるのは STE として正しい形ですが、{line} の項はこの行の結果から"
                 "計算されています。学習させたいものはこの行より前にあります。",
             ),
             (
                 Text(
                     "hand on the value before the straight-through line as well, and take the term of that (a codebook "
                     "loss: of the chosen codes themselves)",
-                    "straight-through の行より前の値も渡し、項はそれから計算する"
-                    "(コードブック損失なら選ばれたコードそのもの)",
+                    "STE の行より前の値も渡し、項はそれから計算する(コードブック損失なら選ばれたコードそのもの)",
                 ),
                 Text(
                     "keep the straight-through result for the task's own loss alone",
-                    "straight-through の結果は本来の課題の損失だけに使う",
+                    "STE の結果は本来の課題の損失だけに使う",
                 ),
             ),
         ),
@@ -154,18 +153,18 @@ KIND = Kind(
             Text(
                 "This term was made of a value detached for another player's turn: for the tensors asked about it is a "
                 "constant.",
-                "この項は、別のプレイヤーの番のために detach された値から作られています。"
+                "この項は、別のネットワークを更新するために detach された値から作られています。"
                 "対象のテンソルにとっては定数です。",
             ),
             (
                 Text(
                     "compute the value anew, attached, for the turn of the player that it should train",
-                    "その値が学習させるべきプレイヤーの番では、detach せずに計算し直す",
+                    "その値で学習させたいネットワークの更新では、detach せずに計算し直す",
                 ),
                 Text(
                     "detach it in the other player's turn alone (the discriminator's: D(fake.detach()); the "
                     "generator's: D(fake))",
-                    "detach は他方の番だけにする(識別器の番: D(fake.detach())、生成器の番: D(fake))",
+                    "detach するのは他方の更新のときだけにする(識別器の更新: D(fake.detach())、生成器の更新: D(fake))",
                 ),
             ),
         ),

@@ -122,7 +122,7 @@ KIND = Kind(
                 ),
                 Text(
                     "detach what the other loss should not train: D(fake.detach()) in the discriminator's turn",
-                    "他方の損失が学習させないものは detach する: 識別器の番では D(fake.detach())",
+                    "他方の損失で学習させないものは detach する: 識別器の更新では D(fake.detach())",
                 ),
             ),
         ),
@@ -202,7 +202,7 @@ KIND = Kind(
                 ),
                 Text(
                     "detach what the other loss should not train: D(fake.detach()) in the discriminator's turn",
-                    "他方の損失が学習させないものは detach する: 識別器の番では D(fake.detach())",
+                    "他方の損失で学習させないものは detach する: 識別器の更新では D(fake.detach())",
                 ),
             ),
         ),

@@ -74,7 +74,7 @@ KIND = Kind(
                 Text(
                     "if the file is a cache of fixed features: detach them, and do not ask what lies behind them to "
                     "learn",
-                    "固定した特徴量のキャッシュなら detach し、その手前に学習を求めない",
+                    "固定した特徴量のキャッシュなら detach し、その手前は学習対象にしない",
                 ),
             ),
             words("__reduce_ex__"),

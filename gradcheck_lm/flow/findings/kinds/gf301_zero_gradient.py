@@ -34,7 +34,7 @@ _ENTERING = Text(
 )
 _STRAIGHT = Text(
     "replace round, floor and sign by a straight-through form: x + (x.round() - x).detach()",
-    "round・floor・sign を straight-through に置き換える: x + (x.round() - x).detach()",
+    "round・floor・sign を STE に置き換える: x + (x.round() - x).detach()",
 )
 _BOTH = Text(
     "print both: each input length has to be at least its target's, plus one for each doubled letter",
@@ -195,7 +195,7 @@ KIND = Kind(
             "weight_zero",
             Text(
                 "The term is multiplied by the number 0: it is switched off, or not switched on yet.",
-                "この項には数 0 が掛けられています。オフにされているか、まだオンになっていません。",
+                "この項には数 0 が掛けられています。無効にされているか、まだ有効になっていません。",
             ),
             (
                 Text(
@@ -276,8 +276,8 @@ KIND = Kind(
             Text(
                 "No line that the recorder saw explains it: look at custom autograd.Functions, checkpoints, "
                 "compiled regions and other threads on the way, which it cannot look into.",
-                "記録器が見たどの行からも説明できません。途中の自作の autograd.Function、チェックポイント、コ"
-                "ンパイルされた区間、別のスレッドを調べてください(記録器は中を見られません)。",
+                "記録された行の中に原因は見つかりませんでした。途中の自作の autograd.Function、チェックポイント、コ"
+                "ンパイルされた区間、別のスレッドを調べてください(その中は記録できません)。",
             ),
             (
                 _ENTERING,
@@ -291,7 +291,7 @@ KIND = Kind(
     bridge=Bridge(
         how=Text(
             "the operation's value forward, the gradient of its input backward (straight-through)",
-            "順伝播は演算の値、逆伝播は入力の勾配 (straight-through)",
+            "順伝播は演算の値、逆伝播は入力の勾配 (STE)",
         ),
         at_the_operation=True,
     ),

@@ -57,7 +57,7 @@ KIND = Kind(
         Text(
             "look for a sum that is constant by its making: a softmax summed over its own classes, a value minus "
             "itself",
-            "作り方から定数になる和を探す: 自分のクラスにわたる softmax の和、自分自身との差",
+            "必ず定数になる和を探す: クラス全体にわたる softmax の和、自分自身との差",
         ),
     ),
     causes=(
@@ -107,7 +107,7 @@ KIND = Kind(
             "sums_to_a_constant",
             Text(
                 "What is summed here adds up to a constant whatever enters, as a softmax over its own classes does.",
-                "ここで合計されるものは、何が入っても定数になります(自分のクラスにわたる softmax の和など)。",
+                "ここで合計されるものは、何が入っても定数になります(クラス全体にわたる softmax の和など)。",
             ),
             (
                 Text(
@@ -133,7 +133,7 @@ KIND = Kind(
                 ),
                 Text(
                     "a shift that both sides share can be left out: bias=False",
-                    "両側に共通のずらしは要らない: bias=False",
+                    "両側に共通の定数項は不要: bias=False",
                 ),
             ),
         ),
@@ -141,7 +141,7 @@ KIND = Kind(
     bridge=Bridge(
         cannot=Text(
             "the gradients arrive and cancel: there is no cut to lead past",
-            "勾配は届いて打ち消し合っています。橋で越えるべき切断はありません",
+            "勾配は届いて打ち消し合っています。つなぎ直すべき切断はありません",
         )
     ),
     example=EXAMPLE,

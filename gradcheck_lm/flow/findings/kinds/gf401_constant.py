@@ -207,8 +207,8 @@ KIND = Kind(
             Text(
                 "No line that the recorder saw explains it: look at custom autograd.Functions, checkpoints, "
                 "compiled regions and other threads on the way, which it cannot look into.",
-                "記録器が見たどの行からも説明できません。途中の自作の autograd.Function、チェックポイント、コ"
-                "ンパイルされた区間、別のスレッドを調べてください(記録器は中を見られません)。",
+                "記録された行の中に原因は見つかりませんでした。途中の自作の autograd.Function、チェックポイント、コ"
+                "ンパイルされた区間、別のスレッドを調べてください(その中は記録できません)。",
             ),
             (
                 _BRANCH,
@@ -235,7 +235,7 @@ KIND = Kind(
     bridge=Bridge(
         cannot=Text(
             "no value of what you train enters here, so there is nothing that a bridge could lead on",
-            "学習対象の値はここに入ってこないため、橋が先へ導くものがありません",
+            "学習対象の値はここに入ってこないため、切断をつないでも先へ届くものがありません",
         )
     ),
     example=EXAMPLE,

@@ -209,7 +209,7 @@ KIND = Kind(
     bridge=Bridge(
         cannot=Text(
             "no value of what you train enters here, so there is nothing that a bridge could lead on",
-            "学習対象の値はここに入ってこないため、橋が先へ導くものがありません",
+            "学習対象の値はここに入ってこないため、切断をつないでも先へ届くものがありません",
         )
     ),
     severity="warning",

@@ -87,7 +87,7 @@ KIND = Kind(
                 "{module} is an nn.Module, and autograd never calls the backward of a module: the gradient goes "
                 "through what its forward computes, as if this method were not there.",
                 "{module} は nn.Module で、autograd がモジュールの backward を呼ぶことはありません。勾配は forward の"
-                "計算をそのままたどり、このメソッドはないのと同じです。",
+                "計算をそのままたどり、このメソッドは使われません。",
             ),
             (
                 Text(
@@ -127,7 +127,7 @@ KIND = Kind(
                 "backward() runs with gradient switched off: what it computes again here has no graph, so {function} "
                 "at {line} finds no way from it to the inputs.",
                 "backward() の中では勾配の記録が切れています。ここで計算し直した値には計算グラフがないので、{line} の "
-                "{function} は入力への道を見つけられません。",
+                "{function} は入力への経路を見つけられません。",
             ),
             (
                 Text(

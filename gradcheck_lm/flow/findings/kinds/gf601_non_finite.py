@@ -196,7 +196,7 @@ KIND = Kind(
                 "What enters here is NaN or infinite already, a weight or an input, and the loss with it: it was not a "
                 "number before any gradient.",
                 "ここに入る値(重みまたは入力)がすでに NaN または無限大で、損失もそうなります。"
-                "勾配より前に、損失が数でなくなっています。",
+                "勾配を計算する前に、損失が有限の数ではなくなっています。",
             ),
             (
                 Text(
@@ -247,8 +247,8 @@ KIND = Kind(
             Text(
                 "No line that the recorder saw explains it: look at custom autograd.Functions, checkpoints, "
                 "compiled regions and other threads on the way, which it cannot look into.",
-                "記録器が見たどの行からも説明できません。途中の自作の autograd.Function、チェックポイント、コ"
-                "ンパイルされた区間、別のスレッドを調べてください(記録器は中を見られません)。",
+                "記録された行の中に原因は見つかりませんでした。途中の自作の autograd.Function、チェックポイント、コ"
+                "ンパイルされた区間、別のスレッドを調べてください(その中は記録できません)。",
             ),
             (_POLE, _MASK, _CTC),
         ),
@@ -283,7 +283,7 @@ KIND = Kind(
     bridge=Bridge(
         cannot=Text(
             "the gradient is not cut here but NaN or infinite: a bridge would hide the pole, not remove it",
-            "勾配はここで切れているのではなく NaN または無限大です。橋は特異点を隠すだけで、取り除きません",
+            "勾配はここで切れているのではなく NaN または無限大です。切断をつないでも特異点が隠れるだけです",
         )
     ),
     example=EXAMPLE,

@@ -80,7 +80,7 @@ KIND = Kind(
             Text(
                 "backward() at {line} gives a gradient to {parameters}, which no optimizer holds: it is not "
                 "registered as a parameter of a module, so parameters() does not know it.",
-                "{line} の backward() は {parameters} に勾配を与えますが、どのオプティマイザもそれを持ってい"
+                "{line} の backward() で {parameters} に勾配が届きますが、どのオプティマイザもそれを持ってい"
                 "ません。モジュールのパラメータとして登録されていないため、parameters() には含まれません。",
             ),
             (
@@ -121,7 +121,7 @@ KIND = Kind(
             Text(
                 "backward() at {line} gives a gradient to {parameters}, which no optimizer holds: a plain "
                 "list or dict hides a module's parts from parameters().",
-                "{line} の backward() は {parameters} に勾配を与えますが、どのオプティマイザもそれを持ってい"
+                "{line} の backward() で {parameters} に勾配が届きますが、どのオプティマイザもそれを持ってい"
                 "ません。普通のリストや辞書に入れた部品は、モジュールの parameters() から見えません。",
             ),
             (
@@ -159,8 +159,8 @@ KIND = Kind(
             Text(
                 "backward() at {line} gives a gradient to {parameters}, which no optimizer holds: "
                 "{optimizer}, which steps on this loss, was made without it.",
-                "{line} の backward() は {parameters} に勾配を与えますが、どのオプティマイザもそれを持ってい"
-                "ません。この損失で step する {optimizer} は、それなしで作られています。",
+                "{line} の backward() で {parameters} に勾配が届きますが、どのオプティマイザもそれを持ってい"
+                "ません。この損失で更新する {optimizer} には、それが渡されていません。",
             ),
             (
                 Text(
@@ -183,8 +183,8 @@ KIND = Kind(
                 "backward() at {line} gives a gradient to {parameters}, which no optimizer holds: "
                 "{optimizer}, which steps on this loss, was made without it. Its module is in eval mode: if "
                 "it is meant to stay as it is, requires_grad_(False) saves its gradient.",
-                "{line} の backward() は {parameters} に勾配を与えますが、どのオプティマイザもそれを持ってい"
-                "ません。この損失で step する {optimizer} は、それなしで作られています。そのモジュールは評価"
+                "{line} の backward() で {parameters} に勾配が届きますが、どのオプティマイザもそれを持ってい"
+                "ません。この損失で更新する {optimizer} には、それが渡されていません。そのモジュールは評価"
                 "モードです。変えないつもりなら、requires_grad_(False) で勾配の計算を省けます。",
             ),
             (
@@ -203,8 +203,8 @@ KIND = Kind(
             Text(
                 "This layer is made anew in each step, with fresh random weights: backward() at {line} gives its "
                 "{count} parameters a gradient, no optimizer holds them, and the next step makes others.",
-                "この層はステップごとに新しい乱数の重みで作り直されます。{line} の backward() はその {count} 個の"
-                "パラメータに勾配を与えますが、どのオプティマイザもそれを持たず、次のステップでは別のものが作られます。",
+                "この層はステップごとに新しい乱数の重みで作り直されます。{line} の backward() でその {count} 個の"
+                "パラメータに勾配が届きますが、どのオプティマイザもそれを持たず、次のステップでは別のものが作られます。",
             ),
             (
                 Text(
@@ -223,7 +223,7 @@ KIND = Kind(
                 "backward() at {line} gives a gradient to {parameters}, which no optimizer holds. They began as a copy "
                 "of {held}, which {optimizer} trains on this loss: a target network need not be trained, and without "
                 "gradient its backward pass is saved.",
-                "{line} の backward() は {parameters} に勾配を与えますが、どのオプティマイザもそれを持っていません。"
+                "{line} の backward() で {parameters} に勾配が届きますが、どのオプティマイザもそれを持っていません。"
                 "最初は {held} のコピーで、そちらは {optimizer} がこの損失で学習します。ターゲットネットワークは学習"
                 "不要で、勾配を切れば逆伝播の計算を省けます。",
             ),
@@ -244,8 +244,8 @@ KIND = Kind(
                 "backward() at {line} gives a gradient to {parameters}, which no optimizer holds: "
                 "{optimizer}, which steps on this loss, was made without it. What is optimised here is no "
                 "parameter of a module, so this may be meant.",
-                "{line} の backward() は {parameters} に勾配を与えますが、どのオプティマイザもそれを持ってい"
-                "ません。この損失で step する {optimizer} は、それなしで作られています。ここで最適化されるの"
+                "{line} の backward() で {parameters} に勾配が届きますが、どのオプティマイザもそれを持ってい"
+                "ません。この損失で更新する {optimizer} には、それが渡されていません。ここで最適化されるの"
                 "はモジュールのパラメータではないので、意図どおりかもしれません。",
             ),
             (
@@ -265,8 +265,8 @@ KIND = Kind(
                 "backward() at {line} gives a gradient to {parameters}, which no optimizer holds: "
                 "{optimizer}, which steps on this loss, was made without it. It holds all of {held} and "
                 "nothing of {missed}: if that is meant, requires_grad_(False) says so.",
-                "{line} の backward() は {parameters} に勾配を与えますが、どのオプティマイザもそれを持ってい"
-                "ません。この損失で step する {optimizer} は、それなしで作られています。{held} はすべて持ち、"
+                "{line} の backward() で {parameters} に勾配が届きますが、どのオプティマイザもそれを持ってい"
+                "ません。この損失で更新する {optimizer} には、それが渡されていません。{held} はすべて持ち、"
                 "{missed} は何も持っていません。意図どおりなら requires_grad_(False) で示せます。",
             ),
             (

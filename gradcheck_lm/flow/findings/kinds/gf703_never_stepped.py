@@ -70,7 +70,7 @@ KIND = Kind(
             Text(
                 "backward() at {line} gives a gradient to {parameters}, and step() of {optimizer}, which "
                 "holds them, is never called.",
-                "{line} の backward() は {parameters} に勾配を与えますが、それを持つ {optimizer} の step() は"
+                "{line} の backward() で {parameters} に勾配が届きますが、それを持つ {optimizer} の step() は"
                 "一度も呼ばれません。",
             ),
             (
@@ -89,8 +89,8 @@ KIND = Kind(
             Text(
                 "backward() at {line} gave a gradient to {parameters} {count} times, and step() of {optimizer}, which "
                 "holds them, stands under a condition that was never met ({condition}).",
-                "{line} の backward() は {parameters} に {count} 回勾配を与えましたが、それを持つ {optimizer} の "
-                "step() は一度も成り立たなかった条件({condition})の下にあります。",
+                "{line} の backward() で {parameters} に {count} 回勾配が届きましたが、それを持つ {optimizer} の "
+                "step() は条件({condition})の中にあり、条件は一度も成り立ちませんでした。",
             ),
             (
                 Text(
@@ -164,18 +164,18 @@ KIND = Kind(
                 "The GradScaler skipped all {steps} steps of {optimizer}, for the gradients held infinity or "
                 "NaN, and its factor stayed at {scale}: it will skip the next ones as well.",
                 "勾配に無限大または NaN が含まれるため、GradScaler は {optimizer} の {steps} 回の step をすべ"
-                "て飛ばしました。係数は {scale} のままで、次の step も飛ばされます。",
+                "て飛ばしました。スケールは {scale} のままで、次の step も飛ばされます。",
             ),
             (
                 Text(
                     "scaler.update() without a number after each scaler.step(optimizer): it lowers the factor "
                     "after a skipped step",
                     "scaler.step(optimizer) のたびに、値を渡さずに scaler.update() を呼ぶ: 飛ばされた step の後で"
-                    "係数が下がる",
+                    "スケールが下がる",
                 ),
                 Text(
                     "look at the loss itself: where it is NaN no factor helps",
-                    "損失そのものを見る: 損失が NaN なら係数では直らない",
+                    "損失そのものを見る: 損失が NaN なら、スケールを変えても直らない",
                 ),
             ),
         ),
@@ -186,7 +186,7 @@ KIND = Kind(
                 "({dtype}) changed: each update is smaller than the gap between two neighbouring numbers, or "
                 "step() does nothing.",
                 "{optimizer} は学習率 {rate} で {steps} 回 step しましたが、持っているもの({dtype})は 1 ビッ"
-                "トも変わっていません。毎回の更新が隣り合う数の間隔より小さいか、step() が何もしていません。",
+                "トも変わっていません。毎回の更新量が、表せる隣り合う数の間隔より小さいか、step() が何もしていません。",
             ),
             (
                 Text(
@@ -263,7 +263,7 @@ KIND = Kind(
                 "{optimizer} stepped {steps} times, and not a bit of what it holds ({dtype}) changed: each "
                 "update is smaller than the gap between two neighbouring numbers, or step() does nothing.",
                 "{optimizer} は {steps} 回 step しましたが、持っているもの({dtype})は 1 ビットも変わっていま"
-                "せん。毎回の更新が隣り合う数の間隔より小さいか、step() が何もしていません。",
+                "せん。毎回の更新量が、表せる隣り合う数の間隔より小さいか、step() が何もしていません。",
             ),
             (
                 Text(

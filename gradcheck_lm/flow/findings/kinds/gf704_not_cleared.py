@@ -61,7 +61,7 @@ KIND = Kind(
         ),
         Text(
             "clear the parameters of the other player too: a loss that passes through it leaves gradients there",
-            "他のプレイヤーのパラメータも消す: そこを通る損失は勾配を残す",
+            "損失が通る他のネットワークの勾配も消す: そこにも勾配が残る",
         ),
     ),
     causes=(
@@ -108,7 +108,7 @@ KIND = Kind(
             "another_module",
             Text(
                 "zero_grad() at {line} clears other tensors than those that {optimizer} steps.",
-                "{line} の zero_grad() は、{optimizer} が step するテンソルとは別のものを消しています。",
+                "{line} の zero_grad() は、{optimizer} が step するものとは別のテンソルの勾配を消しています。",
             ),
             (
                 Text(
@@ -147,7 +147,7 @@ KIND = Kind(
                 "{parameters}. This loss looks like one for {other}: only {other} is cleared before it, and what it "
                 "adds where {optimizer} waits to step stays there.",
                 "{optimizer} は、{line} の backward() の勾配に、この backward() が {parameters} に足すものを加えて "
-                "step します。この損失の前に消されるのは {other} だけなので {other} のための損失と思われますが、"
+                "step します。この損失の前に勾配が消されるのは {other} だけなので {other} のための損失と思われますが、"
                 "{optimizer} の step の前に足されたものは残ります。",
             ),
             (
@@ -164,7 +164,7 @@ KIND = Kind(
                 ),
                 Text(
                     "where both losses are meant: clear both optimizers before the first backward()",
-                    "両方の損失で学習させるつもりなら、最初の backward() の前に両方のオプティマイザを消す",
+                    "両方の損失で学習させるつもりなら、最初の backward() の前に両方のオプティマイザの勾配を消す",
                 ),
             ),
         ),

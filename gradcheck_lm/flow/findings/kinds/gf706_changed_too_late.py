@@ -47,12 +47,12 @@ KIND = Kind(
     lesson="l20_mixed_precision",
     heading=Text(
         "gradients changed where it has no effect",
-        "効果のないところで変更された勾配",
+        "効果のない場所で変更された勾配",
     ),
     about=about(
         Text(
             "Gradients are clipped or scaled here in a place where the step no longer sees it, or sees another thing.",
-            "ここで勾配を制限または拡大縮小していますが、step はもうそれを見ないか、別のものを見ます。",
+            "ここで勾配をクリッピングまたは拡大縮小していますが、step() はその結果を使いません。",
         ),
         Text(
             "the order: backward(), scaler.unscale_(optimizer), clip_grad_norm_(model.parameters(), ...), step()",
@@ -122,8 +122,8 @@ KIND = Kind(
             Text(
                 "These gradients are still multiplied by the GradScaler's factor, which is divided out only "
                 "at {line}: the limit is met at a gradient that is too small by that factor.",
-                "これらの勾配にはまだ GradScaler の係数が掛かっています。割り戻されるのは {line} なので、本来"
-                "よりその係数の分だけ小さい勾配で制限に達します。",
+                "これらの勾配にはまだ GradScaler のスケールが掛かっています。元に戻されるのは {line} なので、本来"
+                "よりもスケールの分だけ小さい勾配でクリッピングされます。",
             ),
             (
                 Text(

@@ -97,7 +97,7 @@ KIND = Kind(
             Text(
                 "It is computed with a graph in every step, and nothing reads it: it is part of no loss that "
                 "goes backward, and is not printed either.",
-                "毎ステップ計算グラフ付きで計算されますが、何からも読まれません。backward() されるどの損失に"
+                "毎ステップ計算グラフ付きで計算されますが、どこにも使われません。backward() されるどの損失に"
                 "も含まれず、表示もされていません。",
             ),
             (

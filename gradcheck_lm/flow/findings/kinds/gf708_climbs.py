@@ -45,7 +45,7 @@ KIND = Kind(
     lesson="l12_your_own_code",
     heading=Text(
         "the step goes up the loss",
-        "損失を上る更新",
+        "損失を増やす更新",
     ),
     about=about(
         Text(
@@ -100,7 +100,7 @@ KIND = Kind(
                 ),
                 Text(
                     "for an adversary that is meant to climb, give it an optimizer of its own with maximize=True",
-                    "上らせるつもりの敵対側には、maximize=True の専用オプティマイザを使う",
+                    "損失を増やしたい側(敵対的学習など)には、maximize=True の専用オプティマイザを使う",
                 ),
             ),
         ),

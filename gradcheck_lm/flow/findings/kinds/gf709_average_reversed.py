@@ -101,7 +101,7 @@ KIND = Kind(
                 ),
                 Text(
                     "swap the two arguments of the function that averages",
-                    "平均を取る関数の 2 つの引数を入れ替える",
+                    "移動平均を取る関数の 2 つの引数を入れ替える",
                 ),
                 Text(
                     "torch.optim.swa_utils.AveragedModel does it in the right direction",
@@ -139,7 +139,7 @@ KIND = Kind(
                 "In the loop that trains, {writes} puts other weights in the place of those that are trained, and "
                 "{method}, which puts them back, is called nowhere: the training goes on from the average.",
                 "学習ループの中で、{writes} は学習中の重みを別の重みに置き換えますが、元に戻す {method} はどこでも"
-                "呼ばれていません。学習は平均から続くことになります。",
+                "呼ばれていません。学習は平均した重みから続くことになります。",
             ),
             (
                 Text(

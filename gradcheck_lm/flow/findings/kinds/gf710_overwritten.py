@@ -53,7 +53,7 @@ KIND = Kind(
     lesson="l12_your_own_code",
     heading=Text(
         "loaded weights that are lost, or never came",
-        "失われた、または届かなかった読み込み済みの重み",
+        "使われていない読み込み済みの重み",
     ),
     about=about(
         Text(

@@ -123,7 +123,7 @@ KIND = Kind(
             "statistics_without_gradient",
             Text(
                 "{module} learns its statistics at {line} under no_grad, from a pass that trains nothing.",
-                "{module} は {line} の no_grad の中で、何も学習しない実行から統計を学んでいます。",
+                "{module} は {line} の no_grad の中で、学習に使わない順伝播から統計を更新しています。",
             ),
             (
                 Text(
@@ -132,7 +132,7 @@ KIND = Kind(
                 ),
                 Text(
                     "if they are meant to be learnt there (a target network, update_bn), there is no fault",
-                    "そこで学ぶつもりなら(ターゲットネットワーク、update_bn)誤りではない",
+                    "そこで統計を集めるつもりなら(ターゲットネットワーク、update_bn)誤りではない",
                 ),
             ),
         ),

@@ -69,7 +69,7 @@ KIND = Kind(
         ),
         Text(
             "clip by a norm, schedule by a count, and skip by a condition that all ranks share",
-            "制限のノルム、スケジュールの回数、skip の条件はすべてのランクで共有する",
+            "クリッピングのノルム、スケジュールの回数、skip の条件はすべてのランクで共有する",
         ),
     ),
     causes=(
@@ -111,12 +111,12 @@ KIND = Kind(
                 "The gradients agree and the steps do not: {optimizer} of rank {rank} steps with another rate, clip "
                 "or count at {line}.",
                 "勾配は一致していますが、step が異なります。ランク {rank} の {optimizer} は {line} "
-                "で別の学習率・制限・回数を使っています。",
+                "で異なる学習率・クリッピング・更新回数を使っています。",
             ),
             (
                 Text(
                     "derive rate, clip and the decision to skip from what all ranks share",
-                    "学習率、制限、skip の判断は、全ランクに共通のものから決める",
+                    "学習率、クリッピング、skip の判断は、全ランクに共通のものから決める",
                 ),
             ),
         ),

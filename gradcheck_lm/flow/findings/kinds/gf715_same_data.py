@@ -86,7 +86,7 @@ KIND = Kind(
                 ),
                 Text(
                     "if the ranks are one model's parts (tensor or pipeline parallel), this is meant",
-                    "ランクが 1 つのモデルの部分なら(テンソル並列やパイプライン並列)意図どおり",
+                    "各ランクが 1 つのモデルの一部を受け持つなら(テンソル並列やパイプライン並列)意図どおり",
                 ),
             ),
         ),

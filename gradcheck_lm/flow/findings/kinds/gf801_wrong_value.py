@@ -78,7 +78,7 @@ KIND = Kind(
         ),
         Text(
             "a surrogate that is meant (straight-through) differs on purpose: then there is no fault here",
-            "意図した代理勾配(straight-through)なら、異なるのは意図どおりで誤りではない",
+            "意図した代理勾配(STE)なら、異なるのは意図どおりで誤りではない",
         ),
     ),
     causes=(
@@ -126,8 +126,8 @@ KIND = Kind(
                 "What runs in this checkpoint draws random numbers ({function} at {line}), and with "
                 "preserve_rng_state=False it draws others when backward() runs it again: the gradient is that of "
                 "another value than the loss.",
-                "このチェックポイントの中では乱数が引かれます({line} の {function})。preserve_rng_state=False では "
-                "backward() の再計算で別の乱数が引かれるため、勾配は損失とは別の値の勾配になります。",
+                "このチェックポイントの中では乱数が生成されます({line} の {function})。preserve_rng_state=False では "
+                "backward() の再計算で別の乱数が生成されるため、勾配は損失とは別の値の勾配になります。",
             ),
             (
                 Text(
@@ -136,7 +136,7 @@ KIND = Kind(
                 ),
                 Text(
                     "or draw the numbers before the checkpoint, and hand them in",
-                    "または、チェックポイントの前で乱数を引き、引数として渡す",
+                    "または、チェックポイントの前で乱数を生成し、引数として渡す",
                 ),
             ),
         ),

@@ -41,7 +41,7 @@ KIND = Kind(
     lesson="l12_your_own_code",
     heading=Text(
         "samples that read each other",
-        "互いを読むサンプル",
+        "サンプルどうしの混入",
     ),
     about=about(
         Text(
@@ -80,7 +80,7 @@ KIND = Kind(
             Text(
                 "{module} takes the first axis as time and is given the batch there: it reads from sample to sample.",
                 "{module} は最初の軸を時間とみなしますが、そこにバッチが渡されています。"
-                "サンプルをまたいで読んでいます。",
+                "サンプルをまたいで計算しています。",
             ),
             (
                 Text(

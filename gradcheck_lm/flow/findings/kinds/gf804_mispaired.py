@@ -49,7 +49,7 @@ KIND = Kind(
     lesson="l12_your_own_code",
     heading=Text(
         "targets that belong elsewhere",
-        "別のものの目標値",
+        "対応のずれた目標値",
     ),
     about=about(
         Text(
@@ -90,7 +90,7 @@ KIND = Kind(
             Text(
                 "This loader was gone through twice and gave its samples in another order: at {line} {loss} holds "
                 "predictions of one pass against what was computed in the other.",
-                "このローダーは 2 回たどられ、サンプルの順序が違います。{line} の {loss} は、一方の回の予測を、"
+                "このローダーは 2 回走査され、サンプルの順序が違います。{line} の {loss} は、一方の回の予測を、"
                 "もう一方の回で計算したものと比べています。",
             ),
             (

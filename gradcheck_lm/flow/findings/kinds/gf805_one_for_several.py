@@ -57,7 +57,7 @@ KIND = Kind(
     lesson="l12_your_own_code",
     heading=Text(
         "one module in several places",
-        "複数の場所にある 1 つのモジュール",
+        "複数の場所で使い回される 1 つのモジュール",
     ),
     about=about(
         Text(
