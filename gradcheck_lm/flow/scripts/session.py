@@ -92,8 +92,10 @@ class Session:
 
         What becomes of the gradients that arrive stands with the first loss, or with the one on whose line it is.
         """
-        idle, told = (set(), ()) if self.steps is None else (self.steps.idle, self.steps.found)
-        return with_steps(self.book.diagnoses(idle) if len(self.book) else self.aside.diagnoses(), told)
+        if self.steps is None:
+            return self.book.diagnoses() if len(self.book) else self.aside.diagnoses()
+        found = self.book.diagnoses(self.steps.idle, self.steps.fed()) if len(self.book) else self.aside.diagnoses()
+        return with_steps(found, self.steps.found)
 
     @property
     def answer(self) -> Diagnosis | None:

@@ -49,13 +49,14 @@ class Book:
         """Note the answer that matters most: for the loss that ended the script."""
         self._answers = {("first",): [answer], **self._answers}
 
-    def diagnoses(self, idle: Iterable[int] = ()) -> list[tuple[tuple[str, int], Diagnosis]]:
+    def diagnoses(self, idle: Iterable[int] = (), fed: Iterable[int] = ()) -> list[tuple[tuple[str, int], Diagnosis]]:
         """For each loss the line of its backward() and one diagnosis.
 
         Args:
             idle: ids of tensors of which something else is told.
+            fed: ids of tensors that some backward pass gave a gradient, those passes too that were not asked about.
         """
-        live = {key for answers in self._answers.values() for answer in answers for key in answer.live}
+        live = {key for answers in self._answers.values() for answer in answers for key in answer.live} | {*fed}
         found = []
         for answers in self._answers.values():
             fed = {key for answer in answers for key in answer.live}  # by this very loss

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from gradcheck_lm.flow.findings.model import Finding
-from gradcheck_lm.flow.stepping.ledger.ledger import Ledger, Parameter
+from gradcheck_lm.flow.stepping.ledger.ledger import Backward, Ledger, Parameter
 from gradcheck_lm.flow.stepping.recording.log import Running
 from gradcheck_lm.flow.stepping.report import report_of
 from gradcheck_lm.flow.stepping.watcher import TOLD as TOLD
@@ -141,6 +141,13 @@ class StepWatch:
             found, parameters=tuple(parameters), holders=tuple(holders), places=(*found.places, *places),
             chances={**last.chances, **found.chances},
         )  # fmt: skip
+
+    def fed(self) -> set[int]:
+        """Ids of tensors that a backward pass of the script gave a gradient which is not all zero."""
+        log = self.watcher.log
+        passes = [event for event in log.events if isinstance(event, Backward) and event.accumulates]
+        given = {index for event in passes for index in set(event.given) - set(event.zero)}
+        return {id(tensor) for index in given if (tensor := log.accounts[index].tensor) is not None}
 
     def _idle(self) -> set[int]:
         if all(one.kind != "stale" for one in self.found):
