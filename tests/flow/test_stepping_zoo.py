@@ -12,6 +12,7 @@ from zoo_programs import beside, expected, unannounced
 
 from gradcheck_lm.flow import StepReport
 from gradcheck_lm.flow.findings.registry import KINDS
+from gradcheck_lm.flow.scripts.runner import watch_script
 
 pytestmark = [pytest.mark.filterwarnings("ignore::UserWarning"), pytest.mark.filterwarnings("ignore::FutureWarning")]
 
@@ -80,3 +81,15 @@ def test_healthy_program_is_left_alone_and_watching_changes_no_bit(
 def test_there_are_enough_of_them() -> None:
     assert len(BROKEN) >= 60
     assert len(HEALTHY) >= 60
+
+
+@pytest.mark.parametrize("path", HEALTHY, ids=lambda path: path.stem)
+def test_run_leaves_a_healthy_program_alone(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a script, with the losses' own diagnoses beside the ledger."""
+    monkeypatch.chdir(path.parent)
+    torch.manual_seed(0)
+    seen = watch_script(path)
+    told = [one for _, diagnosis in seen.losses for one in diagnosis.findings if one.severity != "note"]
+    assert [f"{one.code} {one.cause} {one.line}" for one in told] == []
+    assert seen.troubles == []
+    assert seen.error is None

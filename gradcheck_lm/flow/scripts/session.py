@@ -65,6 +65,8 @@ class Session:
         self.failed = False  # the script has ended by an error
         self.over = False  # the first steps were seen: the script runs at full speed
         self._turn = Turn(self.questions, self.book, self._guarded)
+        if self.steps is not None:
+            self.steps.watcher.scaling.on_skip = self._turn.skipped
         self.raised = Raised(self.questions, self.book, self._guarded)
         self._stepped: set[int] = set()  # optimizers, since the recording began
         self._seen: set[tuple[str, int]] = set()

@@ -52,6 +52,10 @@ class Turn:
         """A line calls a pass that is looked at."""
         self._by_line[place] += 1
 
+    def skipped(self) -> None:
+        """A GradScaler has skipped its step: the passes after it are looked at as if these had not been."""
+        self._by_line.clear()
+
     def stepped_by(self, optimizer: torch.optim.Optimizer) -> None:
         """An optimizer has stepped after these passes."""
         for look in self._looks:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
@@ -21,6 +22,7 @@ class Scaling:
         self.log = log
         self.turns = turns
         self.scaled = scaled
+        self.on_skip: Callable[[], None] | None = None  # called when a turn was skipped
 
     def install(self, wraps: Wraps) -> None:
         """All GradScalers are one class or inherit from it."""
@@ -79,6 +81,8 @@ class Scaling:
         used = {one: contents for one, contents in used.items() if contents}
         time = self.log.tick()
         self.log.add(Step(time, place, holder=index, number=steps, used=used, skipped=True, factor=factor, began=time))
+        if self.on_skip is not None:
+            self.on_skip()
 
     def _updated(self, token: Any, result: Any) -> None:
         if token is not None:

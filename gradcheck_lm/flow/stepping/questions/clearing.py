@@ -77,7 +77,8 @@ def _not_cleared(reading: Reading) -> list[tuple[Draft, int]]:
 def _first_turn(reading: Reading, holder: int) -> set[int]:
     """The lines whose backward() fed an optimizer's first step: another player's loss feeds it later, by the way."""
     first = next(iter(reading.stepped(holder)), None)
-    return {reading.backwards[time].place for times in (first.used.values() if first else ()) for time in times}
+    times = {time for contents in (first.used.values() if first else ()) for time in contents}
+    return {reading.backwards[time].place for time in times if time in reading.backwards}
 
 
 def _is_left_over(reading: Reading, holder: int, found: list[tuple[Step, int, int, int]]) -> bool:

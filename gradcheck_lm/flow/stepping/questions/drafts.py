@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from gradcheck_lm.flow.findings.notes import UNSEEN
@@ -41,8 +41,17 @@ class Reading:
 
     @cached_property
     def steps(self) -> list[Step]:
-        """All of them, skipped turns among them."""
-        return self.ledger.steps()
+        """All of them, skipped turns among them; without what a backward() gave that was not seen to its end."""
+        return [
+            step if (used := self._known(step)) is None else replace(step, used=used) for step in self.ledger.steps()
+        ]
+
+    def _known(self, step: Step) -> dict[int, tuple[int, ...]] | None:
+        """What a step used of the backwards that are known; None where it is all of it."""
+        if all(time in self.backwards for contents in step.used.values() for time in contents):
+            return None
+        known = {one: tuple(time for time in times if time in self.backwards) for one, times in step.used.items()}
+        return {one: times for one, times in known.items() if times}
 
     @cached_property
     def users(self) -> dict[int, list[Step]]:
