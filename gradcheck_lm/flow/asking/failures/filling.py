@@ -1,12 +1,13 @@
-"""Scores that a mask fills with +inf where -inf was meant: read off the text of the call that fills them."""
+"""Values that a program itself fills with +inf, where -inf was meant, or with NaN: read off the text of the call."""
 
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable, Iterator
 
 from gradcheck_lm.flow.operations.names import words
 from gradcheck_lm.flow.watching.sites import call_at
-from gradcheck_lm.flow.watching.tape import Recording
+from gradcheck_lm.flow.watching.tape import Call, Recording
 
 _SOFTMAXES = words("softmax log_softmax scaled_dot_product_attention multi_head_attention_forward logsumexp")
 _FILLS = words("masked_fill masked_fill_ where full full_like")
@@ -24,13 +25,34 @@ def filled_with_infinity(recording: Recording, softmax: int) -> int | None:
             continue
         seen.add(index)
         call = recording.calls[index]
-        text = call_at(call.site) if call.operation.name in _FILLS and call.site is not None else None
-        values = [*text.args, *(one.value for one in text.keywords)] if text is not None else []
-        if any(_number(one) == float("inf") for one in values):
+        if call.operation.name in _FILLS and float("inf") in _values(call):
             return index
         made = (recording.tokens[token].producer for token in call.inputs if token >= 0)
         waiting.extend(producer for producer in made if producer >= 0)
     return None
+
+
+def filled_with_nan(recording: Recording, tokens: Iterable[int]) -> int | None:
+    """The last call on the way to a loss that fills something with NaN, by its text; None where there is none."""
+    waiting, seen, found = list(tokens), set[int](), []
+    while waiting:
+        token = waiting.pop()
+        producer = recording.tokens[token].producer if token >= 0 else -1
+        if producer < 0 or producer in seen:
+            continue
+        seen.add(producer)
+        call = recording.calls[producer]
+        if call.operation.name in _FILLS and any(value != value for value in _values(call)):
+            found.append(producer)
+        waiting.extend(call.inputs)
+    return max(found, default=None)
+
+
+def _values(call: Call) -> Iterator[float]:
+    """The numbers that stand in the text of a call."""
+    text = call_at(call.site) if call.site is not None else None
+    given = [*text.args, *(one.value for one in text.keywords)] if text is not None else []
+    yield from (value for one in given if (value := _number(one)) is not None)
 
 
 def _number(node: ast.expr) -> float | None:
@@ -38,8 +60,8 @@ def _number(node: ast.expr) -> float | None:
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         inner = _number(node.operand)
         return None if inner is None else -inner
-    if isinstance(node, ast.Attribute) and node.attr in ("inf", "Inf", "infty"):
-        return float("inf")
+    if isinstance(node, ast.Attribute) and node.attr in ("inf", "infty", "nan"):
+        return float(node.attr.removesuffix("ty"))
     if (
         isinstance(node, ast.Call)
         and isinstance(node.func, ast.Name)

@@ -9,7 +9,7 @@ import torch
 
 from gradcheck_lm.flow.asking.cuts.drafts import Draft
 from gradcheck_lm.flow.asking.evidence.scene import where
-from gradcheck_lm.flow.asking.failures.filling import filled_with_infinity
+from gradcheck_lm.flow.asking.failures.filling import filled_with_infinity, filled_with_nan
 from gradcheck_lm.flow.asking.failures.origin import origin
 from gradcheck_lm.flow.findings.registry import KINDS
 from gradcheck_lm.flow.gradients.nodes import topological, walk_nodes
@@ -37,6 +37,8 @@ def first_not_finite(recorder: Recorder, roots: Sequence[torch.Tensor], *, may_u
     for root in roots if may_unpack else ():
         _saved(recorder, root, known, ranges)
     tokens = [token for root in roots if (token := recorder.token_of(root)) is not None]
+    if (written := filled_with_nan(recording, tokens)) is not None:
+        return Draft("non_finite", written, "likely", cause="written")
     index, certain = origin(recording, tokens, known)
     if index is None:
         return Draft("non_finite", None, "likely", cause="loss_itself")

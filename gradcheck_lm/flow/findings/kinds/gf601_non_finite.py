@@ -148,17 +148,20 @@ KIND = Kind(
         Cause(
             "plus_infinity",
             Text(
-                "What is masked here is filled with +inf, and a softmax of +inf is NaN, at {line}: -inf takes a key "
-                "out, +inf does not.",
-                "ここではマスクした位置を +inf で埋めており、{line} の softmax で NaN になります。キーを除くのは"
-                " +inf ではなく -inf です。",
+                "The mask fills with +inf, of which the softmax at {line} is NaN: it is -inf that takes a key out.",
+                "マスクが +inf で埋めており、{line} の softmax が NaN になります。キーを除くのは -inf です。",
             ),
-            (
-                Text(
-                    'fill with float("-inf"), or with torch.finfo(scores.dtype).min',
-                    'float("-inf") または torch.finfo(scores.dtype).min で埋める',
-                ),
+            (Text('scores.masked_fill(mask, float("-inf"))', 'scores.masked_fill(mask, float("-inf")) とする'),),
+        ),
+        Cause(
+            "written",
+            Text(
+                "The program itself writes NaN here, and a mask multiplied later does not take it out: 0 times NaN is "
+                "NaN.",
+                "プログラム自身がここで NaN を書き込んでいます。0 掛ける NaN は NaN なので、後から掛けるマスクでは"
+                "消えません。",
             ),
+            (Text("fill with 0, or leave these places out by an index", "0 で埋めるか、その位置を添字で除く"), _MASK),
         ),
         Cause("ctc", _WHY, (_CTC, _MASK), words("ctc_loss _ctc_loss")),
         Cause(
