@@ -14,6 +14,7 @@ from gradcheck_lm.flow.asking.cuts.thrown_away import warn_of_thrown_away
 from gradcheck_lm.flow.asking.cuts.vanishing import explain_deaths, explain_shifts, explain_underflow, harmless_zeros
 from gradcheck_lm.flow.asking.evidence.evidence import Evidence, gather
 from gradcheck_lm.flow.asking.evidence.terms import MakeExperiment, Strand
+from gradcheck_lm.flow.asking.warnings.axes.kl_mean import warn_of_kl_mean
 from gradcheck_lm.flow.asking.warnings.axes.mean_beside_sum import warn_of_mean_beside_sum
 from gradcheck_lm.flow.asking.warnings.axes.reduced_axis import warn_of_reduced_axis
 from gradcheck_lm.flow.asking.warnings.axes.same_part import warn_of_same_parts
@@ -50,6 +51,7 @@ STEPS: tuple[Callable[[Evidence, Chain], None], ...] = (
     warn_of_suspicious,
     warn_of_spread_sums,
     warn_of_mean_beside_sum,
+    warn_of_kl_mean,
     warn_of_summed_derivatives,
     warn_of_reduced_axis,
     warn_of_mixing,

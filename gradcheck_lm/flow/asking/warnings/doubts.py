@@ -6,6 +6,7 @@ import torch
 
 from gradcheck_lm.flow.asking.cuts.thrown_away import may_throw_away
 from gradcheck_lm.flow.asking.evidence.unread_arguments import unread_arguments
+from gradcheck_lm.flow.asking.warnings.axes.kl_mean import may_average_classes
 from gradcheck_lm.flow.asking.warnings.axes.mean_beside_sum import may_add_sums
 from gradcheck_lm.flow.asking.warnings.axes.reduced_axis import may_misplace
 from gradcheck_lm.flow.asking.warnings.axes.same_part import may_share_parts
@@ -32,6 +33,7 @@ def may_warn(recorder: Recorder, loss: torch.Tensor) -> bool:
         is_suspicious(recorder.recording)
         or may_spread(recorder.recording)
         or may_add_sums(recorder.recording)
+        or may_average_classes(recorder.recording)
         or may_sum_derivatives(recorder.recording)
         or may_misplace(recorder.recording)
         or may_share_parts(recorder.recording)

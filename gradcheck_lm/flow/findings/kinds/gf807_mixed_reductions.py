@@ -71,6 +71,25 @@ KIND = Kind(
             ),
             _CURES,
         ),
+        Cause(
+            "kl_mean",
+            Text(
+                'reduction="mean", the default of kl_div, divides by all {shape} values, classes as well as samples: '
+                "what comes out is the divergence divided by {count}.",
+                'kl_div の既定値 reduction="mean" は、サンプルだけでなくクラスも含めた {shape} のすべての値の数で割り'
+                "ます。結果はダイバージェンスの {count} 分の 1 です。",
+            ),
+            (
+                Text(
+                    'kl_div(..., reduction="batchmean"), nn.KLDivLoss("batchmean")',
+                    'kl_div(..., reduction="batchmean")、nn.KLDivLoss("batchmean") とする',
+                ),
+                Text(
+                    'for one divergence a position: kl_div(..., reduction="none").sum(-1).mean()',
+                    '位置ごとのダイバージェンスなら kl_div(..., reduction="none").sum(-1).mean()',
+                ),
+            ),
+        ),
     ),
     bridge=Bridge(
         cannot=Text(
