@@ -109,6 +109,26 @@ KIND = Kind(
             ),
         ),
         Cause(
+            "not_shifted",
+            Text(
+                "The target of each position is the very token that is read there: {loss} is small once the input is "
+                "copied, and nothing is learnt of what comes next.",
+                "各位置の目標値が、その位置で読むトークンそのものです。入力を写すだけで {loss} は小さくなり、次に来る"
+                "ものは何も学習されません。",
+            ),
+            (
+                Text(
+                    "move on by one: cross_entropy(logits[:, :-1].flatten(0, 1), ids[:, 1:].flatten())",
+                    "1 つずらす: cross_entropy(logits[:, :-1].flatten(0, 1), ids[:, 1:].flatten())",
+                ),
+                Text(
+                    "to fill gaps (masked language models): replace tokens by a mask in the input, and give a target "
+                    "to those alone",
+                    "穴埋め(マスク言語モデル)なら、入力でトークンをマスクに置き換え、その位置だけに目標値を与える",
+                ),
+            ),
+        ),
+        Cause(
             "ratio_at_start",
             Text(
                 "The weights are those by which the old log-probabilities were computed, at {old}, so this ratio is 1 "

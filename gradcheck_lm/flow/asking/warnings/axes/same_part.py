@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from gradcheck_lm.flow.asking.cuts.drafts import Chain, Draft
 from gradcheck_lm.flow.asking.evidence.evidence import Evidence
@@ -31,8 +31,10 @@ def warn_of_same_parts(evidence: Evidence, chain: Chain) -> None:
         if parts or part is None or part[0] != axis:
             continue
         first, second = recording.calls[calls[0]], recording.calls[calls[1]]
-        size = recording.tokens[token].shape[axis]
-        layer = recording.calls[recording.tokens[token].producer]
+        size, producer = recording.tokens[token].shape[axis], recording.tokens[token].producer
+        if producer < 0:
+            continue
+        layer = recording.calls[producer]
         values = {
             "line": where(first.site), "part": f"{part[1]}:{part[2]}", "axis": str(axis), "size": str(size),
             "function": layer.operation.title, "made": where(layer.site),
@@ -60,11 +62,39 @@ def _candidates(recording: Recording) -> Iterator[tuple[int, int, list[int]]]:
             continue
         if len({call.site for call in found}) != len(found):
             continue
+        if len(found) == 2 and _are_arguments_of_one_call(found):
+            half = _half(recording, token, found[0].outputs[0])
+            if half is not None:
+                yield token, half, calls
+            continue
         axes = {_axis(recording, token, call.outputs[0]) for call in found}
         axis = axes.pop()
         of_a_layer = not axes and axis is not None and _is_of_a_layer(recording, token, axis)
         if of_a_layer and axis is not None and all(map(_is_named, found)):
             yield token, axis, calls
+
+
+def _are_arguments_of_one_call(found: Sequence[Call]) -> bool:
+    """Whether two parts are the same text, written as two arguments of one call: the second was to be another part."""
+    sites = [call.site for call in found if call.site is not None]
+    places = {line_of(site) for site in sites}
+    if len(sites) != 2 or len(places) != 1:
+        return False
+    file, line = places.pop()
+    for node in ast.walk(tree_of(file)):
+        if isinstance(node, ast.Call) and stands_on(node, line):
+            parts = [ast.unparse(one) for one in node.args if isinstance(one, ast.Subscript) and stands_on(one, line)]
+            if len(parts) == 2 and parts[0] == parts[1]:
+                return True
+    return False
+
+
+def _half(recording: Recording, whole: int, part: int) -> int | None:
+    """The axis of which a half is left."""
+    before, after = recording.tokens[whole].shape, recording.tokens[part].shape
+    differing = [axis for axis, sizes in enumerate(zip(before, after, strict=False)) if sizes[0] != sizes[1]]
+    halved = len(before) == len(after) and len(differing) == 1 and before[differing[0]] == 2 * after[differing[0]]
+    return differing[0] if halved else None
 
 
 def _is_named(call: Call) -> bool:

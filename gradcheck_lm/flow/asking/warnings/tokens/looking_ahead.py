@@ -60,7 +60,7 @@ def looks_ahead(recording: Recording, roots: Sequence[torch.Tensor]) -> list[int
         if len(shape) != 2 or shape[1] < _LEAST:
             continue
         readers = _readers(recording, index, shape[1], causal)
-        found = [reader for reader in readers if _stays_in_place(recording, reader, (shape[1], shape.numel()))]
+        found = [reader for reader in readers if stays_in_place(recording, reader, (shape[1], shape.numel()))]
         if found and _is_moved_on(recording, nodes, index):
             return found[:1]
     return []
@@ -94,7 +94,7 @@ def _readers(recording: Recording, start: int, times: int, causal: dict[int | No
                 yield index
 
 
-def _stays_in_place(recording: Recording, start: int, sizes: tuple[int, int]) -> bool:
+def stays_in_place(recording: Recording, start: int, sizes: tuple[int, int]) -> bool:
     """Whether what a call gives for each position leads to the loss of that position, and is not one code of them all.
 
     Args:

@@ -9,6 +9,7 @@ import torch
 from gradcheck_lm.flow.asking.cuts.drafts import Chain, Draft
 from gradcheck_lm.flow.asking.evidence.evidence import Evidence
 from gradcheck_lm.flow.asking.evidence.scene import where
+from gradcheck_lm.flow.asking.warnings.tokens.looking_ahead import stays_in_place
 from gradcheck_lm.flow.asking.warnings.tokens.old_probabilities import CAUSE, doubtful_ratios
 from gradcheck_lm.flow.asking.warnings.tokens.pairs import Pair, pairs
 from gradcheck_lm.flow.gradients.nodes import walk_nodes
@@ -50,8 +51,18 @@ def _doubts(recorder: Recorder, roots: Sequence[torch.Tensor]) -> list[TargetDou
         once = [pair for pair in found if pair.agrees(1, least=_LEAST)]
         if not once:
             twice = [pair for pair in found if pair.agrees(2, least=_LEAST)][:1]
+            if not twice:
+                return [TargetDoubt("not_shifted", one.loss, {}) for one in found if _is_copied(recorder, one)][:1]
             return [TargetDoubt("shifted_twice", one.loss, {}, _moved_on(recorder.recording, one)) for one in twice]
         return [doubt for pair in once[:1] for doubt in (*_ends(recorder, pair), *_padding(recorder, pair))]
+
+
+def _is_copied(recorder: Recorder, pair: Pair) -> bool:
+    """Whether each position is to find the very token that it reads, with no code between that all positions share."""
+    if pair.embedding is None or pair.tokens.shape != pair.targets.shape or not pair.agrees(0, least=_LEAST):
+        return False
+    sizes = (pair.tokens.shape[1], pair.tokens.numel())
+    return stays_in_place(recorder.recording, pair.embedding, sizes)
 
 
 def warn_of_targets(evidence: Evidence, chain: Chain) -> None:
@@ -62,7 +73,7 @@ def warn_of_targets(evidence: Evidence, chain: Chain) -> None:
         if not evidence.leads_to_a_term(call):
             continue
         values = {**doubt.values, "loss": call.operation.title, "line": where(call.site)}
-        kind = "mispaired" if doubt.cause in ("shifted_twice", CAUSE) else "unread"
+        kind = "mispaired" if doubt.cause in ("shifted_twice", "not_shifted", CAUSE) else "unread"
         site = call.site if doubt.written is None else recording.calls[doubt.written].site
         if doubt.cause == "padding_counted":
             site = _made(recording, call) or site
