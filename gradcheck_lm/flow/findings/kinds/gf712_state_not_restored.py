@@ -94,6 +94,25 @@ KIND = Kind(
     ),
     causes=(
         Cause(
+            "rate_taken_back",
+            Text(
+                "The optimizer's state was loaded with a rate of {loaded}; this {scheduler}, made after it, sets the "
+                "rate to where its schedule begins, and the step at {line} is taken with {reset}.",
+                "読み込んだオプティマイザの状態では学習率は {loaded} でした。その後で作られたこの {scheduler} が学習率"
+                "をスケジュールの最初に戻し、{line} の step は {reset} で行われます。",
+            ),
+            (
+                Text(
+                    "make the scheduler first, then load the optimizer's state and the scheduler's",
+                    "先にスケジューラを作り、その後でオプティマイザとスケジューラの状態を読み込む",
+                ),
+                Text(
+                    "or give the scheduler its place: last_epoch=checkpoint[...]",
+                    "またはスケジューラに位置を渡す: last_epoch=checkpoint[...]",
+                ),
+            ),
+        ),
+        Cause(
             "optimizer",
             Text(
                 "The file read at {line} has an optimizer's state in it; the weights are loaded here, and "

@@ -220,11 +220,14 @@ class Thawed(Event):
 
 @dataclass(frozen=True)
 class Schedule(Event):
-    """A scheduler was made that multiplies the rate by 0, or steps in the loop over batches and counts in epochs."""
+    """A scheduler was made that multiplies the rate by 0, or takes one that was loaded back to its beginning; or one
+    steps in the loop over batches and counts in epochs."""
 
     kind: str = ""  # its class
     setting: str = ""  # as step_size=10: of the second
     epochs: int = 0
+    loaded: float = 0.0  # the rate of a checkpoint
+    reset: float = 0.0  # and what the constructor made of it
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 import torch
 
 from gradcheck_lm.flow.stepping.ledger.ledger import Schedule
+from gradcheck_lm.flow.stepping.optimizers.turns import rates_of
 from gradcheck_lm.flow.stepping.recording.log import Log
 from gradcheck_lm.flow.stepping.recording.wraps import Wraps
 from gradcheck_lm.flow.stepping.source.loops import epochs_around
@@ -22,21 +23,41 @@ class Schedules:
     def __init__(self, log: Log) -> None:
         self.log = log
         self._made_at: WeakKeyDictionary[Any, tuple[str, int]] = WeakKeyDictionary()  # and was not stepped yet
+        self._loaded: WeakKeyDictionary[Any, tuple[float, ...]] = (
+            WeakKeyDictionary()
+        )  # rates of a checkpoint, not used yet
 
     def install(self, wraps: Wraps) -> None:
         """The base class's constructor runs last: the scheduler's own settings are there by then."""
         guarded, kind = self.log.guarded, torch.optim.lr_scheduler.LRScheduler
         nothing = guarded(lambda token, result: None)
-        wraps.attribute(kind, "__init__", guarded(self._made), nothing)
+        wraps.attribute(kind, "__init__", guarded(self._made), guarded(self._is_made))
         wraps.attribute(kind, "step", guarded(self._steps), nothing)
+        wraps.attribute(torch.optim.Optimizer, "load_state_dict", guarded(self._loading), guarded(self._has_loaded))
 
-    def _made(self, arguments: list[Any], keywords: dict[str, Any], frame: FrameType) -> None:
+    def _loading(self, arguments: list[Any], keywords: dict[str, Any], frame: FrameType) -> Any:
+        return arguments[0]
+
+    def _has_loaded(self, optimizer: Any, result: Any) -> None:
+        self._loaded[optimizer] = rates_of(optimizer)
+
+    def _made(self, arguments: list[Any], keywords: dict[str, Any], frame: FrameType) -> Any:
         scheduler, place = arguments[0], self.log.place(frame)
+        optimizer = arguments[1] if len(arguments) > 1 else keywords.get("optimizer")
         factor = getattr(scheduler, "gamma", None)
         if isinstance(factor, int | float) and factor == 0:
             self.log.add(Schedule(self.log.tick(), place, kind=type(scheduler).__name__))
         elif place >= 0:
             self._made_at[scheduler] = line_of(self.log.sites[place])
+        return type(scheduler).__name__, optimizer, place
+
+    def _is_made(self, token: Any, result: Any) -> None:
+        """Its constructor sets the rate to where a schedule begins, also where one from a checkpoint was further."""
+        if token is None or (loaded := self._loaded.get(token[1])) is None:
+            return
+        now = rates_of(token[1])
+        if loaded and now and now != loaded:
+            self.log.add(Schedule(self.log.tick(), token[2], kind=token[0], loaded=loaded[0], reset=now[0]))
 
     def _steps(self, arguments: list[Any], keywords: dict[str, Any], frame: FrameType) -> None:
         if not is_users(frame.f_code) or (made := self._made_at.pop(arguments[0], None)) is None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import replace
 
-from gradcheck_lm.flow.stepping.ledger.ledger import NOWHERE, Copying, Discarding, Loading, Mode
+from gradcheck_lm.flow.stepping.ledger.ledger import NOWHERE, Copying, Discarding, Loading, Mode, Schedule
 from gradcheck_lm.flow.stepping.questions.drafts import Draft, Reading, few
 
 _TURNS = ("flip", "train_then_eval")
@@ -24,6 +25,7 @@ def ask(reading: Reading) -> list[Draft]:
         *_pulled(reading),
         *_repelled(reading),
         *_without_state(reading),
+        *_rates(reading),
         *_modes(reading),
         *_dropouts(reading),
         *_ties(reading),
@@ -216,6 +218,27 @@ def _without_state(reading: Reading) -> list[Draft]:
                     )
                 )  # fmt: skip
                 break
+    return drafts
+
+
+def _rates(reading: Reading) -> list[Draft]:
+    """A rate that was loaded with the optimizer's state, taken back by a scheduler that is made after it."""
+    drafts = []
+    for event in reading.ledger.events:
+        if not isinstance(event, Schedule) or not event.reset:
+            continue
+        loaded = max((one.time for one in _loads(reading, "optimizer") if one.time < event.time), default=event.time)
+        if any(loaded < step.time < event.time for step in reading.steps):
+            continue  # what was loaded has been used; a new training may begin anew
+        first = next((step for step in reading.steps if step.time > event.time and step.rates), None)
+        if first is None or not math.isclose(first.rates[0], event.reset) or math.isclose(event.loaded, event.reset):
+            continue
+        values = {
+            "scheduler": event.kind, "loaded": f"{event.loaded:.3g}", "reset": f"{event.reset:.3g}",
+            "line": reading.at(first.place),
+        }  # fmt: skip
+        draft = Draft("state_not_restored", event.place, "rate_taken_back", event.kind, event.time, values=values)
+        drafts.append(replace(draft, severity="warning", certainty="likely"))
     return drafts
 
 
