@@ -16,6 +16,7 @@ import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 from gradcheck_lm.flow.scripts.program.phases import is_optimizer_to_come, is_training_to_come, where
+from gradcheck_lm.flow.stepping.recording.log import is_inner_step
 from gradcheck_lm.flow.watching.capture import capturing
 
 Optimizer = torch.optim.Optimizer
@@ -147,12 +148,12 @@ class Players:
         return self._players[-1]
 
     def _begins(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        if not capturing():
+        if not capturing() and not is_inner_step(sys._getframe(1), optimizer):
             self._before(optimizer, any(value is not None for value in (*args[1:2], kwargs.get("closure"))))
 
     def _ends(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        if capturing():
-            return  # written down, not taken
+        if capturing() or is_inner_step(sys._getframe(1), optimizer):
+            return  # written down, not taken; or a part of one
         self._last = self._of(optimizer)
         self._last.steps, self._last.used = self._last.steps + 1, True
         self._after(optimizer)

@@ -17,7 +17,7 @@ from gradcheck_lm.flow.stepping.ledger.ledger import NOWHERE, Change, Loading, S
 from gradcheck_lm.flow.stepping.recording.accounts import gradient_of
 from gradcheck_lm.flow.stepping.recording.callers import Caller, callers
 from gradcheck_lm.flow.stepping.recording.given import inner_optimizer
-from gradcheck_lm.flow.stepping.recording.log import Log
+from gradcheck_lm.flow.stepping.recording.log import Log, is_inner_step
 from gradcheck_lm.flow.stepping.recording.moves import Copies, fingerprint, norms, share_of, unchanged
 from gradcheck_lm.flow.stepping.recording.wraps import Wraps
 from gradcheck_lm.flow.watching.capture import capturing
@@ -78,13 +78,19 @@ class Turns:
         wraps.attribute(torch.optim.Optimizer, "load_state_dict", guarded(self._loading), guarded(self._loaded))
         begin, finish = guarded(self._begin), guarded(self._finish)
 
+        def starts(optimizer: torch.optim.Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+            if not is_inner_step(sys._getframe(1), optimizer):
+                begin(optimizer, args, kwargs)
+
         def done(optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
+            if is_inner_step(sys._getframe(1), optimizer):
+                return
             finish(optimizer)
             if self.on_step is not None and not capturing():
                 self.on_step(optimizer)
 
         self._hooks = [
-            register_optimizer_step_pre_hook(lambda one, args, kwargs: begin(one, args, kwargs)),
+            register_optimizer_step_pre_hook(starts),
             register_optimizer_step_post_hook(done),
         ]
 

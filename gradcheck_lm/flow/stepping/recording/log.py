@@ -111,6 +111,16 @@ def step_around(frame: FrameType | None) -> torch.optim.Optimizer | None:
     return None
 
 
+def is_inner_step(frame: FrameType | None, optimizer: torch.optim.Optimizer) -> bool:
+    """Whether a step() runs inside another of the same optimizer: super().step() has hooks of its own where an
+    optimizer of that class was made as well."""
+    around = 0
+    while frame is not None and around < 2:
+        around += frame.f_code is _STEP and frame.f_locals.get("self") is optimizer
+        frame = frame.f_back
+    return around == 2
+
+
 def ran_lines(log: Log) -> dict[str, frozenset[int]]:
     """Of each file of the program's own the first lines of the functions that are known to have run."""
     found: dict[str, set[int]] = {}
