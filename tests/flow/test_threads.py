@@ -1,6 +1,6 @@
 """Training scripts after public threads, written by somebody who had not seen the debugger: is the guilty line first?
 
-There are six sets: each came when the kinds of those before had been mended. `answers.json` says of each broken one
+There are seven sets: each came when the kinds of those before had been mended. `answers.json` says of each broken one
 which lines a person would change, what is wrong, after which thread it was written, and how well it is found: "first",
 "seen" (told, and not first) or "missed"; `--overwrite` writes it anew.
 """
@@ -22,7 +22,7 @@ from gradcheck_lm.flow import Finding
 from gradcheck_lm.flow.scripts.runner import watch_script
 
 THREADS = Path(__file__).parents[1] / "zoo" / "threads"
-SETS = ("first", "second", "third", "fourth", "fifth", "sixth")
+SETS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh")
 ANSWERS: dict[str, dict[str, Any]] = {
     f"{one}/{name}": answer
     for one in SETS
