@@ -45,6 +45,7 @@ def shell() -> Iterator[Shell]:
         "    output = model(x)\n"
         "    return {'fit': output.square().mean(), 'lm': output.argmax(-1).float().mean()}"
     )
+    one.run("diagnosis = gc.diagnose(terms, wrt=model)")
     yield one
     cls.clear_instance()
     sys.displayhook, sys.excepthook, before = kept
@@ -59,7 +60,7 @@ def number(shell: Shell) -> int:
 
 def test_a_line_is_named_as_the_traceback_names_it(shell: Shell) -> None:
     here = number(shell)
-    answer, printed = shell.run("diagnosis = gc.diagnose(terms, wrt=model)\ndiagnosis")
+    answer, printed = shell.run("gc.diagnose(terms, wrt=model)")
     cell = next(number for number in range(here) if "def terms" in shell.shell.user_ns["In"][number])
     assert f"Cell In[{cell}], line 3 in terms" in printed
     assert f"at In[{cell}]:3" in printed  # short, in a sentence and a graph

@@ -183,7 +183,7 @@ class Mode(Event):
     module: str = ""
     training: bool = True
     # "flip" | "train_then_eval" (before it ran) | "dropout_in_eval" | "dropout_always" (as a function) |
-    # "statistics_without_gradient" | "train_in_evaluation" (likewise, after a train() under no_grad)
+    # "statistics_without_gradient" | "train_in_evaluation" (its train() too)
     what: str = "flip"
     function: str = ""
 
@@ -201,10 +201,7 @@ class Misset(Event):
 
 @dataclass(frozen=True)
 class FrozenFresh(Event):
-    """A module that was put in the place of another: initialised at random, never loaded, and frozen.
-
-    zero: matrices that are 0, frozen by this line.
-    """
+    """A module at random in the place of another, never loaded, and frozen; `zero`: matrices of 0, frozen by this."""
 
     tensors: tuple[int, ...] = ()
     zero: bool = False
@@ -220,8 +217,7 @@ class Thawed(Event):
 
 @dataclass(frozen=True)
 class Schedule(Event):
-    """A scheduler was made that multiplies the rate by 0, or takes one that was loaded back to its beginning; or one
-    steps in the loop over batches and counts in epochs."""
+    """A scheduler that multiplies the rate by 0, takes a loaded one back, or counts batches as epochs."""
 
     kind: str = ""  # its class
     setting: str = ""  # as step_size=10: of the second
