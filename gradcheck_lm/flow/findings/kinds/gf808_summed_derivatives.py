@@ -35,9 +35,8 @@ def loss():
     xy = points.clone().requires_grad_(True)
     u = model(xy)
     slope = torch.autograd.grad(u, xy, torch.ones_like(u), create_graph=True)[0]
-    u_xx, u_yy = (
-        torch.autograd.grad(slope[:, k].sum(), xy, create_graph=True)[0][:, k] for k in (0, 1)
-    )
+    u_xx = torch.autograd.grad(slope[:, 0].sum(), xy, create_graph=True)[0][:, 0]
+    u_yy = torch.autograd.grad(slope[:, 1].sum(), xy, create_graph=True)[0][:, 1]
     return (u_xx + u_yy + u[:, 0]).square().mean()
 """
 _CURES = (
