@@ -106,7 +106,17 @@ def load_gguf(file: Path, *, name: str, device: torch.device, dtype: torch.dtype
             model = _read_model(str(file.parent), name=name, device=device, dtype=dtype, **source)
             tokens = _read_tokenizer(str(file.parent), name=name, **source)
         cache.keep(key, lambda target: _write_copy(target, model, tokens, dtype))
+        _is_dequantised(model)
         return _assemble(model, tokens, name=name)
+
+
+def _is_dequantised(model: Any) -> None:
+    """Its weights are plain numbers: what transformers marks it with refuses `.float()` and saving, and the copy that
+    is read the next time has no such mark."""
+    for owner, mark in ((model, "hf_quantizer"), (model, "quantization_method"), (model.config, "quantization_config")):
+        if hasattr(owner, mark):
+            delattr(owner, mark)
+    model.is_quantized = False
 
 
 def _read_model(

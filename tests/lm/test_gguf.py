@@ -97,6 +97,8 @@ def test_a_gguf_file_is_read_once_and_then_from_its_copy(
     assert torch.equal(first.nll(SENTENCES[:3]), second.nll(SENTENCES[:3]))
     assert second.parameters_frozen
     assert capfd.readouterr().err == ""
+    for one in (first, second):  # and both are plain models, whichever was loaded first
+        assert next(one.module.float().parameters()).dtype == torch.float32
 
 
 def test_a_damaged_copy_is_made_again(gguf_file: Path, private_cache: Path) -> None:
