@@ -5,7 +5,8 @@ from __future__ import annotations
 import bisect
 import itertools
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import CodeType
 from typing import Any
@@ -83,8 +84,9 @@ class Call:
 class TargetDoubt:
     """Something that is doubtful in the targets of a loss over classes."""
 
+    kind: str
     cause: str
-    call: int  # the loss
+    call: int  # the loss, or what is doubtful in it
     values: dict[str, str]
     written: int | None = None  # the call that made the targets what they are
 
@@ -147,6 +149,17 @@ class Recording:
             place = bisect.bisect_right(calls, index, key=lambda one: one.at)
             yield module, calls[place - 1].site if place else None
             module = calls[place - 1].caller if place else -1
+
+    def behind(self, tokens: Iterable[int]) -> Iterator[int]:
+        """The calls that values were computed by, the nearest first, each once."""
+        waiting, seen = deque(tokens), set[int]()
+        while waiting:
+            token = waiting.popleft()
+            producer = self.tokens[token].producer if token >= 0 else -1
+            if producer >= 0 and producer not in seen:
+                seen.add(producer)
+                yield producer
+                waiting.extend(self.calls[producer].inputs)
 
     def layer(self, index: int) -> Site | None:
         """Where the activation was made, in an nn.Sequential, that a call belongs to: no line of a forward names it."""

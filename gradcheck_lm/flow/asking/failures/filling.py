@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+import itertools
+import math
+from collections.abc import Iterable
 
 from gradcheck_lm.flow.operations.names import words
 from gradcheck_lm.flow.watching.sites import call_at
@@ -18,41 +20,21 @@ def filled_with_infinity(recording: Recording, softmax: int) -> int | None:
     """The call before a softmax that fills scores with +inf, by its text; None where there is none."""
     if recording.calls[softmax].operation.name not in _SOFTMAXES:
         return None
-    waiting, seen = [softmax], set[int]()
-    while waiting and len(seen) < _NEAR:
-        index = waiting.pop(0)
-        if index in seen:
-            continue
-        seen.add(index)
-        call = recording.calls[index]
-        if call.operation.name in _FILLS and float("inf") in _values(call):
-            return index
-        made = (recording.tokens[token].producer for token in call.inputs if token >= 0)
-        waiting.extend(producer for producer in made if producer >= 0)
-    return None
+    near = itertools.islice(recording.behind(recording.calls[softmax].inputs), _NEAR)
+    return next((index for index in near if float("inf") in _filled(recording.calls[index])), None)
 
 
 def filled_with_nan(recording: Recording, tokens: Iterable[int]) -> int | None:
     """The last call on the way to a loss that fills something with NaN, by its text; None where there is none."""
-    waiting, seen, found = list(tokens), set[int](), []
-    while waiting:
-        token = waiting.pop()
-        producer = recording.tokens[token].producer if token >= 0 else -1
-        if producer < 0 or producer in seen:
-            continue
-        seen.add(producer)
-        call = recording.calls[producer]
-        if call.operation.name in _FILLS and any(value != value for value in _values(call)):
-            found.append(producer)
-        waiting.extend(call.inputs)
+    found = (index for index in recording.behind(tokens) if any(map(math.isnan, _filled(recording.calls[index]))))
     return max(found, default=None)
 
 
-def _values(call: Call) -> Iterator[float]:
-    """The numbers that stand in the text of a call."""
-    text = call_at(call.site) if call.site is not None else None
+def _filled(call: Call) -> list[float]:
+    """The numbers in the text of a call that fills."""
+    text = call_at(call.site) if call.operation.name in _FILLS and call.site is not None else None
     given = [*text.args, *(one.value for one in text.keywords)] if text is not None else []
-    yield from (value for one in given if (value := _number(one)) is not None)
+    return [value for one in given if (value := _number(one)) is not None]
 
 
 def _number(node: ast.expr) -> float | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import replace
 
 from gradcheck_lm.flow.stepping.ledger.ledger import NOWHERE, Copying, Discarding, Loading, Mode, Schedule
 from gradcheck_lm.flow.stepping.questions.drafts import Draft, Reading, few
@@ -237,8 +236,12 @@ def _rates(reading: Reading) -> list[Draft]:
             "scheduler": event.kind, "loaded": f"{event.loaded:.3g}", "reset": f"{event.reset:.3g}",
             "line": reading.at(first.place),
         }  # fmt: skip
-        draft = Draft("state_not_restored", event.place, "rate_taken_back", event.kind, event.time, values=values)
-        drafts.append(replace(draft, severity="warning", certainty="likely"))
+        drafts.append(
+            Draft(
+                "state_not_restored", event.place, "rate_taken_back", event.kind, event.time, (), "warning", "likely",
+                values,
+            )
+        )  # fmt: skip
     return drafts
 
 

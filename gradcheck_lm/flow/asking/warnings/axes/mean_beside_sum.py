@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from gradcheck_lm.flow.asking.cuts.drafts import Chain, Draft
 from gradcheck_lm.flow.asking.evidence.evidence import Evidence
 from gradcheck_lm.flow.asking.evidence.scene import where
@@ -97,14 +99,8 @@ def _is_of_samples(recording: Recording, reduction: int) -> bool:
     shape = recording.tokens[token].shape
     if len(shape) < 2 or shape[0] < _BATCH or shape.numel() == shape[0]:  # a column may be summed with weights
         return False
-    waiting, seen = [token], set[int]()
-    while waiting and len(seen) < _FAR:
-        one = waiting.pop()
-        if one < 0 or one in seen:
-            continue
-        seen.add(one)
-        known = recording.tokens[one]
-        if not known.requires_grad and known.shape[:1] == shape[:1]:
-            return True
-        waiting.extend(recording.calls[known.producer].inputs if known.producer >= 0 else ())
-    return False
+    read = (one for index in itertools.islice(recording.behind([token]), _FAR) for one in recording.calls[index].inputs)
+    return any(
+        one >= 0 and not recording.tokens[one].requires_grad and recording.tokens[one].shape[:1] == shape[:1]
+        for one in read
+    )

@@ -48,7 +48,7 @@ def doubtful_ratios(recording: Recording, nodes: Iterable[Any]) -> Iterator[Targ
                 "high": f"{high:.3g}",
                 "old": where(recording.calls[_computed(recording, old)].site),
             }
-            yield TargetDoubt(CAUSE, index, values)
+            yield TargetDoubt("mispaired", CAUSE, index, values)
             return
 
 

@@ -10,7 +10,7 @@ from gradcheck_lm.flow.asking.cuts.drafts import Chain, Draft
 from gradcheck_lm.flow.asking.evidence.evidence import Evidence
 from gradcheck_lm.flow.asking.evidence.scene import where
 from gradcheck_lm.flow.asking.warnings.tokens.looking_ahead import stays_in_place
-from gradcheck_lm.flow.asking.warnings.tokens.old_probabilities import CAUSE, doubtful_ratios
+from gradcheck_lm.flow.asking.warnings.tokens.old_probabilities import doubtful_ratios
 from gradcheck_lm.flow.asking.warnings.tokens.pairs import Pair, pairs
 from gradcheck_lm.flow.gradients.nodes import walk_nodes
 from gradcheck_lm.flow.operations.names import words
@@ -51,9 +51,10 @@ def _doubts(recorder: Recorder, roots: Sequence[torch.Tensor]) -> list[TargetDou
         once = [pair for pair in found if pair.agrees(1, least=_LEAST)]
         if not once:
             twice = [pair for pair in found if pair.agrees(2, least=_LEAST)][:1]
-            if not twice:
-                return [TargetDoubt("not_shifted", one.loss, {}) for one in found if _is_copied(recorder, one)][:1]
-            return [TargetDoubt("shifted_twice", one.loss, {}, _moved_on(recorder.recording, one)) for one in twice]
+            copied = [] if twice else [pair for pair in found if _is_copied(recorder, pair)][:1]
+            moved = (("shifted_twice", one, _moved_on(recorder.recording, one)) for one in twice)
+            still = (("not_shifted", one, None) for one in copied)
+            return [TargetDoubt("mispaired", cause, one.loss, {}, line) for cause, one, line in (*moved, *still)]
         return [doubt for pair in once[:1] for doubt in (*_ends(recorder, pair), *_padding(recorder, pair))]
 
 
@@ -73,11 +74,10 @@ def warn_of_targets(evidence: Evidence, chain: Chain) -> None:
         if not evidence.leads_to_a_term(call):
             continue
         values = {**doubt.values, "loss": call.operation.title, "line": where(call.site)}
-        kind = "mispaired" if doubt.cause in ("shifted_twice", "not_shifted", CAUSE) else "unread"
         site = call.site if doubt.written is None else recording.calls[doubt.written].site
         if doubt.cause == "padding_counted":
             site = _made(recording, call) or site
-        draft = Draft(kind, doubt.call, "likely", "warning", cause=doubt.cause, values=values, site=site)
+        draft = Draft(doubt.kind, doubt.call, "likely", "warning", cause=doubt.cause, values=values, site=site)
         chain.put(draft, key=(doubt.cause, None if call.site is None else line_of(call.site)))
 
 
@@ -110,7 +110,7 @@ def _ends(recorder: Recorder, pair: Pair) -> Iterator[TargetDoubt]:
         last = ends & ~torch.cat([real[:, 1:], torch.zeros_like(real[:, :1])], 1)
         if int(last.any(1).sum()) >= _TEXTS and not bool((given & (read == filling)).any()):
             yield TargetDoubt(
-                "end_of_text", pair.loss, {"token": str(int(filling))}, _written(recorder.recording, pair)
+                "unread", "end_of_text", pair.loss, {"token": str(int(filling))}, _written(recorder.recording, pair)
             )
             return
 
@@ -143,7 +143,7 @@ def _padding(recorder: Recorder, pair: Pair) -> Iterator[TargetDoubt]:
         behind = alike.flip(1).cumprod(1).flip(1).bool()  # up to the end of the text
         if filling != pair.ignored and int((behind.sum(1) >= 2).sum()) >= _TEXTS:
             share = f"{int(behind.sum()) / max(1, int((wanted != pair.ignored).sum())):.0%}"
-            yield TargetDoubt("padding_counted", pair.loss, {"token": str(filling), "share": share})
+            yield TargetDoubt("unread", "padding_counted", pair.loss, {"token": str(filling), "share": share})
             return
 
 
@@ -161,15 +161,5 @@ def _written(recording: Recording, pair: Pair) -> int | None:
 
 def _behind(recording: Recording, pair: Pair, is_meant: Callable[[Call], bool]) -> int | None:
     """Of the calls that led to the targets of a loss the last one of a sort."""
-    waiting, seen = [recording.calls[pair.loss].inputs[1]], set()
-    while waiting:
-        token = waiting.pop()
-        producer = recording.tokens[token].producer if token >= 0 else -1
-        if producer < 0 or producer in seen:
-            continue
-        seen.add(producer)
-        call = recording.calls[producer]
-        if is_meant(call):
-            return producer
-        waiting.extend(call.inputs)
-    return None
+    behind = recording.behind([recording.calls[pair.loss].inputs[1]])
+    return next((index for index in behind if is_meant(recording.calls[index])), None)
