@@ -37,3 +37,27 @@ def test_who_looks_at_each_operation_sees_each(model: LanguageModel) -> None:
         for _ in range(AGAIN + 3):
             model.score(TEXTS)
     assert not model._graphs.captured
+
+
+def test_uncertain_texts_have_the_same_scores_and_gradients_before_and_after_the_capture(model: LanguageModel) -> None:
+    letters = " abcdefghijklmnopqrstuvwxyz"
+
+    def soft(model: LanguageModel) -> list[torch.Tensor]:
+        draws = torch.Generator().manual_seed(0)
+        rows = [torch.randn(len(text), len(letters), generator=draws).softmax(-1) for text in TEXTS]
+        rows = [row.to(model.device).requires_grad_() for row in rows]
+        scores = model.score_soft(TEXTS, rows, letters)
+        first = torch.autograd.grad(scores.sum(), rows, retain_graph=True)
+        again = torch.autograd.grad(scores.sum(), rows)
+        assert all(map(torch.equal, first, again))
+        return [scores.detach(), *first]
+
+    model._graphs.differentiable = True
+    found = [soft(model) for _ in range(AGAIN + 3)]
+    assert any(one.backward is not None for one in model._graphs.captured.values())
+    for one in found[1:]:
+        assert all(map(torch.equal, found[0], one))
+    there = load_language_model("char", device="cpu")
+    assert isinstance(there, LanguageModel)
+    for here, other in zip(found[0], soft(there), strict=True):
+        torch.testing.assert_close(here.cpu(), other, rtol=1e-3, atol=1e-3)
