@@ -146,7 +146,8 @@ def _batch_losses(
             probabilities = one_hot + (probabilities - probabilities.detach())
         inputs = probabilities.detach() if flow == "targets" else probabilities
         expected = inputs.to(embeddings.dtype) @ model._parts.embed(tables.groups[placement.count].ids).detach()
-        embeddings = embeddings.index_put((placement.lines, placement.positions), expected)
+        # in mixed precision a product is rounded, and only a GPU's index_put takes two formats
+        embeddings = embeddings.index_put((placement.lines, placement.positions), expected.to(embeddings.dtype))
         token_probabilities.append((placement, probabilities.detach() if flow == "inputs" else probabilities))
     hidden = model._parts.body(embeds=embeddings, mask=mask)
     return _target_losses(model, tables, hidden, ids, mask, token_probabilities)

@@ -176,3 +176,27 @@ def test_one_hot_posteriors_make_the_soft_embedding_the_hard_score(char_lm):
     out = make("soft_embedding", char_lm, charset, objective="score")(logits, texts)
     assert out.predictions == texts
     assert torch.allclose(out.per_line, char_lm.score(texts), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", sorted(REGISTERED))
+@pytest.mark.parametrize("rounded", [False, True])
+def test_mixed_precision(name, rounded, char_lm):
+    """Under autocast, where a language model's products are rounded, and logits that may be rounded already."""
+    charset = Charset("abc ")
+    start = 3 * torch.randn(12, 3, 5, generator=torch.Generator().manual_seed(0))
+    found = []
+    for half in (False, True):
+        logits = start.clone().requires_grad_()
+        given = logits.bfloat16() if half and rounded else logits
+        objectives = REGISTERED[name].objectives
+        objective = "score" if "score" in objectives else objectives[0]
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+            out = make_penalty(name, char_lm, charset, seed=0, objective=objective)(given, ["ab", "b c", "a"])
+        assert out.loss.isfinite()
+        if name != "argmax":
+            out.loss.backward()
+            assert logits.grad.isfinite().all()
+            assert logits.grad.any()
+        found.append(out.value)
+    if REGISTERED[name].kind != "unbiased" and name not in DRAWS:
+        torch.testing.assert_close(found[1].float(), found[0].float(), rtol=0.2, atol=0.2)

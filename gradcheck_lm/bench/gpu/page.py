@@ -17,6 +17,8 @@ SHOWS = {
     "hand": "A hand never seen, without labels. `ctc`, `batchnorm_only`, and the arms without a penalty are controls: "
     "what they gain is not the language model's doing.",
     "speed": "Each row beside its rival, in turn, in one process.",
+    "graphs": "What a penalty adds to a step, by what is replayed from CUDA graphs: the language model's scores, its "
+    "gradient with respect to embeddings, the recogniser's passes.",
     "tests": "The tests marked gpu, warnings as errors.",
     "report": "The page over both experiments, with the debugger's findings.",
 }
@@ -26,6 +28,7 @@ TITLES = {
     "labels": "With labels, side by side",
     "hand": "A new hand without labels",
     "speed": "Speeds",
+    "graphs": "A penalty's step, replayed",
     "tests": "Tests",
     "report": "Report",
 }
@@ -146,6 +149,19 @@ def _speed(stage: Mapping[str, Any]) -> list[str]:
     ]  # fmt: skip
 
 
+def _graphs(stage: Mapping[str, Any]) -> list[str]:
+    arms = list(dict.fromkeys(arm for row in stage["rows"].values() for arm in row))
+    rows = [[way, *(_replayed(row.get(arm)) for arm in arms)] for way, row in stage["rows"].items()]
+    return _table([f"replayed, {stage['batch_size']} lines", *(f"{arm}, ms (times CTC)" for arm in arms)], rows)
+
+
+def _replayed(found: Mapping[str, Any] | None) -> str:
+    if found is None or "failed" in found:
+        return "-" if found is None else f"failed: {found['failed']}"
+    times = f" ({found['times_ctc']:.2f})" if "times_ctc" in found else ""
+    return f"{1000 * found['seconds']:.1f}{times}"
+
+
 def _tests(stage: Mapping[str, Any]) -> list[str]:
     lines = [f"`{stage['closing_line']}` (exit code {stage['exit_code']})"]
     return lines + (["", "```", stage["output"], "```"] if "output" in stage else [])
@@ -178,5 +194,6 @@ TABLES: dict[str, Callable[[Mapping[str, Any]], list[str]]] = {
     "hand": _hand,
     "report": _report,
     "speed": _speed,
+    "graphs": _graphs,
     "tests": _tests,
 }

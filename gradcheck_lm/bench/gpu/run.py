@@ -13,6 +13,7 @@ import torch
 
 from gradcheck_lm.bench.gpu.calibrate import calibrate
 from gradcheck_lm.bench.gpu.experiments import hand, labels, report
+from gradcheck_lm.bench.gpu.graphs import graphs
 from gradcheck_lm.bench.gpu.page import page
 from gradcheck_lm.bench.gpu.scene import Budget, Scene
 from gradcheck_lm.bench.gpu.speed import speed
@@ -46,6 +47,7 @@ STAGES: dict[str, tuple[Stage, float]] = {
     "hand": (hand, 40),
     "report": (report, 40),
     "speed": (speed, 40),
+    "graphs": (graphs, 40),
     "tests": (tests, 30),
 }
 
