@@ -35,10 +35,10 @@ def warn_of_mixing(evidence: Evidence, chain: Chain) -> None:
         if not call.live or not any(token in leading for token in call.outputs):
             continue
         draft = None
-        if index in axes:
-            draft = _softmax(recording, index, call, axes[index], rows.of(index))
-        elif call.operation.name in _RECURRENT or call.operation.name == _ATTENTION:
+        if call.operation.name in _RECURRENT or call.operation.name == _ATTENTION:  # which has a softmax of its own
             draft = _batch_first(recording, index, call, rows.of(index))
+        elif index in axes:
+            draft = _softmax(recording, index, call, axes[index], rows.of(index))
         elif call.operation.name in _CUTS_ANEW:
             draft = _view(recording, index, call, rows.of(index))
         if draft is not None:
@@ -59,7 +59,7 @@ def may_mix(recording: Recording) -> bool:
         else:
             found = (
                 name in _SOFTMAXES
-                and len(recording.tokens[call.inputs[0]].shape) == 2
+                and _may_be_over_the_batch(recording.tokens[call.inputs[0]].shape)
                 and _softmax(recording, index, call, 0, rows.of(index)) is not None
             )
         if found:
@@ -118,7 +118,7 @@ def softmax_axes(evidence: Evidence) -> dict[int, int]:
 
 
 def _softmax(recording: Recording, index: int, call: Call, axis: int, batches: set[int]) -> Draft | None:
-    """Over axis 0 of scores by class that a loss reads, of one row a sample, or of square scores of an attention."""
+    """Over axis 0 of scores by class or position that a loss reads, of one row a sample, or of an attention's."""
     if not call.inputs or call.inputs[0] < 0:
         return None
     shape = recording.tokens[call.inputs[0]].shape
@@ -126,11 +126,18 @@ def _softmax(recording: Recording, index: int, call: Call, axis: int, batches: s
         return None
     classes = len(shape) == 2 and shape[0] > 1 and shape[1] > 1 and shape[0] != shape[1]
     attention = len(shape) in (3, 4) and shape[0] > 1 and shape[-1] == shape[-2] > 1
-    rows = shape[0] in batches and shape[1] not in batches  # gates, attention to channels: the loss has as many rows
-    if not attention and not (classes and (rows or _meets_targets(recording, call))):
+    # gates, attention to channels or to positions: the loss has as many rows
+    rows = shape[0] > 1 and shape[0] in batches and batches.isdisjoint(shape[1:])
+    places = rows and len(shape) > 2 and shape[1] > 1
+    if not attention and not places and not (classes and (rows or _meets_targets(recording, call))):
         return None
     values = {"function": call.operation.title, "line": where(call.site), "axis": "0"}
     return Draft("samples_mixed", index, "likely", "warning", cause="softmax_over_the_batch", values=values)
+
+
+def _may_be_over_the_batch(shape: torch.Size) -> bool:
+    """Scores by class, or one a position, where the axis is not known."""
+    return len(shape) == 2 or (len(shape) > 2 and shape[-1] == 1)
 
 
 def _meets_targets(recording: Recording, call: Call) -> bool:
