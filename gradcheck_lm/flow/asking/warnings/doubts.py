@@ -11,6 +11,7 @@ from gradcheck_lm.flow.asking.warnings.axes.mean_beside_sum import may_add_sums
 from gradcheck_lm.flow.asking.warnings.axes.reduced_axis import may_misplace
 from gradcheck_lm.flow.asking.warnings.axes.same_part import may_share_parts
 from gradcheck_lm.flow.asking.warnings.axes.summed_derivatives import may_sum_derivatives
+from gradcheck_lm.flow.asking.warnings.axes.unread_part import may_leave_parts
 from gradcheck_lm.flow.asking.warnings.idle_terms import may_be_idle
 from gradcheck_lm.flow.asking.warnings.mispaired import may_be_mispaired
 from gradcheck_lm.flow.asking.warnings.mixing import may_mix
@@ -37,6 +38,7 @@ def may_warn(recorder: Recorder, loss: torch.Tensor) -> bool:
         or may_sum_derivatives(recorder.recording)
         or may_misplace(recorder.recording)
         or may_share_parts(recorder.recording)
+        or may_leave_parts(recorder.recording)
         or may_throw_away(recorder.recording)
         or may_mix(recorder.recording)
         or may_have_axes_of_one(recorder.recording)

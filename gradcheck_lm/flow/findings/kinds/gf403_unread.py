@@ -172,6 +172,25 @@ KIND = Kind(
             ),
         ),
         Cause(
+            "part",
+            Text(
+                "{other} is read here once more, and {name}, which {function} at {line} gives beside it, by nothing: "
+                "one name stands for two parts, and what makes the other part learns nothing.",
+                "ここで {other} がもう一度読まれていますが、{line} の {function} が一緒に返す {name} は"
+                "どこからも読まれていません。1 つの名前が 2 つの部分を兼ね、もう一方の部分を作る側は何も学習しません。",
+            ),
+            (
+                Text(
+                    "read {name} where it is meant, here or elsewhere in this function",
+                    "本来の場所(この行、または同じ関数のほかの行)で {name} を使う",
+                ),
+                Text(
+                    "call it _ if it is to stay unread",
+                    "読まないつもりなら名前を _ にする",
+                ),
+            ),
+        ),
+        Cause(
             "function_thrown_away",
             Text(
                 "What {function} gives is thrown away on this line: its node is in no graph, its backward() never "
