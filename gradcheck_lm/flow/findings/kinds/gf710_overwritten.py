@@ -52,8 +52,8 @@ KIND = Kind(
     since="0.2.0",
     lesson="l12_your_own_code",
     heading=Text(
-        "loaded weights that are lost, or never came",
-        "使われていない読み込み済みの重み",
+        "weights that are lost, never loaded, or kept without a copy",
+        "失われた、読み込まれていない、またはコピーせずに残した重み",
     ),
     about=about(
         Text(
@@ -220,6 +220,23 @@ KIND = Kind(
                 Text(
                     "or write it to a file at once: torch.save({module}.state_dict(), path)",
                     "またはその場でファイルに書く: torch.save({module}.state_dict(), path)",
+                ),
+            ),
+        ),
+        Cause(
+            "compared_with_itself",
+            Text(
+                "{name} is no copy but the weights of {module} themselves, which every step changes in place: {line} "
+                "compares them with themselves and finds no difference, whatever they learn.",
+                "{name} はコピーではなく {module} の重みそのもので、step のたびにその場で変わります。{line} は同じ"
+                "重みどうしを比べているため、何を学習しても差は出ません。",
+            ),
+            (
+                Text(
+                    "keep a copy: [p.detach().clone() for p in model.parameters()], or "
+                    "copy.deepcopy(model.state_dict())",
+                    "コピーを取っておく: [p.detach().clone() for p in model.parameters()]、または "
+                    "copy.deepcopy(model.state_dict())",
                 ),
             ),
         ),

@@ -15,6 +15,7 @@ import torch
 from gradcheck_lm.flow.findings.paths import at
 from gradcheck_lm.flow.stepping.ledger.ledger import Copying
 from gradcheck_lm.flow.stepping.recording.log import Log, ran_lines
+from gradcheck_lm.flow.stepping.source.compared_by_reference import compared_by_reference
 from gradcheck_lm.flow.stepping.source.kept_by_reference import kept_by_reference
 from gradcheck_lm.flow.stepping.source.put_back import never_put_back
 from gradcheck_lm.flow.stepping.source.text import bodies, line_in, reached, walk
@@ -91,11 +92,13 @@ def copyings(log: Log, found: Aliases, add: Callable[[Place], int]) -> Iterator[
             log.time, add(alias.place), "aliased", alias.into, alias.source, at(alias.place.file, alias.loaded)
         )
     for file, lines in ran_lines(log).items():
-        for one in never_put_back(file, lines):
-            yield Copying(log.time, add(one.place), "laid aside", one.writes, one.puts_back)
+        for left in never_put_back(file, lines):
+            yield Copying(log.time, add(left.place), "laid aside", left.writes, left.puts_back)
         for kept in kept_by_reference(file, lines):
             used = at(file, kept.used)
             yield Copying(log.time, add(kept.place), "kept", kept.name, kept.module, used)
+        for one in compared_by_reference(file, lines):
+            yield Copying(log.time, add(one.place), "compared", one.name, one.module, at(file, one.line))
         for place, module in loaded_from_itself(file, lines):
             yield Copying(log.time, add(place), "itself", module, module)
 

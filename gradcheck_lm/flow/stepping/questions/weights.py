@@ -9,6 +9,7 @@ from gradcheck_lm.flow.stepping.ledger.ledger import NOWHERE, Copying, Discardin
 from gradcheck_lm.flow.stepping.questions.drafts import Draft, Reading, few
 
 _TURNS = ("flip", "train_then_eval")
+_KEPT = ("kept", "compared")
 
 
 def ask(reading: Reading) -> list[Draft]:
@@ -114,20 +115,18 @@ def _laid_aside(reading: Reading) -> list[Draft]:
 
 
 def _kept(reading: Reading) -> list[Draft]:
-    """What state_dict() gave, kept for later as if it were a copy."""
-    found = {
-        event.place: (event.time, event.into, event.source, event.where)
-        for event in reading.ledger.events
-        if isinstance(event, Copying) and event.what == "kept"
-    }
+    """Weights that are kept for later as if they were a copy."""
+    kept = [event for event in reading.ledger.events if isinstance(event, Copying)]
+    found = {one.place: (one.time, one.into, one.source, one.where) for one in kept if one.what in _KEPT}
+    compared = {one.place for one in kept if one.what == "compared"}
     for event in _loads(reading, "module"):
         if event.itself and event.taken != NOWHERE:
             name = reading.ledger.places[event.taken].source.partition("=")[0].strip()
             found.setdefault(event.taken, (event.time, name, event.who, reading.at(event.place)))
     return [
         Draft(
-            "overwritten", place, "kept_by_reference", "state_dict", time, (), "warning", "likely",
-            {"name": name, "module": module, "line": line},
+            "overwritten", place, "compared_with_itself" if place in compared else "kept_by_reference", "state_dict",
+            time, (), "warning", "likely", {"name": name, "module": module, "line": line},
         )
         for place, (time, name, module, line) in found.items()
     ]  # fmt: skip
