@@ -20,6 +20,7 @@ from gradcheck_lm.flow.asking.warnings.axes.reduced_axis import warn_of_reduced_
 from gradcheck_lm.flow.asking.warnings.axes.same_part import warn_of_same_parts
 from gradcheck_lm.flow.asking.warnings.axes.summed_derivatives import warn_of_summed_derivatives
 from gradcheck_lm.flow.asking.warnings.axes.unread_part import warn_of_unread_parts
+from gradcheck_lm.flow.asking.warnings.bootstrapped import warn_of_bootstrapped
 from gradcheck_lm.flow.asking.warnings.idle_terms import warn_of_idle_terms
 from gradcheck_lm.flow.asking.warnings.mispaired import warn_of_mispairs
 from gradcheck_lm.flow.asking.warnings.mixing import warn_of_mixing
@@ -66,6 +67,7 @@ STEPS: tuple[Callable[[Evidence, Chain], None], ...] = (
     warn_of_thrown_away,
     warn_of_idle_terms,
     warn_of_trained_critic,
+    warn_of_bootstrapped,
     warn_of_ignored_gradient,
     warn_of_module_backward,
     warn_of_redrawn,

@@ -12,6 +12,7 @@ from gradcheck_lm.flow.asking.warnings.axes.reduced_axis import may_misplace
 from gradcheck_lm.flow.asking.warnings.axes.same_part import may_share_parts
 from gradcheck_lm.flow.asking.warnings.axes.summed_derivatives import may_sum_derivatives
 from gradcheck_lm.flow.asking.warnings.axes.unread_part import may_leave_parts
+from gradcheck_lm.flow.asking.warnings.bootstrapped import may_bootstrap
 from gradcheck_lm.flow.asking.warnings.idle_terms import may_be_idle
 from gradcheck_lm.flow.asking.warnings.mispaired import may_be_mispaired
 from gradcheck_lm.flow.asking.warnings.mixing import may_mix
@@ -52,4 +53,5 @@ def may_warn(recorder: Recorder, loss: torch.Tensor) -> bool:
         or may_look_ahead(recorder)
         or ask_about_targets(recorder, [loss])
         or may_train_the_critic(recorder)
+        or may_bootstrap(recorder)
     )

@@ -172,6 +172,25 @@ KIND = Kind(
             ),
         ),
         Cause(
+            "target_learns",
+            Text(
+                "This target is made by the very network whose prediction {function} at {line} holds against it, and "
+                "its gradient goes through both: the target is moved to meet the prediction.",
+                "この目標値は、{line} の {function} が比べる予測と同じネットワークから作られ、勾配は両方に流れます。"
+                "目標値の側も予測に合うように動かされます。",
+            ),
+            (
+                Text(
+                    "with torch.no_grad(): target = reward + gamma * value(next_state), or .detach() on the target",
+                    "with torch.no_grad(): target = reward + gamma * value(next_state)、または目標値に .detach()",
+                ),
+                Text(
+                    "better from a copy of the network that follows it slowly",
+                    "ゆっくり追従する別のネットワーク(ターゲットネットワーク)から作るとなおよい",
+                ),
+            ),
+        ),
+        Cause(
             "critic_in_the_policy_loss",
             Text(
                 "A log-probability is multiplied by what a network gives that learns as well: this loss trains that "
