@@ -17,6 +17,7 @@ from gradcheck_lm.flow.stepping.ledger.ledger import PLACES, Ledger
 from gradcheck_lm.flow.stepping.questions import (
     changing,
     clearing,
+    copies,
     forgetting,
     freezing,
     holding,
@@ -28,7 +29,7 @@ from gradcheck_lm.flow.stepping.questions import (
 from gradcheck_lm.flow.stepping.questions.drafts import Draft, Reading
 
 _SEVERITIES = ("error", "warning", "note")
-_FAMILIES = (holding, stepping, clearing, changing, forgetting, weights, freezing, poisoning, ranks)
+_FAMILIES = (holding, stepping, clearing, changing, forgetting, weights, copies, freezing, poisoning, ranks)
 
 
 @dataclass(frozen=True, repr=False)

@@ -191,6 +191,21 @@ KIND = Kind(
             ),
         ),
         Cause(
+            "never_asked",
+            Text(
+                "{target} is kept in step with {source} at {line}, and nothing ever asks it: the targets are made by "
+                "{source} itself, and move with every step.",
+                "{target} は {line} で {source} に追従していますが、どこからも呼び出されていません。目標値は {source} "
+                "自身が作るため、step のたびに動きます。",
+            ),
+            (
+                Text(
+                    "make the targets with it: with torch.no_grad(): {target}(next_state)",
+                    "目標値はこちらで作る: with torch.no_grad(): {target}(next_state)",
+                ),
+            ),
+        ),
+        Cause(
             "function_thrown_away",
             Text(
                 "What {function} gives is thrown away on this line: its node is in no graph, its backward() never "

@@ -168,7 +168,7 @@ class Copying(Event):
         of its parameters are trained by torch.func, and it runs with its own) | "laid aside" (other weights are put
         in the place of those that train, by `into`, and the method `source`, which takes them back, is never called) |
         "kept" (the state of `source` is kept as `into`, without a copy, and used at `where`) | "compared" (the same,
-        and compared with the weights of `source` there)
+        and compared with `source` there) | "never asked" (`into` follows `source`, at `where`, and runs nowhere)
     """
 
     what: str = "itself"

@@ -17,6 +17,7 @@ from gradcheck_lm.flow.stepping.ledger.ledger import Copying
 from gradcheck_lm.flow.stepping.recording.log import Log, ran_lines
 from gradcheck_lm.flow.stepping.source.compared_by_reference import compared_by_reference
 from gradcheck_lm.flow.stepping.source.kept_by_reference import kept_by_reference
+from gradcheck_lm.flow.stepping.source.never_asked import never_asked
 from gradcheck_lm.flow.stepping.source.put_back import never_put_back
 from gradcheck_lm.flow.stepping.source.text import bodies, line_in, reached, walk
 from gradcheck_lm.flow.watching.sites import Place, is_users
@@ -99,6 +100,8 @@ def copyings(log: Log, found: Aliases, add: Callable[[Place], int]) -> Iterator[
             yield Copying(log.time, add(kept.place), "kept", kept.name, kept.module, used)
         for one in compared_by_reference(file, lines):
             yield Copying(log.time, add(one.place), "compared", one.name, one.module, at(file, one.line))
+        for idle in never_asked(file, lines):
+            yield Copying(log.time, add(idle.place), "never asked", idle.target, idle.source, at(file, idle.line))
         for place, module in loaded_from_itself(file, lines):
             yield Copying(log.time, add(place), "itself", module, module)
 

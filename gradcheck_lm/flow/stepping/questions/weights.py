@@ -9,7 +9,6 @@ from gradcheck_lm.flow.stepping.ledger.ledger import NOWHERE, Copying, Discardin
 from gradcheck_lm.flow.stepping.questions.drafts import Draft, Reading, few
 
 _TURNS = ("flip", "train_then_eval")
-_KEPT = ("kept", "compared")
 
 
 def ask(reading: Reading) -> list[Draft]:
@@ -19,8 +18,6 @@ def ask(reading: Reading) -> list[Draft]:
         *_copying(reading),
         *_partly_shared(reading),
         *_discarded(reading),
-        *_laid_aside(reading),
-        *_kept(reading),
         *_undone(reading),
         *_pulled(reading),
         *_repelled(reading),
@@ -100,36 +97,6 @@ def _partly_shared(reading: Reading) -> list[Draft]:
             )  # fmt: skip
             drafts.setdefault((event.place, event.who), draft)
     return list(drafts.values())
-
-
-def _laid_aside(reading: Reading) -> list[Draft]:
-    """Averages that run in the place of the trained weights, which nobody puts back."""
-    found = [event for event in reading.ledger.events if isinstance(event, Copying) and event.what == "laid aside"]
-    return [
-        Draft(
-            "average_reversed", event.place, "not_put_back", event.into, event.time, (), "warning", "likely",
-            {"writes": event.into, "method": event.source},
-        )
-        for event in found
-    ]  # fmt: skip
-
-
-def _kept(reading: Reading) -> list[Draft]:
-    """Weights that are kept for later as if they were a copy."""
-    kept = [event for event in reading.ledger.events if isinstance(event, Copying)]
-    found = {one.place: (one.time, one.into, one.source, one.where) for one in kept if one.what in _KEPT}
-    compared = {one.place for one in kept if one.what == "compared"}
-    for event in _loads(reading, "module"):
-        if event.itself and event.taken != NOWHERE:
-            name = reading.ledger.places[event.taken].source.partition("=")[0].strip()
-            found.setdefault(event.taken, (event.time, name, event.who, reading.at(event.place)))
-    return [
-        Draft(
-            "overwritten", place, "compared_with_itself" if place in compared else "kept_by_reference", "state_dict",
-            time, (), "warning", "likely", {"name": name, "module": module, "line": line},
-        )
-        for place, (time, name, module, line) in found.items()
-    ]  # fmt: skip
 
 
 def _discarded(reading: Reading) -> list[Draft]:
