@@ -58,6 +58,7 @@ CODES = {
     "answer_in_sight": "GF806",
     "mixed_reductions": "GF807",
     "summed_derivatives": "GF808",
+    "targets_misread": "GF809",
 }
 
 

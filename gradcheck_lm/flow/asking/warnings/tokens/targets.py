@@ -12,6 +12,7 @@ from gradcheck_lm.flow.asking.evidence.scene import where
 from gradcheck_lm.flow.asking.warnings.tokens.looking_ahead import stays_in_place
 from gradcheck_lm.flow.asking.warnings.tokens.old_probabilities import doubtful_ratios
 from gradcheck_lm.flow.asking.warnings.tokens.pairs import Pair, pairs
+from gradcheck_lm.flow.asking.warnings.values.targets_misread import ASKED, misread_targets
 from gradcheck_lm.flow.gradients.nodes import walk_nodes
 from gradcheck_lm.flow.operations.names import words
 from gradcheck_lm.flow.watching.recorder import Recorder
@@ -22,6 +23,9 @@ _LEAST = 8  # targets: fewer are equal by chance
 _COMPARISONS = words("eq __eq__ ne __ne__")
 _PARTS = words("__getitem__ narrow roll slice select split chunk")
 _WRITES = words("__setitem__ masked_fill masked_fill_ where")
+# what a module says when it is made, if the loss or the activation is one
+_SAID_BY_THE_LOSS = ("padding_counted", "several_classes")
+_SAID_BY_A_LAYER = ("classes_compete", "out_of_reach")
 _TEXTS = 4  # texts of a batch, at the least, that end in the doubtful token
 
 
@@ -38,6 +42,11 @@ def ask_about_targets(recorder: Recorder, roots: Sequence[torch.Tensor | float])
 
 def _doubts(recorder: Recorder, roots: Sequence[torch.Tensor]) -> list[TargetDoubt]:
     names = {call.operation.name for call in recorder.recording.calls}
+    if not names.isdisjoint(ASKED):
+        nodes = list(dict.fromkeys(node for root in roots for node in walk_nodes(root.grad_fn)))
+        with torch._C.DisableTorchFunction(), torch.no_grad():
+            if misread := list(misread_targets(recorder.recording, nodes)):
+                return misread
     if "exp" in names:
         nodes = list(dict.fromkeys(node for root in roots for node in walk_nodes(root.grad_fn)))
         with torch._C.DisableTorchFunction(), torch.no_grad():
@@ -75,9 +84,13 @@ def warn_of_targets(evidence: Evidence, chain: Chain) -> None:
             continue
         values = {**doubt.values, "loss": call.operation.title, "line": where(call.site)}
         site = call.site if doubt.written is None else recording.calls[doubt.written].site
-        if doubt.cause == "padding_counted":
+        if doubt.cause in _SAID_BY_THE_LOSS:
             site = _made(recording, call) or site
-        draft = Draft(doubt.kind, doubt.call, "likely", "warning", cause=doubt.cause, values=values, site=site)
+        index, op = doubt.call, None
+        if doubt.cause in _SAID_BY_A_LAYER and doubt.written is not None:
+            index, site = doubt.written, recording.layer(doubt.written) or site
+            op = recording.calls[index].operation.title
+        draft = Draft(doubt.kind, index, "likely", "warning", cause=doubt.cause, values=values, site=site, op=op)
         chain.put(draft, key=(doubt.cause, None if call.site is None else line_of(call.site)))
 
 

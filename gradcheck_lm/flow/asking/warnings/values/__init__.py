@@ -1,0 +1,1 @@
+"""Targets whose values a loss takes for something else than they are."""
