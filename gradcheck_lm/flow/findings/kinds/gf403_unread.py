@@ -206,6 +206,40 @@ KIND = Kind(
             ),
         ),
         Cause(
+            "mask_hides_texts",
+            Text(
+                "The mask made at {line} is True where there is a token, and {function} leaves out what is True: the "
+                "padding is read, and what it was to stand behind is not.",
+                "{line} で作られたマスクは本物のトークンの位置で True ですが、{function} は True の位置を除外します。"
+                "パディングだけが読まれ、本文は読まれません。",
+            ),
+            (
+                Text(
+                    "turn it round for this: key_padding_mask=~mask, scores.masked_fill(~mask, -inf)",
+                    "ここでは反転して渡す: key_padding_mask=~mask、scores.masked_fill(~mask, -inf)",
+                ),
+            ),
+        ),
+        Cause(
+            "mask_keeps_padding",
+            Text(
+                "The mask made at {line} is True at the padding, and {function} keeps what is True: the padding is "
+                "all that counts here.",
+                "{line} で作られたマスクはパディングの位置で True ですが、{function} は True の位置を残します。ここでは"
+                "パディングだけが数えられます。",
+            ),
+            (
+                Text(
+                    "turn it round: ~mask; in scaled_dot_product_attention True means that a position may be read",
+                    "反転する: ~mask。scaled_dot_product_attention では True が「読んでよい」を表す",
+                ),
+                Text(
+                    "divide a masked mean by mask.sum(), not by the length",
+                    "マスク付き平均は長さではなく mask.sum() で割る",
+                ),
+            ),
+        ),
+        Cause(
             "function_thrown_away",
             Text(
                 "What {function} gives is thrown away on this line: its node is in no graph, its backward() never "
