@@ -59,6 +59,7 @@ CODES = {
     "mixed_reductions": "GF807",
     "summed_derivatives": "GF808",
     "targets_misread": "GF809",
+    "axes_renamed": "GF810",
 }
 
 

@@ -17,6 +17,7 @@ from gradcheck_lm.flow.asking.evidence.terms import MakeExperiment, Strand
 from gradcheck_lm.flow.asking.warnings.axes.kl_mean import warn_of_kl_mean
 from gradcheck_lm.flow.asking.warnings.axes.mean_beside_sum import warn_of_mean_beside_sum
 from gradcheck_lm.flow.asking.warnings.axes.reduced_axis import warn_of_reduced_axis
+from gradcheck_lm.flow.asking.warnings.axes.renamed_axes import warn_of_renamed_axes
 from gradcheck_lm.flow.asking.warnings.axes.same_part import warn_of_same_parts
 from gradcheck_lm.flow.asking.warnings.axes.summed_derivatives import warn_of_summed_derivatives
 from gradcheck_lm.flow.asking.warnings.axes.unread_part import warn_of_unread_parts
@@ -58,6 +59,7 @@ STEPS: tuple[Callable[[Evidence, Chain], None], ...] = (
     warn_of_summed_derivatives,
     warn_of_reduced_axis,
     warn_of_mixing,
+    warn_of_renamed_axes,
     warn_of_axes_of_one,
     warn_of_held_probabilities,
     warn_of_mispairs,

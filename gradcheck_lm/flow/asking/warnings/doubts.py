@@ -9,6 +9,7 @@ from gradcheck_lm.flow.asking.evidence.unread_arguments import unread_arguments
 from gradcheck_lm.flow.asking.warnings.axes.kl_mean import may_average_classes
 from gradcheck_lm.flow.asking.warnings.axes.mean_beside_sum import may_add_sums
 from gradcheck_lm.flow.asking.warnings.axes.reduced_axis import may_misplace
+from gradcheck_lm.flow.asking.warnings.axes.renamed_axes import may_rename
 from gradcheck_lm.flow.asking.warnings.axes.same_part import may_share_parts
 from gradcheck_lm.flow.asking.warnings.axes.summed_derivatives import may_sum_derivatives
 from gradcheck_lm.flow.asking.warnings.axes.unread_part import may_leave_parts
@@ -43,6 +44,7 @@ def may_warn(recorder: Recorder, loss: torch.Tensor) -> bool:
         or may_leave_parts(recorder.recording)
         or may_throw_away(recorder.recording)
         or may_mix(recorder.recording)
+        or may_rename(recorder.recording)
         or may_have_axes_of_one(recorder.recording)
         or may_hold_probabilities(recorder.recording)
         or may_be_mispaired(recorder.recording)
