@@ -229,3 +229,28 @@ def test_a_loss_of_several_numbers_is_not_said_to_be_nan(tmp_path: Path) -> None
     path.write_text(f"{start}(model(torch.ones(2, 4)) * float('nan')).mean().backward()\n")
     (term,) = of(watch_script(path).losses[0][1]).terms
     assert term.value_said == "nan"
+
+
+def test_weights_that_were_filled_with_zeros_are_told_where_that_happened(tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        """
+        import torch
+        from torch import nn
+
+        def begin(module):
+            if isinstance(module, nn.Linear):
+                module.weight.data.fill_(0)                              # filled
+                nn.init.zeros_(module.bias)
+
+        model = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 3))
+        model.apply(begin)
+        optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+        for _ in range(3):
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(model(torch.randn(8, 8)), torch.randint(0, 3, (8,))).backward()
+            optimizer.step()
+        """,
+    )
+    ((_, found),) = watch_script(path).losses
+    assert (found.findings[0].code, found.findings[0].line) == ("GF301", line_of(path, "# filled"))

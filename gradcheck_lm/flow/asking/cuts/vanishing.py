@@ -14,7 +14,7 @@ from gradcheck_lm.flow.asking.evidence.scene import where
 from gradcheck_lm.flow.gradients.deaths import Death
 from gradcheck_lm.flow.operations.names import MULTIPLICATIONS, words
 from gradcheck_lm.flow.watching.sites import called_at, line_of
-from gradcheck_lm.flow.watching.tape import Recording
+from gradcheck_lm.flow.watching.tape import Call, Recording
 
 _PRODUCTS = words(
     """
@@ -22,6 +22,10 @@ _PRODUCTS = words(
     multiply conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d
     """
 )
+_ZEROING = words("zero_ fill_ copy_ zeros_ constant_ mul_ __imul__ uniform_ normal_ __setitem__")
+_LAYERS = words(
+    "linear bilinear conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d"
+)  # whose weights have two axes and more
 # of the lengths that a CTC loss is given: what leaves them as they are but for their type or their least, and what
 # makes them of nothing
 _KEEPING_LENGTHS = words(
@@ -187,20 +191,30 @@ def _made_zero(evidence: Evidence, death: Death, place: int) -> int | None:
         if producer >= 0 and (made := evidence.recording.calls[producer]).operation.name in _PRODUCTS:
             factors.update(made.inputs)
     for other in range(len(tensors)):
-        idle = other != place and other not in evidence.fed and tensors[other].numel() > 0
+        idle = other != place and other not in evidence.fed and _is_factor(call, tensors[other])
         if idle and not evidence.versions(other).isdisjoint(factors) and not bool(tensors[other].detach().any()):
-            zeros = [other] if bool(tensors[place].detach().any()) else [other, place]
+            both = _is_factor(call, tensors[place]) and not bool(tensors[place].detach().any())
+            zeros = [other, place] if both else [other]
             changes = [change for one in zeros if (change := _last_change(evidence, one)) is not None]
             return max(changes, default=None)  # of two the later: with one factor of zeros the other one learns
     return None
 
 
+def _is_factor(call: Call, tensor: torch.Tensor) -> bool:
+    """Whether a product multiplies by a tensor; a layer's bias is added."""
+    return tensor.numel() > 0 and (tensor.dim() > 1 or call.operation.name not in _LAYERS)
+
+
 def _last_change(evidence: Evidence, place: int) -> int | None:
-    """The last call that wrote into a tensor."""
-    versions = evidence.versions(place)
-    writers = (evidence.recording.tokens[version].producer for version in versions)
-    written = [index for index in writers if index >= 0 and evidence.recording.calls[index].operation.in_place]
-    return max(written, default=None)
+    """The last call that wrote into a tensor, through `.data` or into itself."""
+    calls, tokens = evidence.recording.calls, evidence.recording.tokens
+    versions = set(evidence.versions(place))
+    for version in list(versions):
+        made = tokens[version].producer
+        if made >= 0 and calls[made].operation.name == "data":  # what was written there meets what there was
+            versions.update(token for token in calls[made].inputs if token >= 0)
+    writers = (tokens[version].producer for version in versions)
+    return max((index for index in writers if index >= 0 and calls[index].operation.name in _ZEROING), default=None)
 
 
 def _zero_and_learning(evidence: Evidence) -> list[int]:
