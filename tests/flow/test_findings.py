@@ -33,6 +33,7 @@ CODES = {
     "grad_is_none": "GF108",
     "cancels": "GF302",
     "underflow": "GF303",
+    "units_alike": "GF304",
     "unread": "GF403",
     "trained_or_frozen_by_mistake": "GF404",
     "not_held": "GF701",

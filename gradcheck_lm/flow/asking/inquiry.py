@@ -36,6 +36,7 @@ from gradcheck_lm.flow.asking.warnings.tokens.looking_ahead import warn_of_looki
 from gradcheck_lm.flow.asking.warnings.tokens.targets import ask_about_targets, warn_of_targets
 from gradcheck_lm.flow.asking.warnings.unread import warn_of_unread
 from gradcheck_lm.flow.asking.warnings.values.masks_reversed import warn_of_reversed_masks
+from gradcheck_lm.flow.asking.warnings.values.units_alike import warn_of_units_alike
 from gradcheck_lm.flow.asking.warnings.written_backward import warn_of_ignored_gradient, warn_of_module_backward
 from gradcheck_lm.flow.findings.model import Diagnosis, Term
 from gradcheck_lm.flow.findings.notes import BY_CONSTRUCTION
@@ -77,6 +78,7 @@ STEPS: tuple[Callable[[Evidence, Chain], None], ...] = (
     warn_of_looking_ahead,
     warn_of_targets,
     warn_of_reversed_masks,
+    warn_of_units_alike,
     explain_rest,
 )
 

@@ -27,6 +27,7 @@ from gradcheck_lm.flow.asking.warnings.suspicious import is_suspicious
 from gradcheck_lm.flow.asking.warnings.tokens.looking_ahead import may_look_ahead
 from gradcheck_lm.flow.asking.warnings.tokens.targets import ask_about_targets
 from gradcheck_lm.flow.asking.warnings.values.masks_reversed import may_reverse_masks
+from gradcheck_lm.flow.asking.warnings.values.units_alike import may_be_alike
 from gradcheck_lm.flow.asking.warnings.written_backward import may_write_backward
 from gradcheck_lm.flow.watching.recorder import Recorder
 
@@ -56,6 +57,7 @@ def may_warn(recorder: Recorder, loss: torch.Tensor) -> bool:
         or may_look_ahead(recorder)
         or ask_about_targets(recorder, [loss])
         or may_reverse_masks(recorder)
+        or may_be_alike(recorder.recording)
         or may_train_the_critic(recorder)
         or may_bootstrap(recorder)
     )
