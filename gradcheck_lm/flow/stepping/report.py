@@ -15,6 +15,7 @@ from gradcheck_lm.flow.findings.model import Diagnosis, Finding, _json_ready
 from gradcheck_lm.flow.findings.registry import KINDS
 from gradcheck_lm.flow.stepping.ledger.ledger import PLACES, Ledger
 from gradcheck_lm.flow.stepping.questions import (
+    anew,
     changing,
     clearing,
     copies,
@@ -29,7 +30,7 @@ from gradcheck_lm.flow.stepping.questions import (
 from gradcheck_lm.flow.stepping.questions.drafts import Draft, Reading
 
 _SEVERITIES = ("error", "warning", "note")
-_FAMILIES = (holding, stepping, clearing, changing, forgetting, weights, copies, freezing, poisoning, ranks)
+_FAMILIES = (holding, stepping, clearing, changing, forgetting, weights, copies, anew, freezing, poisoning, ranks)
 
 
 @dataclass(frozen=True, repr=False)

@@ -85,10 +85,7 @@ KIND = Kind(
                 "されました。読み込みの後に初期化があります。",
             ),
             (
-                Text(
-                    "move the initialisation before the loading",
-                    "初期化を読み込みの前に移す",
-                ),
+                Text("move the initialisation before the loading", "初期化を読み込みの前に移す"),
                 Text(
                     "initialise only what the file does not hold: result.missing_keys",
                     "ファイルにないもの(result.missing_keys)だけを初期化する",
@@ -104,10 +101,7 @@ KIND = Kind(
                 "上書きされました。",
             ),
             (
-                Text(
-                    "move this line before the loading",
-                    "この行を読み込みの前に移す",
-                ),
+                Text("move this line before the loading", "この行を読み込みの前に移す"),
                 Text(
                     "initialise only what the file does not hold: result.missing_keys",
                     "ファイルにないもの(result.missing_keys)だけを初期化する",
@@ -237,6 +231,21 @@ KIND = Kind(
                     "copy.deepcopy(model.state_dict())",
                     "コピーを取っておく: [p.detach().clone() for p in model.parameters()]、または "
                     "copy.deepcopy(model.state_dict())",
+                ),
+            ),
+        ),
+        Cause(
+            "model_each_step",
+            Text(
+                "Each of {count} steps is of other weights, with an {optimizer} made on this line: the model is made "
+                "anew before every step, and what it learnt is gone.",
+                "{count} 回の step は毎回別の重みに対して、この行で作られる {optimizer} によって行われています。"
+                "モデルが step のたびに作り直され、学習した結果は消えています。",
+            ),
+            (
+                Text(
+                    "make the model and its optimizer once, before the loop",
+                    "モデルとオプティマイザはループの前で 1 度だけ作る",
                 ),
             ),
         ),

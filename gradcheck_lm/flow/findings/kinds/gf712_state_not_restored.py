@@ -69,8 +69,8 @@ KIND = Kind(
     since="0.2.0",
     lesson="l12_your_own_code",
     heading=Text(
-        "a checkpoint loaded without its optimizer's state",
-        "オプティマイザの状態なしに読み込まれたチェックポイント",
+        "an optimizer's state that is lost",
+        "失われるオプティマイザの状態",
     ),
     about=about(
         Text(
@@ -93,6 +93,21 @@ KIND = Kind(
         ),
     ),
     causes=(
+        Cause(
+            "optimizer_each_step",
+            Text(
+                "Each of {count} steps is taken by an {optimizer} of its own, made on this line: its averages begin "
+                "anew every time, and its step is that of a first one.",
+                "{count} 回の step は、毎回この行で新しく作られる {optimizer} によって行われています。移動平均は毎回"
+                "最初からになり、いつも 1 回目の step と同じです。",
+            ),
+            (
+                Text(
+                    "make the optimizer once, before the loop",
+                    "オプティマイザはループの前で 1 度だけ作る",
+                ),
+            ),
+        ),
         Cause(
             "rate_taken_back",
             Text(

@@ -134,7 +134,7 @@ class StepWatch:
             for index, one in enumerate(found.parameters)
         ]
         holders = [
-            replace(last.holders[number], made=one.made) if not one.holds and number < len(last.holders) else one
+            replace(last.holders[number], since=one.since) if not one.holds and number < len(last.holders) else one
             for number, one in enumerate(found.holders)
         ]
         return replace(

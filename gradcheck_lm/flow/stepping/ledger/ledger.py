@@ -54,7 +54,7 @@ class Holder:
     name: str
     kind: str  # its class
     place: int  # where it was made
-    made: int  # when
+    since: int  # when it was made
     holds: tuple[int, ...]  # parameters
     rates: tuple[float, ...]
     weight_decay: float = 0.0

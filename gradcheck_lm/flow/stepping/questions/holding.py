@@ -94,7 +94,7 @@ def _stale(reading: Reading, unheld: list[int]) -> tuple[list[Draft], set[int]]:
         values = {"optimizer": holder.name, "count": str(len(replaced)), "parameters": few(names)}
         if cause == "replaced":
             values["made"] = reading.at(holder.place)
-        drafts.append(Draft("stale", place, cause, holder.kind, holder.made, names, values=values))
+        drafts.append(Draft("stale", place, cause, holder.kind, holder.since, names, values=values))
         told.update(heirs)
     return drafts, told
 

@@ -73,7 +73,7 @@ def _waits(reading: Reading, number: int) -> Draft | None:
     if holder.condition != NOWHERE:
         cause, place = "condition_unmet", holder.condition
         values |= {"count": str(len(losses)), "condition": holder.unmet}
-    return Draft("never_stepped", place, cause, holder.kind, holder.made, names, severity, certainty, values)
+    return Draft("never_stepped", place, cause, holder.kind, holder.since, names, severity, certainty, values)
 
 
 def _cleared(reading: Reading, number: int) -> int:
@@ -108,7 +108,7 @@ def _without_effect(reading: Reading, number: int, taken: list[Step]) -> Draft |
         cause, values["dtype"] = "without_effect", ", ".join(sorted(dtypes))
     if any(rates):
         cause, values["rate"] = "too_small", f"{max(rates):.3g}"
-    return Draft("never_stepped", reading.made(number), cause, holder.kind, holder.made, names, values=values)
+    return Draft("never_stepped", reading.made(number), cause, holder.kind, holder.since, names, values=values)
 
 
 def _closure_alone(reading: Reading, number: int, taken: list[Step]) -> Draft | None:
