@@ -240,6 +240,16 @@ KIND = Kind(
             ),
         ),
         Cause(
+            "end_of_episode",
+            Text(
+                "{name}, given at {line}, is read by nothing: the target adds the value of a next state where the "
+                "episode has ended and there is none.",
+                "{line} で渡される {name} はどこからも読まれていません。エピソードが終わって次の状態がないところでも、"
+                "目標値に次の状態の価値が足されます。",
+            ),
+            (Text("reward + gamma * (1 - {name}) * next_value", "reward + gamma * (1 - {name}) * next_value"),),
+        ),
+        Cause(
             "function_thrown_away",
             Text(
                 "What {function} gives is thrown away on this line: its node is in no graph, its backward() never "

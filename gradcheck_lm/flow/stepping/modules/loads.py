@@ -20,6 +20,7 @@ from gradcheck_lm.flow.stepping.source.kept_by_reference import kept_by_referenc
 from gradcheck_lm.flow.stepping.source.never_asked import never_asked
 from gradcheck_lm.flow.stepping.source.put_back import never_put_back
 from gradcheck_lm.flow.stepping.source.text import bodies, line_in, reached, walk
+from gradcheck_lm.flow.stepping.source.unread_ends import unread_ends
 from gradcheck_lm.flow.watching.sites import Place, is_users
 from gradcheck_lm.flow.watching.source import Function, called, tree_of, value_of
 
@@ -100,6 +101,8 @@ def copyings(log: Log, found: Aliases, add: Callable[[Place], int]) -> Iterator[
             yield Copying(log.time, add(kept.place), "kept", kept.name, kept.module, used)
         for one in compared_by_reference(file, lines):
             yield Copying(log.time, add(one.place), "compared", one.name, one.module, at(file, one.line))
+        for end in unread_ends(file, lines):
+            yield Copying(log.time, add(end.place), "unread end", end.name, "", at(file, end.line))
         for idle in never_asked(file, lines):
             yield Copying(log.time, add(idle.place), "never asked", idle.target, idle.source, at(file, idle.line))
         for place, module in loaded_from_itself(file, lines):

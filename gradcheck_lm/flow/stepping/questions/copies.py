@@ -8,7 +8,7 @@ from gradcheck_lm.flow.stepping.questions.drafts import Draft, Reading
 
 def ask(reading: Reading) -> list[Draft]:
     """overwritten, average_reversed and unread, of what is told by the program's text."""
-    return [*_laid_aside(reading), *_kept(reading), *_never_asked(reading)]
+    return [*_laid_aside(reading), *_kept(reading), *_never_asked(reading), *_unread_ends(reading)]
 
 
 def _copyings(reading: Reading, *what: str) -> list[Copying]:
@@ -53,4 +53,15 @@ def _never_asked(reading: Reading) -> list[Draft]:
             {"target": event.into, "source": event.source, "line": event.where},
         )
         for event in _copyings(reading, "never asked")
+    ]  # fmt: skip
+
+
+def _unread_ends(reading: Reading) -> list[Draft]:
+    """Targets that go on beyond the end of an episode."""
+    return [
+        Draft(
+            "unread", event.place, "end_of_episode", event.into, event.time, (), "warning", "likely",
+            {"name": event.into, "line": event.where},
+        )
+        for event in _copyings(reading, "unread end")
     ]  # fmt: skip

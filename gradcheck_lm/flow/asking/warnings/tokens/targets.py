@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import linecache
+import re
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 
 import torch
 
@@ -126,6 +129,32 @@ def _ends(recorder: Recorder, pair: Pair) -> Iterator[TargetDoubt]:
                 "unread", "end_of_text", pair.loss, {"token": str(int(filling))}, _written(recorder.recording, pair)
             )
             return
+    if not any(True for _ in _masks(recorder, tokens)):
+        yield from _ends_as_padding(recorder, pair)
+
+
+def _ends_as_padding(recorder: Recorder, pair: Pair) -> Iterator[TargetDoubt]:
+    """Without a mask: the program says that the end's token fills up, and the longest text is without it, too."""
+    tokens, targets = pair.tokens, pair.targets
+    site = recorder.recording.calls[pair.loss].site
+    if site is None or not _fills_with_ends(site.code.co_filename) or tokens.shape[1] < 2:
+        return
+    length = min(targets.shape[1], tokens.shape[1] - 1)
+    filling = tokens[:, -1].unique()
+    if len(filling) != 1 or length < tokens.shape[1] - 1:
+        return
+    behind = (tokens == filling).flip(1).cumprod(1).sum(1)
+    given = (targets[:, :length] >= 0) & (tokens[:, 1 : length + 1] == filling)
+    if len(tokens) >= _TEXTS and int(behind.min()) == 1 and not bool(given.any()):
+        yield TargetDoubt(
+            "unread", "end_of_text", pair.loss, {"token": str(int(filling))}, _written(recorder.recording, pair)
+        )
+
+
+@cache
+def _fills_with_ends(file: str) -> bool:
+    """Whether a program sets its padding to the token that ends a text."""
+    return any(re.search(r"pad\w*\s*=\s*[\w.]*eos", line) for line in linecache.getlines(file))
 
 
 def _masks(recorder: Recorder, tokens: torch.Tensor) -> Iterator[torch.Tensor]:
