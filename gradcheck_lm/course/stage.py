@@ -15,7 +15,7 @@ from gradcheck_lm.course.choices import LETTERS, Choice
 from gradcheck_lm.course.choices import choice as choice
 from gradcheck_lm.course.folder.catalogue import COMMAND, Lesson, read_lesson
 from gradcheck_lm.course.folder.progress import Progress
-from gradcheck_lm.course.language import Words, text_of
+from gradcheck_lm.course.language import LANGUAGES, Words, text_of
 from gradcheck_lm.course.say import Voice as Voice
 from gradcheck_lm.course.say import say as say
 from gradcheck_lm.course.say import use_voice, voice
@@ -73,7 +73,8 @@ def begin(script: str, arguments: list[str] | None = None) -> None:
     except GradcheckLMError as error:
         sys.exit(f"lesson: {text_of(error, sys.stderr.encoding)}")
     _run.lesson = read_lesson(Path(script).resolve().parent)
-    draw_into(options.out or pictures.default_folder(_run.lesson.name))
+    # a record is what pages in both languages are made from
+    draw_into(options.out or pictures.default_folder(_run.lesson.name), LANGUAGES if options.record else ())
     _run.beats, _run.record, _run.choices, _run.guess = [], options.record, (), ""
     _run.ask = not options.no_input and sys.stdin is not None and sys.stdin.isatty()
     sys.excepthook = _in_a_sentence

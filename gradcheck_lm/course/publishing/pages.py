@@ -138,10 +138,10 @@ def _part(event: Mapping[str, Any], name: str, language: str) -> list[str]:
 
 
 def _picture(event: Mapping[str, Any], name: str, language: str) -> list[str]:
-    parts, drawn = [_fence(_shown(event, language))], str(event["file"])
+    parts, drawn = [_fence(_shown(event, language))], str(event["files"][language])
     if drawn.endswith(".svg"):  # wide ones are small on the page: the link opens them in full
         address = f"../figures/{name}/{drawn}"
-        parts.append(f"[![{drawn.removesuffix('.svg')}]({address})]({address})")
+        parts.append(f"[![{drawn.partition('.')[0]}]({address})]({address})")
     return parts
 
 
