@@ -11,7 +11,7 @@ from typing import Any
 from gradcheck_lm.course.language import Words
 from gradcheck_lm.course.say import plain_number, voice
 from gradcheck_lm.course.screen import pictures
-from gradcheck_lm.draw.wrapping import short, wrapped_code
+from gradcheck_lm.draw.wrapping import short, wrap, wrapped_code
 
 REPORT = 80  # columns of a report: as many as a terminal has, so it is not indented
 _folder: list[Path] = []  # for pictures, of the one lesson that this process runs
@@ -43,7 +43,10 @@ def show(label: str, value: object = ...) -> None:
         said = f"{value:.6g}" if isinstance(value, float) else str(value)
         ja, en = in_japanese(label, said), f"{label} = {said}"
     spoken.events.append({"kind": "show", "text": en, "text_ja": ja})
-    spoken.put(textwrap.indent(ja if spoken.language == "ja" else en, "    "))
+    said = ja if spoken.language == "ja" else en
+    if value is not ... and "\n" not in said:  # a sentence, such as an error's, does not end a line inside a word
+        said = "\n    ".join(wrap(said, spoken.console.width - 9))
+    spoken.put(textwrap.indent(said, "    "))
     if value is ... and "\n" in en:
         spoken.console.print()  # a text of its own; numbers stand below each other
 
