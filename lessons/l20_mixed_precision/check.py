@@ -173,7 +173,7 @@ def check_step(answer):
             expect(
                 scaler.get_scale() == scale or abs(2 * found - norm) > 0.02 * norm,
                 ja="クリッピング前のノルムが、正しい値のちょうど半分の {found:.4g} です。"
-                "`scaler.update()` はスケールを 2 倍にすることがあります。割るのは `update()` の前のスケールです。"
+                "`scaler.update()` はスケールを倍にすることがあります。割るのは `update()` の前のスケールです。"
                 "`unscale_` なら自分で割る必要はありません。",
                 en="The norm before clipping is {found:.4g}, just half of what it should be. `scaler.update()` may "
                 "double the scale: divide by the one from before, or let `unscale_` do it.",

@@ -60,6 +60,8 @@ _MEMORY = Words(
     "GPU のメモリが足りません。環境変数 CUDA_VISIBLE_DEVICES を空にすると CPU で実行できます",
     "the GPU's memory is full: give a smaller --batch-size, or --device cpu",
 )
+_REFUSED = Words("{place}{cure} ({said})", "{place}{cure} ({said})")
+_FAILED = Words("{place}読み書きに失敗しました ({said})", "{place}{said}")
 _ABSENT = Words(
     "パッケージ {name} がインストールされていません: {install} (足りないものの一覧: gradcheck-lm doctor)",
     "this needs {name}, which is not installed: {install} (gradcheck-lm doctor lists all that is missing)",
@@ -190,5 +192,5 @@ def refused(error: OSError) -> Words:
     said = error.strerror or str(error)
     cure = SYSTEM.get(error.errno or 0)
     if cure is None:
-        return Words(f"{place}読み書きに失敗しました ({said})", f"{place}{said}")
-    return Words(f"{place}{cure.ja} ({said})", f"{place}{cure.en} ({said})")
+        return _FAILED.filled(place=place, said=said)
+    return _REFUSED.filled(place=place, cure=cure, said=said)
