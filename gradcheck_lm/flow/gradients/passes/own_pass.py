@@ -17,17 +17,14 @@ from torch.autograd.graph import get_gradient_edge
 from gradcheck_lm.flow.gradients.autograd import Gradients, lacks_derivative
 from gradcheck_lm.flow.gradients.deaths import Death, NodeRecord, deaths_in
 from gradcheck_lm.flow.gradients.nodes import walk_edges, walk_nodes
+from gradcheck_lm.flow.gradients.passes.carriers import handed_on
 from gradcheck_lm.flow.gradients.passes.sizes import Size, norm_of, size_of, state_of
 from gradcheck_lm.flow.gradients.passes.underflow import Underflow
 from gradcheck_lm.flow.gradients.passes.ways import Dominators, Ways
 from gradcheck_lm.flow.watching.unseen import unseen
 
 _MOST_NODES = 20_000  # of a larger graph only the leaves are read
-# These hand on every number that comes, in another shape or with the other sign: it is read where it goes.
-_CARRYING = ("View", "UnsafeView", "ReshapeAlias", "Transpose", "T", "Permute", "Unsqueeze", "Squeeze", "Alias", "Clone", "Neg")  # fmt: skip
-_CARRIERS = frozenset(f"{name}Backward{variant}" for name in _CARRYING for variant in range(4))
 _Read = TypeVar("_Read")
-_carries: dict[type, bool] = {}  # by the type of a node: whether it is one of torch's own that are such
 
 
 class OwnPass:
@@ -37,9 +34,17 @@ class OwnPass:
         roots: the tensors that it starts from; those without a graph are passed over.
         leaves: the tensors asked about; others of the graph are read as well.
         hooked: the program has put hooks on tensors: what is sent to a node may not be what arrives there.
+        partial: it runs for some tensors alone: a node does not give along all of its edges.
     """
 
-    def __init__(self, roots: Sequence[torch.Tensor], leaves: Sequence[torch.Tensor], *, hooked: bool = False) -> None:
+    def __init__(
+        self,
+        roots: Sequence[torch.Tensor],
+        leaves: Sequence[torch.Tensor],
+        *,
+        hooked: bool = False,
+        partial: bool = False,
+    ) -> None:
         starts = {id(root): get_gradient_edge(root) for root in roots if root.requires_grad}
         self.roots = {key: edge.node for key, edge in starts.items()}
         self.nodes, ends, shared = walk_edges([(edge.node, edge.output_nr) for edge in starts.values()])
@@ -63,10 +68,10 @@ class OwnPass:
         self._arrived: dict[int, list[torch.Tensor | float]] = {}
         self._incoming: dict[Any, list[Size]] = {}  # in the order in which the nodes began
         self._outgoing: dict[Any, dict[int, Size]] = {}  # by place, of edges of which what goes in is read too
-        self._carriers: set[Any] = set()  # nodes at which nothing is read: what comes is what comes behind them
+        self._carriers: dict[Any, int] = {}  # nodes at which nothing is read -> the edge along which what comes goes on
+        self._copied: set[tuple[Any, int]] = set()  # edges, by node and place, along which what comes goes on
         self._dominators: Dominators | None = None
-        self._hooked, self._shared = hooked, shared
-        self._stops = {leaf.grad_fn for leaf in leaves}  # a pass that is asked for these ends before such a node
+        self._hooked, self._partial, self._shared = hooked, partial, shared
 
     # ------------------------------------------------------------------ while it runs
 
@@ -78,14 +83,9 @@ class OwnPass:
             for key, node in self._leaves.items():
                 handles.append(node.register_prehook(functools.partial(self._at_leaf, key)))
             for node in self._inner if len(self.nodes) <= _MOST_NODES else ():
-                edges = node.next_functions
-                if self._hooked:
-                    apart = [place for place, edge in enumerate(edges) if edge[0] is not None]
-                else:
-                    apart = [place for place, edge in enumerate(edges) if edge in self._shared]
-                    if not apart and _is_carrier(node) and edges[0][0] not in self._stops:
-                        self._carriers.add(node)
-                        continue
+                apart = self._plan(node)
+                if node in self._carriers:
+                    continue
                 handles.append(node.register_prehook(functools.partial(self._before, node)))
                 if apart:
                     handles.append(node.register_hook(functools.partial(self._after, node, apart)))
@@ -96,6 +96,22 @@ class OwnPass:
         finally:
             for handle in handles:
                 handle.remove()
+
+    def _plan(self, node: Any) -> list[int]:
+        """Decide how a node is read; the places of the edges of which what goes in has to be read."""
+        edges, shared = node.next_functions, self._shared
+        if self._hooked:
+            return [place for place, edge in enumerate(edges) if edge[0] is not None]
+        apart = [place for place, edge in enumerate(edges) if edge in shared]
+        for place in handed_on(node) if not self._partial else ():
+            if place in apart:
+                apart.remove(place)
+                self._copied.add((node, place))
+            elif edges[place][0] is not None:
+                self._carriers[node] = place
+        if apart:
+            self._carriers.pop(node, None)
+        return apart
 
     def _at_leaf(self, key: int, arriving: Any) -> None:
         if arriving and arriving[0] is not None:
@@ -192,9 +208,9 @@ class OwnPass:
             worst = next((state for state in ("bad", "live", "zero") if state in states), "none")
             given = [self.outgoing(node, place) for place in range(len(node.next_functions))]
             records[node] = NodeRecord(worst, given)
-        for node in self._carriers:
-            state = self.outgoing(node, 0)
-            records[node] = NodeRecord(state, [state])
+        for node, through in self._carriers.items():
+            given = [self.outgoing(node, place) for place in range(len(node.next_functions))]
+            records[node] = NodeRecord(given[through], given)
         return records
 
     def outgoing(self, node: Any, place: int) -> str:
@@ -202,23 +218,26 @@ class OwnPass:
         size = self._outgoing.get(node, {}).get(place)
         if size is not None:
             return state_of(size)
-        following, output = self._end(node, place)
+        if (node, place) not in self._copied:
+            following, output = self._end(*node.next_functions[place])
+        else:
+            following, output = self._end(node, 0)
         if (leaf := getattr(following, "variable", None)) is not None:
             norm = self._norm_at(leaf)
             return "none" if norm is None else "zero" if norm == 0.0 else "live" if norm - norm == 0.0 else "bad"
         arrived = self._incoming.get(following, ())
         return state_of(arrived[output]) if output < len(arrived) else "none"
 
-    def _end(self, node: Any, place: int) -> tuple[Any, int]:
-        """Where an edge leads to, past nodes that hand on what comes."""
-        following, output = node.next_functions[place]
-        while following in self._carriers:
-            following, output = following.next_functions[0]
-        return following, output
+    def _end(self, node: Any, output: int) -> tuple[Any, int]:
+        """Where it is read what comes to a node."""
+        while (place := self._carriers.get(node)) is not None:
+            node, output = node.next_functions[place]
+        return node, output
 
     def _follows(self, node: Any, place: int) -> bool:
         """Whether something arrives along an edge, or nobody looked."""
-        known = node in self._incoming or (node in self._carriers and self._end(node, 0)[0] in self._incoming)
+        end = self._end(node, 0)[0]
+        known = end in self._incoming or getattr(end, "variable", None) is not None
         return not known or self.outgoing(node, place) in ("live", "bad")
 
     def _dominating(self) -> Dominators:
@@ -230,13 +249,3 @@ class OwnPass:
         """After an error: the node that began last, then those that did not begin, those nearest to the loss first."""
         last = list(self._incoming)[-1:]
         return last + [node for node in self._inner if node not in self._incoming and node not in self._carriers]
-
-
-def _is_carrier(node: Any) -> bool:
-    kind = type(node)
-    found = _carries.get(kind)
-    if found is None:
-        found = kind.__module__ == "builtins" and kind.__name__ in _CARRIERS
-        if kind.__module__ == "builtins":
-            _carries[kind] = found
-    return found

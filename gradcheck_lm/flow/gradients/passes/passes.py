@@ -63,7 +63,7 @@ class OwnPasses:
     def _read(self, outputs: Any, inputs: Any, run: Callable[[], Any]) -> Any:
         given = (outputs,) if isinstance(outputs, torch.Tensor) else tuple(outputs)
         roots = [one for one in given if isinstance(one, torch.Tensor)]
-        own = OwnPass(roots, [one for one in inputs if isinstance(one, torch.Tensor)], hooked=self._hooked())
+        own = OwnPass(roots, [], hooked=self._hooked(), partial=bool(inputs))
         self._inside = True  # a checkpoint's pass inside this one is a part of it
         try:
             with own.watched():

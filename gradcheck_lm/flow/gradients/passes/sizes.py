@@ -1,12 +1,10 @@
-"""Whether a gradient is none, all zero, live or not finite, and its norm: found in a program's pass, as cheaply as can be.
+"""Whether a gradient is none, all zero, live or not finite, and its norm: read in a program's pass, and cheaply.
 
 On a CPU each is read at once and nothing of it is kept; elsewhere it is computed at once and read when it is asked for,
 for reading waits for the device.
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 import torch
 
