@@ -102,15 +102,18 @@ class OwnPass:
         edges, shared = node.next_functions, self._shared
         if self._hooked:
             return [place for place, edge in enumerate(edges) if edge[0] is not None]
+        places = () if self._partial else handed_on(node)
+        if shared.isdisjoint(edges):  # as nearly always
+            for place in places:
+                if edges[place][0] is not None:
+                    self._carriers[node] = place
+            return []
         apart = [place for place, edge in enumerate(edges) if edge in shared]
-        for place in handed_on(node) if not self._partial else ():
-            if place in apart:
-                apart.remove(place)
-                self._copied.add((node, place))
-            elif edges[place][0] is not None:
-                self._carriers[node] = place
-        if apart:
-            self._carriers.pop(node, None)
+        self._copied.update((node, place) for place in places if place in apart)
+        apart = [place for place in apart if place not in places]
+        through = [place for place in places if edges[place] not in shared and edges[place][0] is not None]
+        if through and not apart:
+            self._carriers[node] = through[0]
         return apart
 
     def _at_leaf(self, key: int, arriving: Any) -> None:
