@@ -21,6 +21,7 @@ _ARITHMETIC = words(
     """
 )
 _EXPORTS = words("item tolist __float__ __int__ __index__ numpy __array__ __complex__")
+_ASIDE = words("grad.__get__ grad.__set__ data.__get__ detach alias")  # as zero_grad() and initialisations look at it
 _MOST_STARTS = 400  # tensors from which the ways to one dead term are followed
 
 
@@ -177,7 +178,11 @@ def _only_left(evidence: Evidence, place: int) -> int | None:
     versions, calls, tokens = evidence.versions(place), evidence.recording.calls, evidence.recording.tokens
     readers = [index for index, call in enumerate(calls) if call.live and not versions.isdisjoint(call.inputs)]
     left = [index for index in readers if not calls[index].outputs and calls[index].operation.name in _EXPORTS]
-    others = (calls[index] for index in readers if index not in left and not calls[index].operation.in_place)
+    others = (
+        calls[index]
+        for index in readers
+        if index not in left and not calls[index].operation.in_place and calls[index].operation.name not in _ASIDE
+    )
     compared = all(not tokens[output].is_float for call in others for output in call.outputs)
     return left[0] if left and compared else None
 
