@@ -1,7 +1,8 @@
-"""A view or reshape that gives axes each other's sizes, where they were to change places: the numbers do not move."""
+"""A view or reshape by which axes, or a part of one, are to change places: the numbers do not move."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from gradcheck_lm.flow.asking.cuts.drafts import Chain, Draft
@@ -38,5 +39,33 @@ def _renamed(recording: Recording) -> Iterator[int]:
         made = recording.tokens[call.outputs[0]]
         before, after = ([size for size in one.shape if size != 1] for one in (token, made))
         moved = len(token.shape) == len(made.shape) and before != after and sorted(before) == sorted(after)
-        if token.is_float and moved and len(before) > 2 and before[0] == after[0]:
+        exchanged = moved and len(before) > 2 and before[0] == after[0]
+        if token.is_float and (exchanged or _is_carried(before, after) or _is_carried(after, before)):
             yield index
+
+
+def _is_carried(whole: list[int], parts: list[int]) -> bool:
+    """Whether a part of an axis is to stand before one that it stood behind: (B, T, H * d) as (B, H, T, d).
+
+    Where the sizes could as well be those of axes that are cut or laid together in place, nothing is said.
+    """
+    if len(whole) < 3 or _ends(whole) <= _ends(parts) or _ends(parts) <= _ends(whole):
+        return False
+    return any(parts in _carried(whole, source) for source in range(2, len(whole)))
+
+
+def _carried(whole: list[int], source: int) -> Iterator[list[int]]:
+    """The shapes in which the first part of an axis stands further in front, or is laid together with the batch."""
+    for heads in range(2, whole[source]):
+        rest, over = divmod(whole[source], heads)
+        if over:
+            continue
+        left = [*whole[:source], rest, *whole[source + 1 :]]
+        yield [left[0] * heads, *left[1:]]
+        for place in range(1, source):
+            yield [*left[:place], heads, *left[place:]]
+
+
+def _ends(shape: list[int]) -> set[int]:
+    """How many numbers lie behind each axis: who only cuts axes keeps all of these."""
+    return {math.prod(shape[place:]) for place in range(len(shape) + 1)}

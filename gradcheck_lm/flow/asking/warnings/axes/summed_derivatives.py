@@ -9,7 +9,7 @@ from gradcheck_lm.flow.asking.evidence.evidence import Evidence
 from gradcheck_lm.flow.asking.evidence.scene import where
 from gradcheck_lm.flow.operations.names import words
 from gradcheck_lm.flow.watching.sites import line_of
-from gradcheck_lm.flow.watching.tape import Recording
+from gradcheck_lm.flow.watching.tape import Call, Recording
 
 _ONES = words("ones ones_like new_ones")
 _PARTS = words("__getitem__ select narrow split chunk unbind")
@@ -67,7 +67,12 @@ def _is_ones(recording: Recording, token: int) -> bool:
 
 
 def _is_read_apart(recording: Recording, index: int) -> bool:
-    """Whether columns of what a call gives are read."""
+    """Whether columns of what a call gives are read, or are added up for each point, as those of a Laplacian are."""
     token = recording.calls[index].outputs[0]
-    readers = (call for call in recording.calls[index + 1 :] if token in call.inputs)
-    return any(call.operation.name in _PARTS for call in readers)
+    readers = [call for call in recording.calls[index + 1 :] if token in call.inputs]
+    return any(call.operation.name in _PARTS or _adds_columns(recording, call) for call in readers)
+
+
+def _adds_columns(recording: Recording, call: Call) -> bool:
+    points = recording.tokens[call.inputs[0]].shape[0]
+    return call.operation.name == "sum" and recording.tokens[call.outputs[0]].shape in ((points,), (points, 1))
