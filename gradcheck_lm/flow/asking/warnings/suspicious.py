@@ -13,7 +13,7 @@ from gradcheck_lm.flow.asking.warnings.axes.all_pairs import (
     readers_of,
 )
 from gradcheck_lm.flow.operations.names import words
-from gradcheck_lm.flow.watching.sites import line_of
+from gradcheck_lm.flow.watching.sites import Site, is_users, line_of
 from gradcheck_lm.flow.watching.tape import Call, Recording
 
 _LIKENESSES = words("cosine_similarity pairwise_distance dist")
@@ -94,13 +94,20 @@ def _twice(recording: Recording, index: int, call: Call) -> Draft | None:
     elif made is None or made.operation.name not in makers:
         return None
     values = {"loss": call.operation.title, "function": made.operation.title, "line": where(made.site)}
-    layer = recording.layer(recording.calls.index(made))
+    layer = recording.layer(recording.calls.index(made)) or _elsewhere(made, call)
     if layer is not None and cause in _LAYERS:
         cause, values["line"] = _LAYERS[cause], where(call.site)
     else:
         layer = None
     op = None if layer is None else made.operation.title
     return Draft("suspicious_shape", index, "certain", "warning", cause=cause, values=values, site=layer, op=op)
+
+
+def _elsewhere(made: Call, loss: Call) -> Site | None:
+    """Where another function than the loss's makes probabilities: a model's last step, as a layer is."""
+    if made.site is None or loss.site is None or made.site.code is loss.site.code or not is_users(made.site.code):
+        return None
+    return made.site
 
 
 def _made_by(recording: Recording, token: int) -> Call | None:

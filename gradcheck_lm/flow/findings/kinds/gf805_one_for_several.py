@@ -124,8 +124,8 @@ KIND = Kind(
             ),
             (
                 Text(
-                    "make one for each name: {{name: Layer(...) for name in names}}",
-                    "名前ごとに 1 つ作る: {{name: Layer(...) for name in names}}",
+                    "make one for each name: {name: Layer(...) for name in names}",
+                    "名前ごとに 1 つ作る: {name: Layer(...) for name in names}",
                 ),
                 Text(
                     "if they are meant to share, keep the one module by itself and call it for each input",

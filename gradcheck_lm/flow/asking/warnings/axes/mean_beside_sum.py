@@ -17,7 +17,7 @@ _SUMS = words("add __add__ __radd__ add_ __iadd__ sub __sub__ __rsub__")
 _FACTORS = MULTIPLICATIONS | words("neg __neg__ clone")
 _PILES = words("stack cat concat hstack")
 _ROWS = words("sum mean logsumexp norm vector_norm amax max")  # of a matrix: one number for each sample
-_SIGNS = words("neg __neg__ view reshape squeeze flatten clone relu clamp clamp_min")
+_ALONG = _FACTORS | words("view reshape squeeze flatten div __truediv__ relu clamp clamp_min")  # of a number for each
 _MEAN, _TOTAL = 1, 2  # as autograd's nodes of losses keep them
 _LEAST = 0.1  # of a factor that stands beside the sum: a smaller one may be there to make up for it
 _BATCH = 4  # samples; fewer are told apart from features by chance
@@ -160,7 +160,7 @@ def _is_of_rows(recording: Recording, token: int) -> bool:
             return False  # weights, a mask
         if reduced:
             return True
-        if call.operation.name not in _SIGNS | _ROWS or len(learnt) != 1:
+        if call.operation.name not in _ALONG | _ROWS or len(learnt) != 1:
             return False
         token = learnt[0]
         reduced = call.operation.name in _ROWS and recording.tokens[token].shape.numel() > samples

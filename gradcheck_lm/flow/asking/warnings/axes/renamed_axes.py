@@ -17,12 +17,12 @@ _CUTS_ANEW = words("view reshape view_as reshape_as")
 def warn_of_renamed_axes(evidence: Evidence, chain: Chain) -> None:
     """A warning for each, where the batch stays in front: what moves the batch mixes samples, and is told as that."""
     recording, leading = evidence.recording, evidence.ways.tokens
-    for index in _renamed(recording):
+    for index, cause in _renamed(recording):
         call = recording.calls[index]
         if any(token in leading for token in call.outputs):
             before, after = (recording.tokens[token].shape for token in (call.inputs[0], call.outputs[0]))
             values = {"function": call.operation.title, "before": str(tuple(before)), "after": str(tuple(after))}
-            draft = Draft("axes_renamed", index, "likely", "warning", cause="view", values=values)
+            draft = Draft("axes_renamed", index, "likely", "warning", cause=cause, values=values)
             chain.put(draft, key=(draft.kind, None if call.site is None else line_of(call.site)))
 
 
@@ -31,7 +31,8 @@ def may_rename(recording: Recording) -> bool:
     return any(True for _ in _renamed(recording))
 
 
-def _renamed(recording: Recording) -> Iterator[int]:
+def _renamed(recording: Recording) -> Iterator[tuple[int, str]]:
+    """(the call, whether axes get each other's sizes or a part of one is cut off in front of another)."""
     for index, call in enumerate(recording.calls):
         if call.operation.name not in _CUTS_ANEW or not call.inputs or call.inputs[0] < 0 or not call.outputs:
             continue
@@ -41,7 +42,7 @@ def _renamed(recording: Recording) -> Iterator[int]:
         moved = len(token.shape) == len(made.shape) and before != after and sorted(before) == sorted(after)
         exchanged = moved and len(before) > 2 and before[0] == after[0]
         if token.is_float and (exchanged or _is_carried(before, after) or _is_carried(after, before)):
-            yield index
+            yield index, "view" if exchanged else "heads"
 
 
 def _is_carried(whole: list[int], parts: list[int]) -> bool:
