@@ -84,7 +84,8 @@ def _repeated(owner: torch.nn.Module, attribute: str, *, named: bool) -> tuple[S
             first = function.__code__.co_firstlineno
             for node in ast.walk(tree):
                 if isinstance(node, Function) and node.lineno == first and (made := _made(node, attribute, named)):
-                    return site_of(function.__code__, made[0]), made[1]
+                    site = site_of(function.__code__, made[0])
+                    return None if site is None else (site, made[1])
     return None
 
 

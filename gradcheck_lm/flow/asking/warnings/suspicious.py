@@ -12,7 +12,7 @@ from gradcheck_lm.flow.asking.warnings.axes.all_pairs import (
     all_pairs,
     readers_of,
 )
-from gradcheck_lm.flow.operations.names import words
+from gradcheck_lm.flow.operations.names import LOSSES, words
 from gradcheck_lm.flow.watching.sites import Site, is_users, line_of
 from gradcheck_lm.flow.watching.tape import Call, Recording
 
@@ -105,9 +105,9 @@ def _twice(recording: Recording, index: int, call: Call) -> Draft | None:
 
 def _elsewhere(made: Call, loss: Call) -> Site | None:
     """Where another function than the loss's makes probabilities: a model's last step, as a layer is."""
-    if made.site is None or loss.site is None or made.site.code is loss.site.code or not is_users(made.site.code):
-        return None
-    return made.site
+    if made.site is None or loss.site is None or loss.operation.name not in LOSSES:
+        return None  # log_softmax of probabilities: log in its place is as good a cure
+    return made.site if made.site.code is not loss.site.code and is_users(made.site.code) else None
 
 
 def _made_by(recording: Recording, token: int) -> Call | None:

@@ -95,7 +95,7 @@ def _becomes_a_number(recording: Recording, readers: dict[int, list[int]], outpu
 
 def _is_loss_of_each(recording: Recording, token: int) -> bool:
     """A loss for each sample, before it is reduced: in one piece, or of pieces that a sum or torch.where joins."""
-    waiting, seen = [token], set()
+    waiting, seen = [token], set[int]()
     while waiting and len(seen) < _FAR:
         producer = recording.tokens[waiting.pop()].producer
         if producer < 0 or producer in seen:
