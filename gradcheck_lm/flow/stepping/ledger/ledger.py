@@ -108,7 +108,7 @@ class Change(Event):
     """Gradients clipped, unscaled or changed by hand; weights pulled to those of a copy, or pushed uphill; averages."""
 
     # "clipped" | "unscaled" | "updated" (the scaler) | "by hand" | "pulled" or "uphill" (weights)
-    what: str = "clipped"  # | "repelled" (averages that move away from these weights, which count `limit` times)
+    what: str = "clipped"  # | "repelled", "overrun" (averages that count these weights `limit` times: < 0, > 1/2)
     # | "outdated" (computed from these weights once, on this line, and used after steps)
     count: int = 0  # tensors that it was given
     contents: Mapping[int, tuple[int, ...]] = field(default_factory=dict)  # those with a gradient, and what is in it

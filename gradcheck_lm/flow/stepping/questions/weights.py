@@ -153,13 +153,14 @@ def _pulled(reading: Reading) -> list[Draft]:
 
 
 def _repelled(reading: Reading) -> list[Draft]:
-    """Averages of weights that each write moves further from the weights."""
+    """Averages of weights that each write moves further from the weights, or nearly all the way to them."""
     drafts = []
-    for event in reading.ledger.changes("repelled"):
+    for event in (*reading.ledger.changes("repelled"), *reading.ledger.changes("overrun")):
         names = reading.names(event.contents)
         values = {"parameters": few(names), "share": f"{event.limit:.3g}"}
+        cause = "away" if event.what == "repelled" else "takes_nearly_all"
         drafts.append(
-            Draft("average_reversed", event.place, "away", "average", event.time, names, "warning", "likely", values)
+            Draft("average_reversed", event.place, cause, "average", event.time, names, "warning", "likely", values)
         )
     return drafts
 
