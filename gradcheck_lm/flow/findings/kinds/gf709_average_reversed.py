@@ -139,8 +139,9 @@ KIND = Kind(
                 "Every write here moves the average of {parameters} nearly all the way to them: the newest weights "
                 "count {share} times, more than all that were before them. It is a copy that trails by a step, and "
                 "averages nothing.",
-                "ここでの書き込みは毎回、{parameters} の平均をほぼ今の重みそのものにしています。最新の重みに掛かる係数は "
-                "{share} で、それまでの重みすべてより大きくなっています。これは 1 step 遅れのコピーで、平均になっていません。",
+                "ここでの書き込みは毎回、{parameters} の平均をほぼ今の重みそのものにしています。最新の重みに掛かる"
+                "係数は {share} で、それまでの重みすべてより大きくなっています。これは 1 step 遅れのコピーで、平均に"
+                "なっていません。",
             ),
             (
                 Text(
