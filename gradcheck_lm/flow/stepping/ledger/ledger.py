@@ -141,7 +141,7 @@ class Loading(Event):
     """A module's load_state_dict, or a checkpoint read from a file."""
 
     who: str = ""
-    what: str = "module"  # "module" | "optimizer" | "file"
+    what: str = "module"  # "module" | "optimizer" | "file" | "optimizer lost" (loaded at `taken`; this made another)
     tensors: tuple[int, ...] = ()
     matched: int = 0
     expected: int = 0
@@ -218,11 +218,11 @@ class Thawed(Event):
 
 @dataclass(frozen=True)
 class Schedule(Event):
-    """A scheduler that multiplies the rate by 0, takes a loaded one back, or counts batches as epochs."""
+    """A scheduler that multiplies the rate by 0, takes a loaded one back, counts batches as epochs, or begins anew."""
 
     kind: str = ""  # its class
-    setting: str = ""  # as step_size=10: of the second
-    epochs: int = 0
+    setting: str = ""  # as step_size=10: of the third; "not loaded": of the last
+    epochs: int = 0  # and where it was when it was saved
     loaded: float = 0.0  # the rate of a checkpoint
     reset: float = 0.0  # and what the constructor made of it
 

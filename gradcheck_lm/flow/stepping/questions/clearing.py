@@ -109,8 +109,8 @@ def _twice(reading: Reading, holder: int, found: list[tuple[Step, int, int, int]
     names = reading.names(index for _, index, _, _ in found)
     users = [one.holder for one in reading.users[old] if one.time < step.time]
     if holder in users and (cleared := _another_instead(reading, holder)) is not None:
-        event, other = cleared
-        values = {"optimizer": name, "line": reading.at(second.place), "other": reading.ledger.holders[other].name}
+        event, number = cleared
+        values = {"optimizer": name, "line": reading.at(second.place), "other": reading.ledger.holders[number].name}
         op = f"{event.who}.zero_grad" if event.who else ".grad"
         return Draft("not_cleared", event.place, "another_instead", op, event.time, names, values=values)
     if holder in users:

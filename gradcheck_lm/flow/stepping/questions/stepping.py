@@ -31,7 +31,7 @@ def _schedules(reading: Reading) -> list[Draft]:
     """Schedulers that take the rate to nothing: by a factor of 0, or by counting batches as epochs."""
     drafts = []
     for event in reading.ledger.events:
-        if isinstance(event, Schedule) and not event.reset:
+        if isinstance(event, Schedule) and not event.reset and event.setting != "not loaded":
             cause, certainty = ("each_batch", "likely") if event.setting else ("factor_zero", "certain")
             values = {"scheduler": event.kind, "setting": event.setting, "epochs": str(event.epochs)}
             values = values if event.setting else {"scheduler": event.kind}
