@@ -13,25 +13,11 @@ from typing import Any, NoReturn, TypeVar
 import typer
 
 from gradcheck_lm.commands.checks import check_options
+from gradcheck_lm.course.screen.troubles import absent, refused
 from gradcheck_lm.draw.lettering import harmless, json_harmless
 from gradcheck_lm.errors import GradcheckLMError, RunStopped
-from gradcheck_lm.extras import install_line
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-
-_CURES = {
-    errno.ENOSPC: "the disk is full: free some space, or write to another place",
-    errno.EDQUOT: "your disk quota is used up: free some space, or write to another place",
-    errno.EFBIG: "the file is larger than may be written here: write to another place",
-    errno.EACCES: "it may not be read or written: choose another place, or change its permissions",
-    errno.EPERM: "it may not be read or written: choose another place, or change its permissions",
-    errno.EROFS: "its file system is read-only: choose another place",
-    errno.EISDIR: "it is a folder where a file is needed",
-    errno.EEXIST: "it is a file where a folder is needed: choose another place",
-    errno.ENOTDIR: "a part of that path is a file where a folder is needed: choose another place",
-    errno.ENOENT: "it does not exist: check the spelling",
-    errno.ENAMETOOLONG: "its name is too long",
-}
 
 
 def friendly(command: Command) -> Command:
@@ -52,11 +38,7 @@ def friendly(command: Command) -> Command:
         except ModuleNotFoundError as error:
             if error.name is None or error.name.startswith("gradcheck_lm"):
                 raise
-            install = "pip install torch" if error.name == "torch" else install_line("lab")
-            fail(
-                f"this needs {error.name}, which is not installed: {install} "
-                "(gradcheck-lm doctor lists all that is missing)"
-            )
+            fail(absent(error.name).en)
         except OSError as error:
             if error.errno == errno.EPIPE:  # the reader of a pipe has seen enough
                 raise
@@ -74,10 +56,7 @@ def friendly(command: Command) -> Command:
 
 def explain(error: OSError) -> str:
     """What the system refused, and what to do about it."""
-    place = f"{error.filename}: " if error.filename else ""
-    said = error.strerror or str(error)
-    cure = _CURES.get(error.errno or 0)
-    return f"{place}{cure} ({said})" if cure else f"{place}{said}"
+    return refused(error).en
 
 
 def _text_of(error: GradcheckLMError) -> str:

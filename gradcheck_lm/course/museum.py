@@ -46,7 +46,12 @@ class Piece:
         """
         source = [line.strip() for line in self.path.read_text(encoding="utf-8").splitlines()]
         if missing := [line for line in self.lines if line not in source]:
-            raise DataError(f"{ANSWERS}: {self.name} has no line {missing[0]!r}")
+            raise in_both(
+                DataError,
+                ja="{answers}: {name} に {line!r} という行がありません",
+                en="{answers}: {name} has no line {line!r}",
+                answers=ANSWERS, name=self.name, line=missing[0],
+            )  # fmt: skip
         return {number for number, line in enumerate(source, 1) if line in self.lines}
 
 
@@ -66,7 +71,12 @@ def pieces_of(course: Path, answers: Path) -> list[Piece]:
             try:
                 told |= tomllib.loads(path.read_text(encoding="utf-8"))
             except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-                raise DataError(f"{path} cannot be read: {error}") from None
+                raise in_both(
+                    DataError,
+                    ja="{path} を読み込めません: {error}",
+                    en="{path} cannot be read: {error}",
+                    path=path, error=error,
+                ) from None  # fmt: skip
     return [_piece(path, told.get(path.stem)) for path in sorted(folder.glob("m[0-9][0-9]_*.py"))]
 
 
@@ -77,10 +87,13 @@ def _piece(path: Path, entry: Any) -> Piece:
             raise KeyError("finding")
         return Piece(path.stem, path, lines, finding, entry["after"], Words(entry["ja"], entry["en"]))
     except (KeyError, TypeError, AttributeError):
-        raise DataError(
-            f"{path.name} needs a table [{path.stem}] in {path.parent / ANSWERS}, with lines, after, en and ja, and "
-            "finding where lines are named"
-        ) from None
+        raise in_both(
+            DataError,
+            ja="{name} には {answers} の表 [{stem}] が必要です(lines、after、en、ja と、行を挙げるなら finding)",
+            en="{name} needs a table [{stem}] in {answers}, with lines, after, en and ja, and finding where lines are "
+            "named",
+            name=path.name, stem=path.stem, answers=path.parent / ANSWERS,
+        ) from None  # fmt: skip
 
 
 def find_piece(pieces: list[Piece], wanted: str) -> Piece:

@@ -15,7 +15,7 @@ from gradcheck_lm.course.choices import LETTERS, Choice
 from gradcheck_lm.course.choices import choice as choice
 from gradcheck_lm.course.folder.catalogue import COMMAND, Lesson, read_lesson
 from gradcheck_lm.course.folder.progress import Progress
-from gradcheck_lm.course.language import Words, text_of
+from gradcheck_lm.course.language import LANGUAGES, Words, text_of
 from gradcheck_lm.course.say import Voice as Voice
 from gradcheck_lm.course.say import say as say
 from gradcheck_lm.course.say import use_voice, voice
@@ -28,6 +28,8 @@ from gradcheck_lm.course.screen.showing import plot as plot
 from gradcheck_lm.course.screen.showing import show as show
 from gradcheck_lm.course.screen.showing import table as table
 from gradcheck_lm.course.screen.showing import told as told
+from gradcheck_lm.course.screen.troubles import words_of
+from gradcheck_lm.draw.lettering import shown
 from gradcheck_lm.draw.wrapping import short
 from gradcheck_lm.errors import GradcheckLMError
 
@@ -72,11 +74,12 @@ def begin(script: str, arguments: list[str] | None = None) -> None:
         spoken = use_voice(options.lang)
     except GradcheckLMError as error:
         sys.exit(f"lesson: {text_of(error, sys.stderr.encoding)}")
+    sys.excepthook = _in_a_sentence
     _run.lesson = read_lesson(Path(script).resolve().parent)
-    draw_into(options.out or pictures.default_folder(_run.lesson.name))
+    # a record is what pages in both languages are made from
+    draw_into(options.out or pictures.default_folder(_run.lesson.name), LANGUAGES if options.record else ())
     _run.beats, _run.record, _run.choices, _run.guess = [], options.record, (), ""
     _run.ask = not options.no_input and sys.stdin is not None and sys.stdin.isatty()
-    sys.excepthook = _in_a_sentence
     import torch
 
     torch.manual_seed(0)
@@ -91,15 +94,16 @@ def lesson() -> Lesson:
     return _run.lesson
 
 
-def option(name: str, default: str, *, ja: str, en: str) -> str:
+def option(name: str, default: str, *, ja: str, en: str, values: Sequence[str] = ()) -> str:
     """An option of this lesson alone, before `begin`: what was typed behind it, or the default.
 
     Args:
         name: with its dashes.
         default: where it was not typed.
         ja, en: what the help says of it.
+        values: all that may be typed; anything where there are none.
     """
-    _run.more = (*_run.more, Option(name, name.strip("-").upper(), Words(ja, en)))
+    _run.more = (*_run.more, Option(name, name.strip("-").upper(), Words(ja, en), tuple(values)))
     return getattr(read_options(sys.argv[1:], _run.more, others=True), name.strip("-")) or default
 
 
@@ -107,8 +111,10 @@ def _in_a_sentence(kind: type[BaseException], error: BaseException, trace: Any) 
     if issubclass(kind, KeyboardInterrupt):
         print()
         os._exit(130)
-    if isinstance(error, GradcheckLMError):  # of what was typed, e.g. a language model that is not there
-        print(f"lesson: {text_of(error, sys.stderr.encoding)}", file=sys.stderr)
+    # of what was typed, e.g. a language model that is not there or a folder that may not be written
+    if (words := words_of(error)) is not None:
+        said = shown(words.in_language(voice().language), sys.stderr.encoding or "utf-8")
+        print(f"lesson: {said}", file=sys.stderr)
         return
     sys.__excepthook__(kind, error, trace)
 

@@ -62,5 +62,6 @@ HEADINGS_JA = {
     "differ": "異なる",
     "moved": "動いた",
     "unmoved": "動かない",
+    "Python value": "Python の値",
     "an operation in place": "in-place の書き込み",
 }

@@ -67,6 +67,42 @@ WORDS = {
     ),
     "about term": Text("Term {term}: {text}", "損失項 {term}: {text}"),
     "more": Text("{names} and {count} more", "{names} ほか {count} 個"),
+    "shapes": Text(
+        "solid: carries gradient; red octagon: cut here; dashed: behind a cut, could never carry one; note: left torch",
+        "実線: 勾配を通す / 赤い八角形: ここで切断 / 破線: 切断の先、勾配は通らない / 角の折れた箱: torch の外の値",
+    ),
+    "shape of an aside": Text(
+        "amber octagon: a side path cut, harmless: another path carries the gradient",
+        "橙色の八角形: 枝分かれの先の切断(無害: 別の経路が勾配を通す)",
+    ),
+    "twice": Text("The same step twice: what changed is highlighted", "同じステップの比較: 変わった箇所を強調"),
+    "broken half": Text("broken", "修正前"),
+    "fixed half": Text("fixed", "修正後"),
+    "in them": Text("{what} in {count} of them", "うち {count} 個が{what}"),
+    "norm": Text("gradient norm {norm}", "勾配ノルム {norm}"),
+    "value and flag": Text("value {value}, requires_grad {flag}", "値 {value}、requires_grad {flag}"),
+    "reaches nothing": Text("dead: reaches nothing", "どこにも届かない"),
+    "lines": Text("{place} + {count} line(s)", "{place} ほか {count} 行"),
+    # with spaces that do not end a line
+    "rest": Text(" and\u00a0{count}\u00a0more", " ほか\u00a0{count}\u00a0個"),
+    "tensors": Text("{count} tensors", "テンソル {count} 個"),
+    "members": Text("{count} of them", "計 {count} 個"),
+    "shape": Text("shape {shape}", "形状 {shape}"),
+    "dead leaf": Text(
+        "a leaf: requires_grad is True,\nbut nothing leads from here to the model",
+        "葉テンソル: requires_grad は True だが、\nここからモデルへの経路はない",
+    ),
+    "no grad_fn": Text("no grad_fn: backward has nowhere to go", "grad_fn がない: 逆伝播はここから先へ進めない"),
+    "stretches": Text(
+        "{nodes} nodes folded into {boxes}: each box is a stretch of operations",
+        "{nodes} 個のノードを {boxes} 個にまとめました: 箱は一続きの演算です",
+    ),
+    "operations": Text("{count} operations", "演算 {count} 個"),
+    "kinds": Text("and {count} more kind(s)", "ほか {count} 種類"),
+    "see above": Text("(see above)", "(上と同じ)"),
+    "left out": Text("... and {count} more", "... ほか {count} 個"),
+    "others": Text("{name} and others", "{name} など"),
+    "leaves": Text("leaves", "葉テンソル"),
 }
 
 

@@ -27,7 +27,7 @@ class Run(Displayed):
 
     def __init__(self) -> None:
         self.recorder = Recorder()
-        self._passes = OwnPasses(hold=False)
+        self._passes = OwnPasses(hold=False, hooked=lambda: bool(self.recorder.recording.hooks))
         self._reading = ExitStack()
 
     def __enter__(self) -> Run:

@@ -154,13 +154,13 @@ def cuts_found(answer, stages):
 
 def check_no_false_cut(answer):
     """healthy stages are no cuts, a softmax neither
-    健康な段は切れ目ではない。softmax も切れ目ではない"""
+    正常な段は切れ目ではない。softmax も切れ目ではない"""
     stages = [stage for stage in chain() if stage[0] in ("probabilities", "keep the first of each run")]
     stages += [("the last row alone", lambda x: torch.cat([x[:-1].round(), x[-1:]])), chain()[-1]]
     found = cuts_found(answer, stages)
     expect(
         found == [],
-        ja="健康な段 `{found}` を切れ目と答えました。softmax の出力を足すと必ず 1 なので、"
+        ja="正常な段 `{found}` を切れ目と答えました。softmax の出力を足すと必ず 1 なので、"
         "ただの合計の勾配は 0 になります。要素ごとに違う重みをつけてください。",
         en="The healthy stages `{found}` were called cuts. The outputs of a softmax always add up to 1, "
         "so the gradient of their plain sum is 0: weigh the entries differently.",

@@ -27,6 +27,7 @@ trainer = option(
     "no",
     ja="yes なら、transformers の Trainer も実際に動かします(読み込みに数秒かかります)。",
     en="yes runs the Trainer of transformers as well, which takes seconds to load.",
+    values=("no", "yes"),
 )
 begin(__file__)
 

@@ -195,7 +195,7 @@ def check_never_moved(answer):
     )
     expect(
         found == ["still", "end"],
-        ja="`{found}` と答えましたが、動かなかったのは `{right}` です。その場での書き換えは、"
+        ja="`{found}` と答えましたが、動かなかったのは `{right}` です。in-place での書き換えは、"
         "コピーと比べないと見えません。",
         en="The answer was `{found}`; `{right}` did not move. Writing in place is only seen beside a copy.",
         found=found,

@@ -55,6 +55,23 @@ def check_unequal_micro_batches(answer):
             count=optimizer.steps,
         )
         expect(
+            step.norm() > 0,
+            ja="重みが動きませんでした。`micro_batches` はイテレータのこともあります。"
+            "先に数えると、ループでは空になります。",
+            en="The weights did not move. `micro_batches` may be an iterator: when it has been counted, nothing is "
+            "left for the loop.",
+        )
+        longer = float(step.norm() / right.norm())
+        expect(
+            abs(longer - 1) < 1e-6 or not torch.allclose(step, longer * right, rtol=1e-9, atol=1e-12),
+            ja="大きさ `{sizes}` に分けたとき、勾配の向きは正しいのに、長さが {longer:.4g} 倍です。"
+            "全サンプルの数で割るのは、返す損失だけではありません。",
+            en="Split into `{sizes}` the gradient has the right direction and is {longer:.4g} times as long. Not only "
+            "the loss that is returned has to be divided by the number of all samples.",
+            sizes=sizes,
+            longer=longer,
+        )
+        expect(
             torch.allclose(step, right, rtol=1e-9, atol=1e-12),
             ja="大きさ `{sizes}` に分けたとき、ステップの勾配が違います(ノルム {found:.4g}、正しくは {right:.4g})。"
             "前から残った勾配を消しましたか。大きさで重みをつけましたか。",
@@ -113,6 +130,15 @@ def check_carried_state(answer):
     どの区間もそれ自身の勾配で 1 ステップ進み、状態は全区間を通して引き継がれる"""
     cell, optimizer, chunks, before = chunked()
     other, _, _, _ = chunked()
+    rowwise, _, _, _ = chunked()
+    cut_at_each_row = torch.zeros(2, 4, dtype=torch.float64) + before.detach()
+    for chunk in chunks:
+        for row in chunk:
+            cut_at_each_row = rowwise(row, cut_at_each_row.detach())
+        found = torch.autograd.grad((cut_at_each_row**2 + cut_at_each_row).mean(), list(rowwise.parameters()))
+        with torch.no_grad():
+            for parameter, gradient in zip(rowwise.parameters(), found, strict=True):
+                parameter -= 0.5 * gradient
     state = before.detach()
     for chunk in chunks:
         state = state.detach()
@@ -132,8 +158,15 @@ def check_carried_state(answer):
         en="`step()` was called {count} times; it is once for each chunk.",
         count=optimizer.steps,
     )
-    same = all(
-        torch.allclose(a, b, rtol=1e-9, atol=1e-12) for a, b in zip(cell.parameters(), other.parameters(), strict=True)
+    same, short = (
+        all(torch.allclose(a, b, rtol=1e-9, atol=1e-12) for a, b in zip(cell.parameters(), one, strict=True))
+        for one in (list(other.parameters()), list(rowwise.parameters()))
+    )
+    expect(
+        not short,
+        ja="状態が一行ごとに切り離されています。区間の中では勾配が通るように、切り離すのは区間の始めだけにします。",
+        en="The state is cut off at each row. Within a chunk the gradient goes through: cut it only where a chunk "
+        "begins.",
     )
     expect(
         same,
@@ -163,6 +196,7 @@ def players():
     """A generator and a discriminator, and the loss of the first."""
     torch.manual_seed(17)
     own, other = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 3)).double(), nn.Linear(3, 1).double()
+    other.bias.requires_grad_(False)  # and so it has to stay
     loss = -other(own(torch.randn(6, 2, dtype=torch.float64)).tanh()).mean()
     return own, other, loss
 
@@ -198,9 +232,20 @@ def check_the_other_player(answer):
             for one, (grad, value) in zip(other.parameters(), kept, strict=True)
         )
         expect(
-            all(one.requires_grad for one in other.parameters()),
+            other.weight.requires_grad,
             ja="相手のパラメータが凍結されたままです。`requires_grad` を元に戻してください。",
             en="The other's parameters are left frozen: put `requires_grad` back.",
+        )
+        alike = all(
+            (one.grad is None) == (value is None) and (value is None or torch.equal(one.grad, value))
+            for one, (_, value) in zip(other.parameters(), kept, strict=True)
+        )
+        expect(
+            clean or not alike,
+            ja="相手の `.grad` の値は同じですが、別のテンソルです。元のテンソルを持っている側からは見えません。"
+            "初めから `.grad` に書き込まない方法を使います。",
+            en="The other's `.grad` has the same numbers and is another tensor: whoever holds the old one no longer "
+            "sees what happens. Use a way that does not write into `.grad` at all.",
         )
         expect(
             clean,

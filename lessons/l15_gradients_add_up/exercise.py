@@ -12,9 +12,11 @@ def accumulate(model, loss_of, micro_batches, optimizer):
 
     loss_of(model, batch) gives the mean over one batch of len(batch) samples. One backward() for each micro-batch, so
     that memory is needed for one at a time. Old gradients play no part. Returns the mean loss over all samples.
+    micro_batches may be an iterator, which can be gone through only once.
     すべてのマイクロバッチの全サンプルについての平均損失の勾配で、オプティマイザを 1 ステップ進め、その平均損失を返す。
     loss_of(model, batch) は、len(batch) 個のサンプルの平均を返す。メモリを節約するため、backward() は
     マイクロバッチごとに呼ぶ。前から残っている勾配は使わない。
+    micro_batches は、一度しかたどれないイテレータのこともある。
     """
     # TODO accumulate: clear once before all, step once after all; a mean of means is no mean where sizes differ
     #                  最初に一度だけ消し、最後に一度だけ更新する。大きさが違うとき、平均の平均は全体の平均ではない

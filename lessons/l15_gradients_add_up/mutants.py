@@ -29,6 +29,30 @@ MUTANTS = {
     "clears_each_time": accumulate(before="pass", inside="optimizer.zero_grad()"),
     "adds_up_means": accumulate(weight="1.0"),
     "takes_the_mean_of_means": accumulate(weight="1 / len(micro_batches)"),
+    "divides_the_loss_returned_alone": Mutant(
+        {
+            "accumulate": """
+            total, count = 0.0, 0
+            optimizer.zero_grad()
+            for batch in micro_batches:
+                loss = loss_of(model, batch) * len(batch)
+                loss.backward()
+                total += loss.item()
+                count += len(batch)
+            optimizer.step()
+            return total / count
+            """
+        },
+        rejected_by="check_unequal_micro_batches",
+    ),
+    "uses_an_iterator_up": Mutant(
+        {
+            "accumulate": BODY.format(
+                before="optimizer.zero_grad()", inside="pass", weight="len(batch) / count"
+            ).replace("micro_batches = list(micro_batches)", "pass")
+        },
+        rejected_by="check_unequal_micro_batches",
+    ),
     "keeps_all_graphs": Mutant(
         {
             "accumulate": """
@@ -87,6 +111,45 @@ MUTANTS = {
             """
         },
         rejected_by="check_carried_state",
+    ),
+    "cuts_the_state_at_each_row": Mutant(
+        {
+            "chunks": """
+            for chunk in chunks:
+                optimizer.zero_grad()
+                for row in chunk:
+                    state = cell(row, state.detach())
+                loss_of(state).backward()
+                optimizer.step()
+            return state.detach()
+            """
+        },
+        rejected_by="check_carried_state",
+    ),
+    "thaws_what_was_frozen": Mutant(
+        {
+            "player": """
+            other.requires_grad_(False)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            other.requires_grad_(True)
+            """
+        },
+        rejected_by="check_the_other_player",
+    ),
+    "puts_copies_back": Mutant(
+        {
+            "player": """
+            kept = [None if one.grad is None else one.grad.clone() for one in other.parameters()]
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            for one, gradient in zip(other.parameters(), kept):
+                one.grad = gradient
+            """
+        },
+        rejected_by="check_the_other_player",
     ),
     "clears_both_afterwards": Mutant(
         {

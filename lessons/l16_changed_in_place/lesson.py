@@ -100,7 +100,7 @@ beat("why")
 say(
     ja="`sigmoid` の微分は `y * (1 - y)` なので、出力 `y` を保存します。`relu` も出力の符号を使います。"
     "`sin` の微分は `cos(x)` なので、保存するのは入力です。`backward()` は、"
-    "保存したときと今のバージョンが違えば拒みます。",
+    "保存したときと今のバージョンが違えばエラーになります。",
     en="The derivative of `sigmoid` is `y * (1 - y)`, so the output `y` is kept; `relu` uses the output's sign. "
     "That of "
     "`sin` is `cos(x)`, so the input is kept. `backward()` refuses where the version kept and the version now differ.",

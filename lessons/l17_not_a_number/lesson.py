@@ -151,7 +151,7 @@ holds(
     all(bool(row[2].isfinite()) and row[2] > 0 and float(row[3]) < 1e-4 for row in rows), "all three give one gradient"
 )
 say(
-    ja="三つの直し方は、同じ有限の勾配になります。`nan_to_num` で NaN を 0 に置き換えるのは、直し方ではありません。"
+    ja="どの直し方でも、同じ有限の勾配になります。`nan_to_num` で NaN を 0 に置き換えるのは、直し方ではありません。"
     "NaN が消えるのは確かですが、同じパラメータに届いていた正しい勾配も、一緒に消えます。",
     en="All three fixes give the same finite gradient. To put 0 for NaN with `nan_to_num` is no fix: the NaN is "
     "gone, and "

@@ -69,7 +69,7 @@ def check_square(answer):
 
 def check_refused(answer):
     """any other pair of shapes is refused with a ValueError
-    それ以外の形の組は ValueError で断る"""
+    それ以外の形の組には ValueError を送出する"""
     for one, other in (
         ((4,), (5,)), ((4, 1), (1,)), ((1,), (4,)), ((4, 2), (4, 2)), ((4,), ()), ((1, 4), (4,)), ((4, 1), (4, 4)),
         ((2, 2, 1), (2, 2, 1)), ((4, 1, 1), (4,)), ((), ()),

@@ -129,10 +129,11 @@ def check_next_scale(answer):
             expect(
                 (scale, good) == (right, streak),
                 ja="interval が `{interval}` のとき、`{place}` ステップ目の後が `{found}` です(正しくは `{wanted}`)。"
-                "有限なステップが interval 回続いたら倍、有限でなければ半分にし、どちらでも数え直します。",
+                "有限なステップが、このステップも数えて interval 回続いたら倍、有限でなければ半分にし、"
+                "どちらでも数え直します。",
                 en="With an interval of `{interval}` the answer after step `{place}` is `{found}` (should be "
-                "`{wanted}`). After so many finite steps in a row it doubles, after one that is not finite it halves, "
-                "and both begin the count anew.",
+                "`{wanted}`). After so many finite steps in a row, this one counted, it doubles; after one that is not "
+                "finite it halves; and both begin the count anew.",
                 interval=interval,
                 place=place + 1,
                 found=found,
@@ -169,6 +170,15 @@ def check_step(answer):
             (2.0 * reference(inputs).square().mean()).backward()
             norm = nn.utils.clip_grad_norm_(reference.parameters(), max_norm).item()
             optimizers[1].step()
+            expect(
+                scaler.get_scale() == scale or abs(2 * found - norm) > 0.02 * norm,
+                ja="クリッピング前のノルムが、正しい値のちょうど半分の {found:.4g} です。"
+                "`scaler.update()` はスケールを倍にすることがあります。割るのは `update()` の前のスケールです。"
+                "`unscale_` なら自分で割る必要はありません。",
+                en="The norm before clipping is {found:.4g}, just half of what it should be. `scaler.update()` may "
+                "double the scale: divide by the one from before, or let `unscale_` do it.",
+                found=found,
+            )
             expect(
                 abs(found - norm) < 0.02 * norm or found > 2 * norm,
                 ja="クリッピング前のノルムが {found:.4g} です。正しくは {norm:.4g} です。"

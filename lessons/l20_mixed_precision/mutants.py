@@ -122,6 +122,19 @@ MUTANTS = {
         },
         rejected_by="check_step",
     ),
+    "divides_by_the_scale_after_the_update": Mutant(
+        {
+            "step": """
+            optimizer.zero_grad()
+            scaler.scale(loss_of()).backward()
+            norm = torch.nn.utils.clip_grad_norm_(parameters, max_norm * scaler.get_scale())
+            scaler.step(optimizer)
+            scaler.update()
+            return norm.item() / scaler.get_scale()
+            """
+        },
+        rejected_by="check_step",
+    ),
     "never_updates_the_scale": Mutant(
         {
             "step": """

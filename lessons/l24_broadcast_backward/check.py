@@ -50,7 +50,7 @@ def check_actor(answer):
 
 def check_actor_refuses(answer):
     """any other shapes are refused with a ValueError
-    それ以外の形は ValueError で断る"""
+    それ以外の形には ValueError を送出する"""
     right = (4,)
     for wrong in ((5,), (1,), (4, 2), (), (1, 4), (4, 4), (4, 1, 1), (2, 2), (3, 1)):
         for place in range(3):
@@ -156,7 +156,7 @@ def check_masked_spoils_nothing(answer):
 
 def check_masked_refuses(answer):
     """a mask of any other shape is refused with a ValueError
-    それ以外の形のマスクは ValueError で断る"""
+    それ以外の形のマスクには ValueError を送出する"""
     for values, mask in (
         ((4, 3), (4, 1)), ((4, 3), (3,)), ((4,), (4, 1)), ((4, 3), (1, 3)), ((2, 2, 3), (2, 3)), ((4, 3), (4, 3, 1)),
         ((), (1,)), ((4, 3), (1,)),

@@ -32,8 +32,8 @@ def test_the_first_screen_says_that_red_is_expected_and_names_one_command(course
     assert "The loss that falls" in out
     assert out.count("python ") == 1
     assert f"{FIRST}{os.sep}lesson.py" in out.splitlines()[-1]
-    assert "赤は故障ではありません" in call(course=course, lang="ja")[1]
-    assert "赤は故障ではありません" in call("--lang", "ja", course=course)[1]
+    assert "赤い表示は異常ではありません" in call(course=course, lang="ja")[1]
+    assert "赤い表示は異常ではありません" in call("--lang", "ja", course=course)[1]
 
 
 @pytest.mark.usefixtures("gate")

@@ -74,6 +74,7 @@ def test_a_page_shows_the_code_and_the_pictures(folder: Path, language: str) -> 
     for address in drawn:
         assert (DOCS / "lessons" / language / address).is_file(), address
     kept = {path.name for path in (DOCS / "lessons" / "figures" / folder.name).iterdir()}
+    kept = {name for name in kept if name.endswith(".ja.svg") == (language == "ja")}  # each language has its own
     assert kept == {Path(address).name for address in drawn}, STALE
 
 
@@ -113,9 +114,10 @@ def test_the_lists_of_lessons_are_up_to_date() -> None:
         ({"kind": "show", "text": "a ``` b"}, "````text\na ``` b\n````"),
         ({"kind": "table", "columns": ["a|b", "c"], "rows": [[0.123456, True], ["x", 7]]},
          "| a\\|b | c |\n|---|---|\n| 0.1235 | True |\n| x | 7 |"),
-        ({"kind": "picture", "text": "tree", "text_ja": "木", "file": "p.svg"},
+        ({"kind": "picture", "text": "tree", "text_ja": "木", "files": {"en": "p.svg", "ja": "p.ja.svg"}},
          "```text\ntree\n```\n\n[![p](../figures/l/p.svg)](../figures/l/p.svg)"),
-        ({"kind": "picture", "text": "tree\n", "text_ja": "木\n", "file": "p.dot"}, "```text\ntree\n```"),
+        ({"kind": "picture", "text": "tree\n", "text_ja": "木\n", "files": {"en": "p.dot", "ja": "p.ja.dot"}},
+         "```text\ntree\n```"),
         ({"kind": "told", "text": "BROKEN", "text_ja": "異常"}, "```text\nBROKEN\n```"),
         ({"kind": "beat", "name": "why"}, "## Why: the reason"),
         ({"kind": "title", "ja": "題", "en": "Title"}, ""),
@@ -199,7 +201,12 @@ def test_the_japanese_page_has_its_own_words() -> None:
         {"kind": "code", "text": "x = 1  # one", "text_ja": "x = 1  # 一"},
         {"kind": "show", "text": "a = 1", "text_ja": "あ = 1"},
         {"kind": "show", "text": "b = 2", "text_ja": "い = 2"},
-        {"kind": "picture", "text": "1. cut: why", "text_ja": "1. 切断: 理由", "file": "p.svg"},
+        {
+            "kind": "picture",
+            "text": "1. cut: why",
+            "text_ja": "1. 切断: 理由",
+            "files": {"en": "p.svg", "ja": "p.ja.svg"},
+        },
         {"kind": "told", "text": "BROKEN", "text_ja": "異常"},
         {"kind": "say", "ja": "勾配です。", "en": "A gradient."},
     ]
@@ -213,6 +220,8 @@ def test_the_japanese_page_has_its_own_words() -> None:
     assert not re.search("cut: why|BROKEN|# one", page)
     assert "勾配です。" in page
     assert "A gradient." not in page
+    assert "p.ja.svg)" in page
+    assert "p.svg" not in page
     assert f"[English](../en/{lessons[0].name}.md)" in page
     assert page.rstrip().endswith(f"[{lessons[1].title.ja}]({lessons[1].name}.md)")
 

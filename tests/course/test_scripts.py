@@ -122,8 +122,9 @@ def test_a_lesson_in_both_languages_on_plain_and_rich_consoles(
         text = (tmp_path / f"{number}.txt").read_bytes().decode(encoding)
         assert ("\x1b[" in text) == bool(CONSOLES[encoding]), "colours where the console is rich, and only there"
         check_output(re.sub(r"\x1b\[[0-9;]*m", "", text), name, language, encoding)
-        check_record(json.loads((tmp_path / f"{number}.json").read_text(encoding="utf-8")))
-        check_pictures(tmp_path / str(number), re.sub(r"\x1b\[[0-9;]*m", "", text))
+        record = json.loads((tmp_path / f"{number}.json").read_text(encoding="utf-8"))
+        check_record(record)
+        check_pictures(tmp_path / str(number), re.sub(r"\x1b\[[0-9;]*m", "", text), record)
 
 
 def check_record(record: list[dict]) -> None:
@@ -155,12 +156,27 @@ def english_in_japanese(record: list[dict]) -> list[str]:
     return [line for line in found if not KANA.search(line)]
 
 
-def check_pictures(folder: Path, text: str) -> None:
+# what a picture says of its own accord, in English; the rest of it are names of the program
+OF_A_PICTURE = re.compile(
+    "asked about|gradient norm|no gradient|gradient 0|solid:|octagon:|folded into|nowhere to go|nothing leads|reaches "
+    r"nothing|\d tensors|\d operations|more kind|of them|shape \(|logarithmic|<title>.* over .*</title>"
+)
+
+
+def check_pictures(folder: Path, text: str, record: list[dict] | None = None) -> None:
+    drawn = [event["files"] for event in record or [] if event["kind"] == "picture"]
+    others = {name for files in drawn for name in list(files.values())[1:]}  # besides the learner's language, for pages
     pictures = sorted(folder.iterdir())
     assert pictures, "every lesson draws at least one picture"
     for picture in pictures:
-        assert picture.name in text
+        assert (picture.name in text) == (picture.name not in others)
         assert picture.suffix == ".dot" or "<svg" in picture.read_text(encoding="utf-8")
+    for files in drawn:
+        assert set(files) == {"en", "ja"}
+        english, japanese = ((folder / files[language]).read_text(encoding="utf-8") for language in ("en", "ja"))
+        assert not KANA.search(english)
+        assert not OF_A_PICTURE.search(japanese), OF_A_PICTURE.search(japanese)
+        assert KANA.search(japanese) or not OF_A_PICTURE.search(english), "a picture with words has Japanese ones"
 
 
 @pytest.mark.slow

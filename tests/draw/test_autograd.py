@@ -288,3 +288,27 @@ def test_what_is_no_tensor_is_refused_with_the_cure() -> None:
         autograd_dot({"lm": 0.5})  # type: ignore[dict-item]
     with pytest.raises(ArgumentError, match="the dict is empty"):
         autograd_dot({})
+
+
+@pytest.mark.parametrize("torchviz", [True, False])
+def test_what_is_no_name_is_told_in_japanese(torchviz: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not torchviz:
+        without_torchviz(monkeypatch)
+    terms = {"lm": torch.tensor(0.2), "leaf": torch.tensor(0.2, requires_grad=True)}
+    text = autograd_dot(terms, language="ja")
+    assert "grad_fn がない: 逆伝播はここから先へ進めない" in text
+    assert "葉テンソル: requires_grad は True だが、\\nここからモデルへの経路はない" in text
+    assert "nowhere" not in text
+    assert "nothing leads" not in text
+    loss = weight = torch.ones(3, requires_grad=True)
+    for _ in range(30):
+        loss = (loss * weight).sin().exp() + torch.ones(3, requires_grad=True)
+    english, japanese = (autograd_dot(loss.sum(), limit=10, language=language) for language in ("en", "ja"))
+    for word, other in (
+        ("nodes folded", "まとめました"),
+        ("operations", "演算"),
+        ("more kind", "種類"),
+        ("tensors", "テンソル"),
+    ):
+        assert (word in english, word in japanese) == (True, False), word
+        assert (other in english, other in japanese) == (False, True), other

@@ -56,12 +56,13 @@ def test_the_filter_hides_the_other_terms(browser: chromium.Browser, report: Pat
     browser.click("#arm0 [data-term=ctc]")
     ctc = visible(browser, "#arm0 .flow .node")
     labels = browser.evaluate(
-        "Array.from(document.querySelectorAll('#arm0 .flow .node:not(.off)')).map(n => n.getAttribute('aria-label'))"
+        "Array.from(document.querySelectorAll('#arm0 .flow[lang=en] .node:not(.off)'))"
+        ".map(n => n.getAttribute('aria-label'))"
     )
     assert len(ctc) < len(everything)
     assert any("ctc_loss" in label for label in labels)
     assert not any("argmax" in label for label in labels)
-    assert browser.evaluate("document.querySelectorAll('#arm0 .flow .edge.to-cut:not(.off)').length") == 0
+    assert browser.evaluate("document.querySelectorAll('#arm0 .flow[lang=en] .edge.to-cut:not(.off)').length") == 0
     browser.click("#arm0 [data-term='']")
     assert visible(browser, "#arm0 .flow .node") == everything
 
@@ -132,6 +133,16 @@ def test_english_and_japanese(browser: chromium.Browser, report: Path) -> None:
     text = browser.evaluate("document.body.innerText")
     assert "微分が存在しない演算" in text
     assert "What to use instead" not in text
+    nodes = browser.evaluate(
+        "Array.from(document.querySelectorAll('#arm0 .flow .node')).filter(n => n.getClientRects().length)"
+        ".map(n => n.textContent).join(' ')"
+    )
+    assert "勾配ノルム" in nodes
+    assert "gradient norm" not in nodes
+    before = browser.evaluate("document.querySelector('#arm0 .flow[lang=ja] svg').getAttribute('viewBox')")
+    browser.click("#arm0 .flow[lang=ja] [data-zoom=in]")
+    assert browser.evaluate("document.querySelector('#arm0 .flow[lang=ja] svg').getAttribute('viewBox')") != before
+    assert browser.evaluate("document.querySelector('#arm0 .flow[lang=ja] svg').style.height") != ""
 
 
 def test_light_and_dark_can_be_switched(browser: chromium.Browser, report: Path) -> None:

@@ -120,8 +120,9 @@ def test_a_graph_wider_than_the_window_opens_at_its_cut(browser: chromium.Browse
     assert inside
 
 
+@pytest.mark.parametrize("language", ["en", "ja"])
 def test_texts_keep_within_their_boxes_whatever_the_fonts(
-    browser: chromium.Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    browser: chromium.Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, screenshots: Path, language: str
 ) -> None:
     from gradcheck_lm.draw.layout import layout
 
@@ -129,14 +130,15 @@ def test_texts_keep_within_their_boxes_whatever_the_fonts(
     if not found:
         pytest.skip("graphviz-pure is not installed")
     monkeypatch.setattr(layout, "engines", lambda: found)
-    browser.open(save_page(tmp_path / "r.html", broken()))
+    browser.open(save_page(tmp_path / "r.html", broken(), language=language))
     out = browser.evaluate(
-        "Array.from(document.querySelectorAll('.flow .node')).filter(n => { const b ="
+        f"Array.from(document.querySelectorAll('.flow[lang={language}] .node')).filter(n => {{ const b ="
         " n.querySelector('path, polygon').getBBox(); return Array.from(n.querySelectorAll('text')).some(t =>"
         " t.getBBox().x < b.x - 1 || t.getBBox().x + t.getBBox().width > b.x + b.width + 1); })"
         ".map(n => n.getAttribute('aria-label'))"
     )
     assert out == []
+    assert browser.screenshot(screenshots / f"graph_{language}.png").stat().st_size > 20_000
 
 
 def test_a_large_graph_opens_too(browser: chromium.Browser, tmp_path: Path) -> None:

@@ -237,3 +237,45 @@ def test_saving_unfolded_falls_back_to_folding(tmp_path: Path, monkeypatch: pyte
     path = save_graph(diagnosis, tmp_path / "graph.svg", fold=False, timeout=HANG)
     assert tried[0] > 1000 > tried[-1]
     assert "nodes folded into" in path.read_text(encoding="utf-8")
+
+
+ENGLISH = re.compile(
+    "asked about|gradient norm|no gradient|gradient 0|solid:|octagon:|folded into|reaches nothing|tensors|of them|"
+    "shape \\(|Python value|the same step|what changed|broken|fixed| lines?<| more<"
+)
+
+
+def _bare(dot: str) -> list[str]:
+    """DOT text without what is written in it: the same nodes and edges, painted alike."""
+    dot = re.sub(r"label=<.*?>(?=[,;\]])", "", dot)
+    return re.sub(r', tooltip="[^"]*"|^.*folded.*$', "", dot, flags=re.MULTILINE).splitlines()
+
+
+@pytest.mark.parametrize("make_one", [broken, fixed, unreached, lambda: large(300)])
+@pytest.mark.parametrize("fold", [True, False])
+def test_in_japanese_it_is_the_same_graph_with_japanese_words(make_one: Callable[[], Diagnosis], fold: bool) -> None:
+    english, japanese = (flow_dot(make_one(), fold=fold, language=language) for language in ("en", "ja"))
+    assert _bare(japanese) == _bare(english)
+    assert ENGLISH.search(english)
+    assert not ENGLISH.search(japanese), ENGLISH.search(japanese)
+    assert "勾配" in japanese
+
+
+def test_two_graphs_in_japanese() -> None:
+    text = side_by_side(broken(), fixed(), language="ja")
+    assert "修正前" in text
+    assert "修正後" in text
+    assert not ENGLISH.search(text), ENGLISH.search(text)
+
+
+def test_a_saved_picture_is_in_japanese_where_its_letters_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for ending in (".svg", ".dot"):
+        text = save_graph(broken(), tmp_path / f"g{ending}", language="ja").read_text(encoding="utf-8")
+        assert "勾配ノルム" in text
+    drawn: list[str] = []
+    monkeypatch.setattr(layout, "_run", lambda engine, text, kind, deadline: drawn.append(text) or b"picture")
+    for fonts, word in (("bundled", "gradient norm"), ("system", "勾配ノルム")):
+        monkeypatch.setattr(layout, "engines", lambda fonts=fonts: (layout.Engine("one", ("one",), fonts, True),))
+        monkeypatch.setattr(layout, "_system_has_japanese", lambda: True)
+        save_graph(broken(), tmp_path / "g.png", language="ja")
+        assert word in drawn.pop(), fonts

@@ -220,6 +220,25 @@ def test_a_graph_that_cannot_be_drawn_becomes_a_sentence(monkeypatch: pytest.Mon
     assert "GF101" in text
 
 
+def test_where_only_one_language_is_drawn_in_time_it_serves_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = page_parts.picture
+
+    def fail(text: str, *rest: object, **named: object) -> bytes:
+        if "勾配" in text:
+            raise LayoutError("dot did not lay out a graph of about 9 nodes")
+        return real(text, *rest, **named)  # type: ignore[arg-type]
+
+    both = page_html(Report(diagnoses={"": broken()}))
+    assert len(re.findall(r'<figure class="flow" data-arm="arm0" lang="(en|ja)">', both)) == 2
+    ids = re.findall(r'\bid="([^"]+)"', both)
+    assert {"arm0-n0", "arm0-ja-n0"} <= set(ids)
+    assert len(ids) == len(set(ids))
+    monkeypatch.setattr(page_parts, "picture", fail)
+    text = page_html(Report(diagnoses={"": broken()}))
+    assert '<figure class="flow" data-arm="arm0">' in text
+    assert "The flow graph is not shown" not in text
+
+
 def test_the_page_of_a_large_graph_stays_small() -> None:
     assert len(page_html(Report(diagnoses={"": large(5000)})).encode()) < 300_000
 

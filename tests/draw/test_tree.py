@@ -28,6 +28,17 @@ def test_a_term_leads_to_its_leaves_and_a_dead_one_stands_alone() -> None:
     ]
 
 
+def test_in_japanese() -> None:
+    weight = nn.Parameter(torch.ones(3))
+    shared = weight.exp()
+    terms = {"a": shared.sum() + shared.mean(), "lm": torch.tensor(0.2), "leaf": torch.tensor(0.2, requires_grad=True)}
+    text = autograd_tree_text(terms, language="ja")
+    assert "ExpBackward0  (上と同じ)" in text
+    assert "lm ()  grad_fn がない: 逆伝播はここから先へ進めない" in text
+    assert "requires_grad は True だが、ここからモデルへの経路はない" in text
+    assert autograd_tree_text(terms, limit=3, language="ja").splitlines()[-1].startswith("... ほか ")
+
+
 @pytest.mark.parametrize("encoding", ["ascii", "cp932"])
 def test_an_old_console_gets_a_tree_of_ascii(encoding: str) -> None:
     terms, params = step()

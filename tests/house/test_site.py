@@ -65,6 +65,23 @@ def test_the_site_builds_strictly_and_asks_for_nothing_from_elsewhere(docs: Path
         assert re.search(rf'<h\d[^>]*id="gradcheck_lm\.{re.escape(name)}"', api), name
     for section in ("Parameters:", "Returns:", "Raises:", "Gradient:"):
         assert section in api
+    for path in site.rglob("*.html"):
+        check_words_of_the_theme(path.relative_to(site).as_posix(), path.read_text(encoding="utf-8"))
+
+
+# what the theme writes around each page, and what it writes there in Japanese
+OF_THE_THEME = {"Search": "検索", "Skip to content": "コンテンツにスキップ", "Back to top": "ページトップへ戻る"}
+
+
+def check_words_of_the_theme(name: str, text: str) -> None:
+    japanese = name.endswith(".ja.html") or "/ja/" in name
+    assert re.search(r'<html lang="?(\w+)', text)[1] == ("ja" if japanese else "en"), name  # type: ignore[index]
+    around = re.sub(r"<article\b.*?</article>", "", text, flags=re.DOTALL)
+    for english, translated in {**OF_THE_THEME, "On this page": "目次"}.items():
+        there, missing = (translated, english) if japanese else (english, translated)
+        assert f">{missing}<" not in around.replace("\n", "").replace("  ", ""), (name, missing)
+        if english in OF_THE_THEME:
+            assert there in around, (name, there)
 
 
 @pytest.mark.slow

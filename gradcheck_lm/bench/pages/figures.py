@@ -27,6 +27,7 @@ from gradcheck_lm.lm import load_language_model
 ARMS = ("argmax", "soft_embedding", "policy_gradient")
 FIGURES = (
     *(f"{arm}-{kind}.svg" for arm in ARMS for kind in ("flow", "autograd")),
+    "argmax-flow.ja.svg",
     "broken-and-fixed.svg",
     "broken-and-fixed.png",
     "argmax-flow.png",
@@ -52,6 +53,8 @@ def draw_figures(out: str | Path, *, progress: Callable[[str], None]) -> list[Pa
             found[name] = diagnosis
             paths.append(render(flow_dot(diagnosis, title=name), out / f"{name}-flow.svg", same_everywhere=True))
             paths.append(render(autograd, out / f"{name}-autograd.svg", same_everywhere=True))
+    in_japanese = flow_dot(found["argmax"], title="argmax", limit=NODES, columns=COLUMNS, language="ja")
+    paths.append(render(in_japanese, out / "argmax-flow.ja.svg", same_everywhere=True))
     progress("broken and fixed, side by side")
     titles = ("argmax: broken", "soft_embedding: fixed")
     both = side_by_side(found["argmax"], found["soft_embedding"], titles=titles)

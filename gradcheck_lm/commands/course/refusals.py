@@ -6,7 +6,6 @@ by the names of its exceptions, which are click's as well.
 
 from __future__ import annotations
 
-import errno
 import functools
 import re
 import sys
@@ -17,28 +16,15 @@ from typing import Any, TypeVar
 
 import typer
 
-from gradcheck_lm.commands.common import explain
 from gradcheck_lm.commands.help import usage_line
 from gradcheck_lm.draw.lettering import harmless
-from gradcheck_lm.errors import ArgumentError, DataError
+from gradcheck_lm.errors import ArgumentError, DataError, GradcheckLMError, RunStopped
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 TYPED = {"[OPTIONS] COMMAND [ARGS]...": "[オプション] コマンド [引数]...", "[OPTIONS]": "[オプション]"}
 _NUMBERS = {"N": "整数", "X": "数"}  # by what the help writes for a number that is to be typed
 _LANGUAGE = "gradcheck_lm.lang"  # of typer's context: what stands behind --lang
-_CURES = {
-    errno.ENOSPC: "ディスクに空きがありません。空きを作るか、別の場所を指定してください",
-    errno.EDQUOT: "ディスクの割り当てを使い切っています。空きを作るか、別の場所を指定してください",
-    errno.EACCES: "読み書きが許可されていません。別の場所を指定するか、権限を変えてください",
-    errno.EPERM: "読み書きが許可されていません。別の場所を指定するか、権限を変えてください",
-    errno.EROFS: "読み取り専用のファイルシステムです。別の場所を指定してください",
-    errno.EISDIR: "ファイルが必要なところですが、フォルダです",
-    errno.EEXIST: "フォルダが必要なところですが、ファイルです。別の場所を指定してください",
-    errno.ENOTDIR: "パスの途中がフォルダではなくファイルです。別の場所を指定してください",
-    errno.ENOENT: "存在しません。つづりを確かめてください",
-    errno.ENAMETOOLONG: "名前が長すぎます",
-}
 
 
 def note_language(context: Any, arguments: Sequence[str]) -> None:
@@ -112,22 +98,23 @@ def _name(parameter: Any) -> str:
 
 
 def course_errors(command: Command) -> Command:
-    """Give what the system refuses a Japanese text beside the English one, and an interruption too."""
+    """Give what goes wrong a Japanese text beside the English one, and an interruption too."""
 
     @functools.wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         from gradcheck_lm.course.language import in_both
+        from gradcheck_lm.course.screen.troubles import words_of
 
         try:
             return command(*args, **kwargs)
-        except OSError as error:
-            if error.errno not in _CURES:
+        except (GradcheckLMError, ModuleNotFoundError, OSError, RuntimeError) as error:
+            words = words_of(error)
+            if words is None or isinstance(error, RunStopped):
                 raise
-            place = f"{error.filename}: " if error.filename else ""
-            raise in_both(
-                DataError, ja="{place}{cure} ({said})", en="{english}",
-                place=place, cure=_CURES[error.errno], said=error.strerror, english=explain(error),
-            ) from None  # fmt: skip
+            if isinstance(error, GradcheckLMError):
+                error.words = words  # type: ignore[attr-defined]
+                raise
+            raise in_both(DataError, ja="{words}", en="{words}", words=words) from None
         except KeyboardInterrupt:
             from gradcheck_lm.course.say import voice
 

@@ -182,7 +182,7 @@ def _write(seen: Seen, views: Sequence[View], json_file: Path | None, sarif: Pat
     if sarif is not None:
         put(sarif, render(*views))
     if graph is not None:
-        diagnosis.save_graph(graph)
+        diagnosis.save_graph(graph, language=views[0].language)
     for path in (json_file, sarif, graph):
         if path is not None and path != _STANDARD_OUTPUT:
             note(f"wrote {path}")

@@ -43,9 +43,12 @@ _KNOWN: tuple[tuple[type[BaseException], str, Words], ...] = (
     (
         RuntimeError,
         "backward through the graph a second time",
-        Words("計算グラフは一度の `backward()` で解放されます。"
-              "損失をもう一度計算するか、`retain_graph=True` を渡してください。",
-              "One `backward()` frees the graph. Compute the loss again, or pass `retain_graph=True`."),
+        Words("計算グラフは一度の `backward()` で解放されます。前のステップから引き継いだテンソルがあれば、使う前に "
+              "`detach()` で切り離します。同じ損失をもう一度微分するときは、計算し直すか、"
+              "`retain_graph=True` で残します。",
+              "One `backward()` frees the graph. A tensor carried over from the step before is cut off with `detach()` "
+              "before it is used. To differentiate the same loss twice, compute it again or keep it with "
+              "`retain_graph=True`."),
     ),
     (
         RuntimeError,
@@ -56,10 +59,11 @@ _KNOWN: tuple[tuple[type[BaseException], str, Words], ...] = (
     (
         RuntimeError,
         "modified by an inplace operation",
-        Words("逆伝播で使う値が、計算されたあとに書き換えられています。"
-              "その場で書き換える代わりに、新しいテンソルを作ってください。",
-              "A value that the backward pass needs was overwritten after it was computed. "
-              "Make a new tensor in place of writing into it."),
+        Words("逆伝播で使う値が、計算されたあとに書き換えられています。その場で書き換える代わりに、新しいテンソルを"
+              "作ってください。`step()` も重みをその場で書き換えます。計算グラフが前のステップまで続いていませんか。",
+              "A value that the backward pass needs was overwritten after it was computed. Make a new tensor in place "
+              "of writing into it. `step()` writes into the weights, too: does the graph reach back into the step "
+              "before?"),
     ),
     (
         RuntimeError,

@@ -76,8 +76,10 @@ def _watched(
 ) -> Callable[..., Any]:
     @functools.wraps(function)
     def call(*given: Any, **named: Any) -> Any:
-        given = tuple(list(one) if isinstance(one, Iterator) else one for one in given)
-        before = _World([*given, *named.values()], allowed)
+        seen = [list(one) if isinstance(one, Iterator) else one for one in given]
+        before = _World([*seen, *named.values()], allowed)
+        # what can be gone through only once stays so
+        given = tuple(iter(one) if isinstance(was, Iterator) else one for one, was in zip(seen, given, strict=True))
         try:
             result = function(*given, **named)
             before.expect_same(name)

@@ -18,7 +18,8 @@ from types import ModuleType
 from typing import Any
 
 from gradcheck_lm.course.checking.crashes import explain_crash, explain_unusable
-from gradcheck_lm.course.language import Words
+from gradcheck_lm.course.folder.catalogue import COMMAND
+from gradcheck_lm.course.language import Words, in_both
 from gradcheck_lm.errors import DataError
 
 _numbers = itertools.count()
@@ -107,7 +108,12 @@ def checks_of(lesson_folder: Path) -> dict[str, Callable[[Any], None]]:
         if name.startswith("check_") and callable(value) and value.__module__ == module.__name__
     }
     if not found:
-        raise DataError(f"{path} holds no function check_*")
+        raise in_both(
+            DataError,
+            ja="{path} に check_ で始まる関数がありません。講座を新しく作ってください: {command} init DIR",
+            en="{path} holds no function check_*; lay the course out anew: {command} init DIR",
+            path=path, command=COMMAND,
+        )  # fmt: skip
     return found
 
 
@@ -125,7 +131,9 @@ def load(path: Path) -> ModuleType:
     name = f"gradcheck_lm_answer_{next(_numbers)}_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise DataError(f"{path} is no Python file")
+        raise in_both(
+            DataError, ja="{path} は Python のファイルではありません", en="{path} is no Python file", path=path
+        )
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses look their module up
     dont_write, sys.dont_write_bytecode = sys.dont_write_bytecode, True  # within a second an edit keeps its time stamp

@@ -52,18 +52,32 @@ def read_lesson(folder: Path) -> Lesson:
     """
     # exercise.py is generated: where it is missing, `lessons reset` brings it back
     if missing := [name for name in LEARNERS if name != "exercise.py" and not (folder / name).is_file()]:
-        raise DataError(f"{folder}: {', '.join(missing)} missing; lay the course out anew: lessons init DIR")
+        raise in_both(
+            DataError,
+            ja="{folder} に {missing} がありません。講座を新しく作ってください: {command} init DIR",
+            en="{folder}: {missing} missing; lay the course out anew: {command} init DIR",
+            folder=folder, missing=", ".join(missing), command=COMMAND,
+        )  # fmt: skip
     path = folder / "hints.toml"
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
         hints = tuple(_words(hint) for hint in content["hint"])
         return Lesson(folder.name, folder, _words(content["title"]), _words(content["aha"]), hints)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} cannot be read: {error}") from None
-    except (KeyError, TypeError) as error:
-        raise DataError(
-            f"{path} lacks {error}: it needs [title], [aha] and three [[hint]], each with ja and en"
+        raise in_both(
+            DataError,
+            ja="{path} を読み込めません: {error}",
+            en="{path} cannot be read: {error}",
+            path=path,
+            error=error,
         ) from None
+    except (KeyError, TypeError) as error:
+        raise in_both(
+            DataError,
+            ja="{path} に {error} がありません。[title]、[aha] と三つの [[hint]] が必要です(それぞれに ja と en)",
+            en="{path} lacks {error}: it needs [title], [aha] and three [[hint]], each with ja and en",
+            path=path, error=error,
+        ) from None  # fmt: skip
 
 
 def _words(entry: dict[str, str]) -> Words:

@@ -20,15 +20,15 @@ _RUN = Words(
 _GUESS = Words("予想", "Your guess first")
 _EXERCISE = Words("演習", "The exercise")
 _MEND = Words(
-    "`{file}` を直し、次のコマンドで調べます。赤は故障ではありません。わざと壊してあるコードです。",
+    "`{file}` を直し、次のコマンドで調べます。赤い表示は異常ではありません。コードはわざと壊してあります。",
     "Fix `{file}`, and check it with the command below. Red is expected: the code is broken on purpose.",
 )
 _CHECKS = Words("検査は次のことを確かめます。", "The checks ask whether")
 _STRENGTH = Words(
-    "検査の強さ: 解答から自動で作った誤答(ミュータント)のうち、検査が退けたもの。",
+    "検査の強さ: 解答から自動で作った誤答(ミュータント)のうち、検査が検出したもの。",
     "How strong the checks are: wrong answers generated from the solution (mutants), and how many the checks reject.",
 )
-_HOLE = Words("| TODO | 誤答 | 退けた | 同値 |", "| TODO | wrong answers | rejected | equal |")
+_HOLE = Words("| TODO | 誤答 | 検出 | 同値 |", "| TODO | wrong answers | rejected | equal |")
 _INDEX = Words("課の一覧", "All lessons")
 _NOTEBOOK = Words("ノートブック", "As a notebook")
 _NEXT = Words("次の課", "Next lesson")
@@ -138,10 +138,10 @@ def _part(event: Mapping[str, Any], name: str, language: str) -> list[str]:
 
 
 def _picture(event: Mapping[str, Any], name: str, language: str) -> list[str]:
-    parts, drawn = [_fence(_shown(event, language))], str(event["file"])
+    parts, drawn = [_fence(_shown(event, language))], str(event["files"][language])
     if drawn.endswith(".svg"):  # wide ones are small on the page: the link opens them in full
         address = f"../figures/{name}/{drawn}"
-        parts.append(f"[![{drawn.removesuffix('.svg')}]({address})]({address})")
+        parts.append(f"[![{drawn.partition('.')[0]}]({address})]({address})")
     return parts
 
 

@@ -21,7 +21,7 @@ from gradcheck_lm.draw.wrapping import short, wrap
 from gradcheck_lm.errors import ArgumentError
 
 _RED = Words(
-    "赤は故障ではありません。演習は、わざと壊してあるコードを直すものです。直せば緑になります。",
+    "赤い表示は異常ではありません。演習は、わざと壊してあるコードを直すものです。直せば緑になります。",
     "Red is expected: each exercise is code that is broken on purpose. Fix it, and it turns green.",
 )
 _STATES = {

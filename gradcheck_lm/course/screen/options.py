@@ -23,11 +23,16 @@ _LEFT = 20  # columns of what is typed
 
 @dataclass(frozen=True)
 class Option:
-    """An option: what is typed, what is typed behind it ("" for a switch), and what the help says of it."""
+    """An option: what is typed, what is typed behind it ("" for a switch), what the help says of it.
+
+    Attributes:
+        values: all that may be typed behind it; empty: anything.
+    """
 
     name: str
     value: str
     words: Words
+    values: tuple[str, ...] = ()
 
 
 OPTIONS = (
@@ -53,6 +58,8 @@ _LESSON = Words("lesson: {what}", "lesson: {what}")
 _REFUSALS = (
     (r"unrecognized arguments: (.*)", Words("余分な引数があります: {what}", "unknown arguments: {what}")),
     (r"argument (.*?): expected one argument", Words("{what} には値が必要です", "{what} needs a value")),
+    (r"argument (.*?): invalid choice",
+     Words("{what} には {values} のどれかを指定してください", "{what} takes {values}")),
     (r"argument (.*?): ignored explicit", Words("{what} には値を付けられません", "{what} takes no value")),
 )  # fmt: skip
 _REFUSED = Words("引数が正しくありません", "the arguments are not right")
@@ -70,7 +77,8 @@ def read_options(arguments: Sequence[str], more: Sequence[Option] = (), *, other
     parser.typed, parser.known = arguments, (*more, *OPTIONS)
     for option in parser.known:
         if option.value:
-            parser.add_argument(option.name, type=Path if option.name in ("--out", "--record") else str)
+            kind = Path if option.name in ("--out", "--record") else str
+            parser.add_argument(option.name, type=kind, choices=option.values or None)
         else:
             parser.add_argument(*option.name.split(", "), action="store_true")
     found = parser.parse_known_args(arguments)[0] if others else parser.parse_args(arguments)
@@ -94,7 +102,12 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Say in the learner's language what cannot be read, and leave."""
         language = _language(self.typed, sys.stderr.encoding)
-        said = [words.filled(what=found[1]) for pattern, words in _REFUSALS if (found := re.match(pattern, message))]
+        may_be = {option.name: Words("、".join(option.values), " or ".join(option.values)) for option in self.known}
+        said = [
+            words.filled(what=found[1], values=may_be.get(found[1]))
+            for pattern, words in _REFUSALS
+            if (found := re.match(pattern, message))
+        ]
         what = said[0] if said else _REFUSED
         usage = _USAGE.filled(script=self.prog).in_language(language)
         print(usage, _LESSON.filled(what=what).in_language(language), sep="\n", file=sys.stderr)

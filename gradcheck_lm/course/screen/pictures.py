@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from gradcheck_lm.course.language import Words
+from gradcheck_lm.course.language import LANGUAGES, Words
 from gradcheck_lm.errors import LayoutError, MissingPackageError
 from gradcheck_lm.files import user_cache, write_text_atomic
-
-_TREE = {
-    "(see above)": "(上と同じ)",
-    "no grad_fn: backward has nowhere to go": "grad_fn がない: 逆伝播はここから先へ進めない",
-    "a leaf: requires_grad is True, but nothing leads from here to the model":
-        "葉テンソル: requires_grad は True だが、ここからモデルへの経路はない",
-}  # fmt: skip
 
 
 def default_folder(name: str) -> Path:
@@ -26,14 +19,17 @@ def default_folder(name: str) -> Path:
     return user_cache() / "lessons" / name
 
 
-def draw(subject: Any, stem: Path, *, params: Mapping[str, Any] | None, console: Console) -> tuple[Words, Path]:
-    """The text for the terminal, and the picture that was written.
+def draw(
+    subject: Any, stem: Path, *, params: Mapping[str, Any] | None, console: Console, languages: Sequence[str]
+) -> tuple[Words, list[Path]]:
+    """The text for the terminal, and the pictures that were written, one for each language.
 
     Args:
         subject: a loss, a dict of losses, or a Diagnosis.
         stem: the file without its ending; .svg is added, or .dot where no layout engine is installed.
         params: names for leaf tensors.
         console: whose width and encoding the text is made for.
+        languages: of the pictures; those after the first have their language in the name.
     """
     from gradcheck_lm.flow.findings.model import Diagnosis
 
@@ -42,18 +38,21 @@ def draw(subject: Any, stem: Path, *, params: Mapping[str, Any] | None, console:
     else:
         from gradcheck_lm.draw.autograd.tree import autograd_tree_text
 
-        text = autograd_tree_text(subject, params=params, encoding=console.encoding)
-        words = Words(_tree_in_japanese(text), text)
+        ja, en = (
+            autograd_tree_text(subject, params=params, encoding=console.encoding, language=language)
+            for language in LANGUAGES
+        )
+        words = Words(ja, en)
     try:
-        return words, _save(subject, stem.with_suffix(".svg"), params)
+        return words, _save(subject, stem, ".svg", params, languages)
     except (MissingPackageError, LayoutError):
-        return words, _save(subject, stem.with_suffix(".dot"), params)
+        return words, _save(subject, stem, ".dot", params, languages)
 
 
-def _tree_in_japanese(text: str) -> str:
-    for english, japanese in _TREE.items():
-        text = text.replace(english, japanese)
-    return text
+def named(stem: Path, ending: str, languages: Sequence[str]) -> dict[str, Path]:
+    """A file for each language: NAME.svg, NAME.ja.svg."""
+    return {language: stem.with_name(f"{stem.name}{f'.{language}' * (place > 0)}{ending}")
+            for place, language in enumerate(languages)}  # fmt: skip
 
 
 def report_words(report: Any, *, width: int, encoding: str) -> Words:
@@ -64,12 +63,20 @@ def report_words(report: Any, *, width: int, encoding: str) -> Words:
                  diagnosis_text(report, width=width, language="en", encoding=encoding))  # fmt: skip
 
 
-def _save(subject: Any, path: Path, params: Mapping[str, Any] | None) -> Path:
-    if hasattr(subject, "save_graph"):
-        return subject.save_graph(path)
+def _save(
+    subject: Any, stem: Path, ending: str, params: Mapping[str, Any] | None, languages: Sequence[str]
+) -> list[Path]:
     from gradcheck_lm.draw.autograd.autograd import save_autograd
+    from gradcheck_lm.draw.graph.graph import save_graph
+    from gradcheck_lm.flow.findings.model import Diagnosis
 
-    return save_autograd(subject, path, params=params)
+    written = []
+    for language, path in named(stem, ending, languages).items():
+        if isinstance(subject, Diagnosis):
+            written.append(save_graph(subject, path, language=language))
+        else:
+            written.append(save_autograd(subject, path, params=params, language=language))
+    return written
 
 
 def write_picture(path: Path, drawing: str) -> Path:

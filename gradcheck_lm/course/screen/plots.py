@@ -9,11 +9,14 @@ from html import escape
 
 from rich.cells import cell_len
 
+from gradcheck_lm.course.language import Words
 from gradcheck_lm.draw.numbers import number
 from gradcheck_lm.draw.plots.curves import DASHES, PALETTE
 from gradcheck_lm.errors import ArgumentError
 
 MARKS = "*o+x#"
+_LOGARITHMIC = Words("、対数目盛", ", logarithmic")
+_OVER = Words("{x} に対する {y}", "{y} over {x}")
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP, _RIGHT = 620, 320, 74, 28, 28, 16
 _ROW = 18  # of the keys below
 
@@ -26,6 +29,7 @@ class Plot:
         x: places, rising; above 0 where `log`.
         curves: name -> a finite number for each place; 5 of them at most.
         x_label, y_label: what is measured.
+        language: "ja" or "en", of what is written besides.
     """
 
     x: Sequence[float]
@@ -34,6 +38,7 @@ class Plot:
     y_label: str
     log: bool = False
     bars: bool = False
+    language: str = "en"
 
     def __post_init__(self) -> None:
         sizes = {name: len(ys) for name, ys in self.curves.items()}
@@ -69,7 +74,10 @@ class Plot:
         ends = f"{first}{last:>{max(1, width - len(first))}}"
         keys = "   ".join(f"{mark} {name}" for mark, name in zip(MARKS, rows, strict=False))
         return "\n".join([self.y_label, *lines, f"{'':{edge}} +{'-' * width}", f"{'':{edge}}  {ends}",
-                          f"{'':{edge}}  {self.x_label}{', logarithmic' if self.log else ''}", keys])  # fmt: skip
+                          f"{'':{edge}}  {self.x_label}{self._logarithmic()}", keys])  # fmt: skip
+
+    def _logarithmic(self) -> str:
+        return _LOGARITHMIC.in_language(self.language) if self.log else ""
 
     def svg(self) -> str:
         """The same as a drawing."""
@@ -90,10 +98,10 @@ class Plot:
         for (name, (x, y)), colour in zip(keys.items(), PALETTE, strict=False):
             parts.append(f'<path d="M{x:.0f},{y - 4}h18" stroke="{colour}" stroke-width="3"/>')
             parts.append(_written(x + 23, y, name, "start"))
-        label = f"{self.x_label} ({_place(self.x[0])} … {_place(self.x[-1])}{', logarithmic' if self.log else ''})"
-        parts.append(_written(right, floor + 18, label, "end"))
+        scale = f"{_place(self.x[0])} … {_place(self.x[-1])}"
+        parts.append(_written(right, floor + 18, f"{self.x_label} ({scale}{self._logarithmic()})", "end"))
         parts.append(_written(_LEFT, _TOP - 10, self.y_label, "start"))
-        about = escape(f"{self.y_label} over {self.x_label}", quote=True)
+        about = escape(_OVER.filled(y=self.y_label, x=self.x_label).in_language(self.language), quote=True)
         head = (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" role="img" aria-label="{about}">'
         )

@@ -11,15 +11,24 @@ from typing import Any
 from gradcheck_lm.course.language import Words
 from gradcheck_lm.course.say import plain_number, voice
 from gradcheck_lm.course.screen import pictures
-from gradcheck_lm.draw.wrapping import short, wrapped_code
+from gradcheck_lm.draw.wrapping import short, wrap, wrapped_code
 
 REPORT = 80  # columns of a report: as many as a terminal has, so it is not indented
 _folder: list[Path] = []  # for pictures, of the one lesson that this process runs
+_others: list[str] = []  # languages in which pictures are wanted besides the learner's
 
 
-def draw_into(folder: Path) -> None:
-    """Where pictures go from now on."""
-    _folder[:] = [folder]
+def draw_into(folder: Path, others: Sequence[str] = ()) -> None:
+    """Where pictures go from now on, and in which languages besides the learner's."""
+    _folder[:], _others[:] = [folder], list(others)
+
+
+def _languages() -> list[str]:
+    return list(dict.fromkeys([voice().language, *_others]))
+
+
+def _files(paths: Sequence[Path]) -> dict[str, str]:
+    return {language: path.name for language, path in zip(_languages(), paths, strict=True)}
 
 
 def show(label: str, value: object = ...) -> None:
@@ -34,7 +43,10 @@ def show(label: str, value: object = ...) -> None:
         said = f"{value:.6g}" if isinstance(value, float) else str(value)
         ja, en = in_japanese(label, said), f"{label} = {said}"
     spoken.events.append({"kind": "show", "text": en, "text_ja": ja})
-    spoken.put(textwrap.indent(ja if spoken.language == "ja" else en, "    "))
+    said = ja if spoken.language == "ja" else en
+    if value is not ... and "\n" not in said:  # a sentence, such as an error's, does not end a line inside a word
+        said = "\n    ".join(wrap(said, spoken.console.width - 9))
+    spoken.put(textwrap.indent(said, "    "))
     if value is ... and "\n" in en:
         spoken.console.print()  # a text of its own; numbers stand below each other
 
@@ -82,11 +94,13 @@ def picture(subject: Any, name: str, *, params: Mapping[str, Any] | None = None)
         The file.
     """
     spoken = voice()
-    words, path = pictures.draw(subject, _folder[-1] / name, params=params, console=spoken.console)
-    spoken.events.append({"kind": "picture", "text": words.en, "text_ja": words.ja, "file": path.name})
+    words, paths = pictures.draw(
+        subject, _folder[-1] / name, params=params, console=spoken.console, languages=_languages()
+    )
+    spoken.events.append({"kind": "picture", "text": words.en, "text_ja": words.ja, "files": _files(paths)})
     spoken.put(textwrap.indent(words.in_language(spoken.language), "    "))
-    _tell_where(path)
-    return path
+    _tell_where(paths[0])
+    return paths[0]
 
 
 def plot(
@@ -110,14 +124,17 @@ def plot(
     places = [float(place) for place in x]
     english = Plot(places, numbers, x_label, y_label, log, bars)
     kanji = Plot(places, {japanese(label): ys for label, ys in numbers.items()}, japanese(x_label), japanese(y_label),
-                 log, bars)  # fmt: skip
-    path = pictures.write_picture(_folder[-1] / f"{name}.svg", english.svg())
+                 log, bars, language="ja")  # fmt: skip
+    paths = [
+        pictures.write_picture(path, (kanji if language == "ja" else english).svg())
+        for language, path in pictures.named(_folder[-1] / name, ".svg", _languages()).items()
+    ]
     spoken = voice()
     words = Words(kanji.text(), english.text())
-    spoken.events.append({"kind": "picture", "text": words.en, "text_ja": words.ja, "file": path.name})
+    spoken.events.append({"kind": "picture", "text": words.en, "text_ja": words.ja, "files": _files(paths)})
     spoken.put(textwrap.indent(words.in_language(spoken.language), "    "))
-    _tell_where(path)
-    return path
+    _tell_where(paths[0])
+    return paths[0]
 
 
 def told(report: Any) -> None:

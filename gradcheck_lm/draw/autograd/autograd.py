@@ -16,8 +16,9 @@ import torch
 
 from gradcheck_lm.draw.autograd.autograd_node import AutogradNode
 from gradcheck_lm.draw.autograd.summary import summarise
-from gradcheck_lm.draw.layout.layout import render_folding
-from gradcheck_lm.draw.lettering import printable
+from gradcheck_lm.draw.layout.layout import language_drawn, render_folding
+from gradcheck_lm.draw.lettering import bundled_fonts_cover, printable
+from gradcheck_lm.draw.words import say
 from gradcheck_lm.errors import ArgumentError, class_of
 
 LIMIT = 400  # nodes; above it, layout takes long and nobody can read the picture
@@ -31,6 +32,7 @@ def autograd_dot(
     params: Mapping[str, torch.Tensor] | None = None,
     title: str = "",
     limit: int = LIMIT,
+    language: str = "en",
 ) -> str:
     """The graph that `backward` would walk, as DOT text; a term with no graph is a lonely box that says so.
 
@@ -39,16 +41,17 @@ def autograd_dot(
         params: names for leaf tensors, as from `dict(model.named_parameters())`.
         title: above the picture.
         limit: above this many nodes, stretches of operations are folded into one box each, with a note.
+        language: "en" or "ja", of what is not the program's own.
     Returns:
         DOT text, the same for the same graph: boxes are numbered from 0.
     Raises:
         ArgumentError: `terms` is empty or holds something that is no tensor.
     """
     named = _named(terms)
-    nodes = walk(named, params=params)
+    nodes = walk(named, params=params, language=language)
     if len(nodes) > limit:
-        return _own_dot(*summarise(nodes, limit=limit), title=title)
-    picture = _torchviz_statements(named, params)
+        return _own_dot(*summarise(nodes, limit=limit, language=language), title=title)
+    picture = _torchviz_statements(named, params, language)
     return _own_dot(nodes, "", title=title) if picture is None else _dot(picture, "", title)
 
 
@@ -59,16 +62,21 @@ def save_autograd(
     params: Mapping[str, torch.Tensor] | None = None,
     title: str = "",
     timeout: float = 30.0,
+    language: str = "en",
 ) -> Path:
-    """Draw the autograd graph into .svg, .png, .pdf or .dot; what is too large for the time is folded further."""
-    named = _named(terms)
+    """Draw the autograd graph into .svg, .png, .pdf or .dot; what is too large for the time is folded further.
+
+    In Japanese only where the picture can have its letters: a .png without Japanese fonts is drawn in English.
+    """
+    named, language = _named(terms), language_drawn(language, path)
     return render_folding(
-        lambda limit: autograd_dot(named, params=params, title=title, limit=limit), path, timeout=timeout
-    )
+        lambda limit: autograd_dot(named, params=params, title=title, limit=limit, language=language),
+        path, timeout=timeout,
+    )  # fmt: skip
 
 
 def walk(
-    terms: Mapping[str, torch.Tensor], *, params: Mapping[str, torch.Tensor] | None = None
+    terms: Mapping[str, torch.Tensor], *, params: Mapping[str, torch.Tensor] | None = None, language: str = "en"
 ) -> tuple[AutogradNode, ...]:
     """Every operation and leaf behind some tensors, inputs before outputs, without recursion.
 
@@ -81,7 +89,7 @@ def walk(
         root = tensor.grad_fn
         if root is not None:
             _visit(root, numbers, nodes, names)
-        nodes.append(_term(len(nodes), name, tensor, None if root is None else numbers[root]))
+        nodes.append(_term(len(nodes), name, tensor, None if root is None else numbers[root], language))
     return tuple(nodes)
 
 
@@ -104,17 +112,15 @@ def _visit(root: Any, numbers: dict[Any, int], nodes: list[AutogradNode], names:
         nodes.append(AutogradNode(len(nodes), "op", type(function).__name__, tuple(before)))
 
 
-def _term(number: int, name: str, tensor: torch.Tensor, root: int | None) -> AutogradNode:
+def _term(number: int, name: str, tensor: torch.Tensor, root: int | None, language: str) -> AutogradNode:
     label = _tensor_label(tensor, name)
     if root is not None:
         return AutogradNode(number, "term", label, (root,))
-    return AutogradNode(number, "dead", f"{label}\n{_why_lonely(tensor)}", ())
+    return AutogradNode(number, "dead", f"{label}\n{_why_lonely(tensor, language)}", ())
 
 
-def _why_lonely(tensor: torch.Tensor) -> str:
-    if tensor.requires_grad:
-        return "a leaf: requires_grad is True,\nbut nothing leads from here to the model"
-    return "no grad_fn: backward has nowhere to go"
+def _why_lonely(tensor: torch.Tensor, language: str) -> str:
+    return say("dead leaf" if tensor.requires_grad else "no grad_fn", language)
 
 
 def _named(terms: Mapping[str, torch.Tensor] | torch.Tensor) -> dict[str, torch.Tensor]:
@@ -130,7 +136,9 @@ def _named(terms: Mapping[str, torch.Tensor] | torch.Tensor) -> dict[str, torch.
     return named
 
 
-def _torchviz_statements(named: dict[str, torch.Tensor], params: Mapping[str, torch.Tensor] | None) -> list[str] | None:
+def _torchviz_statements(
+    named: dict[str, torch.Tensor], params: Mapping[str, torch.Tensor] | None, language: str = "en"
+) -> list[str] | None:
     """torchviz's picture, statement by statement, with stable numbers; None where torchviz cannot draw it."""
     try:
         with warnings.catch_warnings():
@@ -141,7 +149,7 @@ def _torchviz_statements(named: dict[str, torch.Tensor], params: Mapping[str, to
             statements = list(drawn.body)
     except Exception:  # not installed, no distutils, too deep for its recursion, saved tensors freed by backward
         return None
-    dead = {str(id(tensor)): _why_lonely(tensor) for tensor in named.values() if tensor.grad_fn is None}
+    dead = {str(id(tensor)): _why_lonely(tensor, language) for tensor in named.values() if tensor.grad_fn is None}
     numbers: dict[str, int] = {}
     result = []
     for statement in statements:
@@ -156,7 +164,7 @@ def _torchviz_statements(named: dict[str, torch.Tensor], params: Mapping[str, to
         rest = re.sub(r"^ \[label=(\w+)", r' [label="\1"', rest)
         if tail in dead:
             rest = rest.replace("fillcolor=darkolivegreen1", f'fillcolor="{_COLOURS["dead"]}"')
-            rest = re.sub(r'(label="(?:[^"\\]|\\.)*)"', rf'\1\n{dead[tail]}"', rest, count=1)
+            rest = re.sub(r'(label="(?:[^"\\]|\\.)*)"', rf'\1\n{dead[tail]}"{_face(dead[tail])}', rest, count=1)
         result.append(f"{number}{rest}".replace("\n", "\\n"))
     return result
 
@@ -165,7 +173,7 @@ def _own_dot(nodes: Sequence[AutogradNode], note: str, *, title: str) -> str:
     statements = []
     for node in nodes:
         fill = "" if node.kind == "op" else f' fillcolor="{_COLOURS[node.kind]}"'
-        statements.append(f'{node.id} [label="{_quoted(node.label)}"{fill}]')
+        statements.append(f'{node.id} [label="{_quoted(node.label)}"{_face(node.label)}{fill}]')
         statements += [f"{before} -> {node.id}" for before in node.inputs]
     return _dot(statements, note, title)
 
@@ -179,6 +187,11 @@ def _dot(statements: Sequence[str], note: str, title: str) -> str:
         '  node [shape=box, style=filled, fontname="Courier", fontsize=10, height=0.2, fillcolor=lightgrey];',
     ]
     return printable("\n".join([*head, *(f"  {statement};" for statement in statements), "}", ""]))
+
+
+def _face(label: str) -> str:
+    # an engine that does not know a letter's width takes three of Courier's for one of Japanese
+    return "" if bundled_fonts_cover(label) else ' fontname="Helvetica"'
 
 
 def _tensor_label(tensor: torch.Tensor, name: str) -> str:

@@ -6,9 +6,12 @@ from collections import Counter
 from collections.abc import Sequence
 
 from gradcheck_lm.draw.autograd.autograd_node import AutogradNode
+from gradcheck_lm.draw.words import say
 
 
-def summarise(nodes: Sequence[AutogradNode], *, limit: int) -> tuple[tuple[AutogradNode, ...], str]:
+def summarise(
+    nodes: Sequence[AutogradNode], *, limit: int, language: str = "en"
+) -> tuple[tuple[AutogradNode, ...], str]:
     """Fold a graph to at most `limit` boxes, and say so.
 
     A bottleneck is an operation that everything before it must pass to reach the loss, as the additions along the
@@ -18,6 +21,7 @@ def summarise(nodes: Sequence[AutogradNode], *, limit: int) -> tuple[tuple[Autog
     Args:
         nodes: from `walk`: inputs before outputs, ids 0..n-1.
         limit: >= 4.
+        language: "en" or "ja".
     Returns:
         The boxes, renumbered from 0, and a note.
     """
@@ -26,8 +30,8 @@ def summarise(nodes: Sequence[AutogradNode], *, limit: int) -> tuple[tuple[Autog
     allowed = max(1, (limit - sum(node.kind in ("term", "dead") for node in nodes)) // 2)  # a box and its leaves each
     if segments > allowed:
         segment_of = [segment * allowed // segments for segment in segment_of]
-    boxes = _boxes(nodes, segment_of)
-    return boxes, f"{len(nodes)} nodes folded into {len(boxes)}: each box is a stretch of operations"
+    boxes = _boxes(nodes, segment_of, language)
+    return boxes, say("stretches", language, nodes=len(nodes), boxes=len(boxes))
 
 
 def _segments(nodes: Sequence[AutogradNode]) -> list[int]:
@@ -78,7 +82,7 @@ def _deepest_first(nodes: Sequence[AutogradNode]) -> list[int]:
     return order
 
 
-def _boxes(nodes: Sequence[AutogradNode], segment_of: Sequence[int]) -> tuple[AutogradNode, ...]:
+def _boxes(nodes: Sequence[AutogradNode], segment_of: Sequence[int], language: str) -> tuple[AutogradNode, ...]:
     keys: list[tuple[object, ...]] = []
     for node in nodes:
         alone = node.kind in ("term", "dead")
@@ -90,12 +94,12 @@ def _boxes(nodes: Sequence[AutogradNode], segment_of: Sequence[int]) -> tuple[Au
     boxes = []
     for key, group in members.items():
         inputs = {number[keys[before]] for node in group for before in node.inputs} - {number[key]}
-        label = _leaves_label(group) if key[0] == "leaf" else _operations_label(group)
+        label = (_leaves_label if key[0] == "leaf" else _operations_label)(group, language)
         boxes.append(AutogradNode(number[key], group[0].kind, label, tuple(sorted(inputs))))
     return tuple(boxes)
 
 
-def _leaves_label(group: Sequence[AutogradNode]) -> str:
+def _leaves_label(group: Sequence[AutogradNode], language: str) -> str:
     if len(group) == 1:
         return group[0].label
     names = [name for name in (node.label.split("\n")[0] for node in group) if name]
@@ -104,15 +108,15 @@ def _leaves_label(group: Sequence[AutogradNode]) -> str:
         if len(set(parts)) > 1:
             break
         common.append(parts[0])
-    others = f"{names[0]} and others" if names else "leaves"
-    return "\n".join([".".join(common) or others, f" {len(group)} tensors"])
+    others = say("others", language, name=names[0]) if names else say("leaves", language)
+    return "\n".join([".".join(common) or others, f" {say('tensors', language, count=len(group))}"])
 
 
-def _operations_label(group: Sequence[AutogradNode]) -> str:
+def _operations_label(group: Sequence[AutogradNode], language: str) -> str:
     counted = Counter(node.label for node in group if node.label != "AccumulateGrad")
     operations = sum(counted.values())
     if operations <= 1:
         return next(iter(counted), group[0].label)
     names = [f"{name} x{count}" if count > 1 else name for name, count in counted.most_common(3)]
-    rest = f"and {len(counted) - 3} more kind{'s' * (len(counted) > 4)}" if len(counted) > 3 else ""
-    return "\n".join([f"{operations} operations", *names, *([rest] if rest else [])])
+    rest = say("kinds", language, count=len(counted) - 3) if len(counted) > 3 else ""
+    return "\n".join([say("operations", language, count=operations), *names, *([rest] if rest else [])])

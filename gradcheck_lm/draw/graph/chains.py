@@ -9,6 +9,13 @@ from dataclasses import replace
 from itertools import pairwise
 
 from gradcheck_lm.draw.graph.folded import FoldedGraph, Group
+from gradcheck_lm.flow.findings.messages import Message
+
+_JOINED = Message(
+    "{nodes} nodes folded into {groups} by module, source line and neighbourhood",
+    "{nodes} 個のノードをモジュール、ソース行、隣り合う演算ごとに {groups} 個にまとめました",
+    id="joined",
+)
 
 
 def contract_chains(folded: FoldedGraph, *, limit: int, columns: int) -> FoldedGraph:
@@ -119,7 +126,7 @@ class _Contraction:
         order = self.order()
         place = {name: at for at, name in enumerate(order)}
         edges = sorted((place[tail], place[head]) for tail, heads in self.after.items() for head in heads)
-        note = f"{nodes} nodes folded into {len(order)} by module, source line and neighbourhood"
+        note = _JOINED.told(nodes=nodes, groups=len(order))
         return FoldedGraph(tuple(replace(self.groups[name], id=place[name]) for name in order), tuple(edges), note)
 
 

@@ -9,13 +9,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from rich.cells import cell_len
+
 from gradcheck_lm.draw.graph.folded import FoldedGraph, Group
+from gradcheck_lm.draw.japanese import heading_ja
 from gradcheck_lm.draw.lettering import html_label, printable, shorten, told_apart
 from gradcheck_lm.draw.view import View
+from gradcheck_lm.draw.words import say
+from gradcheck_lm.draw.wrapping import wrap
 from gradcheck_lm.flow.findings.paths import brief
-
-LEGEND = "solid: carries gradient; red octagon: cut here; dashed: behind a cut, could never carry one; note: left torch"
-ASIDE = "amber octagon: a side path cut, harmless: another path carries the gradient"
 
 # fill, line and letters on white paper; the page's style sheet repaints them by class for dark screens
 PAINT = {
@@ -67,18 +69,22 @@ def caption(title: str, sentence: str, small: Iterable[str]) -> str:
 def legend(view: View, folded: FoldedGraph) -> list[str]:
     """What the shapes in a picture mean."""
     aside = any(group.state == "cut" and not starves(view, group) for group in folded.groups)
-    return [LEGEND, ASIDE] if aside else [LEGEND]
+    return [say(word, view.language) for word in ("shapes", *(["shape of an aside"] if aside else []))]
 
 
 def _wrapped(text: str, width: int) -> list[str]:
-    return textwrap.wrap(text, width) or [""]
+    # Japanese has no spaces to end a line at, and its letters are two columns wide
+    if text.isascii():
+        return textwrap.wrap(text, width) or [""]
+    lines = len(wrap(text, width))
+    return wrap(text, width if lines == 1 else min(width, cell_len(text) // lines + 12))  # no last line of two letters
 
 
-def titles(folded: FoldedGraph) -> dict[str, str]:
+def titles(folded: FoldedGraph, language: str = "en") -> dict[str, str]:
     """The names in a picture, short and unlike one another."""
-    return told_apart((_title(group) for group in folded.groups if group.role == "wrt"), _LONGEST) | told_apart(
-        (group.module for group in folded.groups if group.role != "wrt" and group.module), _LONGEST
-    )
+    return told_apart(
+        (_title(group, language) for group in folded.groups if group.role == "wrt"), _LONGEST
+    ) | told_apart((group.module for group in folded.groups if group.role != "wrt" and group.module), _LONGEST)
 
 
 def node_attributes(
@@ -100,16 +106,16 @@ def node_attributes(
         "penwidth": "2.2" if paint in ("cut", "starved") else "1.2",
         **({"peripheries": "2"} if group.role == "term" else {}),
         "label": f"<{html(_lines(view, group, names or {}))}>",
-        "tooltip": _tooltip(group),
+        "tooltip": _tooltip(group, view.language),
     }
     return {name: value for name, value in attributes.items() if _USUAL.get(name) != value}
 
 
-def _tooltip(group: Group) -> str:
+def _tooltip(group: Group, language: str) -> str:
     node = group.first
-    shape = f"shape {tuple(node.shape)}" if node.shape is not None else ""
-    count = f"{len(group.members)} of them" if len(group.members) > 1 else ""
-    return "; ".join(part for part in (node.op or node.label, count, shape) if part)
+    shape = say("shape", language, shape=tuple(node.shape)) if node.shape is not None else ""
+    count = say("members", language, count=len(group.members)) if len(group.members) > 1 else ""
+    return "; ".join(part for part in (_named(node.op or node.label, language), count, shape) if part)
 
 
 def _paint(view: View, group: Group) -> str:
@@ -144,30 +150,36 @@ def _lines(view: View, group: Group, names: Mapping[str, str]) -> list[Line]:
         head.append(Line(names.get(group.module) or shorten(group.module, _LONGEST), 9))
     if (cut := view.cut_at(group.finding)) is not None:
         head.append(Line(f"{cut.code} {cut.kind}"))
-    done = _operations(Counter(operation_name(node.label) for node in group.members))
-    head += [Line(text.replace("\u00a0", " "), 11, bold=True) for text in _wrapped(done, 26)]
+    counted = Counter(_named(operation_name(node.label), view.language) for node in group.members)
+    done = textwrap.wrap(_operations(counted, view.language), 26) or [""]
+    head += [Line(text.replace("\u00a0", " "), 11, bold=True) for text in done]
     where = [brief(file, line) if line else Path(file).name for file, line in group.places[:1]]
     if len(group.places) > 1:
-        where[0] += f" + {len(group.places) - 1} lines" if len(group.places) > 2 else " + 1 line"
-    return head + [Line(shorten(text, 36), 9, mono=True) for text in where]
+        where[0] = say("lines", view.language, place=where[0], count=len(group.places) - 1)
+    return head + [Line(shorten(text, 36), 9, mono=text.isascii()) for text in where]
 
 
-def _title(group: Group) -> str:
-    return group.members[0].label if len(group.members) == 1 else group.module or "parameters"
+def _named(name: str, language: str) -> str:
+    return heading_ja(name) if language == "ja" else name
+
+
+def _title(group: Group, language: str) -> str:
+    return group.members[0].label if len(group.members) == 1 else group.module or say("parameters", language)
 
 
 def _wrt_lines(view: View, group: Group, short: Mapping[str, str]) -> list[Line]:
-    names, title = [node.label for node in group.members], _title(group)
+    names, title = [node.label for node in group.members], _title(group, view.language)
     lines = [Line(short.get(title) or shorten(title, _LONGEST), 11, bold=True)]
     if len(names) > 1:
-        lines.append(Line(f"{len(names)} tensors"))
+        lines.append(Line(say("tensors", view.language, count=len(names))))
     lost = [name for name in names if name in view.unreached]
     zero = [name for name in names if name in view.zero]
-    for what, which in (("no gradient", lost), ("gradient 0", zero)):
+    for word, which in (("nothing", lost), ("nought", zero)):
         if which:
-            lines.append(Line(what if len(which) == len(names) else f"{what} in {len(which)} of them"))
+            what, part = say(word, view.language), len(which) < len(names)
+            lines.append(Line(say("in them", view.language, what=what, count=len(which)) if part else what))
     if not lost and not zero and group.gradient_norm is not None:
-        lines.append(Line(f"gradient norm {_short(group.gradient_norm)}"))
+        lines.append(Line(say("norm", view.language, norm=_short(group.gradient_norm))))
     return lines
 
 
@@ -177,8 +189,9 @@ def _term_lines(view: View, group: Group) -> list[Line]:
     term = view.term(name)
     if term is None:
         return lines
-    lines.append(Line(f"value {term.value_said}, requires_grad {term.requires_grad}"))
-    return [*lines, Line("dead: reaches nothing" if term.dead else f"gradient norm {_short(term.gradient_norm)}")]
+    lines.append(Line(say("value and flag", view.language, value=term.value_said, flag=term.requires_grad)))
+    norm = say("norm", view.language, norm=_short(term.gradient_norm))
+    return [*lines, Line(say("reaches nothing", view.language) if term.dead else norm)]
 
 
 def operation_name(label: str) -> str:
@@ -186,11 +199,11 @@ def operation_name(label: str) -> str:
     return label[2:-2] if label.startswith("__") and label.endswith("__") and len(label) > 4 else label
 
 
-def _operations(counted: Counter[str]) -> str:
+def _operations(counted: Counter[str], language: str) -> str:
     # in the order of execution; the count must not be torn from its name
     named = [shorten(name, 24) + (f"\u00a0x{count}" if count > 1 else "") for name, count in counted.items()]
     rest = sum(list(counted.values())[3:])
-    return ", ".join(named[:3]) + (f" and\u00a0{rest}\u00a0more" if rest else "")
+    return ", ".join(named[:3]) + (say("rest", language, count=rest) if rest else "")
 
 
 def edge_attributes(view: View, tail: Group, head: Group, width: float | None) -> dict[str, str]:
@@ -222,7 +235,9 @@ def widths(folded: FoldedGraph) -> dict[int, float]:
 def html(lines: Sequence[Line]) -> str:
     """Lines as the inside of an HTML-like label."""
     parts = []
-    for line in lines:
+    for before, line in zip([None, *lines[:-1]], lines, strict=True):
+        if before is not None and before.size > line.size and not before.text.isascii():
+            parts.append('<font point-size="3"> </font>')  # a line is as high as its letters, Japanese ones are taller
         text = html_label(line.text)
         text = f"<b>{text}</b>" if line.bold and text else text
         face = ' face="Courier"' if line.mono else ""

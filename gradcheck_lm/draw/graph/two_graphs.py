@@ -20,6 +20,7 @@ from gradcheck_lm.draw.graph.nodes import (
 )
 from gradcheck_lm.draw.view import View
 from gradcheck_lm.draw.view import of as view_of
+from gradcheck_lm.draw.words import say
 from gradcheck_lm.flow.findings.model import Diagnosis
 
 Identity = tuple[object, ...]
@@ -29,9 +30,10 @@ def side_by_side(
     broken: Diagnosis | View,
     fixed: Diagnosis | View,
     *,
-    titles: tuple[str, str] = ("broken", "fixed"),
+    titles: tuple[str, str] | None = None,
     limit: int = PAGE,
     columns: int = COLUMNS,
+    language: str = "en",
 ) -> str:
     """Two diagnoses in one figure, as DOT text: the broken one above, the same nodes at the same places.
 
@@ -39,17 +41,20 @@ def side_by_side(
     carries gradient in the fixed one alone is drawn green there; what one of them lacks keeps its place in it, empty.
 
     Args:
-        titles: of the two halves.
+        titles: of the two halves; "broken" and "fixed" unless given.
         limit: nodes in each half.
         columns: nodes in a row of each half.
+        language: "en" or "ja"; a View has its own.
     """
-    views = view_of(broken), view_of(fixed)
+    views = view_of(broken, language), view_of(fixed, language)
+    spoken = views[0].language
+    titles = titles or (say("broken half", spoken), say("fixed half", spoken))
     sides = [fold_graph(view.graph, limit=limit, columns=columns) for view in views]
     keys = [_identities(side) for side in sides]
     places = {identity: place for place, identity in enumerate(dict.fromkeys([*keys[0].values(), *keys[1].values()]))}
     edges = {(places[key[a]], places[key[b]]) for side, key in zip(sides, keys, strict=True) for a, b in side.edges}
     explained = dict.fromkeys(text for view, side in zip(views, sides, strict=True) for text in legend(view, side))
-    lines = head("side_by_side", caption("", "The same step twice: what changed is highlighted", explained))
+    lines = head("side_by_side", caption("", say("twice", spoken), explained))
     for which in (1, 0):  # layout engines stack the first cluster lowest
         mine, theirs = (_by_identity(sides[side], keys[side]) for side in (which, 1 - which))
         label = html([Line(titles[which], 12, bold=True), Line(views[which].verdict)])

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gradcheck_lm.draw.layout.text_fit import fit_texts
+from gradcheck_lm.draw.layout.text_fit import fit_texts, with_room, without_room
 from gradcheck_lm.draw.lettering import ascii_fallback, bundled_fonts_cover, printable
 from gradcheck_lm.errors import ArgumentError, LayoutError, MissingPackageError
 from gradcheck_lm.extras import install_line
@@ -131,15 +131,22 @@ def engines() -> tuple[Engine, ...]:
     return tuple(found)
 
 
+def language_drawn(wanted: str, path: str | Path) -> str:
+    """The language for a picture: "en" where the engine that will draw it has no Japanese letters for this ending."""
+    if wanted == "en" or Path(path).suffix.lower() not in (".png", ".pdf"):
+        return wanted
+    return wanted if any(_fonts_cover(engine, "勾配") for engine in engines()[:1]) else "en"
+
+
 def _draw(engine: Engine, dot_text: str, kind: str, deadline: float) -> bytes:
     if kind != "svg" and not _fonts_cover(engine, dot_text):
         dot_text = ascii_fallback(dot_text)  # readable code points instead of empty boxes
     if kind == "pdf" and not engine.pdf:
         raise _EngineFailure("it writes no PDF; save the picture as .svg or .png, or install Graphviz itself")
-    drawn = _run(engine, dot_text, kind, deadline)
-    if kind == "svg" and engine.fonts == "bundled":
-        drawn = fit_texts(drawn.decode("utf-8")).encode("utf-8")
-    return drawn
+    if kind != "svg" or engine.fonts != "bundled":
+        return _run(engine, dot_text, kind, deadline)
+    drawn = _run(engine, with_room(dot_text), kind, deadline).decode("utf-8")
+    return fit_texts(without_room(drawn)).encode("utf-8")
 
 
 def _run(engine: Engine, dot_text: str, kind: str, deadline: float) -> bytes:

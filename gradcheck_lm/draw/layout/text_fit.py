@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from html import unescape
 
 # widths of Helvetica's letters from the space to the tilde, in thousandths of the size (Adobe's font metrics; fonts
@@ -22,17 +23,48 @@ _BOLD = (
     280, 389, 584,
 )  # fmt: skip
 _COURIER = 600
+_WIDE = 1000  # a letter of Japanese, in every font of that kind
+_ROOM = "\u200b"  # takes no room where it is shown; in a layout it has the width that three unknown bytes have
+_PER_BYTE = 278  # what a byte of a letter of unknown width counts in a layout in Helvetica
+_LABEL = re.compile(r"[^<>\"\\\n]+")
 _TEXT = re.compile(r"<text ([^>]*)>([^<]+)</text>")
 
 
 def text_width(text: str, size: float, *, face: str = "Helvetica", bold: bool = False) -> float | None:
-    """How wide a text is in Helvetica or Courier, in the unit of its size; None where a letter's width is unknown."""
-    if not all(" " <= letter <= "~" for letter in text):
+    """How wide a text is in Helvetica or Courier, in the unit of its size; None where a letter's width is unknown.
+
+    A wide letter, as those of Japanese, is as wide as the size in each font.
+    """
+    plain = [letter for letter in text if not _wide(letter)]
+    if not all(" " <= letter <= "~" for letter in plain):
         return None
+    wide = (len(text) - len(plain)) * _WIDE
     if face.startswith("Courier"):
-        return len(text) * _COURIER * size / 1000
+        return (wide + len(plain) * _COURIER) * size / 1000
     widths = _BOLD if bold else _PLAIN
-    return sum(widths[ord(letter) - 32] for letter in text) * size / 1000
+    return (wide + sum(widths[ord(letter) - 32] for letter in plain)) * size / 1000
+
+
+def _wide(letter: str) -> bool:
+    return unicodedata.east_asian_width(letter) in "WF"
+
+
+def with_room(dot_text: str) -> str:
+    """DOT text for an engine that takes wide letters for narrower than they are: as much room as they need beside them.
+
+    What is added has no width in the picture; `without_room` takes it out again.
+    """
+    return _LABEL.sub(_roomy, dot_text)
+
+
+def _roomy(match: re.Match[str]) -> str:
+    lacking = sum(_WIDE - _PER_BYTE * len(letter.encode()) for letter in match[0] if _wide(letter))
+    return match[0] + _ROOM * max(0, -(-lacking // (_PER_BYTE * len(_ROOM.encode()))))
+
+
+def without_room(svg: str) -> str:
+    """The SVG without what `with_room` added."""
+    return svg.replace(_ROOM, "")
 
 
 def fit_texts(svg: str) -> str:
@@ -48,6 +80,6 @@ def _fitted(match: re.Match[str]) -> str:
         return match[0]
     size = float(found.get("font-size", "14").removesuffix("px"))
     width = text_width(unescape(content), size, face=face, bold=found.get("font-weight") == "bold")
-    if not width:
+    if not width or not content.strip():
         return match[0]
     return f'<text {attributes} textLength="{width:.1f}" lengthAdjust="spacingAndGlyphs">{content}</text>'

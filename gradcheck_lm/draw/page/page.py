@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,20 +25,28 @@ _MADE = {
 }  # fmt: skip
 
 
-def save_page(path: str | Path, report: Report | Diagnosis | Mapping[str, Any], *, timeout: float = 30.0) -> Path:
+def save_page(
+    path: str | Path,
+    report: Report | Diagnosis | Mapping[str, Any],
+    *,
+    timeout: float = 30.0,
+    language: str | None = None,
+) -> Path:
     """Write a report as one self-contained HTML file.
 
     Args:
         path: the file, usually report.html.
         report: a Report; or a Diagnosis; or a dict of Report's fields, in which `diagnosis` may stand for a single one.
         timeout: seconds for laying out all flow graphs; a graph that takes longer is replaced by a sentence.
+        language: "en" or "ja", which the page opens in, instead of the report's own.
     Returns:
         The path written.
     Raises:
         ArgumentError: an unknown field, or a language that is neither "en" nor "ja".
         MissingPackageError: jinja2 is not installed.
     """
-    return write_text_atomic(path, page_html(_report(report), timeout=timeout))
+    page = _report(report)
+    return write_text_atomic(path, page_html(replace(page, language=language) if language else page, timeout=timeout))
 
 
 def page_html(report: Report, *, timeout: float = 30.0, template: str = "report.html.j2") -> str:

@@ -57,7 +57,8 @@ def arms(report: Report, timeout: float) -> list[dict[str, Any]]:
     result = []
     for index, name in enumerate(names):
         entry: dict[str, Any] = {
-            "key": f"arm{index}", "name": name, "diagnosis": None, "svg": "", "trouble": "", "note": ("", ""),
+            "key": f"arm{index}", "name": name, "diagnosis": None, "svg": "", "svg_ja": "", "trouble": "",
+            "note": ("", ""),
             "autograd_svg": "", "cut": False, "asides": False,
         }  # fmt: skip
         if name in report.autograd_graphs:
@@ -75,13 +76,14 @@ def arms(report: Report, timeout: float) -> list[dict[str, Any]]:
 def _diagnosed(diagnosis: Diagnosis, entry: Mapping[str, Any], timeout: float) -> dict[str, Any]:
     view, japanese = view_of(diagnosis), view_of(diagnosis, "ja")
     folded = fold_graph(view.graph)
-    svg, trouble = entry["svg"], ""
+    svg, svg_ja, trouble = entry["svg"], "", ""
     if not svg and view.graph.nodes:
+        deadline = time.monotonic() + timeout
         try:
-            drawn = picture(flow_dot(view, caption=False), "svg", timeout=timeout, same_everywhere=True)
-            svg = inline_svg(drawn.decode("utf-8"), prefix=f"{entry['key']}-")
+            svg = _drawn(view, entry["key"], timeout)
+            svg_ja = _drawn(japanese, f"{entry['key']}-ja", max(0.5, deadline - time.monotonic()))
         except GradcheckLMError as error:
-            trouble = str(error)
+            trouble = "" if svg else str(error)  # one that is drawn serves for both
     parts = [cut_part(one, other) for one, other in zip(view.cuts, japanese.cuts, strict=True)]
     return {
         "diagnosis": view,
@@ -94,6 +96,7 @@ def _diagnosed(diagnosis: Diagnosis, entry: Mapping[str, Any], timeout: float) -
         "unreached": by_module(view.unreached),
         "zero": by_module(view.zero),
         "svg": svg,
+        "svg_ja": svg_ja,
         "trouble": trouble,
         "note": (folded.note, sentence_ja(folded.note)),
         "notes": list(zip(view.notes, japanese.notes, strict=True)),
@@ -101,6 +104,11 @@ def _diagnosed(diagnosis: Diagnosis, entry: Mapping[str, Any], timeout: float) -
         "asides": any(group.state == "cut" and not starves(view, group) for group in folded.groups),
         "details": [_detail(view, parts, group) for group in folded.groups],
     }
+
+
+def _drawn(view: View, key: str, timeout: float) -> str:
+    drawn = picture(flow_dot(view, caption=False), "svg", timeout=timeout, same_everywhere=True)
+    return inline_svg(drawn.decode("utf-8"), prefix=f"{key}-")
 
 
 def starving(arm: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -52,7 +52,7 @@ class Program:
         __tracebackhide__ = True
         state = self.state() if self.counterfactual else None
         recorder = recorder or Recorder()
-        passes = OwnPasses(hold=True)
+        passes = OwnPasses(hold=True, hooked=lambda: bool(recorder.recording.hooks))
         with passes.watched():
             result = self.run(recorder)
         return self.explain(recorder, result, state, passes)

@@ -175,21 +175,24 @@ class Diagnosis(Displayed):
 
         return sarif.render(view.of(self))
 
-    def save_graph(self, path: str | Path) -> Path:
+    def save_graph(self, path: str | Path, *, language: str = "en") -> Path:
         """Draw the data flow with its cuts.
 
         Args:
             path: its ending decides: .svg, .png, .dot, .pdf (where Graphviz is installed), or .html for the whole page.
+            language: "en" or "ja", of the words around the program's own names; the page opens in it.
         Raises:
             ArgumentError: another ending.
             MissingPackageError: no layout engine is installed; .dot and .html need none.
         """
         path = Path(path)
         if ending_of(path, (*PICTURES, *PAGES), doing="draw into") in PAGES:
-            return self.save(path)
+            from gradcheck_lm.draw.page.page import save_page
+
+            return save_page(path, self, language=language)
         from gradcheck_lm.draw.graph import graph
 
-        return graph.save_graph(self, path)
+        return graph.save_graph(self, path, language=language)
 
     def save(self, path: str | Path) -> Path:
         """Write the diagnosis.

@@ -18,21 +18,44 @@ _SEGMENT = 500  # nodes that one node holds
 _MARK = "gradcheck_lm.segment"
 
 
+Edge = tuple[Any, int]  # a node, and which of its outputs in the forward pass
+
+
 def walk_nodes(root: Any) -> list[Any]:
     """All nodes behind `root`, each once, a node before the ones it leads back to."""
-    nodes, seen, stack = [], set(), [root] if root is not None else []
-    while stack:
-        node = stack.pop()
-        if node in seen:
-            continue
-        seen.add(node)
-        nodes.append(node)
-        stack.extend(
-            following for following, _ in node.next_functions if following is not None and following not in seen
-        )
-    if len(nodes) > _DEEP:
-        _hold_in_segments(nodes)
-    return nodes
+    return list(walk_edges([(root, 0)] if root is not None else [])[0])
+
+
+def walk_edges(roots: Sequence[Edge]) -> tuple[dict[Any, None], list[Any], set[Edge]]:
+    """All nodes behind `roots` as `walk_nodes` has them, those that lead no further, and the edges that several take.
+
+    A pass takes the edges in `roots` too.
+    """
+    nodes: dict[Any, None] = {}
+    ends: list[Any] = []
+    taken, shared = set(roots), set[Edge]()
+    for root, _ in roots:
+        first = len(nodes)
+        stack = [root]
+        while stack:
+            node = stack.pop()
+            if node in nodes:
+                continue
+            nodes[node] = None
+            edges = node.next_functions
+            if not edges:
+                ends.append(node)
+            for edge in edges:
+                if (following := edge[0]) is not None:
+                    if edge in taken:
+                        shared.add(edge)
+                    else:
+                        taken.add(edge)
+                    if following not in nodes:
+                        stack.append(following)
+        if len(nodes) - first > _DEEP:
+            _hold_in_segments(list(nodes)[first:])
+    return nodes, ends, shared
 
 
 def reachable_leaves(loss: torch.Tensor) -> list[torch.Tensor]:

@@ -134,8 +134,19 @@ def report_of(
 
 
 def frozen_on_purpose(found: Sequence[Finding], of_the_steps: Sequence[Finding]) -> list[Finding]:
-    """Where an optimizer holds frozen tensors alone and others learn, these are what it should hold: no error."""
-    beside = any(finding.cause == "beside_frozen" for finding in of_the_steps)
+    """Where an optimizer holds frozen tensors alone and others learn, these are what it should hold: no error.
+
+    But where they were frozen on a later line than the optimizer was made, it is the freezing that was not meant.
+    """
+    beside = [finding for finding in of_the_steps if finding.cause == "beside_frozen"]
+    frozen = [finding for finding in found if finding.kind == "frozen"]
+    later = any(
+        (one.file, one.function) == (held.file, held.function) and one.line > held.line
+        for one in frozen
+        for held in beside
+    )
+    if later:
+        return [one for one in found if one.cause != "beside_frozen"]
     return [replace(one, severity="note") if beside and one.kind == "frozen" else one for one in found]
 
 

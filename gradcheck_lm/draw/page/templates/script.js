@@ -9,6 +9,7 @@
     button.addEventListener("click", () => {
       root.dataset.language = root.lang = button.dataset.setLanguage;
       for (const other of all("[data-set-language]")) other.setAttribute("aria-pressed", String(other === button));
+      for (const flow of all(".flow[data-arm]")) flow.begin(); // each language has a graph of its own
     });
   }
   document.querySelector("[data-theme-switch]")?.addEventListener("click", () => {

@@ -20,6 +20,7 @@ _ARITHMETIC = words(
     add sub mul div neg mean sum to float __rsub__ __radd__ __rmul__ add_ sub_ mul_ div_ clone
     """
 )
+_EXPORTS = words("item tolist __float__ __int__ __index__ numpy __array__ __complex__")
 _MOST_STARTS = 400  # tensors from which the ways to one dead term are followed
 
 
@@ -123,6 +124,9 @@ def _constant(evidence: Evidence, chain: Chain, token: int, term: str | None, pl
         if (cut := taken_out(evidence, end)) is not None:
             chain.add(cut, certainty="likely", tensor=evidence.subjects.names[place])
             return
+    elif place is not None and (export := _only_left(evidence, place)) is not None:
+        chain.add(Cut(export, "left_torch"), certainty="likely", tensor=evidence.subjects.names[place])
+        return
     cause = ""
     if place is not None:
         cause = "used" if place in evidence.used else "unused"
@@ -166,6 +170,16 @@ def _thrown_away(evidence: Evidence, place: int) -> int | None:
                 reached.add(output)
                 last = index
     return last
+
+
+def _only_left(evidence: Evidence, place: int) -> int | None:
+    """The first call by which a tensor left for Python, where nothing else is made of it that could bring it back."""
+    versions, calls, tokens = evidence.versions(place), evidence.recording.calls, evidence.recording.tokens
+    readers = [index for index, call in enumerate(calls) if call.live and not versions.isdisjoint(call.inputs)]
+    left = [index for index in readers if not calls[index].outputs and calls[index].operation.name in _EXPORTS]
+    others = (calls[index] for index in readers if index not in left and not calls[index].operation.in_place)
+    compared = all(not tokens[output].is_float for call in others for output in call.outputs)
+    return left[0] if left and compared else None
 
 
 def _dropped_at(evidence: Evidence, index: int) -> Site | None:

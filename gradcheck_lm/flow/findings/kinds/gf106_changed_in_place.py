@@ -46,7 +46,7 @@ KIND = Kind(
             "An operation keeps a value for its backward pass, and it was changed in place before backward() ran: "
             "autograd refuses to use it.",
             "演算が逆伝播のために保存した値が、backward() の前に in-place で変更されました。autograd "
-            "はこの値の使用を拒みます。",
+            "はこの値を使わず、エラーにします。",
         ),
         Text(
             "write out of place: out = out + x for out += x, relu(x) for relu_(x), inplace=False",

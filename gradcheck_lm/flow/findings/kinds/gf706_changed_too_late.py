@@ -122,8 +122,8 @@ KIND = Kind(
             Text(
                 "These gradients are still multiplied by the GradScaler's factor, which is divided out only "
                 "at {line}: the limit is met at a gradient that is too small by that factor.",
-                "これらの勾配にはまだ GradScaler のスケールが掛かっています。元に戻されるのは {line} なので、本来"
-                "よりもスケールの分だけ小さい勾配でクリッピングされます。",
+                "これらの勾配にはまだ GradScaler のスケールが掛かっています。元に戻されるのは {line} なので、クリ"
+                "ッピングの上限が、実質的にスケールの分だけ小さくなります。",
             ),
             (
                 Text(

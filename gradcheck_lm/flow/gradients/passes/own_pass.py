@@ -7,23 +7,24 @@ are autograd's own and are taken away as soon as the pass is over.
 from __future__ import annotations
 
 import contextlib
-from collections import Counter
+import functools
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch.autograd.graph import get_gradient_edge
 
 from gradcheck_lm.flow.gradients.autograd import Gradients, lacks_derivative
 from gradcheck_lm.flow.gradients.deaths import Death, NodeRecord, deaths_in
-from gradcheck_lm.flow.gradients.nodes import walk_nodes
+from gradcheck_lm.flow.gradients.nodes import walk_edges, walk_nodes
+from gradcheck_lm.flow.gradients.passes.carriers import handed_on
+from gradcheck_lm.flow.gradients.passes.sizes import Size, norm_of, size_of, state_of
 from gradcheck_lm.flow.gradients.passes.underflow import Underflow
 from gradcheck_lm.flow.gradients.passes.ways import Dominators, Ways
 from gradcheck_lm.flow.watching.unseen import unseen
 
 _MOST_NODES = 20_000  # of a larger graph only the leaves are read
-_Edge = tuple[Any, int]
-_PLAIN = (torch.Tensor, torch.nn.Parameter)
+_Read = TypeVar("_Read")
 
 
 class OwnPass:
@@ -33,17 +34,20 @@ class OwnPass:
         roots: the tensors that it starts from; those without a graph are passed over.
         leaves: the tensors asked about; others of the graph are read as well.
         hooked: the program has put hooks on tensors: what is sent to a node may not be what arrives there.
+        partial: it runs for some tensors alone: a node does not give along all of its edges.
     """
 
-    def __init__(self, roots: Sequence[torch.Tensor], leaves: Sequence[torch.Tensor], *, hooked: bool = False) -> None:
-        starts = [get_gradient_edge(root).node for root in roots if root.requires_grad]
-        self.roots = {
-            id(root): start for root, start in zip((r for r in roots if r.requires_grad), starts, strict=True)
-        }
-        nodes: dict[Any, None] = {}
-        for start in starts:
-            nodes.update(dict.fromkeys(walk_nodes(start)))
-        self.nodes = list(nodes)
+    def __init__(
+        self,
+        roots: Sequence[torch.Tensor],
+        leaves: Sequence[torch.Tensor],
+        *,
+        hooked: bool = False,
+        partial: bool = False,
+    ) -> None:
+        starts = {id(root): get_gradient_edge(root) for root in roots if root.requires_grad}
+        self.roots = {key: edge.node for key, edge in starts.items()}
+        self.nodes, ends, shared = walk_edges([(edge.node, edge.output_nr) for edge in starts.values()])
         self.error: BaseException | None = None
         self.trouble: Exception | None = None  # of ours
         self.larger: dict[
@@ -51,21 +55,23 @@ class OwnPass:
         ] = {}  # by id the leaves with a gradient for a larger loss, where that was asked
         self.results: dict[int, torch.Tensor | None] | None = None  # what autograd.grad returned, by the input's id
         self._leaves: dict[int, Any] = {}  # a leaf's id -> its node, held: torch itself lets it go
-        for node in self.nodes:
+        for node in ends:
             if (variable := getattr(node, "variable", None)) is not None:
                 self._leaves[id(variable)] = node
+                if variable._backward_hooks:  # the program's
+                    shared.add((node, 0))
+        last = set(self._leaves.values())
+        self._inner = [node for node in self.nodes if node not in last]
         for leaf in leaves:
             if leaf.is_leaf and leaf.requires_grad and id(leaf) not in self._leaves:
                 self._leaves[id(leaf)] = get_gradient_edge(leaf).node
-        self._arrived: dict[int, list[torch.Tensor]] = {}
-        self._incoming: dict[Any, list[_Size]] = {}
-        self._outgoing: dict[Any, list[_Size | None]] = {}  # None: read off the node that it goes to
+        self._arrived: dict[int, list[torch.Tensor | float]] = {}
+        self._incoming: dict[Any, list[Size]] = {}  # in the order in which the nodes began
+        self._outgoing: dict[Any, dict[int, Size]] = {}  # by place, of edges of which what goes in is read too
+        self._carriers: dict[Any, int] = {}  # nodes at which nothing is read -> the edge along which what comes goes on
+        self._copied: set[tuple[Any, int]] = set()  # edges, by node and place, along which what comes goes on
         self._dominators: Dominators | None = None
-        uses: Counter[_Edge] = Counter()
-        for node in self.nodes:
-            uses.update(edge for edge in node.next_functions if edge[0] is not None)
-        # edges of which what goes in is read, and not only what comes out
-        self._apart = {edge for edge, count in uses.items() if count > 1 or hooked or _has_hooks(edge[0])}
+        self._hooked, self._partial, self._shared = hooked, partial, shared
 
     # ------------------------------------------------------------------ while it runs
 
@@ -73,13 +79,16 @@ class OwnPass:
     def watched(self) -> Iterator[None]:
         """Around the pass."""
         handles = []
-        inner = len(self.nodes) <= _MOST_NODES
         try:
             for key, node in self._leaves.items():
-                handles.append(node.register_prehook(self._at_leaf(key)))
-            for node in self.nodes if inner else ():
-                if getattr(node, "variable", None) is None:
-                    handles.append(node.register_hook(self._at_node(node)))
+                handles.append(node.register_prehook(functools.partial(self._at_leaf, key)))
+            for node in self._inner if len(self.nodes) <= _MOST_NODES else ():
+                apart = self._plan(node)
+                if node in self._carriers:
+                    continue
+                handles.append(node.register_prehook(functools.partial(self._before, node)))
+                if apart:
+                    handles.append(node.register_hook(functools.partial(self._after, node, apart)))
             yield
         except RuntimeError as error:
             self.error = error
@@ -88,34 +97,48 @@ class OwnPass:
             for handle in handles:
                 handle.remove()
 
-    def _at_leaf(self, key: int) -> Callable[[Any], None]:
-        def hook(arriving: Any) -> None:
-            if arriving and arriving[0] is not None:
-                self._guarded(lambda: self._arrived.setdefault(key, []).append(_norm(arriving[0])))
+    def _plan(self, node: Any) -> list[int]:
+        """Decide how a node is read; the places of the edges of which what goes in has to be read."""
+        edges, shared = node.next_functions, self._shared
+        if self._hooked:
+            return [place for place, edge in enumerate(edges) if edge[0] is not None]
+        places = () if self._partial else handed_on(node)
+        if shared.isdisjoint(edges):  # as nearly always
+            for place in places:
+                if edges[place][0] is not None:
+                    self._carriers[node] = place
+            return []
+        apart = [place for place, edge in enumerate(edges) if edge in shared]
+        self._copied.update((node, place) for place in places if place in apart)
+        apart = [place for place in apart if place not in places]
+        through = [place for place in places if edges[place] not in shared and edges[place][0] is not None]
+        if through and not apart:
+            self._carriers[node] = through[0]
+        return apart
 
-        return hook
+    def _at_leaf(self, key: int, arriving: Any) -> None:
+        if arriving and arriving[0] is not None:
+            for norm in self._guarded(norm_of, arriving[:1]):
+                self._arrived.setdefault(key, []).append(norm)
 
-    def _at_node(self, node: Any) -> Callable[[Any, Any], None]:
-        def hook(leaving: Any, arriving: Any) -> None:
-            self._guarded(lambda: self._note(node, leaving, arriving))
+    def _before(self, node: Any, arriving: Any) -> None:
+        self._incoming[node] = self._guarded(size_of, arriving)
 
-        return hook
+    def _after(self, node: Any, apart: Sequence[int], leaving: Any, arriving: Any) -> None:
+        given = [leaving[place] for place in apart]
+        self._outgoing[node] = dict(zip(apart, self._guarded(size_of, given), strict=False))
 
-    def _note(self, node: Any, leaving: Any, arriving: Any) -> None:
-        self._incoming[node] = [_Size(value) for value in arriving]
-        edges = node.next_functions
-        self._outgoing[node] = [
-            _Size(value) if value is None or place >= len(edges) or edges[place] in self._apart else None
-            for place, value in enumerate(leaving)
-        ]
-
-    def _guarded(self, read: Callable[[], Any]) -> None:
+    def _guarded(self, read: Callable[[torch.Tensor], _Read], values: Sequence[torch.Tensor]) -> list[_Read]:
         """What looks on never raises into the program, and no mode of the program sees it compute."""
         try:
-            with torch._C.DisableTorchFunction(), torch.no_grad(), unseen():
-                read()
+            with torch._C.DisableTorchFunction():
+                if not torch.is_grad_enabled() and not torch._C._len_torch_dispatch_stack():  # nearly always
+                    return [read(value) for value in values]
+                with torch.no_grad(), unseen():
+                    return [read(value) for value in values]
         except Exception as error:
             self.trouble = self.trouble or error
+            return []
 
     # ------------------------------------------------------------------ afterwards
 
@@ -149,7 +172,7 @@ class OwnPass:
         found = Gradients([], [], [])
         for tensor in tensors:
             value = self.results.get(id(tensor))
-            norm = None if value is None else float(_norm(value.detach()))
+            norm = None if value is None else float(norm_of(value.detach()))
             found.norms.append(norm)
             found.zero.append(norm == 0.0)
             found.finite.append(norm is None or norm - norm == 0.0)
@@ -177,35 +200,47 @@ class OwnPass:
     ) -> dict[int, Death]:
         """As `deaths.deaths`."""
         start = edge.node if edge is not None else self.roots.get(id(loss))
-        if start is None or self.error is not None or not self._incoming:
+        if start is None or self.error is not None or not (self._incoming or self._carriers):
             return {}
         return deaths_in(walk_nodes(start), self._records(), tensors, call_of)
 
     def _records(self) -> dict[Any, NodeRecord]:
         records = {}
         for node, arrived in self._incoming.items():
-            states = {size.state for size in arrived}
+            states = {state_of(size) for size in arrived}
             worst = next((state for state in ("bad", "live", "zero") if state in states), "none")
-            records[node] = NodeRecord(
-                worst, [self.outgoing(node, place) for place in range(len(self._outgoing[node]))]
-            )
+            given = [self.outgoing(node, place) for place in range(len(node.next_functions))]
+            records[node] = NodeRecord(worst, given)
+        for node, through in self._carriers.items():
+            given = [self.outgoing(node, place) for place in range(len(node.next_functions))]
+            records[node] = NodeRecord(given[through], given)
         return records
 
     def outgoing(self, node: Any, place: int) -> str:
         """The state of what a node gave along one of its edges."""
-        size = self._outgoing[node][place]
+        size = self._outgoing.get(node, {}).get(place)
         if size is not None:
-            return size.state
-        following, output = node.next_functions[place]
+            return state_of(size)
+        if (node, place) not in self._copied:
+            following, output = self._end(*node.next_functions[place])
+        else:
+            following, output = self._end(node, 0)
         if (leaf := getattr(following, "variable", None)) is not None:
             norm = self._norm_at(leaf)
             return "none" if norm is None else "zero" if norm == 0.0 else "live" if norm - norm == 0.0 else "bad"
         arrived = self._incoming.get(following, ())
-        return arrived[output].state if output < len(arrived) else "none"
+        return state_of(arrived[output]) if output < len(arrived) else "none"
+
+    def _end(self, node: Any, output: int) -> tuple[Any, int]:
+        """Where it is read what comes to a node."""
+        while (place := self._carriers.get(node)) is not None:
+            node, output = node.next_functions[place]
+        return node, output
 
     def _follows(self, node: Any, place: int) -> bool:
         """Whether something arrives along an edge, or nobody looked."""
-        known = place < len(self._outgoing.get(node, ()))
+        end = self._end(node, 0)[0]
+        known = end in self._incoming or getattr(end, "variable", None) is not None
         return not known or self.outgoing(node, place) in ("live", "bad")
 
     def _dominating(self) -> Dominators:
@@ -214,54 +249,6 @@ class OwnPass:
         return self._dominators
 
     def unfinished(self) -> list[Any]:
-        """After an error: nodes that got a gradient and gave none, those nearest to the loss first."""
-        return [node for node in self.nodes if node not in self._incoming and getattr(node, "variable", None) is None]
-
-
-def _has_hooks(node: Any) -> bool:
-    """Whether a node is a leaf's, and the program has put hooks on that leaf."""
-    return bool(getattr(getattr(node, "variable", None), "_backward_hooks", None))
-
-
-class _Size:
-    """Whether a gradient is none, all zero, live or not finite; computed at once, and read when it is asked for."""
-
-    __slots__ = ("high", "known", "low")
-
-    def __init__(self, value: torch.Tensor | None) -> None:
-        self.known, self.low, self.high = "", None, None
-        if value is None:
-            self.known = "none"
-            return
-        value = value.detach()
-        if value.is_sparse:
-            value = value.coalesce().values()
-        if value.numel() == 0:
-            self.known = "zero"
-        elif type(value) not in _PLAIN:
-            self.known = "live"  # a subclass may not be computed with: its wearer looks on
-        else:
-            try:
-                if value.is_complex():
-                    self.high = value.abs().max()
-                else:
-                    self.low, self.high = torch.aminmax(value)
-            except (RuntimeError, NotImplementedError):  # nested tensors, 8 bits
-                self.known = "live"
-
-    @property
-    def state(self) -> str:
-        """One of "none", "zero", "live" and "bad"."""
-        if not self.known:
-            ends = [float(end) for end in (self.low, self.high) if end is not None]
-            bad = any(end - end != 0.0 for end in ends)
-            self.known = "bad" if bad else "live" if any(ends) else "zero"
-        return self.known
-
-
-def _norm(value: torch.Tensor) -> torch.Tensor:
-    """The Euclidean norm in double precision, not yet read: reading waits for the device."""
-    value = value.coalesce().values() if value.is_sparse else value
-    if value.is_complex():
-        return torch.linalg.vector_norm(value.to(torch.complex128))
-    return torch.linalg.vector_norm(value, dtype=torch.float64)
+        """After an error: the node that began last, then those that did not begin, those nearest to the loss first."""
+        last = list(self._incoming)[-1:]
+        return last + [node for node in self._inner if node not in self._incoming and node not in self._carriers]

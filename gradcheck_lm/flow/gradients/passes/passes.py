@@ -7,7 +7,7 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from threading import get_ident
 from typing import Any
 
@@ -23,12 +23,6 @@ _ENGINE = "_engine_run_backward"  # the one function of torch.autograd that star
 _MOST = 4  # passes kept, each with the nodes of its graph: a loss that is asked about is one of the last
 
 
-@dataclass(frozen=True, eq=False)
-class _Pass:
-    own: OwnPass
-    nodes: frozenset[Any]
-
-
 class OwnPasses:
     """Autograd, asked by passes of our own where the graph is there, and where it is gone by what was read before.
 
@@ -37,11 +31,12 @@ class OwnPasses:
     Args:
         hold: keep the last passes as long as this lives; else each as long as the tensor that it started from, whose
             graph holds the same leaves.
+        hooked: whether the program has put hooks on tensors so far.
     """
 
-    def __init__(self, *, hold: bool) -> None:
-        self._passes: deque[_Pass] = deque(maxlen=_MOST)
-        self._hold = hold
+    def __init__(self, *, hold: bool, hooked: Callable[[], bool]) -> None:
+        self._passes: deque[OwnPass] = deque(maxlen=_MOST)
+        self._hold, self._hooked = hold, hooked
         self._autograd = Autograd()
         self._inside = False
 
@@ -56,7 +51,8 @@ class OwnPasses:
             busy = self._inside or get_ident() != thread or torch._C._are_functorch_transforms_active()
             if busy or retains or not accumulates:
                 return original(outputs, *args, **kwargs)
-            return self._read(outputs, functools.partial(original, outputs, *args, **kwargs))
+            inputs = args[3] if len(args) > 3 else ()
+            return self._read(outputs, inputs, functools.partial(original, outputs, *args, **kwargs))
 
         setattr(torch.autograd, _ENGINE, run_backward)
         try:
@@ -64,25 +60,24 @@ class OwnPasses:
         finally:
             setattr(torch.autograd, _ENGINE, original)
 
-    def _read(self, outputs: Any, run: Callable[[], Any]) -> Any:
+    def _read(self, outputs: Any, inputs: Any, run: Callable[[], Any]) -> Any:
         given = (outputs,) if isinstance(outputs, torch.Tensor) else tuple(outputs)
         roots = [one for one in given if isinstance(one, torch.Tensor)]
-        own = OwnPass(roots, [])
+        own = OwnPass(roots, [], hooked=self._hooked(), partial=bool(inputs))
         self._inside = True  # a checkpoint's pass inside this one is a part of it
         try:
             with own.watched():
                 result = run()
         finally:
             self._inside = False
-        kept = _Pass(own, frozenset(own.nodes))
-        self._passes.append(kept)
+        self._passes.append(own)
         for root in roots if not self._hold else ():
-            weakref.finalize(root, self._let_go, kept).atexit = False
+            weakref.finalize(root, self._let_go, own).atexit = False
         return result
 
-    def _let_go(self, kept: _Pass) -> None:
-        if kept in self._passes:
-            self._passes.remove(kept)
+    def _let_go(self, own: OwnPass) -> None:
+        if own in self._passes:
+            self._passes.remove(own)
 
     def gradients(self, loss: torch.Tensor, tensors: Sequence[torch.Tensor], edge: Any = None) -> Gradients:
         """Gradients of `loss`, or of an `edge` in its graph."""
@@ -106,8 +101,8 @@ class OwnPasses:
     def _pass_of(self, loss: torch.Tensor, edge: Any) -> tuple[OwnPass | None, Any]:
         """The last pass that went through a loss, and where it did: None for its root."""
         node = loss.grad_fn if edge is None else edge.node
-        for kept in reversed(self._passes):
-            if node in kept.nodes:
-                is_root = edge is None and kept.own.roots.get(id(loss)) is node
-                return kept.own, None if is_root else edge or get_gradient_edge(loss)
+        for own in reversed(self._passes):
+            if node in own.nodes:
+                is_root = edge is None and own.roots.get(id(loss)) is node
+                return own, None if is_root else edge or get_gradient_edge(loss)
         return None, edge

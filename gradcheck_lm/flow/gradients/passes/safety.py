@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
@@ -13,7 +13,7 @@ from gradcheck_lm.errors import class_of
 _PLAIN = (torch.Tensor, torch.nn.Parameter, torch.nn.Buffer)
 
 
-def own_code(roots: Sequence[torch.Tensor], nodes: Sequence[Any]) -> str:
+def own_code(roots: Sequence[torch.Tensor], nodes: Iterable[Any]) -> str:
     """What of the program's own would run in another backward pass over these nodes; "" for nothing.
 
     Hooks on tensors that are no leaves, on nodes and on what is saved leave no trace in the graph: whoever asks has to

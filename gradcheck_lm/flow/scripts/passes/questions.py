@@ -49,7 +49,8 @@ class Questions:
         """
         several = len(started.roots) > 1
         terms = {f"loss[{place}]" if several else "loss": root for place, root in enumerate(started.roots)}
-        own = OwnPass(started.roots, wanted := self._wanted(started), hooked=bool(kept))
+        wanted = self._wanted(started)
+        own = OwnPass(started.roots, wanted, hooked=bool(kept), partial=bool(started.inputs))
         kept = kept or own_code(started.roots, own.nodes)
         look = Look(started, terms, own, self.recorder.tokens_now(wanted), kept)
         with torch._C.DisableTorchFunction(), torch.no_grad():

@@ -10,7 +10,8 @@ from gradcheck_lm.flow.scripts.passes.engine import Started
 from gradcheck_lm.flow.scripts.passes.looks import Look
 from gradcheck_lm.flow.scripts.passes.questions import Questions
 
-SECONDS = 5.0  # a reader waits for the answer
+SECONDS = 5.0  # of work, as a reader waits for the answer: on a busy machine the same is seen as on a quiet one
+WAITED = 20.0  # and by the clock, for a script that waits for a GPU or for its lines
 PASSES = 200
 _STUCK = 6  # passes without a step, at the least, after which a program that skips what is not finite seems stuck
 _BAD_ONES = 3  # read of those that no step follows; a GradScaler may skip many while it looks for its scale
@@ -30,7 +31,7 @@ class Vigil:
         self.on = False
         self._questions = questions
         self._patient = patient
-        self._end = 0.0
+        self._ends = 0.0, 0.0
         self._passes = self._bad = self._without_step = self._losses = 0
         self._most = _STUCK
 
@@ -43,7 +44,7 @@ class Vigil:
         """
         told = {finding.kind for finding in findings if finding.severity != "note"}
         enough = "non_finite" in told if self._patient else told or not PASSES
-        self.on, self._end = not enough, time.monotonic() + SECONDS
+        self.on, self._ends = not enough, (time.process_time() + SECONDS, time.monotonic() + WAITED)
         self._most = max(_STUCK, 2 * passes)
 
     def look(self, started: Started, kept: Callable[[], str]) -> Look | None:
@@ -74,7 +75,8 @@ class Vigil:
             for look in held:
                 look.stuck = self._without_step - 1
             return True
-        return not self._patient and (self._passes > PASSES or time.monotonic() > self._end)
+        over = time.process_time() > self._ends[0] or time.monotonic() > self._ends[1]
+        return not self._patient and (self._passes > PASSES or over)
 
     def has_stepped(self) -> None:
         """An optimizer has stepped."""

@@ -167,8 +167,8 @@ class Copying(Event):
     what: "itself" (by the text, both are the same) | "aliased" (the other was put in its place) | "left behind" (copies
         of its parameters are trained by torch.func, and it runs with its own) | "laid aside" (other weights are put
         in the place of those that train, by `into`, and the method `source`, which takes them back, is never called) |
-        "kept" (the state of `source` is kept as `into`, without a copy, and used at `where`) | "compared" (with `source`,
-        there) | "never asked" (`into` follows `source`) | "unread end" (a target beside the flag `into`, of `where`)
+        "kept" (the state of `source` is kept as `into`, without a copy, and used at `where`) | "compared" (with it) |
+        "never asked" (`into` follows `source`) | "unread end" (a target beside the flag `into`, given at `where`)
     """
 
     what: str = "itself"

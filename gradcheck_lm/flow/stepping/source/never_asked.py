@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from gradcheck_lm.flow.stepping.source.text import line_in, reached, walk
 from gradcheck_lm.flow.watching.sites import Place
-from gradcheck_lm.flow.watching.source import called, tree_of
+from gradcheck_lm.flow.watching.source import called, function_around, tree_of
 
 _TARGET = re.compile(r"target|tgt", re.IGNORECASE)
 _KEEPS = re.compile(r"update|sync|copy|polyak|track", re.IGNORECASE)
@@ -44,9 +44,10 @@ def never_asked(file: str, ran: frozenset[int]) -> tuple[NeverAsked, ...]:
     tree = tree_of(file, "load_state_dict", "zip")
     bodies = reached(tree, ran)
     nodes = [(function, node) for function, body in bodies for node in walk(body)]
+    calls = [node for _, node in nodes if isinstance(node, ast.Call)]
     found: dict[str, NeverAsked] = {}
     for function, node in nodes:
-        for target, source in _kept_in_step(node):
+        for target, source in (pair for kept in _kept_in_step(node) for pair in _as_called(tree, calls, node, kept)):
             name = _last(target)
             if name in found or not _TARGET.search(name) or _TARGET.search(_last(source)) or _is_used(tree, name):
                 continue
@@ -68,6 +69,26 @@ def _kept_in_step(node: ast.AST) -> Iterator[tuple[str, str]]:
         one, other = map(_owner, node.args)
         if one and other:
             yield (one, other) if _TARGET.search(_last(one)) else (other, one)
+
+
+def _as_called(
+    tree: ast.Module, calls: list[ast.Call], node: ast.AST, kept: tuple[str, str]
+) -> Iterator[tuple[str, str]]:
+    """The networks by the names that the callers of a function have for what it calls its arguments."""
+    around = function_around(tree, node.lineno)  # type: ignore[attr-defined]
+    arguments = [] if around is None else [one.arg for one in around.args.args if one.arg != "self"]
+    places = [arguments.index(name) if name in arguments else None for name in kept]
+    if places == [None, None]:
+        yield kept
+        return
+    assert around is not None
+    for call in calls:
+        if called(call) != around.name or any(place is not None and place >= len(call.args) for place in places):
+            continue
+        one, other = (
+            name if place is None else ast.unparse(call.args[place]) for name, place in zip(kept, places, strict=True)
+        )
+        yield one, other
 
 
 def _owner(node: ast.AST) -> str:

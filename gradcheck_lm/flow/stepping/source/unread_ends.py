@@ -62,10 +62,18 @@ def _given(nodes: list[ast.AST], scope: Function | None) -> list[tuple[str, int]
 
 
 def _is_target(node: ast.Assign | ast.Return) -> bool:
-    """A reward and something discounted that a network says: what is added up without a network are returns."""
+    """A reward and something discounted; a sum that is discounted into itself, step by step, is a return."""
+    if node.value is None:
+        return False
+    kept = {ast.unparse(target) for target in node.targets} if isinstance(node, ast.Assign) else set()
+    sums = [one for one in ast.walk(node.value) if isinstance(one, ast.BinOp) and isinstance(one.op, ast.Add)]
     products = [
         one
-        for one in ast.walk(node)
-        if isinstance(one, ast.BinOp) and isinstance(one.op, ast.Add) and _DISCOUNT.search(ast.unparse(one))
+        for both in sums
+        for side in (both.left, both.right)
+        for one in ast.walk(side)
+        if isinstance(one, ast.BinOp) and isinstance(one.op, ast.Mult) and _DISCOUNT.search(ast.unparse(one))
     ]
-    return any(re.search(r"next|max|target|q_?|value", ast.unparse(one), re.IGNORECASE) for one in products)
+    return any(
+        kept.isdisjoint(ast.unparse(part) for part in ast.walk(one) if isinstance(part, ast.expr)) for one in products
+    )

@@ -34,6 +34,8 @@ def doubtful_ratios(recording: Recording, nodes: Iterable[Any]) -> Iterator[Targ
         if index is None or (pair := _new_and_old(recording, index)) is None:
             continue
         new, old = pair
+        if _is_made_of(recording, old, new):
+            continue  # its own largest, as a softmax by hand takes it away
         made_by, made_at = _weights(recording, old, off=True)
         if made_at is None or made_by != _weights(recording, new, off=False)[0]:
             continue
@@ -65,6 +67,20 @@ def _new_and_old(recording: Recording, index: int) -> tuple[int, int] | None:
     if shapes[0] != shapes[1] or not shapes[0]:
         return None
     return {(True, False): (one, other), (False, True): (other, one)}.get(grads)
+
+
+def _is_made_of(recording: Recording, old: int, new: int) -> bool:
+    """Whether the old one was computed from the very values that it is taken from."""
+    waiting, seen = [old], set[int]()
+    while waiting and len(seen) < _FAR:
+        token = waiting.pop()
+        if token == new:
+            return True
+        producer = recording.tokens[token].producer if token >= 0 else -1
+        if producer >= 0 and token not in seen:
+            waiting.extend(recording.calls[producer].inputs)
+        seen.add(token)
+    return False
 
 
 def _computed(recording: Recording, token: int) -> int:
