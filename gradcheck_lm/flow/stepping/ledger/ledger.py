@@ -221,9 +221,9 @@ class Schedule(Event):
     """A scheduler that multiplies the rate by 0, takes a loaded one back, counts batches as epochs, or begins anew."""
 
     kind: str = ""  # its class
-    setting: str = ""  # as step_size=10: of the third; "not loaded": of the last
-    epochs: int = 0  # and where it was when it was saved
-    loaded: float = 0.0  # the rate of a checkpoint
+    setting: str = ""  # as step_size=10: of the third; "not loaded"; "spent" (it came to 0)
+    epochs: int = 0  # and where it was when it was saved; steps before it came to 0
+    loaded: float = 0.0  # the rate of a checkpoint; steps at 0
     reset: float = 0.0  # and what the constructor made of it
 
 

@@ -3,7 +3,7 @@ after the watch."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import FrameType
 from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
@@ -21,16 +21,16 @@ from gradcheck_lm.flow.watching.sites import is_users, line_of
 class Schedules:
     """Sees every scheduler that is made, and its first step."""
 
-    def __init__(self, log: Log) -> None:
+    def __init__(self, log: Log, number: Callable[[Any], int | None]) -> None:
         self.log = log
+        self.number = number
+        self.stepped: dict[int, tuple[str, int]] = {}  # optimizer -> the first scheduler that was stepped for it, where
         self._made_at: WeakKeyDictionary[Any, tuple[str, int]] = WeakKeyDictionary()  # and was not stepped yet
         self._loaded: WeakKeyDictionary[Any, tuple[float, ...]] = (
             WeakKeyDictionary()
         )  # rates of a checkpoint, not used yet
         self._saved = 0  # turns of a scheduler whose state lay in the file that was read last
-        self._waiting: WeakKeyDictionary[Any, tuple[int, int]] = (
-            WeakKeyDictionary()
-        )  # by optimizer: its loading, those
+        self._waiting: WeakKeyDictionary[Any, tuple[int, int]] = WeakKeyDictionary()  # by optimizer: its loading, those
         self._restored: WeakSet[Any] = WeakSet()  # schedulers
 
     def install(self, wraps: Wraps) -> None:
@@ -82,6 +82,10 @@ class Schedules:
             self.log.add(Schedule(self.log.tick(), token[2], kind=token[0], loaded=loaded[0], reset=now[0]))
 
     def _steps(self, arguments: list[Any], keywords: dict[str, Any], frame: FrameType) -> None:
+        if is_users(frame.f_code) and (optimizer := getattr(arguments[0], "optimizer", None)) is not None:
+            number = self.number(optimizer)
+            if number is not None and number not in self.stepped:
+                self.stepped[number] = type(arguments[0]).__name__, self.log.place(frame)
         if not is_users(frame.f_code) or (made := self._made_at.pop(arguments[0], None)) is None:
             return  # the constructor's own first step, or a later one
         if len(arguments) == 1 and not keywords:
