@@ -72,8 +72,8 @@ class Summary:
             if (birth := self.births.of.get(account.index)) is not None:
                 parameter = replace(parameter, made=birth.place, maker=birth.maker)
             parameters.append(parameter)
-        freezing = Freezing(self.log, self.modules, self.owners, self.names, self._place_of_attribute, self._add)
-        copied = copyings(self.log, self.modules.aliases, self._add)
+        freezing = Freezing(self.log, self.modules, self.owners, self.names, self._place_of_attribute, self.add)
+        copied = copyings(self.log, self.modules.aliases, self.add)
         events = (*self.log.events, *freezing.events(), *copied, *more)
         for one, two in self.modules.ties:
             pair = self.log.accounts[one].tensor, self.log.accounts[two].tensor
@@ -112,7 +112,7 @@ class Summary:
         if optimizer is not None:
             name = self.names.get(id(optimizer), "")
         if place == NOWHERE:
-            place = self._add(constructor_place(held.kind, self.code, name))
+            place = self.add(constructor_place(held.kind, self.code, name))
         holds: tuple[int, ...] = ()
         rates: tuple[float, ...] = ()
         decay, maximize, momentum = 0.0, False, 0.0
@@ -134,7 +134,7 @@ class Summary:
         if backward is None or (not optimizer and len(self.turns.held) > 1):
             return NOWHERE, ""
         found = condition_of_step(self.log.sites[backward.place].code.co_filename, optimizer)
-        return (NOWHERE, "") if found is None else (self._add(found.place), found.text)
+        return (NOWHERE, "") if found is None else (self.add(found.place), found.text)
 
     @staticmethod
     def _told_apart(holders: list[Holder]) -> list[Holder]:
@@ -165,7 +165,7 @@ class Summary:
     def _gathered(self, held: Held) -> int | None:
         """The line that gathers what an optimizer is given."""
         place = None if held.place == NOWHERE else gathering_place(self.log.sites[held.place])
-        return None if place is None else self._add(place)
+        return None if place is None else self.add(place)
 
     # ------------------------------------------------------------------ parameters
 
@@ -211,7 +211,7 @@ class Summary:
             branch=title.split(".", 1)[0] if "." in title else "",
             ran=id(owner.module) in self.modules.ran or id(root) in self.modules.ran,
             training=owner.module.training,
-            container=NOWHERE if owner.holder is None else self._add(container_place(owner.holder, owner.attribute)),
+            container=NOWHERE if owner.holder is None else self.add(container_place(owner.holder, owner.attribute)),
         )
 
     def _unowned(self, index: int, tensor: torch.Tensor, held_by: tuple[int, ...]) -> str:
@@ -239,9 +239,9 @@ class Summary:
         """Where the program's files set an attribute that no hook tells of."""
         files = [self.code.co_filename] if self.code is not None else []
         files += [place.file for place in self.places if place.line]
-        return self._add(assignment_place(attribute, dict.fromkeys(files)))
+        return self.add(assignment_place(attribute, dict.fromkeys(files)))
 
-    def _add(self, place: Place | None) -> int:
+    def add(self, place: Place | None) -> int:
         """A place as an index into `places`."""
         if place is None:
             return NOWHERE

@@ -27,6 +27,7 @@ from gradcheck_lm.flow.stepping.modules.modules import Modules
 from gradcheck_lm.flow.stepping.optimizers.scaling import Scaling
 from gradcheck_lm.flow.stepping.optimizers.schedules import Schedules
 from gradcheck_lm.flow.stepping.optimizers.shadows import Shadows
+from gradcheck_lm.flow.stepping.optimizers.spent import spent
 from gradcheck_lm.flow.stepping.optimizers.turns import OnStep, Turns
 from gradcheck_lm.flow.stepping.recording.log import Log, step_around
 from gradcheck_lm.flow.stepping.recording.wraps import Wraps
@@ -91,7 +92,7 @@ class Watcher:
         self.outdated = Outdated(self.log)
         self.workers = Workers(self.log)
         self.loaders = Loaders(self.log)
-        self.schedules = Schedules(self.log)
+        self.schedules = Schedules(self.log, self.turns.number)
         self.thawing = Thawing(self.log)
         self.turns.before_first_step = self.modules.note_ties
         self.by_hand = ByHand(self.log)
@@ -216,5 +217,6 @@ class Watcher:
         """
         with torch._C.DisableTorchFunction():
             summary = Summary(self.log, self.turns, self.modules, names or {}, code, self.passes.births)
-            found = summary.ledger(self._more(), complete=complete)
+            more = [*self._more(), *spent(self.log, self.schedules.stepped, summary.add)]
+            found = summary.ledger(more, complete=complete)
             return found if self.ranks is None else replace(found, ranks=self.ranks.found)

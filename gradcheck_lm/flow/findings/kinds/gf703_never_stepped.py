@@ -141,6 +141,25 @@ KIND = Kind(
             ),
         ),
         Cause(
+            "rate_spent",
+            Text(
+                "The rate came down to 0 after {count} of {total} steps: in all the others gradients arrive and nothing "
+                "moves. The schedule is as long as the epochs and is stepped for each batch, or ends too early.",
+                "学習率は {total} 回の step のうち {count} 回で 0 になりました。残りの step では、勾配は届きますが"
+                "何も動きません。スケジュールの長さがエポック数なのにバッチごとに進めているか、長さが足りません。",
+            ),
+            (
+                Text(
+                    "give its length in the unit in which it is stepped: epochs * batches of an epoch",
+                    "進める単位で長さを与える: エポック数 * 1 エポックのバッチ数",
+                ),
+                Text(
+                    "or step it once an epoch, behind the loop over batches",
+                    "または、バッチのループの後で、エポックごとに 1 回だけ進める",
+                ),
+            ),
+        ),
+        Cause(
             "factor_zero",
             Text(
                 "{scheduler} multiplies the rate by 0: from its first turn on nothing is trained, and no later turn "

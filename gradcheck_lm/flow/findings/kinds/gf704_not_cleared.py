@@ -86,6 +86,21 @@ KIND = Kind(
             ),
         ),
         Cause(
+            "another_instead",
+            Text(
+                "In every turn of {optimizer} this line clears the gradients of {other}, which its own turn clears as "
+                "well; those of {optimizer} are cleared nowhere, and its backward() at {line} adds to all before.",
+                "{optimizer} の番のたびに、この行は {other} の勾配を消しています。それは {other} 自身の番でも消されて"
+                "います。{optimizer} の勾配はどこでも消されず、{line} の backward() がそれまでのすべてに足しています。",
+            ),
+            (
+                Text(
+                    "clear its own here: {optimizer}.zero_grad()",
+                    "ここでは自分の勾配を消す: {optimizer}.zero_grad()",
+                ),
+            ),
+        ),
+        Cause(
             "stepped_again",
             Text(
                 "{optimizer} steps here on the gradient that it has already used at {line}: no backward() lies between "

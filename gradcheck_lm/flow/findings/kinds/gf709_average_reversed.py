@@ -134,6 +134,31 @@ KIND = Kind(
             ),
         ),
         Cause(
+            "takes_nearly_all",
+            Text(
+                "Every write here moves the average of {parameters} nearly all the way to them: the newest weights "
+                "count {share} times, more than all that were before them. It is a copy that trails by a step, and "
+                "averages nothing.",
+                "ここでの書き込みは毎回、{parameters} の平均をほぼ今の重みそのものにしています。最新の重みに掛かる"
+                "係数は {share} で、それまでの重みすべてより大きくなっています。これは 1 step 遅れのコピーで、平均に"
+                "なっていません。",
+            ),
+            (
+                Text(
+                    "the small number belongs to the weights: average.lerp_(parameter, 1 - decay)",
+                    "小さい係数を重みに掛ける: average.lerp_(parameter, 1 - decay)",
+                ),
+                Text(
+                    "or average.mul_(decay).add_(parameter, alpha=1 - decay)",
+                    "または average.mul_(decay).add_(parameter, alpha=1 - decay)",
+                ),
+                Text(
+                    "for a plain copy: average.copy_(parameter)",
+                    "ただのコピーでよいなら average.copy_(parameter)",
+                ),
+            ),
+        ),
+        Cause(
             "not_put_back",
             Text(
                 "In the loop that trains, {writes} puts other weights in the place of those that are trained, and "

@@ -109,6 +109,44 @@ KIND = Kind(
             ),
         ),
         Cause(
+            "made_after_loading",
+            Text(
+                "An optimizer's state was loaded at {line}, and that optimizer never steps: this line makes another "
+                "{optimizer} for the same tensors, which begins with no state.",
+                "{line} でオプティマイザの状態が読み込まれましたが、そのオプティマイザは step しません。この行で同じ"
+                "テンソルのために別の {optimizer} が作られ、空の状態から始まります。",
+            ),
+            (
+                Text(
+                    "make the optimizer once, before its state is loaded; leave this line out",
+                    "オプティマイザは状態を読み込む前に 1 度だけ作る: この行を消す",
+                ),
+                Text(
+                    "or load the state again after this line",
+                    "または、この行の後で状態を読み込む",
+                ),
+            ),
+        ),
+        Cause(
+            "schedule",
+            Text(
+                "The file holds the state of a scheduler that had taken {count} turns; the optimizer's state is loaded "
+                "here, and {scheduler} begins at 0: the rate jumps back to where the schedule starts.",
+                "ファイルには {count} 回進んだスケジューラの状態があります。ここでオプティマイザの状態は読み込まれます"
+                "が、{scheduler} は 0 から始まり、学習率はスケジュールの最初に戻ります。",
+            ),
+            (
+                Text(
+                    'load it as well: scheduler.load_state_dict(checkpoint["scheduler"])',
+                    'スケジューラも読み込む: scheduler.load_state_dict(checkpoint["scheduler"])',
+                ),
+                Text(
+                    "or give the scheduler its place when it is made: last_epoch=checkpoint[...]",
+                    "または、作るときに位置を渡す: last_epoch=checkpoint[...]",
+                ),
+            ),
+        ),
+        Cause(
             "rate_taken_back",
             Text(
                 "The optimizer's state was loaded with a rate of {loaded}; this {scheduler}, made after it, sets the "

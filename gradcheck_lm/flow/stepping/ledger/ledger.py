@@ -108,7 +108,7 @@ class Change(Event):
     """Gradients clipped, unscaled or changed by hand; weights pulled to those of a copy, or pushed uphill; averages."""
 
     # "clipped" | "unscaled" | "updated" (the scaler) | "by hand" | "pulled" or "uphill" (weights)
-    what: str = "clipped"  # | "repelled" (averages that move away from these weights, which count `limit` times)
+    what: str = "clipped"  # | "repelled", "overrun" (averages that count these weights `limit` times: < 0, > 1/2)
     # | "outdated" (computed from these weights once, on this line, and used after steps)
     count: int = 0  # tensors that it was given
     contents: Mapping[int, tuple[int, ...]] = field(default_factory=dict)  # those with a gradient, and what is in it
@@ -141,7 +141,7 @@ class Loading(Event):
     """A module's load_state_dict, or a checkpoint read from a file."""
 
     who: str = ""
-    what: str = "module"  # "module" | "optimizer" | "file"
+    what: str = "module"  # "module" | "optimizer" | "file" | "optimizer lost" (loaded at `taken`; this made another)
     tensors: tuple[int, ...] = ()
     matched: int = 0
     expected: int = 0
@@ -218,12 +218,12 @@ class Thawed(Event):
 
 @dataclass(frozen=True)
 class Schedule(Event):
-    """A scheduler that multiplies the rate by 0, takes a loaded one back, or counts batches as epochs."""
+    """A scheduler that multiplies the rate by 0, takes a loaded one back, counts batches as epochs, or begins anew."""
 
     kind: str = ""  # its class
-    setting: str = ""  # as step_size=10: of the second
-    epochs: int = 0
-    loaded: float = 0.0  # the rate of a checkpoint
+    setting: str = ""  # as step_size=10: of the third; "not loaded"; "spent" (it came to 0)
+    epochs: int = 0  # and where it was when it was saved; steps before it came to 0
+    loaded: float = 0.0  # the rate of a checkpoint; steps at 0
     reset: float = 0.0  # and what the constructor made of it
 
 

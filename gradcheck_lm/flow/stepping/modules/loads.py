@@ -93,10 +93,12 @@ def copyings(log: Log, found: Aliases, add: Callable[[Place], int]) -> Iterator[
         yield Copying(
             log.time, add(alias.place), "aliased", alias.into, alias.source, at(alias.place.file, alias.loaded)
         )
+    tensors = (account.tensor for account in log.accounts)
+    elsewhere = any(tensor is not None and tensor.device.type != "cpu" for tensor in tensors)
     for file, lines in ran_lines(log).items():
         for left in never_put_back(file, lines):
             yield Copying(log.time, add(left.place), "laid aside", left.writes, left.puts_back)
-        for kept in kept_by_reference(file, lines):
+        for kept in kept_by_reference(file, lines, elsewhere):
             used = at(file, kept.used)
             yield Copying(log.time, add(kept.place), "kept", kept.name, kept.module, used)
         for one in compared_by_reference(file, lines):

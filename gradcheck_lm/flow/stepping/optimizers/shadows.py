@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import math
+import statistics
 import weakref
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
@@ -18,6 +21,7 @@ from gradcheck_lm.flow.watching.recorder import Recorder
 _FEWEST = 4  # elements: fewer say nothing of a direction
 _COPIES = words("clone detach to float double cpu contiguous type_as")  # what leaves the values alone
 _UPDATES = 6  # so many are looked at; a direction is known after two
+_HALF = 0.51  # a mean that counts the newest weights more than all that were before them, and not by rounding
 
 
 @dataclass
@@ -37,6 +41,8 @@ class Line:
     updates: int = 0
     fitting: int = 0  # writes that move to the weights, or away from them
     repelling: int = 0  # of these, away
+    shares: list[float] = field(default_factory=list)  # by update: how much of the weights was taken in
+    over: set[int] = field(default_factory=set)  # weights that were all but copied
 
 
 class Shadows:
@@ -125,16 +131,24 @@ class Shadows:
             if (values := fingerprint(weight)) is not None:
                 weights.setdefault(weight.shape, []).append((index, values.cpu()))
         touched = {NOWHERE}
+        taken: dict[int, list[float]] = {}
         for shadow in written:
             tensor = shadow.reference()
             now = None if tensor is None else fingerprint(tensor)
             if tensor is not None and now is not None and tensor.shape in weights:
-                touched.add(self._compare(shadow, now, weights[tensor.shape]))
+                touched.add(self._compare(shadow, now, weights[tensor.shape], taken))
         for place in touched - {NOWHERE}:
             self.lines[place].updates += 1
+            self.lines[place].shares.append(statistics.median(taken[place]))
         self._updates += len(touched) > 1
 
-    def _compare(self, shadow: Shadow, now: torch.Tensor, weights: list[tuple[int, torch.Tensor]]) -> int:
+    def _compare(
+        self,
+        shadow: Shadow,
+        now: torch.Tensor,
+        weights: list[tuple[int, torch.Tensor]],
+        taken: dict[int, list[float]],
+    ) -> int:
         """Note one tensor's way; gives the line that moved it, NOWHERE where no weight tells the way."""
         before = shadow.writes[0][0]
         index, nearest = min(weights, key=lambda one: _distance(one[1], before))
@@ -154,15 +168,30 @@ class Shadows:
         if shares[0] > 0.5 and shares[1] < 0.0:
             line.repelling += 1
             line.away[index] = shares[1]
+        is_mean = math.isclose(sum(shares), 1.0, abs_tol=1e-3)
+        is_copy = torch.equal(now.cpu(), nearest.to(now.dtype))  # a target network that is set anew
+        taken.setdefault(changing[-1], []).append(shares[1] if is_mean and not is_copy else 0.0)
+        if is_mean and not is_copy and shares[1] > _HALF:
+            line.over.add(index)
         return changing[-1]
 
     def events(self) -> Iterator[Change]:
-        """The lines whose every write led away from the weights: two writes at least, for one may be chance."""
+        """The lines whose every write led away from the weights, two at least, for one may be chance; and those whose
+        every write went nearly all the way to them."""
         for place, line in self.lines.items():
             if line.repelling == line.fitting and line.repelling >= 2:
                 contents: dict[int, tuple[int, ...]] = dict.fromkeys(line.away, ())
                 share = max(line.away.values(), key=abs)
                 yield Change(line.time, place, what="repelled", count=line.updates, contents=contents, limit=share)
+            elif len(line.shares) >= 3 and min(line.shares) > _HALF and not _falls(line.shares):
+                contents = dict.fromkeys(sorted(line.over), ())
+                share = statistics.median(line.shares)
+                yield Change(line.time, place, what="overrun", count=line.updates, contents=contents, limit=share)
+
+
+def _falls(shares: list[float]) -> bool:
+    """A warm-up: an average that is young follows its weights, and each time less."""
+    return all(later < earlier for earlier, later in itertools.pairwise(shares))
 
 
 def _distance(one: torch.Tensor, two: torch.Tensor) -> float:

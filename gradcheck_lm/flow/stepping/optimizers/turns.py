@@ -14,6 +14,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook, register_op
 
 from gradcheck_lm.flow.stepping.distributed.ranks import Ranks
 from gradcheck_lm.flow.stepping.ledger.ledger import NOWHERE, Change, Loading, Step
+from gradcheck_lm.flow.stepping.optimizers.relieved import Restored, relieved
 from gradcheck_lm.flow.stepping.recording.accounts import gradient_of
 from gradcheck_lm.flow.stepping.recording.callers import Caller, callers
 from gradcheck_lm.flow.stepping.recording.given import inner_optimizer
@@ -55,6 +56,7 @@ class Held:
     restored: bool = False
     empty_state: bool = True
     callers: tuple[Caller, ...] = ()  # the functions in which it was made
+    state: Restored | None = None
 
 
 class Turns:
@@ -144,7 +146,10 @@ class Turns:
         if token is None or (index := self.number(token[0])) is None:
             return
         self.held[index].restored = True
-        self.log.add(Loading(self.log.tick(), token[1], who=self.held[index].kind, what="optimizer"))
+        time = self.log.tick()
+        self.log.add(Loading(time, token[1], who=self.held[index].kind, what="optimizer"))
+        if any(token[0].state.values()):
+            self.held[index].state = Restored(token[1], time, frozenset(self.indices(token[0])))
 
     # ------------------------------------------------------------------ a step
 
@@ -159,6 +164,9 @@ class Turns:
             held.empty_state = not any(optimizer.state.values())
             self.before_first_step()
         indices = self.indices(optimizer)
+        first = held.steps == 0 and held.empty_state and not held.restored
+        if first and (lost := relieved(log, self.held, held, indices)) is not None:
+            log.add(lost)
         self.before_step(indices)
         tensors = [tensor for one in indices if (tensor := log.accounts[one].tensor) is not None]
         gradients = [tensor.grad for tensor in tensors]

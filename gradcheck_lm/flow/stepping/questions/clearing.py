@@ -108,6 +108,11 @@ def _twice(reading: Reading, holder: int, found: list[tuple[Step, int, int, int]
     first, second = reading.backwards[old], reading.backwards[new]
     names = reading.names(index for _, index, _, _ in found)
     users = [one.holder for one in reading.users[old] if one.time < step.time]
+    if holder in users and (cleared := _another_instead(reading, holder)) is not None:
+        event, number = cleared
+        values = {"optimizer": name, "line": reading.at(second.place), "other": reading.ledger.holders[number].name}
+        op = f"{event.who}.zero_grad" if event.who else ".grad"
+        return Draft("not_cleared", event.place, "another_instead", op, event.time, names, values=values)
     if holder in users:
         cause, values = "never", {"optimizer": name}
     else:
@@ -116,6 +121,28 @@ def _twice(reading: Reading, holder: int, found: list[tuple[Step, int, int, int]
             "optimizer": name, "line": reading.at(first.place), "parameters": few(names), "other": other,
         }  # fmt: skip
     return Draft("not_cleared", second.place, cause, "Tensor.backward", second.time, names, values=values)
+
+
+def _another_instead(reading: Reading, holder: int) -> tuple[Clearing, int] | None:
+    """What each turn of an optimizer clears before its backward(): all of another's, cleared in its own turn too."""
+    own = set(reading.ledger.holders[holder].holds)
+    clearings = [one for one in reading.ledger.clearings() if one.place != NOWHERE]
+    turns = []
+    for step in reading.stepped(holder)[1:]:
+        until = max((time for contents in step.used.values() for time in contents), default=-1)
+        since = max((one.time for one in reading.steps if one.time < until), default=-1)
+        turn = (one for one in clearings if since < one.time < until)
+        turns.append({one.place for one in turn if one.holder != holder and own.isdisjoint(one.erased)})
+    places = set.intersection(*turns) if turns else set()
+    for event in clearings:
+        for number, other in enumerate(reading.ledger.holders) if event.place in places else ():
+            theirs = set(other.holds)
+            again = [one for one in clearings if one.holder == number or theirs & set(one.erased)]
+            if number == holder or event not in again or not theirs >= set(event.erased):
+                continue
+            if reading.stepped(number) and any(one.place not in places for one in again):
+                return event, number
+    return None
 
 
 def _in_a_closure(reading: Reading) -> list[Draft]:

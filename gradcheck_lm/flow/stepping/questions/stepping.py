@@ -7,6 +7,7 @@ import math
 from gradcheck_lm.flow.stepping.ledger.ledger import NOWHERE, Backward, Clearing, Copying, Schedule, Step
 from gradcheck_lm.flow.stepping.questions.drafts import Draft, Reading, few
 
+_OTHERS = ("not loaded", "spent")  # what else is said of schedules
 _OFTEN = 10  # steps of another optimizer, and as many times that this one was cleared for a step of its own
 
 
@@ -24,20 +25,36 @@ def ask(reading: Reading) -> list[Draft]:
             draft = _without_effect(reading, number, taken) or _closure_alone(reading, number, taken)
         if draft is not None:
             found.append(draft)
-    return [*found, *_schedules(reading)]
+    return [*found, *_schedules(reading), *_spent(reading)]
 
 
 def _schedules(reading: Reading) -> list[Draft]:
     """Schedulers that take the rate to nothing: by a factor of 0, or by counting batches as epochs."""
     drafts = []
     for event in reading.ledger.events:
-        if isinstance(event, Schedule) and not event.reset:
+        if isinstance(event, Schedule) and not event.reset and event.setting not in _OTHERS:
             cause, certainty = ("each_batch", "likely") if event.setting else ("factor_zero", "certain")
             values = {"scheduler": event.kind, "setting": event.setting, "epochs": str(event.epochs)}
             values = values if event.setting else {"scheduler": event.kind}
             drafts.append(
                 Draft(
                     "never_stepped", event.place, cause, event.kind, event.time, (), "warning", certainty, values
+                )
+            )  # fmt: skip
+    return drafts
+
+
+def _spent(reading: Reading) -> list[Draft]:
+    """Rates that were at 0 for most of the steps."""
+    drafts = []
+    for event in reading.ledger.events:
+        if isinstance(event, Schedule) and event.setting == "spent":
+            total = event.epochs + int(event.loaded)
+            values = {"count": str(event.epochs), "total": str(total)}
+            drafts.append(
+                Draft(
+                    "never_stepped", event.place, "rate_spent", event.kind or "lr", event.time, (), "warning", "likely",
+                    values,
                 )
             )  # fmt: skip
     return drafts

@@ -22,7 +22,9 @@ def ask(reading: Reading) -> list[Draft]:
         *_pulled(reading),
         *_repelled(reading),
         *_without_state(reading),
+        *_relieved(reading),
         *_rates(reading),
+        *_schedule_anew(reading),
         *_modes(reading),
         *_dropouts(reading),
         *_ties(reading),
@@ -153,13 +155,14 @@ def _pulled(reading: Reading) -> list[Draft]:
 
 
 def _repelled(reading: Reading) -> list[Draft]:
-    """Averages of weights that each write moves further from the weights."""
+    """Averages of weights that each write moves further from the weights, or nearly all the way to them."""
     drafts = []
-    for event in reading.ledger.changes("repelled"):
+    for event in (*reading.ledger.changes("repelled"), *reading.ledger.changes("overrun")):
         names = reading.names(event.contents)
         values = {"parameters": few(names), "share": f"{event.limit:.3g}"}
+        cause = "away" if event.what == "repelled" else "takes_nearly_all"
         drafts.append(
-            Draft("average_reversed", event.place, "away", "average", event.time, names, "warning", "likely", values)
+            Draft("average_reversed", event.place, cause, "average", event.time, names, "warning", "likely", values)
         )
     return drafts
 
@@ -171,6 +174,8 @@ def _without_state(reading: Reading) -> list[Draft]:
         steps = reading.stepped(number)
         stateless = holder.kind == "SGD" and not holder.momentum
         if holder.restored or not holder.empty_state or not steps or stateless:
+            continue
+        if any(holder.since < one.time < steps[0].time for one in _loads(reading, "optimizer lost")):
             continue
         for event in _loads(reading, "module"):
             read = [file for file in files if file.time < event.time < steps[0].time]
@@ -184,6 +189,32 @@ def _without_state(reading: Reading) -> list[Draft]:
                 )  # fmt: skip
                 break
     return drafts
+
+
+def _relieved(reading: Reading) -> list[Draft]:
+    """Optimizers that were loaded and never step, because this line makes another in their place."""
+    found = {event.place: event for event in _loads(reading, "optimizer lost")}
+    return [
+        Draft(
+            "state_not_restored", event.place, "made_after_loading", event.who, event.time,
+            reading.names(event.tensors), "warning", "likely",
+            {"line": reading.at(event.taken), "optimizer": event.who},
+        )
+        for event in found.values()
+    ]  # fmt: skip
+
+
+def _schedule_anew(reading: Reading) -> list[Draft]:
+    """Schedulers whose state lies in the file, and that begin anew where their optimizer's state was loaded."""
+    events = (event for event in reading.ledger.events if isinstance(event, Schedule) and event.setting == "not loaded")
+    found = {event.place: event for event in events}
+    return [
+        Draft(
+            "state_not_restored", event.place, "schedule", event.kind, event.time, (), "warning", "likely",
+            {"scheduler": event.kind, "count": str(event.epochs)},
+        )
+        for event in found.values()
+    ]  # fmt: skip
 
 
 def _rates(reading: Reading) -> list[Draft]:

@@ -12,6 +12,6 @@ for _ in range(3):
     first.zero_grad()
     nn.functional.cross_entropy(student(x), label).backward()
     first.step()
-    first.zero_grad()
-    nn.functional.cross_entropy(peer(x), label).backward()  # <- not_cleared
+    first.zero_grad()  # <- not_cleared
+    nn.functional.cross_entropy(peer(x), label).backward()
     second.step()

@@ -21,10 +21,10 @@ def main():
     torch.manual_seed(0)
     weights, moments = torch.load(checkpoint())
     net = nn.Linear(5, 2)
-    net.load_state_dict(weights)  # <- state_not_restored
+    net.load_state_dict(weights)
     opt = torch.optim.RMSprop(net.parameters())
     opt.load_state_dict(moments)
-    opt = torch.optim.RMSprop(net.parameters(), lr=1e-4)
+    opt = torch.optim.RMSprop(net.parameters(), lr=1e-4)  # <- state_not_restored
     for _ in range(3):
         opt.zero_grad()
         nn.functional.cross_entropy(net(torch.randn(4, 5)), torch.randint(2, (4,))).backward()

@@ -8,8 +8,8 @@ actor = torch.optim.Adam(policy.parameters(), lr=1e-3)
 critic = torch.optim.Adam(value.parameters(), lr=1e-3)
 for _ in range(3):
     state, reward = torch.randn(6, 4), torch.randn(6, 1)
-    actor.zero_grad()
-    (value(state) - reward).square().mean().backward()  # <- not_cleared
+    actor.zero_grad()  # <- not_cleared
+    (value(state) - reward).square().mean().backward()
     critic.step()
     actor.zero_grad()
     advantage = (reward - value(state)).detach()
