@@ -173,9 +173,9 @@ def _starts_at_zero(evidence: Evidence, death: Death, place: int) -> bool:
     """The other factor is a parameter that is all zero still and learns: LoRA's B, a residual gate."""
     if death.call is None:
         return False
-    inputs = evidence.recording.calls[death.call].inputs
-    waiting = (other for other in _zero_and_learning(evidence) if other != place)
-    return any(not evidence.versions(other).isdisjoint(inputs) for other in waiting)
+    call, tensors = evidence.recording.calls[death.call], evidence.subjects.tensors
+    waiting = (other for other in _zero_and_learning(evidence) if other != place and _is_factor(call, tensors[other]))
+    return any(not evidence.versions(other).isdisjoint(call.inputs) for other in waiting)
 
 
 def _made_zero(evidence: Evidence, death: Death, place: int) -> int | None:
