@@ -19,7 +19,6 @@ _PILES = words("stack cat concat hstack")
 _ROWS = words("sum mean logsumexp norm vector_norm amax max")  # of a matrix: one number for each sample
 _ALONG = _FACTORS | words("view reshape squeeze flatten div __truediv__ relu clamp clamp_min")  # of a number for each
 _MEAN, _TOTAL = 1, 2  # as autograd's nodes of losses keep them
-_LEAST = 0.1  # of a factor that stands beside the sum: a smaller one may be there to make up for it
 _BATCH = 4  # samples; fewer are told apart from features by chance
 _FAR = 400  # calls, on the way from a term back to the batch
 
@@ -57,7 +56,7 @@ def may_add_sums(recording: Recording) -> bool:
 
 def _makes_up(factor: float, weight: float, samples: int) -> bool:
     """Whether a factor of the sum may be there for the batch: as a mean the sum would weigh no more than the mean."""
-    return factor < _LEAST * weight and factor * samples <= weight
+    return factor * samples <= weight * (1 + 1e-4)  # rounding
 
 
 def _adds_numbers(recording: Recording, index: int) -> bool:

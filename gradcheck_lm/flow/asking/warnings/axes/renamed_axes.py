@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator
 
@@ -12,6 +13,8 @@ from gradcheck_lm.flow.watching.sites import line_of
 from gradcheck_lm.flow.watching.tape import Recording
 
 _CUTS_ANEW = words("view reshape view_as reshape_as")
+_PRODUCTS = words("matmul __matmul__ bmm baddbmm einsum scaled_dot_product_attention")
+_ON_THE_WAY = words("transpose permute mT.__get__ mul __mul__ __rmul__ div __truediv__ contiguous dropout float to")
 
 
 def warn_of_renamed_axes(evidence: Evidence, chain: Chain) -> None:
@@ -40,26 +43,28 @@ def _renamed(recording: Recording) -> Iterator[tuple[int, str]]:
         made = recording.tokens[call.outputs[0]]
         before, after = ([size for size in one.shape if size != 1] for one in (token, made))
         moved = len(token.shape) == len(made.shape) and before != after and sorted(before) == sorted(after)
-        exchanged = moved and len(before) > 2 and before[0] == after[0]
-        if token.is_float and (exchanged or _is_carried(before, after) or _is_carried(after, before)):
-            yield index, "view" if exchanged else "heads"
+        if not token.is_float:
+            continue
+        if moved and len(before) > 2 and before[0] == after[0]:
+            yield index, "view"
+        elif (_is_carried(before, after) or _is_carried(after, before)) and (
+            not _may_be_cut_in_place(before, after) or _is_of_attention(recording, index)
+        ):
+            yield index, "heads"
 
 
 def _is_carried(whole: list[int], parts: list[int]) -> bool:
-    """Whether a part of an axis is to stand before one that it stood behind: (B, T, H * d) as (B, H, T, d).
-
-    Where the sizes could as well be those of axes that are cut or laid together in place, nothing is said.
-    """
+    """Whether a part of an axis is to stand before one that it stood behind: (B, T, H * d) as (B, H, T, d)."""
     if len(whole) < 3 or _ends(whole) <= _ends(parts) or _ends(parts) <= _ends(whole):
         return False
-    return any(parts in _carried(whole, source) for source in range(2, len(whole)))
+    return any(parts in _carried(whole, parts, source) for source in range(2, len(whole)))
 
 
-def _carried(whole: list[int], source: int) -> Iterator[list[int]]:
+def _carried(whole: list[int], parts: list[int], source: int) -> Iterator[list[int]]:
     """The shapes in which the first part of an axis stands further in front, or is laid together with the batch."""
-    for heads in range(2, whole[source]):
-        rest, over = divmod(whole[source], heads)
-        if over:
+    for heads in {*parts[1:], parts[0] // whole[0]}:
+        rest, over = divmod(whole[source], heads) if heads > 1 else (0, 1)
+        if over or rest < 2:
             continue
         left = [*whole[:source], rest, *whole[source + 1 :]]
         yield [left[0] * heads, *left[1:]]
@@ -70,3 +75,31 @@ def _carried(whole: list[int], source: int) -> Iterator[list[int]]:
 def _ends(shape: list[int]) -> set[int]:
     """How many numbers lie behind each axis: who only cuts axes keeps all of these."""
     return {math.prod(shape[place:]) for place in range(len(shape) + 1)}
+
+
+def _may_be_cut_in_place(before: list[int], after: list[int]) -> bool:
+    """Whether the same shapes come of cutting axes and laying neighbours together, as channels in groups are."""
+    ends = sorted(_ends(before) | _ends(after))
+    return all(larger % smaller == 0 for smaller, larger in itertools.pairwise(ends))
+
+
+def _is_of_attention(recording: Recording, index: int) -> bool:
+    """Whether a product of two values of each position reads what a call gives, or made what it reads."""
+    call = recording.calls[index]
+    reached = set(call.outputs)
+    for later in recording.calls[index + 1 :]:
+        if reached.isdisjoint(later.inputs):
+            continue
+        if later.operation.name in _PRODUCTS:
+            return True
+        if later.operation.name in _ON_THE_WAY:
+            reached.update(later.outputs)
+    token = call.inputs[0]
+    while (producer := recording.tokens[token].producer) >= 0:
+        made = recording.calls[producer]
+        if made.operation.name in _PRODUCTS:
+            return True
+        if made.operation.name not in _ON_THE_WAY or not made.inputs or made.inputs[0] < 0:
+            return False
+        token = made.inputs[0]
+    return False

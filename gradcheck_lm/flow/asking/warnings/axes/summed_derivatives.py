@@ -79,5 +79,7 @@ def _read_apart(recording: Recording, index: int) -> list[int]:
 
 
 def _adds_columns(recording: Recording, call: Call) -> bool:
+    if call.operation.name != "sum" or not call.outputs:
+        return False
     points = recording.tokens[call.inputs[0]].shape[0]
-    return call.operation.name == "sum" and recording.tokens[call.outputs[0]].shape in ((points,), (points, 1))
+    return recording.tokens[call.outputs[0]].shape in ((points,), (points, 1))
