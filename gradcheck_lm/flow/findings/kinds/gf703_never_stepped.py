@@ -143,7 +143,7 @@ KIND = Kind(
             "rate_spent",
             Text(
                 "The rate came down to 0 after {count} of {total} steps: in all the others gradients arrive and "
-                "nothing moves. The schedule is as long as the epochs and is stepped for each batch, or ends too early.",
+                "nothing moves. The schedule is as long as the epochs and is stepped for each batch, or ends too soon.",
                 "学習率は {total} 回の step のうち {count} 回で 0 になりました。残りの step では、勾配は届きますが"
                 "何も動きません。スケジュールの長さがエポック数なのにバッチごとに進めているか、長さが足りません。",
             ),
