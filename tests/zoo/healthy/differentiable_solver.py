@@ -13,5 +13,5 @@ def loss():
     solved = torch.linalg.solve(covariance, torch.ones(5, 3, 1))
     values, _ = torch.linalg.eigh(covariance)
     return (
-        solved.square().mean() + covariance.logdet().mean() + values.log().sum() + torch.fft.rfft(square).abs().mean()
+        solved.square().mean() + covariance.logdet().mean() + values.log().mean() + torch.fft.rfft(square).abs().mean()
     )

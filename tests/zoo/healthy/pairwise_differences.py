@@ -16,10 +16,10 @@ def loss():
     opened = scores.unsqueeze(1)
     against_all = (opened - targets).abs().mean()
     ordinal = (column - thresholds).square().mean()
-    bins = (scores.view(-1, 1) - torch.linspace(-1, 1, 6)).square().sum()
+    bins = (scores.view(-1, 1) - torch.linspace(-1, 1, 6)).square().mean()
     features = torch.randn(6, 4) * scores.sum()
     norms = features.square().sum(1, keepdim=True)
     kernel = (norms - features.square().sum(1)).abs().mean()
-    attention = torch.softmax(column - targets, dim=-1).square().sum()
+    attention = torch.softmax(column - targets, dim=-1).square().mean()
     meant = nn.functional.poisson_nll_loss(scores.unsqueeze(1), targets.square())
     return ranking + against_all + ordinal + bins + kernel + attention + meant

@@ -22,10 +22,13 @@ def loop_left_early(evidence: Evidence, place: int) -> Site | None:
         return None
     like = [other for other, name in enumerate(subjects.names) if name.startswith(found[1]) and other in evidence.used]
     versions = frozenset[int]().union(*(evidence.versions(other) for other in like))
-    for call in evidence.recording.calls:
-        if call.site is not None and not versions.isdisjoint(call.inputs):
-            line = _way_out(call.site.code)
-            if line is not None and (site := site_at(call.site.code, line)) is not None:
+    for index, call in enumerate(evidence.recording.calls):
+        if versions.isdisjoint(call.inputs):
+            continue
+        # a layer may itself be made of layers: the loop stands where the outer one is called
+        for around in (call.site, *(site for _, site in evidence.recording.around(index))):
+            line = None if around is None else _way_out(around.code)
+            if around is not None and line is not None and (site := site_at(around.code, line)) is not None:
                 return site
     return None
 

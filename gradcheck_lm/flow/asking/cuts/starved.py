@@ -21,6 +21,7 @@ _ARITHMETIC = words(
     """
 )
 _EXPORTS = words("item tolist __float__ __int__ __index__ numpy __array__ __complex__")
+_ASIDE = words("grad.__get__ grad.__set__ data.__get__ detach alias")  # as zero_grad() and initialisations look at it
 _MOST_STARTS = 400  # tensors from which the ways to one dead term are followed
 
 
@@ -119,12 +120,14 @@ def _constant(evidence: Evidence, chain: Chain, token: int, term: str | None, pl
     """The line that made a term without one of the tensors asked about, or without all of them."""
     index = _maker(evidence, token)
     dropped: Site | None = None
-    if place is not None and (end := _thrown_away(evidence, place)) is not None:
+    end = None if place is None else _thrown_away(evidence, place)
+    shown = end is not None and evidence.recording.calls[end].module < 0  # in no module: printed, as a rule
+    if place is not None and end is not None and not (shown and _only_left(evidence, place, within=True) is not None):
         index, dropped = end, _dropped_at(evidence, end)
         if (cut := taken_out(evidence, end)) is not None:
             chain.add(cut, certainty="likely", tensor=evidence.subjects.names[place])
             return
-    elif place is not None and (export := _only_left(evidence, place)) is not None:
+    elif place is not None and (export := _only_left(evidence, place, within=shown)) is not None:
         chain.add(Cut(export, "left_torch"), certainty="likely", tensor=evidence.subjects.names[place])
         return
     cause = ""
@@ -172,12 +175,24 @@ def _thrown_away(evidence: Evidence, place: int) -> int | None:
     return last
 
 
-def _only_left(evidence: Evidence, place: int) -> int | None:
-    """The first call by which a tensor left for Python, where nothing else is made of it that could bring it back."""
+def _only_left(evidence: Evidence, place: int, *, within: bool = False) -> int | None:
+    """The first call by which a tensor left for Python, where nothing else is made of it that could bring it back.
+
+    Args:
+        within: in modules; what reads it elsewhere does not count.
+    """
     versions, calls, tokens = evidence.versions(place), evidence.recording.calls, evidence.recording.tokens
-    readers = [index for index, call in enumerate(calls) if call.live and not versions.isdisjoint(call.inputs)]
+    readers = [
+        index
+        for index, call in enumerate(calls)
+        if call.live and not versions.isdisjoint(call.inputs) and (call.module >= 0 or not within)
+    ]
     left = [index for index in readers if not calls[index].outputs and calls[index].operation.name in _EXPORTS]
-    others = (calls[index] for index in readers if index not in left and not calls[index].operation.in_place)
+    others = (
+        calls[index]
+        for index in readers
+        if index not in left and not calls[index].operation.in_place and calls[index].operation.name not in _ASIDE
+    )
     compared = all(not tokens[output].is_float for call in others for output in call.outputs)
     return left[0] if left and compared else None
 

@@ -56,8 +56,13 @@ def _cause(code: CodeType, name: str) -> str | None:
 
 def _draft(recording: Recording, code: CodeType, name: str, cause: str) -> Draft:
     site = Site(code, 0, None, 0)  # the line that begins the function
-    if cause == "mask":  # the attention that should have been given it
-        calls = (call for call in recording.calls if call.operation.name in _ATTENTIONS and call.site is not None)
-        site = next((call.site for call in calls if call.site is not None and call.site.code is code), site)
+    if cause == "mask":  # the attention that should have been given it, or the layer around that
+        places = (
+            around
+            for index, call in enumerate(recording.calls)
+            if call.operation.name in _ATTENTIONS
+            for around in (call.site, *(one for _, one in recording.around(index)))
+        )
+        site = next((around for around in places if around is not None and around.code is code), site)
     values = {"name": name, "function": code.co_name}
     return Draft("unread", None, "likely", "warning", cause=cause, values=values, op=name, site=site)

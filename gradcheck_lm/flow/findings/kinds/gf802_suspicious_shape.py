@@ -111,13 +111,13 @@ KIND = Kind(
         Cause(
             "softmax_layer",
             Text(
-                "What this layer gives goes into {loss} at {line}, which takes logits and applies a softmax itself.",
-                "この層の出力は {line} の {loss} に渡されますが、それはロジットを受け取り自分で softmax を行います。",
+                "What this gives goes into {loss} at {line}, which takes logits and applies a softmax itself.",
+                "この出力は {line} の {loss} に渡されますが、それはロジットを受け取り自分で softmax を行います。",
             ),
             (
                 Text(
-                    "leave this layer out of the network, and use {function} for showing probabilities alone",
-                    "この層をネットワークから外し、{function} は確率を表示するときだけ使う",
+                    "leave it out of the network, and use {function} for showing probabilities alone",
+                    "これをネットワークから外し、{function} は確率を表示するときだけ使う",
                 ),
                 Text(
                     "or nn.LogSoftmax here and nll_loss there",
@@ -128,13 +128,13 @@ KIND = Kind(
         Cause(
             "sigmoid_layer",
             Text(
-                "What this layer gives goes into {loss} at {line}, which takes logits and applies a sigmoid itself.",
-                "この層の出力は {line} の {loss} に渡されますが、それはロジットを受け取り自分で sigmoid を行います。",
+                "What this gives goes into {loss} at {line}, which takes logits and applies a sigmoid itself.",
+                "この出力は {line} の {loss} に渡されますが、それはロジットを受け取り自分で sigmoid を行います。",
             ),
             (
                 Text(
-                    "leave this layer out of the network, or use binary_cross_entropy",
-                    "この層をネットワークから外すか、binary_cross_entropy を使う",
+                    "leave it out of the network, or use binary_cross_entropy",
+                    "これをネットワークから外すか、binary_cross_entropy を使う",
                 ),
             ),
         ),

@@ -95,6 +95,44 @@ KIND = Kind(
                 ),
             ),
         ),
+        Cause(
+            "cells",
+            Text(
+                "`[...] * {count}` repeats one object: self.{attribute} holds a single {module} {count} times, and "
+                "every level, each with a state of its own, is computed by the same weights.",
+                "`[...] * {count}` は同じオブジェクトを繰り返します。self.{attribute} には 1 つの {module} が {count} "
+                "回入っていて、それぞれ別の状態を持つ層がどれも同じ重みで計算されます。",
+            ),
+            (
+                Text(
+                    "make one for each level: nn.ModuleList({module}(...) for _ in range({count}))",
+                    "層ごとに 1 つ作る: nn.ModuleList({module}(...) for _ in range({count}))",
+                ),
+                Text(
+                    "if the levels are meant to share, keep the one cell by itself and call it for each of them",
+                    "層で共有するつもりなら、セルを 1 つだけ持ち、層ごとに呼ぶ",
+                ),
+            ),
+        ),
+        Cause(
+            "from_keys",
+            Text(
+                "dict.fromkeys gives one and the same object to every key: self.{attribute} holds a single {module} "
+                "under {count} names, and what it is called with side by side is read by the same weights.",
+                "dict.fromkeys はすべてのキーに同じオブジェクトを入れます。self.{attribute} には 1 つの {module} が "
+                "{count} 個の名前で入っていて、並べて渡される入力はどれも同じ重みで処理されます。",
+            ),
+            (
+                Text(
+                    "make one for each name: {name: Layer(...) for name in names}",
+                    "名前ごとに 1 つ作る: {name: Layer(...) for name in names}",
+                ),
+                Text(
+                    "if they are meant to share, keep the one module by itself and call it for each input",
+                    "共有するつもりなら、モジュールを 1 つだけ持ち、入力ごとに呼ぶ",
+                ),
+            ),
+        ),
     ),
     bridge=Bridge(
         cannot=Text(

@@ -80,6 +80,18 @@ KIND = Kind(
             ),
             _CURES,
         ),
+        Cause(
+            "by_a_helper",
+            Text(
+                "What is read here is the gradient of a gradient, both taken at {line}: all {count} components are "
+                "differentiated at once, so column k is the sum of their derivatives by x_k, mixed ones among them, "
+                "and no second derivative by x_k alone.",
+                "ここで読まれているのは勾配の勾配で、どちらも {line} で計算されます。{count} "
+                "個の成分をまとめて微分しているので、k 列目は各成分を x_k で微分した合計です。混合微分を含み、"
+                "x_k だけの 2 階微分ではありません。",
+            ),
+            _CURES,
+        ),
     ),
     bridge=Bridge(
         cannot=Text(

@@ -69,6 +69,26 @@ KIND = Kind(
             ),
             _CURES,
         ),
+        Cause(
+            "heads",
+            Text(
+                "{function} makes {after} of {before} and leaves the numbers in the order in which they lie: a part of "
+                "an axis, as of the features for each head, changes its place in the shape alone, and what stood "
+                "together is torn apart.",
+                "{function} は {before} を {after} にしますが、数値の並びは元のままです。ヘッドごとの特徴量のような、"
+                "軸の一部は形の上でしか移動せず、ひとまとまりの値がばらばらになります。",
+            ),
+            (
+                Text(
+                    "cut the axis in place, then move: x.view(batch, times, heads, -1).transpose(1, 2)",
+                    "軸をその場で分けてから移す: x.view(batch, times, heads, -1).transpose(1, 2)",
+                ),
+                Text(
+                    "and back again, move first: x.transpose(1, 2).reshape(batch, times, -1)",
+                    "元に戻すときは先に移す: x.transpose(1, 2).reshape(batch, times, -1)",
+                ),
+            ),
+        ),
     ),
     bridge=Bridge(
         cannot=Text(

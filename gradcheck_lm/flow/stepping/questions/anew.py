@@ -7,7 +7,7 @@ import itertools
 from gradcheck_lm.flow.stepping.ledger.ledger import NOWHERE, Step
 from gradcheck_lm.flow.stepping.questions.drafts import Draft, Reading
 
-_LEAST = 4  # steps: a few are tasks, folds or clients
+_LEAST = 6  # steps: a few are tasks, folds or clients
 
 
 def ask(reading: Reading) -> list[Draft]:

@@ -11,7 +11,7 @@ class Detector(nn.Module):
         self.net = nn.Sequential(nn.Conv2d(3, 6, 3, padding=1), nn.SiLU(), nn.Conv2d(6, 2, 1))
 
     def forward(self, image):
-        return torch.sigmoid(self.net(image))
+        return torch.sigmoid(self.net(image))  # <- suspicious_shape
 
 
 def main():
@@ -22,7 +22,7 @@ def main():
         image, mask = torch.rand(2, 3, 6, 6), torch.rand(2, 2, 6, 6).round()
         prediction = net(image)
         weight = torch.full((2, 1, 1), 3.0)
-        loss = F.binary_cross_entropy_with_logits(prediction, mask, pos_weight=weight)  # <- suspicious_shape
+        loss = F.binary_cross_entropy_with_logits(prediction, mask, pos_weight=weight)
         opt.zero_grad()
         loss.backward()
         opt.step()

@@ -14,11 +14,12 @@ from gradcheck_lm.flow.asking.warnings.tokens.pairs import pairs
 from gradcheck_lm.flow.gradients.nodes import walk_nodes
 from gradcheck_lm.flow.operations.names import words
 from gradcheck_lm.flow.watching.recorder import Recorder
-from gradcheck_lm.flow.watching.sites import line_of
+from gradcheck_lm.flow.watching.sites import Site, line_of
 from gradcheck_lm.flow.watching.tape import Call, Recording
 
 _ATTENTION = words("multi_head_attention_forward scaled_dot_product_attention")
 _RECURRENT = words("lstm gru rnn_tanh rnn_relu")
+_PACKS = "_pack_padded_sequence"
 _SCORES = words("mul div __rmul__ __mul__ __truediv__ float to softmax dropout half bfloat16")
 _PRODUCTS = words("matmul __matmul__ bmm baddbmm einsum")
 _LEAST = 3  # tokens: fewer are equal by chance
@@ -33,7 +34,9 @@ def warn_of_looking_ahead(evidence: Evidence, chain: Chain) -> None:
         call = recording.calls[index]
         if evidence.leads_to_a_term(call):
             values = {"function": call.operation.title, "line": where(call.site)}
-            draft = Draft("answer_in_sight", index, "likely", "warning", cause="next_token", values=values)
+            site = _constructor(recording, call)
+            draft = Draft("answer_in_sight", index, "likely", "warning", cause="next_token", values=values, site=site)
+            draft.op = None if site is None else call.operation.title
             chain.put(draft, key=("ahead", None if call.site is None else line_of(call.site)))
 
 
@@ -60,7 +63,10 @@ def looks_ahead(recording: Recording, roots: Sequence[torch.Tensor]) -> list[int
         if len(shape) != 2 or shape[1] < _LEAST:
             continue
         readers = _readers(recording, index, shape[1], causal)
-        found = [reader for reader in readers if stays_in_place(recording, reader, (shape[1], shape.numel()))]
+        sizes = (shape[1], shape.numel())
+        found = [
+            reader for reader in readers if stays_in_place(recording, reader, (*sizes, *_packed(recording, reader)))
+        ]
         if found and _is_moved_on(recording, nodes, index):
             return found[:1]
     return []
@@ -90,15 +96,36 @@ def _readers(recording: Recording, start: int, times: int, causal: dict[int | No
             yield index
         elif name in _RECURRENT and call.module >= 0:
             module = recording.modules[call.module][0]()
-            if getattr(module, "bidirectional", False) and times in recording.tokens[call.inputs[0]].shape:
+            if getattr(module, "bidirectional", False) and times in _padded(recording, call.inputs[0]):
                 yield index
 
 
-def stays_in_place(recording: Recording, start: int, sizes: tuple[int, int]) -> bool:
+def _padded(recording: Recording, token: int) -> torch.Size:
+    """The shape of texts, and of packed ones that before they were packed."""
+    producer = recording.tokens[token].producer
+    packed = producer >= 0 and recording.calls[producer].operation.name == _PACKS
+    return recording.tokens[recording.calls[producer].inputs[0] if packed else token].shape
+
+
+def _packed(recording: Recording, index: int) -> tuple[int, ...]:
+    """How many tokens a call reads that were packed without their padding: () where none were."""
+    token = recording.calls[index].inputs[0]
+    shape = recording.tokens[token].shape
+    return () if _padded(recording, token) is shape else tuple(shape[:1])
+
+
+def _constructor(recording: Recording, call: Call) -> Site | None:
+    """Where a recurrent layer was told to read in both directions, if that was seen: there it is to be changed."""
+    module = recording.modules[call.module][0]() if call.operation.name in _RECURRENT and call.module >= 0 else None
+    known = recording.made.get(id(module))
+    return known[1] if module is not None and known is not None and known[0]() is module else None
+
+
+def stays_in_place(recording: Recording, start: int, sizes: tuple[int, ...]) -> bool:
     """Whether what a call gives for each position leads to the loss of that position, and is not one code of them all.
 
     Args:
-        sizes: the positions of one text, and of the batch: an axis as long is kept all along.
+        sizes: the positions of one text, of the batch, of packed texts: an axis as long is kept all along.
     """
 
     def keeps(token: int) -> bool:
