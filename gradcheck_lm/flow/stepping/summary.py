@@ -28,6 +28,7 @@ from gradcheck_lm.flow.stepping.recording.log import Log
 from gradcheck_lm.flow.stepping.recording.moves import alike, is_uniform
 from gradcheck_lm.flow.stepping.source.conditions import condition_of_step
 from gradcheck_lm.flow.stepping.source.gathering import gathering_place
+from gradcheck_lm.flow.stepping.ties import are_apart
 from gradcheck_lm.flow.watching.sites import Place, place_of
 
 
@@ -78,7 +79,7 @@ class Summary:
         for one, two in self.modules.ties:
             pair = self.log.accounts[one].tensor, self.log.accounts[two].tensor
             if pair[0] is not None and pair[1] is not None:
-                apart = not torch.equal(pair[0], pair[1])
+                apart = are_apart(pair[0], pair[1])
                 filled = max(self._filled(one, pair[0]), self._filled(two, pair[1]))
                 parameters[two] = replace(parameters[two], tie=one, apart=apart, filled=filled)
         for one, two in self._copies(parameters):

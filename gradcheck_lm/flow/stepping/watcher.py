@@ -21,6 +21,7 @@ from gradcheck_lm.flow.stepping.distributed.workers import Workers
 from gradcheck_lm.flow.stepping.ledger.ledger import NOWHERE, Event, Ledger
 from gradcheck_lm.flow.stepping.modules.by_hand import ByHand
 from gradcheck_lm.flow.stepping.modules.freezing import Thawing
+from gradcheck_lm.flow.stepping.modules.frozen_noise import frozen_noise
 from gradcheck_lm.flow.stepping.modules.frozen_zeros import frozen_zeros
 from gradcheck_lm.flow.stepping.modules.left_statistics import left_statistics
 from gradcheck_lm.flow.stepping.modules.modules import Modules
@@ -148,13 +149,17 @@ class Watcher:
             if self.ranks is not None:
                 self.log.guarded(self.ranks.gather)()
 
-    def _more(self) -> list[Event]:
+    def _more(self, summary: Summary) -> list[Event]:
         """What is known of the whole of it only."""
         aside = (self.thawing, self.shadows, self.modules.functional, self.outdated)
         discarded = self.modules.discarded.events(self.modules.alive())
         left = left_statistics(self.log, self.modules.alive(), self.turns.all_indices())
-        zeros = frozen_zeros(self.log, self.modules.alive(), self.thawing.frozen())
-        return [*self.losses.events(), *(event for part in aside for event in part.events()), *discarded, *left, *zeros]
+        frozen = self.thawing.frozen()
+        zeros = frozen_zeros(self.log, self.modules.alive(), frozen)
+        noise = frozen_noise(self.log, self.modules.alive(), frozen, self.turns.all_indices(), summary.add)
+        ends = spent(self.log, self.schedules.stepped, summary.add)
+        more = (event for part in aside for event in part.events())
+        return [*self.losses.events(), *more, *discarded, *left, *zeros, *noise, *ends]
 
     def _before_step(self, indices: list[int]) -> None:
         self.shadows.settle()
@@ -217,6 +222,5 @@ class Watcher:
         """
         with torch._C.DisableTorchFunction():
             summary = Summary(self.log, self.turns, self.modules, names or {}, code, self.passes.births)
-            more = [*self._more(), *spent(self.log, self.schedules.stepped, summary.add)]
-            found = summary.ledger(more, complete=complete)
+            found = summary.ledger(self._more(summary), complete=complete)
             return found if self.ranks is None else replace(found, ranks=self.ranks.found)

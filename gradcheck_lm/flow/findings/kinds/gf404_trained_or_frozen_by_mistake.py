@@ -132,6 +132,25 @@ KIND = Kind(
             ),
         ),
         Cause(
+            "caught_by_a_word",
+            Text(
+                "This line freezes {word}, and {part} with it, whose name has the same word in it: that part was "
+                "initialised at random in this run and never loaded, and cannot learn.",
+                "この行は {word} を凍結し、名前に同じ語を含む {part} も一緒に凍結しています。{part} はこの実行で乱数"
+                "初期化され、読み込まれておらず、学習もできません。",
+            ),
+            (
+                Text(
+                    "ask for the beginning of the name: name.startswith('{word}.')",
+                    "名前の先頭で選ぶ: name.startswith('{word}.')",
+                ),
+                Text(
+                    "or freeze the part itself: model.{word}.requires_grad_(False)",
+                    "またはその部分だけを凍結する: model.{word}.requires_grad_(False)",
+                ),
+            ),
+        ),
+        Cause(
             "zero_and_frozen",
             Text(
                 "{parameters} are 0 and frozen by this line, and no later one thaws them: what goes through them stays "

@@ -36,6 +36,14 @@ def step():
     (model(inputs) - targets).square().mean().backward()
     optimizer.step()
 """
+IN_ITS_UNIT = (
+    Text(
+        "step it once an epoch, behind the loop over batches", "バッチのループの後で、エポックごとに 1 回だけ step する"
+    ),
+    Text(
+        "or give its setting in batches: epochs * len(loader)", "または設定値をバッチ数で与える: epochs * len(loader)"
+    ),
+)
 
 KIND = Kind(
     code="GF703",
@@ -129,36 +137,17 @@ KIND = Kind(
                 "{scheduler} は、{epochs} エポックのループの中のバッチごとのループで step されています。"
                 "{setting} はエポックを数える値に見えます。バッチで数えると、学習率はすぐにほとんど 0 になります。",
             ),
-            (
-                Text(
-                    "step it once an epoch, behind the loop over batches",
-                    "バッチのループの後で、エポックごとに 1 回だけ step する",
-                ),
-                Text(
-                    "or give its setting in batches: epochs * len(loader)",
-                    "または設定値をバッチ数で与える: epochs * len(loader)",
-                ),
-            ),
+            IN_ITS_UNIT,
         ),
         Cause(
             "rate_spent",
             Text(
                 "The rate came down to 0 after {count} of {total} steps: in all the others gradients arrive and "
-                "nothing moves. The schedule is as long as the epochs and is stepped for each batch, or ends too "
-                "early.",
+                "nothing moves. The schedule is as long as the epochs and is stepped for each batch, or ends too soon.",
                 "学習率は {total} 回の step のうち {count} 回で 0 になりました。残りの step では、勾配は届きますが"
                 "何も動きません。スケジュールの長さがエポック数なのにバッチごとに進めているか、長さが足りません。",
             ),
-            (
-                Text(
-                    "give its length in the unit in which it is stepped: epochs * batches of an epoch",
-                    "進める単位で長さを与える: エポック数 * 1 エポックのバッチ数",
-                ),
-                Text(
-                    "or step it once an epoch, behind the loop over batches",
-                    "または、バッチのループの後で、エポックごとに 1 回だけ進める",
-                ),
-            ),
+            IN_ITS_UNIT,
         ),
         Cause(
             "factor_zero",

@@ -70,6 +70,25 @@ KIND = Kind(
     ),
     causes=(
         Cause(
+            "copied_transposed",
+            Text(
+                "{parameter} and {other} were each other's transpose, bit by bit, before the first step, and are not "
+                "after it: the program speaks of tied weights, and these are two parameters that learn apart.",
+                "{parameter} と {other} は最初の step の前は互いの転置に 1 ビットも違わず等しく、その後は異なります。"
+                "プログラムは共有の重み (tied) と言っていますが、これは別々に学習する 2 つのパラメータです。",
+            ),
+            (
+                Text(
+                    "make no second parameter: F.linear(x, encoder.weight.t(), bias) in forward()",
+                    "2 つ目のパラメータを作らず、forward() で F.linear(x, encoder.weight.t(), bias) とする",
+                ),
+                Text(
+                    "if it is only to begin so, there is no fault here",
+                    "初期値をそろえただけなら誤りではない",
+                ),
+            ),
+        ),
+        Cause(
             "copied",
             Text(
                 "{parameter} and {other} were equal, bit by bit, before the first step, and are not after "

@@ -21,10 +21,10 @@ from gradcheck_lm.flow.stepping.modules.modes import Modes
 from gradcheck_lm.flow.stepping.recording.accounts import version_of
 from gradcheck_lm.flow.stepping.recording.callers import Caller, callers, frames
 from gradcheck_lm.flow.stepping.recording.log import Log
-from gradcheck_lm.flow.stepping.recording.moves import is_uniform
 from gradcheck_lm.flow.stepping.recording.wraps import Wraps
+from gradcheck_lm.flow.stepping.ties import embeddings_copied, transposed_copies
 from gradcheck_lm.flow.watching.modules import Made
-from gradcheck_lm.flow.watching.sites import find_site, line_of
+from gradcheck_lm.flow.watching.sites import find_site, is_users, line_of
 
 _MOST = 1000  # tensors replaced of which it is asked who did it: some programs do so in every step
 
@@ -43,8 +43,10 @@ class Modules:
         self.fresh = FreshLoads(log)
         self.ranks: Ranks | None = None
         self._hooks: list[Any] = []
-        self.ties: list[tuple[int, int]] = []  # an embedding and an output layer with equal numbers
-        self.given_to: dict[int, tuple[weakref.ref[torch.Tensor], int]] = {}  # parameters put in the place of others
+        self.ties: list[tuple[int, int]] = []  # an embedding and its output layer, an encoder and its decoder
+        self.given_to: dict[
+            int, tuple[weakref.ref[torch.Tensor], int]
+        ] = {}  # parameters put in the place of others, or set by hand
         self.loaded: dict[int, weakref.ref[torch.nn.Module]] = {}  # all parts of what was loaded
         self.placed: dict[
             int, tuple[weakref.ref[torch.nn.Module], int]
@@ -116,20 +118,12 @@ class Modules:
         self.modes.ran(module)
 
     def note_ties(self) -> None:
-        """Before a first step: embeddings and linear layers whose weights are equal, and not one tensor."""
+        """Before a first step: weights that begin with another's values, and are not one tensor with it."""
         parts = [part for root in self.alive() for part in root.modules()]
-        embeddings = {
-            one for part in parts if isinstance(part, torch.nn.Embedding) and (one := _own_weight(part)) is not None
-        }
-        outputs = {
-            one for part in parts if isinstance(part, torch.nn.Linear) and (one := _own_weight(part)) is not None
-        }
-        for one in embeddings - outputs:
-            for two in outputs - embeddings:
-                if one.shape == two.shape and one.dtype == two.dtype and one.device == two.device:
-                    pair = self.log.accounts.of(one).index, self.log.accounts.of(two).index
-                    if pair not in self.ties and torch.equal(one, two) and not is_uniform(one):
-                        self.ties.append(pair)
+        for one, two in (*embeddings_copied(parts), *transposed_copies(self.log, parts)):
+            pair = self.log.accounts.of(one).index, self.log.accounts.of(two).index
+            if pair not in self.ties:
+                self.ties.append(pair)
 
     # ------------------------------------------------------------------ made and replaced
 
@@ -148,6 +142,8 @@ class Modules:
             self.refused[id(module), name] = self.log.place(frame)
         if isinstance(value, torch.nn.Module) and (known := self.loaded.get(id(module))) and known() is module:
             self.placed.setdefault(id(value), (weakref.ref(value), self.log.place(frame)))
+        if isinstance(value, torch.nn.Parameter) and is_users(frame.f_code):
+            self.given_to[id(value)] = weakref.ref(value), self.log.place(frame)
         fields = module.__dict__
         for held in (fields.get("_parameters"), fields.get("_modules")):
             if held and name in held:
@@ -282,8 +278,3 @@ def _shared(own: Mapping[str, Any], given: Mapping[str, Any]) -> tuple[list[str]
         if one is two or (one.layout is two.layout is torch.strided and one.data_ptr() == two.data_ptr())
     ]
     return same, len(tensors)
-
-
-def _own_weight(module: torch.nn.Module) -> torch.Tensor | None:
-    """The parameter itself: `module.weight` of a parametrised one is computed, and spectral norm counts how often."""
-    return module._parameters.get("weight")

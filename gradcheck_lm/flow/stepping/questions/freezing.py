@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gradcheck_lm.flow.stepping.ledger.ledger import FrozenFresh, Misset, Thawed
+from gradcheck_lm.flow.stepping.modules.frozen_noise import caught_by_a_word
 from gradcheck_lm.flow.stepping.questions.drafts import Draft, Reading, few
 
 KIND = "trained_or_frozen_by_mistake"
@@ -52,6 +53,9 @@ def _fresh(reading: Reading) -> list[Draft]:
             names = reading.names(event.tensors)
             cause = "zero_and_frozen" if event.zero else "fresh_and_frozen"
             values = {"parameters": few(names)} if event.zero else {"parameter": names[0]}
+            if not event.zero and (caught := caught_by_a_word(names)) is not None:
+                cause, values = "caught_by_a_word", {"word": caught[0], "part": caught[1]}
+                names = tuple(name for name in names if caught[1] in name.split("."))
             drafts.append(
                 Draft(
                     KIND, event.place, cause, "requires_grad", event.time, names, "warning", "likely",

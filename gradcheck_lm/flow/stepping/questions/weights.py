@@ -278,7 +278,7 @@ def _dropouts(reading: Reading) -> list[Draft]:
 
 
 def _ties(reading: Reading) -> list[Draft]:
-    drafts = []
+    drafts: list[Draft] = []
     for index, parameter in enumerate(reading.ledger.parameters):
         if parameter.tie < 0 or not parameter.apart:
             continue
@@ -288,5 +288,9 @@ def _ties(reading: Reading) -> list[Draft]:
         place = parameter.filled
         if place == NOWHERE and holder is not None:
             place = reading.made(holder)
-        drafts.append(Draft("ties_apart", place, "copied", "Embedding", 0, names, "warning", "likely", values))
+        transposed = parameter.shape != reading.ledger.parameters[parameter.tie].shape
+        if transposed and place != NOWHERE and any(one.place == place for one in drafts):
+            continue  # the layers of a stack, all by one line
+        cause, op = ("copied_transposed", "Parameter") if transposed else ("copied", "Embedding")
+        drafts.append(Draft("ties_apart", place, cause, op, 0, names, "warning", "likely", values))
     return drafts

@@ -28,9 +28,8 @@ def rate_setter(file: str, ran: frozenset[int]) -> Place | None:
                 kind = "" if owner is None else made.get(_last(owner), "")
                 if kind in setters[name] or (owner is None and "" in setters[name]):
                     return line_in(file, node, function)
-    inline = ((function, node) for function, body in bodies for node in walk(body) if _sets(node))
-    function, node = next(inline, ("", None))
-    return None if node is None else line_in(file, node, function)
+    inline = (line_in(file, node, function) for function, body in bodies for node in walk(body) if _sets(node))
+    return next(inline, None)
 
 
 def _setters(tree: ast.Module) -> dict[str, set[str]]:
