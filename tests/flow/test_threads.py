@@ -1,8 +1,9 @@
 """Training scripts after public threads, written by somebody who had not seen the debugger: is the guilty line first?
 
-There are seven sets: each came when the kinds of those before had been mended. `answers.json` says of each broken one
-which lines a person would change, what is wrong, after which thread it was written, and how well it is found: "first",
-"seen" (told, and not first) or "missed"; `--overwrite` writes it anew.
+There are eight sets: each came when the kinds of those before had been mended. A ninth, "forms", has faults of known
+kinds in unfamiliar forms, after no thread. `answers.json` says of each broken one which lines a person would change,
+what is wrong, after which thread it was written, and how well it is found: "first", "seen" (told, and not first) or
+"missed"; `--overwrite` writes it anew.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from gradcheck_lm.flow import Finding
 from gradcheck_lm.flow.scripts.runner import watch_script
 
 THREADS = Path(__file__).parents[1] / "zoo" / "threads"
-SETS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh")
+SETS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "forms")
 ANSWERS: dict[str, dict[str, Any]] = {
     f"{one}/{name}": answer
     for one in SETS
@@ -53,6 +54,7 @@ def told(path: Path) -> list[Finding]:
         return []
     finally:
         os.chdir(before)
+        torch.set_grad_enabled(True)  # one of them switches it off for good
     assert not seen.troubles
     findings = [finding for _, diagnosis in seen.losses for finding in diagnosis.findings]
     return [one for severity in ("error", "warning") for one in findings if one.severity == severity]
