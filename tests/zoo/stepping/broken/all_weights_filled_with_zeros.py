@@ -17,5 +17,5 @@ optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
 for _ in range(3):
     x, y = torch.randn(8, 8), torch.randint(0, 3, (8,))
     optimizer.zero_grad()
-    nn.functional.cross_entropy(model(x), y).backward()
+    nn.functional.cross_entropy(model(x), y).backward()  # <- zero_gradient
     optimizer.step()
