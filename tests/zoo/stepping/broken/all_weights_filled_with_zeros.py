@@ -1,4 +1,4 @@
-# expected: zero_gradient
+# expected: zero_gradient zero_gradient
 # Every layer begins at zero: its inputs and its weights are both zero, and neither teaches the other.
 import torch
 from torch import nn
