@@ -19,6 +19,7 @@ _PILES = words("stack cat concat hstack")
 _ROWS = words("sum mean logsumexp norm vector_norm amax max")  # of a matrix: one number for each sample
 _ALONG = _FACTORS | words("view reshape squeeze flatten div __truediv__ relu clamp clamp_min")  # of a number for each
 _MEAN, _TOTAL = 1, 2  # as autograd's nodes of losses keep them
+_COMPOSED = words("l1_loss poisson_nll_loss")  # losses without a node of their own
 _BATCH = 4  # samples; fewer are told apart from features by chance
 _FAR = 400  # calls, on the way from a term back to the batch
 
@@ -104,9 +105,13 @@ def _reductions(evidence: Evidence) -> dict[int, int]:
             found[index] = _MEAN if call.operation.name == "mean" else _TOTAL
     for strand in evidence.strands:
         for node in walk_nodes(strand.root.grad_fn) if strand.root is not None and strand.root.requires_grad else ():
-            kept = getattr(node, "_saved_reduction", None)
-            if kept in (_MEAN, _TOTAL) and (made := recording.call_of(node)) is not None:
+            if (made := recording.call_of(node)) is None:
+                continue
+            kept, composed = getattr(node, "_saved_reduction", None), recording.calls[made].operation.name in _COMPOSED
+            if kept in (_MEAN, _TOTAL):
                 found[made] = kept
+            elif composed and str(node.name()) == "MeanBackward0":
+                found[made] = _MEAN
     return found
 
 
