@@ -25,7 +25,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "ledger", "source", "recording", "distributed", "modules", "backward", "optimizers", "questions",
     ),
     "flow/asking": ("evidence", "cuts", "warnings", "failures"),
-    "flow/asking/warnings": ("mixing", "softmaxes", "axes", "tokens"),
+    "flow/asking/warnings": ("mixing", "softmaxes", "axes", "values", "tokens"),
     "flow/scripts": ("program", "watched", "passes"),
     "draw": (
         "words", "numbers", "lettering", "wrapping", "source_lines", "japanese", "verdicts", "view",
