@@ -26,9 +26,9 @@ from gradcheck_lm.flow.stepping.recording.births import Births
 from gradcheck_lm.flow.stepping.recording.callers import nearest
 from gradcheck_lm.flow.stepping.recording.log import Log
 from gradcheck_lm.flow.stepping.recording.moves import alike, is_uniform
+from gradcheck_lm.flow.stepping.recording.ties import are_apart
 from gradcheck_lm.flow.stepping.source.conditions import condition_of_step
 from gradcheck_lm.flow.stepping.source.gathering import gathering_place
-from gradcheck_lm.flow.stepping.ties import are_apart
 from gradcheck_lm.flow.watching.sites import Place, place_of
 
 

@@ -21,8 +21,8 @@ from gradcheck_lm.flow.stepping.modules.modes import Modes
 from gradcheck_lm.flow.stepping.recording.accounts import version_of
 from gradcheck_lm.flow.stepping.recording.callers import Caller, callers, frames
 from gradcheck_lm.flow.stepping.recording.log import Log
+from gradcheck_lm.flow.stepping.recording.ties import embeddings_copied, transposed_copies
 from gradcheck_lm.flow.stepping.recording.wraps import Wraps
-from gradcheck_lm.flow.stepping.ties import embeddings_copied, transposed_copies
 from gradcheck_lm.flow.watching.modules import Made
 from gradcheck_lm.flow.watching.sites import find_site, is_users, line_of
 
