@@ -13,7 +13,7 @@ class Detector(nn.Module):
         self.out = nn.Linear(12, 1)
 
     def forward(self, x):
-        return torch.sigmoid(self.out(self.body(x))).squeeze(1)
+        return torch.sigmoid(self.out(self.body(x))).squeeze(1)  # <- suspicious_shape
 
 
 torch.manual_seed(0)
@@ -22,6 +22,6 @@ model, criterion = Detector(), nn.BCEWithLogitsLoss()
 optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
 for _ in range(3):
     optimizer.zero_grad()
-    loss = criterion(model(x), y)  # <- suspicious_shape
+    loss = criterion(model(x), y)
     loss.backward()
     optimizer.step()
