@@ -36,6 +36,10 @@ def no_count(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return holding
 
 
+# the nodes inside a loss that torch makes of several operations are found by the count alone
+INSIDE_A_LOSS = {"several_classes_at_once", "blank_among_the_labels"}
+
+
 def load(path: Path) -> types.ModuleType:
     torch.manual_seed(0)
     spec = importlib.util.spec_from_file_location(f"marked_{path.stem}", path)
@@ -56,6 +60,7 @@ def told(path: Path) -> tuple[object, ...]:
 
 def test_the_broken_zoo_is_told_alike(request: pytest.FixtureRequest) -> None:
     paths = [path for path in BROKEN if not any(name in path.read_text(encoding="utf-8") for name in BESIDE_TORCH)]
+    paths = [path for path in paths if path.stem not in INSIDE_A_LOSS]
     assert len(paths) > 40
     counted = {path.stem: told(path) for path in paths}
     holding = request.getfixturevalue("no_count")

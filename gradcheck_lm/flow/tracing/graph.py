@@ -91,7 +91,7 @@ class Dataflow:
         if self.recording.severed and (index, source) in self.recording.severed:
             return (self.recording.severed[index, source],)
         if value.requires_grad and result.requires_grad and result.is_float:
-            if call.operation.name == "Parameter" or call.operation.factory:  # torch.tensor(x, requires_grad=True)
+            if call.operation.name in ("Parameter", "tensor", "new_tensor"):  # torch.tensor(x, requires_grad=True)
                 return ("new_leaf",)
             if self._writes_over(call, source):
                 return ("detach" if call.scope == OPEN else "grad_disabled",)

@@ -19,9 +19,9 @@ def tokenise(text):
     return torch.tensor(ids)  # <- new_leaf
 
 
-@torch.no_grad()  # <- grad_disabled
+@torch.no_grad()
 def nats(ids):
-    scores = model(ids[:-1]).log_softmax(-1)
+    scores = model(ids[:-1]).log_softmax(-1)  # <- grad_disabled
     return -scores[torch.arange(len(ids) - 1), ids[1:]].mean()
 
 

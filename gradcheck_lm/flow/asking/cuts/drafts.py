@@ -155,6 +155,7 @@ class Chain:
         kind = KINDS[draft.kind]
         call = self.recording.calls[draft.call] if draft.call is not None else None
         site = draft.site or self._site(draft)
+        place = place_of(site)
         cause = draft.cause or (kind.cause_at(call.operation.name) if call is not None else "")
         op = draft.op or (call.operation.title if call is not None else "")
         if call is not None and call.scope == IN_CHECKPOINT and draft.kind == "grad_disabled":
@@ -171,10 +172,6 @@ class Chain:
                 cause = "by_call"
             elif not cause and self.recording.switches[call.scope].decorated and (handed := _handed(site)):
                 cause, draft.values = "handed_in", {"function": handed}
-            if draft.site is None and (off := _switched(self.recording.switches[call.scope], call, cause)) is not None:
-                site, op = off, "torch.set_grad_enabled" if cause == "by_call" else "torch.no_grad"
-        place = place_of(site)
-        scope = None if scope == (place.file, place.line) else scope
         wording = kind.say(cause, draft.values)
         return Finding(
             kind=kind.name,
@@ -209,15 +206,6 @@ class Chain:
             led = None if call.site is None else switch.led.get(call.site.code)
             return here or (led if led is not None and is_users(led.code) else call.site)
         return _cut_site(call, draft.kind)
-
-
-def _switched(switch: Switch, call: Call, cause: str) -> Site | None:
-    """The switch itself, where a person changes that: a call that lasts, or a decorator of this very function."""
-    if cause == "by_call":
-        return switch.site if switch.site is not None and is_users(switch.site.code) else None
-    decorated = switch.decorated
-    own = call.site is not None and call.site.code is decorated
-    return Site(decorated, 0, None, 0) if own and not cause and decorated is not None and is_users(decorated) else None
 
 
 def _handed(site: Site | None) -> str:

@@ -184,10 +184,7 @@ KIND = Kind(
                     "read {name} where it is meant, here or elsewhere in this function",
                     "本来の場所(この行、または同じ関数のほかの行)で {name} を使う",
                 ),
-                Text(
-                    "call it _ if it is to stay unread",
-                    "読まないつもりなら名前を _ にする",
-                ),
+                Text("call it _ if it is to stay unread", "読まないつもりなら名前を _ にする"),
             ),
         ),
         Cause(
@@ -247,7 +244,12 @@ KIND = Kind(
                 "{line} で渡される {name} はどこからも読まれていません。エピソードが終わって次の状態がないところでも、"
                 "目標値に次の状態の価値が足されます。",
             ),
-            (Text("reward + gamma * (1 - {name}) * next_value", "reward + gamma * (1 - {name}) * next_value"),),
+            (
+                Text(
+                    "reward + gamma * (1 - {name}) * next_value",
+                    "目標値を reward + gamma * (1 - {name}) * next_value とする",
+                ),
+            ),
         ),
         Cause(
             "function_thrown_away",

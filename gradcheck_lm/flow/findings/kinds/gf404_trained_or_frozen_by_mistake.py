@@ -136,7 +136,7 @@ KIND = Kind(
             Text(
                 "This line freezes {word}, and {part} with it, whose name has the same word in it: that part was "
                 "initialised at random in this run and never loaded, and cannot learn.",
-                "この行は {word} を凍結し、名前に同じ語を含む {part} も一緒に凍結しています。{part} はこの実行で乱数"
+                "この行は {word} を凍結し、名前に同じ語を含む {part} も一緒に凍結しています。後者はこの実行で乱数"
                 "初期化され、読み込まれておらず、学習もできません。",
             ),
             (

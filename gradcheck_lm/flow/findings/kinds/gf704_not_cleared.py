@@ -90,7 +90,7 @@ KIND = Kind(
             Text(
                 "In every turn of {optimizer} this line clears the gradients of {other}, which its own turn clears as "
                 "well; those of {optimizer} are cleared nowhere, and its backward() at {line} adds to all before.",
-                "{optimizer} の番のたびに、この行は {other} の勾配を消しています。それは {other} 自身の番でも消されて"
+                "{optimizer} の番のたびに、この行は {other} の勾配を消しています。それは本来の番でも消されて"
                 "います。{optimizer} の勾配はどこでも消されず、{line} の backward() がそれまでのすべてに足しています。",
             ),
             (

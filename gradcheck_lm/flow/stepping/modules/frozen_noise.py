@@ -56,7 +56,8 @@ def frozen_noise(
             here = [names[key] for key, line in frozen.items() if line == place and key in names]
             caught = caught_by_a_word(here)
             tensors = [one for name, one in found.items() if caught and caught[1] in name.split(".")]
-            if not tensors and _is_embedding(root, found) and len(here) == 1:
+            alone = all(line == place for key, line in frozen.items() if key in names)
+            if not tensors and _is_embedding(root, found) and len(here) == 1 and alone:
                 others = [log.accounts.of(one).index for one in root.parameters() if id(one) not in frozen]
                 tensors = list(found.values()) if others and held.issuperset(others) else []
             if tensors and place != NOWHERE:
