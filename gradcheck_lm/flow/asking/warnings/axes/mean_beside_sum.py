@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import deque
 from collections.abc import Iterator
 
 from gradcheck_lm.flow.asking.cuts.drafts import Chain, Draft
@@ -21,6 +22,7 @@ _ALONG = _FACTORS | words("view reshape squeeze flatten div __truediv__ relu cla
 _MEAN, _TOTAL = 1, 2  # as autograd's nodes of losses keep them
 _COMPOSED = words("l1_loss poisson_nll_loss")  # losses without a node of their own
 _BATCH = 4  # samples; fewer are told apart from features by chance
+_MOST = 40  # terms of one sum that are held against each other
 _FAR = 400  # calls, on the way from a term back to the batch
 
 
@@ -30,10 +32,11 @@ def warn_of_mean_beside_sum(evidence: Evidence, chain: Chain) -> None:
     if not may_add_sums(recording):
         return
     reductions = _reductions(evidence)
-    for index, call in enumerate(recording.calls):
-        if not _adds_numbers(recording, index) or not evidence.leads_to_a_term(call):
+    for index in _whole_sums(recording):
+        call = recording.calls[index]
+        if not evidence.leads_to_a_term(call):
             continue
-        found = list(_added(recording, index, reductions))
+        found = list(itertools.islice(_added(recording, index, reductions), _MOST))
         means = [one for one in found if reductions[one[0]] == _MEAN]
         totals = [one for one in found if reductions[one[0]] == _TOTAL and _is_of_samples(recording, one[0])]
         for (mean, weight), (total, factor) in ((one, two) for one in means for two in totals):
@@ -53,6 +56,13 @@ def warn_of_mean_beside_sum(evidence: Evidence, chain: Chain) -> None:
 def may_add_sums(recording: Recording) -> bool:
     """Whether numbers that learn are added up."""
     return any(_adds_numbers(recording, index) for index in range(len(recording.calls)))
+
+
+def _whole_sums(recording: Recording) -> list[int]:
+    """Calls that add up numbers, each with all that was added before it."""
+    adding = [index for index in range(len(recording.calls)) if _adds_numbers(recording, index)]
+    parts = {token for index in adding for token in recording.calls[index].inputs}
+    return [index for index in adding if parts.isdisjoint(recording.calls[index].outputs)]
 
 
 def _makes_up(factor: float, weight: float, samples: int) -> bool:
@@ -86,12 +96,12 @@ def _piled(recording: Recording, token: int) -> list[int]:
 def _added(recording: Recording, index: int, reductions: dict[int, int]) -> Iterator[tuple[int, float]]:
     """(a reduction, the factor since) of all that a call adds up, what was added before it too."""
     call = recording.calls[index]
-    waiting = [(token, 1.0) for token in (_piled(recording, call.inputs[0]) or call.inputs)]
+    waiting = deque((token, 1.0) for token in (_piled(recording, call.inputs[0]) or call.inputs))
     while waiting:
-        token, factor = waiting.pop(0)
+        token, factor = waiting.popleft()
         producer = recording.tokens[token].producer
         if producer >= 0 and producer not in reductions and _adds_numbers(recording, producer):
-            waiting += [(one, factor) for one in recording.calls[producer].inputs]
+            waiting.extend((one, factor) for one in recording.calls[producer].inputs)
         elif (reduced := _reduced(recording, token, reductions)) is not None:
             yield reduced[0], reduced[1] * factor
 
