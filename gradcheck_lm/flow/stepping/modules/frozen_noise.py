@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import linecache
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -36,7 +37,9 @@ def frozen_noise(
         held: the accounts of what the optimizers hold.
         add: from a place to its index in the ledger.
     """
-    text = "".join(line for file in ran_lines(log) for line in linecache.getlines(file))
+    # a test around the program thaws none of its layers
+    files = (file for file in ran_lines(log) if not os.path.basename(file).startswith(("test_", "conftest")))
+    text = "".join(line for file in files for line in linecache.getlines(file))
     if not frozen or _THAWS.search(text):
         return
     loaded = {index for event in log.events if isinstance(event, Loading) for index in event.tensors}
