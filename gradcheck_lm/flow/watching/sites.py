@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import torch
 
-from gradcheck_lm.flow.watching.source import called, tree_of
+from gradcheck_lm.flow.watching.source import called, parsed, tree_of
 
 _HIDDEN, _LIBRARY, _USER = 0, 1, 2
 _PACKAGE = os.path.abspath(__file__).rsplit(os.sep, 3)[0]
@@ -243,7 +243,7 @@ def _segment(file: str, line: int, end_line: int, start: int, end: int) -> str:
 def _parse(segment: str) -> ast.AST | None:
     for text in (segment, f"({segment})"):  # an expression over several lines needs brackets
         try:
-            body = ast.parse(text).body
+            body = parsed(text).body
         except (SyntaxError, ValueError):
             continue
         if len(body) == 1:

@@ -24,9 +24,17 @@ def tree_of(file: str, *words: str) -> ast.Module:
 @functools.lru_cache(maxsize=64)  # by the text: a file may have been written anew
 def _parsed(text: str) -> ast.Module:
     try:
-        return ast.parse(text)
+        return parsed(text)
     except (SyntaxError, ValueError):
         return ast.Module([], [])
+
+
+def parsed(text: str) -> ast.Module:
+    """As `ast.parse`, which Python 3.11 fails at where garbage is collected meanwhile and a callback parses too."""
+    try:
+        return ast.parse(text)
+    except SystemError:  # gh-106905: nested, it takes the one's depth for the other's
+        return ast.parse(text)
 
 
 def stands_on(node: ast.stmt | ast.expr, line: int) -> bool:
