@@ -268,6 +268,7 @@ def test_two_graphs_in_japanese() -> None:
     assert not ENGLISH.search(text), ENGLISH.search(text)
 
 
+@pytest.mark.needs("layout")
 def test_a_saved_picture_is_in_japanese_where_its_letters_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for ending in (".svg", ".dot"):
         text = save_graph(broken(), tmp_path / f"g{ending}", language="ja").read_text(encoding="utf-8")

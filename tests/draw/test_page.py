@@ -220,6 +220,7 @@ def test_a_graph_that_cannot_be_drawn_becomes_a_sentence(monkeypatch: pytest.Mon
     assert "GF101" in text
 
 
+@pytest.mark.needs("layout")
 def test_where_only_one_language_is_drawn_in_time_it_serves_both(monkeypatch: pytest.MonkeyPatch) -> None:
     real = page_parts.picture
 
