@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import statistics
 import time
 from typing import Any
@@ -14,12 +13,8 @@ from gradcheck_lm.bench.gpu.arms import label_arms
 from gradcheck_lm.bench.gpu.scene import Scene
 from gradcheck_lm.bench.gpu.sizes import SMALL, Sizes, fitted
 from gradcheck_lm.bench.peak import fast_bfloat16, float32_rounding
-from gradcheck_lm.bench.train_plan import lines_of
 from gradcheck_lm.htr.checkpoint import load_recogniser
 from gradcheck_lm.lab.config import Arm, TrainingConfig
-from gradcheck_lm.lab.training.terms import labelled
-from gradcheck_lm.lab.training.trainer import Trainer, make_accelerator
-from gradcheck_lm.penalties import make_penalty
 
 WARM_UP, COUNTED = 2, 3
 SHARE = 0.15  # of the minutes: what is over is left out, and said
@@ -73,15 +68,8 @@ def _step_seconds(scene: Scene, arm: Arm, kind: str) -> float:
     config = TrainingConfig(
         steps=warm + counted, batch_size=size, schedule="constant", mixed_precision="bf16" if kind == "bf16" else "no"
     )
-    penalty = None
-    if arm.penalty is not None:
-        penalty = make_penalty(arm.penalty, scene.language_model, charset, seed=0, **arm.options)
-    trainer = Trainer(
-        copy.deepcopy(model), labelled(charset, penalty, arm.weight), lines_of(model.config, 2 * size), config,
-        accelerator=make_accelerator(config, None, scene.device),
-    )  # fmt: skip
     with float32_rounding(kind == "tf32") if scene.device.type == "cuda" else contextlib.nullcontext():
-        records = trainer.run().records
+        records = scene.steps_of(arm, model, charset, config, batches=2)
     if scene.device.type == "cuda":
         torch.cuda.empty_cache()
     return statistics.median(record["seconds"] - record["data_wait"] for record in records[warm:])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import statistics
 from dataclasses import dataclass
 from typing import Any
@@ -10,13 +9,9 @@ from typing import Any
 from gradcheck_lm.bench.gpu.arms import label_arms
 from gradcheck_lm.bench.gpu.scene import Scene
 from gradcheck_lm.bench.gpu.sizes import SMALL, Sizes
-from gradcheck_lm.bench.train_plan import lines_of
 from gradcheck_lm.errors import GradcheckLMError
 from gradcheck_lm.lab.config import TrainingConfig
-from gradcheck_lm.lab.training.terms import labelled
-from gradcheck_lm.lab.training.trainer import Trainer, make_accelerator
 from gradcheck_lm.lm import LanguageModel
-from gradcheck_lm.penalties import make_penalty
 
 ARMS = ("ctc", "soft_embedding", "policy_gradient")
 STEPS = 30  # the first half pays for capturing, and is not counted
@@ -78,14 +73,7 @@ def _seconds(scene: Scene, name: str, way: Replays) -> list[float]:
         steps=2 if scene.small else STEPS, batch_size=size, schedule="constant", learning_rate=1e-5,
         graphs=way.recogniser and scene.device.type == "cuda", deterministic=way.deterministic,
     )  # fmt: skip
-    penalty = None
-    if arm.penalty is not None:
-        penalty = make_penalty(arm.penalty, scene.language_model, charset, seed=0, **arm.options)
-    trainer = Trainer(
-        copy.deepcopy(recogniser), labelled(charset, penalty, arm.weight), lines_of(recogniser.config, BATCHES * size),
-        config, accelerator=make_accelerator(config, None, scene.device),
-    )  # fmt: skip
-    records = trainer.run().records
+    records = scene.steps_of(arm, recogniser, charset, config, batches=BATCHES)
     return [record["seconds"] - record["data_wait"] for record in records[len(records) // 2 :]]
 
 

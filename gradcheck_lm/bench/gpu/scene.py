@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import json
 import time
@@ -12,13 +13,18 @@ from typing import Any
 
 import torch
 
+from gradcheck_lm.bench.train_plan import lines_of
 from gradcheck_lm.errors import ArgumentError, GradcheckLMError
 from gradcheck_lm.files import write_text_atomic
 from gradcheck_lm.htr.charset import Charset
 from gradcheck_lm.htr.checkpoint import load_recogniser
 from gradcheck_lm.htr.crnn import CRNN
 from gradcheck_lm.lab.comparing.compare import device_name, versions
+from gradcheck_lm.lab.config import Arm, TrainingConfig
+from gradcheck_lm.lab.training.terms import labelled
+from gradcheck_lm.lab.training.trainer import Trainer, make_accelerator
 from gradcheck_lm.lm import AnyLanguageModel, load_language_model
+from gradcheck_lm.penalties import make_penalty
 
 FIGURES = "gpu.json"
 TRAINED = "full.safetensors"
@@ -86,6 +92,20 @@ class Scene:
         if (self.state / TRAINED).is_file():
             return *self._on_device(str(self.state / TRAINED)), "trained here from fresh weights"
         return *self._on_device(self.network), "fresh weights: it reads nothing yet"
+
+    def steps_of(
+        self, arm: Arm, recogniser: CRNN, charset: Charset, config: TrainingConfig, *, batches: int
+    ) -> list[dict[str, Any]]:
+        """The records of a short training of a copy, on so many batches of synthetic lines."""
+        penalty = None
+        if arm.penalty is not None:
+            penalty = make_penalty(arm.penalty, self.language_model, charset, seed=0, **arm.options)
+        trainer = Trainer(
+            copy.deepcopy(recogniser), labelled(charset, penalty, arm.weight),
+            lines_of(recogniser.config, batches * config.batch_size), config,
+            accelerator=make_accelerator(config, None, self.device),
+        )  # fmt: skip
+        return trainer.run().records
 
     def stage(self, name: str) -> dict[str, Any] | None:
         """What an earlier stage gave; None where it was not run, or failed."""

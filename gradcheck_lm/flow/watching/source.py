@@ -5,10 +5,13 @@ from __future__ import annotations
 import ast
 import functools
 import linecache
+import re
 from collections.abc import Mapping
+from types import CodeType
 from typing import Any
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
+DISCOUNT = re.compile(r"gamma|discount|γ", re.IGNORECASE)  # what programs call it that makes later rewards count less
 
 
 def tree_of(file: str, *words: str) -> ast.Module:
@@ -62,6 +65,13 @@ def first_line(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 def called(node: ast.Call) -> str:
     """`f` of `f(...)` and of `a.b.f(...)`; "" where what is called has no name."""
     return node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+
+
+def functions_of(code: CodeType) -> list[Function]:
+    """The definitions that a code object may be of: those of its name that begin where it begins."""
+    begins = code.co_name, code.co_firstlineno
+    nodes = ast.walk(tree_of(code.co_filename))
+    return [node for node in nodes if isinstance(node, Function) and (node.name, first_line(node)) == begins]
 
 
 def value_of(node: ast.expr, variables: Mapping[str, Any]) -> Any:

@@ -88,7 +88,8 @@ class TargetDoubt:
     cause: str
     call: int  # the loss, or what is doubtful in it
     values: dict[str, str]
-    written: int | None = None  # the call that made the targets what they are
+    written: int | None = None  # the call that made the targets, or what they are held against, what they are
+    said_by: str = "call"  # where it is told: there | "loss", "layer" (where that module is made, if it is one)
 
 
 @dataclass
@@ -160,6 +161,15 @@ class Recording:
                 seen.add(producer)
                 yield producer
                 waiting.extend(self.calls[producer].inputs)
+
+    def maker(self, token: int, through: frozenset[str]) -> int | None:
+        """The call that made a value, past those `through` which it only got another form; None: not in here."""
+        while token >= 0 and (index := self.tokens[token].producer) >= 0:
+            call = self.calls[index]
+            if call.operation.name not in through or not call.inputs or call.inputs[0] < 0:
+                return index
+            token = call.inputs[0]
+        return None
 
     def layer(self, index: int) -> Site | None:
         """Where the activation was made, in an nn.Sequential, that a call belongs to: no line of a forward names it."""

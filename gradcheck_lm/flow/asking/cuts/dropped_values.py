@@ -11,7 +11,7 @@ from typing import Any
 from gradcheck_lm.flow.asking.evidence.evidence import Evidence
 from gradcheck_lm.flow.tracing.graph import Cut
 from gradcheck_lm.flow.watching.sites import Site, line_of, site_at
-from gradcheck_lm.flow.watching.source import Function, first_line, stands_on, tree_of
+from gradcheck_lm.flow.watching.source import functions_of, stands_on, tree_of
 
 Body = list[ast.stmt]
 
@@ -86,11 +86,7 @@ def _around(code: CodeType, line: int) -> Iterator[tuple[Body, int]]:
 
 def scopes(code: CodeType) -> list[ast.AST]:
     """The text of a function, or of the whole file, as a tree; nothing where there is none."""
-    tree = tree_of(code.co_filename)
-    if code.co_name == "<module>":
-        return [tree]
-    begins = code.co_name, code.co_firstlineno
-    return [node for node in ast.walk(tree) if isinstance(node, Function) and (node.name, first_line(node)) == begins]
+    return [tree_of(code.co_filename)] if code.co_name == "<module>" else [*functions_of(code)]
 
 
 def _name(statement: ast.stmt) -> str | None:

@@ -9,7 +9,7 @@ from types import CodeType
 
 from gradcheck_lm.flow.asking.evidence.evidence import Evidence
 from gradcheck_lm.flow.watching.sites import Site, site_at
-from gradcheck_lm.flow.watching.source import Function, first_line, tree_of
+from gradcheck_lm.flow.watching.source import functions_of
 
 _ONE_OF_SEVERAL = re.compile(r"^(.*?\b)\d+\b")  # up to the number in a list of modules: head.layers.2.weight
 
@@ -36,12 +36,10 @@ def loop_left_early(evidence: Evidence, place: int) -> Site | None:
 @cache
 def _way_out(code: CodeType) -> int | None:
     """The line of a return or break that stands in a loop's body under no condition; None where there is none."""
-    begins = code.co_name, code.co_firstlineno
-    for function in ast.walk(tree_of(code.co_filename)):
-        if isinstance(function, Function) and (function.name, first_line(function)) == begins:
-            for loop in ast.walk(function):
-                if isinstance(loop, ast.For | ast.While):
-                    for statement in loop.body[1:] or loop.body:
-                        if isinstance(statement, ast.Return | ast.Break):
-                            return statement.lineno
+    for function in functions_of(code):
+        for loop in ast.walk(function):
+            if isinstance(loop, ast.For | ast.While):
+                for statement in loop.body[1:] or loop.body:
+                    if isinstance(statement, ast.Return | ast.Break):
+                        return statement.lineno
     return None

@@ -16,7 +16,7 @@ from gradcheck_lm.flow.asking.evidence.scene import where
 from gradcheck_lm.flow.gradients.deaths import Death
 from gradcheck_lm.flow.gradients.nodes import walk_nodes
 from gradcheck_lm.flow.watching.sites import is_users, site_at, site_of
-from gradcheck_lm.flow.watching.source import Function, called, first_line, tree_of
+from gradcheck_lm.flow.watching.source import called, functions_of
 
 _ON = ("enable_grad", "set_grad_enabled(True)")
 
@@ -26,8 +26,7 @@ def computed_again(evidence: Evidence, death: Death) -> Draft | None:
     code = _code(evidence, death) if death.python else None
     if code is None:
         return None
-    tree = tree_of(code.co_filename, "grad", "backward")
-    own = [one for one in ast.walk(tree) if isinstance(one, Function) and first_line(one) == code.co_firstlineno]
+    own = functions_of(code)
     for asked in _questions(own[0]) if own else ():
         made = _made_without_gradient(own[0], asked)
         if made is None or (site := site_of(code, made)) is None:
@@ -76,9 +75,7 @@ def returns_none(evidence: Evidence, death: Death, place: int) -> Draft | None:
 
 
 def _returned(code: CodeType) -> list[ast.Return]:
-    tree = tree_of(code.co_filename, "backward")
-    own = [one for one in ast.walk(tree) if isinstance(one, Function) and first_line(one) == code.co_firstlineno]
-    return [one for function in own[:1] for one in ast.walk(function) if isinstance(one, ast.Return)]
+    return [one for function in functions_of(code)[:1] for one in ast.walk(function) if isinstance(one, ast.Return)]
 
 
 def _is_none_at(value: ast.expr | None, place: int) -> bool:

@@ -10,7 +10,7 @@ from functools import cache
 from types import CodeType
 
 from gradcheck_lm.flow.watching.recorder import Recorder
-from gradcheck_lm.flow.watching.source import Function, first_line, tree_of
+from gradcheck_lm.flow.watching.source import functions_of
 
 MASK = re.compile(r"mask|padding|(^|_)pad(_|$)")
 
@@ -44,24 +44,16 @@ def unread_arguments(recorder: Recorder) -> tuple[Unread, ...]:
 @cache
 def _only_dressed(code: CodeType, name: str) -> bool:
     """Whether a function only gives one of its arguments another form, as in mask = mask.bool(), and never reads it."""
-    begins = code.co_name, code.co_firstlineno
-    for function in ast.walk(tree_of(code.co_filename)):
-        if isinstance(function, Function) and (function.name, first_line(function)) == begins:
-            forms = [
-                node.value
-                for node in ast.walk(function)
-                if isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == [name]
-            ]
-            asked = [
-                node
-                for node in ast.walk(function)
-                if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.Is | ast.IsNot)
-            ]
-            harmless = {id(node) for one in (*forms, *asked) for node in ast.walk(one)}
-            loads = [node for node in ast.walk(function) if isinstance(node, ast.Name) and node.id == name]
-            read = [node for node in loads if isinstance(node.ctx, ast.Load)]
-            return bool(forms) and bool(read) and all(id(node) in harmless for node in read)
-    return False
+    nodes = [node for function in functions_of(code)[:1] for node in ast.walk(function)]
+    forms = [
+        node.value
+        for node in nodes
+        if isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == [name]
+    ]
+    asked = [node for node in nodes if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.Is | ast.IsNot)]
+    harmless = {id(node) for one in (*forms, *asked) for node in ast.walk(one)}
+    read = [node for node in nodes if isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Load)]
+    return bool(forms) and bool(read) and all(id(node) in harmless for node in read)
 
 
 @cache

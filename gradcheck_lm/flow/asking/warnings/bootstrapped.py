@@ -14,7 +14,7 @@ from gradcheck_lm.flow.asking.evidence.scene import where
 from gradcheck_lm.flow.operations.names import MULTIPLICATIONS, words
 from gradcheck_lm.flow.watching.recorder import Recorder
 from gradcheck_lm.flow.watching.sites import line_of
-from gradcheck_lm.flow.watching.source import stands_on, tree_of
+from gradcheck_lm.flow.watching.source import DISCOUNT, stands_on, tree_of
 from gradcheck_lm.flow.watching.tape import Recording
 
 _LOSSES = words("mse_loss smooth_l1_loss huber_loss l1_loss")
@@ -28,7 +28,6 @@ _SAME = _SUMS | _DIFFERENCES | MULTIPLICATIONS | words(
     neg __neg__ flip max min amax minimum gather index_select select permute transpose
     """
 )  # fmt: skip
-_DISCOUNT = re.compile(r"gamma|discount|γ", re.IGNORECASE)
 # gamma alone may be a damping, or a scale
 _OF_STEPS = re.compile(r"reward|return|next|done|terminal|target|value|mask|td|\brews?\b|\brs?\b", re.IGNORECASE)
 _MOST = 400  # calls that are walked back
@@ -99,7 +98,7 @@ def _discounted(recording: Recording, token: int) -> int | None:
 @cache
 def _mentions(file: str) -> bool:
     """Whether a discount may stand in a file: most know none, and none of their calls is looked at."""
-    return any(map(_DISCOUNT.search, linecache.getlines(file)))
+    return any(map(DISCOUNT.search, linecache.getlines(file)))
 
 
 @cache
@@ -109,7 +108,7 @@ def _discounts(file: str, line: int) -> bool:
     around = [node for node in ast.walk(tree) if isinstance(node, ast.stmt) and stands_on(node, line)]
     innermost = max(around, key=lambda node: node.lineno, default=None)
     text = "" if innermost is None else ast.unparse(innermost)
-    return bool(_DISCOUNT.search(text) and _OF_STEPS.search(text))
+    return bool(DISCOUNT.search(text) and _OF_STEPS.search(text))
 
 
 def _leaves(recording: Recording, token: int) -> set[int]:

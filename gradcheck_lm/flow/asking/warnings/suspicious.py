@@ -112,15 +112,8 @@ def _elsewhere(made: Call, loss: Call) -> Site | None:
 
 def _made_by(recording: Recording, token: int) -> Call | None:
     """The operation whose values these are, past those that only change the shape."""
-    for _ in range(20):
-        producer = recording.tokens[token].producer
-        if producer < 0:
-            return None
-        call = recording.calls[producer]
-        if call.operation.name not in SAME_VALUES or not call.inputs or call.inputs[0] < 0:
-            return call
-        token = call.inputs[0]
-    return None
+    index = recording.maker(token, SAME_VALUES)
+    return None if index is None else recording.calls[index]
 
 
 def _mixed_by(recording: Recording, made: Call | None) -> Call | None:

@@ -5,25 +5,21 @@ from __future__ import annotations
 from gradcheck_lm.flow.stepping.ledger.ledger import NOWHERE, Copying, Loading
 from gradcheck_lm.flow.stepping.questions.drafts import Draft, Reading
 
+# what a line does -> the kind, its cause, and of the values that this wants the field of the event
+_CAUSES: dict[str, tuple[str, str, dict[str, str]]] = {
+    "laid aside": ("average_reversed", "not_put_back", {"writes": "into", "method": "source"}),
+    "never asked": ("unread", "never_asked", {"target": "into", "source": "source", "line": "where"}),
+    "unread end": ("unread", "end_of_episode", {"name": "into", "line": "where"}),
+}
+
 
 def ask(reading: Reading) -> list[Draft]:
     """overwritten, average_reversed and unread, of what is told by the program's text."""
-    return [*_laid_aside(reading), *_kept(reading), *_never_asked(reading), *_unread_ends(reading)]
+    return [*_kept(reading), *_told(reading)]
 
 
 def _copyings(reading: Reading, *what: str) -> list[Copying]:
     return [event for event in reading.ledger.events if isinstance(event, Copying) and event.what in what]
-
-
-def _laid_aside(reading: Reading) -> list[Draft]:
-    """Averages that run in the place of the trained weights, which nobody puts back."""
-    return [
-        Draft(
-            "average_reversed", event.place, "not_put_back", event.into, event.time, (), "warning", "likely",
-            {"writes": event.into, "method": event.source},
-        )
-        for event in _copyings(reading, "laid aside")
-    ]  # fmt: skip
 
 
 def _kept(reading: Reading) -> list[Draft]:
@@ -45,23 +41,11 @@ def _kept(reading: Reading) -> list[Draft]:
     ]  # fmt: skip
 
 
-def _never_asked(reading: Reading) -> list[Draft]:
-    """Target networks that follow another and give nothing."""
-    return [
-        Draft(
-            "unread", event.place, "never_asked", event.into, event.time, (), "warning", "likely",
-            {"target": event.into, "source": event.source, "line": event.where},
-        )
-        for event in _copyings(reading, "never asked")
-    ]  # fmt: skip
-
-
-def _unread_ends(reading: Reading) -> list[Draft]:
-    """Targets that go on beyond the end of an episode."""
-    return [
-        Draft(
-            "unread", event.place, "end_of_episode", event.into, event.time, (), "warning", "likely",
-            {"name": event.into, "line": event.where},
-        )
-        for event in _copyings(reading, "unread end")
-    ]  # fmt: skip
+def _told(reading: Reading) -> list[Draft]:
+    """What each such line says by itself."""
+    drafts = []
+    for what, (kind, cause, names) in _CAUSES.items():
+        for event in _copyings(reading, what):
+            said = {name: getattr(event, field) for name, field in names.items()}
+            drafts.append(Draft(kind, event.place, cause, event.into, event.time, (), "warning", "likely", said))
+    return drafts

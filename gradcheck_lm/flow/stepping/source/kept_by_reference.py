@@ -7,7 +7,7 @@ import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gradcheck_lm.flow.stepping.source.text import line_in, reached, walk
+from gradcheck_lm.flow.stepping.source.text import last, line_in, reached, walk
 from gradcheck_lm.flow.watching.sites import Place
 from gradcheck_lm.flow.watching.source import called, tree_of
 
@@ -50,11 +50,11 @@ def kept_by_reference(file: str, ran: frozenset[int], elsewhere: bool = False) -
         for node, loop in _kept_here(body, function in begun):
             around = at_once | (here if loop is None else {id(one) for one in ast.walk(loop)})
             for target, module in _keeps(node, elsewhere):
-                key = _last(ast.unparse(target))
+                key = last(ast.unparse(target))
                 later = [
                     use.lineno
                     for other, use in everywhere
-                    if _last(ast.unparse(other)) == key
+                    if last(ast.unparse(other)) == key
                     and id(use) not in around
                     # a local variable is one in its function alone
                     and (id(use) in here or isinstance(target, ast.Attribute))
@@ -146,7 +146,7 @@ def _module_of(value: ast.expr) -> str | None:
     if not isinstance(value, ast.Call) or not isinstance(value.func, ast.Attribute) or value.func.attr != "state_dict":
         return None
     module = ast.unparse(value.func.value)
-    return None if any(word in _last(module).lower() for word in _NO_WEIGHTS) else module
+    return None if any(word in last(module).lower() for word in _NO_WEIGHTS) else module
 
 
 def _used(node: ast.AST) -> Iterator[tuple[ast.expr, ast.Call]]:
@@ -158,25 +158,20 @@ def _used(node: ast.AST) -> Iterator[tuple[ast.expr, ast.Call]]:
 def _is_for(use: ast.Call, module: str) -> bool:
     """It is put back where it came from, or saved: another module may be loaded from it at once."""
     loads = isinstance(use.func, ast.Attribute) and use.func.attr == "load_state_dict"
-    return not loads or _last(ast.unparse(use.func.value)) == _last(module)  # type: ignore[attr-defined]
+    return not loads or last(ast.unparse(use.func.value)) == last(module)  # type: ignore[attr-defined]
 
 
 def _changed(node: ast.AST) -> Iterator[str]:
     """Names of dictionaries that are written to, item by item or as a whole from a copy: they are another matter."""
     if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store | ast.Del):
-        yield _last(ast.unparse(node.value))
+        yield last(ast.unparse(node.value))
     elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in ("update", "pop"):
-        yield _last(ast.unparse(node.func.value))
+        yield last(ast.unparse(node.func.value))
     elif isinstance(node, ast.Assign) and "copy" in ast.unparse(node.value):
         targets = (target for target in node.targets if isinstance(target, ast.Name | ast.Attribute))
-        yield from (_last(ast.unparse(target)) for target in targets if _copies_itself(target, node.value))
+        yield from (last(ast.unparse(target)) for target in targets if _copies_itself(target, node.value))
 
 
 def _copies_itself(target: ast.expr, value: ast.expr) -> bool:
     """`best = deepcopy(best)`."""
     return any(ast.unparse(node) == ast.unparse(target) for node in ast.walk(value))
-
-
-def _last(name: str) -> str:
-    """`best` of `self.best` and of `stopper.best`: an object calls it the one, its owner the other."""
-    return name.rpartition(".")[2]

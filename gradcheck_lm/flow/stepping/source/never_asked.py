@@ -8,9 +8,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gradcheck_lm.flow.stepping.source.text import line_in, reached, walk
+from gradcheck_lm.flow.stepping.source.text import last, line_in, reached, walk
 from gradcheck_lm.flow.watching.sites import Place
-from gradcheck_lm.flow.watching.source import called, function_around, tree_of
+from gradcheck_lm.flow.watching.source import DISCOUNT, called, function_around, tree_of
 
 _TARGET = re.compile(r"target|tgt", re.IGNORECASE)
 _KEEPS = re.compile(r"update|sync|copy|polyak|track", re.IGNORECASE)
@@ -21,7 +21,6 @@ _SETTINGS = (
     "apply", "children",
 )  # fmt: skip
 _LATER = re.compile(r"next|post|prime|new|after|s_?2$|s_$|^ns$|_p$|tp1", re.IGNORECASE)
-_DISCOUNT = re.compile(r"gamma|discount|γ", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -48,10 +47,10 @@ def never_asked(file: str, ran: frozenset[int]) -> tuple[NeverAsked, ...]:
     found: dict[str, NeverAsked] = {}
     for function, node in nodes:
         for target, source in (pair for kept in _kept_in_step(node) for pair in _as_called(tree, calls, node, kept)):
-            name = _last(target)
-            if name in found or not _TARGET.search(name) or _TARGET.search(_last(source)) or _is_used(tree, name):
+            name = last(target)
+            if name in found or not _TARGET.search(name) or _TARGET.search(last(source)) or _is_used(tree, name):
                 continue
-            asked = _bootstraps(bodies, _last(source))
+            asked = _bootstraps(bodies, last(source))
             where = line_in(file, node, function) if asked is None else line_in(file, asked[1], asked[0])
             found[name] = NeverAsked(where, target, source, node.lineno)  # type: ignore[attr-defined]
     return tuple(found.values())
@@ -68,7 +67,7 @@ def _kept_in_step(node: ast.AST) -> Iterator[tuple[str, str]]:
     elif called(node) == "zip" and len(node.args) == 2:
         one, other = map(_owner, node.args)
         if one and other:
-            yield (one, other) if _TARGET.search(_last(one)) else (other, one)
+            yield (one, other) if _TARGET.search(last(one)) else (other, one)
 
 
 def _as_called(
@@ -107,7 +106,7 @@ def _is_used(tree: ast.Module, name: str) -> bool:
             harmless.update(map(id, node.args))
     return any(
         isinstance(node, ast.Name | ast.Attribute)
-        and _last(ast.unparse(node)) == name
+        and last(ast.unparse(node)) == name
         and isinstance(node.ctx, ast.Load)
         and id(node) not in harmless
         for node in ast.walk(tree)
@@ -119,7 +118,7 @@ def _bootstraps(bodies: list[tuple[str, list[ast.stmt]]], source: str) -> tuple[
     found = []
     for function, body in bodies:
         statements = [node for node in walk(body) if isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign)]
-        if not any(_DISCOUNT.search(ast.unparse(one)) for one in statements):
+        if not any(DISCOUNT.search(ast.unparse(one)) for one in statements):
             continue
         for one in statements:
             for call in (node for node in ast.walk(one) if isinstance(node, ast.Call)):
@@ -130,8 +129,4 @@ def _bootstraps(bodies: list[tuple[str, list[ast.stmt]]], source: str) -> tuple[
 
 
 def _names(node: ast.AST) -> list[str]:
-    return [_last(ast.unparse(one)) for one in ast.walk(node) if isinstance(one, ast.Name | ast.Attribute)]
-
-
-def _last(name: str) -> str:
-    return name.rpartition(".")[2]
+    return [last(ast.unparse(one)) for one in ast.walk(node) if isinstance(one, ast.Name | ast.Attribute)]

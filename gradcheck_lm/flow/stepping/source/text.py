@@ -61,6 +61,11 @@ def reached(tree: ast.Module, ran: frozenset[int]) -> list[tuple[str, list[ast.s
             names |= _mentioned(list(walk(one.body)))
 
 
+def last(name: str) -> str:
+    """`best` of `self.best` and of `stopper.best`: an object calls it the one, its owner the other."""
+    return name.rpartition(".")[2]
+
+
 def line_in(file: str, node: Any, function: str) -> Place:
     """The line on which something stands."""
     return Place(file, node.lineno, function, linecache.getline(file, node.lineno).strip(), None)

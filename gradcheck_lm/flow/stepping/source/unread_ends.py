@@ -9,10 +9,9 @@ from dataclasses import dataclass
 
 from gradcheck_lm.flow.stepping.source.text import line_in, reached, walk
 from gradcheck_lm.flow.watching.sites import Place
-from gradcheck_lm.flow.watching.source import Function, function_around, tree_of
+from gradcheck_lm.flow.watching.source import DISCOUNT, Function, function_around, tree_of
 
 _ENDS = re.compile(r"^(not_)?(done|dones|terminal|terminals|terminated|finished|over)(_?(mask|flags?|t|b|batch))?$")
-_DISCOUNT = re.compile(r"gamma|discount|γ", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,7 @@ def _is_target(node: ast.Assign | ast.Return) -> bool:
         for both in sums
         for side in (both.left, both.right)
         for one in ast.walk(side)
-        if isinstance(one, ast.BinOp) and isinstance(one.op, ast.Mult) and _DISCOUNT.search(ast.unparse(one))
+        if isinstance(one, ast.BinOp) and isinstance(one.op, ast.Mult) and DISCOUNT.search(ast.unparse(one))
     ]
     return any(
         kept.isdisjoint(ast.unparse(part) for part in ast.walk(one) if isinstance(part, ast.expr)) for one in products

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -71,16 +72,8 @@ def _new_and_old(recording: Recording, index: int) -> tuple[int, int] | None:
 
 def _is_made_of(recording: Recording, old: int, new: int) -> bool:
     """Whether the old one was computed from the very values that it is taken from."""
-    waiting, seen = [old], set[int]()
-    while waiting and len(seen) < _FAR:
-        token = waiting.pop()
-        if token == new:
-            return True
-        producer = recording.tokens[token].producer if token >= 0 else -1
-        if producer >= 0 and token not in seen:
-            waiting.extend(recording.calls[producer].inputs)
-        seen.add(token)
-    return False
+    behind = itertools.islice(recording.behind([old]), _FAR)
+    return any(new in recording.calls[index].inputs for index in behind)
 
 
 def _computed(recording: Recording, token: int) -> int:

@@ -26,9 +26,6 @@ _LEAST = 8  # targets: fewer are equal by chance
 _COMPARISONS = words("eq __eq__ ne __ne__")
 _PARTS = words("__getitem__ narrow roll slice select split chunk")
 _WRITES = words("__setitem__ masked_fill masked_fill_ where")
-# what a module says when it is made, if the loss or the activation is one
-_SAID_BY_THE_LOSS = ("padding_counted", "several_classes")
-_SAID_BY_A_LAYER = ("classes_compete", "out_of_reach")
 _TEXTS = 4  # texts of a batch, at the least, that end in the doubtful token
 
 
@@ -87,10 +84,10 @@ def warn_of_targets(evidence: Evidence, chain: Chain) -> None:
             continue
         values = {**doubt.values, "loss": call.operation.title, "line": where(call.site)}
         site = call.site if doubt.written is None else recording.calls[doubt.written].site
-        if doubt.cause in _SAID_BY_THE_LOSS:
-            site = _made(recording, call) or site
         index, op = doubt.call, None
-        if doubt.cause in _SAID_BY_A_LAYER and doubt.written is not None:
+        if doubt.said_by == "loss":
+            site = _made(recording, call) or site
+        elif doubt.said_by == "layer" and doubt.written is not None:
             index, site = doubt.written, recording.layer(doubt.written) or site
             op = recording.calls[index].operation.title
         draft = Draft(doubt.kind, index, "likely", "warning", cause=doubt.cause, values=values, site=site, op=op)
@@ -185,7 +182,8 @@ def _padding(recorder: Recorder, pair: Pair) -> Iterator[TargetDoubt]:
         behind = alike.flip(1).cumprod(1).flip(1).bool()  # up to the end of the text
         if filling != pair.ignored and int((behind.sum(1) >= 2).sum()) >= _TEXTS:
             share = f"{int(behind.sum()) / max(1, int((wanted != pair.ignored).sum())):.0%}"
-            yield TargetDoubt("unread", "padding_counted", pair.loss, {"token": str(filling), "share": share})
+            values = {"token": str(filling), "share": share}
+            yield TargetDoubt("unread", "padding_counted", pair.loss, values, said_by="loss")
             return
 
 

@@ -149,11 +149,5 @@ def _are_ids(recording: Recording, token: int) -> bool:
 
 def _are_places(recording: Recording, token: int) -> bool:
     """0, 1, 2 and so on."""
-    while (index := recording.tokens[token].producer) >= 0:
-        call = recording.calls[index]
-        if call.operation.name == "arange":
-            return True
-        if call.operation.name not in _SAME or not call.inputs or call.inputs[0] < 0:
-            return False
-        token = call.inputs[0]
-    return False
+    index = recording.maker(token, _SAME)
+    return index is not None and recording.calls[index].operation.name == "arange"

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 
 from gradcheck_lm.flow.asking.evidence.scene import where
+from gradcheck_lm.flow.asking.warnings.axes.all_pairs import SAME_VALUES
 from gradcheck_lm.flow.operations.names import words
 from gradcheck_lm.flow.watching.tape import Call, Recording, TargetDoubt
 
@@ -21,7 +23,6 @@ _REACH = {
     "hardtanh": (-1.0, 1.0), "relu": (0.0, math.inf), "relu_": (0.0, math.inf), "softplus": (0.0, math.inf),
     "exp": (0.0, math.inf),
 }  # fmt: skip
-_SAME_VALUES = words("view reshape squeeze unsqueeze flatten contiguous float to permute transpose view_as reshape_as")
 
 
 def misread_targets(recording: Recording, nodes: Sequence[Any]) -> Iterator[TargetDoubt]:
@@ -34,13 +35,14 @@ def misread_targets(recording: Recording, nodes: Sequence[Any]) -> Iterator[Targ
         if call.operation.name not in ASKED:
             continue
         if name.startswith("MulBackward") and call.operation.name == "cross_entropy":
-            yield from _several_classes(index, _saved(node, "_saved_other"), "several_classes", {})
+            for doubt in _several_classes(index, _saved(node, "_saved_other"), "several_classes", {}):
+                yield replace(doubt, said_by="loss")
         elif name.startswith("BinaryCrossEntropyBackward"):
             made = _maker(recording, call)
-            if made is not None and made.operation.name == "softmax":
-                values = {"function": made.operation.title, "made": where(made.site)}
-                targets = _saved(node, "_saved_target")
-                yield from _several_classes(index, targets, "classes_compete", values, recording.calls.index(made))
+            if made is not None and recording.calls[made].operation.name == "softmax":
+                targets, values = _saved(node, "_saved_target"), _made(recording, made)
+                for doubt in _several_classes(index, targets, "classes_compete", values):
+                    yield replace(doubt, written=made, said_by="layer")
         elif name.startswith("CtcLossBackward"):
             yield from _blanks(index, node)
         elif name.startswith(("MseLossBackward", "SmoothL1LossBackward", "HuberLossBackward")):
@@ -56,19 +58,18 @@ def _saved(node: Any, name: str) -> torch.Tensor | None:
     return found.detach() if isinstance(found, torch.Tensor) else None
 
 
-def _maker(recording: Recording, call: Call) -> Call | None:
+def _maker(recording: Recording, call: Call) -> int | None:
     """What made the predictions of a loss, past what only changes their shape."""
-    token = call.inputs[0] if call.inputs else -1
-    while token >= 0 and (producer := recording.tokens[token].producer) >= 0:
-        made = recording.calls[producer]
-        if made.operation.name not in _SAME_VALUES or not made.inputs:
-            return made
-        token = made.inputs[0]
-    return None
+    return recording.maker(call.inputs[0], SAME_VALUES) if call.inputs else None
+
+
+def _made(recording: Recording, index: int) -> dict[str, str]:
+    call = recording.calls[index]
+    return {"function": call.operation.title, "made": where(call.site)}
 
 
 def _several_classes(
-    index: int, targets: torch.Tensor | None, cause: str, values: dict[str, str], written: int | None = None
+    index: int, targets: torch.Tensor | None, cause: str, values: dict[str, str]
 ) -> Iterator[TargetDoubt]:
     """Rows of zeros and ones of which many have several ones."""
     if targets is None or targets.dim() < 2 or not targets.is_floating_point() or targets.shape[1] < 2:
@@ -79,7 +80,7 @@ def _several_classes(
     share = float((counts > 1).double().mean())
     if len(counts) >= _LEAST and share >= _SHARE:
         values = {**values, "share": f"{share:.0%}", "most": f"{int(counts.max())}"}
-        yield TargetDoubt("targets_misread", cause, index, values, written)
+        yield TargetDoubt("targets_misread", cause, index, values)
 
 
 def _blanks(index: int, node: Any) -> Iterator[TargetDoubt]:
@@ -101,15 +102,13 @@ def _blanks(index: int, node: Any) -> Iterator[TargetDoubt]:
 def _out_of_reach(recording: Recording, index: int, call: Call, targets: torch.Tensor | None) -> Iterator[TargetDoubt]:
     """Targets that what makes the predictions cannot give."""
     made = _maker(recording, call)
-    reach = None if made is None else _REACH.get(made.operation.name)
+    reach = None if made is None else _REACH.get(recording.calls[made].operation.name)
     if made is None or reach is None or targets is None or targets.numel() < _LEAST or targets.requires_grad:
         return
     low, high = reach
     outside = (targets < low - _MARGIN) | (targets > high + _MARGIN)
     share = float(outside.double().mean())
     if share >= _SHARE:
-        values = {
-            "function": made.operation.title, "made": where(made.site), "share": f"{share:.0%}",
-            "low": f"{float(targets.min()):.3g}", "high": f"{float(targets.max()):.3g}",
-        }  # fmt: skip
-        yield TargetDoubt("targets_misread", "out_of_reach", index, values, recording.calls.index(made))
+        ends = {"low": f"{float(targets.min()):.3g}", "high": f"{float(targets.max()):.3g}"}
+        values = {**_made(recording, made), "share": f"{share:.0%}", **ends}
+        yield TargetDoubt("targets_misread", "out_of_reach", index, values, written=made, said_by="layer")
